@@ -1,0 +1,220 @@
+//! One question to JPush: a proof plus its context.
+//!
+//! The layer builds checks out of requests; whoever answers them is a verifier: any
+//! `tower::Service<Check, Response = Verdict>`. That makes a verifier a one-line closure in a test:
+//!
+//! ```
+//! use tower_jverify::{Check, Class, Question, Verdict};
+//!
+//! let verifier = tower::service_fn(|check: Check| async move {
+//!     let class = match check.question() {
+//!         Question::Number { phone, .. } if phone.as_str().starts_with("138") => Class::Passed,
+//!         _ => Class::Rejected,
+//!     };
+//!     Ok::<_, std::convert::Infallible>(Verdict::new(check.kind(), class))
+//! });
+//! # let _ = verifier;
+//! ```
+
+use std::{fmt, net::IpAddr};
+
+use secrecy::SecretString;
+
+use crate::{ExId, Phone};
+
+/// One question to JPush, with its context.
+///
+/// `Debug` shows the kind, the channel and the id; never the proof.
+#[derive(Clone)]
+pub struct Check {
+    question: Question,
+    channel: Channel,
+    ip: Option<IpAddr>,
+    ex_id: Option<ExId>,
+}
+
+/// What is asked. `Debug` shows no token and a masked phone.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Question {
+    /// Does the carrier's token belong to this phone? (号码认证)
+    Number {
+        /// The client SDK's token. Single use.
+        token: SecretString,
+        /// The phone that the client claims.
+        phone: Phone,
+    },
+    /// Did this person solve the captcha? (行为验证)
+    Captcha {
+        /// The client SDK's `captchaContent`.
+        content: SecretString,
+    },
+    /// Whose phone is it? (一键登录)
+    OneTap {
+        /// The client SDK's `loginToken`. Single use.
+        login_token: SecretString,
+    },
+    /// How risky is this phone? Proves nothing: it needs only the phone.
+    Risk {
+        /// The phone, proven by another check before.
+        phone: Phone,
+    },
+}
+
+/// The kind of a [`Question`], without its proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CheckKind {
+    /// [`Question::Number`]
+    Number,
+    /// [`Question::Captcha`]
+    Captcha,
+    /// [`Question::OneTap`]
+    OneTap,
+    /// [`Question::Risk`]
+    Risk,
+}
+
+/// Which of the vendor's endpoints: the client's SDK decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Channel {
+    /// Android, iOS, Harmony. The default.
+    #[default]
+    App,
+    /// H5, in a browser.
+    Web,
+}
+
+// === impl Check ===
+
+impl Check {
+    /// Asks whether a carrier's token belongs to a phone.
+    pub fn number(token: impl Into<SecretString>, phone: Phone) -> Self {
+        Self::new(Question::Number { token: token.into(), phone })
+    }
+
+    /// Asks whether a captcha was solved.
+    pub fn captcha(content: impl Into<SecretString>) -> Self {
+        Self::new(Question::Captcha { content: content.into() })
+    }
+
+    /// Asks for the phone behind a login token.
+    pub fn one_tap(login_token: impl Into<SecretString>) -> Self {
+        Self::new(Question::OneTap { login_token: login_token.into() })
+    }
+
+    /// Asks for the risk of a phone.
+    pub fn risk(phone: Phone) -> Self {
+        Self::new(Question::Risk { phone })
+    }
+
+    fn new(question: Question) -> Self {
+        Self { question, channel: Channel::App, ip: None, ex_id: None }
+    }
+
+    /// Which endpoint to ask. Default: [`Channel::App`]. The captcha's is the same for both.
+    pub fn with_channel(mut self, channel: Channel) -> Self {
+        self.channel = channel;
+        self
+    }
+
+    /// The client's address. A private, loopback or otherwise not global one is dropped: it tells JPush nothing about
+    /// the client and something about the network behind us.
+    pub fn with_ip(mut self, ip: IpAddr) -> Self {
+        self.ip = is_global(ip).then(|| ip.to_canonical());
+        self
+    }
+
+    /// The id to find this check by. Default: none is sent.
+    pub fn with_ex_id(mut self, ex_id: ExId) -> Self {
+        self.ex_id = Some(ex_id);
+        self
+    }
+
+    /// What is asked.
+    pub fn question(&self) -> &Question {
+        &self.question
+    }
+
+    /// The kind of what is asked.
+    pub fn kind(&self) -> CheckKind {
+        match self.question {
+            Question::Number { .. } => CheckKind::Number,
+            Question::Captcha { .. } => CheckKind::Captcha,
+            Question::OneTap { .. } => CheckKind::OneTap,
+            Question::Risk { .. } => CheckKind::Risk,
+        }
+    }
+
+    /// The endpoint's channel.
+    pub fn channel(&self) -> Channel {
+        self.channel
+    }
+
+    /// The client's address, always a global one.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.ip
+    }
+
+    /// The id that goes with it.
+    pub fn ex_id(&self) -> Option<&ExId> {
+        self.ex_id.as_ref()
+    }
+}
+
+impl fmt::Debug for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Check")
+            .field("kind", &self.kind())
+            .field("channel", &self.channel)
+            .field("ex_id", &self.ex_id)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl CheckKind ===
+
+impl CheckKind {
+    /// The word in headers and events: `number`, `captcha`, `one-tap`, `risk`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Number => "number",
+            Self::Captcha => "captcha",
+            Self::OneTap => "one-tap",
+            Self::Risk => "risk",
+        }
+    }
+}
+
+impl fmt::Display for CheckKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Whether an address can belong to a client on the internet. (`IpAddr::is_global` is not stable.)
+fn is_global(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => {
+            let [a, b, c, _] = ip.octets();
+            let shared = a == 100 && (64..128).contains(&b);
+            let protocol_assignments = a == 192 && b == 0 && c == 0;
+            let benchmarking = a == 198 && (b == 18 || b == 19);
+            let reserved = a == 0 || a >= 240;
+            !(ip.is_private()
+                || ip.is_loopback()
+                || ip.is_link_local()
+                || ip.is_multicast()
+                || ip.is_documentation()
+                || shared
+                || protocol_assignments
+                || benchmarking
+                || reserved)
+        }
+        IpAddr::V6(ip) => {
+            // Global unicast is 2000::/3; of it 2001:db8::/32 is for documentation.
+            let [first, second, ..] = ip.segments();
+            first & 0xe000 == 0x2000 && !(first == 0x2001 && second == 0xdb8)
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What can be wrong in a configuration, said when it is built.
+//!
+//! A layer that guards a login must not discover its own mistakes at three in the morning: everything that can be
+//! checked is checked by a `build()`, and the error names the setting.
+
+use std::{borrow::Cow, error::Error, fmt};
+
+/// A setting that cannot stand, found by a `build()`.
+///
+/// Names the setting and, unless it is secret, the value. Never holds a person's data: none exists at that time.
+///
+/// ```
+/// use tower_jverify::{JVerifyLayer, Rule, captcha};
+/// # use tower_jverify::{Check, Class, Verdict};
+/// # let verifier = tower::service_fn(|check: Check| async move {
+/// #     Ok::<_, std::convert::Infallible>(Verdict::new(check.kind(), Class::Passed))
+/// # });
+/// let error = JVerifyLayer::builder(verifier).rule(Rule::post("login", captcha())).build().err().unwrap();
+/// assert_eq!(error.setting(), "rule.path");
+/// assert_eq!(error.to_string(), "`rule.path` is \"login\": a path starts with a slash");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    setting: &'static str,
+    value: Option<Box<str>>,
+    problem: Cow<'static, str>,
+}
+
+// === impl ConfigError ===
+
+impl ConfigError {
+    /// A problem whose value may be shown.
+    pub(crate) fn new(
+        setting: &'static str,
+        value: impl Into<Box<str>>,
+        problem: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { setting, value: Some(value.into()), problem: problem.into() }
+    }
+
+    /// A problem whose value is secret, or absent.
+    pub(crate) fn unshown(setting: &'static str, problem: impl Into<Cow<'static, str>>) -> Self {
+        Self { setting, value: None, problem: problem.into() }
+    }
+
+    /// The setting's name, as in the documentation: `deadline`, `rule.path`, `credentials`.
+    pub fn setting(&self) -> &'static str {
+        self.setting
+    }
+
+    /// The value that was refused; `None` where it is secret or absent.
+    pub fn value(&self) -> Option<&str> {
+        self.value.as_deref()
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.value {
+            Some(value) => write!(f, "`{}` is {value:?}: {}", self.setting, self.problem),
+            None => write!(f, "`{}`: {}", self.setting, self.problem),
+        }
+    }
+}
+
+impl Error for ConfigError {}

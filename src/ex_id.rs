@@ -1,0 +1,47 @@
+//! The developer's id of one check (`exID`), by which a reply is known to be ours.
+
+use std::{
+    fmt,
+    hash::{BuildHasher, RandomState},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// 1 to 64 characters of `[A-Za-z0-9_-]`, sent with a check and compared with the reply's.
+///
+/// An id for correlation, not a secret and not an idempotency key: JPush has none.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ExId(Box<str>);
+
+// === impl ExId ===
+
+impl ExId {
+    /// Reads an id from outside.
+    pub fn parse(text: &str) -> Option<Self> {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+        ((1..=64).contains(&text.len()) && text.bytes().all(plain)).then(|| Self(text.into()))
+    }
+
+    /// A fresh id, unique in this process and, but for a chance of 2⁻⁶⁴, among processes: 32 hexadecimal digits.
+    pub fn generate() -> Self {
+        static PROCESS: OnceLock<u64> = OnceLock::new();
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        // `RandomState` is seeded by the operating system.
+        let process = PROCESS.get_or_init(|| RandomState::new().hash_one(std::process::id()));
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self(format!("{process:016x}{next:016x}").into())
+    }
+
+    /// The id as it is sent.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ExId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

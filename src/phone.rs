@@ -1,0 +1,114 @@
+//! A mainland Chinese mobile number, in exactly one spelling.
+//!
+//! One SIM must not become many accounts because a backend tells `+8613…` from `13…`. So a [`Phone`] exists only in
+//! its canonical form, and by default only that form is accepted from clients.
+
+use std::fmt;
+
+use crate::ConfigError;
+
+/// Eleven ASCII digits, `1[3-9]` first: the number that was sent to JPush.
+///
+/// `Debug` and [`Phone::masked`] show `138****0000`; only [`Phone::as_str`] and `AsRef<str>` give the whole number.
+///
+/// ```
+/// use tower_jverify::Phone;
+///
+/// let phone = Phone::parse("13800000000").unwrap();
+/// assert_eq!(phone.as_str(), "13800000000");
+/// assert_eq!(format!("{phone:?}"), "138****0000");
+/// assert!(Phone::parse("+8613800000000").is_none());
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Phone([u8; 11]);
+
+/// Which spellings of a phone number are accepted from a client.
+///
+/// Whatever is accepted, one canonical form ([`Phone`]) is sent to JPush and exposed to the application.
+///
+/// **Danger:** with anything but [`PhoneGrammar::Canonical`] the application must take the number from
+/// [`Decision::phone`](crate::Decision::phone), not from the body: a backend that compares raw spellings sees one SIM as
+/// many accounts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PhoneGrammar {
+    /// Exactly the eleven digits. The default.
+    #[default]
+    Canonical,
+    /// The eleven digits, or these after `+86`, `0086` or `86`, with nothing between.
+    CountryCode,
+}
+
+// === impl Phone ===
+
+impl Phone {
+    /// Reads the canonical spelling: eleven ASCII digits, the first `1`, the second `3` to `9`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits: [u8; 11] = text.as_bytes().try_into().ok()?;
+        let plausible = matches!(digits, [b'1', b'3'..=b'9', ..]) && digits.iter().all(u8::is_ascii_digit);
+        plausible.then_some(Self(digits))
+    }
+
+    /// The number itself. Handle with care: this is a person's data.
+    pub fn as_str(&self) -> &str {
+        // Only ASCII digits are ever stored, so the fallback is never taken.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The number as logs may show it: `138****0000`.
+    pub fn masked(&self) -> impl fmt::Display + fmt::Debug + use<> {
+        Masked(*self)
+    }
+}
+
+impl AsRef<str> for Phone {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl fmt::Debug for Phone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&Masked(*self), f)
+    }
+}
+
+impl std::str::FromStr for Phone {
+    type Err = ConfigError;
+
+    /// # Errors
+    ///
+    /// When the text is not the canonical spelling. The error does not repeat the text.
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        Self::parse(text).ok_or_else(|| ConfigError::unshown("phone", "not eleven digits `1[3-9]…`"))
+    }
+}
+
+struct Masked(Phone);
+
+impl fmt::Display for Masked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.0.as_str();
+        write!(f, "{}****{}", digits.get(..3).unwrap_or_default(), digits.get(7..).unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Masked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+// === impl PhoneGrammar ===
+
+impl PhoneGrammar {
+    /// Reads a client's spelling into the canonical number.
+    pub fn parse(self, text: &str) -> Option<Phone> {
+        match self {
+            Self::Canonical => Phone::parse(text),
+            Self::CountryCode => Phone::parse(text).or_else(|| {
+                ["+86", "0086", "86"].iter().find_map(|code| text.strip_prefix(code)).and_then(Phone::parse)
+            }),
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! A verifier's answer: a class, a code, an id, a risk.
+//!
+//! The class is ours and is what a policy acts on; code and id are the vendor's and are for the log. Risk is context,
+//! never proof: a verdict's class does not depend on it.
+
+use std::fmt;
+
+use crate::{CheckKind, Phone};
+
+/// The name of the header by which the sandbox marks its replies, so that the client marks their verdicts.
+#[cfg(feature = "client")]
+pub(crate) const SANDBOX_HEADER: &str = "x-jverify-sandbox-reply";
+
+/// What a verifier answers to a [`Check`](crate::Check).
+///
+/// ```
+/// use tower_jverify::{CheckKind, Class, Risk, Verdict};
+///
+/// let verdict = Verdict::new(CheckKind::Number, Class::Passed).with_code(9000).with_id(117_270_465_679_982_592);
+/// assert!(verdict.class().is_pass());
+/// assert_eq!(verdict.risk(), &Risk::NotAsked);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    kind: CheckKind,
+    class: Class,
+    code: Option<i64>,
+    id: Option<u64>,
+    risk: Risk,
+    phone: Option<Phone>,
+    scene: Option<Box<str>>,
+    sandbox: bool,
+}
+
+/// What an answer means to us. The table of codes is in `docs/codes.md`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Class {
+    /// The check succeeded.
+    Passed,
+    /// A definite no: mismatch, failed, forged, or made for another app.
+    Rejected,
+    /// The proof is spent or expired: the client needs a new one.
+    Stale,
+    /// The vendor cannot tell.
+    Inconclusive,
+    /// Too often for this phone: slow down.
+    Throttled,
+    /// The app's own limit at the vendor.
+    Quota,
+    /// Someone must pay or enable something.
+    Account,
+    /// Credentials or the app's set-up are wrong.
+    Misconfigured,
+    /// The vendor found the question malformed.
+    Invalid,
+    /// Nobody answered, or nothing that could be read.
+    Unavailable,
+    /// A code that nobody has classified. Closed until someone does.
+    Unknown,
+}
+
+/// What is known of a phone's risk (风险分). Context, never proof.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Risk {
+    /// Nobody asked.
+    #[default]
+    NotAsked,
+    /// Asked, and not told. This is **not** a low risk.
+    Unknown,
+    /// Told.
+    Known {
+        /// 0 (low) to 900 (high).
+        score: u16,
+        /// The vendor's opaque tags, as they came.
+        tags: Vec<Box<str>>,
+    },
+}
+
+// === impl Verdict ===
+
+impl Verdict {
+    /// An answer of a class, with nothing else known.
+    pub fn new(kind: CheckKind, class: Class) -> Self {
+        Self { kind, class, code: None, id: None, risk: Risk::NotAsked, phone: None, scene: None, sandbox: false }
+    }
+
+    /// The vendor's code. Default: none came.
+    pub fn with_code(mut self, code: i64) -> Self {
+        self.code = Some(code);
+        self
+    }
+
+    /// The vendor's id (流水号). Default: none came.
+    pub fn with_id(mut self, id: u64) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// The phone's risk. Default: [`Risk::NotAsked`].
+    pub fn with_risk(mut self, risk: Risk) -> Self {
+        self.risk = risk;
+        self
+    }
+
+    /// The phone that a one-tap login proved.
+    pub fn with_phone(mut self, phone: Phone) -> Self {
+        self.phone = Some(phone);
+        self
+    }
+
+    /// The scene that a captcha was solved for.
+    pub fn with_scene(mut self, scene: impl Into<Box<str>>) -> Self {
+        self.scene = Some(scene.into());
+        self
+    }
+
+    /// Marks an answer that no carrier stands behind.
+    pub fn with_sandbox_mark(mut self) -> Self {
+        self.sandbox = true;
+        self
+    }
+
+    /// The same answer under another class; the code stays for the log.
+    pub(crate) fn reclassed(mut self, class: Class) -> Self {
+        self.class = class;
+        self
+    }
+
+    /// The kind of the check that this answers.
+    pub fn kind(&self) -> CheckKind {
+        self.kind
+    }
+
+    /// What it means.
+    pub fn class(&self) -> Class {
+        self.class
+    }
+
+    /// The vendor's code.
+    pub fn code(&self) -> Option<i64> {
+        self.code
+    }
+
+    /// The vendor's id; exceeds 2⁵³, so hand it on as text.
+    pub fn id(&self) -> Option<u64> {
+        self.id
+    }
+
+    /// The phone's risk.
+    pub fn risk(&self) -> &Risk {
+        &self.risk
+    }
+
+    /// The phone that a one-tap login proved.
+    pub fn phone(&self) -> Option<Phone> {
+        self.phone
+    }
+
+    /// The scene that a captcha was solved for (`captchaArgs.scene`).
+    pub fn scene(&self) -> Option<&str> {
+        self.scene.as_deref()
+    }
+
+    /// Whether it came from a sandbox.
+    pub fn is_sandbox(&self) -> bool {
+        self.sandbox
+    }
+}
+
+// === impl Class ===
+
+impl Class {
+    /// Whether the check succeeded.
+    pub const fn is_pass(self) -> bool {
+        matches!(self, Self::Passed)
+    }
+
+    /// The word in headers and events, such as `passed` or `unavailable`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Rejected => "rejected",
+            Self::Stale => "stale",
+            Self::Inconclusive => "inconclusive",
+            Self::Throttled => "throttled",
+            Self::Quota => "quota",
+            Self::Account => "account",
+            Self::Misconfigured => "misconfigured",
+            Self::Invalid => "invalid",
+            Self::Unavailable => "unavailable",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+// === impl Risk ===
+
+impl Risk {
+    /// A score as JPush gives it; outside of 0 to 900 it is unknown.
+    pub fn from_score(score: i64, tags: Vec<Box<str>>) -> Self {
+        match u16::try_from(score) {
+            Ok(score @ 0..=900) => Self::Known { score, tags },
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The score, where it is known.
+    pub fn score(&self) -> Option<u16> {
+        match self {
+            Self::Known { score, .. } => Some(*score),
+            Self::NotAsked | Self::Unknown => None,
+        }
+    }
+}
