@@ -6,6 +6,7 @@ mod check;
 mod error;
 mod ex_id;
 mod observe;
+mod path;
 mod phone;
 mod verdict;
 

@@ -1,0 +1,134 @@
+//! The table itself: fixed when the layer is built, asked for every request.
+
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+
+use super::{
+    Pattern,
+    plain::{FOLDABLE, Shape, shape},
+    readings::Readings,
+};
+use crate::error::ConfigError;
+
+/// Patterns and what they guard. An exact path beats a pattern; among patterns the more specific one wins, as `matchit`
+/// orders them.
+///
+/// The hash is seeded with a constant: the keys are the user's own rules, so nobody can make them collide.
+pub(crate) struct Table<T> {
+    entries: Vec<T>,
+    exact: HashMap<Box<str>, usize, FixedState>,
+    patterns: Option<matchit::Router<usize>>,
+    /// A literal part is not ASCII, so that a path in another encoding than UTF-8 may mean it.
+    beyond_ascii: bool,
+}
+
+/// What a path means.
+#[derive(Debug)]
+pub(crate) enum Found<'t, T> {
+    /// No reading of it is in the table.
+    Nothing,
+    /// It means this entry. Two results are about the same entry exactly if [`std::ptr::eq`] says so of the references
+    /// (and `T` has a size).
+    One(&'t T),
+    /// It can be read in several ways, and one of them is in the table; or two readings are different entries. To be
+    /// refused.
+    Ambiguous,
+}
+
+// === impl Table ===
+
+impl<T> Table<T> {
+    /// Builds the table; the order of the entries does not matter.
+    ///
+    /// # Errors
+    ///
+    /// Names `rule.path` when two patterns are equal, or when no order between two could be told (`/a/{x}` and `/a/{y}`).
+    pub(crate) fn build(entries: impl IntoIterator<Item = (Pattern, T)>) -> Result<Self, ConfigError> {
+        let mut table = Self {
+            entries: Vec::new(),
+            exact: HashMap::with_hasher(FixedState::default()),
+            patterns: None,
+            beyond_ascii: false,
+        };
+        for (pattern, entry) in entries {
+            let index = table.entries.len();
+            table.entries.push(entry);
+            table.beyond_ascii |= !pattern.key().is_ascii();
+            if pattern.is_exact() {
+                if table.exact.insert(pattern.key().into(), index).is_some() {
+                    return Err(ConfigError::new("rule.path", pattern.as_str(), "the same path is there already"));
+                }
+            } else {
+                let patterns = table.patterns.get_or_insert_default();
+                patterns
+                    .insert(pattern.key(), index)
+                    .map_err(|error| ConfigError::new("rule.path", pattern.as_str(), error.to_string()))?;
+            }
+        }
+        Ok(table)
+    }
+
+    /// What `path` means: [`http::Uri::path`] as it was received, without the query.
+    ///
+    /// Where there is no path, as in the authority form (`POST login HTTP/1.1`), the authority is to be given instead:
+    /// a text without a slash at its beginning is read as if it had one, and never means just one thing.
+    ///
+    /// Allocates nothing for a path without escapes, parameters, dot segments and doubled slashes.
+    #[inline]
+    pub(crate) fn find(&self, path: &str) -> Found<'_, T> {
+        match shape(path) {
+            Shape::Plain(path) => self.one(self.index(path)),
+            Shape::Foldable(path) => self.find_folded(path),
+            Shape::Other => self.find_among_readings(path),
+        }
+    }
+
+    fn one(&self, index: Option<usize>) -> Found<'_, T> {
+        index.and_then(|index| self.entries.get(index)).map_or(Found::Nothing, Found::One)
+    }
+
+    /// The entry of one reading.
+    #[inline]
+    fn index(&self, reading: &str) -> Option<usize> {
+        let exact = self.exact.get(reading).copied();
+        match &self.patterns {
+            Some(patterns) if exact.is_none() => patterns.at(reading).ok().map(|found| *found.value),
+            _ => exact,
+        }
+    }
+
+    fn find_folded(&self, path: &str) -> Found<'_, T> {
+        let mut folded = [0; FOLDABLE];
+        match folded.get_mut(..path.len()) {
+            Some(folded) => {
+                folded.copy_from_slice(path.as_bytes());
+                folded.make_ascii_lowercase();
+                str::from_utf8(folded).map_or(Found::Ambiguous, |folded| self.one(self.index(folded)))
+            }
+            None => self.find_among_readings(path),
+        }
+    }
+
+    #[cold]
+    fn find_among_readings(&self, path: &str) -> Found<'_, T> {
+        if self.entries.is_empty() {
+            return Found::Nothing;
+        }
+        let readings = Readings::of(path);
+        if readings.too_many || (readings.foreign && self.beyond_ascii) {
+            return Found::Ambiguous;
+        }
+        let mut found = None;
+        for text in &readings.texts {
+            let Ok(text) = str::from_utf8(text) else { return Found::Ambiguous };
+            match (self.index(text), found) {
+                (None, _) => {}
+                (Some(_), _) if readings.several => return Found::Ambiguous,
+                (Some(index), Some(earlier)) if index != earlier => return Found::Ambiguous,
+                (index, _) => found = index,
+            }
+        }
+        self.one(found)
+    }
+}
