@@ -7,6 +7,7 @@ mod error;
 mod ex_id;
 mod observe;
 mod phone;
+mod proof;
 mod verdict;
 
 pub use self::{
@@ -14,5 +15,6 @@ pub use self::{
     error::ConfigError,
     ex_id::ExId,
     phone::{Phone, PhoneGrammar},
+    proof::{Field, Media},
     verdict::{Class, Risk, Verdict},
 };
