@@ -8,6 +8,7 @@ mod ex_id;
 mod observe;
 mod path;
 mod phone;
+mod proof;
 mod verdict;
 
 pub use self::{
@@ -15,5 +16,6 @@ pub use self::{
     error::ConfigError,
     ex_id::ExId,
     phone::{Phone, PhoneGrammar},
+    proof::{Field, Media},
     verdict::{Class, Risk, Verdict},
 };

@@ -1,0 +1,67 @@
+//! Headers that carry proofs, and the headers by which others could be taken away or added.
+
+use std::borrow::Cow;
+
+use http::{
+    HeaderMap, HeaderName,
+    header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE},
+};
+
+use super::{
+    plan::Plan,
+    value::{Refusal, Value, Values},
+};
+
+/// Whether a server or gateway may take one header name for the other.
+///
+/// CGI (and with it PHP, WSGI, Rack) makes `HTTP_X_TOKEN` of `X-Token`, `x_token` and `x.token` alike.
+pub(super) fn aliases(one: &str, other: &str) -> bool {
+    // Folded last: nearly all names differ in length.
+    one.len() == other.len() && one.bytes().zip(other.bytes()).all(|(a, b)| fold(a) == fold(b))
+}
+
+fn fold(byte: u8) -> u8 {
+    if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'_' }
+}
+
+/// Refuses a `Connection` that would make a proxy behind us remove a header that we rely on.
+pub(super) fn check_connection(headers: &HeaderMap, proofs: &[HeaderName]) -> Result<(), Refusal> {
+    for value in headers.get_all(CONNECTION) {
+        for token in value.as_bytes().split(|byte| *byte == b',') {
+            // Bytes outside ASCII are in none of our names.
+            let token = std::str::from_utf8(token.trim_ascii()).unwrap_or_default();
+            if [&CONTENT_TYPE, &CONTENT_ENCODING].into_iter().chain(proofs).any(|name| aliases(token, name.as_str())) {
+                return Err(Refusal::ProofMalformed("`Connection` names a header that is relied on"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads the header fields.
+pub(super) fn read<'v>(plan: &Plan, headers: &'v HeaderMap, values: &mut Values<'v>) -> Result<(), Refusal> {
+    for (name, slot) in plan.headers() {
+        if headers.keys().any(|other| other != name && aliases(other.as_str(), name.as_str())) {
+            return Err(Refusal::ProofMalformed("a header like a guarded one"));
+        }
+        let mut all = headers.get_all(name).iter();
+        let Some(value) = all.next() else { continue };
+        if all.next().is_some() {
+            return Err(Refusal::ProofMalformed("a guarded header twice"));
+        }
+        let text = value.to_str().map_err(|_| Refusal::ProofMalformed("a guarded header outside of ASCII"))?;
+        values.put(slot, Value::text(Cow::Borrowed(text))?);
+    }
+    Ok(())
+}
+
+/// See [`Plan::check_trailers`].
+pub(super) fn check_trailers(plan: &Plan, trailers: &HeaderMap) -> Result<(), Refusal> {
+    let framing = [CONTENT_TYPE, CONTENT_ENCODING];
+    let framing = if plan.reads_body() { framing.as_slice() } else { &[] };
+    let mut guarded = framing.iter().chain(plan.header_names());
+    if guarded.any(|name| trailers.keys().any(|trailer| aliases(trailer.as_str(), name.as_str()))) {
+        return Err(Refusal::ProofMalformed("a guarded header in the trailers"));
+    }
+    Ok(())
+}

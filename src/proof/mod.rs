@@ -1,0 +1,40 @@
+//! Out of a request's head and body: the values of the configured fields, or a refusal.
+//!
+//! Here lies the crate's promise that *what is verified is what the application reads*. An attacker's whole art is to
+//! write a request that we read in one way and the application in another: a name twice, `Phone` beside `phone`, a
+//! byte order mark, the same name in the query. There are too many parsers in the world to follow each, so we follow
+//! none: a request that any two of them could read differently, as far as our fields are concerned, is refused.
+//!
+//! The way through this folder:
+//!
+//! | file | subject |
+//! |---|---|
+//! | `field` | [`Field`]: where one part of a proof sits, as users write it |
+//! | `plan` | [`Plan`]: all fields of a rule, compiled, with their names |
+//! | `fold` | which keys some parser might take for a guarded name |
+//! | `media` | [`Media`]: what the body claims to be |
+//! | `head`, `query` | headers, `Connection`, trailers; the query |
+//! | `json`, `form` | the bodies |
+//! | `value` | [`Value`], [`Values`], [`Refusal`]: what comes out |
+//!
+//! Nothing here knows a rule, a phone's grammar or an answer's status.
+
+mod field;
+mod fold;
+mod form;
+mod head;
+mod json;
+mod media;
+mod plan;
+mod query;
+mod value;
+
+pub use self::{field::Field, media::Media};
+pub(crate) use self::{
+    media::{MediaError, media_of},
+    plan::Plan,
+    value::{Refusal, Value, Values},
+};
+
+#[cfg(test)]
+mod tests;

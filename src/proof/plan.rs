@@ -1,0 +1,311 @@
+//! All fields of a rule, compiled, with their names.
+//!
+//! A plan is made once, when the layer is built, and read for every guarded request.
+
+use http::{HeaderMap, HeaderName, header, request::Parts};
+
+use super::{
+    field::{Field, Place},
+    fold::{self, Names},
+    form, head, json,
+    media::Media,
+    query,
+    value::{Refusal, Values},
+};
+use crate::ConfigError;
+
+/// The compiled fields of a rule. What is read of a request is exactly what they name.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// The value of each field, by the field's index: a field may be given twice.
+    slots: Vec<usize>,
+    distinct: usize,
+    /// All names in bodies and in the query. Their ids are bits of a `u64`.
+    names: Names,
+    /// The objects on the way to the body's fields, the root first; empty if the body is not read.
+    objects: Vec<Object>,
+    header_names: Vec<HeaderName>,
+    header_slots: Vec<usize>,
+    /// By name id.
+    query_slots: Vec<(usize, usize)>,
+    /// The bits of the names that are read from the query.
+    query_names: u64,
+    ignore_query: bool,
+}
+
+/// An object on the way, by what its members lead to.
+#[derive(Debug, Default)]
+pub(super) struct Object {
+    members: Vec<(usize, Member)>,
+}
+
+/// Where a guarded member leads.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Member {
+    /// To a field's value, kept in this slot.
+    Value(usize),
+    /// To this object of the plan.
+    Object(usize),
+}
+
+/// Headers that frame, route or describe a message, or that hops rewrite: none can carry a proof.
+const NO_PROOFS: [HeaderName; 20] = [
+    header::ACCEPT,
+    header::ACCEPT_ENCODING,
+    header::CONNECTION,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::COOKIE,
+    header::EXPECT,
+    header::FORWARDED,
+    header::HOST,
+    HeaderName::from_static("http2-settings"),
+    HeaderName::from_static("keep-alive"),
+    header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("proxy-connection"),
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::VIA,
+    HeaderName::from_static("x-forwarded-for"),
+];
+
+// === impl Plan ===
+
+impl Plan {
+    /// Compiles fields; [`Values`] are indexed in their order. A field may be given twice.
+    ///
+    /// With `ignore_query` the query may hold guarded names that are not read from it.
+    ///
+    /// # Errors
+    ///
+    /// Names the setting `field`: a pointer that does not start with a slash, has an empty segment or a bad escape, or
+    /// leads through another field; a header name that is none, or one that cannot carry a proof; an empty query name; a
+    /// name without a letter or digit; names that some parser takes for each other; more than 64 names.
+    pub(crate) fn compile(fields: &[Field], ignore_query: bool) -> Result<Self, ConfigError> {
+        let mut compiling = Compiling::default();
+        let mut slots = Vec::new();
+        let mut distinct: Vec<&Field> = Vec::new();
+        for field in fields {
+            let slot = match distinct.iter().position(|known| *known == field) {
+                Some(slot) => slot,
+                None => {
+                    compiling.add(field, distinct.len())?;
+                    distinct.push(field);
+                    distinct.len() - 1
+                }
+            };
+            slots.push(slot);
+        }
+        Ok(Self {
+            slots,
+            distinct: distinct.len(),
+            query_names: compiling.query_slots.iter().fold(0, |bits, (id, _)| bits | 1 << id),
+            names: Names::new(compiling.names),
+            objects: compiling.objects,
+            header_names: compiling.header_names,
+            header_slots: compiling.header_slots,
+            query_slots: compiling.query_slots,
+            ignore_query,
+        })
+    }
+
+    /// Whether any field sits in the body. If not, the body need not be read.
+    pub(crate) fn reads_body(&self) -> bool {
+        !self.objects.is_empty()
+    }
+
+    /// Whether every field of the body fits a form: its pointer has one segment.
+    pub(crate) fn fits_form(&self) -> bool {
+        self.objects.len() <= 1
+    }
+
+    /// The headers that carry proofs: nobody may name them in `Connection`, or repeat them in trailers.
+    pub(crate) fn header_names(&self) -> &[HeaderName] {
+        &self.header_names
+    }
+
+    /// A place for the values of one request; all absent. Allocates only for more than eight fields.
+    pub(crate) fn values(&self) -> Values<'_> {
+        Values::absent(&self.slots, self.distinct)
+    }
+
+    /// Reads what sits in the head, and guards it. To be asked before the body is.
+    ///
+    /// # Errors
+    ///
+    /// `Connection` names a header that we rely on; a header field comes twice, or beside an alias, or is not visible
+    /// ASCII; the query holds a guarded name, or what could be taken for one, that is not read from it, or one twice.
+    pub(crate) fn read_head<'v>(&self, parts: &'v Parts, values: &mut Values<'v>) -> Result<(), Refusal> {
+        head::check_connection(&parts.headers, &self.header_names)?;
+        head::read(self, &parts.headers, values)?;
+        parts.uri.query().map_or(Ok(()), |query| query::read(self, query, values))
+    }
+
+    /// Reads what sits in a body that is here as a whole, and guards it.
+    ///
+    /// # Errors
+    ///
+    /// The body is not strictly what its media type says; a guarded name, or what could be taken for one, comes twice;
+    /// something on the way to a field is no object; a value is neither text nor an unsigned integer.
+    pub(crate) fn read_body<'v>(&self, media: Media, body: &'v [u8], values: &mut Values<'v>) -> Result<(), Refusal> {
+        if body.is_empty() {
+            return Err(Refusal::BodyMalformed("an empty body"));
+        }
+        match media {
+            Media::Json => json::read(self, body, values),
+            Media::Form => form::read(self, body, values),
+        }
+    }
+
+    /// Guards trailers: some servers merge them into the headers.
+    ///
+    /// # Errors
+    ///
+    /// A trailer repeats or aliases a header that carries a proof or, where the body is read, that describes it.
+    pub(crate) fn check_trailers(&self, trailers: &HeaderMap) -> Result<(), Refusal> {
+        head::check_trailers(self, trailers)
+    }
+
+    pub(super) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// The object on the way with this number; the root is 0.
+    pub(super) fn object(&self, number: usize) -> Option<&Object> {
+        self.objects.get(number)
+    }
+
+    /// Header fields, with their values' slots.
+    pub(super) fn headers(&self) -> impl Iterator<Item = (&HeaderName, usize)> {
+        self.header_names.iter().zip(self.header_slots.iter().copied())
+    }
+
+    /// The bits of the names that are read from the query.
+    pub(super) fn query_names(&self) -> u64 {
+        self.query_names
+    }
+
+    /// The slot of a name's value, if it is read from the query.
+    pub(super) fn query_slot(&self, name: usize) -> Option<usize> {
+        self.query_slots.iter().find(|(id, _)| *id == name).map(|(_, slot)| *slot)
+    }
+
+    /// The bits of the names that are guarded in the query.
+    pub(super) fn guarded_in_query(&self) -> u64 {
+        if self.ignore_query { self.query_names } else { u64::MAX }
+    }
+}
+
+// === impl Object ===
+
+impl Object {
+    /// Where the member of this name leads, if it is on the way to a field.
+    pub(super) fn member(&self, name: usize) -> Option<Member> {
+        self.members.iter().find(|(id, _)| *id == name).map(|(_, member)| *member)
+    }
+}
+
+/// A plan in the making.
+#[derive(Default)]
+struct Compiling {
+    names: Vec<Box<str>>,
+    objects: Vec<Object>,
+    header_names: Vec<HeaderName>,
+    header_slots: Vec<usize>,
+    query_slots: Vec<(usize, usize)>,
+}
+
+// === impl Compiling ===
+
+impl Compiling {
+    fn add(&mut self, field: &Field, slot: usize) -> Result<(), ConfigError> {
+        let added = match field.place() {
+            Place::Body(pointer) => self.add_body(pointer, slot),
+            Place::Header(name) => self.add_header(name, slot),
+            Place::Query(name) => self.name(name).map(|id| self.query_slots.push((id, slot))),
+        };
+        added.map_err(|problem| ConfigError::new("field", field.to_string(), problem))
+    }
+
+    fn add_body(&mut self, pointer: &str, slot: usize) -> Result<(), &'static str> {
+        let path = pointer.strip_prefix('/').ok_or("a JSON Pointer starts with a slash")?;
+        let mut ids = Vec::new();
+        for segment in path.split('/') {
+            ids.push(self.name(&unescape(segment)?)?);
+        }
+        if self.objects.is_empty() {
+            self.objects.push(Object::default());
+        }
+        let mut at = 0;
+        let last = ids.len() - 1;
+        for (depth, id) in ids.into_iter().enumerate() {
+            let next = self.objects.len();
+            let object = self.objects.get_mut(at).ok_or("an object that is not there")?;
+            match (object.member(id), depth == last) {
+                (None, true) => object.members.push((id, Member::Value(slot))),
+                (None, false) => {
+                    object.members.push((id, Member::Object(next)));
+                    self.objects.push(Object::default());
+                    at = next;
+                }
+                (Some(Member::Object(number)), false) => at = number,
+                (Some(_), _) => return Err("one field leads through another"),
+            }
+        }
+        Ok(())
+    }
+
+    fn add_header(&mut self, name: &str, slot: usize) -> Result<(), &'static str> {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| "not a header name")?;
+        if NO_PROOFS.iter().any(|unfit| head::aliases(name.as_str(), unfit.as_str())) {
+            return Err("this header cannot carry a proof");
+        }
+        if self.header_names.iter().any(|known| head::aliases(name.as_str(), known.as_str())) {
+            return Err("two names that a parser may take for each other");
+        }
+        self.header_names.push(name);
+        self.header_slots.push(slot);
+        Ok(())
+    }
+
+    /// The id of a name, new or known.
+    fn name(&mut self, name: &str) -> Result<usize, &'static str> {
+        if name.is_empty() {
+            return Err("an empty name");
+        }
+        if fold::is_bare(name) || name.contains(char::is_control) {
+            return Err("a name has letters or digits, and no control characters");
+        }
+        if let Some(id) = self.names.iter().position(|known| **known == *name) {
+            return Ok(id);
+        }
+        if self.names.iter().any(|known| fold::alike(known, name)) {
+            return Err("two names that a parser may take for each other");
+        }
+        if self.names.len() == Names::MOST {
+            return Err("more than 64 names");
+        }
+        self.names.push(name.into());
+        Ok(self.names.len() - 1)
+    }
+}
+
+/// The name in a segment of a JSON Pointer.
+fn unescape(segment: &str) -> Result<String, &'static str> {
+    let mut name = String::new();
+    let mut chars = segment.chars();
+    while let Some(c) = chars.next() {
+        name.push(match (c, c == '~') {
+            (c, false) => c,
+            (_, true) => match chars.next() {
+                Some('0') => '~',
+                Some('1') => '/',
+                _ => return Err("in a JSON Pointer `~` is followed by 0 or 1"),
+            },
+        });
+    }
+    Ok(name)
+}

@@ -1,0 +1,110 @@
+//! What comes out of a request: values, or the reason why none do.
+
+use std::{borrow::Cow, fmt};
+
+/// The longest text that can be a part of a proof, in bytes. The vendor's longest (`captchaContent`) has about 1,000.
+const LONGEST: usize = 8 * 1024;
+
+/// The value of one field. `Debug` shows only its kind: this is a token or a person's phone.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Value<'v> {
+    /// Not empty, at most 8 KiB, without control characters. Borrowed unless it had to be unescaped.
+    Text(Cow<'v, str>),
+    /// An unsigned JSON integer.
+    Integer(u64),
+}
+
+/// The values of a [`Plan`](super::Plan)'s fields, by their index. A field that the request does not carry is absent.
+pub(crate) struct Values<'v> {
+    /// Which value belongs to a field: fields may be given twice.
+    slots: &'v [usize],
+    few: [Option<Value<'v>>; 8],
+    more: Vec<Option<Value<'v>>>,
+}
+
+/// Why nothing was read. The text is ours, never the client's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The body is not what its media type says, or can be read in several ways.
+    BodyMalformed(&'static str),
+    /// A field, or something that could be taken for it, is not as it must be.
+    ProofMalformed(&'static str),
+}
+
+// === impl Value ===
+
+impl<'v> Value<'v> {
+    /// A text that may be part of a proof.
+    ///
+    /// # Errors
+    ///
+    /// Refuses an empty text, more than 8 KiB, and control characters (C0, DEL and C1).
+    pub(super) fn text(text: Cow<'v, str>) -> Result<Self, Refusal> {
+        if text.is_empty() {
+            return Err(Refusal::ProofMalformed("an empty value"));
+        }
+        if text.len() > LONGEST {
+            return Err(Refusal::ProofMalformed("a value of more than 8 KiB"));
+        }
+        let suspect = text.bytes().fold(false, |any, byte| any | (byte < b' ') | (byte > b'~'));
+        if suspect && text.chars().any(char::is_control) {
+            return Err(Refusal::ProofMalformed("a control character in a value"));
+        }
+        Ok(Self::Text(text))
+    }
+}
+
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text(_) => "Text(..)",
+            Self::Integer(_) => "Integer(..)",
+        })
+    }
+}
+
+// === impl Values ===
+
+impl<'v> Values<'v> {
+    pub(super) fn absent(slots: &'v [usize], distinct: usize) -> Self {
+        let few = [const { None }; 8];
+        let more = vec![None; distinct.saturating_sub(few.len())];
+        Self { slots, few, more }
+    }
+
+    /// The value of a field, by its index in the plan; `None` when the request does not carry it.
+    pub(crate) fn get(&self, index: usize) -> Option<&Value<'v>> {
+        let slot = *self.slots.get(index)?;
+        match self.few.get(slot) {
+            Some(value) => value.as_ref(),
+            None => self.more.get(slot - self.few.len())?.as_ref(),
+        }
+    }
+
+    /// Keeps a value. Whoever calls has made sure that there is none yet.
+    pub(super) fn put(&mut self, slot: usize, value: Value<'v>) {
+        let few = self.few.len();
+        let place = if slot < few { self.few.get_mut(slot) } else { self.more.get_mut(slot - few) };
+        if let Some(place) = place {
+            debug_assert!(place.is_none(), "a field was read twice");
+            *place = Some(value);
+        }
+    }
+}
+
+impl fmt::Debug for Values<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries((0..self.slots.len()).map(|index| self.get(index))).finish()
+    }
+}
+
+// === impl Refusal ===
+
+impl Refusal {
+    /// What was wrong, in our words: fit for logs.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::BodyMalformed(reason) | Self::ProofMalformed(reason) => reason,
+        }
+    }
+}
