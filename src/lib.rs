@@ -5,12 +5,17 @@
 mod check;
 mod error;
 mod ex_id;
+#[cfg(feature = "client")]
+mod jpush;
 mod observe;
 mod path;
 mod phone;
 mod proof;
 mod verdict;
 
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub use self::jpush::{AskFuture, CallError, Credentials, Https, HttpsFuture, JPush, JPushBuilder};
 pub use self::{
     check::{Channel, Check, CheckKind, Question},
     error::ConfigError,

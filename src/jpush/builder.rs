@@ -1,0 +1,145 @@
+//! The settings of a client, checked when it is built.
+
+use std::{fmt, time::Duration};
+
+#[cfg(feature = "one-tap")]
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{
+    Credentials, Https, JPush,
+    base_url::{BaseUrl, VENDOR},
+    client::Shared,
+    one_tap::OneTapKey,
+    request::Endpoints,
+    transport::HttpsSettings,
+};
+use crate::ConfigError;
+
+/// Builds a [`JPush`]. From [`JPush::builder`] or [`JPush::with_transport`].
+#[must_use = "a builder does nothing until `build()`"]
+pub struct JPushBuilder<T = Https> {
+    credentials: Credentials,
+    base_url: Box<str>,
+    call_timeout: Duration,
+    one_tap_key: Result<Option<OneTapKey>, ConfigError>,
+    transport: Transport<T>,
+}
+
+enum Transport<T> {
+    Given(T),
+    /// The function is `Https::build`: a `T` that only the default transport's builder can name.
+    Default(Box<HttpsSettings>, fn(&HttpsSettings, &BaseUrl) -> Result<T, ConfigError>),
+}
+
+// === impl JPushBuilder ===
+
+impl JPushBuilder<Https> {
+    pub(super) fn https(credentials: Credentials) -> Self {
+        Self::new(credentials, Transport::Default(Box::default(), Https::build))
+    }
+
+    /// How long a connection may take to come about: DNS, TCP and TLS together. Default: 2 s.
+    ///
+    /// A dial that fails is tried once more, so twice this should fit into the deadline of a check.
+    pub fn connect_timeout(self, timeout: Duration) -> Self {
+        self.with(|https| https.connect_timeout = timeout)
+    }
+
+    /// How long an unused connection is kept. Default: 15 s. The vendor's own limit is not documented; keep below it.
+    pub fn idle_timeout(self, timeout: Duration) -> Self {
+        self.with(|https| https.idle_timeout = timeout)
+    }
+
+    /// How many unused connections are kept. Default: 256, as many as the layer's checks in flight.
+    pub fn max_idle(self, connections: usize) -> Self {
+        self.with(|https| https.max_idle = connections)
+    }
+
+    /// Speaks HTTP/2 instead of HTTP/1.1; on a plain base URL with prior knowledge. Default: HTTP/1.1, because one
+    /// HTTP/2 connection carries only as many calls at a time as the server allows.
+    pub fn http2(self) -> Self {
+        self.with(|https| https.http2 = true)
+    }
+
+    /// Trusts the operating system's certificate roots instead of Mozilla's.
+    #[cfg(feature = "platform-roots")]
+    pub fn platform_roots(self) -> Self {
+        self.with(|https| https.platform_roots = true)
+    }
+
+    /// Trusts one more certificate authority (one or more certificates in PEM), as of a company's egress proxy.
+    pub fn extra_root_pem(self, pem: &[u8]) -> Self {
+        self.with(|https| https.extra_roots.push(pem.into()))
+    }
+
+    fn with(mut self, set: impl FnOnce(&mut HttpsSettings)) -> Self {
+        if let Transport::Default(settings, _) = &mut self.transport {
+            set(settings);
+        }
+        self
+    }
+}
+
+impl<T> JPushBuilder<T> {
+    pub(super) fn given(credentials: Credentials, transport: T) -> Self {
+        Self::new(credentials, Transport::Given(transport))
+    }
+
+    fn new(credentials: Credentials, transport: Transport<T>) -> Self {
+        let (base_url, call_timeout) = (VENDOR.into(), Duration::from_secs(5));
+        Self { credentials, base_url, call_timeout, one_tap_key: Ok(None), transport }
+    }
+
+    /// Where the API is. Default: `https://api.verification.jpush.cn`. A path in front of the vendor's is allowed.
+    ///
+    /// Plain `http://` only to a loopback host (`127.0.0.0/8`, `::1`, `localhost`).
+    pub fn base_url(mut self, url: &str) -> Self {
+        self.base_url = url.into();
+        self
+    }
+
+    /// How long [`JPush::ask`] waits altogether. Default: 5 s. Under the layer its deadline counts instead.
+    ///
+    /// A check that is given up may have spent its token, so be generous.
+    pub fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.call_timeout = timeout;
+        self
+    }
+
+    /// The developer's private key, by which the phone of a one-tap login is read: PEM of PKCS#8 or PKCS#1. Default:
+    /// none, and every one-tap check is [`Class::Misconfigured`](crate::Class::Misconfigured) without a call.
+    #[cfg(feature = "one-tap")]
+    pub fn one_tap_key(mut self, pem: &SecretString) -> Self {
+        self.one_tap_key = OneTapKey::from_pem(pem.expose_secret()).map(Some);
+        self
+    }
+
+    /// Builds the client. Nothing is sent and nothing resolved.
+    ///
+    /// # Errors
+    ///
+    /// When a setting cannot stand; the error names it: `base_url`, `connect_timeout`, `call_timeout`, `idle_timeout`,
+    /// `max_idle`, `platform_roots`, `extra_root_pem`, `one_tap_key`.
+    pub fn build(self) -> Result<JPush<T>, ConfigError> {
+        let base = BaseUrl::parse(&self.base_url)?;
+        if self.call_timeout.is_zero() {
+            return Err(ConfigError::new("call_timeout", "0", "nobody answers in no time"));
+        }
+        let transport = match self.transport {
+            Transport::Given(transport) => transport,
+            Transport::Default(settings, build) => build(&settings, &base)?,
+        };
+        let shared = Shared {
+            endpoints: Endpoints::new(&base, &self.credentials)?,
+            one_tap_key: self.one_tap_key?,
+            call_timeout: self.call_timeout,
+        };
+        Ok(JPush::new(shared, transport))
+    }
+}
+
+impl<T> fmt::Debug for JPushBuilder<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JPushBuilder").field("call_timeout", &self.call_timeout).finish_non_exhaustive()
+    }
+}

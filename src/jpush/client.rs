@@ -1,0 +1,171 @@
+//! The client itself: one check, one call, and at most one more try of what was never sent.
+
+use std::{
+    fmt,
+    future::poll_fn,
+    mem,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::Full;
+use tower::util::ServiceExt as _;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{
+    BoxError, CallError, Credentials, Https, JPushBuilder, collect::collect, one_tap::OneTapKey, reply::judge,
+    request::Endpoints,
+};
+use crate::{Check, CheckKind, Class, Verdict, verdict::SANDBOX_HEADER};
+
+/// The JPush client, a verifier. Cheap to clone; clones share connections and settings.
+///
+/// The service has no timeout of its own beyond that of connecting: under the layer, its deadline counts;
+/// alone, ask by [`JPush::ask`]. `T` is the transport, any `Service<http::Request<Full<Bytes>>>`.
+///
+/// JPush receives a check at most once. Only where no connection came about, it is dialled once more.
+#[derive(Clone)]
+pub struct JPush<T = Https> {
+    shared: Arc<Shared>,
+    transport: T,
+}
+
+/// The future of a check.
+#[must_use = "futures do nothing unless polled"]
+pub struct AskFuture(Pin<Box<dyn Future<Output = Result<Verdict, CallError>> + Send>>);
+
+/// What all clones share.
+pub(super) struct Shared {
+    pub(super) endpoints: Endpoints,
+    pub(super) one_tap_key: Option<OneTapKey>,
+    pub(super) call_timeout: Duration,
+}
+
+// === impl JPush ===
+
+impl JPush<Https> {
+    /// Begins a client that calls over HTTPS.
+    pub fn builder(credentials: Credentials) -> JPushBuilder {
+        JPushBuilder::https(credentials)
+    }
+}
+
+impl<T> JPush<T> {
+    /// Begins a client over another transport.
+    ///
+    /// The transport must not follow redirects, and must not send a request twice.
+    pub fn with_transport(credentials: Credentials, transport: T) -> JPushBuilder<T> {
+        JPushBuilder::given(credentials, transport)
+    }
+
+    pub(super) fn new(shared: Shared, transport: T) -> Self {
+        Self { shared: Arc::new(shared), transport }
+    }
+
+    /// Puts a Tower layer around the transport: a limit, a trace.
+    ///
+    /// Never a retry: a check that was sent may have spent its token.
+    pub fn layer<L: Layer<T>>(self, layer: L) -> JPush<L::Service> {
+        JPush { shared: self.shared, transport: layer.layer(self.transport) }
+    }
+
+    /// Asks one check, within [`JPushBuilder::call_timeout`]. Runs on a Tokio runtime with time enabled.
+    ///
+    /// # Errors
+    ///
+    /// When no answer came that can be read. The check may then have been seen or not; see
+    /// [`CallError::nothing_sent`].
+    pub fn ask(&self, check: Check) -> impl Future<Output = Result<Verdict, CallError>> + use<T>
+    where
+        Self: Service<Check, Response = Verdict, Error = CallError> + Clone,
+    {
+        let (client, limit) = (self.clone(), self.shared.call_timeout);
+        async move {
+            let answer = tokio::time::timeout(limit, client.oneshot(check));
+            answer.await.unwrap_or_else(|_| Err(CallError::timeout()))
+        }
+    }
+}
+
+impl<T, B> Service<Check> for JPush<T>
+where
+    T: Service<Request<Full<Bytes>>, Response = Response<B>> + Clone + Send + 'static,
+    T::Error: Into<BoxError>,
+    T::Future: Send,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    type Response = Verdict;
+    type Error = CallError;
+    type Future = AskFuture;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
+        self.transport.poll_ready(cx).map_err(|error| CallError::not_ready(error.into()))
+    }
+
+    fn call(&mut self, check: Check) -> AskFuture {
+        if check.kind() == CheckKind::OneTap && self.shared.one_tap_key.is_none() {
+            // Its answer could not be read, so nothing is spent on it.
+            let verdict = Verdict::new(CheckKind::OneTap, Class::Misconfigured);
+            return AskFuture(Box::pin(std::future::ready(Ok(verdict))));
+        }
+        // The one that was ready goes; its clone, which is not, stays.
+        let clone = self.transport.clone();
+        let transport = mem::replace(&mut self.transport, clone);
+        AskFuture(Box::pin(ask(Arc::clone(&self.shared), transport, check)))
+    }
+}
+
+/// Asks over a transport that is ready.
+async fn ask<T, B>(shared: Arc<Shared>, mut transport: T, check: Check) -> Result<Verdict, CallError>
+where
+    T: Service<Request<Full<Bytes>>, Response = Response<B>>,
+    T::Error: Into<BoxError>,
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    let first =
+        transport.call(shared.endpoints.request(&check)).await.map_err(|error| CallError::transport(error.into()));
+    let reply = match first {
+        // Both words count: a transport that was never ready is broken, and dialling it again is no cure.
+        Err(error) if error.is_connect() && error.nothing_sent() => {
+            poll_fn(|cx| transport.poll_ready(cx)).await.map_err(|error| CallError::not_ready(error.into()))?;
+            let second = transport.call(shared.endpoints.request(&check)).await;
+            second.map_err(|error| CallError::transport(error.into()))?
+        }
+        first => first?,
+    };
+    let (head, body) = reply.into_parts();
+    let body = collect(body).await?;
+    let verdict = judge(&check, head.status, &body, shared.one_tap_key.as_ref()).map_err(CallError::reply)?;
+    Ok(if head.headers.contains_key(SANDBOX_HEADER) { verdict.with_sandbox_mark() } else { verdict })
+}
+
+impl<T> fmt::Debug for JPush<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JPush").field("call_timeout", &self.shared.call_timeout).finish_non_exhaustive()
+    }
+}
+
+// === impl AskFuture ===
+
+impl Future for AskFuture {
+    type Output = Result<Verdict, CallError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for AskFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AskFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,57 @@
+//! A reply's body, whole and bounded.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use http_body::Body;
+use http_body_util::BodyExt as _;
+
+use super::{BoxError, CallError, call_error::BadReply};
+
+/// The most bytes of a reply. A real one is below 1 KiB.
+pub(super) const LIMIT: usize = 64 * 1024;
+/// The most empty frames: a body that gives them without end would never wait for the network, nor for a deadline.
+const EMPTY_FRAMES: usize = 1024;
+
+/// Reads a body to its end. A single frame of `Bytes` is not copied.
+///
+/// # Errors
+///
+/// Beyond [`LIMIT`] (at once, where the length was announced), beyond a thousand empty frames, or when it breaks off.
+pub(super) async fn collect<B>(body: B) -> Result<Bytes, CallError>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    let too_large = || CallError::reply(BadReply::TooLarge);
+    if usize::try_from(body.size_hint().lower()).map_or(true, |announced| announced > LIMIT) {
+        return Err(too_large());
+    }
+    let mut body = std::pin::pin!(body);
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    let mut empty = 0;
+    while let Some(frame) = body.as_mut().frame().await {
+        // Whatever broke may carry the peer's words, so it goes no further.
+        let Ok(frame) = frame else { return Err(CallError::reply(BadReply::Incomplete)) };
+        let Ok(mut data) = frame.into_data() else { continue };
+        let length = data.remaining();
+        if length == 0 {
+            empty += 1;
+            if empty > EMPTY_FRAMES {
+                return Err(too_large());
+            }
+        } else if length > LIMIT - first.len() - rest.len() {
+            return Err(too_large());
+        } else if first.is_empty() {
+            first = data.copy_to_bytes(length);
+        } else {
+            rest.put(data);
+        }
+    }
+    if rest.is_empty() {
+        return Ok(first);
+    }
+    let mut whole = BytesMut::with_capacity(first.len() + rest.len());
+    whole.put(first);
+    whole.put(rest);
+    Ok(whole.freeze())
+}

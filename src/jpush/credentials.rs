@@ -1,0 +1,158 @@
+//! The app's key and master secret, as the one header that they become.
+
+use std::{env, fmt};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::ConfigError;
+
+const APP_KEY: &str = "JPUSH_APP_KEY";
+const MASTER_SECRET: &str = "JPUSH_MASTER_SECRET";
+
+/// The app's key and master secret, from the vendor's console (应用设置).
+///
+/// `Debug` shows neither. The header made of them is marked sensitive; HTTP/2 does not index it and `http` does not
+/// print it.
+#[derive(Clone)]
+pub struct Credentials {
+    authorization: HeaderValue,
+}
+
+// === impl Credentials ===
+
+impl Credentials {
+    /// Takes a key and a secret.
+    ///
+    /// # Errors
+    ///
+    /// When either is empty, begins or ends with a space, or has a control character (a newline from a file), or the key
+    /// has a colon. The error repeats neither.
+    pub fn new(app_key: &str, master_secret: impl Into<SecretString>) -> Result<Self, ConfigError> {
+        let secret = master_secret.into();
+        let secret = secret.expose_secret();
+        refuse("the app key", app_key)?;
+        refuse("the master secret", secret)?;
+        if app_key.contains(':') {
+            return Err(ConfigError::unshown("credentials", "the app key has a colon"));
+        }
+
+        // Capacities are exact, so that each secret text has one buffer, which `SecretString` zeroes.
+        let mut pair = String::with_capacity(app_key.len() + 1 + secret.len());
+        pair.extend([app_key, ":", secret]);
+        let pair = SecretString::from(pair);
+        let mut header = String::with_capacity("Basic ".len() + pair.expose_secret().len().div_ceil(3) * 4);
+        header.push_str("Basic ");
+        STANDARD.encode_string(pair.expose_secret(), &mut header);
+        let header = SecretString::from(header);
+
+        let mut authorization = HeaderValue::from_str(header.expose_secret())
+            .map_err(|_| ConfigError::unshown("credentials", "they do not fit into a header"))?;
+        authorization.set_sensitive(true);
+        Ok(Self { authorization })
+    }
+
+    /// Reads the environment variables `JPUSH_APP_KEY` and `JPUSH_MASTER_SECRET`.
+    ///
+    /// # Errors
+    ///
+    /// When one of them is missing, and as [`Credentials::new`]. The error names the variable. There is no fallback:
+    /// the sandbox never starts by itself.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::from_variables(|name| env::var(name))
+    }
+
+    fn from_variables(read: impl Fn(&str) -> Result<String, env::VarError>) -> Result<Self, ConfigError> {
+        let variable = |name: &'static str| match read(name) {
+            Ok(value) if value.is_empty() => Err(format!("the environment variable {name} is empty")),
+            Ok(value) => Ok(SecretString::from(value)),
+            Err(env::VarError::NotPresent) => Err(format!("the environment variable {name} is not set")),
+            Err(env::VarError::NotUnicode(_)) => Err(format!("the environment variable {name} is not UTF-8")),
+        };
+        match (variable(APP_KEY), variable(MASTER_SECRET)) {
+            (Ok(app_key), Ok(secret)) => Self::new(app_key.expose_secret(), secret),
+            (Err(one), Err(other)) => Err(ConfigError::unshown("credentials", format!("{one}; {other}"))),
+            (Err(one), _) | (_, Err(one)) => Err(ConfigError::unshown("credentials", one)),
+        }
+    }
+
+    /// `Authorization` as it is sent, marked sensitive.
+    pub(super) fn authorization(&self) -> HeaderValue {
+        self.authorization.clone()
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").finish_non_exhaustive()
+    }
+}
+
+fn refuse(what: &'static str, value: &str) -> Result<(), ConfigError> {
+    let problem = if value.is_empty() {
+        "is empty"
+    } else if value.chars().any(char::is_control) {
+        "has a control character, perhaps a newline"
+    } else if value.trim() != value {
+        "begins or ends with a space"
+    } else {
+        return Ok(());
+    };
+    Err(ConfigError::unshown("credentials", format!("{what} {problem}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reference_documents_credentials_become_basic_auth() {
+        let credentials = Credentials::new("7d431e42dfa6a6d693ac2d04", "5e987ac6d2e04d95a9d8f0d1").unwrap();
+        let header = credentials.authorization();
+        assert_eq!(header, "Basic N2Q0MzFlNDJkZmE2YTZkNjkzYWMyZDA0OjVlOTg3YWM2ZDJlMDRkOTVhOWQ4ZjBkMQ==");
+        assert!(header.is_sensitive());
+    }
+
+    #[test]
+    fn unusable_ones_are_refused_without_being_repeated() {
+        let canary = "canary";
+        for (key, secret) in [
+            ("", canary),
+            (canary, ""),
+            ("canary:x", canary),
+            ("canary\n", canary),
+            (canary, "canary\r\n"),
+            (canary, " canary"),
+            ("canary ", canary),
+            (canary, "canary\0"),
+        ] {
+            let error = Credentials::new(key, secret).unwrap_err();
+            assert_eq!(error.setting(), "credentials");
+            assert!(!format!("{error} {error:?}").contains(canary), "{error}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_nothing_of_them() {
+        let credentials = Credentials::new("canarykey", "canarysecret").unwrap();
+        let header = format!("{:?}", credentials.authorization());
+        let shown = format!("{credentials:?} {header}");
+        assert!(!shown.contains("canary") && !shown.contains("Y2FuYXJ5"), "{shown}");
+    }
+
+    #[test]
+    fn the_environment_names_the_variable_that_is_missing() {
+        let only = |name: &'static str| {
+            move |asked: &str| if asked == name { Ok("x".to_owned()) } else { Err(env::VarError::NotPresent) }
+        };
+        let error = Credentials::from_variables(only(APP_KEY)).unwrap_err().to_string();
+        assert!(error.contains(MASTER_SECRET) && !error.contains(APP_KEY), "{error}");
+        let error = Credentials::from_variables(only(MASTER_SECRET)).unwrap_err().to_string();
+        assert!(error.contains(APP_KEY) && !error.contains(MASTER_SECRET), "{error}");
+        let error = Credentials::from_variables(only("")).unwrap_err().to_string();
+        assert!(error.contains(APP_KEY) && error.contains(MASTER_SECRET), "{error}");
+        let error = Credentials::from_variables(|_| Ok(String::new())).unwrap_err().to_string();
+        assert!(error.contains("is empty"), "{error}");
+    }
+}

@@ -1,0 +1,69 @@
+//! The JPush client: whoever has credentials can ask, with or without the layer.
+//!
+//! A call costs money, spends the user's single-use token and cannot be repeated, and its answer lets somebody in. So
+//! this client is narrow on purpose: TLS is always verified, nothing is followed, nothing that may have been sent is
+//! sent again, a reply is read strictly where a pass depends on it and leniently where it does not, and none of the
+//! vendor's text goes any further.
+//!
+//! It is an ordinary `tower::Service<Check, Response = Verdict, Error = CallError>`; [`JPush::ask`] is the same call
+//! under a timeout, for use alone:
+//!
+//! ```no_run
+//! use tower_jverify::{Check, Credentials, JPush, Phone};
+//!
+//! # async fn ask() -> Result<(), Box<dyn std::error::Error>> {
+//! let jpush = JPush::builder(Credentials::from_env()?).build()?;
+//!
+//! let phone: Phone = "13800000000".parse()?;
+//! let verdict = jpush.ask(Check::number("the token of the client's SDK", phone)).await?;
+//! println!("{} (code {:?}, risk {:?})", verdict.class(), verdict.code(), verdict.risk().score());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Any HTTP client that is a `tower::Service` can carry the calls; here one that answers by itself:
+//!
+//! ```
+//! use bytes::Bytes;
+//! use http_body_util::Full;
+//! use tower_jverify::{Check, Class, Credentials, JPush, Phone};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let transport = tower::service_fn(|request: http::Request<Full<Bytes>>| async move {
+//!     assert_eq!(request.uri().path(), "/v2/web/verify");
+//!     let reply = br#"{"id":117270465679982592,"code":9000,"content":"verify consistent"}"#;
+//!     Ok::<_, std::convert::Infallible>(http::Response::new(Full::new(Bytes::from_static(reply))))
+//! });
+//! let jpush = JPush::with_transport(Credentials::new("app key", "master secret")?, transport).build()?;
+//!
+//! let verdict = jpush.ask(Check::number("token", Phone::parse("13800000000").unwrap())).await?;
+//! assert_eq!(verdict.class(), Class::Passed);
+//! # Ok(())
+//! # }
+//! ```
+
+mod base_url;
+mod builder;
+mod call_error;
+mod client;
+mod codes;
+mod collect;
+mod credentials;
+mod dial;
+mod one_tap;
+mod reply;
+mod request;
+mod transport;
+mod wire;
+
+pub use self::{
+    builder::JPushBuilder,
+    call_error::CallError,
+    client::{AskFuture, JPush},
+    credentials::Credentials,
+    transport::{Https, HttpsFuture},
+};
+
+/// Any error, as Tower boxes it.
+type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -1,0 +1,111 @@
+//! What a reply means: bytes become a verdict, or the reason why they cannot be believed.
+
+use http::StatusCode;
+
+use super::{
+    call_error::BadReply,
+    codes::class_of,
+    one_tap::OneTapKey,
+    wire::{Reply, Scalar, Tags},
+};
+use crate::{Check, CheckKind, Class, ExId, Phone, Risk, Verdict};
+
+/// Judges the reply to a check. The body speaks first, whatever the status: this host's statuses are not documented.
+///
+/// # Errors
+///
+/// When it is unreadable, somebody else's, a pass without a 2xx, or a 5xx without a known code.
+pub(super) fn judge(
+    check: &Check,
+    status: StatusCode,
+    body: &[u8],
+    key: Option<&OneTapKey>,
+) -> Result<Verdict, BadReply> {
+    let reply = Reply::parse(body).ok_or(BadReply::Unreadable)?;
+    if is_somebody_elses(check.ex_id(), reply.ex_id.as_ref()) {
+        return Err(BadReply::SomebodyElses);
+    }
+    let kind = check.kind();
+    let (class, phone) = class_and_phone(kind, &reply, key);
+    match class {
+        Class::Passed if !status.is_success() => return Err(BadReply::PassWithoutSuccess),
+        Class::Unknown if status.is_server_error() => return Err(BadReply::ServerError),
+        _ => {}
+    }
+
+    let mut verdict = Verdict::new(kind, class).with_risk(risk_of(kind, &reply));
+    if let Some(code) = reply.code {
+        verdict = verdict.with_code(code);
+    }
+    if let Some(id) = reply.id.as_ref().and_then(Scalar::integer).and_then(|id| u64::try_from(id).ok()) {
+        verdict = verdict.with_id(id);
+    }
+    if let Some(phone) = phone {
+        verdict = verdict.with_phone(phone);
+    }
+    if let Some(args) = &reply.captcha_args
+        && !args.twice
+        && let Some(scene) = args.scene.as_ref().and_then(Scalar::text)
+    {
+        verdict = verdict.with_scene(scene);
+    }
+    Ok(verdict)
+}
+
+fn class_and_phone(kind: CheckKind, reply: &Reply<'_>, key: Option<&OneTapKey>) -> (Class, Option<Phone>) {
+    let class = reply.code.map_or(Class::Unknown, |code| class_of(kind, code));
+    match (kind, class) {
+        // 6000 says that the call worked; whether a person solved it is in `result` (reference, actionCheck).
+        (CheckKind::Captcha, Class::Passed) => {
+            let solved = reply.result.as_ref().and_then(Scalar::text) == Some("success");
+            (if solved { class } else { Class::Rejected }, None)
+        }
+        // A pass whose phone cannot be read proves nothing: the key is not the one that the console has.
+        (CheckKind::OneTap, Class::Passed) => {
+            let sealed = reply.phone.as_ref().and_then(Scalar::text);
+            match key.zip(sealed).and_then(|(key, sealed)| key.open(sealed)) {
+                Some(phone) => (class, Some(phone)),
+                None => (Class::Misconfigured, None),
+            }
+        }
+        _ => (class, None),
+    }
+}
+
+/// Only an `exID` that is there, not empty and not ours. The captcha document's own example answers an empty one.
+fn is_somebody_elses(ours: Option<&ExId>, theirs: Option<&Scalar<'_>>) -> bool {
+    let ours = ours.map_or("", ExId::as_str);
+    match theirs {
+        Some(Scalar::Text(theirs)) => !theirs.is_empty() && theirs != ours,
+        Some(Scalar::Unsigned(theirs)) => theirs.to_string() != ours,
+        Some(Scalar::Signed(theirs)) => theirs.to_string() != ours,
+        Some(Scalar::Other) | None => false,
+    }
+}
+
+fn risk_of(kind: CheckKind, reply: &Reply<'_>) -> Risk {
+    match (kind, &reply.risk_check) {
+        (CheckKind::Captcha, _) => Risk::NotAsked,
+        (CheckKind::Risk, _) if reply.code == Some(0) => risk(reply.score.as_ref(), reply.tags.as_ref()),
+        (CheckKind::Risk, _) => Risk::Unknown,
+        // `"riskCheck": null` is read as a failed one, not as absent: the top-level score beside it is then likely a
+        // default, and 0 would say "low".
+        (_, Some(check)) => {
+            let fine = !check.twice && check.code.as_ref().is_some_and(|code| code.is_integer(0));
+            if fine { risk(check.score.as_ref(), check.tags.as_ref()) } else { Risk::Unknown }
+        }
+        // Marked for deletion (reference, number authentication), so only where the new place is empty.
+        (CheckKind::OneTap, None) if reply.score.is_none() => Risk::NotAsked,
+        (_, None) => risk(reply.score.as_ref(), reply.tags.as_ref()),
+    }
+}
+
+fn risk(score: Option<&Scalar<'_>>, tags: Option<&Tags>) -> Risk {
+    match score.and_then(Scalar::integer).and_then(|score| i64::try_from(score).ok()) {
+        Some(score) => Risk::from_score(score, tags.map(|Tags(tags)| tags.clone()).unwrap_or_default()),
+        None => Risk::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,198 @@
+//! A check as the HTTP request that it becomes.
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Uri,
+    header::{AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT},
+};
+use http_body_util::Full;
+use secrecy::ExposeSecret;
+
+use super::{Credentials, base_url::BaseUrl};
+use crate::{Channel, Check, ConfigError, Question};
+
+/// Everything of a request that does not depend on the check, made once.
+pub(super) struct Endpoints {
+    headers: HeaderMap,
+    number: ByChannel,
+    captcha: Uri,
+    one_tap: ByChannel,
+    risk: Uri,
+}
+
+struct ByChannel {
+    app: Uri,
+    web: Uri,
+}
+
+// === impl Endpoints ===
+
+impl Endpoints {
+    /// The vendor's endpoints under a base URL (reference documents, "Call Address"; one-tap and risk query: the
+    /// vendor's REST API pages).
+    ///
+    /// # Errors
+    ///
+    /// `base_url`: when it and the paths make no URI.
+    pub(super) fn new(base: &BaseUrl, credentials: &Credentials) -> Result<Self, ConfigError> {
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(HOST, base.host()?);
+        headers.insert(AUTHORIZATION, credentials.authorization());
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(
+            USER_AGENT,
+            HeaderValue::from_static(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"))),
+        );
+        let by_channel = |app, web| Ok(ByChannel { app: base.endpoint(app)?, web: base.endpoint(web)? });
+        Ok(Self {
+            headers,
+            number: by_channel("/v2/web/verify", "/v2/web/h5/verify")?,
+            captcha: base.endpoint("/action/check")?,
+            one_tap: by_channel("/v2/web/loginTokenVerify", "/v2/web/h5/loginTokenVerify")?,
+            risk: base.endpoint("/v2/web/queryBusinessRisk")?,
+        })
+    }
+
+    /// The request that asks a check.
+    pub(super) fn request(&self, check: &Check) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(Bytes::from(body(check))));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.uri(check).clone();
+        request.headers_mut().clone_from(&self.headers);
+        request
+    }
+
+    fn uri(&self, check: &Check) -> &Uri {
+        match check.question() {
+            Question::Number { .. } => self.number.of(check.channel()),
+            Question::Captcha { .. } => &self.captcha,
+            Question::OneTap { .. } => self.one_tap.of(check.channel()),
+            Question::Risk { .. } => &self.risk,
+        }
+    }
+}
+
+impl ByChannel {
+    fn of(&self, channel: Channel) -> &Uri {
+        match channel {
+            Channel::App => &self.app,
+            Channel::Web => &self.web,
+        }
+    }
+}
+
+/// The JSON of a check, written straight into the one buffer that is sent. A phone is a String, as documented.
+fn body(check: &Check) -> Vec<u8> {
+    let mut json = Json::with_capacity(192 + proof_length(check));
+    match check.question() {
+        Question::Number { token, phone } => {
+            json.text("token", token.expose_secret());
+            json.text("phone", phone.as_str());
+        }
+        Question::Captcha { content } => json.text("captchaContent", content.expose_secret()),
+        Question::OneTap { login_token } => json.text("loginToken", login_token.expose_secret()),
+        Question::Risk { phone } => json.text("phone", phone.as_str()),
+    }
+    if let Some(ex_id) = check.ex_id() {
+        json.text("exID", ex_id.as_str());
+    }
+    // The captcha's endpoint documents no `ip`.
+    if let Some(ip) = check.ip()
+        && !matches!(check.question(), Question::Captcha { .. })
+    {
+        json.text("ip", &ip.to_string());
+    }
+    json.finish()
+}
+
+fn proof_length(check: &Check) -> usize {
+    match check.question() {
+        Question::Number { token: proof, .. }
+        | Question::Captcha { content: proof }
+        | Question::OneTap { login_token: proof } => proof.expose_secret().len(),
+        Question::Risk { .. } => 0,
+    }
+}
+
+/// One flat object of texts.
+struct Json(Vec<u8>);
+
+impl Json {
+    fn with_capacity(capacity: usize) -> Self {
+        Self(Vec::with_capacity(capacity))
+    }
+
+    fn text(&mut self, name: &'static str, value: &str) {
+        self.0.push(if self.0.is_empty() { b'{' } else { b',' });
+        self.0.push(b'"');
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b"\":");
+        serde_json::to_writer(&mut self.0, value).expect("a text is JSON and a Vec takes every byte");
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        self.0.push(b'}');
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ExId, Phone};
+
+    fn phone() -> Phone {
+        Phone::parse("15813554612").unwrap()
+    }
+
+    fn sent(check: &Check) -> String {
+        String::from_utf8(body(check)).unwrap()
+    }
+
+    #[test]
+    fn a_number_check_is_the_reference_documents_request_with_the_phone_as_string() {
+        let check = Check::number("STsid0000001542695429579Ob28vB7b0cYTI9w0GGZrv8ujUu05qZvw", phone())
+            .with_ex_id(ExId::parse("1234566").unwrap())
+            .with_ip("183.238.29.30".parse().unwrap());
+        assert_eq!(
+            sent(&check),
+            r#"{"token":"STsid0000001542695429579Ob28vB7b0cYTI9w0GGZrv8ujUu05qZvw","phone":"15813554612","exID":"1234566","ip":"183.238.29.30"}"#
+        );
+    }
+
+    #[test]
+    fn each_kind_sends_its_own_fields_only() {
+        let ip = "183.238.29.30".parse().unwrap();
+        assert_eq!(sent(&Check::captcha("c").with_ip(ip)), r#"{"captchaContent":"c"}"#);
+        assert_eq!(sent(&Check::one_tap("t").with_ip(ip)), r#"{"loginToken":"t","ip":"183.238.29.30"}"#);
+        assert_eq!(sent(&Check::risk(phone())), r#"{"phone":"15813554612"}"#);
+    }
+
+    #[test]
+    fn whatever_a_token_is_made_of_stays_inside_its_string() {
+        let token = "\",\"phone\":\"13900000000\n\u{7f}\u{1f}\\é\u{10ffff}";
+        let body = body(&Check::number(token, phone()));
+        let read: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(read, serde_json::json!({"token": token, "phone": "15813554612"}));
+    }
+
+    #[test]
+    fn each_kind_and_channel_has_its_endpoint() {
+        let base = BaseUrl::parse("https://api.verification.jpush.cn").unwrap();
+        let endpoints = Endpoints::new(&base, &Credentials::new("key", "secret").unwrap()).unwrap();
+        for (check, app, web) in [
+            (Check::number("t", phone()), "/v2/web/verify", "/v2/web/h5/verify"),
+            (Check::captcha("t"), "/action/check", "/action/check"),
+            (Check::one_tap("t"), "/v2/web/loginTokenVerify", "/v2/web/h5/loginTokenVerify"),
+            (Check::risk(phone()), "/v2/web/queryBusinessRisk", "/v2/web/queryBusinessRisk"),
+        ] {
+            assert_eq!(endpoints.request(&check).uri().path(), app);
+            let request = endpoints.request(&check.with_channel(Channel::Web));
+            assert_eq!(request.uri().path(), web);
+            assert_eq!(request.uri().host(), Some("api.verification.jpush.cn"));
+            assert_eq!(request.headers()["host"], "api.verification.jpush.cn");
+            assert_eq!(request.method(), Method::POST);
+            assert!(request.headers()["authorization"].is_sensitive());
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! The default transport: hyper-util's pooled client over rustls.
+//!
+//! It verifies certificates always, follows no redirects (hyper has none) and reads no proxy variables. The crypto
+//! provider is passed, never installed for the process: that choice is the application's.
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_rustls::HttpsConnectorBuilder;
+use hyper_util::{
+    client::legacy::{self, Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use tower_service::Service;
+
+use super::{CallError, base_url::BaseUrl, dial::Dial};
+use crate::ConfigError;
+
+/// The default transport of [`JPush`](super::JPush): HTTPS with a pool of connections. Cheap to clone; clones share
+/// the pool. Settings are those of [`JPushBuilder`](super::JPushBuilder).
+#[derive(Clone)]
+pub struct Https {
+    client: Arc<Client<Dial, Full<Bytes>>>,
+}
+
+/// The future of [`Https`].
+#[must_use = "futures do nothing unless polled"]
+pub struct HttpsFuture(legacy::ResponseFuture);
+
+/// What can be set about [`Https`].
+#[derive(Debug)]
+pub(super) struct HttpsSettings {
+    /// DNS, TCP and TLS together.
+    pub(super) connect_timeout: Duration,
+    /// How long an unused connection stays.
+    pub(super) idle_timeout: Duration,
+    /// How many unused connections stay.
+    pub(super) max_idle: usize,
+    /// HTTP/2 and nothing else, instead of HTTP/1.1 and nothing else.
+    pub(super) http2: bool,
+    /// The operating system's roots instead of Mozilla's.
+    #[cfg(feature = "platform-roots")]
+    pub(super) platform_roots: bool,
+    /// More certificate authorities, in PEM.
+    pub(super) extra_roots: Vec<Box<[u8]>>,
+}
+
+// === impl Https ===
+
+impl Https {
+    /// Builds the client. With a plain base URL (loopback only) it speaks plain HTTP, else TLS and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// A setting that cannot stand, by its name.
+    pub(super) fn build(settings: &HttpsSettings, base: &BaseUrl) -> Result<Self, ConfigError> {
+        settings.check()?;
+        let connector = HttpsConnectorBuilder::new().with_tls_config(settings.tls()?);
+        let connector = if base.is_plain() { connector.https_or_http() } else { connector.https_only() };
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        // One protocol each: a pool of HTTP/1.1 connections does better against a far host than one of HTTP/2, and
+        // hyper-util's pool is simplest where it need not find out.
+        let connector = if settings.http2 {
+            connector.enable_http2().wrap_connector(tcp)
+        } else {
+            connector.enable_http1().wrap_connector(tcp)
+        };
+
+        let mut client = Client::builder(TokioExecutor::new());
+        client
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(settings.idle_timeout)
+            .pool_max_idle_per_host(settings.max_idle)
+            .http1_max_buf_size(super::collect::LIMIT)
+            .http2_only(settings.http2)
+            // The request has its `Host`.
+            .set_host(false)
+            // Safe, and kept. hyper gives a request back only out of the queue in front of a connection's task
+            // (`dispatch::Envelope::drop`, and `Client::recv_msg` by `try_recv`), that is, one that was never taken
+            // to be written; and hyper-util repeats it only when the connection was a reused one. So a kept connection
+            // that the server closed meanwhile costs nothing, and whatever was begun is never repeated.
+            .retry_canceled_requests(true);
+        let client = client.build(Dial::new(connector, settings.connect_timeout));
+        Ok(Self { client: Arc::new(client) })
+    }
+}
+
+impl Service<Request<Full<Bytes>>> for Https {
+    type Response = Response<Incoming>;
+    type Error = CallError;
+    type Future = HttpsFuture;
+
+    /// Always: the pool has no bound of its own. Bounds are the layer's, or Tower's.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), CallError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Full<Bytes>>) -> HttpsFuture {
+        HttpsFuture(self.client.request(request))
+    }
+}
+
+impl fmt::Debug for Https {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Https").finish_non_exhaustive()
+    }
+}
+
+// === impl HttpsFuture ===
+
+impl Future for HttpsFuture {
+    type Output = Result<Response<Incoming>, CallError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(ready!(Pin::new(&mut self.0).poll(cx)).map_err(CallError::client))
+    }
+}
+
+impl fmt::Debug for HttpsFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpsFuture").finish_non_exhaustive()
+    }
+}
+
+// === impl HttpsSettings ===
+
+impl Default for HttpsSettings {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(2),
+            idle_timeout: Duration::from_secs(15),
+            max_idle: 256,
+            http2: false,
+            #[cfg(feature = "platform-roots")]
+            platform_roots: false,
+            extra_roots: Vec::new(),
+        }
+    }
+}
+
+impl HttpsSettings {
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.connect_timeout.is_zero() {
+            return Err(ConfigError::new("connect_timeout", "0", "nothing connects in no time"));
+        }
+        if self.idle_timeout.is_zero() {
+            return Err(ConfigError::new("idle_timeout", "0", "every call would dial anew"));
+        }
+        if self.max_idle == 0 {
+            return Err(ConfigError::new("max_idle", "0", "every call would dial anew"));
+        }
+        Ok(())
+    }
+
+    fn tls(&self) -> Result<ClientConfig, ConfigError> {
+        let roots = self.roots()?;
+        Ok(ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|_| ConfigError::unshown("tls", "the crypto provider has no protocol version"))?
+            .with_root_certificates(roots)
+            .with_no_client_auth())
+    }
+
+    fn roots(&self) -> Result<RootCertStore, ConfigError> {
+        let mut roots = self.base_roots()?;
+        for pem in &self.extra_roots {
+            let wrong = |problem: &'static str| ConfigError::unshown("extra_root_pem", problem);
+            let mut found = false;
+            for certificate in CertificateDer::pem_slice_iter(pem) {
+                let certificate = certificate.map_err(|_| wrong("not PEM"))?;
+                roots.add(certificate).map_err(|_| wrong("a certificate that cannot be a root"))?;
+                found = true;
+            }
+            if !found {
+                return Err(wrong("no certificate is in it"));
+            }
+        }
+        Ok(roots)
+    }
+
+    #[cfg(feature = "platform-roots")]
+    fn base_roots(&self) -> Result<RootCertStore, ConfigError> {
+        if !self.platform_roots {
+            return Ok(mozilla_roots());
+        }
+        let mut roots = RootCertStore::empty();
+        // Some of a system's certificates are always odd; that some can be read is what counts.
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if roots.is_empty() {
+            return Err(ConfigError::unshown("platform_roots", "the operating system has no certificate roots"));
+        }
+        Ok(roots)
+    }
+
+    #[cfg(not(feature = "platform-roots"))]
+    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "the other one can fail")]
+    fn base_roots(&self) -> Result<RootCertStore, ConfigError> {
+        Ok(mozilla_roots())
+    }
+}
+
+fn mozilla_roots() -> RootCertStore {
+    RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }
+}
