@@ -7,8 +7,14 @@ mod error;
 mod ex_id;
 mod observe;
 mod phone;
+#[cfg(feature = "sandbox")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sandbox")))]
+pub mod sandbox;
 mod verdict;
 
+#[cfg(feature = "sandbox")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sandbox")))]
+pub use self::sandbox::Sandbox;
 pub use self::{
     check::{Channel, Check, CheckKind, Question},
     error::ConfigError,
