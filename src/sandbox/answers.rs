@@ -30,15 +30,17 @@ pub(super) fn number(state: &State, channel: Channel, asked: &Asked<'_>) -> Opti
     let reply = |code| Reply::decided(state.ledger.next_id(), code, &ex_id);
     let magic = Magic::read(token).and_then(|magic| Some((NumberSays::read(magic.meaning)?, magic)));
     let Some((says, magic)) = magic else { return Some(Answer::from(&reply(9001))) };
-    let code = match () {
-        () if magic.channel.is_some_and(|only| only != channel) => 9020,
-        () if magic.once && !state.ledger.spend(CheckKind::Number, token) => 9003,
-        () if says.phone.is_some_and(|only| only != phone) => 9001,
-        () => says.code,
+    let code = if magic.channel.is_some_and(|only| only != channel) {
+        9020
+    } else if magic.once && !state.ledger.spend(CheckKind::Number, token) {
+        9003
+    } else if says.phone.is_some_and(|only| only != phone) {
+        9001
+    } else {
+        says.code
     };
-    let decided_as_said = code == says.code;
     let risk = match says.risk {
-        Some(risk) if decided_as_said => risk,
+        Some(risk) if code == says.code => risk,
         _ if code == 9000 => RiskSays::NONE,
         _ => RiskSays::Absent,
     };

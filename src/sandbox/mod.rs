@@ -69,7 +69,7 @@
 //! | flag | what it does |
 //! |---|---|
 //! | `once` | spent by its first use; then 9003, for captchas 7104 |
-//! | `app`, `web` | only good at the app's or the H5 endpoint; 9020 at the other |
+//! | `app`, `web` | only good at the app's or the H5 endpoint, 9020 at the other; captchas have one for both |
 //! | `delay-1500` | answers after so many milliseconds |
 //! | `hang`, `reset` | is decided (and spent), and then never answered, or the connection breaks |
 //! | `html`, `truncated`, `redirect`, `status-500` | the answer comes so spoilt: see [`Fault`] |
