@@ -45,6 +45,7 @@ impl Endpoint {
         }
     }
 
+    /// What is asked here.
     pub(super) const fn kind(self) -> CheckKind {
         match self {
             Self::Number(_) => CheckKind::Number,
@@ -54,6 +55,7 @@ impl Endpoint {
         }
     }
 
+    /// Whose endpoint it is; `None` where there is one for both.
     pub(super) const fn channel(self) -> Option<Channel> {
         match self {
             Self::Number(channel) | Self::OneTap(channel) => Some(channel),

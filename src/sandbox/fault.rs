@@ -119,10 +119,12 @@ impl Fault {
 // === impl SandboxFault ===
 
 impl SandboxFault {
+    /// Nothing was sent.
     pub(super) fn refused() -> Self {
         Self { source: io::ErrorKind::ConnectionRefused.into() }
     }
 
+    /// The request was sent, and its answer is lost.
     pub(super) fn reset() -> Self {
         Self { source: io::ErrorKind::ConnectionReset.into() }
     }
@@ -157,10 +159,12 @@ impl Error for SandboxFault {
 // === impl Faults ===
 
 impl Faults {
+    /// Sets or clears the fault of every request.
     pub(super) fn set(&self, fault: Option<Fault>) {
         self.lock().standing = fault;
     }
 
+    /// Queues a fault for so many requests.
     pub(super) fn queue(&self, times: usize, fault: &Fault) {
         if times > 0 {
             self.lock().next.push_back((times, fault.clone()));

@@ -138,6 +138,7 @@ impl Ledger {
         fresh
     }
 
+    /// Remembers a call, and forgets the oldest when there are too many.
     pub(super) fn record(&self, call: Call) {
         let mut memory = self.lock();
         if memory.calls.len() >= REMEMBERED {
@@ -146,10 +147,12 @@ impl Ledger {
         memory.calls.push_back(call);
     }
 
+    /// The calls, in order.
     pub(super) fn calls(&self) -> Vec<Call> {
         self.lock().calls.iter().cloned().collect()
     }
 
+    /// The calls, in order, forgotten here.
     pub(super) fn take_calls(&self) -> Vec<Call> {
         std::mem::take(&mut self.lock().calls).into()
     }

@@ -112,7 +112,7 @@ pub use self::{
 /// JPush's verification API in this process: a transport for the client, or a service for an HTTP server.
 ///
 /// Clones are cheap and share everything: spent proofs, faults and recorded calls. Which proofs it knows is told in
-/// the module's documentation, [above](self).
+/// the [module's documentation](self).
 #[derive(Clone, Default)]
 pub struct Sandbox {
     state: Arc<State>,
