@@ -7,7 +7,8 @@
 //! Let the application under test ask `http://127.0.0.1:4000` in place of `https://api.verification.jpush.cn`, with any
 //! application key and master secret. What is answered is told by the proof itself; the whole table is in the
 //! documentation of `tower_jverify::sandbox`. With the feature `one-tap`, too, it answers one-tap logins and prints the
-//! private key that decrypts them; a new one at every start, and worth nothing elsewhere. It listens on loopback only: whoever reaches it passes every check.
+//! private key that decrypts them; a new one at every start, and worth nothing elsewhere. It listens on
+//! loopback only: whoever reaches it passes every check.
 
 use std::{error::Error, net::SocketAddr};
 
