@@ -1,0 +1,70 @@
+//! JPush's verification API without JPush, over plain HTTP, for applications that are not written in Rust.
+//!
+//! ```sh
+//! LISTEN_ADDR=127.0.0.1:4000 cargo run --example sandbox --features sandbox
+//! ```
+//!
+//! Let the application under test ask `http://127.0.0.1:4000` in place of `https://api.verification.jpush.cn`, with any
+//! application key and master secret. What is answered is told by the proof itself; the whole table is in the
+//! documentation of `tower_jverify::sandbox`. With the feature `one-tap`, too, it answers one-tap logins and prints the
+//! private key that decrypts them; a new one at every start, and worth nothing elsewhere. It listens on
+//! loopback only: whoever reaches it passes every check.
+
+use std::{error::Error, net::SocketAddr};
+
+use http_body_util::{BodyExt, Full};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
+use tokio::net::TcpListener;
+use tower::ServiceExt;
+use tower_jverify::Sandbox;
+
+mod common;
+
+const TRY: [(&str, &str); 7] = [
+    ("/v2/web/verify", r#"{"token":"sandbox-9000","phone":"13800000000","exID":"try-1"}"#),
+    ("/v2/web/verify", r#"{"token":"sandbox-9000-risk-600-tags-F24004","phone":"13800000000"}"#),
+    ("/v2/web/verify", r#"{"token":"sandbox-9001","phone":"13800000000"}"#),
+    ("/v2/web/h5/verify", r#"{"token":"sandbox-for-13800000000","phone":"13900000000"}"#),
+    ("/action/check", r#"{"captchaContent":"sandbox-pass-scene-注册"}"#),
+    ("/action/check", r#"{"captchaContent":"sandbox-fail"}"#),
+    ("/v2/web/queryBusinessRisk", r#"{"phone":"13800000900"}"#),
+];
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let settings = common::Settings::read_sandboxed();
+    let listener = TcpListener::bind(settings.listen).await?;
+    print_what_to_try(listener.local_addr()?).await?;
+
+    let sandbox = Sandbox::new();
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        let service = TowerToHyperService::new(sandbox.clone());
+        tokio::spawn(async move {
+            // The only errors are clients that went away, and the resets that a proof asked for.
+            let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+/// Every curl line with its answer, asked of a sandbox of its own, so that the ids are those of a fresh one.
+async fn print_what_to_try(address: SocketAddr) -> Result<(), Box<dyn Error>> {
+    println!("The sandbox listens on http://{address}. Try:\n");
+    let sandbox = Sandbox::new();
+    for (path, body) in TRY {
+        let request = http::Request::post(path)
+            .header("authorization", "Basic a2V5OnNlY3JldA==")
+            .header("content-type", "application/json")
+            .body(Full::from(body))?;
+        let reply = sandbox.clone().oneshot(request).await?.into_body().collect().await?.to_bytes();
+        println!("curl -u key:secret -H 'content-type: application/json' http://{address}{path} -d '{body}'");
+        println!("  {}\n", String::from_utf8_lossy(&reply));
+    }
+    #[cfg(feature = "one-tap")]
+    println!("{}", secrecy::ExposeSecret::expose_secret(&Sandbox::one_tap_key_pem()));
+    Ok(())
+}

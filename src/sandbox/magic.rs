@@ -1,0 +1,144 @@
+//! Reads magic proofs. The table is in the documentation of [`sandbox`](super).
+
+use super::{Fault, replies::RiskSays};
+use crate::{Channel, Phone};
+
+/// A magic proof: its flags, and what is left for the endpoint to read.
+pub(super) struct Magic<'a> {
+    /// Spent by its first use.
+    pub(super) once: bool,
+    /// Good only at this endpoint.
+    pub(super) channel: Option<Channel>,
+    /// What goes wrong with the answer.
+    pub(super) fault: Option<Fault>,
+    /// Neither flags nor label: what the endpoint is to answer.
+    pub(super) meaning: &'a str,
+}
+
+/// What a number or one-tap proof asks for.
+pub(super) struct NumberSays<'a> {
+    pub(super) code: i64,
+    /// Number: the only phone that passes. One-tap: the phone to answer with.
+    pub(super) phone: Option<Phone>,
+    /// `None` when the proof does not say.
+    pub(super) risk: Option<RiskSays<'a>>,
+}
+
+/// What a captcha asks for.
+pub(super) struct CaptchaSays<'a> {
+    pub(super) code: i64,
+    pub(super) result: Option<&'a str>,
+    pub(super) scene: &'a str,
+}
+
+// === impl Magic ===
+
+impl<'a> Magic<'a> {
+    /// Reads prefix, flags and label; `None` when it is no magic proof.
+    pub(super) fn read(proof: &'a str) -> Option<Self> {
+        let rest = proof.strip_prefix("sandbox-")?;
+        let rest = rest.split_once('#').map_or(rest, |(rest, _label)| rest);
+        let mut magic = Self { once: false, channel: None, fault: None, meaning: rest };
+        loop {
+            if let Some(rest) = magic.meaning.strip_prefix("once-") {
+                magic.once = true;
+                magic.meaning = rest;
+            } else if let Some(rest) = magic.meaning.strip_prefix("app-") {
+                magic.channel = Some(Channel::App);
+                magic.meaning = rest;
+            } else if let Some(rest) = magic.meaning.strip_prefix("web-") {
+                magic.channel = Some(Channel::Web);
+                magic.meaning = rest;
+            } else if let Some((fault, rest)) = Fault::read_flag(magic.meaning) {
+                magic.fault = Some(fault);
+                magic.meaning = rest;
+            } else {
+                return Some(magic);
+            }
+        }
+    }
+}
+
+// === impl NumberSays ===
+
+impl<'a> NumberSays<'a> {
+    /// `for-<phone>[risk]` or `<code>[risk]`.
+    pub(super) fn read(meaning: &'a str) -> Option<Self> {
+        if let Some(rest) = meaning.strip_prefix("for-") {
+            let (phone, rest) = leading_phone(rest)?;
+            return Some(Self { code: 9000, phone: Some(phone), risk: risk(rest)? });
+        }
+        let (code, rest) = leading_integer(meaning)?;
+        Some(Self { code, phone: None, risk: risk(rest)? })
+    }
+
+    /// `<code>[-<phone>][risk]`.
+    pub(super) fn read_one_tap(meaning: &'a str) -> Option<Self> {
+        let (code, rest) = leading_integer(meaning)?;
+        let (phone, rest) = match rest.strip_prefix('-').and_then(leading_phone) {
+            Some((phone, rest)) => (Some(phone), rest),
+            None => (None, rest),
+        };
+        Some(Self { code, phone, risk: risk(rest)? })
+    }
+}
+
+// === impl CaptchaSays ===
+
+impl<'a> CaptchaSays<'a> {
+    /// `pass[-scene-<scene>]`, `fail`, `result-<text>` or `<code>`.
+    pub(super) fn read(meaning: &'a str) -> Option<Self> {
+        let solved = |result, scene| Some(Self { code: 6000, result: Some(result), scene });
+        match meaning {
+            "pass" => solved("success", ""),
+            "fail" => solved("fail", ""),
+            _ => {
+                if let Some(scene) = meaning.strip_prefix("pass-scene-") {
+                    return solved("success", scene);
+                }
+                if let Some(result) = meaning.strip_prefix("result-") {
+                    return solved(result, "");
+                }
+                match leading_integer(meaning)? {
+                    (code, "") => Some(Self { code, result: None, scene: "" }),
+                    _ => None,
+                }
+            }
+        }
+    }
+}
+
+/// The outer `None`: not readable. The inner one: nothing said.
+#[expect(clippy::option_option)]
+fn risk(text: &str) -> Option<Option<RiskSays<'_>>> {
+    let said = match text {
+        "" => return Some(None),
+        "-risk-unknown" => RiskSays::Unknown,
+        "-risk-absent" => RiskSays::Absent,
+        _ => {
+            if let Some(score) = text.strip_prefix("-score-") {
+                RiskSays::TopLevel(score.parse().ok()?)
+            } else {
+                let (score, rest) = leading_integer(text.strip_prefix("-risk-")?)?;
+                match (rest, rest.strip_prefix("-tags-")) {
+                    ("", _) => RiskSays::Known { score, tags: Vec::new() },
+                    (_, Some(tags)) => RiskSays::Known { score, tags: tags.split('-').collect() },
+                    _ => return None,
+                }
+            }
+        }
+    };
+    Some(Some(said))
+}
+
+fn leading_integer(text: &str) -> Option<(i64, &str)> {
+    let sign = usize::from(text.starts_with('-'));
+    let digits = text.bytes().skip(sign).take_while(u8::is_ascii_digit).count();
+    let (integer, rest) = text.split_at_checked(sign + digits)?;
+    Some((integer.parse().ok()?, rest))
+}
+
+fn leading_phone(text: &str) -> Option<(Phone, &str)> {
+    let (phone, rest) = text.split_at_checked(11)?;
+    Some((Phone::parse(phone)?, rest))
+}

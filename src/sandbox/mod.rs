@@ -1,0 +1,187 @@
+//! The whole JPush verification API as an in-process transport, for examples and tests without network or account.
+//!
+//! A login that needs a SIM card, a paid account and a token that lives one minute cannot be tried at a desk or tested
+//! in CI. The sandbox answers in the vendor's place: it is an HTTP transport (`tower::Service` of HTTP requests) with
+//! wire types of its own, so that the real client talks to it exactly as it talks to JPush. What it answers is said by
+//! the proof itself, in the way of payment providers' test cards. It is never started by anything but code that names
+//! it, and every reply carries a header by which the client marks the verdict.
+//!
+//! ```
+//! use http_body_util::{BodyExt, Full};
+//! use tower::ServiceExt;
+//! use tower_jverify::Sandbox;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let sandbox = Sandbox::new();
+//! let request = http::Request::post("https://api.verification.jpush.cn/v2/web/verify")
+//!     .header("authorization", "Basic YXBwS2V5Om1hc3RlclNlY3JldA==")
+//!     .header("content-type", "application/json")
+//!     .body(Full::from(r#"{"token":"sandbox-9000-risk-600","phone":"13800000000","exID":"try-1"}"#))?;
+//!
+//! let reply = sandbox.clone().oneshot(request).await?.into_body().collect().await?.to_bytes();
+//! let reply: serde_json::Value = serde_json::from_slice(&reply)?;
+//! assert_eq!(reply["code"], 9000);
+//! assert_eq!(reply["riskCheck"]["score"], 600);
+//! assert_eq!(sandbox.calls()[0].ex_id(), Some("try-1"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Magic proofs
+//!
+//! `sandbox-` `[flags-]` `meaning` `[#label]`. A proof can be used again and again unless it is flagged `once`; a
+//! `#label` makes different proofs of the same meaning (`sandbox-once-9000#a`, `sandbox-once-9000#b`).
+//!
+//! | `token` of a number check | answer |
+//! |---|---|
+//! | `sandbox-9000` | passes for every phone, risk 0 |
+//! | `sandbox-for-13800000000` | passes for that phone; 9001 for every other |
+//! | `sandbox-9005`, `sandbox-<code>` | that code, whatever it is: `sandbox--1`, `sandbox-6000` |
+//! | `…-risk-600` after any of these | `riskCheck` with that score, also outside of 0 to 900 |
+//! | `…-risk-300-tags-F24004-F24005` | the same with tags |
+//! | `…-risk-unknown` | `riskCheck.code` is not 0 (and its score is, which means nothing) |
+//! | `…-risk-absent` | no score and no `riskCheck` |
+//! | `…-score-600` | only the old top-level `score` |
+//!
+//! | `captchaContent` | answer |
+//! |---|---|
+//! | `sandbox-pass` | 6000, `success`, without a scene |
+//! | `sandbox-pass-scene-注册` | the same for that scene; in JSON also `sandbox-pass-scene-\u6ce8\u518c` |
+//! | `sandbox-fail` | 6000, `fail` and a reason |
+//! | `sandbox-result-<text>` | 6000 and that `result`, whatever it is |
+//! | `sandbox-6000` | 6000 and no `result`: not a pass |
+//! | `sandbox-<code>` | that code |
+//!
+//! | `loginToken` of a one-tap login | answer |
+//! |---|---|
+//! | `sandbox-8000-13800000000` | that phone, encrypted for `Sandbox::one_tap_key_pem`; `-risk-…` may follow |
+//! | `sandbox-<code>` | that code; 8000 without a phone when it is 8000 |
+//!
+//! Without the feature `one-tap` no phone can be encrypted: 9004, as for an app without a key.
+//!
+//! | last three digits of the `phone` of a risk query | answer |
+//! |---|---|
+//! | `000` to `900`, as in `13800000600` | 0 and that score; from 300 on with the tag `F24004` |
+//! | `901` to `998` | 0 and that score, which is out of range |
+//! | `999` | 9099: the query fails |
+//!
+//! | flag | what it does |
+//! |---|---|
+//! | `once` | spent by its first use; then 9003, for captchas 7104 |
+//! | `app`, `web` | only good at the app's or the H5 endpoint, 9020 at the other; captchas have one for both |
+//! | `delay-1500` | answers after so many milliseconds |
+//! | `hang`, `reset` | is decided (and spent), and then never answered, or the connection breaks |
+//! | `html`, `truncated`, `redirect`, `status-500` | the answer comes so spoilt: see [`Fault`] |
+//!
+//! So `sandbox-once-web-delay-300-9000-risk-300#7` is a proof. Every other proof is unknown and answered as a forged
+//! one: 9001, 6000 with `fail`, 8001. The examples of the vendor's own documents (their token with 15813554612, their
+//! `captchaContent`) are answered as documented there, again and again.
+//!
+//! # Where the vendor is silent
+//!
+//! The texts in `content` are the vendor's only for 9000, 9011, 6000 and 1802. Every answer with a code has status 200.
+//! A malformed request is 9012, one without a mandatory field 9013, for captchas both 1801; another path or method
+//! is an HTML page with 404. A request that is not `application/json`, or with a key twice, is malformed.
+
+mod answers;
+mod endpoints;
+mod fault;
+mod ledger;
+mod magic;
+#[cfg(feature = "one-tap")]
+mod one_tap;
+mod reference;
+mod replies;
+mod requests;
+mod transport;
+
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, sync::Arc};
+
+use secrecy::SecretString;
+
+use self::{fault::Faults, ledger::Ledger};
+pub use self::{
+    fault::{Fault, SandboxFault},
+    ledger::{Call, PhoneForm},
+};
+
+/// JPush's verification API in this process: a transport for the client, or a service for an HTTP server.
+///
+/// Clones are cheap and share everything: spent proofs, faults and recorded calls. Which proofs it knows is told in
+/// the [module's documentation](self).
+#[derive(Clone, Default)]
+pub struct Sandbox {
+    state: Arc<State>,
+    credentials: Option<Arc<Expected>>,
+}
+
+/// What all clones share.
+#[derive(Default)]
+struct State {
+    ledger: Ledger,
+    faults: Faults,
+}
+
+/// The only credentials that are accepted.
+struct Expected {
+    app_key: Box<str>,
+    master_secret: SecretString,
+}
+
+// === impl Sandbox ===
+
+impl Sandbox {
+    /// A sandbox that accepts every application key and master secret, as long as both are there.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Accepts only these credentials, in this handle and its later clones. Others are answered as the vendor answers
+    /// them: 9011, for captchas 1802. Default: any.
+    pub fn credentials(mut self, app_key: impl Into<Box<str>>, master_secret: impl Into<SecretString>) -> Self {
+        self.credentials = Some(Arc::new(Expected { app_key: app_key.into(), master_secret: master_secret.into() }));
+        self
+    }
+
+    /// Spoils every later request, until `fault(None)`. Default: none.
+    pub fn fault(&self, fault: impl Into<Option<Fault>>) {
+        self.state.faults.set(fault.into());
+    }
+
+    /// Spoils the next `times` requests, before what [`Sandbox::fault`] says counts again. Several of these queue up.
+    pub fn fault_next(&self, times: usize, fault: &Fault) {
+        self.state.faults.queue(times, fault);
+    }
+
+    /// The requests that arrived, in order, at most the last 10,000. A request that was refused did not arrive.
+    pub fn calls(&self) -> Vec<Call> {
+        self.state.ledger.calls()
+    }
+
+    /// The same, and forgets them.
+    pub fn take_calls(&self) -> Vec<Call> {
+        self.state.ledger.take_calls()
+    }
+
+    /// The private key for one-tap logins (PKCS#8, PEM) to set the client up with. It is made once a process, which
+    /// takes some tenths of a second, and is the same for all sandboxes in it.
+    ///
+    /// # Panics
+    ///
+    /// When the operating system has no randomness.
+    #[cfg(feature = "one-tap")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "one-tap")))]
+    pub fn one_tap_key_pem() -> SecretString {
+        one_tap::key_pem()
+    }
+}
+
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sandbox").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,68 @@
+//! The vendor's requests as they come over the wire, read after its documents and not after our client.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use super::ledger::PhoneForm;
+
+/// A request's body. Every endpoint reads its own fields and ignores the others.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Asked<'a> {
+    #[serde(borrow)]
+    pub(super) token: Cow<'a, str>,
+    pub(super) phone: Option<TextOrNumber>,
+    #[serde(borrow, rename = "captchaContent")]
+    pub(super) captcha_content: Cow<'a, str>,
+    #[serde(borrow, rename = "loginToken")]
+    pub(super) login_token: Cow<'a, str>,
+    ip: Option<Box<str>>,
+    #[serde(rename = "exID")]
+    ex_id: Option<TextOrNumber>,
+}
+
+/// Where the vendor's tables and examples disagree on the type.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum TextOrNumber {
+    Text(Box<str>),
+    Number(u64),
+}
+
+// === impl Asked ===
+
+impl<'a> Asked<'a> {
+    /// Reads a JSON object, and nothing else: derived structs would take an array, too.
+    pub(super) fn read(body: &'a [u8]) -> Option<Self> {
+        body.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(body).ok())?
+    }
+
+    /// How the phone was written.
+    pub(super) fn phone_form(&self) -> PhoneForm {
+        match self.phone {
+            None => PhoneForm::Absent,
+            Some(TextOrNumber::Text(_)) => PhoneForm::Text,
+            Some(TextOrNumber::Number(_)) => PhoneForm::Number,
+        }
+    }
+
+    /// The `ip` that was sent.
+    pub(super) fn ip(&self) -> Option<Box<str>> {
+        self.ip.clone()
+    }
+
+    /// The `exID` that was sent, empty when none was: so it is echoed.
+    pub(super) fn ex_id(&self) -> Cow<'_, str> {
+        self.ex_id.as_ref().map(TextOrNumber::text).unwrap_or_default()
+    }
+}
+
+impl TextOrNumber {
+    pub(super) fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Text(text) => Cow::Borrowed(text),
+            Self::Number(number) => Cow::Owned(number.to_string()),
+        }
+    }
+}
