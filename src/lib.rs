@@ -11,11 +11,17 @@ mod observe;
 mod path;
 mod phone;
 mod proof;
+#[cfg(feature = "sandbox")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sandbox")))]
+pub mod sandbox;
 mod verdict;
 
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub use self::jpush::{AskFuture, CallError, Credentials, Https, HttpsFuture, JPush, JPushBuilder};
+#[cfg(feature = "sandbox")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sandbox")))]
+pub use self::sandbox::Sandbox;
 pub use self::{
     check::{Channel, Check, CheckKind, Question},
     error::ConfigError,
