@@ -2,9 +2,13 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))]
 
+mod body;
 mod check;
+mod decision;
+mod denial;
 mod error;
 mod ex_id;
+mod headers;
 #[cfg(feature = "client")]
 mod jpush;
 mod observe;
@@ -23,7 +27,10 @@ pub use self::jpush::{AskFuture, CallError, Credentials, Https, HttpsFuture, JPu
 #[cfg_attr(docsrs, doc(cfg(feature = "sandbox")))]
 pub use self::sandbox::Sandbox;
 pub use self::{
+    body::{RequestBody, ResponseBody},
     check::{Channel, Check, CheckKind, Question},
+    decision::{Action, Decision, DecisionReason, Level, Policy},
+    denial::{Denial, DenialReason},
     error::ConfigError,
     ex_id::ExId,
     phone::{Phone, PhoneGrammar},

@@ -1,0 +1,14 @@
+//! Bodies: read whole within bounds, and handed on byte for byte.
+//!
+//! A proof sits in the body, and the application must still get that body as it came. So a body is either not touched
+//! at all, or read whole under four bounds (bytes, time, empty frames, and all bodies together) and replayed.
+
+mod read;
+mod request;
+mod response;
+
+pub(crate) use self::{
+    read::{Limits, ReadError, Whole, read},
+    request::TrailerFilter,
+};
+pub use self::{request::RequestBody, response::ResponseBody};

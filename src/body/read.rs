@@ -1,0 +1,131 @@
+//! The bounded, lossless read.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http_body::Body;
+use http_body_util::BodyExt;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+
+/// How many frames without data or trailers a body may have: more is an attempt to keep us busy.
+const EMPTY_FRAMES: usize = 1024;
+
+/// The bounds of one read.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    /// Bytes, inclusive.
+    pub(crate) bytes: usize,
+    /// From the first moment that the client keeps us waiting.
+    pub(crate) deadline: Duration,
+    /// One permit a byte, shared by all bodies being held.
+    pub(crate) budget: Arc<Semaphore>,
+}
+
+/// A body read to its end. Holds its share of the budget while it lives.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    pub(crate) data: Bytes,
+    pub(crate) trailers: Option<HeaderMap>,
+    budget: Option<OwnedSemaphorePermit>,
+}
+
+/// Why a body was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReadError {
+    TooLarge,
+    TooSlow,
+    /// Too many empty frames.
+    Empty,
+    /// The client's side failed: an abort, a cut chunk, a reset.
+    Broken,
+    /// All bodies together reached their cap.
+    Crowded,
+}
+
+/// Reads a body to its end.
+///
+/// A body of one frame is not copied. No timer is made for a body that is already there.
+pub(crate) async fn read<B>(body: B, limits: &Limits) -> Result<Whole, ReadError>
+where
+    B: Body<Data = Bytes>,
+{
+    if usize::try_from(body.size_hint().lower()).map_or(true, |least| least > limits.bytes) {
+        return Err(ReadError::TooLarge);
+    }
+    let mut reading = pin!(collect(body, limits));
+    if let Poll::Ready(done) = poll_fn(|cx| Poll::Ready(reading.as_mut().poll(cx))).await {
+        return done;
+    }
+    timeout(limits.deadline, reading).await.unwrap_or(Err(ReadError::TooSlow))
+}
+
+async fn collect<B>(body: B, limits: &Limits) -> Result<Whole, ReadError>
+where
+    B: Body<Data = Bytes>,
+{
+    let mut body = pin!(body);
+    let mut whole = Whole { data: Bytes::new(), trailers: None, budget: None };
+    // Only a second frame makes a copy.
+    let mut joined: Option<BytesMut> = None;
+    let mut empty_frames = 0_usize;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| ReadError::Broken)?;
+        let data = match frame.into_data() {
+            Ok(data) => data,
+            Err(frame) => {
+                whole.trailers = frame.into_trailers().ok();
+                continue;
+            }
+        };
+        if data.is_empty() {
+            empty_frames = empty_frames.saturating_add(1);
+            if empty_frames > EMPTY_FRAMES {
+                return Err(ReadError::Empty);
+            }
+            continue;
+        }
+        let before = joined.as_ref().map_or(whole.data.len(), BytesMut::len);
+        if data.len() > limits.bytes.saturating_sub(before) {
+            return Err(ReadError::TooLarge);
+        }
+        whole.reserve(&limits.budget, data.len())?;
+        match &mut joined {
+            Some(joined) => joined.extend_from_slice(&data),
+            None if before == 0 => whole.data = data,
+            None => {
+                let mut both = BytesMut::with_capacity(before.saturating_add(data.len()).saturating_mul(2));
+                both.extend_from_slice(&whole.data);
+                both.extend_from_slice(&data);
+                joined = Some(both);
+            }
+        }
+    }
+    if let Some(joined) = joined {
+        whole.data = joined.freeze();
+    }
+    Ok(whole)
+}
+
+// === impl Whole ===
+
+impl Whole {
+    fn reserve(&mut self, budget: &Arc<Semaphore>, bytes: usize) -> Result<(), ReadError> {
+        let bytes = u32::try_from(bytes).map_err(|_| ReadError::Crowded)?;
+        let more = Arc::clone(budget).try_acquire_many_owned(bytes).map_err(|_| ReadError::Crowded)?;
+        match &mut self.budget {
+            Some(held) => held.merge(more),
+            None => self.budget = Some(more),
+        }
+        Ok(())
+    }
+}

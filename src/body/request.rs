@@ -1,0 +1,109 @@
+//! The body that the inner service gets.
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use super::Whole;
+
+/// Takes out of trailers what must not come from outside.
+pub(crate) type TrailerFilter = Arc<dyn Fn(&mut HeaderMap) + Send + Sync>;
+
+pin_project! {
+    /// The request body that the inner service gets: the client's own, or its exact replay.
+    ///
+    /// Bytes, trailers and end of stream are the client's; a replay knows its exact size. Trailers under the layer's
+    /// header prefix are removed: nobody forges a risk header, there either. A replay cannot fail, so errors are the
+    /// client's body's own.
+    pub struct RequestBody<B> {
+        #[pin]
+        source: Source<B>,
+        trailers: TrailerFilter,
+    }
+}
+
+pin_project! {
+    #[project = SourceProj]
+    enum Source<B> {
+        Untouched { #[pin] body: B },
+        Replay { data: Bytes, trailers: Option<HeaderMap> },
+    }
+}
+
+// === impl RequestBody ===
+
+impl<B> RequestBody<B> {
+    pub(crate) fn untouched(body: B, trailers: TrailerFilter) -> Self {
+        Self { source: Source::Untouched { body }, trailers }
+    }
+
+    pub(crate) fn replay(whole: Whole, filter: TrailerFilter) -> Self {
+        let Whole { data, mut trailers, .. } = whole;
+        if let Some(trailers) = &mut trailers {
+            filter(trailers);
+        }
+        Self { source: Source::Replay { data, trailers }, trailers: filter }
+    }
+}
+
+impl<B> Body for RequestBody<B>
+where
+    B: Body<Data = Bytes>,
+{
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let this = self.project();
+        match this.source.project() {
+            SourceProj::Untouched { body } => {
+                let mut frame = ready!(body.poll_frame(cx));
+                if let Some(Ok(frame)) = &mut frame
+                    && let Some(trailers) = frame.trailers_mut()
+                {
+                    (this.trailers)(trailers);
+                }
+                Poll::Ready(frame)
+            }
+            SourceProj::Replay { data, trailers } => Poll::Ready(if data.is_empty() {
+                trailers.take().map(|trailers| Ok(Frame::trailers(trailers)))
+            } else {
+                Some(Ok(Frame::data(std::mem::take(data))))
+            }),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Untouched { body } => body.is_end_stream(),
+            Source::Replay { data, trailers } => data.is_empty() && trailers.is_none(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Untouched { body } => body.size_hint(),
+            Source::Replay { data, .. } => {
+                u64::try_from(data.len()).map_or_else(|_| SizeHint::new(), SizeHint::with_exact)
+            }
+        }
+    }
+}
+
+impl<B> fmt::Debug for RequestBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match &self.source {
+            Source::Untouched { .. } => "Untouched",
+            Source::Replay { .. } => "Replay",
+        };
+        f.debug_tuple("RequestBody").field(&format_args!("{kind}")).finish()
+    }
+}

@@ -1,0 +1,83 @@
+//! The body that the client gets.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+pin_project! {
+    /// The response body that the client gets: the inner service's own, or a denial's.
+    #[derive(Debug)]
+    pub struct ResponseBody<B> {
+        #[pin]
+        source: Source<B>,
+    }
+}
+
+pin_project! {
+    #[derive(Debug)]
+    #[project = SourceProj]
+    enum Source<B> {
+        Inner { #[pin] body: B },
+        Denial { data: Bytes },
+    }
+}
+
+// === impl ResponseBody ===
+
+impl<B> ResponseBody<B> {
+    pub(crate) fn inner(body: B) -> Self {
+        Self { source: Source::Inner { body } }
+    }
+
+    pub(crate) fn denial(data: Bytes) -> Self {
+        Self { source: Source::Denial { data } }
+    }
+
+    /// The inner service's body as it was, or the bytes of a denial: for a framework that has a body type of its own
+    /// and would box a foreign one.
+    ///
+    /// # Errors
+    ///
+    /// The denial's bytes, when the layer answered itself.
+    pub fn into_inner(self) -> Result<B, Bytes> {
+        match self.source {
+            Source::Inner { body } => Ok(body),
+            Source::Denial { data } => Err(data),
+        }
+    }
+}
+
+impl<B> Body for ResponseBody<B>
+where
+    B: Body<Data = Bytes>,
+{
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        match self.project().source.project() {
+            SourceProj::Inner { body } => body.poll_frame(cx),
+            SourceProj::Denial { data } if data.is_empty() => Poll::Ready(None),
+            SourceProj::Denial { data } => Poll::Ready(Some(Ok(Frame::data(std::mem::take(data))))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Inner { body } => body.is_end_stream(),
+            Source::Denial { data } => data.is_empty(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Inner { body } => body.size_hint(),
+            Source::Denial { data } => u64::try_from(data.len()).map_or_else(|_| SizeHint::new(), SizeHint::with_exact),
+        }
+    }
+}

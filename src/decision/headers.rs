@@ -1,0 +1,107 @@
+//! The values of the risk headers.
+
+use std::{borrow::Cow, fmt::Write};
+
+use http::{HeaderMap, HeaderValue};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::{Action, Decision};
+use crate::{
+    CheckKind, Risk,
+    headers::{Header, Names},
+};
+
+/// At most so many tags are handed on: a header line is not the vendor's to grow.
+const TAGS: usize = 16;
+/// A tag with more bytes is left out.
+const TAG_BYTES: usize = 64;
+/// What a tag may hold unencoded: the unreserved characters of RFC 3986.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+// === impl Decision ===
+
+impl Decision {
+    /// Puts the risk headers in. What was there under the prefix must have been stripped before.
+    pub(crate) fn insert_headers(&self, names: &Names, headers: &mut HeaderMap, forward_phone: bool) {
+        // Up to nine come in: one growth of the map instead of several.
+        let _ = headers.try_reserve(9);
+        let mut put = |header, value: HeaderValue| names.insert(headers, header, value);
+        put(Header::Decision, HeaderValue::from_static(self.word()));
+        if let Some(level) = self.level() {
+            put(Header::RiskLevel, HeaderValue::from_static(level.as_str()));
+        }
+        if let Some(score) = self.score() {
+            put(Header::RiskScore, HeaderValue::from(score));
+        }
+        if let Some(tags) = self.tags().and_then(|tags| HeaderValue::try_from(tags).ok()) {
+            put(Header::RiskTags, tags);
+        }
+        put(Header::Checks, self.checks());
+        put(Header::Id, self.ids());
+        put(Header::Reason, HeaderValue::from_static(self.reason().as_str()));
+        if forward_phone
+            && let Some(phone) = self.phone()
+            && let Ok(mut phone) = HeaderValue::from_str(phone.as_str())
+        {
+            phone.set_sensitive(true);
+            put(Header::Phone, phone);
+        }
+        if self.is_sandbox() {
+            put(Header::Sandbox, HeaderValue::from_static("1"));
+        }
+    }
+
+    fn word(&self) -> &'static str {
+        match self.action() {
+            _ if !self.is_verified() => "unverified",
+            Action::Allow => "allow",
+            Action::Flag | Action::StepUp | Action::Deny => "flag",
+        }
+    }
+
+    fn checks(&self) -> HeaderValue {
+        match self.verdicts() {
+            [one] => HeaderValue::from_static(one.kind().as_str()),
+            [one, two] if (one.kind(), two.kind()) == (CheckKind::Captcha, CheckKind::Number) => {
+                HeaderValue::from_static("captcha,number")
+            }
+            several => joined(several.iter().map(|verdict| Cow::Borrowed(verdict.kind().as_str()))),
+        }
+    }
+
+    /// In the order of the checks; `-` where none came.
+    fn ids(&self) -> HeaderValue {
+        match self.verdicts() {
+            [one] => one.id().map_or_else(|| HeaderValue::from_static("-"), HeaderValue::from),
+            several => joined(
+                several.iter().map(|verdict| verdict.id().map_or(Cow::Borrowed("-"), |id| Cow::Owned(id.to_string()))),
+            ),
+        }
+    }
+
+    fn tags(&self) -> Option<String> {
+        let tags = self.verdicts().iter().flat_map(|verdict| match verdict.risk() {
+            Risk::Known { tags, .. } => tags.as_slice(),
+            Risk::NotAsked | Risk::Unknown => &[],
+        });
+        let mut line = String::new();
+        for tag in tags.filter(|tag| !tag.is_empty() && tag.len() <= TAG_BYTES).take(TAGS) {
+            let comma = if line.is_empty() { "" } else { "," };
+            // Writing to a `String` does not fail.
+            let _ = write!(line, "{comma}{}", utf8_percent_encode(tag, ENCODED));
+        }
+        (!line.is_empty()).then_some(line)
+    }
+}
+
+fn joined<'a>(parts: impl Iterator<Item = Cow<'a, str>>) -> HeaderValue {
+    let mut line = String::new();
+    for part in parts {
+        if !line.is_empty() {
+            line.push(',');
+        }
+        line.push_str(&part);
+    }
+    // Only our own words and digits are ever joined.
+    HeaderValue::try_from(line).unwrap_or_else(|_| HeaderValue::from_static(""))
+}

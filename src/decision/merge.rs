@@ -1,0 +1,46 @@
+//! Several answers, one picture: the worst action and the highest risk.
+
+use super::{Decision, Inner, Level, Policy};
+use crate::{Risk, Verdict};
+
+/// The highest score told.
+pub(super) fn score(verdicts: &[Verdict]) -> Option<u16> {
+    verdicts.iter().filter_map(|verdict| verdict.risk().score()).max()
+}
+
+// === impl Policy ===
+
+impl Policy {
+    /// The highest level of the risks asked for. [`Level::Unknown`] is above them all.
+    pub(crate) fn level_for(&self, verdicts: &[Verdict]) -> Option<Level> {
+        verdicts
+            .iter()
+            .filter_map(|verdict| match verdict.risk() {
+                Risk::NotAsked => None,
+                Risk::Unknown => Some(Level::Unknown),
+                Risk::Known { score, .. } => Some(self.level_of(*score)),
+            })
+            .max()
+    }
+}
+
+// === impl Decision ===
+
+impl Decision {
+    /// What two layers of ours in one process found, told as one: the worst action and reason, the highest risk, both
+    /// lists. Two different proven phones are no proven phone.
+    pub(crate) fn merged_with(&self, outer: &Self) -> Self {
+        let (inner, outer) = (&*self.0, &*outer.0);
+        let phone = match (outer.phone, inner.phone) {
+            (Some(one), Some(other)) => (one == other).then_some(one),
+            (one, other) => one.or(other),
+        };
+        Self(std::sync::Arc::new(Inner {
+            action: outer.action.max(inner.action),
+            reason: outer.reason.max(inner.reason),
+            level: outer.level.max(inner.level),
+            phone,
+            verdicts: outer.verdicts.iter().chain(&inner.verdicts).cloned().collect(),
+        }))
+    }
+}

@@ -1,0 +1,144 @@
+//! What a policy makes of verdicts, and how it travels on.
+//!
+//! A verdict says what JPush answered; a decision says what that means here. Bands and actions are the operator's to
+//! set, the code table is not: nobody should have to know that 9001 is a mismatch to run a login.
+//!
+//! ```
+//! use tower_jverify::{Action, Level, Policy};
+//!
+//! // Stricter than the default: a medium risk must also solve a captcha, and a risk that nobody knows is refused.
+//! let policy = Policy::default()
+//!     .band(300, Level::Medium, Action::StepUp)
+//!     .unknown_risk(Action::Deny);
+//! # let _ = policy;
+//! ```
+
+mod headers;
+mod merge;
+mod policy;
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, sync::Arc};
+
+pub use self::policy::{Action, Level, Policy};
+use crate::{CheckKind, Phone, Verdict};
+
+/// Why a guarded request reached the application, as a request extension.
+///
+/// Only the layer makes one, and only for a request that it lets through. Handlers that must not run for anything but a
+/// verified request take [`Verified`](crate::axum::Verified) instead, or ask [`Decision::is_verified`].
+#[derive(Clone)]
+pub struct Decision(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    action: Action,
+    reason: DecisionReason,
+    level: Option<Level>,
+    phone: Option<Phone>,
+    verdicts: Vec<Verdict>,
+}
+
+/// Why a decision is what it is, in our own words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum DecisionReason {
+    /// Every check passed, and no risk speaks against it.
+    Verified,
+    /// Every check passed; the policy asks to keep an eye on this risk.
+    Risk,
+    /// Every check passed; a risk was asked for and not told.
+    RiskUnknown,
+    /// Every check passed; the risk asked for a captcha, and one was solved in the same request.
+    SteppedUp,
+    /// **Not verified**: JPush was unavailable, and the policy opens for that.
+    Unavailable,
+}
+
+// === impl Decision ===
+
+impl Decision {
+    /// A decision to let through what these verdicts are about. `action` is [`Action::Allow`] or [`Action::Flag`].
+    pub(crate) fn new(
+        policy: &Policy,
+        action: Action,
+        reason: DecisionReason,
+        phone: Option<Phone>,
+        verdicts: Vec<Verdict>,
+    ) -> Self {
+        Self(Arc::new(Inner { action, reason, level: policy.level_for(&verdicts), phone, verdicts }))
+    }
+
+    /// [`Action::Allow`] or [`Action::Flag`]; what was opened for an outage is flagged.
+    pub fn action(&self) -> Action {
+        self.0.action
+    }
+
+    /// Whether every check passed. `false` only for what a policy opened for an outage.
+    pub fn is_verified(&self) -> bool {
+        self.0.reason != DecisionReason::Unavailable
+    }
+
+    /// The highest level of the risks asked for, [`Level::Unknown`] if any of them was not told; `None` when nobody asked.
+    pub fn level(&self) -> Option<Level> {
+        self.0.level
+    }
+
+    /// The phone, only when a number or one-tap check passed: a phone that nobody proved is not here.
+    pub fn phone(&self) -> Option<Phone> {
+        self.0.phone
+    }
+
+    /// The answers, in the order in which they were asked for.
+    pub fn verdicts(&self) -> &[Verdict] {
+        &self.0.verdicts
+    }
+
+    /// The highest risk score told, 0 to 900.
+    pub fn score(&self) -> Option<u16> {
+        merge::score(&self.0.verdicts)
+    }
+
+    /// Whether a check of this kind passed.
+    pub fn passed(&self, kind: CheckKind) -> bool {
+        self.0.verdicts.iter().any(|verdict| verdict.kind() == kind && verdict.class().is_pass())
+    }
+
+    /// Why.
+    pub fn reason(&self) -> DecisionReason {
+        self.0.reason
+    }
+
+    /// Whether any answer came from a sandbox, behind which no carrier stands.
+    pub fn is_sandbox(&self) -> bool {
+        self.0.verdicts.iter().any(Verdict::is_sandbox)
+    }
+}
+
+impl fmt::Debug for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decision")
+            .field("action", &self.0.action)
+            .field("reason", &self.0.reason)
+            .field("level", &self.0.level)
+            .field("phone", &self.0.phone)
+            .field("verdicts", &self.0.verdicts)
+            .finish()
+    }
+}
+
+// === impl DecisionReason ===
+
+impl DecisionReason {
+    /// The word in headers and events.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Risk => "risk",
+            Self::RiskUnknown => "risk_unknown",
+            Self::SteppedUp => "stepped_up",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The operator's settings: which risk means what.
+
+use crate::{Class, ConfigError, Risk, Verdict};
+
+/// What the verdicts of a request mean.
+///
+/// The default follows the vendor's recommendation (number authentication document, *Back score Annotations*):
+///
+/// | score | level | action |
+/// |---|---|---|
+/// | 0–299 | low | allow |
+/// | 300–599 | medium | flag |
+/// | 600–899 | elevated | step up: a captcha in the same request, else 403 `captcha_required` |
+/// | 900 | high | deny |
+/// | not told | unknown | flag |
+///
+/// Everything but a documented pass is refused, an outage included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Ascending by `from`, one a score.
+    bands: Vec<Band>,
+    unknown_risk: Action,
+    opens_when_unavailable: bool,
+    tells_risk: bool,
+}
+
+/// What to do with a request whose checks passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Action {
+    /// Let it through.
+    Allow,
+    /// Let it through, marked.
+    Flag,
+    /// Let it through, marked, if a captcha passed in the same request; else refuse and ask for one.
+    StepUp,
+    /// Refuse.
+    Deny,
+}
+
+/// How risky a phone is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Level {
+    /// Normal.
+    Low,
+    /// Worth watching.
+    Medium,
+    /// Worth a further check.
+    Elevated,
+    /// Worth refusing.
+    High,
+    /// Asked, and not told.
+    Unknown,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Band {
+    from: u16,
+    level: Level,
+    action: Action,
+}
+
+// === impl Policy ===
+
+impl Default for Policy {
+    fn default() -> Self {
+        let band = |from, level, action| Band { from, level, action };
+        Self {
+            bands: vec![
+                band(0, Level::Low, Action::Allow),
+                band(300, Level::Medium, Action::Flag),
+                band(600, Level::Elevated, Action::StepUp),
+                band(900, Level::High, Action::Deny),
+            ],
+            unknown_risk: Action::Flag,
+            opens_when_unavailable: false,
+            tells_risk: false,
+        }
+    }
+}
+
+impl Policy {
+    /// What scores from `from` (0 to 900) up to the next band mean. Replaces the band that starts at the same score.
+    ///
+    /// Wrong bands are refused when the layer is built.
+    pub fn band(mut self, from: u16, level: Level, action: Action) -> Self {
+        let at = self.bands.partition_point(|band| band.from < from);
+        self.bands.retain(|band| band.from != from);
+        self.bands.insert(at, Band { from, level, action });
+        self
+    }
+
+    /// What a risk means that was asked for and not told. Default: [`Action::Flag`]. It never counts as low.
+    pub fn unknown_risk(mut self, action: Action) -> Self {
+        self.unknown_risk = action;
+        self
+    }
+
+    /// **Danger.** Lets requests through unverified while JPush cannot be reached. Off by default.
+    ///
+    /// Opens for nothing but an outage: a limit, an empty balance or a wrong key can be provoked, or stay unnoticed. What
+    /// was opened is marked `unverified` in header, extension and event, and [`Verified`](crate::axum::Verified) refuses
+    /// it.
+    pub fn open_when_unavailable(mut self) -> Self {
+        self.opens_when_unavailable = true;
+        self
+    }
+
+    /// Tells the client `risk_too_high` instead of `verification_failed`. Off by default: it tells a stranger something
+    /// about somebody's phone.
+    pub fn tell_risk(mut self) -> Self {
+        self.tells_risk = true;
+        self
+    }
+
+    /// # Errors
+    ///
+    /// `policy.band`, when a band starts above 900, has [`Level::Unknown`], or a level or action below that of the band
+    /// before it.
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        let refuse = |from: u16, problem: &'static str| Err(ConfigError::new("policy.band", from.to_string(), problem));
+        for band in &self.bands {
+            if band.from > 900 {
+                return refuse(band.from, "scores end at 900");
+            }
+            if band.level == Level::Unknown {
+                return refuse(band.from, "a known score has a known level; see `unknown_risk`");
+            }
+        }
+        for (lower, higher) in self.bands.iter().zip(self.bands.iter().skip(1)) {
+            if higher.level < lower.level || higher.action < lower.action {
+                return refuse(higher.from, "a higher score has no lower level and no milder action");
+            }
+        }
+        Ok(())
+    }
+
+    /// What the risks of these verdicts ask for: the worst of the known and the unknown ones.
+    pub(crate) fn action_for(&self, verdicts: &[Verdict]) -> Action {
+        verdicts.iter().map(|verdict| self.action_for_risk(verdict.risk())).max().unwrap_or(Action::Allow)
+    }
+
+    fn action_for_risk(&self, risk: &Risk) -> Action {
+        match risk {
+            Risk::NotAsked => Action::Allow,
+            Risk::Unknown => self.unknown_risk,
+            Risk::Known { score, .. } => self.band_of(*score).map_or(self.unknown_risk, |band| band.action),
+        }
+    }
+
+    fn band_of(&self, score: u16) -> Option<&Band> {
+        self.bands.iter().rev().find(|band| band.from <= score)
+    }
+
+    /// The level of a score.
+    pub(crate) fn level_of(&self, score: u16) -> Level {
+        self.band_of(score).map_or(Level::Unknown, |band| band.level)
+    }
+
+    /// Whether any risk can ask for a captcha.
+    pub(crate) fn can_step_up(&self) -> bool {
+        self.unknown_risk == Action::StepUp || self.bands.iter().any(|band| band.action == Action::StepUp)
+    }
+
+    /// Whether a class is let through unverified.
+    pub(crate) fn opens_for(&self, class: Class) -> bool {
+        self.opens_when_unavailable && class == Class::Unavailable
+    }
+
+    pub(crate) fn tells_risk(&self) -> bool {
+        self.tells_risk
+    }
+}
+
+// === impl Action ===
+
+impl Action {
+    /// The word in headers and events.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Flag => "flag",
+            Self::StepUp => "step_up",
+            Self::Deny => "deny",
+        }
+    }
+}
+
+// === impl Level ===
+
+impl Level {
+    /// The word in headers and events.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::Elevated => "elevated",
+            Self::High => "high",
+            Self::Unknown => "unknown",
+        }
+    }
+}

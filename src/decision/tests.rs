@@ -1,0 +1,130 @@
+use http::HeaderMap;
+
+use super::{Action, Decision, DecisionReason, Level, Policy};
+use crate::{CheckKind, Class, Phone, Risk, Verdict, headers::Names};
+
+fn passed(risk: Risk) -> Verdict {
+    Verdict::new(CheckKind::Number, Class::Passed).with_id(117_270_465_679_982_592).with_risk(risk)
+}
+
+fn known(score: i64) -> Risk {
+    Risk::from_score(score, Vec::new())
+}
+
+fn decision(verdicts: Vec<Verdict>) -> Decision {
+    Decision::new(&Policy::default(), Action::Allow, DecisionReason::Verified, Phone::parse("13800000000"), verdicts)
+}
+
+fn header(decision: &Decision, name: &str) -> Option<String> {
+    let mut headers = HeaderMap::new();
+    decision.insert_headers(&Names::new("x-jverify").unwrap(), &mut headers, false);
+    headers.get(name).map(|value| value.to_str().unwrap().to_owned())
+}
+
+#[test]
+fn the_default_bands_are_the_vendors() {
+    let policy = Policy::default();
+    for (score, level, action) in [
+        (0, Level::Low, Action::Allow),
+        (299, Level::Low, Action::Allow),
+        (300, Level::Medium, Action::Flag),
+        (599, Level::Medium, Action::Flag),
+        (600, Level::Elevated, Action::StepUp),
+        (899, Level::Elevated, Action::StepUp),
+        (900, Level::High, Action::Deny),
+    ] {
+        let verdicts = [passed(known(score))];
+        assert_eq!((policy.level_for(&verdicts), policy.action_for(&verdicts)), (Some(level), action), "{score}");
+    }
+}
+
+#[test]
+fn an_unknown_risk_is_not_a_low_one() {
+    let policy = Policy::default();
+    for risk in [Risk::Unknown, known(-1), known(901)] {
+        let verdicts = [passed(known(0)), passed(risk)];
+        assert_eq!(policy.level_for(&verdicts), Some(Level::Unknown));
+        assert_eq!(policy.action_for(&verdicts), Action::Flag);
+    }
+}
+
+#[test]
+fn a_risk_that_nobody_asked_for_has_no_level() {
+    assert_eq!(Policy::default().level_for(&[passed(Risk::NotAsked)]), None);
+    assert_eq!(header(&decision(vec![passed(Risk::NotAsked)]), "x-jverify-risk-level"), None);
+}
+
+#[test]
+fn bands_that_make_no_sense_are_refused() {
+    for policy in [
+        Policy::default().band(901, Level::High, Action::Deny),
+        Policy::default().band(300, Level::High, Action::Flag),
+        Policy::default().band(300, Level::Medium, Action::Deny),
+        Policy::default().band(0, Level::Unknown, Action::Allow),
+    ] {
+        assert_eq!(policy.validate().unwrap_err().setting(), "policy.band");
+    }
+}
+
+#[test]
+fn tags_are_encoded_and_bounded() {
+    let nasty: Vec<Box<str>> = vec!["F24004".into(), "a\r\nx: y".into(), "一,二".into(), "x".repeat(65).into()];
+    let verdict = passed(Risk::from_score(300, nasty));
+    let tags = header(&decision(vec![verdict]), "x-jverify-risk-tags");
+    assert_eq!(tags.as_deref(), Some("F24004,a%0D%0Ax%3A%20y,%E4%B8%80%2C%E4%BA%8C"));
+
+    let many: Vec<Box<str>> = (0..100).map(|n| format!("T{n}").into()).collect();
+    let tags = header(&decision(vec![passed(Risk::from_score(300, many))]), "x-jverify-risk-tags");
+    assert_eq!(tags.unwrap().split(',').count(), 16);
+}
+
+#[test]
+fn ids_stand_in_the_order_of_the_checks() {
+    let two = decision(vec![Verdict::new(CheckKind::Captcha, Class::Passed), passed(known(0))]);
+    assert_eq!(header(&two, "x-jverify-checks").as_deref(), Some("captcha,number"));
+    assert_eq!(header(&two, "x-jverify-id").as_deref(), Some("-,117270465679982592"));
+}
+
+#[test]
+fn two_layers_tell_the_worst_of_both() {
+    let policy = Policy::default();
+    let mild = decision(vec![passed(known(0))]);
+    let severe = Decision::new(&policy, Action::Flag, DecisionReason::Risk, None, vec![passed(known(450))]);
+    for merged in [mild.merged_with(&severe), severe.merged_with(&mild)] {
+        assert_eq!(merged.action(), Action::Flag);
+        assert_eq!(merged.reason(), DecisionReason::Risk);
+        assert_eq!((merged.level(), merged.score()), (Some(Level::Medium), Some(450)));
+        assert_eq!(merged.verdicts().len(), 2);
+        assert_eq!(merged.phone(), Phone::parse("13800000000"));
+    }
+}
+
+#[test]
+fn two_different_proven_phones_are_none() {
+    let other = Decision::new(
+        &Policy::default(),
+        Action::Allow,
+        DecisionReason::Verified,
+        Phone::parse("13900000000"),
+        vec![passed(known(0))],
+    );
+    assert_eq!(decision(vec![passed(known(0))]).merged_with(&other).phone(), None);
+}
+
+#[test]
+fn what_was_opened_is_called_unverified() {
+    let opened = Decision::new(
+        &Policy::default(),
+        Action::Flag,
+        DecisionReason::Unavailable,
+        None,
+        vec![Verdict::new(CheckKind::Number, Class::Unavailable)],
+    );
+    assert!(!opened.is_verified());
+    assert_eq!(header(&opened, "x-jverify-decision").as_deref(), Some("unverified"));
+}
+
+#[test]
+fn a_decision_shows_no_whole_phone() {
+    assert!(!format!("{:?}", decision(vec![passed(known(0))])).contains("13800000000"));
+}

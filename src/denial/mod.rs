@@ -1,0 +1,192 @@
+//! Every refusal, as a typed value, the same over HTTP and gRPC.
+//!
+//! A client must learn what to do next and nothing else: nothing tells a stranger why a number was refused. The operator
+//! must learn everything that is ours to tell. So a [`Denial`] carries both: its code for the client, and its reason,
+//! as an extension of the response, for the operator's own logs.
+
+mod locale;
+mod reason;
+mod response;
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, panic, sync::Arc};
+
+use bytes::Bytes;
+use http::{HeaderMap, Response, StatusCode};
+
+pub use self::reason::DenialReason;
+use self::{locale::Locale, response::Format};
+use crate::{Class, Verdict};
+
+/// A refusal: what the client is told, and why. Also an extension of the response.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::Response;
+/// use tower_jverify::Denial;
+///
+/// // Answer in a shape of one's own: `JVerifyBuilder::respond` takes such a closure.
+/// let respond = |denial: &Denial| {
+///     let mut response = Response::new(Bytes::from(format!("{{\"error\":\"{}\"}}", denial.code())));
+///     *response.status_mut() = denial.status();
+///     response
+/// };
+/// # let _ = respond;
+/// ```
+#[derive(Clone)]
+pub struct Denial {
+    reason: DenialReason,
+    detail: Option<&'static str>,
+    retry_after: Option<u32>,
+    format: Format,
+    locale: Locale,
+    tells_risk: bool,
+}
+
+/// Turns a denial into an answer: [`Denial::response`], or what a user set.
+pub(crate) type Respond = Arc<dyn Fn(&Denial) -> Response<Bytes> + Send + Sync>;
+
+/// How a client wants to be answered, known from its request's head.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Audience {
+    format: Format,
+    locale: Locale,
+}
+
+// === impl Audience ===
+
+impl Audience {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        Self { format: Format::of(headers), locale: Locale::of(headers) }
+    }
+
+    /// Answers a refusal. A user's closure that panics is answered for; whatever it makes carries the denial.
+    pub(crate) fn refuse(self, refusal: Refusal, respond: Option<&Respond>) -> Response<Bytes> {
+        let Refusal { reason, detail, retry_after, tells_risk } = refusal;
+        let denial = Denial { reason, detail, retry_after, tells_risk, format: self.format, locale: self.locale };
+        let mut response = match respond {
+            // The closure only borrows the denial, which nobody uses again but to clone it.
+            Some(respond) => panic::catch_unwind(panic::AssertUnwindSafe(|| respond(&denial)))
+                .unwrap_or_else(|_| Denial { reason: DenialReason::Panicked, ..denial.clone() }.response()),
+            None => denial.response(),
+        };
+        response.extensions_mut().insert(denial);
+        response
+    }
+}
+
+/// A refusal before it is known whom to answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    reason: DenialReason,
+    detail: Option<&'static str>,
+    retry_after: Option<u32>,
+    tells_risk: bool,
+}
+
+// === impl Refusal ===
+
+impl Refusal {
+    pub(crate) fn new(reason: DenialReason) -> Self {
+        let retry_after = matches!(reason, DenialReason::Overloaded).then_some(1);
+        Self { reason, detail: None, retry_after, tells_risk: false }
+    }
+
+    /// Our own words about what was wrong with the request, for the operator; never a piece of it.
+    pub(crate) fn with_detail(mut self, detail: &'static str) -> Self {
+        self.detail = Some(detail);
+        self
+    }
+
+    /// Whether the client may be told that the risk was too high.
+    pub(crate) fn telling_risk(mut self, tells_risk: bool) -> Self {
+        self.tells_risk = tells_risk;
+        self
+    }
+
+    /// What a verdict that is no pass means to the client.
+    pub(crate) fn of_verdict(verdict: &Verdict) -> Self {
+        let mut refusal = Self::new(DenialReason::Verdict(verdict.class()));
+        if verdict.class() == Class::Throttled {
+            refusal.retry_after = Some(response::throttled_for(verdict.code()));
+        }
+        refusal
+    }
+
+    pub(crate) fn reason(&self) -> DenialReason {
+        self.reason
+    }
+
+    pub(crate) fn detail(&self) -> Option<&'static str> {
+        self.detail
+    }
+}
+
+// === impl Denial ===
+
+impl Denial {
+    /// Why, in full: for logs, not for the client.
+    pub fn reason(&self) -> DenialReason {
+        self.reason
+    }
+
+    /// Our own words about what was wrong with the request, such as `a guarded name twice`; never a piece of it.
+    pub fn detail(&self) -> Option<&'static str> {
+        self.detail
+    }
+
+    /// The HTTP status. A gRPC answer has status 200 and [`Denial::grpc_code`].
+    pub fn status(&self) -> StatusCode {
+        self.reason.status()
+    }
+
+    /// The `code` that the client gets, such as `captcha_required`.
+    pub fn code(&self) -> &'static str {
+        match self.reason {
+            DenialReason::RiskTooHigh if self.tells_risk => "risk_too_high",
+            reason => reason.code(),
+        }
+    }
+
+    /// The gRPC status code.
+    pub fn grpc_code(&self) -> u8 {
+        self.reason.grpc_code()
+    }
+
+    /// Whether the request was a gRPC call.
+    pub fn is_grpc(&self) -> bool {
+        self.format.is_grpc()
+    }
+
+    /// `Retry-After`, in seconds.
+    pub fn retry_after(&self) -> Option<u32> {
+        self.retry_after
+    }
+
+    /// One sentence for a person, in English or Chinese by the request's `Accept-Language`.
+    pub fn title(&self) -> &'static str {
+        self.locale.title(self.code())
+    }
+
+    /// What the client may do next: `captcha`, `new_token`, `wait`, `other_method`.
+    pub fn next(&self) -> &'static [&'static str] {
+        self.reason.next()
+    }
+
+    /// The answer as it is without a closure of the user's: `application/problem+json`, or trailers-only gRPC.
+    pub fn response(&self) -> Response<Bytes> {
+        response::response(self)
+    }
+}
+
+impl fmt::Debug for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Denial")
+            .field("reason", &self.reason)
+            .field("detail", &self.detail)
+            .field("retry_after", &self.retry_after)
+            .field("grpc", &self.is_grpc())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,108 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+
+use super::{Audience, Denial, DenialReason, Refusal, Respond};
+use crate::{CheckKind, Class, Verdict};
+
+fn answer(headers: &[(&str, &str)], refusal: Refusal) -> Response<Bytes> {
+    answer_with(headers, refusal, None)
+}
+
+fn answer_with(headers: &[(&str, &str)], refusal: Refusal, respond: Option<&Respond>) -> Response<Bytes> {
+    let mut request = Request::builder();
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let (parts, ()) = request.body(()).unwrap().into_parts();
+    Audience::of(&parts.headers).refuse(refusal, respond)
+}
+
+fn of_class(class: Class) -> Refusal {
+    Refusal::of_verdict(&Verdict::new(CheckKind::Number, class))
+}
+
+#[test]
+fn every_class_has_its_answer() {
+    for (class, status, code, grpc) in [
+        (Class::Rejected, 403, "verification_failed", 7),
+        (Class::Inconclusive, 403, "verification_failed", 7),
+        (Class::Stale, 403, "proof_expired", 7),
+        (Class::Invalid, 400, "proof_malformed", 3),
+        (Class::Throttled, 429, "throttled", 8),
+        (Class::Quota, 503, "verification_unavailable", 14),
+        (Class::Account, 503, "verification_unavailable", 14),
+        (Class::Misconfigured, 503, "verification_unavailable", 14),
+        (Class::Unavailable, 503, "verification_unavailable", 14),
+        (Class::Unknown, 503, "verification_unavailable", 14),
+    ] {
+        let response = answer(&[], of_class(class));
+        let denial = response.extensions().get::<Denial>().unwrap();
+        assert_eq!((response.status().as_u16(), denial.code(), denial.grpc_code()), (status, code, grpc), "{class}");
+    }
+}
+
+#[test]
+fn a_problem_is_json_that_nobody_caches() {
+    let response = answer(&[], Refusal::new(DenialReason::CaptchaRequired));
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    let problem: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
+    assert_eq!(problem["status"], 403);
+    assert_eq!(problem["code"], "captcha_required");
+    assert_eq!(problem["next"], serde_json::json!(["captcha"]));
+}
+
+#[test]
+fn a_grpc_call_gets_trailers_only() {
+    let response = answer(
+        &[("content-type", "application/grpc+proto"), ("accept-language", "zh")],
+        Refusal::new(DenialReason::Overloaded),
+    );
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["content-type"], "application/grpc+proto");
+    assert_eq!(response.headers()["grpc-status"], "14");
+    assert!(response.headers()["grpc-message"].to_str().unwrap().starts_with("verification_unavailable: %E9"));
+    assert!(response.body().is_empty());
+}
+
+#[test]
+fn the_title_speaks_the_clients_language() {
+    for (accepted, chinese) in [
+        ("zh-CN,zh;q=0.9,en;q=0.8", true),
+        ("en;q=0.5, zh;q=0.6", true),
+        ("en, zh", false),
+        ("fr", false),
+        ("zh;q=0", false),
+        ("", false),
+    ] {
+        let response = answer(&[("accept-language", accepted)], of_class(Class::Rejected));
+        let text = std::str::from_utf8(response.body()).unwrap();
+        assert_eq!(text.contains("验证未通过"), chinese, "{accepted}");
+    }
+}
+
+#[test]
+fn throttling_says_for_how_long() {
+    let of_code = |code| Refusal::of_verdict(&Verdict::new(CheckKind::Number, Class::Throttled).with_code(code));
+    assert_eq!(answer(&[], of_code(9005)).headers()["retry-after"], "30");
+    let until_midnight: u32 = answer(&[], of_code(9006)).headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=86_400).contains(&until_midnight));
+}
+
+#[test]
+fn a_risk_is_told_only_when_asked_for() {
+    let risk = || Refusal::new(DenialReason::RiskTooHigh);
+    let code = |response: &Response<Bytes>| response.extensions().get::<Denial>().unwrap().code();
+    assert_eq!(code(&answer(&[], risk())), "verification_failed");
+    assert_eq!(code(&answer(&[], risk().telling_risk(true))), "risk_too_high");
+}
+
+#[test]
+fn a_closure_of_the_users_that_panics_is_answered_for() {
+    let panics: Respond = Arc::new(|_| panic!("a bug of the user's"));
+    let response = answer_with(&[], Refusal::new(DenialReason::ProofMissing), Some(&panics));
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.extensions().get::<Denial>().unwrap().reason(), DenialReason::ProofMissing);
+}

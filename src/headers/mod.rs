@@ -1,0 +1,13 @@
+//! The headers by which a decision travels to the inner service, and how nobody else gets to write them.
+//!
+//! A backend that trusts `x-jverify-decision: allow` must never see one from outside. A header of ours can arrive under
+//! many spellings that some server further on folds into one (`X_Jverify_Decision` becomes `HTTP_X_JVERIFY_DECISION`
+//! exactly as ours does), in trailers, or be taken away by a hop that believes `Connection`. So everything under our
+//! prefix goes, on every request, before anything of ours is put in.
+
+mod names;
+mod strip;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::names::{Header, Names};

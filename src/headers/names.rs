@@ -1,0 +1,111 @@
+//! The prefix and the names under it.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::ConfigError;
+
+/// One header of ours, without its prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Header {
+    Decision,
+    RiskLevel,
+    RiskScore,
+    RiskTags,
+    Checks,
+    Id,
+    Reason,
+    Phone,
+    Sandbox,
+}
+
+/// A prefix and the names under it, made once. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Names(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    prefix: Box<str>,
+    decision: HeaderName,
+    risk_level: HeaderName,
+    risk_score: HeaderName,
+    risk_tags: HeaderName,
+    checks: HeaderName,
+    id: HeaderName,
+    reason: HeaderName,
+    phone: HeaderName,
+    sandbox: HeaderName,
+}
+
+// === impl Names ===
+
+impl Names {
+    /// Names under a prefix such as `x-jverify`, given without a trailing dash.
+    ///
+    /// # Errors
+    ///
+    /// `header_prefix`, unless it is two to 64 characters of lower-case letters, digits and single dashes, a letter
+    /// first, a letter or digit last, and at least one dash (a prefix such as `content` would strip what is not ours).
+    pub(crate) fn new(prefix: &str) -> Result<Self, ConfigError> {
+        let refuse = |problem: &'static str| Err(ConfigError::new("header_prefix", prefix, problem));
+        if !(2..=64).contains(&prefix.len()) {
+            return refuse("a prefix has 2 to 64 characters");
+        }
+        if !prefix.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+            return refuse("a prefix is made of lower-case letters, digits and dashes");
+        }
+        if !prefix.starts_with(|c: char| c.is_ascii_lowercase()) || prefix.ends_with('-') || prefix.contains("--") {
+            return refuse("a prefix starts with a letter and its dashes stand single and inside");
+        }
+        if !prefix.contains('-') {
+            return refuse(
+                "a prefix holds a dash, such as `x-jverify`: one word would cover headers that are not ours",
+            );
+        }
+        let name = |suffix: &str| {
+            HeaderName::try_from(format!("{prefix}-{suffix}"))
+                .map_err(|_| ConfigError::new("header_prefix", prefix, "not the start of a header name"))
+        };
+        Ok(Self(Arc::new(Inner {
+            decision: name("decision")?,
+            risk_level: name("risk-level")?,
+            risk_score: name("risk-score")?,
+            risk_tags: name("risk-tags")?,
+            checks: name("checks")?,
+            id: name("id")?,
+            reason: name("reason")?,
+            phone: name("phone")?,
+            sandbox: name("sandbox")?,
+            prefix: prefix.into(),
+        })))
+    }
+
+    pub(crate) fn prefix(&self) -> &str {
+        &self.0.prefix
+    }
+
+    /// Puts a header of ours in. Call [`Names::strip`] first: this replaces one spelling, strip removes them all.
+    pub(crate) fn insert(&self, headers: &mut HeaderMap, header: Header, value: HeaderValue) {
+        headers.insert(self.name(header).clone(), value);
+    }
+
+    /// Whether a header of ours is there, in its own spelling.
+    pub(crate) fn contains(&self, headers: &HeaderMap, header: Header) -> bool {
+        headers.contains_key(self.name(header))
+    }
+
+    fn name(&self, header: Header) -> &HeaderName {
+        match header {
+            Header::Decision => &self.0.decision,
+            Header::RiskLevel => &self.0.risk_level,
+            Header::RiskScore => &self.0.risk_score,
+            Header::RiskTags => &self.0.risk_tags,
+            Header::Checks => &self.0.checks,
+            Header::Id => &self.0.id,
+            Header::Reason => &self.0.reason,
+            Header::Phone => &self.0.phone,
+            Header::Sandbox => &self.0.sandbox,
+        }
+    }
+}

@@ -1,0 +1,82 @@
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::{Header, Names};
+
+fn names() -> Names {
+    Names::new("x-jverify").unwrap()
+}
+
+fn map(lines: &[(&str, &str)]) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    for (name, value) in lines {
+        map.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(value).unwrap());
+    }
+    map
+}
+
+fn lines(map: &HeaderMap) -> Vec<(&str, &str)> {
+    map.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect()
+}
+
+#[test]
+fn every_spelling_under_the_prefix_is_removed() {
+    for name in [
+        "X-Jverify-Decision",
+        "x_jverify_decision",
+        "x-jverify_risk-score",
+        "x.jverify.id",
+        "x~jverify-anything-at-all",
+        "x-jverify",
+        "x-jverify-",
+    ] {
+        let mut headers = map(&[("a", "1"), (name, "allow"), ("b", "2")]);
+        names().strip(&mut headers);
+        assert_eq!(lines(&headers), [("a", "1"), ("b", "2")], "{name}");
+    }
+}
+
+#[test]
+fn what_only_looks_alike_stays() {
+    for name in ["x-jverifyer", "x-jverif", "xx-jverify-id", "jverify-id"] {
+        let mut headers = map(&[(name, "1")]);
+        names().strip(&mut headers);
+        assert_eq!(headers.len(), 1, "{name}");
+    }
+}
+
+#[test]
+fn order_and_multiplicity_of_the_rest_survive() {
+    let mut headers = map(&[
+        ("z", "1"),
+        ("x-jverify-id", "9"),
+        ("a", "1"),
+        ("z", "2"),
+        ("x_jverify_id", "8"),
+        ("m", "1"),
+        ("a", "3"),
+    ]);
+    names().strip(&mut headers);
+    assert_eq!(lines(&headers), [("z", "1"), ("z", "2"), ("a", "1"), ("a", "3"), ("m", "1")]);
+}
+
+#[test]
+fn our_names_are_taken_out_of_connection() {
+    let mut headers = map(&[("connection", "close, X-JVerify-Decision"), ("connection", "x_jverify_id"), ("a", "1")]);
+    names().strip(&mut headers);
+    assert_eq!(lines(&headers), [("connection", "close"), ("a", "1")]);
+}
+
+#[test]
+fn an_insert_leaves_exactly_one_value() {
+    let mut headers = map(&[("x-jverify-decision", "allow"), ("x-jverify-decision", "allow")]);
+    names().strip(&mut headers);
+    names().insert(&mut headers, Header::Decision, HeaderValue::from_static("flag"));
+    assert_eq!(lines(&headers), [("x-jverify-decision", "flag")]);
+}
+
+#[test]
+fn a_prefix_that_would_strip_too_much_is_refused() {
+    for prefix in ["", "x", "content", "X-Up", "x-jverify-", "-x", "x--y", "x y", "9-x"] {
+        assert_eq!(Names::new(prefix).unwrap_err().setting(), "header_prefix", "{prefix:?}");
+    }
+}
