@@ -11,10 +11,12 @@ mod ex_id;
 mod headers;
 #[cfg(feature = "client")]
 mod jpush;
+mod layer;
 mod observe;
 mod path;
 mod phone;
 mod proof;
+mod rule;
 #[cfg(feature = "sandbox")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sandbox")))]
 pub mod sandbox;
@@ -23,6 +25,12 @@ mod verdict;
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub use self::jpush::{AskFuture, CallError, Credentials, Https, HttpsFuture, JPush, JPushBuilder};
+#[cfg(feature = "axum")]
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+pub use self::layer::axum;
+#[cfg(feature = "one-tap")]
+#[cfg_attr(docsrs, doc(cfg(feature = "one-tap")))]
+pub use self::rule::one_tap;
 #[cfg(feature = "sandbox")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sandbox")))]
 pub use self::sandbox::Sandbox;
@@ -33,7 +41,9 @@ pub use self::{
     denial::{Denial, DenialReason},
     error::ConfigError,
     ex_id::ExId,
+    layer::{JVerify, JVerifyBuilder, JVerifyLayer, ResponseFuture},
     phone::{Phone, PhoneGrammar},
     proof::{Field, Media},
+    rule::{AnyOf, Ask, Captcha, ClientIp, Number, OneTap, Rule, captcha, number},
     verdict::{Class, Risk, Verdict},
 };

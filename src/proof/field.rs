@@ -47,6 +47,10 @@ impl Field {
         Self(Place::Query(name.into()))
     }
 
+    pub(crate) fn is_body(&self) -> bool {
+        matches!(self.0, Place::Body(_))
+    }
+
     pub(super) fn place(&self) -> &Place {
         &self.0
     }

@@ -1,0 +1,183 @@
+//! One request's story: rule → proof → checks → verdicts → decision.
+
+use std::{
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+};
+
+use bytes::Bytes;
+use http::{Request, Response, header::CONTENT_LENGTH, request::Parts};
+use http_body::Body;
+use tower::BoxError;
+use tower_service::Service;
+
+use super::{Shared, event::Account, questions::Questions};
+use crate::{
+    Check, Decision, RequestBody, Verdict,
+    body::{self, ReadError, Whole},
+    denial::{Audience, DenialReason, Refusal},
+    proof::{self, Media, MediaError},
+    rule::{Choice, Group, Settings},
+};
+
+/// How the story of a guarded request ends.
+pub(super) enum Outcome<B> {
+    /// The inner service may have it.
+    Through(Request<RequestBody<B>>),
+    /// The inner service never sees it.
+    Denied(Response<Bytes>),
+}
+
+/// A body, as far as the rule had to look at it.
+enum Seen<B> {
+    Whole(Whole),
+    Untouched(B),
+}
+
+/// Decides about a request. Dropping the future at any await gives back what it holds and asks nothing more.
+pub(super) async fn guard<V, B>(shared: Arc<Shared<V>>, group: Arc<Group>, request: Request<B>) -> Outcome<B>
+where
+    V: Service<Check, Response = Verdict> + Clone,
+    V::Error: Into<BoxError>,
+    B: Body<Data = Bytes>,
+{
+    let (parts, body) = request.into_parts();
+    let audience = Audience::of(&parts.headers);
+    let mut account = Account::new(group.first_rule());
+    let end = {
+        let mut story = pin!(tell(&shared, &group, parts, body, &mut account));
+        // A panic can only come out of a user's closure or verifier: it must let nothing through, and the next request
+        // must not feel it. What the story held is dropped with it.
+        poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| story.as_mut().poll(cx))) {
+            Ok(poll) => poll,
+            Err(_) => Poll::Ready(Err(Refusal::new(DenialReason::Panicked))),
+        })
+        .await
+    };
+    match end {
+        Ok(request) => Outcome::Through(request),
+        Err(refusal) => {
+            account.denied(&shared.alarms, &refusal);
+            let settings = account.rule().map(|rule| &rule.settings);
+            let respond = settings.map_or(shared.respond.as_ref(), |settings| settings.respond.as_ref());
+            Outcome::Denied(audience.refuse(refusal, respond))
+        }
+    }
+}
+
+/// Refuses a path that can be read in several ways.
+pub(super) fn refuse_path<V, B>(shared: &Shared<V>, request: &Request<B>) -> Response<Bytes> {
+    let refusal = Refusal::new(DenialReason::PathAmbiguous);
+    Account::new(None).denied(&shared.alarms, &refusal);
+    Audience::of(request.headers()).refuse(refusal, shared.respond.as_ref())
+}
+
+async fn tell<V, B>(
+    shared: &Shared<V>,
+    group: &Group,
+    mut parts: Parts,
+    body: B,
+    account: &mut Account,
+) -> Result<Request<RequestBody<B>>, Refusal>
+where
+    V: Service<Check, Response = Verdict> + Clone,
+    V::Error: Into<BoxError>,
+    B: Body<Data = Bytes>,
+{
+    let (seen, choice) = read(group, &parts, body).await?;
+    let replay = |seen| match seen {
+        Seen::Whole(whole) => RequestBody::replay(whole, group.trailer_filter()),
+        Seen::Untouched(body) => RequestBody::untouched(body, group.trailer_filter()),
+    };
+    let Choice::Ask { rule, checks, step_up } = choice else {
+        shared.pass(&mut parts.headers, parts.extensions.get::<Decision>());
+        account.passed();
+        return Ok(Request::from_parts(parts, replay(seen)));
+    };
+    account.chose(Arc::clone(&rule));
+
+    let settings = &rule.settings;
+    let questions = Questions::new(&shared.verifier, settings, &parts)?;
+    let decision = questions.decide(checks, step_up, account).await?;
+    drop(questions);
+
+    let decision = shared.decided(&mut parts, decision, settings.forward_phone);
+    account.decided(&shared.alarms, &decision);
+    Ok(Request::from_parts(parts, replay(seen)))
+}
+
+/// Reads the proofs, and the body only where one of them sits there. What the head alone decides is decided before the
+/// body is asked for.
+async fn read<B>(group: &Group, parts: &Parts, body: B) -> Result<(Seen<B>, Choice), Refusal>
+where
+    B: Body<Data = Bytes>,
+{
+    let plan = group.plan();
+    let settings = group.settings().ok_or_else(|| Refusal::new(DenialReason::ProofMissing))?;
+    let media = if plan.reads_body() { Some(media(group, settings, parts)?) } else { None };
+    let mut head = plan.values();
+    plan.read_head(parts, &mut head)?;
+    let Some(media) = media else {
+        let choice = group.choose(&head)?;
+        return Ok((Seen::Untouched(body), choice));
+    };
+
+    let whole = body::read(body, &settings.body).await?;
+    let length = u64::try_from(whole.data.len()).unwrap_or(u64::MAX).to_string();
+    if parts.headers.get_all(CONTENT_LENGTH).iter().any(|told| *told != length) {
+        return Err(Refusal::new(DenialReason::BodyMalformed).with_detail("a body of another length than told"));
+    }
+    if let Some(trailers) = &whole.trailers {
+        plan.check_trailers(trailers)?;
+    }
+    let choice = {
+        let mut values = head;
+        plan.read_body(media, &whole.data, &mut values)?;
+        group.choose(&values)?
+    };
+    Ok((Seen::Whole(whole), choice))
+}
+
+fn media(group: &Group, settings: &Settings, parts: &Parts) -> Result<Media, Refusal> {
+    let media = proof::media_of(&parts.headers)?;
+    let fits = media != Media::Form || group.plan().fits_form();
+    if !fits || !settings.accept.contains(&media) {
+        return Err(Refusal::new(DenialReason::UnsupportedMediaType));
+    }
+    Ok(media)
+}
+
+// === impl Refusal ===
+
+impl From<MediaError> for Refusal {
+    fn from(error: MediaError) -> Self {
+        Self::new(match error {
+            MediaError::UnsupportedType => DenialReason::UnsupportedMediaType,
+            MediaError::UnsupportedEncoding => DenialReason::UnsupportedEncoding,
+        })
+    }
+}
+
+impl From<proof::Refusal> for Refusal {
+    fn from(refusal: proof::Refusal) -> Self {
+        match refusal {
+            proof::Refusal::BodyMalformed(detail) => Self::new(DenialReason::BodyMalformed).with_detail(detail),
+            proof::Refusal::ProofMalformed(detail) => Self::new(DenialReason::ProofMalformed).with_detail(detail),
+        }
+    }
+}
+
+impl From<ReadError> for Refusal {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::TooLarge => Self::new(DenialReason::BodyTooLarge),
+            ReadError::TooSlow => Self::new(DenialReason::BodyTimeout),
+            ReadError::Crowded => Self::new(DenialReason::Overloaded),
+            ReadError::Empty => Self::new(DenialReason::BodyMalformed).with_detail("too many empty frames"),
+            ReadError::Broken => Self::new(DenialReason::BodyMalformed).with_detail("the client broke off"),
+        }
+    }
+}

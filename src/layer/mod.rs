@@ -1,0 +1,106 @@
+//! The layer: a guarded application, as a Tower service.
+//!
+//! Everything below this module is a word of the story; here the story is told. A request that no rule matches loses its
+//! forged headers and goes straight to the inner service. A guarded one goes rule → proof → check → verdict → decision,
+//! and then to the inner service, or is answered with a denial.
+//!
+//! # Readiness
+//!
+//! While JPush is asked, nothing of the inner service is held: a slow JPush must not take the application's concurrency
+//! slots, and a denied request never takes one. So [`JVerify`] is always ready, as axum's `Router` is, and drives a clone
+//! of the inner service to readiness inside the future: at once for an unmatched request, after the decision for a
+//! guarded one. It follows that load shedding and limits for the application go *inside* of this layer.
+//!
+//! ```
+//! use std::convert::Infallible;
+//!
+//! use bytes::Bytes;
+//! use http::{Request, Response, StatusCode};
+//! use http_body_util::Full;
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//! use tower_jverify::{Check, Class, Decision, JVerifyLayer, RequestBody, Rule, Verdict, number};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! // Any service that answers checks is a verifier; `JPush` is the one that asks the vendor.
+//! let verifier = service_fn(|check: Check| async move {
+//!     Ok::<_, Infallible>(Verdict::new(check.kind(), Class::Passed))
+//! });
+//! let layer = JVerifyLayer::builder(verifier).rule(Rule::post("/login", number())).build().unwrap();
+//!
+//! let application = service_fn(|request: Request<RequestBody<Full<Bytes>>>| async move {
+//!     let phone = request.extensions().get::<Decision>().and_then(Decision::phone);
+//!     Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(format!("{phone:?}")))))
+//! });
+//! let service = ServiceBuilder::new().layer(layer).service(application);
+//!
+//! let login = Request::post("/login")
+//!     .header("content-type", "application/json")
+//!     .body(Full::from(r#"{"token":"t","phone":"13800000000"}"#))
+//!     .unwrap();
+//! assert_eq!(service.clone().oneshot(login).await.unwrap().status(), StatusCode::OK);
+//!
+//! let empty = Request::post("/LOGIN/").body(Full::default()).unwrap();
+//! assert_eq!(service.oneshot(empty).await.unwrap().status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+//! # });
+//! ```
+
+#[cfg(feature = "axum")]
+pub mod axum;
+mod builder;
+mod event;
+mod flow;
+mod future;
+mod questions;
+mod service;
+mod shared;
+
+use std::{fmt, sync::Arc};
+
+use tower_layer::Layer;
+
+use self::shared::Shared;
+pub use self::{builder::JVerifyBuilder, future::ResponseFuture, service::JVerify};
+
+/// Guards the services it wraps: see [`JVerifyLayer::builder`].
+///
+/// A clone shares everything: bulkhead, budget and counters belong to the layer, however many services it wraps (axum
+/// wraps one for every route).
+pub struct JVerifyLayer<V> {
+    shared: Arc<Shared<V>>,
+}
+
+// === impl JVerifyLayer ===
+
+impl<V> JVerifyLayer<V> {
+    /// Starts with a verifier: [`JPush`](crate::JPush), or any `tower::Service<Check, Response = Verdict>`. Every error of
+    /// it counts as [`Class::Unavailable`](crate::Class).
+    pub fn builder(verifier: V) -> JVerifyBuilder<V> {
+        JVerifyBuilder::new(verifier)
+    }
+
+    /// The rules that no request has matched since the layer was built, as in `POST /login`: what is listed after a day of
+    /// traffic is misspelt, or guards a path that is gone.
+    pub fn unmatched_rules(&self) -> Vec<String> {
+        self.shared.routes.unmatched().map(ToOwned::to_owned).collect()
+    }
+}
+
+impl<V> Clone for JVerifyLayer<V> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<V> fmt::Debug for JVerifyLayer<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JVerifyLayer").finish_non_exhaustive()
+    }
+}
+
+impl<S, V> Layer<S> for JVerifyLayer<V> {
+    type Service = JVerify<S, V>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        JVerify::new(inner, Arc::clone(&self.shared))
+    }
+}

@@ -1,0 +1,159 @@
+//! Asking: the bulkhead, the one deadline, and what the answers come to.
+
+use std::net::IpAddr;
+
+use http::request::Parts;
+use tokio::{
+    sync::SemaphorePermit,
+    time::{Instant, timeout_at},
+};
+use tower::{BoxError, ServiceExt};
+use tower_service::Service;
+
+use super::event::Account;
+use crate::{
+    Action, Check, CheckKind, Class, Decision, DecisionReason, ExId, Level, Phone, Risk, Verdict,
+    denial::{DenialReason, Refusal},
+    rule::{LEAST_LEFT, Planned, Settings},
+};
+
+/// The questions of one request, under one permit and one deadline.
+pub(super) struct Questions<'r, V> {
+    verifier: &'r V,
+    settings: &'r Settings,
+    deadline: Instant,
+    ip: Option<IpAddr>,
+    ex_id: Option<ExId>,
+    _permit: SemaphorePermit<'r>,
+}
+
+// === impl Questions ===
+
+impl<'r, V> Questions<'r, V> {
+    /// # Errors
+    ///
+    /// [`DenialReason::Overloaded`], at once, when the bulkhead is full.
+    pub(super) fn new(verifier: &'r V, settings: &'r Settings, parts: &Parts) -> Result<Self, Refusal> {
+        let permit = settings.bulkhead.try_acquire().map_err(|_| Refusal::new(DenialReason::Overloaded))?;
+        Ok(Self {
+            verifier,
+            settings,
+            deadline: Instant::now() + settings.deadline,
+            ip: settings.client_ip.as_ref().and_then(|client_ip| client_ip.find(parts)),
+            ex_id: settings.ex_id_from_request_id.then(|| request_id(parts)).flatten(),
+            _permit: permit,
+        })
+    }
+}
+
+impl<V> Questions<'_, V>
+where
+    V: Service<Check, Response = Verdict> + Clone,
+    V::Error: Into<BoxError>,
+{
+    /// Asks in order and decides. The first check that fails ends it; what comes after is not spent.
+    pub(super) async fn decide(
+        &self,
+        checks: Vec<Planned>,
+        step_up: Option<Planned>,
+        account: &mut Account,
+    ) -> Result<Decision, Refusal> {
+        let policy = &self.settings.policy;
+        let mut proven: Option<Phone> = None;
+        for planned in checks {
+            self.ask(planned, &mut proven, account).await?;
+        }
+        let mut action = policy.action_for(account.verdicts());
+        let mut stepped_up = false;
+        if action == Action::StepUp {
+            let solved = |verdict: &Verdict| verdict.kind() == CheckKind::Captcha && verdict.class().is_pass();
+            if !account.verdicts().iter().any(solved) {
+                let captcha = step_up.ok_or_else(|| Refusal::new(DenialReason::CaptchaRequired))?;
+                self.ask(captcha, &mut proven, account).await?;
+            }
+            stepped_up = true;
+            action = Action::Flag;
+        }
+        if action == Action::Deny {
+            return Err(Refusal::new(DenialReason::RiskTooHigh).telling_risk(policy.tells_risk()));
+        }
+        let verdicts = account.take_verdicts();
+        let opened =
+            verdicts.iter().any(|verdict| policy.opens_for(verdict.class()) && verdict.kind() != CheckKind::Risk);
+        let reason = match action {
+            _ if opened => DecisionReason::Unavailable,
+            _ if stepped_up => DecisionReason::SteppedUp,
+            Action::Allow => DecisionReason::Verified,
+            _ if policy.level_for(&verdicts) == Some(Level::Unknown) => DecisionReason::RiskUnknown,
+            _ => DecisionReason::Risk,
+        };
+        let action = if opened { Action::Flag } else { action };
+        Ok(Decision::new(policy, action, reason, proven, verdicts))
+    }
+
+    /// Asks one check and reads its verdict; a risk query only follows a check that passed.
+    async fn ask(&self, planned: Planned, proven: &mut Option<Phone>, account: &mut Account) -> Result<(), Refusal> {
+        let Planned { check, scene, claimed, with_risk } = planned;
+        let (kind, channel) = (check.kind(), check.channel());
+        let verdict = self.verdict(check).await;
+        if !verdict.class().is_pass() {
+            let refusal = Refusal::of_verdict(&verdict);
+            let opens = self.settings.policy.opens_for(verdict.class());
+            account.heard(verdict);
+            return if opens { Ok(()) } else { Err(refusal) };
+        }
+        let phone = match kind {
+            CheckKind::Number => claimed,
+            CheckKind::OneTap => verdict.phone(),
+            CheckKind::Captcha | CheckKind::Risk => None,
+        };
+        let other_scene = scene.is_some_and(|scene| verdict.scene() != Some(&*scene));
+        let other_phone = claimed.is_some_and(|claimed| phone != Some(claimed))
+            || proven.is_some_and(|proven| phone.is_some_and(|phone| phone != proven));
+        if other_scene || other_phone {
+            account.heard(verdict.reclassed(Class::Rejected));
+            return Err(Refusal::new(DenialReason::Mismatch));
+        }
+        account.heard(verdict);
+        let Some(phone) = phone else { return Ok(()) };
+        *proven = Some(phone);
+        account.proved(phone);
+        if with_risk {
+            let mut verdict = self.verdict(Check::risk(phone).with_channel(channel)).await;
+            // Risk is context: a query that fails is no verdict on the client, and no low risk either.
+            if !verdict.class().is_pass() || *verdict.risk() == Risk::NotAsked {
+                verdict = verdict.with_risk(Risk::Unknown);
+            }
+            account.heard(verdict);
+        }
+        Ok(())
+    }
+
+    /// The verifier's answer within the deadline. Whatever is none is [`Class::Unavailable`].
+    async fn verdict(&self, check: Check) -> Verdict {
+        let kind = check.kind();
+        let unavailable = || Verdict::new(kind, Class::Unavailable);
+        if self.deadline.saturating_duration_since(Instant::now()) < LEAST_LEFT {
+            // Begun now, it could spend the token and be given up on.
+            return unavailable();
+        }
+        let check = check.with_ex_id(self.ex_id.clone().unwrap_or_else(ExId::generate));
+        let check = match self.ip {
+            Some(ip) => check.with_ip(ip),
+            None => check,
+        };
+        match timeout_at(self.deadline, self.verifier.clone().oneshot(check)).await {
+            Ok(Ok(verdict)) if verdict.kind() == kind => verdict,
+            Ok(_) | Err(_) => unavailable(),
+        }
+    }
+}
+
+/// `x-request-id`, where there is exactly one and it can be an `exID`.
+fn request_id(parts: &Parts) -> Option<ExId> {
+    let mut ids = parts.headers.get_all("x-request-id").iter();
+    match (ids.next(), ids.next()) {
+        (Some(id), None) => ExId::parse(id.to_str().ok()?),
+        _ => None,
+    }
+}

@@ -1,0 +1,65 @@
+//! What all services of a layer share, behind one `Arc`.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, request::Parts};
+
+use super::event::Alarms;
+use crate::{
+    Decision,
+    body::TrailerFilter,
+    denial::Respond,
+    headers::{Header, Names},
+    rule::{Routes, trailer_filter},
+};
+
+pub(super) struct Shared<V> {
+    pub(super) verifier: V,
+    pub(super) routes: Routes,
+    /// For requests that no proof's header has a part in.
+    pub(super) trailers: TrailerFilter,
+    /// For refusals that no rule is known for.
+    pub(super) respond: Option<Respond>,
+    pub(super) alarms: Alarms,
+    names: Names,
+}
+
+// === impl Shared ===
+
+impl<V> Shared<V> {
+    pub(super) fn new(verifier: V, routes: Routes, names: Names, respond: Option<Respond>) -> Arc<Self> {
+        let trailers = trailer_filter(&names, &[]);
+        Arc::new(Self { verifier, routes, trailers, respond, alarms: Alarms::default(), names })
+    }
+
+    /// Makes the head of a request safe to pass on that no decision of this layer is about: what is under our prefix goes.
+    ///
+    /// Only a decision that is there already is believed, as only an outer layer of ours in this process can have put it
+    /// there; then its headers are written anew, from itself alone.
+    #[inline]
+    pub(super) fn pass(&self, headers: &mut HeaderMap, outer: Option<&Decision>) {
+        match outer {
+            None => self.names.strip(headers),
+            Some(outer) => self.write(headers, outer, self.names.contains(headers, Header::Phone)),
+        }
+    }
+
+    /// Makes the head of a request that a decision lets through. With an outer layer's decision there, both are told.
+    pub(super) fn decided(&self, parts: &mut Parts, decision: Decision, mut forward_phone: bool) -> Decision {
+        let decision = match parts.extensions.get::<Decision>() {
+            None => decision,
+            Some(outer) => {
+                forward_phone |= self.names.contains(&parts.headers, Header::Phone);
+                decision.merged_with(outer)
+            }
+        };
+        self.write(&mut parts.headers, &decision, forward_phone);
+        parts.extensions.insert(decision.clone());
+        decision
+    }
+
+    fn write(&self, headers: &mut HeaderMap, decision: &Decision, forward_phone: bool) {
+        self.names.strip(headers);
+        decision.insert_headers(&self.names, headers, forward_phone);
+    }
+}

@@ -1,0 +1,257 @@
+//! What a rule's requests must prove: which checks, in which order, from which fields.
+//!
+//! The three proofs have types of their own, so that a captcha has no phone to set and a risk query, which proves
+//! nothing, cannot stand alone. `then` puts them in order, `or` leaves the choice to the client.
+
+use crate::{Channel, proof::Field};
+
+/// A number check (号码认证): a carrier's token belongs to a phone.
+#[derive(Clone, Debug)]
+pub struct Number {
+    pub(super) channel: Channel,
+    pub(super) token: Field,
+    pub(super) phone: Field,
+    pub(super) with_risk: bool,
+    pub(super) step_up: StepUp,
+}
+
+/// A captcha check (行为验证): a person solved it.
+#[derive(Clone, Debug)]
+pub struct Captcha {
+    pub(super) content: Field,
+    pub(super) scene: Option<Box<str>>,
+}
+
+/// A one-tap check (一键登录): whose phone is it?
+#[cfg_attr(not(feature = "one-tap"), allow(dead_code))]
+#[derive(Clone, Debug)]
+pub struct OneTap {
+    pub(super) channel: Channel,
+    pub(super) login_token: Field,
+    pub(super) phone: Field,
+    pub(super) with_risk: bool,
+    pub(super) step_up: StepUp,
+}
+
+/// The captcha that a risk may ask for on top.
+#[derive(Clone, Debug, Default)]
+pub(super) struct StepUp {
+    pub(super) captcha: Option<Field>,
+    pub(super) scene: Option<Box<str>>,
+}
+
+/// One proof or several of which at least one must be there; all that are there must pass, a captcha first.
+#[derive(Clone, Debug)]
+pub struct AnyOf {
+    pub(super) proofs: Vec<Proof>,
+}
+
+/// What must be proven, in order; the first check that fails ends it, and what comes after is not spent.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    pub(super) steps: Vec<AnyOf>,
+}
+
+/// A proof that can be asked for.
+#[derive(Clone, Debug)]
+pub(super) enum Proof {
+    Number(Number),
+    Captcha(Captcha),
+    OneTap(OneTap),
+}
+
+/// Asks for a carrier's token and the phone it belongs to, from the body's `/token` and `/phone`.
+pub fn number() -> Number {
+    Number {
+        channel: Channel::App,
+        token: Field::body("/token"),
+        phone: Field::body("/phone"),
+        with_risk: false,
+        step_up: StepUp::default(),
+    }
+}
+
+/// Asks for a solved captcha, from the body's `/captchaContent`.
+pub fn captcha() -> Captcha {
+    Captcha { content: Field::body("/captchaContent"), scene: None }
+}
+
+/// Asks for a login token, from the body's `/loginToken`. A `/phone` beside it must be the one that JPush answers.
+///
+/// The verifier needs the developer's private key: see `JPushBuilder::one_tap_key`.
+#[cfg(feature = "one-tap")]
+pub fn one_tap() -> OneTap {
+    OneTap {
+        channel: Channel::App,
+        login_token: Field::body("/loginToken"),
+        phone: Field::body("/phone"),
+        with_risk: false,
+        step_up: StepUp::default(),
+    }
+}
+
+// === impl Number ===
+
+impl Number {
+    /// Asks the endpoint for tokens of the browser SDK (H5). Default: the apps'.
+    pub fn web(mut self) -> Self {
+        self.channel = Channel::Web;
+        self
+    }
+
+    /// Where the token sits. Default: the body's `/token`.
+    pub fn token(mut self, field: Field) -> Self {
+        self.token = field;
+        self
+    }
+
+    /// Where the phone sits. Default: the body's `/phone`.
+    pub fn phone(mut self, field: Field) -> Self {
+        self.phone = field;
+        self
+    }
+
+    /// Asks for the risk as well (风险分), by a call of its own, once the number has passed.
+    ///
+    /// The number check's own answer holds a risk already; this asks the newer endpoint for the same phone.
+    pub fn with_risk(mut self) -> Self {
+        self.with_risk = true;
+        self
+    }
+
+    /// Where a captcha sits that a risky number may be let through by. Default: the body's `/captchaContent`, if the
+    /// token or the phone is in the body; else none.
+    pub fn step_up_captcha(mut self, field: Field) -> Self {
+        self.step_up.captcha = Some(field);
+        self
+    }
+
+    /// The scene that such a captcha must have been solved for. Default: any.
+    pub fn step_up_scene(mut self, scene: impl Into<Box<str>>) -> Self {
+        self.step_up.scene = Some(scene.into());
+        self
+    }
+}
+
+// === impl Captcha ===
+
+impl Captcha {
+    /// Where the captcha's answer sits. Default: the body's `/captchaContent`.
+    pub fn content(mut self, field: Field) -> Self {
+        self.content = field;
+        self
+    }
+
+    /// The scene that it must have been solved for, such as `注册` or `登录`; an answer for another scene, or for none, is
+    /// no pass. Default: any. (Source: `captchaArgs.scene` of the captcha document.)
+    pub fn scene(mut self, scene: impl Into<Box<str>>) -> Self {
+        self.scene = Some(scene.into());
+        self
+    }
+}
+
+// === impl OneTap ===
+
+impl OneTap {
+    /// Asks the endpoint for tokens of the browser SDK (H5). Default: the apps'.
+    pub fn web(mut self) -> Self {
+        self.channel = Channel::Web;
+        self
+    }
+
+    /// Where the login token sits. Default: the body's `/loginToken`.
+    pub fn login_token(mut self, field: Field) -> Self {
+        self.login_token = field;
+        self
+    }
+
+    /// Where a phone may sit that the client claims; if there, it must be the proven one. Default: the body's `/phone`.
+    pub fn phone(mut self, field: Field) -> Self {
+        self.phone = field;
+        self
+    }
+
+    /// Asks for the risk as well (风险分), by a call of its own, once the login token has passed.
+    pub fn with_risk(mut self) -> Self {
+        self.with_risk = true;
+        self
+    }
+
+    /// Where a captcha sits that a risky number may be let through by. Default: the body's `/captchaContent`, if the
+    /// login token is in the body; else none.
+    pub fn step_up_captcha(mut self, field: Field) -> Self {
+        self.step_up.captcha = Some(field);
+        self
+    }
+
+    /// The scene that such a captcha must have been solved for. Default: any.
+    pub fn step_up_scene(mut self, scene: impl Into<Box<str>>) -> Self {
+        self.step_up.scene = Some(scene.into());
+        self
+    }
+}
+
+// === impl AnyOf ===
+
+impl AnyOf {
+    /// Or another proof: whichever the request carries.
+    pub fn or(mut self, other: impl Into<AnyOf>) -> Self {
+        self.proofs.extend(other.into().proofs);
+        self
+    }
+}
+
+// === impl Ask ===
+
+impl Ask {
+    /// Then another.
+    pub fn then(mut self, next: impl Into<Ask>) -> Self {
+        self.steps.extend(next.into().steps);
+        self
+    }
+
+    pub(super) fn proofs(&self) -> impl Iterator<Item = &Proof> {
+        self.steps.iter().flat_map(|step| &step.proofs)
+    }
+}
+
+impl From<AnyOf> for Ask {
+    fn from(step: AnyOf) -> Self {
+        Self { steps: vec![step] }
+    }
+}
+
+/// What every proof and every choice among them can be followed by.
+macro_rules! combinators {
+    ($($proof:ident $(or $variant:ident)?),* $(,)?) => {$(
+        impl $proof {
+            /// Then another: in order, and the first that fails ends it.
+            pub fn then(self, next: impl Into<Ask>) -> Ask {
+                Ask::from(AnyOf::from(self)).then(next)
+            }
+        }
+
+        $(
+            impl $proof {
+                /// Or another: whichever the request carries. At least one must be there, and all that are there must pass.
+                pub fn or(self, other: impl Into<AnyOf>) -> AnyOf {
+                    AnyOf::from(self).or(other)
+                }
+            }
+
+            impl From<$proof> for AnyOf {
+                fn from(proof: $proof) -> Self {
+                    Self { proofs: vec![Proof::$variant(proof)] }
+                }
+            }
+
+            impl From<$proof> for Ask {
+                fn from(proof: $proof) -> Self {
+                    AnyOf::from(proof).into()
+                }
+            }
+        )?
+    )*};
+}
+
+combinators!(Number or Number, Captcha or Captcha, OneTap or OneTap, AnyOf);

@@ -1,0 +1,100 @@
+//! The client's address, when the operator says where to find it.
+//!
+//! Nothing is sent by default: which address is the client's depends on what stands in front, and a forwarded header
+//! that nobody vouches for is the client's own invention.
+
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+use http::{HeaderName, request::Parts};
+
+use crate::ConfigError;
+
+type FromFn = Arc<dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync>;
+
+/// Where the client's address is found that JPush is told (`ip`).
+///
+/// A private, loopback or otherwise not global address is never sent, wherever it was found.
+#[derive(Clone)]
+pub struct ClientIp(Source);
+
+#[derive(Clone)]
+enum Source {
+    Peer,
+    Forwarded { header: HeaderName, trusted_hops: usize },
+    FromFn(FromFn),
+}
+
+// === impl ClientIp ===
+
+impl ClientIp {
+    /// The connection's peer: a `SocketAddr` extension (as a bare hyper server may insert), axum's
+    /// `ConnectInfo<SocketAddr>` under the feature `axum`, tonic's `TcpConnectInfo` under the feature `tonic`.
+    pub fn peer() -> Self {
+        Self(Source::Peer)
+    }
+
+    /// `X-Forwarded-For`, counted from the right: with one trusted proxy in front the last address is the client's, with
+    /// two the last but one. What stands further left is the client's to invent and is never read.
+    ///
+    /// Zero hops are refused when the layer is built.
+    pub fn forwarded(trusted_hops: usize) -> Self {
+        Self(Source::Forwarded { header: HeaderName::from_static("x-forwarded-for"), trusted_hops })
+    }
+
+    /// A function of the request's head. If it panics, the request is refused.
+    pub fn from_fn(find: impl Fn(&Parts) -> Option<IpAddr> + Send + Sync + 'static) -> Self {
+        Self(Source::FromFn(Arc::new(find)))
+    }
+
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        match &self.0 {
+            Source::Forwarded { trusted_hops: 0, .. } => {
+                Err(ConfigError::new("client_ip", "0", "without a trusted proxy there is no forwarded address"))
+            }
+            Source::Forwarded { .. } | Source::Peer | Source::FromFn(_) => Ok(()),
+        }
+    }
+
+    pub(crate) fn find(&self, parts: &Parts) -> Option<IpAddr> {
+        match &self.0 {
+            Source::Peer => peer(parts),
+            Source::Forwarded { header, trusted_hops } => forwarded(parts, header, *trusted_hops),
+            Source::FromFn(find) => find(parts),
+        }
+    }
+}
+
+impl fmt::Debug for ClientIp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Source::Peer => f.write_str("ClientIp::peer"),
+            Source::Forwarded { trusted_hops, .. } => write!(f, "ClientIp::forwarded({trusted_hops})"),
+            Source::FromFn(_) => f.write_str("ClientIp::from_fn"),
+        }
+    }
+}
+
+fn peer(parts: &Parts) -> Option<IpAddr> {
+    #[cfg(feature = "axum")]
+    if let Some(axum::extract::ConnectInfo(peer)) = parts.extensions.get::<axum::extract::ConnectInfo<SocketAddr>>() {
+        return Some(peer.ip());
+    }
+    #[cfg(feature = "tonic")]
+    if let Some(info) = parts.extensions.get::<tonic::transport::server::TcpConnectInfo>() {
+        return info.remote_addr().map(|peer| peer.ip());
+    }
+    parts.extensions.get::<SocketAddr>().map(SocketAddr::ip)
+}
+
+fn forwarded(parts: &Parts, header: &HeaderName, trusted_hops: usize) -> Option<IpAddr> {
+    // Several lines are one list, in their order (RFC 9110, section 5.3).
+    let lines: Vec<&[u8]> = parts.headers.get_all(header).iter().map(http::HeaderValue::as_bytes).collect();
+    let address = lines.iter().rev().flat_map(|line| line.rsplit(|&b| b == b',')).nth(trusted_hops.checked_sub(1)?)?;
+    let address = std::str::from_utf8(address).ok()?.trim();
+    // Some proxies add a port, and brackets around an IPv6 address.
+    address.parse().ok().or_else(|| address.parse::<SocketAddr>().ok().map(|peer| peer.ip()))
+}

@@ -1,0 +1,176 @@
+//! The rules of one path and method, among which a value in the request may choose.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use http::{HeaderMap, HeaderName};
+
+use super::{
+    Rule, Settings,
+    plan::{AskPlan, FieldSet, Planned},
+};
+use crate::{
+    ConfigError,
+    body::TrailerFilter,
+    denial::{DenialReason, Refusal},
+    headers::Names,
+    proof::{Plan, Value, Values},
+};
+
+/// The rules of one path and method, and the one reading of a request that serves them all.
+pub(crate) struct Group {
+    plan: Plan,
+    /// The field that chooses, where a value does.
+    when: Option<usize>,
+    /// Most specific first; at most the last has no `when`.
+    rules: Vec<Compiled>,
+    otherwise_passes: bool,
+    preflight_passes: bool,
+    trailers: TrailerFilter,
+}
+
+/// What a rule is to all groups it is part of.
+pub(crate) struct RuleState {
+    pub(crate) name: Box<str>,
+    pub(crate) settings: Settings,
+    matched: AtomicBool,
+}
+
+struct Compiled {
+    when: Option<Box<str>>,
+    ask: AskPlan,
+    state: Arc<RuleState>,
+}
+
+/// What the values of a request ask for.
+pub(crate) enum Choice {
+    /// These checks, in order.
+    Ask { rule: Arc<RuleState>, checks: Vec<Planned>, step_up: Option<Planned> },
+    /// Nothing: no rule names the value, and [`Rule::otherwise_pass`] is set.
+    Pass,
+}
+
+// === impl Group ===
+
+impl Group {
+    /// Compiles rules of one path and method, most specific first.
+    ///
+    /// # Errors
+    ///
+    /// `rule.when`, when rules tie, choose by different fields, or read bodies differently; `rule.ask`; `field`.
+    pub(super) fn compile(rules: &[(&Rule, Arc<RuleState>)], names: &Names) -> Result<Self, ConfigError> {
+        let mut fields = FieldSet::default();
+        let mut when = None;
+        let mut compiled: Vec<Compiled> = Vec::with_capacity(rules.len());
+        for (rule, state) in rules {
+            let refuse = |problem: &'static str| Err(ConfigError::new("rule.when", state.name.clone(), problem));
+            let value = match &rule.when {
+                None => None,
+                Some((field, value)) => {
+                    let index = fields.index(field);
+                    if *when.get_or_insert(index) != index {
+                        return refuse("rules of one path choose by one field");
+                    }
+                    Some(value.clone())
+                }
+            };
+            let ask = AskPlan::compile(&rule.ask, &state.settings.policy, &mut fields)?;
+            compiled.push(Compiled { when: value, ask, state: Arc::clone(state) });
+            if rule.when.is_none() {
+                // It always applies, so nothing after it does.
+                break;
+            }
+        }
+        let otherwise_passes = rules.iter().any(|(rule, _)| rule.otherwise_passes);
+        if let Some(first) = compiled.first() {
+            let refuse = |problem: &'static str| Err(ConfigError::new("rule.when", first.state.name.clone(), problem));
+            if compiled.iter().any(|rule| !rule.state.settings.reads_like(&first.state.settings)) {
+                return refuse("rules among which a value chooses share body limits, media types and `ignore_query`");
+            }
+            if otherwise_passes && compiled.iter().any(|rule| rule.when.is_none()) {
+                return refuse("`otherwise_pass` beside a rule without `when` never applies");
+            }
+        }
+        let ignore_query = compiled.first().is_some_and(|rule| rule.state.settings.ignore_query);
+        let plan = Plan::compile(fields.as_slice(), ignore_query)?;
+        if let Some(ours) = plan.header_names().iter().find(|name| names.covers(name.as_str().as_bytes())) {
+            return Err(ConfigError::new("field", ours.as_str(), "a header under our prefix is removed on arrival"));
+        }
+        Ok(Self {
+            when,
+            rules: compiled,
+            otherwise_passes,
+            preflight_passes: rules.iter().any(|(rule, _)| rule.preflight_passes),
+            trailers: trailer_filter(names, plan.header_names()),
+            plan,
+        })
+    }
+
+    /// How to read a request for these rules.
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// What holds until it is known which rule applies: how bodies are read is the same for all of them.
+    pub(crate) fn settings(&self) -> Option<&Settings> {
+        self.rules.first().map(|rule| &rule.state.settings)
+    }
+
+    /// The rule to speak of until it is known which one applies.
+    pub(crate) fn first_rule(&self) -> Option<Arc<RuleState>> {
+        self.rules.first().map(|rule| Arc::clone(&rule.state))
+    }
+
+    pub(crate) fn preflight_passes(&self) -> bool {
+        self.preflight_passes
+    }
+
+    /// The rule that applies to these values, and what it asks for.
+    pub(crate) fn choose(&self, values: &Values<'_>) -> Result<Choice, Refusal> {
+        let chosen = match self.when.and_then(|index| values.get(index)) {
+            None => self.rules.iter().find(|rule| rule.when.is_none()),
+            Some(Value::Text(text)) => self.named(text),
+            Some(Value::Integer(number)) => self.named(&number.to_string()),
+        };
+        match chosen {
+            Some(rule) => {
+                rule.state.matched.store(true, Ordering::Relaxed);
+                let checks = rule.ask.checks(values, rule.state.settings.phone_grammar)?;
+                let step_up = rule.ask.step_up(values)?;
+                Ok(Choice::Ask { rule: Arc::clone(&rule.state), checks, step_up })
+            }
+            None if self.otherwise_passes => Ok(Choice::Pass),
+            None => Err(Refusal::new(DenialReason::ProofMissing).with_detail("a value of `when` that no rule names")),
+        }
+    }
+
+    fn named(&self, value: &str) -> Option<&Compiled> {
+        self.rules.iter().find(|rule| rule.when.as_deref().is_none_or(|named| named == value))
+    }
+
+    /// What must not come in the trailers of a request that is let through.
+    pub(crate) fn trailer_filter(&self) -> TrailerFilter {
+        Arc::clone(&self.trailers)
+    }
+}
+
+/// Takes our prefix and the proof's headers out of trailers.
+pub(crate) fn trailer_filter(names: &Names, proof: &[HeaderName]) -> TrailerFilter {
+    let (names, proof) = (names.clone(), proof.to_vec());
+    Arc::new(move |trailers: &mut HeaderMap| names.strip_with(trailers, &proof))
+}
+
+// === impl RuleState ===
+
+impl RuleState {
+    pub(super) fn new(name: Box<str>, settings: Settings) -> Self {
+        Self { name, settings, matched: AtomicBool::new(false) }
+    }
+
+    /// Whether any request has matched it.
+    pub(super) fn has_matched(&self) -> bool {
+        self.matched.load(Ordering::Relaxed)
+    }
+}

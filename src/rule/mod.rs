@@ -1,0 +1,158 @@
+//! Which requests are guarded, and what they must prove.
+//!
+//! A login that can be reached by a second spelling of its path is not guarded. So a rule matches what a path *means*:
+//! `//login`, `/%6cogin`, `/LOGIN/` and `/x/../login` are `/login`, and a path that can mean several things is refused
+//! when one of them is guarded. The order in which rules are given never matters; what would make it matter is an
+//! error when the layer is built.
+//!
+//! ```
+//! use tower_jverify::{Field, Rule, captcha, number};
+//!
+//! let rules = [
+//!     // The token and the phone, from the body's `/token` and `/phone`.
+//!     Rule::post("/login", number()),
+//!     // The captcha first: it costs nothing, and keeps strangers from spending somebody's ten tries a day.
+//!     Rule::post("/register", captcha().scene("注册").then(number())),
+//!     // Whichever the request carries.
+//!     Rule::post("/signin", captcha().or(number())),
+//!     // Fields of one's own, and a browser's token.
+//!     Rule::post("/v1/{tenant}/login", number().web().token(Field::header("x-token")).phone(Field::body("/user/phone"))),
+//!     // One path, several ways in: `loginType` chooses.
+//!     Rule::post("/enter", number()).when(Field::body("/loginType"), "oneclick"),
+//!     Rule::post("/enter", captcha()).when(Field::body("/loginType"), "password").otherwise_pass(),
+//! ];
+//! # let _ = rules;
+//! ```
+
+mod ask;
+mod client_ip;
+mod group;
+mod plan;
+mod routes;
+mod settings;
+
+use std::fmt;
+
+use http::Method;
+
+pub use self::{
+    ask::{AnyOf, Ask, Captcha, Number, OneTap, captcha, number, one_tap},
+    client_ip::ClientIp,
+};
+pub(crate) use self::{
+    group::{Choice, Group, RuleState, trailer_filter},
+    plan::Planned,
+    routes::{Match, Routes},
+    settings::{LEAST_LEFT, Overrides, Settings, Shares, setting_methods},
+};
+use crate::proof::Field;
+
+/// Which requests are guarded, and what they must prove.
+///
+/// Of the rules whose path matches, the most specific path wins, then a named method, then [`Rule::when`]. A method that
+/// no rule of a path names falls through to the next pattern that matches.
+#[derive(Clone)]
+#[must_use = "a rule guards nothing until a builder gets it"]
+pub struct Rule {
+    methods: Methods,
+    path: Option<Box<str>>,
+    ask: Ask,
+    when: Option<(Field, Box<str>)>,
+    otherwise_passes: bool,
+    preflight_passes: bool,
+    overrides: Overrides,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Methods {
+    Named(Method),
+    Any,
+}
+
+// === impl Rule ===
+
+impl Rule {
+    /// Guards `POST` on a path: `/login`, or a pattern such as `/v1/{tenant}/login` or `/auth/{*rest}`.
+    ///
+    /// Wrong patterns are refused when the layer is built.
+    pub fn post(path: impl Into<Box<str>>, ask: impl Into<Ask>) -> Self {
+        Self::method(Method::POST, path, ask)
+    }
+
+    /// Guards one method on a path. Methods compare without case; a rule for `GET` guards `HEAD` too.
+    pub fn method(method: Method, path: impl Into<Box<str>>, ask: impl Into<Ask>) -> Self {
+        Self::new(Methods::Named(method), Some(path.into()), ask.into())
+    }
+
+    /// Guards every method on a path, `OPTIONS` included: put a CORS layer outside of this one, or see
+    /// [`Rule::preflight_passes`].
+    pub fn any(path: impl Into<Box<str>>, ask: impl Into<Ask>) -> Self {
+        Self::new(Methods::Any, Some(path.into()), ask.into())
+    }
+
+    /// Guards every request that comes by: for a layer on one route only (axum's `route_layer`).
+    ///
+    /// Beside other rules it is the least specific.
+    pub fn every(ask: impl Into<Ask>) -> Self {
+        Self::new(Methods::Any, None, ask.into())
+    }
+
+    fn new(methods: Methods, path: Option<Box<str>>, ask: Ask) -> Self {
+        Self {
+            methods,
+            path,
+            ask,
+            when: None,
+            otherwise_passes: false,
+            preflight_passes: false,
+            overrides: Overrides::default(),
+        }
+    }
+
+    /// Applies only where a field has this value: one path, several ways in.
+    ///
+    /// The value is a string or an unsigned integer, compared as text, exactly. All rules of one path that use `when` name
+    /// the same field. A value that no rule of the path names is refused, unless one of them has no `when`, or
+    /// [`Rule::otherwise_pass`].
+    pub fn when(mut self, field: Field, value: impl Into<Box<str>>) -> Self {
+        self.when = Some((field, value.into()));
+        self
+    }
+
+    /// Lets a request pass unverified when no rule of this path names its [`Rule::when`] value.
+    ///
+    /// **Danger:** the application then has to refuse the values that it does not know.
+    pub fn otherwise_pass(mut self) -> Self {
+        self.otherwise_passes = true;
+        self
+    }
+
+    /// Lets a CORS preflight pass an [`Rule::any`] rule: an `OPTIONS` request with `Origin` and
+    /// `Access-Control-Request-Method`, without a body and without a header that overrides the method.
+    pub fn preflight_passes(mut self) -> Self {
+        self.preflight_passes = true;
+        self
+    }
+
+    setting_methods!();
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.methods {
+            Methods::Named(method) => f.write_str(method.as_str())?,
+            Methods::Any => f.write_str("*")?,
+        }
+        write!(f, " {}", self.path.as_deref().unwrap_or("*"))?;
+        if let Some((field, value)) = &self.when {
+            write!(f, " when {field} is {value:?}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Rule({self})")
+    }
+}

@@ -1,0 +1,216 @@
+//! An ask, compiled: from the values of a request's fields to the checks that they are good for.
+
+use secrecy::SecretString;
+
+use super::ask::{self, Ask};
+use crate::{
+    Channel, Check, ConfigError, Phone, PhoneGrammar,
+    decision::Policy,
+    denial::{DenialReason, Refusal},
+    proof::{Field, Value, Values},
+};
+
+/// The fields of a group of rules, each once, in the order in which their values are indexed.
+#[derive(Default)]
+pub(super) struct FieldSet(Vec<Field>);
+
+/// An ask whose fields are indices.
+#[derive(Debug)]
+pub(super) struct AskPlan {
+    steps: Vec<Vec<Leaf>>,
+    /// The captcha that a risk may ask for on top.
+    step_up: Option<CaptchaLeaf>,
+}
+
+/// A check that a request's proofs are good for, and how its verdict is to be read.
+#[derive(Clone, Debug)]
+pub(crate) struct Planned {
+    pub(crate) check: Check,
+    /// The scene that a captcha must have been solved for.
+    pub(crate) scene: Option<Box<str>>,
+    /// The phone that the client claims.
+    pub(crate) claimed: Option<Phone>,
+    /// Whether the phone's risk is to be asked for once this has passed.
+    pub(crate) with_risk: bool,
+}
+
+#[derive(Debug)]
+enum Leaf {
+    Number { channel: Channel, token: usize, phone: usize, with_risk: bool },
+    Captcha(CaptchaLeaf),
+    OneTap { channel: Channel, login_token: usize, phone: usize, with_risk: bool },
+}
+
+#[derive(Debug)]
+struct CaptchaLeaf {
+    content: usize,
+    scene: Option<Box<str>>,
+}
+
+// === impl FieldSet ===
+
+impl FieldSet {
+    pub(super) fn index(&mut self, field: &Field) -> usize {
+        self.0.iter().position(|known| known == field).unwrap_or_else(|| {
+            self.0.push(field.clone());
+            self.0.len() - 1
+        })
+    }
+
+    pub(super) fn as_slice(&self) -> &[Field] {
+        &self.0
+    }
+}
+
+// === impl AskPlan ===
+
+impl AskPlan {
+    /// # Errors
+    ///
+    /// `rule.ask`, when a kind of proof is asked for twice (its token works once) or two parts of a proof share a field.
+    pub(super) fn compile(ask: &Ask, policy: &Policy, fields: &mut FieldSet) -> Result<Self, ConfigError> {
+        let kinds: Vec<_> = ask.proofs().map(std::mem::discriminant).collect();
+        if kinds.iter().enumerate().any(|(at, kind)| kinds.iter().skip(at + 1).any(|other| other == kind)) {
+            return Err(ConfigError::unshown("rule.ask", "a kind of proof is asked for twice, and works once"));
+        }
+        let mut steps = Vec::with_capacity(ask.steps.len());
+        for step in &ask.steps {
+            let mut leaves =
+                step.proofs.iter().map(|proof| Leaf::compile(proof, fields)).collect::<Result<Vec<_>, _>>()?;
+            // A captcha first: it costs nothing, and keeps strangers from spending somebody's tries.
+            leaves.sort_by_key(|leaf| !matches!(leaf, Leaf::Captcha(_)));
+            steps.push(leaves);
+        }
+        let asks_captcha = ask.proofs().any(|proof| matches!(proof, ask::Proof::Captcha(_)));
+        let step_up = (policy.can_step_up() && !asks_captcha)
+            .then(|| ask.proofs().find_map(step_up_captcha))
+            .flatten()
+            .map(|(field, scene)| CaptchaLeaf { content: fields.index(&field), scene });
+        Ok(Self { steps, step_up })
+    }
+
+    /// The checks to ask, in order. All proofs are looked at before the first is spent.
+    pub(super) fn checks(&self, values: &Values<'_>, grammar: PhoneGrammar) -> Result<Vec<Planned>, Refusal> {
+        let mut checks = Vec::with_capacity(2);
+        for step in &self.steps {
+            let before = checks.len();
+            for leaf in step {
+                checks.extend(leaf.check(values, grammar)?);
+            }
+            if checks.len() == before {
+                return Err(Refusal::new(DenialReason::ProofMissing).with_detail("no proof that the rule asks for"));
+            }
+        }
+        Ok(checks)
+    }
+
+    /// The captcha that is there in case a risk asks for it.
+    pub(super) fn step_up(&self, values: &Values<'_>) -> Result<Option<Planned>, Refusal> {
+        self.step_up.as_ref().map_or(Ok(None), |captcha| captcha.check(values))
+    }
+}
+
+/// Where the captcha sits that a risk may ask for: as set, or in the body if the proof is.
+fn step_up_captcha(proof: &ask::Proof) -> Option<(Field, Option<Box<str>>)> {
+    let (step_up, in_body) = match proof {
+        ask::Proof::Number(number) => (&number.step_up, number.token.is_body() || number.phone.is_body()),
+        ask::Proof::OneTap(one_tap) => (&one_tap.step_up, one_tap.login_token.is_body()),
+        ask::Proof::Captcha(_) => return None,
+    };
+    let field = step_up.captcha.clone().or_else(|| in_body.then(|| Field::body("/captchaContent")))?;
+    Some((field, step_up.scene.clone()))
+}
+
+// === impl Leaf ===
+
+impl Leaf {
+    fn compile(proof: &ask::Proof, fields: &mut FieldSet) -> Result<Self, ConfigError> {
+        let shared = |one: &Field, other: &Field| {
+            (one == other)
+                .then(|| ConfigError::new("rule.ask", one.to_string(), "two parts of a proof sit in one field"))
+                .map_or(Ok(()), Err)
+        };
+        Ok(match proof {
+            ask::Proof::Number(number) => {
+                shared(&number.token, &number.phone)?;
+                Self::Number {
+                    channel: number.channel,
+                    token: fields.index(&number.token),
+                    phone: fields.index(&number.phone),
+                    with_risk: number.with_risk,
+                }
+            }
+            ask::Proof::Captcha(captcha) => {
+                Self::Captcha(CaptchaLeaf { content: fields.index(&captcha.content), scene: captcha.scene.clone() })
+            }
+            ask::Proof::OneTap(one_tap) => {
+                shared(&one_tap.login_token, &one_tap.phone)?;
+                Self::OneTap {
+                    channel: one_tap.channel,
+                    login_token: fields.index(&one_tap.login_token),
+                    phone: fields.index(&one_tap.phone),
+                    with_risk: one_tap.with_risk,
+                }
+            }
+        })
+    }
+
+    /// The check that the values are good for; none if this proof is not there.
+    fn check(&self, values: &Values<'_>, grammar: PhoneGrammar) -> Result<Option<Planned>, Refusal> {
+        match self {
+            Self::Captcha(captcha) => captcha.check(values),
+            Self::Number { channel, token, phone, with_risk } => {
+                let phone = phone_at(values, *phone, grammar)?;
+                let Some(token) = text_at(values, *token)? else {
+                    // A phone alone is no proof, and stays unproven.
+                    return Ok(None);
+                };
+                let Some(phone) = phone else {
+                    return Err(Refusal::new(DenialReason::ProofMissing).with_detail("a token without a phone"));
+                };
+                let check = Check::number(token, phone).with_channel(*channel);
+                Ok(Some(Planned { check, scene: None, claimed: Some(phone), with_risk: *with_risk }))
+            }
+            Self::OneTap { channel, login_token, phone, with_risk } => {
+                let claimed = phone_at(values, *phone, grammar)?;
+                let Some(login_token) = text_at(values, *login_token)? else { return Ok(None) };
+                let check = Check::one_tap(login_token).with_channel(*channel);
+                Ok(Some(Planned { check, scene: None, claimed, with_risk: *with_risk }))
+            }
+        }
+    }
+}
+
+// === impl CaptchaLeaf ===
+
+impl CaptchaLeaf {
+    fn check(&self, values: &Values<'_>) -> Result<Option<Planned>, Refusal> {
+        Ok(text_at(values, self.content)?.map(|content| Planned {
+            check: Check::captcha(content),
+            scene: self.scene.clone(),
+            claimed: None,
+            with_risk: false,
+        }))
+    }
+}
+
+fn text_at(values: &Values<'_>, index: usize) -> Result<Option<SecretString>, Refusal> {
+    match values.get(index) {
+        None => Ok(None),
+        Some(Value::Text(text)) => Ok(Some(SecretString::from(text.as_ref()))),
+        Some(Value::Integer(_)) => Err(malformed("a number where a text is expected")),
+    }
+}
+
+fn phone_at(values: &Values<'_>, index: usize, grammar: PhoneGrammar) -> Result<Option<Phone>, Refusal> {
+    let phone = match values.get(index) {
+        None => return Ok(None),
+        Some(Value::Text(text)) => grammar.parse(text),
+        Some(Value::Integer(number)) => grammar.parse(&number.to_string()),
+    };
+    phone.map(Some).ok_or_else(|| malformed("a phone in a spelling that is not accepted"))
+}
+
+fn malformed(detail: &'static str) -> Refusal {
+    Refusal::new(DenialReason::ProofMalformed).with_detail(detail)
+}

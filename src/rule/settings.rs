@@ -1,0 +1,249 @@
+//! What can be set for all rules, and for one.
+//!
+//! A setting has one home: the methods below, its documentation and its default. The builder has them for all rules, a
+//! rule for itself.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::Semaphore;
+
+use super::ClientIp;
+use crate::{ConfigError, PhoneGrammar, body, decision::Policy, denial::Respond, proof::Media};
+
+/// What was set, and what was left.
+#[derive(Clone, Default)]
+pub(crate) struct Overrides {
+    pub(crate) policy: Option<Policy>,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) in_flight: Option<usize>,
+    pub(crate) body_limit: Option<usize>,
+    pub(crate) body_deadline: Option<Duration>,
+    pub(crate) buffered: Option<usize>,
+    pub(crate) accept: Option<Vec<Media>>,
+    pub(crate) client_ip: Option<ClientIp>,
+    pub(crate) phone_grammar: Option<PhoneGrammar>,
+    pub(crate) forward_phone: Option<bool>,
+    pub(crate) ex_id_from_request_id: Option<bool>,
+    pub(crate) ignore_query: Option<bool>,
+    pub(crate) respond: Option<Respond>,
+}
+
+/// What holds for one rule.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) policy: Policy,
+    pub(crate) deadline: Duration,
+    pub(crate) bulkhead: Arc<Semaphore>,
+    pub(crate) body: body::Limits,
+    pub(crate) accept: Vec<Media>,
+    pub(crate) client_ip: Option<ClientIp>,
+    pub(crate) phone_grammar: PhoneGrammar,
+    pub(crate) forward_phone: bool,
+    pub(crate) ex_id_from_request_id: bool,
+    pub(crate) ignore_query: bool,
+    pub(crate) respond: Option<Respond>,
+}
+
+/// What all rules of a layer share, but for those that have their own.
+pub(crate) struct Shares {
+    bulkhead: Arc<Semaphore>,
+    buffered: Arc<Semaphore>,
+}
+
+/// A check is not begun with less than this left of the deadline: it could spend the token and tell nobody.
+pub(crate) const LEAST_LEFT: Duration = Duration::from_secs(1);
+
+const DEADLINE: Duration = Duration::from_secs(5);
+const IN_FLIGHT: usize = 256;
+const BODY_LIMIT: usize = 64 * 1024;
+const BODY_DEADLINE: Duration = Duration::from_secs(5);
+const BUFFERED: usize = 64 * 1024 * 1024;
+
+/// The setters of [`Overrides`], for a type that has them in a field `overrides`.
+macro_rules! setting_methods {
+    () => {
+        /// What verdicts mean. Default: [`Policy::default`](crate::Policy).
+        pub fn policy(mut self, policy: $crate::Policy) -> Self {
+            self.overrides.policy = Some(policy);
+            self
+        }
+
+        /// How long all checks of one request may take together: waiting, connecting, asking, retrying. Default: 5 s;
+        /// more than 1 s, because a check is not begun with less than that left.
+        pub fn deadline(mut self, deadline: std::time::Duration) -> Self {
+            self.overrides.deadline = Some(deadline);
+            self
+        }
+
+        /// How many requests may be asking at the same time; the next is answered 503 at once, with nothing spent.
+        /// Default: 256, shared by all services of the layer. A rule that sets it has a bulkhead of its own.
+        pub fn in_flight(mut self, requests: usize) -> Self {
+            self.overrides.in_flight = Some(requests);
+            self
+        }
+
+        /// The largest body that is read, in bytes, inclusive. Default: 65,536. Rules whose fields all sit in the head
+        /// read none.
+        pub fn body_limit(mut self, bytes: usize) -> Self {
+            self.overrides.body_limit = Some(bytes);
+            self
+        }
+
+        /// How long a client may take to send its body. Default: 5 s.
+        pub fn body_deadline(mut self, deadline: std::time::Duration) -> Self {
+            self.overrides.body_deadline = Some(deadline);
+            self
+        }
+
+        /// How many bytes of bodies may be held at the same time; past that, 503. Default: 67,108,864, shared by all
+        /// services of the layer. A rule that sets it has a budget of its own.
+        pub fn buffered(mut self, bytes: usize) -> Self {
+            self.overrides.buffered = Some(bytes);
+            self
+        }
+
+        /// Which media types a proof is read from; others are answered 415. Default: JSON, and forms where every field
+        /// of the body has one segment.
+        pub fn accept(mut self, media: impl IntoIterator<Item = $crate::Media>) -> Self {
+            self.overrides.accept = Some(media.into_iter().collect());
+            self
+        }
+
+        /// Where to find the client's address for JPush. Default: none is sent.
+        pub fn client_ip(mut self, client_ip: $crate::ClientIp) -> Self {
+            self.overrides.client_ip = Some(client_ip);
+            self
+        }
+
+        /// Which spellings of a phone are accepted. Default: exactly eleven digits.
+        pub fn phone_grammar(mut self, grammar: $crate::PhoneGrammar) -> Self {
+            self.overrides.phone_grammar = Some(grammar);
+            self
+        }
+
+        /// Hands the proven phone on in a header (`x-jverify-phone`). Off by default: headers end up in access logs.
+        pub fn forward_phone(mut self) -> Self {
+            self.overrides.forward_phone = Some(true);
+            self
+        }
+
+        /// Takes the check's `exID` from `x-request-id` where that is 1 to 64 of `[A-Za-z0-9_-]`. Off by default: ids are
+        /// generated.
+        pub fn ex_id_from_request_id(mut self) -> Self {
+            self.overrides.ex_id_from_request_id = Some(true);
+            self
+        }
+
+        /// Does not look for the fields' names in the query.
+        ///
+        /// **Danger:** a backend that merges query and body (PHP's `$_REQUEST`, Rails' `params`) may then read another
+        /// phone than the one that was verified.
+        pub fn ignore_query(mut self) -> Self {
+            self.overrides.ignore_query = Some(true);
+            self
+        }
+
+        /// Answers refusals. Default: [`Denial::response`](crate::Denial::response). The denial is added to the response's
+        /// extensions either way. A panic is answered 503.
+        pub fn respond(
+            mut self,
+            respond: impl Fn(&$crate::Denial) -> http::Response<bytes::Bytes> + Send + Sync + 'static,
+        ) -> Self {
+            self.overrides.respond = Some(std::sync::Arc::new(respond));
+            self
+        }
+    };
+}
+pub(crate) use setting_methods;
+
+// === impl Shares ===
+
+impl Shares {
+    /// # Errors
+    ///
+    /// As [`Settings::resolve`].
+    pub(crate) fn new(layer: &Overrides) -> Result<Self, ConfigError> {
+        Ok(Self {
+            bulkhead: permits("in_flight", layer.in_flight.unwrap_or(IN_FLIGHT))?,
+            buffered: permits("buffered", layer.buffered.unwrap_or(BUFFERED))?,
+        })
+    }
+}
+
+// === impl Settings ===
+
+impl Settings {
+    /// A rule's own, then the layer's, then the default.
+    ///
+    /// # Errors
+    ///
+    /// Names the setting that cannot stand: a limit of zero, a deadline of a second or less, bands that make no sense.
+    pub(crate) fn resolve(rule: &Overrides, layer: &Overrides, shares: &Shares) -> Result<Self, ConfigError> {
+        let policy = rule.policy.as_ref().or(layer.policy.as_ref()).cloned().unwrap_or_default();
+        policy.validate()?;
+        let deadline = rule.deadline.or(layer.deadline).unwrap_or(DEADLINE);
+        if deadline <= LEAST_LEFT {
+            return Err(duration("deadline", deadline, "a check is not begun with less than 1 s left"));
+        }
+        let body_deadline = rule.body_deadline.or(layer.body_deadline).unwrap_or(BODY_DEADLINE);
+        if body_deadline.is_zero() {
+            return Err(duration("body_deadline", body_deadline, "no body arrives in no time"));
+        }
+        let client_ip = rule.client_ip.as_ref().or(layer.client_ip.as_ref()).cloned();
+        if let Some(client_ip) = &client_ip {
+            client_ip.validate()?;
+        }
+        let body_limit = rule.body_limit.or(layer.body_limit).unwrap_or(BODY_LIMIT);
+        if body_limit == 0 {
+            return Err(zero("body_limit"));
+        }
+        let accept = rule.accept.as_ref().or(layer.accept.as_ref()).cloned();
+        if accept.as_ref().is_some_and(Vec::is_empty) {
+            return Err(ConfigError::unshown("accept", "a rule that accepts no media type refuses everything"));
+        }
+        Ok(Self {
+            policy,
+            deadline,
+            bulkhead: rule.in_flight.map_or_else(|| Ok(Arc::clone(&shares.bulkhead)), |n| permits("in_flight", n))?,
+            body: body::Limits {
+                bytes: body_limit,
+                deadline: body_deadline,
+                budget: rule.buffered.map_or_else(|| Ok(Arc::clone(&shares.buffered)), |n| permits("buffered", n))?,
+            },
+            accept: accept.unwrap_or_else(|| vec![Media::Json, Media::Form]),
+            client_ip,
+            phone_grammar: rule.phone_grammar.or(layer.phone_grammar).unwrap_or_default(),
+            forward_phone: rule.forward_phone.or(layer.forward_phone).unwrap_or(false),
+            ex_id_from_request_id: rule.ex_id_from_request_id.or(layer.ex_id_from_request_id).unwrap_or(false),
+            ignore_query: rule.ignore_query.or(layer.ignore_query).unwrap_or(false),
+            respond: rule.respond.as_ref().or(layer.respond.as_ref()).cloned(),
+        })
+    }
+
+    /// Whether a body is read the same way under both: before the value is known that chooses between them.
+    pub(super) fn reads_like(&self, other: &Self) -> bool {
+        self.body.bytes == other.body.bytes
+            && self.body.deadline == other.body.deadline
+            && Arc::ptr_eq(&self.body.budget, &other.body.budget)
+            && self.accept == other.accept
+            && self.ignore_query == other.ignore_query
+    }
+}
+
+fn permits(setting: &'static str, permits: usize) -> Result<Arc<Semaphore>, ConfigError> {
+    if permits == 0 {
+        return Err(zero(setting));
+    }
+    if permits > Semaphore::MAX_PERMITS || u32::try_from(permits).is_err() {
+        return Err(ConfigError::new(setting, permits.to_string(), "more than can be counted"));
+    }
+    Ok(Arc::new(Semaphore::new(permits)))
+}
+
+fn zero(setting: &'static str) -> ConfigError {
+    ConfigError::new(setting, "0", "a limit of zero refuses everything")
+}
+
+fn duration(setting: &'static str, value: Duration, problem: &'static str) -> ConfigError {
+    ConfigError::new(setting, format!("{value:?}"), problem)
+}
