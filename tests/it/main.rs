@@ -1,1 +1,19 @@
-fn main() {}
+//! What the crate promises, tested from outside: real sockets, real hyper, axum and tonic.
+//!
+//! One binary; a module a subject. Test names are the promises.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
+
+mod support;
+
+mod bodies;
+mod configuration;
+mod decisions;
+mod examples;
+mod extraction;
+mod floors;
+mod frameworks;
+mod headers;
+mod load;
+mod matching;
+mod readiness;
+mod telemetry;

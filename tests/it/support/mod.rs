@@ -1,0 +1,51 @@
+//! The one helper module: a verifier that counts, an application that remembers, a server on a real socket.
+
+mod application;
+mod server;
+mod verifier;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use tower::ServiceExt;
+use tower_jverify::{JVerifyBuilder, JVerifyLayer, Rule, number};
+
+pub(crate) use self::{
+    application::{Application, Seen},
+    server::{exchange, serve},
+    verifier::Verifier,
+};
+
+/// A number proof that the default ask accepts.
+pub(crate) const LOGIN: &str = r#"{"token":"tok-canary-7f3a","phone":"13812345678"}"#;
+
+/// The rule under test, unless said: `POST /login` with a number.
+pub(crate) fn login_layer(verifier: &Verifier) -> JVerifyLayer<Verifier> {
+    builder(verifier).rule(Rule::post("/login", number())).build().unwrap()
+}
+
+pub(crate) fn builder(verifier: &Verifier) -> JVerifyBuilder<Verifier> {
+    JVerifyLayer::builder(verifier.clone())
+}
+
+/// `POST` with a JSON body.
+pub(crate) fn post_json(path: &str, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
+    Request::post(path).header("content-type", "application/json").body(Full::new(body.into())).unwrap()
+}
+
+/// Sends one request through a layer around an application, in this process.
+pub(crate) async fn send(
+    layer: &JVerifyLayer<Verifier>,
+    application: &Application,
+    request: Request<Full<Bytes>>,
+) -> Response<Bytes> {
+    let service = tower::Layer::layer(layer, application.clone());
+    let (parts, body) = service.oneshot(request).await.unwrap().into_parts();
+    Response::from_parts(parts, body.collect().await.unwrap().to_bytes())
+}
+
+/// The `code` of a denial.
+pub(crate) fn code(response: &Response<Bytes>) -> String {
+    let problem: serde_json::Value = serde_json::from_slice(response.body()).unwrap_or_default();
+    problem["code"].as_str().unwrap_or_default().to_owned()
+}
