@@ -4,6 +4,7 @@
 
 mod body;
 mod check;
+mod check_kind;
 mod decision;
 mod denial;
 mod error;
@@ -36,13 +37,14 @@ pub use self::rule::one_tap;
 pub use self::sandbox::Sandbox;
 pub use self::{
     body::{RequestBody, ResponseBody},
-    check::{Channel, Check, CheckKind, Question},
+    check::{Channel, Check, Question},
+    check_kind::CheckKind,
     decision::{Action, Decision, DecisionReason, Level, Policy},
     denial::{Denial, DenialReason},
     error::ConfigError,
     ex_id::ExId,
     layer::{JVerify, JVerifyBuilder, JVerifyLayer, ResponseFuture},
-    phone::{Phone, PhoneGrammar},
+    phone::{NotAPhone, Phone, PhoneGrammar},
     proof::{Field, Media},
     rule::{AnyOf, Ask, Captcha, ClientIp, Number, OneTap, Rule, captcha, number},
     verdict::{Class, Risk, Verdict},
