@@ -108,7 +108,7 @@ impl CallError {
     /// connection. In both cases no request was handed to a connection.
     pub(super) fn client(error: legacy::Error) -> Self {
         if error.is_connect() {
-            let late = chain(&error).any(|error| error.is::<DialTimeout>());
+            let late = chain(&error).any(<dyn Error>::is::<DialTimeout>);
             let kind = if late { Kind::ConnectTimeout } else { Kind::Connect };
             return Self { kind, source: Some(Box::new(error)) };
         }
