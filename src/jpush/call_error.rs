@@ -1,7 +1,7 @@
 //! Why a check got no answer.
 //!
-//! What can be done about it hangs on one question: can JPush have seen the check? If not, it may be tried again; if so,
-//! the token may be spent, and a second try would turn an outage into a false "no".
+//! What can be done about it hangs on one question: can JPush have seen the check? If not, it may be tried again; if
+//! so, the token may be spent, and a second try would turn an outage into a false "no".
 
 use std::{error::Error, fmt, io};
 

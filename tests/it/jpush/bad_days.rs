@@ -72,7 +72,7 @@ async fn a_reply_that_drips_ends_at_the_deadline() {
     let jpush = client(&server.url()).call_timeout(Duration::from_millis(300)).build().unwrap();
     let began = Instant::now();
     assert!(jpush.ask(number()).await.unwrap_err().is_timeout());
-    assert!(began.elapsed() < Duration::from_millis(1000));
+    assert!(began.elapsed() < Duration::from_secs(1));
 }
 
 #[tokio::test]

@@ -130,7 +130,7 @@ async fn an_ex_id_that_is_absent_empty_or_a_number_is_ours_and_another_is_not() 
 async fn a_reply_in_many_small_chunks_is_one_reply() {
     let mut response = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_owned();
     for byte in PASS.chars() {
-        response.push_str(&format!("1\r\n{byte}\r\n"));
+        response.extend(["1\r\n", byte.encode_utf8(&mut [0; 4]), "\r\n"]);
     }
     response.push_str("0\r\n\r\n");
     let server = Server::answering(response).await;

@@ -8,7 +8,7 @@ use tower_jverify::{ConfigError, Credentials, JPush, JPushBuilder};
 use super::support::{MASTER_SECRET, credentials};
 
 fn refused(set: impl FnOnce(JPushBuilder) -> JPushBuilder) -> ConfigError {
-    set(JPush::builder(credentials())).build().err().expect("refused")
+    set(JPush::builder(credentials())).build().expect_err("refused")
 }
 
 #[test]

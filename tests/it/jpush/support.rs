@@ -48,7 +48,7 @@ pub(crate) fn assert_silent(error: &CallError) {
     let mut shown = format!("{error} {error:?} {error:#?}");
     let mut source = error.source();
     while let Some(inner) = source {
-        shown.push_str(&format!(" {inner} {inner:?}"));
+        shown = format!("{shown} {inner} {inner:?}");
         source = inner.source();
     }
     let basic = "N2Q0MzFlNDJkZmE2YTZkNjkzYWMyZDA0OjVlOTg3YWM2ZDJlMDRkOTVhOWQ4ZjBkMQ";

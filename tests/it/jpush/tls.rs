@@ -34,7 +34,7 @@ impl Authority {
         Self { root, issuer: Issuer::new(params, key) }
     }
 
-    fn serve(&self, params: CertificateParams, alpn: &[&str]) -> Tls {
+    fn serve(&self, params: &CertificateParams, alpn: &[&str]) -> Tls {
         let key = KeyPair::generate().unwrap();
         let leaf = params.signed_by(&key, &self.issuer).unwrap();
         Tls { acceptor: acceptor(&leaf, &key, alpn), root: self.root.pem() }
@@ -43,11 +43,11 @@ impl Authority {
 
 impl Tls {
     pub(crate) fn trusted() -> Self {
-        Authority::new().serve(params("localhost"), &["http/1.1"])
+        Authority::new().serve(&params("localhost"), &["http/1.1"])
     }
 
     pub(crate) fn trusted_with(alpn: &[&str]) -> Self {
-        Authority::new().serve(params("localhost"), alpn)
+        Authority::new().serve(&params("localhost"), alpn)
     }
 }
 
@@ -115,8 +115,8 @@ async fn a_certificate_of_a_trusted_authority_for_the_right_host_is_taken() {
 #[tokio::test]
 async fn a_certificate_for_another_host_is_not() {
     let authority = Authority::new();
-    assert_nothing_is_told(authority.serve(params("api.verification.jpush.cn"), &[]), "localhost").await;
-    assert_nothing_is_told(authority.serve(params("localhost"), &[]), "127.0.0.1").await;
+    assert_nothing_is_told(authority.serve(&params("api.verification.jpush.cn"), &[]), "localhost").await;
+    assert_nothing_is_told(authority.serve(&params("localhost"), &[]), "127.0.0.1").await;
 }
 
 #[tokio::test]
@@ -124,14 +124,14 @@ async fn an_expired_certificate_is_not() {
     let mut old = params("localhost");
     old.not_before = date_time_ymd(1999, 1, 1);
     old.not_after = date_time_ymd(2000, 1, 1);
-    assert_nothing_is_told(Authority::new().serve(old, &[]), "localhost").await;
+    assert_nothing_is_told(Authority::new().serve(&old, &[]), "localhost").await;
 }
 
 #[tokio::test]
 async fn a_certificate_of_the_future_is_not() {
     let mut early = params("localhost");
     early.not_before = date_time_ymd(4000, 1, 1);
-    assert_nothing_is_told(Authority::new().serve(early, &[]), "localhost").await;
+    assert_nothing_is_told(Authority::new().serve(&early, &[]), "localhost").await;
 }
 
 #[tokio::test]
@@ -144,7 +144,7 @@ async fn a_self_signed_certificate_is_not() {
 
 #[tokio::test]
 async fn a_certificate_of_an_authority_that_nobody_trusts_is_not() {
-    let tls = Tls { root: Authority::new().root.pem(), ..Authority::new().serve(params("localhost"), &[]) };
+    let tls = Tls { root: Authority::new().root.pem(), ..Authority::new().serve(&params("localhost"), &[]) };
     assert_nothing_is_told(tls, "localhost").await;
 }
 
