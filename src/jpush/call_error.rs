@@ -90,8 +90,8 @@ impl CallError {
 
     /// Reads the error of any transport.
     ///
-    /// Only the error itself is asked whether it is of connecting, never its sources: a transport that follows redirects
-    /// or tries again by itself may have sent the check and then failed to connect elsewhere.
+    /// Only the error itself is asked whether it is of connecting, never its sources: a transport that follows
+    /// redirects or tries again by itself may have sent the check and then failed to connect elsewhere.
     pub(super) fn transport(error: BoxError) -> Self {
         let error = match error.downcast::<Self>() {
             Ok(ours) => return *ours,
