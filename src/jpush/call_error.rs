@@ -124,11 +124,10 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
     std::iter::successors(Some(error), |&error| error.source())
 }
 
-/// Tower's `Elapsed` is known by its text: its type would cost Tower's feature `timeout`.
 fn is_elapsed(error: &(dyn Error + 'static)) -> bool {
     error.is::<tokio::time::error::Elapsed>()
         || error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
-        || error.to_string() == "request timed out"
+        || error.is::<tower::timeout::error::Elapsed>()
 }
 
 impl fmt::Display for CallError {
