@@ -98,6 +98,7 @@ impl<T> Table<T> {
         }
     }
 
+    #[inline(never)]
     fn find_folded(&self, path: &str) -> Found<'_, T> {
         let mut folded = [0; FOLDABLE];
         match folded.get_mut(..path.len()) {
