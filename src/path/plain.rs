@@ -93,7 +93,7 @@ fn look_at_many(body: &[u8], before: &[u8]) -> Seen {
     blocks.chain(last).fold(nothing, |seen, (block, before)| seen.and(look_at_block(block, before)))
 }
 
-#[inline]
+#[inline(never)]
 fn look_at_few(body: &[u8], before: &[u8]) -> Seen {
     let suspect = body.iter().zip(before).any(|(&byte, &before)| is_suspect(byte, before));
     Seen { suspect, upper: body.iter().any(u8::is_ascii_uppercase) }
@@ -113,8 +113,8 @@ fn two_halves(bytes: &[u8]) -> Option<[u8; 16]> {
     Some((u128::from(first) | (u128::from(last) << 64)).to_ne_bytes())
 }
 
-/// No early exit, so that it becomes a handful of vector instructions.
-#[inline]
+/// No early exit, so that it becomes a handful of vector instructions; by itself, so that it stays so.
+#[inline(never)]
 fn look_at_block(block: &[u8; 16], before: &[u8; 16]) -> Seen {
     let suspect = block.iter().zip(before).fold(false, |seen, (&byte, &before)| seen | is_suspect(byte, before));
     let upper = block.iter().fold(false, |seen, byte| seen | byte.is_ascii_uppercase());
@@ -124,6 +124,7 @@ fn look_at_block(block: &[u8; 16], before: &[u8; 16]) -> Seen {
 /// Whether a byte must be looked at closer. In few operations rather than exact: also true for `!` and `'`, and for
 /// every segment that begins with a dot.
 #[inline]
+#[expect(clippy::needless_bitwise_bool, reason = "a branch would keep it from becoming vector instructions")]
 fn is_suspect(byte: u8, before: u8) -> bool {
     let control_or_beyond_ascii = (byte.cast_signed() <= 0x20) | (byte == 0x7f);
     let semicolon_or_question = (byte | 0x04) == b'?';
