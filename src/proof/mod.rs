@@ -14,7 +14,7 @@
 //! | `fold` | which keys some parser might take for a guarded name |
 //! | `media` | [`Media`]: what the body claims to be |
 //! | `head`, `query` | headers, `Connection`, trailers; the query |
-//! | `json`, `form` | the bodies |
+//! | `json`, `form` | the bodies; `scan` is JSON's grammar |
 //! | `value` | [`Value`], [`Values`], [`Refusal`]: what comes out |
 //!
 //! Nothing here knows a rule, a phone's grammar or an answer's status.
@@ -27,6 +27,7 @@ mod json;
 mod media;
 mod plan;
 mod query;
+mod scan;
 mod value;
 
 pub use self::{field::Field, media::Media};

@@ -68,7 +68,7 @@ impl fmt::Debug for Value<'_> {
 impl<'v> Values<'v> {
     pub(super) fn absent(slots: &'v [usize], distinct: usize) -> Self {
         let few = [const { None }; 8];
-        let more = vec![None; distinct.saturating_sub(few.len())];
+        let more = distinct.checked_sub(few.len()).map_or(Vec::new(), |more| vec![None; more]);
         Self { slots, few, more }
     }
 
