@@ -117,18 +117,23 @@ const PLUS: u8 = 8;
 /// What must not stand in a form as it is.
 const FOREIGN: u8 = 16;
 
+/// By byte, so that the loop that looks at every byte has no branch.
 const CLASSES: [u8; 256] = {
     let mut classes = [0; 256];
-    let mut byte = 0x80;
-    while byte < classes.len() {
-        classes[byte] = FOREIGN;
-        byte += 1;
+    let mut rest: &mut [u8] = &mut classes;
+    let mut byte = 0_u8;
+    while let [first, others @ ..] = rest {
+        *first = match byte {
+            b'=' => EQUALS,
+            b'&' => AMPERSAND,
+            b'%' => PERCENT,
+            b'+' => PLUS,
+            b';' | 0x80.. => FOREIGN,
+            _ => 0,
+        };
+        byte = byte.wrapping_add(1);
+        rest = others;
     }
-    classes[b'=' as usize] = EQUALS;
-    classes[b'&' as usize] = AMPERSAND;
-    classes[b'%' as usize] = PERCENT;
-    classes[b'+' as usize] = PLUS;
-    classes[b';' as usize] = FOREIGN;
     classes
 };
 

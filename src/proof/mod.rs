@@ -10,7 +10,7 @@
 //! | file | subject |
 //! |---|---|
 //! | `field` | [`Field`]: where one part of a proof sits, as users write it |
-//! | `plan` | [`Plan`]: all fields of a rule, compiled, with their names |
+//! | `plan`, `compile` | [`Plan`]: all fields of a rule, compiled, with their names |
 //! | `fold` | which keys some parser might take for a guarded name |
 //! | `media` | [`Media`]: what the body claims to be |
 //! | `head`, `query` | headers, `Connection`, trailers; the query |
@@ -19,6 +19,7 @@
 //!
 //! Nothing here knows a rule, a phone's grammar or an answer's status.
 
+mod compile;
 mod field;
 mod fold;
 mod form;

@@ -1,10 +1,10 @@
 //! JSON's grammar (RFC 8259), for a reader that wants few values and must trust none.
 //!
-//! serde_json would do, but for three things. Its `IgnoredAny` skips without a limit of depth, and whatever has one
-//! visits every value, which is a third more work where skipping is nearly all of it. Its features, which any crate in the
-//! graph can turn on, change what a visitor is shown (`arbitrary_precision` makes maps of numbers). And half a surrogate
-//! pair passes where it skips. A property test holds the two together: what is accepted here, `serde_json::Value` accepts
-//! and reads alike, and what is refused here as a body, it refuses.
+//! `serde_json` would do, but for three things. Its `IgnoredAny` skips without a limit of depth, and whatever has one
+//! visits every value: a third more work, where skipping is nearly all the work. Its features, which any crate in the
+//! graph can turn on, change what a visitor is shown (`arbitrary_precision` makes maps of numbers). And where it skips,
+//! half a surrogate pair passes. A property test holds the two together: what is accepted here, `serde_json::Value`
+//! accepts and reads alike, and what is refused here as a body, it refuses.
 
 use std::borrow::Cow;
 

@@ -40,6 +40,7 @@ fn shown(values: &Values<'_>) -> Vec<Option<String>> {
     (0..2).map(|index| values.get(index).map(show)).collect()
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "to compare with what is read")]
 fn some(token: &str, phone: &str) -> Result<Vec<Option<String>>, Refusal> {
     Ok(vec![Some(token.into()), Some(phone.into())])
 }

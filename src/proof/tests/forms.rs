@@ -118,7 +118,9 @@ fn names_with_brackets_can_be_fields_of_a_form() {
 
 proptest! {
     #[test]
-    fn what_is_accepted_is_read_as_every_lenient_reader_does(body in "((token|phone|ph%6Fne|a|%E7%94%B5|x\\+y)(=[a-z0-9+]{0,5}(%[2-7][0-9a-f])?)?&?){0,6}") {
+    fn what_is_accepted_is_read_as_every_lenient_reader_does(
+        body in "((token|phone|ph%6Fne|a|%E7%94%B5|x\\+y)(=[a-z0-9+]{0,5}(%[2-7][0-9a-f])?)?&?){0,6}"
+    ) {
         if let Ok(values) = read(&login(), Media::Form, body.as_bytes()) {
             let request = http::Request::post("/").header("content-type", "application/x-www-form-urlencoded");
             let request = request.body(axum::body::Body::from(body)).unwrap();
