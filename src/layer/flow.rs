@@ -162,11 +162,11 @@ impl From<MediaError> for Refusal {
     }
 }
 
-impl From<proof::Refusal> for Refusal {
-    fn from(refusal: proof::Refusal) -> Self {
+impl From<proof::Unreadable> for Refusal {
+    fn from(refusal: proof::Unreadable) -> Self {
         match refusal {
-            proof::Refusal::BodyMalformed(detail) => Self::new(DenialReason::BodyMalformed).with_detail(detail),
-            proof::Refusal::ProofMalformed(detail) => Self::new(DenialReason::ProofMalformed).with_detail(detail),
+            proof::Unreadable::BodyMalformed(detail) => Self::new(DenialReason::BodyMalformed).with_detail(detail),
+            proof::Unreadable::ProofMalformed(detail) => Self::new(DenialReason::ProofMalformed).with_detail(detail),
         }
     }
 }

@@ -8,15 +8,15 @@ use std::borrow::Cow;
 use super::{
     fold::{Found, Keys},
     plan::{Member, Plan},
-    value::{Refusal, Value, Values},
+    value::{Unreadable, Value, Values},
 };
 
 /// Reads the fields out of a form.
-pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> Result<(), Refusal> {
-    const BAD: Refusal = Refusal::BodyMalformed("a form that cannot be decoded");
+pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> Result<(), Unreadable> {
+    const BAD: Unreadable = Unreadable::BodyMalformed("a form that cannot be decoded");
     let text = std::str::from_utf8(body).map_err(|_| BAD)?;
     let root = plan.object(0).filter(|_| plan.fits_form());
-    let root = root.ok_or(Refusal::BodyMalformed("a form cannot hold these fields"))?;
+    let root = root.ok_or(Unreadable::BodyMalformed("a form cannot hold these fields"))?;
     let mut scratch = Vec::new();
     let mut seen = 0_u64;
     let mut rest = text;
@@ -32,16 +32,16 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
                 value.check(&mut scratch).ok_or(BAD)?;
                 continue;
             }
-            Found::Like(_) => return Err(Refusal::ProofMalformed("a name like a guarded one")),
+            Found::Like(_) => return Err(Unreadable::ProofMalformed("a name like a guarded one")),
             Found::Name(name) => name,
         };
         let bit = 1 << name;
         if seen & bit != 0 {
-            return Err(Refusal::ProofMalformed("a guarded name twice"));
+            return Err(Unreadable::ProofMalformed("a guarded name twice"));
         }
         seen |= bit;
         let Some(Member::Value(slot)) = root.member(name) else {
-            return Err(Refusal::ProofMalformed("a name in the body that belongs into the query"));
+            return Err(Unreadable::ProofMalformed("a name in the body that belongs into the query"));
         };
         values.put(slot, Value::text(decode_whole(value.raw).ok_or(BAD)?)?);
     }

@@ -7,16 +7,16 @@ use super::{
     fold::{Found, Keys},
     plan::{Member, Plan},
     scan::{CONTROL, NOT_JSON, SURROGATE, Scanner},
-    value::{Refusal, Value, Values},
+    value::{Unreadable, Value, Values},
 };
 
 /// Reads the fields out of a JSON document.
-pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> Result<(), Refusal> {
+pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> Result<(), Unreadable> {
     // Also where nobody reads: parsers repair bad UTF-8 in different ways.
-    let text = std::str::from_utf8(body).map_err(|_| Refusal::BodyMalformed("not UTF-8"))?;
+    let text = std::str::from_utf8(body).map_err(|_| Unreadable::BodyMalformed("not UTF-8"))?;
     let mut walk = Walk { plan, values, scanner: Scanner::new(text) };
     if !walk.scanner.eat(b'{') {
-        return Err(Refusal::BodyMalformed("not a JSON object"));
+        return Err(Unreadable::BodyMalformed("not a JSON object"));
     }
     walk.object(0, 1)?;
     walk.scanner.end()
@@ -33,7 +33,7 @@ impl Walk<'_, '_> {
     /// Reads an object on the way, after its `{`. `open` levels are open, this one included.
     ///
     /// Calls itself once a segment of a pointer: so often as the configuration says, not the client.
-    fn object(&mut self, number: usize, open: u32) -> Result<(), Refusal> {
+    fn object(&mut self, number: usize, open: u32) -> Result<(), Unreadable> {
         if self.scanner.eat(b'}') {
             return Ok(());
         }
@@ -42,11 +42,11 @@ impl Walk<'_, '_> {
             let key = self.scanner.key()?;
             match self.plan.names().find(&key, Keys::Json) {
                 Found::Nothing => self.scanner.skip(open)?,
-                Found::Like(_) => return Err(Refusal::ProofMalformed("a name like a guarded one")),
+                Found::Like(_) => return Err(Unreadable::ProofMalformed("a name like a guarded one")),
                 Found::Name(name) => {
                     let bit = 1 << name;
                     if seen & bit != 0 {
-                        return Err(Refusal::ProofMalformed("a guarded name twice"));
+                        return Err(Unreadable::ProofMalformed("a guarded name twice"));
                     }
                     seen |= bit;
                     self.member(number, name, open)?;
@@ -62,25 +62,25 @@ impl Walk<'_, '_> {
     }
 
     /// Reads the value of a guarded name.
-    fn member(&mut self, object: usize, name: usize, open: u32) -> Result<(), Refusal> {
+    fn member(&mut self, object: usize, name: usize, open: u32) -> Result<(), Unreadable> {
         match self.plan.object(object).and_then(|object| object.member(name)) {
             Some(Member::Value(slot)) => self.value(slot),
             Some(Member::Object(inner)) if self.scanner.eat(b'{') => self.object(inner, open + 1),
-            Some(Member::Object(_)) => Err(Refusal::ProofMalformed("not an object on the way to a field")),
+            Some(Member::Object(_)) => Err(Unreadable::ProofMalformed("not an object on the way to a field")),
             // Frameworks that merge query and body let the body win.
             None if object == 0 && self.plan.query_names() & 1 << name != 0 => {
-                Err(Refusal::ProofMalformed("a name in the body that belongs into the query"))
+                Err(Unreadable::ProofMalformed("a name in the body that belongs into the query"))
             }
             None => self.scanner.skip(open),
         }
     }
 
     /// Reads the value of a field.
-    fn value(&mut self, slot: usize) -> Result<(), Refusal> {
-        const NEITHER: Refusal = Refusal::ProofMalformed("neither text nor an unsigned integer");
+    fn value(&mut self, slot: usize) -> Result<(), Unreadable> {
+        const NEITHER: Unreadable = Unreadable::ProofMalformed("neither text nor an unsigned integer");
         let value = if self.scanner.eat(b'"') {
             let text = self.scanner.text().map_err(|refusal| match refusal {
-                CONTROL | SURROGATE => Refusal::ProofMalformed(refusal.reason()),
+                CONTROL | SURROGATE => Unreadable::ProofMalformed(refusal.reason()),
                 other => other,
             })?;
             Value::text(text)?

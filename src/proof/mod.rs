@@ -15,7 +15,7 @@
 //! | `media` | [`Media`]: what the body claims to be |
 //! | `head`, `query` | headers, `Connection`, trailers; the query |
 //! | `json`, `form` | the bodies; `scan` is JSON's grammar |
-//! | `value` | [`Value`], [`Values`], [`Refusal`]: what comes out |
+//! | `value` | [`Value`], [`Values`], [`Unreadable`]: what comes out |
 //!
 //! Nothing here knows a rule, a phone's grammar or an answer's status.
 
@@ -35,7 +35,7 @@ pub use self::{field::Field, media::Media};
 pub(crate) use self::{
     media::{MediaError, media_of},
     plan::Plan,
-    value::{Refusal, Value, Values},
+    value::{Unreadable, Value, Values},
 };
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::{
     form, head, json,
     media::Media,
     query,
-    value::{Refusal, Values},
+    value::{Unreadable, Values},
 };
 use crate::ConfigError;
 
@@ -112,7 +112,7 @@ impl Plan {
     ///
     /// `Connection` names a header that we rely on; a header field comes twice, or beside an alias, or is not visible
     /// ASCII; the query holds a guarded name, or what could be taken for one, that is not read from it, or one twice.
-    pub(crate) fn read_head<'v>(&self, parts: &'v Parts, values: &mut Values<'v>) -> Result<(), Refusal> {
+    pub(crate) fn read_head<'v>(&self, parts: &'v Parts, values: &mut Values<'v>) -> Result<(), Unreadable> {
         head::check_connection(&parts.headers, &self.header_names)?;
         head::read(self, &parts.headers, values)?;
         parts.uri.query().map_or(Ok(()), |query| query::read(self, query, values))
@@ -124,9 +124,14 @@ impl Plan {
     ///
     /// The body is not strictly what its media type says; a guarded name, or what could be taken for one, comes twice;
     /// something on the way to a field is no object; a value is neither text nor an unsigned integer.
-    pub(crate) fn read_body<'v>(&self, media: Media, body: &'v [u8], values: &mut Values<'v>) -> Result<(), Refusal> {
+    pub(crate) fn read_body<'v>(
+        &self,
+        media: Media,
+        body: &'v [u8],
+        values: &mut Values<'v>,
+    ) -> Result<(), Unreadable> {
         if body.is_empty() {
-            return Err(Refusal::BodyMalformed("an empty body"));
+            return Err(Unreadable::BodyMalformed("an empty body"));
         }
         match media {
             Media::Json => json::read(self, body, values),
@@ -139,7 +144,7 @@ impl Plan {
     /// # Errors
     ///
     /// A trailer repeats or aliases a header that carries a proof or, where the body is read, that describes it.
-    pub(crate) fn check_trailers(&self, trailers: &HeaderMap) -> Result<(), Refusal> {
+    pub(crate) fn check_trailers(&self, trailers: &HeaderMap) -> Result<(), Unreadable> {
         head::check_trailers(self, trailers)
     }
 

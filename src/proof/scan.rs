@@ -8,15 +8,15 @@
 
 use std::borrow::Cow;
 
-use super::value::Refusal;
+use super::value::Unreadable;
 
 /// The text is not JSON.
-pub(super) const NOT_JSON: Refusal = Refusal::BodyMalformed("not JSON");
+pub(super) const NOT_JSON: Unreadable = Unreadable::BodyMalformed("not JSON");
 /// A control character stands in a string as it is.
-pub(super) const CONTROL: Refusal = Refusal::BodyMalformed("a control character in a string");
+pub(super) const CONTROL: Unreadable = Unreadable::BodyMalformed("a control character in a string");
 /// `\ud800` without its other half: no text.
-pub(super) const SURROGATE: Refusal = Refusal::BodyMalformed("half a surrogate pair");
-const TOO_DEEP: Refusal = Refusal::BodyMalformed("more than 128 levels of nesting");
+pub(super) const SURROGATE: Unreadable = Unreadable::BodyMalformed("half a surrogate pair");
+const TOO_DEEP: Unreadable = Unreadable::BodyMalformed("more than 128 levels of nesting");
 
 /// The most levels that may be open at a time: as many as there are bits in [`Levels`].
 const DEEPEST: u32 = u128::BITS;
@@ -51,7 +51,7 @@ impl<'v> Scanner<'v> {
 
     /// Takes a key and its colon.
     #[inline]
-    pub(super) fn key(&mut self) -> Result<Cow<'v, str>, Refusal> {
+    pub(super) fn key(&mut self) -> Result<Cow<'v, str>, Unreadable> {
         if !self.eat(b'"') {
             return Err(NOT_JSON);
         }
@@ -61,7 +61,7 @@ impl<'v> Scanner<'v> {
 
     /// Takes the rest of a string, after its opening quote. Borrows it unless something is escaped.
     #[inline]
-    pub(super) fn text(&mut self) -> Result<Cow<'v, str>, Refusal> {
+    pub(super) fn text(&mut self) -> Result<Cow<'v, str>, Unreadable> {
         let start = self.at;
         if self.plain_text()? == b'"' {
             return self.text.get(start..self.at - 1).map(Cow::Borrowed).ok_or(NOT_JSON);
@@ -70,20 +70,20 @@ impl<'v> Scanner<'v> {
     }
 
     /// Takes a number, as it is written.
-    pub(super) fn number(&mut self) -> Result<&'v str, Refusal> {
+    pub(super) fn number(&mut self) -> Result<&'v str, Unreadable> {
         self.next_byte();
         let start = self.at;
         let exponent = self.skip_number()?;
         let number = self.text.get(start..self.at).ok_or(NOT_JSON)?;
         // What no `f64` holds is infinity to some, an error to others.
         if (exponent || number.len() > 300) && !number.parse().is_ok_and(f64::is_finite) {
-            return Err(Refusal::BodyMalformed("a number beyond bounds"));
+            return Err(Unreadable::BodyMalformed("a number beyond bounds"));
         }
         Ok(number)
     }
 
     /// Takes any value while `open` levels are open already.
-    pub(super) fn skip(&mut self, open: u32) -> Result<(), Refusal> {
+    pub(super) fn skip(&mut self, open: u32) -> Result<(), Unreadable> {
         let mut levels = Levels::default();
         loop {
             match self.next_byte() {
@@ -134,7 +134,7 @@ impl<'v> Scanner<'v> {
     }
 
     /// The document must end here.
-    pub(super) fn end(&mut self) -> Result<(), Refusal> {
+    pub(super) fn end(&mut self) -> Result<(), Unreadable> {
         if self.next_byte().is_none() { Ok(()) } else { Err(NOT_JSON) }
     }
 
@@ -156,7 +156,7 @@ impl<'v> Scanner<'v> {
     }
 
     #[inline]
-    fn skip_key(&mut self) -> Result<(), Refusal> {
+    fn skip_key(&mut self) -> Result<(), Unreadable> {
         if !self.eat(b'"') {
             return Err(NOT_JSON);
         }
@@ -164,7 +164,7 @@ impl<'v> Scanner<'v> {
         if self.eat(b':') { Ok(()) } else { Err(NOT_JSON) }
     }
 
-    fn skip_word(&mut self, word: &str) -> Result<(), Refusal> {
+    fn skip_word(&mut self, word: &str) -> Result<(), Unreadable> {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
         self.at += word.len();
         if rest.starts_with(word.as_bytes()) { Ok(()) } else { Err(NOT_JSON) }
@@ -172,7 +172,7 @@ impl<'v> Scanner<'v> {
 
     /// Takes the rest of a string, after its opening quote.
     #[inline]
-    fn skip_text(&mut self) -> Result<(), Refusal> {
+    fn skip_text(&mut self) -> Result<(), Unreadable> {
         while self.plain_text()? == b'\\' {
             self.escape()?;
         }
@@ -180,7 +180,7 @@ impl<'v> Scanner<'v> {
     }
 
     #[cold]
-    fn escaped_text(&mut self, start: usize) -> Result<Cow<'v, str>, Refusal> {
+    fn escaped_text(&mut self, start: usize) -> Result<Cow<'v, str>, Unreadable> {
         // `at` is always just after the byte that ended a plain stretch: a quote or a backslash.
         let mut text = String::from(self.text.get(start..self.at - 1).ok_or(NOT_JSON)?);
         loop {
@@ -196,7 +196,7 @@ impl<'v> Scanner<'v> {
 
     /// Takes what is neither quote, backslash nor control character, and the quote or backslash after it; returns that.
     #[inline]
-    fn plain_text(&mut self) -> Result<u8, Refusal> {
+    fn plain_text(&mut self) -> Result<u8, Unreadable> {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
         self.at += plain_length(rest);
         match self.peek() {
@@ -210,7 +210,7 @@ impl<'v> Scanner<'v> {
     }
 
     /// Takes an escape, after its backslash.
-    fn escape(&mut self) -> Result<char, Refusal> {
+    fn escape(&mut self) -> Result<char, Unreadable> {
         let byte = self.peek().ok_or(NOT_JSON)?;
         self.at += 1;
         Ok(match byte {
@@ -240,7 +240,7 @@ impl<'v> Scanner<'v> {
     }
 
     /// Takes four hex digits.
-    fn unit(&mut self) -> Result<u16, Refusal> {
+    fn unit(&mut self) -> Result<u16, Unreadable> {
         let digits = self.text.get(self.at..self.at + 4).ok_or(NOT_JSON)?;
         self.at += 4;
         if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
@@ -251,7 +251,7 @@ impl<'v> Scanner<'v> {
 
     /// Takes a number; tells whether it has an exponent.
     #[inline]
-    fn skip_number(&mut self) -> Result<bool, Refusal> {
+    fn skip_number(&mut self) -> Result<bool, Unreadable> {
         if self.peek() == Some(b'-') {
             self.at += 1;
         }
@@ -277,7 +277,7 @@ impl<'v> Scanner<'v> {
 
     /// Takes at least one digit.
     #[inline]
-    fn skip_digits(&mut self) -> Result<(), Refusal> {
+    fn skip_digits(&mut self) -> Result<(), Unreadable> {
         let start = self.at;
         while matches!(self.peek(), Some(b'0'..=b'9')) {
             self.at += 1;

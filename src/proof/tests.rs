@@ -18,13 +18,13 @@ fn plan(fields: &[Field]) -> Plan {
 }
 
 /// What a body gives, field by field: `text`, `#integer` or nothing.
-fn read(plan: &Plan, media: Media, body: &[u8]) -> Result<Vec<Option<String>>, Refusal> {
+fn read(plan: &Plan, media: Media, body: &[u8]) -> Result<Vec<Option<String>>, Unreadable> {
     let mut values = plan.values();
     plan.read_body(media, body, &mut values)?;
     Ok(shown(&values))
 }
 
-fn read_head(plan: &Plan, request: http::request::Builder) -> Result<Vec<Option<String>>, Refusal> {
+fn read_head(plan: &Plan, request: http::request::Builder) -> Result<Vec<Option<String>>, Unreadable> {
     let (parts, ()) = request.body(()).unwrap().into_parts();
     let mut values = plan.values();
     plan.read_head(&parts, &mut values)?;
@@ -41,16 +41,16 @@ fn shown(values: &Values<'_>) -> Vec<Option<String>> {
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "to compare with what is read")]
-fn some(token: &str, phone: &str) -> Result<Vec<Option<String>>, Refusal> {
+fn some(token: &str, phone: &str) -> Result<Vec<Option<String>>, Unreadable> {
     Ok(vec![Some(token.into()), Some(phone.into())])
 }
 
 #[track_caller]
-fn refused_as_body(outcome: &Result<Vec<Option<String>>, Refusal>, input: &str) {
-    assert!(matches!(outcome, Err(Refusal::BodyMalformed(_))), "{input:.80}: {outcome:?}");
+fn refused_as_body(outcome: &Result<Vec<Option<String>>, Unreadable>, input: &str) {
+    assert!(matches!(outcome, Err(Unreadable::BodyMalformed(_))), "{input:.80}: {outcome:?}");
 }
 
 #[track_caller]
-fn refused_as_proof(outcome: &Result<Vec<Option<String>>, Refusal>, input: &str) {
-    assert!(matches!(outcome, Err(Refusal::ProofMalformed(_))), "{input:.80}: {outcome:?}");
+fn refused_as_proof(outcome: &Result<Vec<Option<String>>, Unreadable>, input: &str) {
+    assert!(matches!(outcome, Err(Unreadable::ProofMalformed(_))), "{input:.80}: {outcome:?}");
 }

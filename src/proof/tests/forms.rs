@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn read_login(body: &str) -> Result<Vec<Option<String>>, Refusal> {
+fn read_login(body: &str) -> Result<Vec<Option<String>>, Unreadable> {
     read(&login(), Media::Form, body.as_bytes())
 }
 

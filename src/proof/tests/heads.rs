@@ -12,7 +12,7 @@ fn in_query() -> Plan {
     plan(&[Field::query("token"), Field::query("phone")])
 }
 
-fn query(plan: &Plan, query: &str) -> Result<Vec<Option<String>>, Refusal> {
+fn query(plan: &Plan, query: &str) -> Result<Vec<Option<String>>, Unreadable> {
     read_head(plan, Request::post(format!("/login?{query}")))
 }
 

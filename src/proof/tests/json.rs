@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn read_login(body: &str) -> Result<Vec<Option<String>>, Refusal> {
+fn read_login(body: &str) -> Result<Vec<Option<String>>, Unreadable> {
     read(&login(), Media::Json, body.as_bytes())
 }
 
@@ -283,10 +283,10 @@ proptest! {
         match read(&login(), Media::Json, &body) {
             Ok(values) => prop_assert_eq!(values, by_serde_json(&by_them.unwrap())),
             // And no more is refused as a body than they refuse.
-            Err(Refusal::BodyMalformed(reason)) => {
+            Err(Unreadable::BodyMalformed(reason)) => {
                 prop_assert!(!by_them.is_ok_and(|them| them.is_object()), "{}", reason);
             }
-            Err(Refusal::ProofMalformed(_)) => {}
+            Err(Unreadable::ProofMalformed(_)) => {}
         }
     }
 
