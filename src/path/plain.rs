@@ -29,6 +29,8 @@ pub(super) enum Shape<'p> {
 pub(super) fn shape(path: &str) -> Shape<'_> {
     let path = match path.strip_suffix('/') {
         Some("") => return Shape::Plain(path),
+        // A doubled slash, of which one would be gone unseen.
+        Some(rest) if rest.ends_with('/') => return Shape::Other,
         Some(rest) => rest,
         None => path,
     };
