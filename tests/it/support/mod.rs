@@ -1,18 +1,21 @@
 //! The one helper module: a verifier that counts, an application that remembers, a server on a real socket.
 
 mod application;
+mod guarded;
 mod server;
 mod verifier;
 
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use tower::ServiceExt;
 use tower_jverify::{JVerifyBuilder, JVerifyLayer, Rule, number};
 
 pub(crate) use self::{
     application::{Application, Seen},
-    server::{exchange, serve},
+    guarded::Guarded,
+    server::{exchange, http2, serve, serve_one},
     verifier::Verifier,
 };
 
@@ -34,11 +37,14 @@ pub(crate) fn post_json(path: &str, body: impl Into<Bytes>) -> Request<Full<Byte
 }
 
 /// Sends one request through a layer around an application, in this process.
-pub(crate) async fn send(
+pub(crate) async fn send<B>(
     layer: &JVerifyLayer<Verifier>,
     application: &Application,
-    request: Request<Full<Bytes>>,
-) -> Response<Bytes> {
+    request: Request<B>,
+) -> Response<Bytes>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+{
     let service = tower::Layer::layer(layer, application.clone());
     let (parts, body) = service.oneshot(request).await.unwrap().into_parts();
     Response::from_parts(parts, body.collect().await.unwrap().to_bytes())
