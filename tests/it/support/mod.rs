@@ -2,6 +2,7 @@
 
 mod application;
 mod guarded;
+mod sandboxed;
 mod server;
 mod verifier;
 
@@ -9,13 +10,15 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
-use tower::ServiceExt;
-use tower_jverify::{JVerifyBuilder, JVerifyLayer, Rule, number};
+use tower::{BoxError, Service, ServiceExt};
+use tower_jverify::{Check, JVerifyBuilder, JVerifyLayer, Rule, Verdict, number};
 
 pub(crate) use self::{
     application::{Application, Seen},
     guarded::Guarded,
     server::{exchange, http2, serve, serve_one},
+    sandboxed::{Sandboxed, denial, jpush},
+    server::{exchange, serve},
     verifier::Verifier,
 };
 
@@ -44,6 +47,15 @@ pub(crate) async fn send<B>(
 ) -> Response<Bytes>
 where
     B: Body<Data = Bytes> + Send + 'static,
+pub(crate) async fn send<V>(
+    layer: &JVerifyLayer<V>,
+    application: &Application,
+    request: Request<Full<Bytes>>,
+) -> Response<Bytes>
+where
+    V: Service<Check, Response = Verdict> + Clone + Send + Sync + 'static,
+    V::Error: Into<BoxError>,
+    V::Future: Send,
 {
     let service = tower::Layer::layer(layer, application.clone());
     let (parts, body) = service.oneshot(request).await.unwrap().into_parts();
