@@ -20,7 +20,7 @@ use std::{fmt, net::IpAddr};
 
 use secrecy::SecretString;
 
-use crate::{ExId, Phone};
+use crate::{CheckKind, ExId, Phone};
 
 /// One question to JPush, with its context.
 ///
@@ -59,20 +59,6 @@ pub enum Question {
         /// The phone, proven by another check before.
         phone: Phone,
     },
-}
-
-/// The kind of a [`Question`], without its proof.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum CheckKind {
-    /// [`Question::Number`]
-    Number,
-    /// [`Question::Captcha`]
-    Captcha,
-    /// [`Question::OneTap`]
-    OneTap,
-    /// [`Question::Risk`]
-    Risk,
 }
 
 /// Which of the vendor's endpoints: the client's SDK decides.
@@ -169,26 +155,6 @@ impl fmt::Debug for Check {
             .field("channel", &self.channel)
             .field("ex_id", &self.ex_id)
             .finish_non_exhaustive()
-    }
-}
-
-// === impl CheckKind ===
-
-impl CheckKind {
-    /// The word in headers and events: `number`, `captcha`, `one-tap`, `risk`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Number => "number",
-            Self::Captcha => "captcha",
-            Self::OneTap => "one-tap",
-            Self::Risk => "risk",
-        }
-    }
-}
-
-impl fmt::Display for CheckKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 

@@ -3,9 +3,7 @@
 //! One SIM must not become many accounts because a backend tells `+8613…` from `13…`. So a [`Phone`] exists only in
 //! its canonical form, and by default only that form is accepted from clients.
 
-use std::fmt;
-
-use crate::ConfigError;
+use std::{error::Error, fmt};
 
 /// Eleven ASCII digits, `1[3-9]` first: the number that was sent to JPush.
 ///
@@ -21,6 +19,10 @@ use crate::ConfigError;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Phone([u8; 11]);
+
+/// A text that is no [`Phone`]. Does not repeat the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAPhone(());
 
 /// Which spellings of a phone number are accepted from a client.
 ///
@@ -74,13 +76,13 @@ impl fmt::Debug for Phone {
 }
 
 impl std::str::FromStr for Phone {
-    type Err = ConfigError;
+    type Err = NotAPhone;
 
     /// # Errors
     ///
-    /// When the text is not the canonical spelling. The error does not repeat the text.
-    fn from_str(text: &str) -> Result<Self, ConfigError> {
-        Self::parse(text).ok_or_else(|| ConfigError::unshown("phone", "not eleven digits `1[3-9]…`"))
+    /// When the text is not the canonical spelling.
+    fn from_str(text: &str) -> Result<Self, NotAPhone> {
+        Self::parse(text).ok_or(NotAPhone(()))
     }
 }
 
@@ -98,6 +100,16 @@ impl fmt::Debug for Masked {
         fmt::Display::fmt(self, f)
     }
 }
+
+// === impl NotAPhone ===
+
+impl fmt::Display for NotAPhone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not eleven digits, `1` and then `3` to `9` first")
+    }
+}
+
+impl Error for NotAPhone {}
 
 // === impl PhoneGrammar ===
 

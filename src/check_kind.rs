@@ -1,0 +1,37 @@
+//! The kinds of checks, without their proofs: the word that headers, events and the code table share.
+
+use std::fmt;
+
+/// The kind of a [`Question`](crate::Question), without its proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CheckKind {
+    /// Does a carrier's token belong to this phone? (号码认证)
+    Number,
+    /// Did a person solve the captcha? (行为验证)
+    Captcha,
+    /// Whose phone is it? (一键登录)
+    OneTap,
+    /// How risky is this phone? (风险分)
+    Risk,
+}
+
+// === impl CheckKind ===
+
+impl CheckKind {
+    /// The word in headers and events: `number`, `captcha`, `one-tap`, `risk`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Number => "number",
+            Self::Captcha => "captcha",
+            Self::OneTap => "one-tap",
+            Self::Risk => "risk",
+        }
+    }
+}
+
+impl fmt::Display for CheckKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
