@@ -1,7 +1,14 @@
-//! What all examples read: the environment and the flag `--sandbox`.
+//! What the examples share: the environment and the flag `--sandbox`, whoever answers the checks, and what to try.
 #![allow(dead_code, reason = "every example uses its part of it")]
 
-use std::{env, net::SocketAddr, process};
+use std::{collections::BTreeMap, env, net::SocketAddr, process};
+
+use http::HeaderMap;
+use tower::util::BoxCloneSyncService;
+use tower_jverify::{CallError, Check, ConfigError, Credentials, JPush, Phone, Sandbox, Verdict};
+
+/// Whoever answers the checks: JPush or the sandbox, as one type.
+pub(crate) type Verifier = BoxCloneSyncService<Check, Verdict, CallError>;
 
 /// The settings of an example. The sandbox is never a fallback: it is asked for, or credentials are missing.
 pub(crate) struct Settings {
@@ -34,10 +41,12 @@ impl Settings {
 
     fn read_with(flag: Option<String>) -> Self {
         let var = |name| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
-        Self::parse(env::args().skip(1).chain(flag), var).unwrap_or_else(|problem| {
-            eprintln!("{problem}");
-            process::exit(2)
-        })
+        Self::parse(env::args().skip(1).chain(flag), var).unwrap_or_else(|problem| end(&problem))
+    }
+
+    /// Whoever answers the checks, or says on stderr what is wrong with the settings and ends the process.
+    pub(crate) fn verifier(&self) -> Verifier {
+        self.vendor.verifier().unwrap_or_else(|problem| end(&problem.to_string()))
     }
 
     fn parse(
@@ -77,6 +86,114 @@ impl Settings {
             return Err(format!("`LISTEN_ADDR` is {listen}: with the sandbox anybody could log in; loopback only"));
         }
         Ok(Self { vendor, listen, upstream: var("UPSTREAM_URL")? })
+    }
+}
+
+impl Vendor {
+    fn verifier(&self) -> Result<Verifier, ConfigError> {
+        Ok(match self {
+            Self::Sandbox => {
+                let credentials = Credentials::new("sandbox", "sandbox")?;
+                BoxCloneSyncService::new(JPush::with_transport(credentials, Sandbox::new()).build()?)
+            }
+            Self::JPush { app_key, master_secret, base_url } => {
+                let mut jpush = JPush::builder(Credentials::new(app_key.as_str(), master_secret.as_str())?);
+                if let Some(base_url) = base_url {
+                    jpush = jpush.base_url(base_url);
+                }
+                BoxCloneSyncService::new(jpush.build()?)
+            }
+        })
+    }
+}
+
+/// Says on stderr what is wrong with the settings, and ends the process.
+pub(crate) fn end(problem: &str) -> ! {
+    eprintln!("{problem}");
+    process::exit(2)
+}
+
+/// Logs to stderr: the layer tells one event for every decision.
+pub(crate) fn log() {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+}
+
+/// What an application learnt of a request, as JSON: the phone if it was proven, and the risk headers. Without
+/// `x-jverify-id`, another at every check, and without `x-jverify-phone`, which is a person's.
+pub(crate) fn learnt(phone: Option<Phone>, headers: &HeaderMap) -> String {
+    let phone = phone.map_or_else(|| "not proven".into(), |phone| phone.masked().to_string());
+    let ours = headers.iter().filter(|(name, _)| name.as_str().starts_with("x-jverify-"));
+    let told = ours.filter(|(name, _)| !matches!(name.as_str(), "x-jverify-id" | "x-jverify-phone"));
+    let mut learnt: BTreeMap<&str, String> =
+        told.map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()).into_owned())).collect();
+    learnt.insert("phone", phone);
+    serde_json::to_string(&learnt).expect("strings are JSON")
+}
+
+/// What to try on the sandbox with `axum_login` and `hyper_proxy`: path, body (none: a `GET`), status and answer.
+/// The examples' test asks them all and compares.
+const TRIES: [(&str, &str, &str, u16, &str); 14] = [
+    ("The carrier vouches for the phone", "/login", r#"{"token":"sandbox-9000","phone":"13800000000"}"#, 200, ""),
+    ("The token is another phone's", "/login", r#"{"token":"sandbox-for-13900000000","phone":"13800000000"}"#, 403, ""),
+    (
+        "Worth watching: let in, and flagged",
+        "/login",
+        r#"{"token":"sandbox-9000-risk-300-tags-F24004","phone":"13800000000"}"#,
+        200,
+        "",
+    ),
+    ("Risky: a captcha is asked for", "/login", r#"{"token":"sandbox-9000-risk-600","phone":"13800000000"}"#, 403, ""),
+    (
+        "Risky, with a captcha",
+        "/login",
+        r#"{"token":"sandbox-9000-risk-600","phone":"13800000000","captchaContent":"sandbox-pass"}"#,
+        200,
+        "",
+    ),
+    ("The token was used before", "/login", r#"{"token":"sandbox-9003","phone":"13800000000"}"#, 403, ""),
+    ("Too many tries for this phone", "/login", r#"{"token":"sandbox-9005","phone":"13800000000"}"#, 429, ""),
+    ("Half a proof: nothing is asked", "/login", r#"{"token":"sandbox-9000"}"#, 400, ""),
+    (
+        "A phone twice: nothing is asked",
+        "/login",
+        r#"{"token":"sandbox-9000","phone":"13800000000","phone":"13900000000"}"#,
+        400,
+        "",
+    ),
+    ("A browser's token", "/h5/login", r#"{"token":"sandbox-web-9000","phone":"13800000000"}"#, 200, ""),
+    (
+        "Captcha, then number",
+        "/register",
+        r#"{"captchaContent":"sandbox-pass","token":"sandbox-9000","phone":"13800000000"}"#,
+        200,
+        "",
+    ),
+    (
+        "A failed captcha: the number is not asked",
+        "/register",
+        r#"{"captchaContent":"sandbox-fail","token":"sandbox-9000","phone":"13800000000"}"#,
+        403,
+        "",
+    ),
+    ("Captcha or number: a captcha proves no phone", "/signin", r#"{"captchaContent":"sandbox-pass"}"#, 200, ""),
+    ("Not guarded; headers of ours from outside are gone", "/health", "", 200, ""),
+];
+
+/// Prints the address and, on the sandbox, curl lines with their answers.
+pub(crate) fn print_what_to_try(settings: &Settings, address: SocketAddr) {
+    match settings.vendor {
+        Vendor::JPush { .. } => println!("Listening on http://{address}."),
+        Vendor::Sandbox => {
+            println!("Listening on http://{address}, verified by the sandbox. Try:");
+            for (what, path, body, status, answer) in TRIES {
+                let with = match body {
+                    "" => "-H 'x-jverify-decision: allow'".to_owned(),
+                    body => format!("-H 'content-type: application/json' -d '{body}'"),
+                };
+                println!("\n# {what}\ncurl -sw ' %{{http_code}}\\n' http://{address}{path} {with}");
+                println!("{answer} {status}");
+            }
+        }
     }
 }
 

@@ -1,0 +1,53 @@
+//! An axum application whose logins prove themselves.
+//!
+//! ```sh
+//! cargo run --features axum,sandbox --example axum_login -- --sandbox
+//! ```
+//!
+//! prints curl lines to try, with their answers. With `JPUSH_APP_KEY` and `JPUSH_MASTER_SECRET` in place of `--sandbox`
+//! it asks JPush itself.
+
+use std::error::Error;
+
+use axum::{Router, ServiceExt, extract::Request, http::HeaderMap, routing::post};
+use tokio::net::TcpListener;
+use tower_jverify::{JVerifyLayer, Rule, axum::Verified, captcha, number};
+
+mod common;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    common::log();
+    let settings = common::Settings::read();
+
+    let layer = JVerifyLayer::builder(settings.verifier())
+        .rule(Rule::post("/login", number()))
+        .rule(Rule::post("/h5/login", number().web()))
+        .rule(Rule::post("/register", captcha().then(number())))
+        .rule(Rule::post("/signin", captcha().or(number())))
+        .build()?;
+
+    let router = Router::new()
+        .route("/login", post(login))
+        .route("/h5/login", post(login))
+        .route("/register", post(login))
+        .route("/signin", post(login))
+        .fallback(anybody);
+
+    let listener = TcpListener::bind(settings.listen).await?;
+    common::print_what_to_try(&settings, listener.local_addr()?);
+    // Around the router, not `Router::layer`: the layer sees every path before the router does.
+    let app = layer.around(router);
+    axum::serve(listener, ServiceExt::<Request>::into_make_service(app)).await?;
+    Ok(())
+}
+
+/// Runs for verified requests only: without a decision `Verified` would not be there.
+async fn login(verified: Verified, headers: HeaderMap) -> String {
+    common::learnt(verified.phone(), &headers)
+}
+
+/// Runs for whatever no rule matches.
+async fn anybody(headers: HeaderMap) -> String {
+    common::learnt(None, &headers)
+}

@@ -1,0 +1,209 @@
+//! A reverse proxy that lets logins through once they have proven themselves, in front of any backend.
+//!
+//! ```sh
+//! cargo run --features sandbox --example hyper_proxy -- --sandbox
+//! UPSTREAM_URL=http://127.0.0.1:8080 cargo run --features sandbox --example hyper_proxy -- --sandbox
+//! ```
+//!
+//! HTTP/1.1 and prior-knowledge HTTP/2 in, HTTP/1.1 out. Bodies are streamed both ways, and trailers passed that a
+//! `Trailer` header lists. The backend learns from the headers what was verified, so nobody else may reach it, and it
+//! must not be told of another path or method than the one that was guarded.
+
+use std::{convert::Infallible, error::Error, fmt::Display};
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
+    header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRAILER, TRANSFER_ENCODING},
+    request::Parts,
+};
+use http_body_util::{BodyExt, Either, Full, combinators::UnsyncBoxBody};
+use hyper::{
+    body::{Body, Incoming},
+    service::{Service, service_fn},
+};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
+use tokio::net::TcpListener;
+use tower::ServiceBuilder;
+use tower_jverify::{JVerifyLayer, Phone, RequestBody, Rule, captcha, number};
+
+mod common;
+
+type Upstream = Client<HttpConnector, RequestBody<Incoming>>;
+/// The backend's own body, or a line of the proxy's.
+type Answer = Response<Either<Incoming, Full<Bytes>>>;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    common::log();
+    let settings = common::Settings::read();
+
+    let layer = JVerifyLayer::builder(settings.verifier())
+        .rule(Rule::post("/login", number()))
+        .rule(Rule::post("/h5/login", number().web()))
+        .rule(Rule::post("/register", captcha().then(number())))
+        .rule(Rule::post("/signin", captcha().or(number())))
+        .forward_phone()
+        .build()?;
+
+    let backend = match &settings.upstream {
+        Some(url) => backend(url).unwrap_or_else(|problem| common::end(&problem)),
+        None => spawn_echo().await?,
+    };
+    let upstream: Upstream = Client::builder(TokioExecutor::new()).build_http();
+    let proxy = ServiceBuilder::new().layer(layer).service_fn(move |request| {
+        let (upstream, backend) = (upstream.clone(), backend.clone());
+        async move { Ok::<_, Infallible>(forward(&upstream, &backend, request).await) }
+    });
+
+    let listener = TcpListener::bind(settings.listen).await?;
+    common::print_what_to_try(&settings, listener.local_addr()?);
+    serve(listener, TowerToHyperService::new(proxy)).await;
+    Ok(())
+}
+
+/// `http://host:port` and nothing more; TLS towards a backend is not this example's subject.
+fn backend(url: &str) -> Result<Uri, String> {
+    let uri = url.parse::<Uri>().ok().filter(|uri| uri.scheme_str() == Some("http") && uri.path() == "/");
+    uri.filter(|uri| uri.query().is_none())
+        .ok_or_else(|| format!("`UPSTREAM_URL` is {url:?}: not as in http://127.0.0.1:8080"))
+}
+
+/// Without upgrades: what comes after one would be another protocol, which nobody guards.
+async fn serve<S, B>(listener: TcpListener, service: S)
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+{
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        let service = service.clone();
+        tokio::spawn(async move {
+            let mut server = auto::Builder::new(TokioExecutor::new());
+            server.http1().timer(TokioTimer::new());
+            server.http2().timer(TokioTimer::new());
+            // The only errors are clients that went away, and those that do not speak HTTP.
+            let _ = server.serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+async fn forward(upstream: &Upstream, backend: &Uri, request: Request<RequestBody<Incoming>>) -> Answer {
+    if request.method() == Method::CONNECT {
+        return line(StatusCode::METHOD_NOT_ALLOWED, "this proxy opens no tunnels");
+    }
+    let (mut parts, body) = request.into_parts();
+    let Some(uri) = at_backend(backend, &parts.uri) else {
+        return line(StatusCode::BAD_REQUEST, "a path starts with a slash");
+    };
+    parts.uri = uri;
+    parts.version = Version::HTTP_11;
+    parts.headers = towards_backend(&parts, &body);
+
+    match upstream.request(Request::from_parts(parts, body)).await {
+        // Nobody asked to switch protocols.
+        Ok(response) if !response.status().is_informational() => {
+            let (mut parts, body) = response.into_parts();
+            parts.headers = end_to_end(&parts.headers);
+            parts.version = Version::default();
+            Response::from_parts(parts, Either::Left(body))
+        }
+        Ok(_) => line(StatusCode::BAD_GATEWAY, "the backend switched protocols"),
+        Err(error) => {
+            tracing::warn!(%error, "the backend did not answer");
+            line(StatusCode::BAD_GATEWAY, "the backend did not answer")
+        }
+    }
+}
+
+/// The path and query as they came, at the backend.
+fn at_backend(backend: &Uri, uri: &Uri) -> Option<Uri> {
+    let path = uri.path_and_query().filter(|path| path.as_str().starts_with('/'))?;
+    let mut parts = backend.clone().into_parts();
+    parts.path_and_query = Some(path.clone());
+    Uri::from_parts(parts).ok()
+}
+
+/// The headers of a request as the backend gets them, with one framing: that of the body in hand.
+fn towards_backend(request: &Parts, body: &impl Body) -> HeaderMap {
+    let mut headers = end_to_end(&request.headers);
+    // Of the body in hand, hyper tells the length; `Host` it takes from the backend's URL.
+    for name in [HOST, CONTENT_LENGTH] {
+        headers.remove(name);
+    }
+    let has_trailers = headers.contains_key(TRAILER);
+    if !body.is_end_stream() && (has_trailers || body.size_hint().exact().is_none()) {
+        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
+    // The client takes trailers, and so does this proxy.
+    let te = request.headers.get_all(TE).iter().filter_map(|te| te.to_str().ok()).flat_map(|te| te.split(','));
+    if te.map(str::trim).any(|te| te.eq_ignore_ascii_case("trailers")) {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+        headers.insert(CONNECTION, HeaderValue::from_static("te"));
+    }
+    headers
+}
+
+/// Headers without those that are for one connection only (RFC 9110, section 7.6.1), and without those by which some
+/// backends take another path than the one that was guarded. In their order.
+fn end_to_end(headers: &HeaderMap) -> HeaderMap {
+    const FOR_ONE_CONNECTION: [&str; 8] = [
+        "connection",
+        "http2-settings",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "transfer-encoding",
+    ];
+    const OTHER_PATHS: [&str; 2] = ["x-original-url", "x-rewrite-url"];
+    let listed: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .flat_map(|line| line.as_bytes().split(|&b| b == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        .collect();
+    let stays = |name: &HeaderName| {
+        !FOR_ONE_CONNECTION.contains(&name.as_str())
+            && name != "upgrade"
+            && !OTHER_PATHS.contains(&name.as_str().replace('_', "-").as_str())
+            && !listed.contains(name)
+    };
+    headers.iter().filter(|(name, _)| stays(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+fn line(status: StatusCode, text: impl Display) -> Answer {
+    let mut response = Response::new(Either::Right(Full::from(format!("{text}\n"))));
+    *response.status_mut() = status;
+    response
+}
+
+/// The backend inside: `/echo` sends the body and its trailers back, every other path says what it learnt.
+async fn spawn_echo() -> Result<Uri, Box<dyn Error>> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}", listener.local_addr()?).parse()?;
+    let echo = service_fn(|request: Request<Incoming>| async move {
+        let (parts, body) = request.into_parts();
+        let mut response = Response::new(UnsyncBoxBody::<Bytes, hyper::Error>::default());
+        if parts.uri.path() == "/echo" {
+            if let Some(trailer) = parts.headers.get(TRAILER) {
+                response.headers_mut().insert(TRAILER, trailer.clone());
+            }
+            *response.body_mut() = body.boxed_unsync();
+        } else {
+            let phone =
+                parts.headers.get("x-jverify-phone").and_then(|phone| phone.to_str().ok()?.parse::<Phone>().ok());
+            let learnt = Full::from(common::learnt(phone, &parts.headers));
+            *response.body_mut() = learnt.map_err(|never| match never {}).boxed_unsync();
+        }
+        Ok::<_, Infallible>(response)
+    });
+    tokio::spawn(serve(listener, echo));
+    Ok(url)
+}
