@@ -1,4 +1,74 @@
-//! placeholder front page
+//! A Tower [`Layer`](tower_layer::Layer) that makes a login or registration request prove itself before the application
+//! sees it.
+//!
+//! It reads a proof out of the request (a carrier's token with a phone number, a captcha's answer), asks
+//! [JPush](https://docs.jiguang.cn) (Jiguang: 号码认证, 行为验证), and then either answers 403 itself or lets the request
+//! through, unchanged in every byte of its body, with risk headers and a typed extension that no client can forge.
+//!
+//! ```
+//! # #[cfg(feature = "sandbox")]
+//! # fn main() -> Result<(), tower_jverify::ConfigError> {
+//! use tower_jverify::{Credentials, JPush, JVerifyLayer, Rule, Sandbox, captcha, number};
+//!
+//! // In production: JPush::builder(Credentials::from_env()?).build()?
+//! let jpush = JPush::with_transport(Credentials::new("app key", "master secret")?, Sandbox::new()).build()?;
+//!
+//! let layer = JVerifyLayer::builder(jpush)
+//!     .rule(Rule::post("/login", number()))                     // token and phone from the body
+//!     .rule(Rule::post("/register", captcha().then(number())))  // the captcha first: it is free
+//!     .rule(Rule::post("/signin", captcha().or(number())))      // whichever the body carries
+//!     .build()?;
+//! # let _ = layer;
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "sandbox"))]
+//! # fn main() {}
+//! ```
+//!
+//! The same layer wraps an axum router, a tonic server, a bare hyper service, or a proxy in front of any backend: see
+//! `examples/`.
+//!
+//! # The story of one request
+//!
+//! ```text
+//! Request ─▶ Rule ─▶ Proof ─▶ Check ─▶ Verdict ─▶ Decision ─▶ inner service, or a Denial
+//! ```
+//!
+//! | word | what it is |
+//! |---|---|
+//! | [`Rule`] | which requests are guarded (method, path, perhaps a body's value), and what they must prove |
+//! | [`Ask`] | which checks, in which order, and in which [`Field`] each part of a proof sits |
+//! | [`Check`] | one question to JPush: a proof and its context |
+//! | [`Verdict`] | the answer: a [`Class`], a code, an id, a [`Risk`] |
+//! | [`Decision`] | what the [`Policy`] makes of the verdicts; the request's extension |
+//! | [`Denial`] | a refusal of any kind, as an answer for the client (HTTP or gRPC); the response's extension |
+//!
+//! A *verifier* is whoever answers checks: any `tower::Service<Check, Response = Verdict>`. `JPush` is one.
+//!
+//! A request that no rule matches takes none of these steps: what is forged in its headers is removed, and it goes
+//! straight to the inner service, with no allocation.
+//!
+//! # Readiness
+//!
+//! While JPush is asked, nothing of the inner service is held: a slow JPush must not take the application's concurrency
+//! slots, and a denied request never takes one. So [`JVerify`] is always ready, as axum's `Router` is, and drives a clone
+//! of the inner service to readiness inside the future: at once for an unmatched request, after the decision for a
+//! guarded one. It follows that load shedding and limits for the application go *inside* of this layer, and a CORS layer
+//! outside.
+//!
+//! # Features
+//!
+//! A feature only makes a setting compile; what is accepted is decided by settings in code.
+//!
+//! | feature | what it buys | what it costs |
+//! |---|---|---|
+//! | `client` (default) | `JPush` over HTTPS | hyper-util's client, rustls, aws-lc-rs |
+//! | `tracing` (default) | one event for every decision | `tracing` |
+//! | `axum` | the extractor `Verified`, `JVerifyLayer::around` | `axum` without its defaults |
+//! | `tonic` | the peer's address out of tonic's `TcpConnectInfo` | `tonic` without its defaults |
+//! | `one-tap` | one-tap login (一键登录) | nothing beyond `client` |
+//! | `platform-roots` | the operating system's certificate roots | rustls-native-certs |
+//! | `sandbox` | the vendor's API in this process, for examples and tests | nothing beyond `client` |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))]
 

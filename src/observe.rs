@@ -9,7 +9,7 @@ macro_rules! event {
 /// Nothing, and nothing evaluated.
 #[cfg(not(feature = "tracing"))]
 macro_rules! event {
-    ($($any:tt)*) => {};
+    ($($any:tt)*) => {{}};
 }
 
 pub(crate) use event;

@@ -97,6 +97,9 @@ impl Policy {
 
     /// **Danger.** Lets requests through unverified while JPush cannot be reached. Off by default.
     ///
+    /// A queue or a limit of one's own between the layer and the verifier makes waiting something that clients can bring
+    /// about; a deadline that passes there looks like an outage. Tower's `LoadShed` is told apart and never opened.
+    ///
     /// Opens for nothing but an outage: a limit, an empty balance or a wrong key can be provoked, or stay unnoticed. What
     /// was opened is marked `unverified` in header, extension and event, and [`Verified`](crate::axum::Verified) refuses
     /// it.

@@ -13,7 +13,7 @@ mod tests;
 use std::{fmt, panic, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode, Version};
 
 pub use self::reason::DenialReason;
 use self::{locale::Locale, response::Format};
@@ -57,13 +57,13 @@ pub(crate) struct Audience {
 // === impl Audience ===
 
 impl Audience {
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
-        Self { format: Format::of(headers), locale: Locale::of(headers) }
+    pub(crate) fn of(version: Version, headers: &HeaderMap) -> Self {
+        Self { format: Format::of(version, headers), locale: Locale::of(headers) }
     }
 
     /// Answers a refusal. A user's closure that panics is answered for; whatever it makes carries the denial.
-    pub(crate) fn refuse(self, refusal: Refusal, respond: Option<&Respond>) -> Response<Bytes> {
-        let Refusal { reason, detail, retry_after, tells_risk } = refusal;
+    pub(crate) fn refuse(self, refusal: &Refusal, respond: Option<&Respond>) -> Response<Bytes> {
+        let &Refusal { reason, detail, retry_after, tells_risk } = refusal;
         let denial = Denial { reason, detail, retry_after, tells_risk, format: self.format, locale: self.locale };
         let mut response = match respond {
             // The closure only borrows the denial, which nobody uses again but to clone it.

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version,
     header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -29,9 +29,11 @@ const GRPC_MESSAGE: &AsciiSet = &CONTROLS.add(b'%');
 // === impl Format ===
 
 impl Format {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    /// gRPC needs HTTP/2. Whoever only claims the media type gets an HTTP status that says no: an answer of 200 to
+    /// HTTP/1.1 would open a gateway that lets its user in by a status alone (nginx's `auth_request`).
+    pub(super) fn of(version: Version, headers: &HeaderMap) -> Self {
         match headers.get(CONTENT_TYPE) {
-            Some(value) if is_grpc(value.as_bytes()) => Self::Grpc(value.clone()),
+            Some(value) if version == Version::HTTP_2 && is_grpc(value.as_bytes()) => Self::Grpc(value.clone()),
             _ => Self::Problem,
         }
     }
@@ -41,11 +43,11 @@ impl Format {
     }
 }
 
-/// `application/grpc`, alone or followed by `+proto`, `-web`, a parameter.
+/// `application/grpc`, alone or followed by `+proto` or a parameter; not gRPC-Web, whose clients read the HTTP status.
 fn is_grpc(content_type: &[u8]) -> bool {
     const GRPC: &[u8] = b"application/grpc";
     content_type.get(..GRPC.len()).is_some_and(|start| start.eq_ignore_ascii_case(GRPC))
-        && content_type.get(GRPC.len()).is_none_or(|next| !next.is_ascii_alphanumeric())
+        && content_type.get(GRPC.len()).is_none_or(|next| matches!(next, b'+' | b';' | b' '))
 }
 
 pub(super) fn response(denial: &Denial) -> Response<Bytes> {

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Version};
 
 use super::{Audience, Denial, DenialReason, Refusal, Respond};
 use crate::{CheckKind, Class, Verdict};
@@ -11,12 +11,21 @@ fn answer(headers: &[(&str, &str)], refusal: Refusal) -> Response<Bytes> {
 }
 
 fn answer_with(headers: &[(&str, &str)], refusal: Refusal, respond: Option<&Respond>) -> Response<Bytes> {
-    let mut request = Request::builder();
+    answer_over(Version::HTTP_2, headers, refusal, respond)
+}
+
+fn answer_over(
+    version: Version,
+    headers: &[(&str, &str)],
+    refusal: Refusal,
+    respond: Option<&Respond>,
+) -> Response<Bytes> {
+    let mut request = Request::builder().version(version);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
     let (parts, ()) = request.body(()).unwrap().into_parts();
-    Audience::of(&parts.headers).refuse(refusal, respond)
+    Audience::of(parts.version, &parts.headers).refuse(&refusal, respond)
 }
 
 fn of_class(class: Class) -> Refusal {
@@ -65,6 +74,15 @@ fn a_grpc_call_gets_trailers_only() {
     assert_eq!(response.headers()["grpc-status"], "14");
     assert!(response.headers()["grpc-message"].to_str().unwrap().starts_with("verification_unavailable: %E9"));
     assert!(response.body().is_empty());
+}
+
+#[test]
+fn whoever_only_claims_to_speak_grpc_gets_a_status_that_says_no() {
+    let refusal = || of_class(Class::Rejected);
+    let over_http1 = answer_over(Version::HTTP_11, &[("content-type", "application/grpc")], refusal(), None);
+    assert_eq!(over_http1.status(), StatusCode::FORBIDDEN);
+    let web = answer(&[("content-type", "application/grpc-web+proto")], refusal());
+    assert_eq!(web.status(), StatusCode::FORBIDDEN);
 }
 
 #[test]

@@ -42,10 +42,14 @@ impl BaseUrl {
         let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
             return Err(wrong("a URL with scheme and host, such as \"https://api.verification.jpush.cn\""));
         };
-        if authority.host().is_empty() || authority.as_str().ends_with(':') {
-            return Err(wrong("a host, and a port if there is a colon"));
+        if authority.host().is_empty() {
+            return Err(wrong("no host is in it"));
         }
-        if authority.port().is_some() && authority.port_u16().is_none_or(|port| port == 0) {
+        // `Authority::port` takes `x:` and `x:65536` for no port at all.
+        let port = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
+        if !port.is_empty()
+            && port.strip_prefix(':').and_then(|port| port.parse().ok()).is_none_or(|port: u16| port == 0)
+        {
             return Err(wrong("a port is 1 to 65535"));
         }
         if *scheme == Scheme::HTTP && !is_loopback(authority.host()) {

@@ -61,7 +61,8 @@ impl JPushBuilder<Https> {
         self.with(|https| https.http2 = true)
     }
 
-    /// Trusts the operating system's certificate roots instead of Mozilla's.
+    /// Trusts the operating system's certificate roots (or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name) instead
+    /// of Mozilla's.
     #[cfg(feature = "platform-roots")]
     pub fn platform_roots(self) -> Self {
         self.with(|https| https.platform_roots = true)

@@ -1,7 +1,7 @@
 //! Why a check got no answer.
 //!
-//! What can be done about it hangs on one question: can JPush have seen the check? If not, it may be tried again; if so,
-//! the token may be spent, and a second try would turn an outage into a false "no".
+//! What can be done about it hangs on one question: can JPush have seen the check? If not, it may be tried again; if
+//! so, the token may be spent, and a second try would turn an outage into a false "no".
 
 use std::{error::Error, fmt, io};
 
@@ -90,8 +90,8 @@ impl CallError {
 
     /// Reads the error of any transport.
     ///
-    /// Only the error itself is asked whether it is of connecting, never its sources: a transport that follows redirects
-    /// or tries again by itself may have sent the check and then failed to connect elsewhere.
+    /// Only the error itself is asked whether it is of connecting, never its sources: a transport that follows
+    /// redirects or tries again by itself may have sent the check and then failed to connect elsewhere.
     pub(super) fn transport(error: BoxError) -> Self {
         let error = match error.downcast::<Self>() {
             Ok(ours) => return *ours,
@@ -108,7 +108,7 @@ impl CallError {
     /// connection. In both cases no request was handed to a connection.
     pub(super) fn client(error: legacy::Error) -> Self {
         if error.is_connect() {
-            let late = chain(&error).any(|error| error.is::<DialTimeout>());
+            let late = chain(&error).any(<dyn Error>::is::<DialTimeout>);
             let kind = if late { Kind::ConnectTimeout } else { Kind::Connect };
             return Self { kind, source: Some(Box::new(error)) };
         }
@@ -124,11 +124,10 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
     std::iter::successors(Some(error), |&error| error.source())
 }
 
-/// Tower's `Elapsed` is known by its text: its type would cost Tower's feature `timeout`.
 fn is_elapsed(error: &(dyn Error + 'static)) -> bool {
     error.is::<tokio::time::error::Elapsed>()
         || error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
-        || error.to_string() == "request timed out"
+        || error.is::<tower::timeout::error::Elapsed>()
 }
 
 impl fmt::Display for CallError {

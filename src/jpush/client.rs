@@ -29,7 +29,8 @@ use crate::{Check, CheckKind, Class, Verdict, verdict::SANDBOX_HEADER};
 /// The service has no timeout of its own beyond that of connecting: under the layer, its deadline counts;
 /// alone, ask by [`JPush::ask`]. `T` is the transport, any `Service<http::Request<Full<Bytes>>>`.
 ///
-/// JPush receives a check at most once. Only where no connection came about, it is dialled once more.
+/// JPush receives a check at most once. Only where no connection came about, it is dialled once more. What HTTP/2 says
+/// of streams that it refused is not relied on: they end as an error.
 #[derive(Clone)]
 pub struct JPush<T = Https> {
     shared: Arc<Shared>,

@@ -27,8 +27,8 @@ impl Credentials {
     ///
     /// # Errors
     ///
-    /// When either is empty, begins or ends with a space, or has a control character (a newline from a file), or the key
-    /// has a colon. The error repeats neither.
+    /// When either is empty, begins or ends with a space, or has a control character (a newline from a file), or the
+    /// key has a colon. The error repeats neither.
     pub fn new(app_key: &str, master_secret: impl Into<SecretString>) -> Result<Self, ConfigError> {
         let secret = master_secret.into();
         let secret = secret.expose_secret();

@@ -29,6 +29,9 @@ use tower_service::Service;
 use super::{CallError, base_url::BaseUrl, dial::Dial};
 use crate::ConfigError;
 
+/// How long an HTTP/2 connection with checks in flight may be silent before it is asked, and then before it is dead.
+const HTTP2_PING: Duration = Duration::from_secs(2);
+
 /// The default transport of [`JPush`](super::JPush): HTTPS with a pool of connections. Cheap to clone; clones share
 /// the pool. Settings are those of [`JPushBuilder`](super::JPushBuilder).
 #[derive(Clone)]
@@ -88,6 +91,10 @@ impl Https {
             .pool_max_idle_per_host(settings.max_idle)
             .http1_max_buf_size(super::collect::LIMIT)
             .http2_only(settings.http2)
+            // A dead HTTP/2 connection would take every check with it until TCP gives up: ask it while checks wait.
+            .timer(TokioTimer::new())
+            .http2_keep_alive_interval(settings.http2.then_some(HTTP2_PING))
+            .http2_keep_alive_timeout(HTTP2_PING)
             // The request has its `Host`.
             .set_host(false)
             // Safe, and kept. hyper gives a request back only out of the queue in front of a connection's task

@@ -24,6 +24,7 @@ use crate::{
 };
 
 /// How the story of a guarded request ends.
+#[expect(clippy::large_enum_variant, reason = "made once a request, and moved once: a box would cost more")]
 pub(super) enum Outcome<B> {
     /// The inner service may have it.
     Through(Request<RequestBody<B>>),
@@ -45,7 +46,7 @@ where
     B: Body<Data = Bytes>,
 {
     let (parts, body) = request.into_parts();
-    let audience = Audience::of(&parts.headers);
+    let audience = Audience::of(parts.version, &parts.headers);
     let mut account = Account::new(group.first_rule());
     let end = {
         let mut story = pin!(tell(&shared, &group, parts, body, &mut account));
@@ -63,7 +64,7 @@ where
             account.denied(&shared.alarms, &refusal);
             let settings = account.rule().map(|rule| &rule.settings);
             let respond = settings.map_or(shared.respond.as_ref(), |settings| settings.respond.as_ref());
-            Outcome::Denied(audience.refuse(refusal, respond))
+            Outcome::Denied(audience.refuse(&refusal, respond))
         }
     }
 }
@@ -72,7 +73,7 @@ where
 pub(super) fn refuse_path<V, B>(shared: &Shared<V>, request: &Request<B>) -> Response<Bytes> {
     let refusal = Refusal::new(DenialReason::PathAmbiguous);
     Account::new(None).denied(&shared.alarms, &refusal);
-    Audience::of(request.headers()).refuse(refusal, shared.respond.as_ref())
+    Audience::of(request.version(), request.headers()).refuse(&refusal, shared.respond.as_ref())
 }
 
 async fn tell<V, B>(

@@ -7,7 +7,7 @@ use tokio::{
     sync::SemaphorePermit,
     time::{Instant, timeout_at},
 };
-use tower::{BoxError, ServiceExt};
+use tower::{BoxError, ServiceExt, load_shed::error::Overloaded};
 use tower_service::Service;
 
 use super::event::Account;
@@ -95,7 +95,7 @@ where
     async fn ask(&self, planned: Planned, proven: &mut Option<Phone>, account: &mut Account) -> Result<(), Refusal> {
         let Planned { check, scene, claimed, with_risk } = planned;
         let (kind, channel) = (check.kind(), check.channel());
-        let verdict = self.verdict(check).await;
+        let verdict = self.verdict(check).await?;
         if !verdict.class().is_pass() {
             let refusal = Refusal::of_verdict(&verdict);
             let opens = self.settings.policy.opens_for(verdict.class());
@@ -119,8 +119,10 @@ where
         *proven = Some(phone);
         account.proved(phone);
         if with_risk {
-            let mut verdict = self.verdict(Check::risk(phone).with_channel(channel)).await;
             // Risk is context: a query that fails is no verdict on the client, and no low risk either.
+            let query = Check::risk(phone).with_channel(channel);
+            let failed = |_| Verdict::new(CheckKind::Risk, Class::Unavailable);
+            let mut verdict = self.verdict(query).await.unwrap_or_else(failed);
             if !verdict.class().is_pass() || *verdict.risk() == Risk::NotAsked {
                 verdict = verdict.with_risk(Risk::Unknown);
             }
@@ -130,12 +132,17 @@ where
     }
 
     /// The verifier's answer within the deadline. Whatever is none is [`Class::Unavailable`].
-    async fn verdict(&self, check: Check) -> Verdict {
+    ///
+    /// # Errors
+    ///
+    /// [`DenialReason::Overloaded`], when a limit of the user's between the layer and the verifier sheds load: clients can
+    /// bring that about, so it is never an outage that a policy may open for.
+    async fn verdict(&self, check: Check) -> Result<Verdict, Refusal> {
         let kind = check.kind();
         let unavailable = || Verdict::new(kind, Class::Unavailable);
         if self.deadline.saturating_duration_since(Instant::now()) < LEAST_LEFT {
             // Begun now, it could spend the token and be given up on.
-            return unavailable();
+            return Ok(unavailable());
         }
         let check = check.with_ex_id(self.ex_id.clone().unwrap_or_else(ExId::generate));
         let check = match self.ip {
@@ -143,8 +150,12 @@ where
             None => check,
         };
         match timeout_at(self.deadline, self.verifier.clone().oneshot(check)).await {
-            Ok(Ok(verdict)) if verdict.kind() == kind => verdict,
-            Ok(_) | Err(_) => unavailable(),
+            Ok(Ok(verdict)) if verdict.kind() == kind => Ok(verdict),
+            Ok(Ok(_)) | Err(_) => Ok(unavailable()),
+            Ok(Err(error)) => {
+                let error: BoxError = error.into();
+                if error.is::<Overloaded>() { Err(Refusal::new(DenialReason::Overloaded)) } else { Ok(unavailable()) }
+            }
         }
     }
 }

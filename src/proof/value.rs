@@ -46,8 +46,9 @@ impl<'v> Value<'v> {
         if text.len() > LONGEST {
             return Err(Refusal::ProofMalformed("a value of more than 8 KiB"));
         }
-        let suspect = text.bytes().fold(false, |any, byte| any | (byte < b' ') | (byte > b'~'));
-        if suspect && text.chars().any(char::is_control) {
+        // Most text has only these bytes, and they take no decoding.
+        let is_plain = text.bytes().fold(true, |plain, byte| plain & (b' '..=b'~').contains(&byte));
+        if !is_plain && text.chars().any(char::is_control) {
             return Err(Refusal::ProofMalformed("a control character in a value"));
         }
         Ok(Self::Text(text))
@@ -68,7 +69,7 @@ impl fmt::Debug for Value<'_> {
 impl<'v> Values<'v> {
     pub(super) fn absent(slots: &'v [usize], distinct: usize) -> Self {
         let few = [const { None }; 8];
-        let more = vec![None; distinct.saturating_sub(few.len())];
+        let more = distinct.checked_sub(few.len()).map_or(Vec::new(), |more| vec![None; more]);
         Self { slots, few, more }
     }
 

@@ -35,8 +35,10 @@ use std::fmt;
 
 use http::Method;
 
+#[cfg(feature = "one-tap")]
+pub use self::ask::one_tap;
 pub use self::{
-    ask::{AnyOf, Ask, Captcha, Number, OneTap, captcha, number, one_tap},
+    ask::{AnyOf, Ask, Captcha, Number, OneTap, captcha, number},
     client_ip::ClientIp,
 };
 pub(crate) use self::{

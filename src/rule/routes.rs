@@ -16,7 +16,7 @@ use crate::{
 
 /// All rules of a layer.
 pub(crate) struct Routes {
-    named: Vec<(Method, Table<Arc<Group>>)>,
+    by_method: Vec<(Method, Table<Arc<Group>>)>,
     others: Table<Arc<Group>>,
     /// What guards a path that no other rule guards.
     every: Option<Arc<Group>>,
@@ -71,12 +71,12 @@ impl Routes {
         }
         methods.sort_by(|one, other| one.as_str().cmp(other.as_str()));
         methods.dedup();
-        let named = methods
+        let by_method = methods
             .into_iter()
             .map(|method| table(&by_pattern, Some(&method), names).map(|table| (method, table)))
             .collect::<Result<_, _>>()?;
         Ok(Self {
-            named,
+            by_method,
             others: table(&by_pattern, None, names)?,
             every: group(&every, None, names)?,
             has_paths: !by_pattern.is_empty(),
@@ -114,11 +114,11 @@ impl Routes {
     }
 
     fn table_for(&self, method: &Method) -> &Table<Arc<Group>> {
-        if let Some((_, table)) = self.named.iter().find(|(named, _)| named == method) {
+        if let Some((_, table)) = self.by_method.iter().find(|(named, _)| named == method) {
             return table;
         }
         // Only a method in an unusual spelling can still be one that a rule names.
-        self.named
+        self.by_method
             .iter()
             .find(|(named, _)| named.as_str().eq_ignore_ascii_case(method.as_str()))
             .map_or(&self.others, |(_, table)| table)

@@ -13,6 +13,7 @@ mod extraction;
 mod floors;
 mod frameworks;
 mod headers;
+mod jpush;
 mod load;
 mod matching;
 mod readiness;

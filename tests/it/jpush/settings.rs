@@ -1,0 +1,54 @@
+//! What cannot stand is said when the client is built, by the setting's name.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tower_jverify::{ConfigError, Credentials, JPush, JPushBuilder};
+
+use super::support::{MASTER_SECRET, credentials};
+
+fn refused(set: impl FnOnce(JPushBuilder) -> JPushBuilder) -> ConfigError {
+    set(JPush::builder(credentials())).build().expect_err("refused")
+}
+
+#[test]
+fn each_setting_that_cannot_stand_is_named() {
+    for (error, setting) in [
+        (refused(|b| b.base_url("http://api.verification.jpush.cn")), "base_url"),
+        (refused(|b| b.base_url("http://10.0.0.1")), "base_url"),
+        (refused(|b| b.base_url("https://me:canary@api.verification.jpush.cn")), "base_url"),
+        (refused(|b| b.base_url("https://api.verification.jpush.cn?x=canary")), "base_url"),
+        (refused(|b| b.base_url("")), "base_url"),
+        (refused(|b| b.connect_timeout(Duration::ZERO)), "connect_timeout"),
+        (refused(|b| b.call_timeout(Duration::ZERO)), "call_timeout"),
+        (refused(|b| b.idle_timeout(Duration::ZERO)), "idle_timeout"),
+        (refused(|b| b.max_idle(0)), "max_idle"),
+        (refused(|b| b.extra_root_pem(b"canary")), "extra_root_pem"),
+        (refused(|b| b.extra_root_pem(b"")), "extra_root_pem"),
+        (refused(|b| b.one_tap_key(&SecretString::from("canary"))), "one_tap_key"),
+    ] {
+        assert_eq!(error.setting(), setting);
+        assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
+    }
+}
+
+#[test]
+fn a_custom_transports_base_url_is_checked_as_well() {
+    let error = JPush::with_transport(credentials(), ()).base_url("http://jpush.cn").build().err().unwrap();
+    assert_eq!(error.setting(), "base_url");
+}
+
+#[test]
+fn empty_credentials_are_refused() {
+    assert_eq!(Credentials::new("", MASTER_SECRET).unwrap_err().setting(), "credentials");
+    assert_eq!(Credentials::new("key", "").unwrap_err().setting(), "credentials");
+}
+
+#[test]
+fn nothing_of_a_client_shows_its_secrets() {
+    let builder = JPush::builder(credentials());
+    let shown = format!("{builder:?}");
+    let client = builder.build().unwrap();
+    let shown = format!("{shown} {client:?} {:?}", credentials());
+    assert!(!shown.contains(MASTER_SECRET) && !shown.contains("7d431e42"), "{shown}");
+}
