@@ -18,7 +18,6 @@ pub(crate) use self::{
     guarded::Guarded,
     server::{exchange, http2, serve, serve_one},
     sandboxed::{Sandboxed, denial, jpush},
-    server::{exchange, serve},
     verifier::Verifier,
 };
 
