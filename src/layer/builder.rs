@@ -15,6 +15,7 @@ pub struct JVerifyBuilder<V> {
     verifier: V,
     rules: Vec<Rule>,
     header_prefix: Box<str>,
+    foreign_backend: bool,
     overrides: Overrides,
 }
 
@@ -22,7 +23,13 @@ pub struct JVerifyBuilder<V> {
 
 impl<V> JVerifyBuilder<V> {
     pub(super) fn new(verifier: V) -> Self {
-        Self { verifier, rules: Vec::new(), header_prefix: "x-jverify".into(), overrides: Overrides::default() }
+        Self {
+            verifier,
+            rules: Vec::new(),
+            header_prefix: "x-jverify".into(),
+            foreign_backend: false,
+            overrides: Overrides::default(),
+        }
     }
 
     /// Adds a rule. The order of rules never matters.
@@ -31,8 +38,19 @@ impl<V> JVerifyBuilder<V> {
         self
     }
 
-    /// What the risk headers' names start with, and what is removed from every request. Default: `x-jverify`. The one
-    /// setting that no rule has for itself: requests that no rule matches are stripped too.
+    /// Refuses, with 400, what PHP, Rails, Java or Windows behind us may read as a guarded path: an extension
+    /// (`/login.json`), path-info (`/login.php/x`), a front controller (`/index.php/login`), a trailing dot. Off by default; for
+    /// a proxy in front of a backend of another language. A path that a rule names exactly is what the rule says.
+    ///
+    /// Belongs to the layer: it decides which rule a request has.
+    pub fn foreign_backend(mut self) -> Self {
+        self.foreign_backend = true;
+        self
+    }
+
+    /// What the risk headers' names start with, and what is removed from every request. Default: `x-jverify`.
+    ///
+    /// Belongs to the layer: requests that no rule matches are stripped too.
     pub fn header_prefix(mut self, prefix: impl Into<Box<str>>) -> Self {
         self.header_prefix = prefix.into();
         self
@@ -48,7 +66,7 @@ impl<V> JVerifyBuilder<V> {
     /// same request, a field that is none, a limit of zero, a deadline of a second or less, bands that make no sense.
     pub fn build(self) -> Result<JVerifyLayer<V>, ConfigError> {
         let names = Names::new(&self.header_prefix)?;
-        let routes = Routes::compile(&self.rules, &self.overrides, &names)?;
+        let routes = Routes::compile(&self.rules, &self.overrides, &names, self.foreign_backend)?;
         Ok(JVerifyLayer { shared: Shared::new(self.verifier, routes, names, self.overrides.respond) })
     }
 }

@@ -24,6 +24,7 @@
 
 mod decode;
 mod exact;
+mod foreign;
 mod pattern;
 mod plain;
 #[cfg(test)]

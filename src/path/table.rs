@@ -7,6 +7,7 @@ use foldhash::fast::FixedState;
 use super::{
     Pattern,
     exact::Exact,
+    foreign,
     plain::{FOLDABLE, Shape, shape},
     readings::Readings,
 };
@@ -20,6 +21,8 @@ pub(crate) struct Table<T> {
     patterns: Option<matchit::Router<usize>>,
     /// A literal part is not ASCII, so that a path in another encoding than UTF-8 may mean it.
     beyond_ascii: bool,
+    /// What stands behind us may read scripts and extensions into a path.
+    foreign_backend: bool,
 }
 
 /// What a path means.
@@ -63,7 +66,13 @@ impl<T> Table<T> {
                     .map_err(|error| ConfigError::new("rule.path", pattern.as_str(), error.to_string()))?;
             }
         }
-        Ok(Self { entries: values, exact: Exact::new(exact), patterns, beyond_ascii })
+        Ok(Self { entries: values, exact: Exact::new(exact), patterns, beyond_ascii, foreign_backend: false })
+    }
+
+    /// Whether paths are to be refused as well that a backend of another language may read as one in the table.
+    pub(crate) fn foreign_backend(mut self, foreign: bool) -> Self {
+        self.foreign_backend = foreign;
+        self
     }
 
     /// What `path` means: [`http::Uri::path`] as it was received, without the query.
@@ -76,9 +85,9 @@ impl<T> Table<T> {
     #[inline]
     pub(crate) fn find(&self, path: &str) -> Found<'_, T> {
         match shape(path) {
-            Shape::Plain(path) => self.one(self.index(path)),
-            Shape::Foldable(path) => self.find_folded(path),
-            Shape::Other => self.find_among_readings(path),
+            Shape::Plain(path) if !self.foreign_backend => self.one(self.index(path)),
+            Shape::Foldable(path) if !self.foreign_backend => self.find_folded(path),
+            Shape::Plain(_) | Shape::Foldable(_) | Shape::Other => self.find_among_readings(path),
         }
     }
 
@@ -127,7 +136,22 @@ impl<T> Table<T> {
                 (Some(index), Some(earlier)) if index != earlier => return Found::Ambiguous,
                 (index, _) => found = index,
             }
+            if self.foreign_backend && self.is_foreign(text) {
+                return Found::Ambiguous;
+            }
         }
         self.one(found)
+    }
+
+    /// Whether another backend may take a path for one in the table that it is not. A path that a rule names exactly is
+    /// what the rule says.
+    fn is_foreign(&self, text: &str) -> bool {
+        if self.exact.get(text).is_some() {
+            return false;
+        }
+        let own = self.index(text);
+        foreign::readings(text).is_none_or(|readings| {
+            readings.iter().filter_map(|reading| self.index(reading)).any(|index| Some(index) != own)
+        })
     }
 }

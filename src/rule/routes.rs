@@ -42,7 +42,12 @@ impl Routes {
     ///
     /// Names the setting that cannot stand: no rules, a bad pattern, a tie, and what [`Settings::resolve`] and
     /// `Group::compile` refuse.
-    pub(crate) fn compile(rules: &[Rule], layer: &Overrides, names: &Names) -> Result<Self, ConfigError> {
+    pub(crate) fn compile(
+        rules: &[Rule],
+        layer: &Overrides,
+        names: &Names,
+        foreign_backend: bool,
+    ) -> Result<Self, ConfigError> {
         if rules.is_empty() {
             return Err(ConfigError::unshown("rule", "a layer without a rule guards nothing"));
         }
@@ -73,11 +78,13 @@ impl Routes {
         methods.dedup();
         let by_method = methods
             .into_iter()
-            .map(|method| table(&by_pattern, Some(&method), names).map(|table| (method, table)))
+            .map(|method| {
+                table(&by_pattern, Some(&method), names).map(|table| (method, table.foreign_backend(foreign_backend)))
+            })
             .collect::<Result<_, _>>()?;
         Ok(Self {
             by_method,
-            others: table(&by_pattern, None, names)?,
+            others: table(&by_pattern, None, names)?.foreign_backend(foreign_backend),
             every: group(&every, None, names)?,
             has_paths: !by_pattern.is_empty(),
             states,

@@ -1,6 +1,7 @@
 //! Which requests are guarded: what a path means, not how it is spelt.
 
 mod choosing;
+mod foreign;
 mod methods;
 mod nested;
 mod patterns;

@@ -1,0 +1,78 @@
+//! A backend of another language behind us: `foreign_backend()`.
+
+use tower_jverify::{Rule, captcha, number};
+
+use crate::support::{Application, LOGIN, Verifier, builder, code, post_json, send};
+
+const FOREIGN: [&str; 16] = [
+    "/login.json",
+    "/login.tar.gz",
+    "/LOGIN.JSON",
+    "/login.php/x",
+    "/login.php/x/y.html",
+    "/index.php/login",
+    "/index.php/login.json",
+    "/app/index.php/login",
+    "/v1.2/index.php/login",
+    "/login.",
+    "/login..",
+    "/%6cogin.json",
+    "/x/../login.json",
+    "/login.;x/y",
+    "/login%3f",
+    "/login%23x",
+];
+
+#[tokio::test]
+async fn what_another_backend_may_read_as_the_guarded_path_is_refused() {
+    let verifier = Verifier::passing();
+    let layer = builder(&verifier).rule(Rule::post("/login", number())).foreign_backend().build().unwrap();
+    for path in FOREIGN {
+        let application = Application::default();
+        let response = send(&layer, &application, post_json(path, LOGIN)).await;
+        assert_eq!((response.status().as_u16(), code(&response).as_str()), (400, "path_ambiguous"), "{path}");
+        assert_eq!((verifier.calls(), application.runs()), (0, 0), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn without_the_setting_a_path_with_an_extension_is_another_path() {
+    let verifier = Verifier::passing();
+    let layer = builder(&verifier).rule(Rule::post("/login", number())).build().unwrap();
+    let application = Application::default();
+    assert_eq!(send(&layer, &application, post_json("/login.json", LOGIN)).await.status(), 200);
+    assert_eq!((verifier.calls(), application.runs()), (0, 1));
+}
+
+#[tokio::test]
+async fn what_nobody_confuses_passes_before_a_foreign_backend_too() {
+    let verifier = Verifier::passing();
+    let layer = builder(&verifier).rule(Rule::post("/login", number())).foreign_backend().build().unwrap();
+    for path in ["/app.js", "/v1.2/users", "/index.php/logout", "/logins.json", "/", "/Health"] {
+        let application = Application::default();
+        assert_eq!(send(&layer, &application, post_json(path, "")).await.status(), 200, "{path}");
+        assert_eq!(application.runs(), 1, "{path}");
+    }
+    assert_eq!(verifier.calls(), 0);
+    let application = Application::default();
+    assert_eq!(send(&layer, &application, post_json("/login", LOGIN)).await.status(), 200);
+    assert_eq!(verifier.calls(), 1);
+}
+
+#[tokio::test]
+async fn a_path_that_a_rule_names_is_what_the_rule_says() {
+    let verifier = Verifier::passing();
+    let layer = builder(&verifier)
+        .rule(Rule::post("/login", captcha()))
+        .rule(Rule::post("/login.json", number()))
+        .rule(Rule::post("/{app}/signin", captcha()))
+        .rule(Rule::post("/signin", number()))
+        .foreign_backend()
+        .build()
+        .unwrap();
+    let application = Application::default();
+    assert_eq!(send(&layer, &application, post_json("/login.json", LOGIN)).await.status(), 200);
+    // A pattern that happens to fit is not meant: the front controller's `/signin` asks for more.
+    let confused = send(&layer, &application, post_json("/index.php/signin", LOGIN)).await;
+    assert_eq!(code(&confused), "path_ambiguous");
+}
