@@ -17,6 +17,7 @@ use crate::Class;
 /// | a path that can be read in several ways | 400 | `path_ambiguous` | 3 | |
 /// | a body too large | 413 | `body_too_large` | 3 | |
 /// | a body too slow | 408 | `body_timeout` | 4 | |
+/// | a request that asks to become another protocol | 400 | `upgrade_refused` | 3 | |
 /// | a media type, a content coding that is not accepted | 415 | `unsupported_media_type`, `unsupported_encoding` | 3 | |
 /// | a verdict `Throttled` | 429 | `throttled` | 8 | `wait`, `other_method` |
 /// | any other verdict, too many checks or bodies at once, a closure of the user's that panicked | 503 | `verification_unavailable` | 14 | `other_method` |
@@ -39,6 +40,8 @@ pub enum DenialReason {
     BodyMalformed,
     /// The path can be read in several ways, one of which is guarded.
     PathAmbiguous,
+    /// The request asks to become another protocol (`CONNECT`, `Upgrade`): what comes after it could not be read.
+    Upgrade,
     /// The body is over its byte limit.
     BodyTooLarge,
     /// The body did not come in time.
@@ -78,7 +81,8 @@ impl DenialReason {
             | Self::ProofMissing
             | Self::ProofMalformed
             | Self::BodyMalformed
-            | Self::PathAmbiguous => StatusCode::BAD_REQUEST,
+            | Self::PathAmbiguous
+            | Self::Upgrade => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::UnsupportedMediaType | Self::UnsupportedEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -108,6 +112,7 @@ impl DenialReason {
             Self::ProofMissing => "proof_missing",
             Self::BodyMalformed => "body_malformed",
             Self::PathAmbiguous => "path_ambiguous",
+            Self::Upgrade => "upgrade_refused",
             Self::BodyTooLarge => "body_too_large",
             Self::BodyTimeout => "body_timeout",
             Self::UnsupportedMediaType => "unsupported_media_type",

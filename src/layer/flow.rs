@@ -9,7 +9,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, header::CONTENT_LENGTH, request::Parts};
+use http::{
+    HeaderName, HeaderValue, Method, Request, Response,
+    header::{CONTENT_LENGTH, UPGRADE},
+    request::Parts,
+};
 use http_body::Body;
 use tower::BoxError;
 use tower_service::Service;
@@ -31,6 +35,8 @@ pub(super) enum Outcome<B> {
     /// The inner service never sees it.
     Denied(Response<Bytes>),
 }
+
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 
 /// A body, as far as the rule had to look at it.
 enum Seen<B> {
@@ -118,6 +124,10 @@ where
 {
     let plan = group.plan();
     let settings = group.settings().ok_or_else(|| Refusal::new(DenialReason::ProofMissing))?;
+    if parts.method == Method::CONNECT || [UPGRADE, HTTP2_SETTINGS].iter().any(|name| parts.headers.contains_key(name))
+    {
+        return Err(Refusal::new(DenialReason::Upgrade));
+    }
     let media = if plan.reads_body() { Some(media(group, settings, parts)?) } else { None };
     let mut head = plan.values();
     plan.read_head(parts, &mut head)?;

@@ -18,3 +18,4 @@ mod load;
 mod matching;
 mod readiness;
 mod telemetry;
+mod upgrades;
