@@ -1,11 +1,11 @@
 //! A reverse proxy that lets logins through once they have proven themselves, in front of any backend.
 //!
 //! ```sh
-//! cargo run --features sandbox --example hyper_proxy -- --sandbox
-//! UPSTREAM_URL=http://127.0.0.1:8080 cargo run --features sandbox --example hyper_proxy -- --sandbox
+//! cargo run --features grpc,sandbox --example hyper_proxy -- --sandbox
+//! UPSTREAM_URL=http://127.0.0.1:8080 cargo run --features grpc,sandbox --example hyper_proxy -- --sandbox
 //! ```
 //!
-//! HTTP/1.1 and prior-knowledge HTTP/2 in, HTTP/1.1 out. Bodies are streamed both ways, and trailers passed that a
+//! HTTP/1.1 and prior-knowledge HTTP/2 in, HTTP/1.1 out, and HTTP/2 for gRPC. Bodies are streamed both ways, and trailers passed that a
 //! `Trailer` header lists. The backend learns from the headers what was verified, so nobody else may reach it, and it
 //! must not be told of another path or method than the one that was guarded.
 
@@ -14,7 +14,7 @@ use std::{convert::Infallible, error::Error, fmt::Display};
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
-    header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRAILER, TRANSFER_ENCODING},
+    header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, TE, TRAILER, TRANSFER_ENCODING},
     request::Parts,
 };
 use http_body_util::{BodyExt, Either, Full, combinators::UnsyncBoxBody};
@@ -30,11 +30,17 @@ use hyper_util::{
 };
 use tokio::net::TcpListener;
 use tower::ServiceBuilder;
-use tower_jverify::{JVerifyLayer, Phone, RequestBody, Rule, captcha, number};
+use tower_jverify::{Field, JVerifyLayer, Media, Phone, RequestBody, Rule, captcha, number};
 
 mod common;
 
-type Upstream = Client<HttpConnector, RequestBody<Incoming>>;
+/// The backend by HTTP/1.1, and by the HTTP/2 that gRPC needs.
+#[derive(Clone)]
+struct Upstream {
+    http1: Client<HttpConnector, RequestBody<Incoming>>,
+    grpc: Client<HttpConnector, RequestBody<Incoming>>,
+}
+
 /// The backend's own body, or a line of the proxy's.
 type Answer = Response<Either<Incoming, Full<Bytes>>>;
 
@@ -48,6 +54,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .rule(Rule::post("/h5/login", number().web()))
         .rule(Rule::post("/register", captcha().then(number())))
         .rule(Rule::post("/signin", captcha().or(number())))
+        // Protobuf fields by their numbers.
+        .rule(Rule::post("/accounts.Accounts/Login", number().token(Field::body("/1")).phone(Field::body("/2"))))
+        .accept([Media::Json, Media::Form, Media::Grpc])
         .forward_phone()
         .build()?;
 
@@ -55,7 +64,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Some(url) => backend(url).unwrap_or_else(|problem| common::end(&problem)),
         None => spawn_echo().await?,
     };
-    let upstream: Upstream = Client::builder(TokioExecutor::new()).build_http();
+    let upstream = Upstream {
+        http1: Client::builder(TokioExecutor::new()).build_http(),
+        grpc: Client::builder(TokioExecutor::new()).http2_only(true).build_http(),
+    };
     let proxy = ServiceBuilder::new().layer(layer).service_fn(move |request| {
         let (upstream, backend) = (upstream.clone(), backend.clone());
         async move { Ok::<_, Infallible>(forward(&upstream, &backend, request).await) }
@@ -102,10 +114,13 @@ async fn forward(upstream: &Upstream, backend: &Uri, request: Request<RequestBod
         return line(StatusCode::BAD_REQUEST, "a path starts with a slash");
     };
     parts.uri = uri;
-    parts.version = Version::HTTP_11;
-    parts.headers = towards_backend(&parts, &body);
+    let is_grpc = parts.version == Version::HTTP_2
+        && parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
+    let client = if is_grpc { &upstream.grpc } else { &upstream.http1 };
+    parts.headers = towards_backend(&parts, &body, is_grpc);
+    parts.version = if is_grpc { Version::HTTP_2 } else { Version::HTTP_11 };
 
-    match upstream.request(Request::from_parts(parts, body)).await {
+    match client.request(Request::from_parts(parts, body)).await {
         // Nobody asked to switch protocols.
         Ok(response) if !response.status().is_informational() => {
             let (mut parts, body) = response.into_parts();
@@ -130,21 +145,23 @@ fn at_backend(backend: &Uri, uri: &Uri) -> Option<Uri> {
 }
 
 /// The headers of a request as the backend gets them, with one framing: that of the body in hand.
-fn towards_backend(request: &Parts, body: &impl Body) -> HeaderMap {
+fn towards_backend(request: &Parts, body: &impl Body, is_grpc: bool) -> HeaderMap {
     let mut headers = end_to_end(&request.headers);
     // Of the body in hand, hyper tells the length; `Host` it takes from the backend's URL.
     for name in [HOST, CONTENT_LENGTH] {
         headers.remove(name);
     }
     let has_trailers = headers.contains_key(TRAILER);
-    if !body.is_end_stream() && (has_trailers || body.size_hint().exact().is_none()) {
+    if !is_grpc && !body.is_end_stream() && (has_trailers || body.size_hint().exact().is_none()) {
         headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
     // The client takes trailers, and so does this proxy.
     let te = request.headers.get_all(TE).iter().filter_map(|te| te.to_str().ok()).flat_map(|te| te.split(','));
     if te.map(str::trim).any(|te| te.eq_ignore_ascii_case("trailers")) {
         headers.insert(TE, HeaderValue::from_static("trailers"));
-        headers.insert(CONNECTION, HeaderValue::from_static("te"));
+        if !is_grpc {
+            headers.insert(CONNECTION, HeaderValue::from_static("te"));
+        }
     }
     headers
 }

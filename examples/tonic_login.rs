@@ -1,7 +1,8 @@
-//! A gRPC service whose login proves itself; the proof travels in metadata.
+//! A gRPC service whose login proves itself; the proof is in the message.
 //!
 //! ```sh
-//! cargo run --features tonic,sandbox --example tonic_login -- --sandbox
+//! cargo run --features grpc,tonic,sandbox --example tonic_login -- --sandbox
+//! cargo run --example tonic_client
 //! ```
 //!
 //! The messages and the service are written by hand, as small as can be, so that no `protoc` is needed:
@@ -9,15 +10,17 @@
 //! ```proto
 //! package accounts;
 //! service Accounts {
-//!   rpc Login(Nothing) returns (Welcome);  // guarded: x-token and x-phone in the metadata
-//!   rpc About(Nothing) returns (Welcome);  // for everybody
+//!   rpc Login(LoginRequest) returns (Welcome);  // guarded
+//!   rpc About(Nothing) returns (Welcome);       // for everybody
 //! }
+//! message LoginRequest { string token = 1; string phone = 2; }
 //! message Nothing {}
 //! message Welcome { string text = 1; }
 //! ```
 
 use std::{convert::Infallible, error::Error, net::SocketAddr};
 
+use prost::Message;
 use tonic::{
     Request, Response, Status,
     body::Body,
@@ -26,7 +29,7 @@ use tonic::{
     transport::{Server, server::TcpIncoming},
 };
 use tonic_prost::ProstCodec;
-use tower_jverify::{Decision, Field, JVerifyLayer, Rule, number};
+use tower_jverify::{Decision, Field, JVerifyLayer, Media, Rule, number};
 
 mod common;
 
@@ -35,14 +38,24 @@ async fn main() -> Result<(), Box<dyn Error>> {
     common::log();
     let settings = common::Settings::read();
 
-    let login = number().token(Field::header("x-token")).phone(Field::header("x-phone"));
-    let layer =
-        JVerifyLayer::builder(settings.verifier()).rule(Rule::post("/accounts.Accounts/Login", login)).build()?;
+    // Protobuf's field numbers; with `descriptors` they could be names.
+    let login = number().token(Field::body("/1")).phone(Field::body("/2"));
+    let layer = JVerifyLayer::builder(settings.verifier())
+        .rule(Rule::post("/accounts.Accounts/Login", login).accept([Media::Grpc]))
+        .build()?;
 
     let incoming = TcpIncoming::bind(settings.listen)?.with_nodelay(Some(true));
     print_what_to_try(&settings, incoming.local_addr()?);
     Server::builder().layer(layer).add_service(Accounts).serve_with_incoming(incoming).await?;
     Ok(())
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct LoginRequest {
+    #[prost(string, tag = "1")]
+    token: String,
+    #[prost(string, tag = "2")]
+    phone: String,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -59,7 +72,7 @@ struct Accounts;
 
 impl Accounts {
     /// Runs for verified requests only. The decision is an extension of the request.
-    fn login(request: &Request<Nothing>) -> Result<Response<Welcome>, Status> {
+    fn login(request: &Request<LoginRequest>) -> Result<Response<Welcome>, Status> {
         let decision = request.extensions().get::<Decision>().filter(|decision| decision.is_verified());
         let decision = decision.ok_or_else(|| Status::internal("the layer is not mounted"))?;
         let text = common::learnt(decision.phone(), request.metadata().as_ref());
@@ -86,16 +99,15 @@ impl Service<http::Request<Body>> for Accounts {
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let mut grpc = Grpc::new(ProstCodec::<Welcome, Nothing>::default());
         Box::pin(async move {
             Ok(match request.uri().path() {
                 "/accounts.Accounts/Login" => {
                     let login = tower::service_fn(|request| async move { Accounts::login(&request) });
-                    grpc.unary(login, request).await
+                    Grpc::new(ProstCodec::<Welcome, LoginRequest>::default()).unary(login, request).await
                 }
                 "/accounts.Accounts/About" => {
                     let about = tower::service_fn(|request| async move { Ok(Accounts::about(&request)) });
-                    grpc.unary(about, request).await
+                    Grpc::new(ProstCodec::<Welcome, Nothing>::default()).unary(about, request).await
                 }
                 _ => Status::unimplemented("no such rpc").into_http(),
             })
@@ -103,35 +115,41 @@ impl Service<http::Request<Body>> for Accounts {
     }
 }
 
-/// A gRPC message of no fields is five zero bytes, which curl can send; the answer is what stands in the last line.
+/// As curl sends it: a frame of the message, byte by byte. The answer is what stands in the last line.
 fn print_what_to_try(settings: &common::Settings, address: SocketAddr) {
     println!("Listening on http://{address}.");
     let common::Vendor::Sandbox = settings.vendor else { return };
     println!("Verified by the sandbox. Try:");
-    for (what, rpc, metadata, answer) in TRIES {
+    for (what, rpc, token, phone, answer) in TRIES {
+        let message = LoginRequest { token: token.into(), phone: phone.into() }.encode_to_vec();
         println!("\n# {what}");
         println!(
-            "printf '\\0\\0\\0\\0\\0' | curl -si --http2-prior-knowledge -H 'content-type: application/grpc' -H 'te: trailers' \
-             {metadata}--data-binary @- http://{address}/accounts.Accounts/{rpc} | grep -a grpc-"
+            "printf '{}' | curl -si --http2-prior-knowledge -H 'content-type: application/grpc' -H 'te: trailers' \
+             --data-binary @- http://{address}/accounts.Accounts/{rpc} | grep -a grpc-",
+            escaped(&frame(&message))
         );
         println!("{answer}");
     }
 }
 
-/// What to try: rpc, metadata, and the lines of the answer that count.
-const TRIES: [(&str, &str, &str, &str); 4] = [
-    (
-        "The carrier vouches for the phone",
-        "Login",
-        "-H 'x-token: sandbox-9000' -H 'x-phone: 13800000000' ",
-        "grpc-status: 0",
-    ),
-    (
-        "The token is another phone's",
-        "Login",
-        "-H 'x-token: sandbox-9001' -H 'x-phone: 13800000000' ",
-        "grpc-status: 7",
-    ),
-    ("No proof", "Login", "", "grpc-status: 3"),
-    ("Not guarded", "About", "", "grpc-status: 0"),
+/// Not compressed, the length, the message.
+fn frame(message: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(message.len()).expect("a login is small");
+    [&[0], length.to_be_bytes().as_slice(), message].concat()
+}
+
+fn escaped(bytes: &[u8]) -> String {
+    let escaped = bytes.iter().map(|&byte| match byte {
+        b'a'..=b'z' | b'0'..=b'9' | b'-' => char::from(byte).to_string(),
+        _ => format!("\\{byte:03o}"),
+    });
+    escaped.collect()
+}
+
+/// What to try: rpc, token and phone, and the line of the answer that counts.
+const TRIES: [(&str, &str, &str, &str, &str); 4] = [
+    ("The carrier vouches for the phone", "Login", "sandbox-9000", "13800000000", "grpc-status: 0"),
+    ("The token is another phone's", "Login", "sandbox-9001", "13800000000", "grpc-status: 7"),
+    ("No proof", "Login", "", "", "grpc-status: 3"),
+    ("Not guarded", "About", "", "", "grpc-status: 0"),
 ];

@@ -7,6 +7,8 @@ mod read;
 mod request;
 mod response;
 
+#[cfg(feature = "grpc")]
+pub(crate) use self::read::read_beginning;
 pub(crate) use self::{
     read::{Limits, ReadError, Whole, read},
     request::TrailerFilter,

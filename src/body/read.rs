@@ -2,7 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::Poll,
     time::Duration,
@@ -62,23 +62,45 @@ where
     if usize::try_from(body.size_hint().lower()).map_or(true, |least| least > limits.bytes) {
         return Err(ReadError::TooLarge);
     }
-    let mut reading = pin!(collect(body, limits));
+    let to_the_end = None::<fn(&[u8]) -> Option<usize>>;
+    in_time(collect(pin!(body), limits, to_the_end), limits).await
+}
+
+/// Reads the beginning of a body, and leaves the rest in it: as many bytes as `needed` says once it knows, and what came
+/// in one frame with the last of them. Fewer only if the body ends.
+#[cfg(feature = "grpc")]
+pub(crate) async fn read_beginning<B>(
+    body: Pin<&mut B>,
+    limits: &Limits,
+    needed: impl Fn(&[u8]) -> Option<usize>,
+) -> Result<Whole, ReadError>
+where
+    B: Body<Data = Bytes>,
+{
+    in_time(collect(body, limits, Some(needed)), limits).await
+}
+
+async fn in_time(reading: impl Future<Output = Result<Whole, ReadError>>, limits: &Limits) -> Result<Whole, ReadError> {
+    let mut reading = pin!(reading);
     if let Poll::Ready(done) = poll_fn(|cx| Poll::Ready(reading.as_mut().poll(cx))).await {
         return done;
     }
     timeout(limits.deadline, reading).await.unwrap_or(Err(ReadError::TooSlow))
 }
 
-async fn collect<B>(body: B, limits: &Limits) -> Result<Whole, ReadError>
+async fn collect<B>(
+    mut body: Pin<&mut B>,
+    limits: &Limits,
+    needed: Option<impl Fn(&[u8]) -> Option<usize>>,
+) -> Result<Whole, ReadError>
 where
     B: Body<Data = Bytes>,
 {
-    let mut body = pin!(body);
     let mut whole = Whole { data: Bytes::new(), trailers: None, budget: None };
     // Only a second frame makes a copy.
     let mut joined: Option<BytesMut> = None;
     let mut empty_frames = 0_usize;
-    while let Some(frame) = body.frame().await {
+    while let Some(frame) = body.as_mut().frame().await {
         let frame = frame.map_err(|_| ReadError::Broken)?;
         let data = match frame.into_data() {
             Ok(data) => data,
@@ -95,7 +117,8 @@ where
             continue;
         }
         let before = joined.as_ref().map_or(whole.data.len(), BytesMut::len);
-        if data.len() > limits.bytes.saturating_sub(before) {
+        // Of a beginning, what counts is what is needed: the rest of a frame is here already.
+        if needed.is_none() && data.len() > limits.bytes.saturating_sub(before) {
             return Err(ReadError::TooLarge);
         }
         whole.reserve(&limits.budget, data.len())?;
@@ -107,6 +130,14 @@ where
                 both.extend_from_slice(&whole.data);
                 both.extend_from_slice(&data);
                 joined = Some(both);
+            }
+        }
+        if let Some(needed) = &needed {
+            let here: &[u8] = joined.as_deref().unwrap_or(&whole.data);
+            match needed(here) {
+                Some(needed) if needed > limits.bytes => return Err(ReadError::TooLarge),
+                Some(needed) if here.len() >= needed => break,
+                _ => {}
             }
         }
     }

@@ -18,7 +18,8 @@ use super::Whole;
 pub(crate) type TrailerFilter = Arc<dyn Fn(&mut HeaderMap) + Send + Sync>;
 
 pin_project! {
-    /// The request body that the inner service gets: the client's own, or its exact replay.
+    /// The request body that the inner service gets: the client's own, its exact replay, or a replay of its beginning
+    /// and then itself.
     ///
     /// Bytes, trailers and end of stream are the client's; a replay knows its exact size. Trailers under the layer's
     /// header prefix are removed: nobody forges a risk header, there either. A replay cannot fail, so errors are the
@@ -35,6 +36,8 @@ pin_project! {
     enum Source<B> {
         Untouched { #[pin] body: B },
         Replay { data: Bytes, trailers: Option<HeaderMap> },
+        // Read from before it was known to go on: so it is pinned already.
+        Resumed { beginning: Bytes, body: Pin<Box<B>> },
     }
 }
 
@@ -54,6 +57,13 @@ impl<B> RequestBody<B> {
     }
 }
 
+#[cfg(feature = "grpc")]
+impl<B> RequestBody<B> {
+    pub(crate) fn resumed(beginning: Whole, body: Pin<Box<B>>, trailers: TrailerFilter) -> Self {
+        Self { source: Source::Resumed { beginning: beginning.data, body }, trailers }
+    }
+}
+
 impl<B> Body for RequestBody<B>
 where
     B: Body<Data = Bytes>,
@@ -63,28 +73,34 @@ where
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = self.project();
-        match this.source.project() {
-            SourceProj::Untouched { body } => {
-                let mut frame = ready!(body.poll_frame(cx));
-                if let Some(Ok(frame)) = &mut frame
-                    && let Some(trailers) = frame.trailers_mut()
-                {
-                    (this.trailers)(trailers);
-                }
-                Poll::Ready(frame)
+        let body = match this.source.project() {
+            SourceProj::Resumed { beginning, .. } if !beginning.is_empty() => {
+                return Poll::Ready(Some(Ok(Frame::data(std::mem::take(beginning)))));
             }
-            SourceProj::Replay { data, trailers } => Poll::Ready(if data.is_empty() {
-                trailers.take().map(|trailers| Ok(Frame::trailers(trailers)))
-            } else {
-                Some(Ok(Frame::data(std::mem::take(data))))
-            }),
+            SourceProj::Replay { data, trailers } => {
+                return Poll::Ready(if data.is_empty() {
+                    trailers.take().map(|trailers| Ok(Frame::trailers(trailers)))
+                } else {
+                    Some(Ok(Frame::data(std::mem::take(data))))
+                });
+            }
+            SourceProj::Untouched { body } => body,
+            SourceProj::Resumed { body, .. } => body.as_mut(),
+        };
+        let mut frame = ready!(body.poll_frame(cx));
+        if let Some(Ok(frame)) = &mut frame
+            && let Some(trailers) = frame.trailers_mut()
+        {
+            (this.trailers)(trailers);
         }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Untouched { body } => body.is_end_stream(),
             Source::Replay { data, trailers } => data.is_empty() && trailers.is_none(),
+            Source::Resumed { beginning, body } => beginning.is_empty() && body.is_end_stream(),
         }
     }
 
@@ -94,8 +110,20 @@ where
             Source::Replay { data, .. } => {
                 u64::try_from(data.len()).map_or_else(|_| SizeHint::new(), SizeHint::with_exact)
             }
+            Source::Resumed { beginning, body } => both(beginning, &body.size_hint()),
         }
     }
+}
+
+/// The size of a beginning and of what follows it.
+fn both(beginning: &Bytes, rest: &SizeHint) -> SizeHint {
+    let beginning = u64::try_from(beginning.len()).unwrap_or(u64::MAX);
+    let mut hint = SizeHint::new();
+    if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(beginning)) {
+        hint.set_upper(upper);
+    }
+    hint.set_lower(rest.lower().saturating_add(beginning));
+    hint
 }
 
 impl<B> fmt::Debug for RequestBody<B> {
@@ -103,6 +131,7 @@ impl<B> fmt::Debug for RequestBody<B> {
         let kind = match &self.source {
             Source::Untouched { .. } => "Untouched",
             Source::Replay { .. } => "Replay",
+            Source::Resumed { .. } => "Resumed",
         };
         f.debug_tuple("RequestBody").field(&format_args!("{kind}")).finish()
     }

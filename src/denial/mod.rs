@@ -61,6 +61,10 @@ impl Audience {
         Self { format: Format::of(version, headers), locale: Locale::of(headers) }
     }
 
+    pub(crate) fn is_grpc(&self) -> bool {
+        self.format.is_grpc()
+    }
+
     /// Answers a refusal. A user's closure that panics is answered for; whatever it makes carries the denial.
     pub(crate) fn refuse(self, refusal: &Refusal, respond: Option<&Respond>) -> Response<Bytes> {
         let &Refusal { reason, detail, retry_after, tells_risk } = refusal;

@@ -20,6 +20,7 @@ use crate::Class;
 /// | a request that asks to become another protocol | 400 | `upgrade_refused` | 3 | |
 /// | a media type, a content coding that is not accepted | 415 | `unsupported_media_type`, `unsupported_encoding` | 3 | |
 /// | a verdict `Throttled` | 429 | `throttled` | 8 | `wait`, `other_method` |
+/// | a gRPC call whose own deadline (`grpc-timeout`) is over, or too near to begin a check | 503 | `verification_unavailable` | 4 | `other_method` |
 /// | any other verdict, too many checks or bodies at once, a closure of the user's that panicked | 503 | `verification_unavailable` | 14 | `other_method` |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -52,6 +53,9 @@ pub enum DenialReason {
     UnsupportedEncoding,
     /// Too many checks in flight, or too many bodies being read. Nothing was spent.
     Overloaded,
+    /// A gRPC call's own deadline (`grpc-timeout`) is over, or too near to begin a check. The client set it, so no policy
+    /// opens for it.
+    DeadlineExceeded,
     /// A closure of the user's, or a verifier, panicked.
     Panicked,
 }
@@ -66,6 +70,7 @@ impl DenialReason {
             Self::Mismatch => "mismatch",
             Self::RiskTooHigh => "risk_too_high",
             Self::Overloaded => "overloaded",
+            Self::DeadlineExceeded => "deadline_exceeded",
             Self::Panicked => "panicked",
             other => other.code(),
         }
@@ -96,6 +101,7 @@ impl DenialReason {
                 | Class::Unknown,
             )
             | Self::Overloaded
+            | Self::DeadlineExceeded
             | Self::Panicked => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -126,6 +132,7 @@ impl DenialReason {
                 | Class::Unknown,
             )
             | Self::Overloaded
+            | Self::DeadlineExceeded
             | Self::Panicked => "verification_unavailable",
         }
     }
@@ -134,6 +141,7 @@ impl DenialReason {
     /// 8 `RESOURCE_EXHAUSTED`, 14 `UNAVAILABLE`.
     pub(super) const fn grpc_code(self) -> u8 {
         match self.status() {
+            _ if matches!(self, Self::DeadlineExceeded) => 4,
             StatusCode::FORBIDDEN => 7,
             StatusCode::REQUEST_TIMEOUT => 4,
             StatusCode::TOO_MANY_REQUESTS => 8,

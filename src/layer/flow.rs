@@ -1,9 +1,10 @@
 //! One request's story: rule → proof → checks → verdicts → decision.
 
 use std::{
+    borrow::Cow,
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::Poll,
 };
@@ -15,10 +16,13 @@ use http::{
     request::Parts,
 };
 use http_body::Body;
+use tokio::time::timeout_at;
 use tower::BoxError;
 use tower_service::Service;
 
-use super::{Shared, event::Account, questions::Questions};
+use super::{Shared, client_deadline::client_deadline, event::Account, questions::Questions};
+#[cfg(feature = "grpc")]
+use crate::proof::grpc::{self, FrameError};
 use crate::{
     Check, Decision, RequestBody, Verdict,
     body::{self, ReadError, Whole},
@@ -42,6 +46,9 @@ const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 enum Seen<B> {
     Whole(Whole),
     Untouched(B),
+    /// The first message of a stream, and the rest.
+    #[cfg(feature = "grpc")]
+    Beginning(Whole, Pin<Box<B>>),
 }
 
 /// Decides about a request. Dropping the future at any await gives back what it holds and asks nothing more.
@@ -55,7 +62,7 @@ where
     let audience = Audience::of(parts.version, &parts.headers);
     let mut account = Account::new(group.first_rule());
     let end = {
-        let mut story = pin!(tell(&shared, &group, parts, body, &mut account));
+        let mut story = pin!(tell(&shared, &group, &audience, parts, body, &mut account));
         // A panic can only come out of a user's closure or verifier: it must let nothing through, and the next request
         // must not feel it. What the story held is dropped with it.
         poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| story.as_mut().poll(cx))) {
@@ -85,6 +92,7 @@ pub(super) fn refuse_path<V, B>(shared: &Shared<V>, request: &Request<B>) -> Res
 async fn tell<V, B>(
     shared: &Shared<V>,
     group: &Group,
+    audience: &Audience,
     mut parts: Parts,
     body: B,
     account: &mut Account,
@@ -94,10 +102,19 @@ where
     V::Error: Into<BoxError>,
     B: Body<Data = Bytes>,
 {
-    let (seen, choice) = read(group, &parts, body).await?;
+    let client_deadline = client_deadline(audience, &parts.headers)?;
+    let (seen, choice) = match client_deadline {
+        None => read(group, audience, &parts, body).await?,
+        Some(deadline) => {
+            let reading = timeout_at(deadline, read(group, audience, &parts, body));
+            reading.await.unwrap_or_else(|_| Err(Refusal::new(DenialReason::DeadlineExceeded)))?
+        }
+    };
     let replay = |seen| match seen {
         Seen::Whole(whole) => RequestBody::replay(whole, group.trailer_filter()),
         Seen::Untouched(body) => RequestBody::untouched(body, group.trailer_filter()),
+        #[cfg(feature = "grpc")]
+        Seen::Beginning(beginning, body) => RequestBody::resumed(beginning, body, group.trailer_filter()),
     };
     let Choice::Ask { rule, checks, step_up } = choice else {
         shared.pass(&mut parts.headers, parts.extensions.get::<Decision>());
@@ -107,7 +124,7 @@ where
     account.chose(Arc::clone(&rule));
 
     let settings = &rule.settings;
-    let questions = Questions::new(&shared.verifier, settings, &parts)?;
+    let questions = Questions::new(&shared.verifier, settings, client_deadline, &parts)?;
     let decision = questions.decide(checks, step_up, account).await?;
     drop(questions);
 
@@ -118,7 +135,7 @@ where
 
 /// Reads the proofs, and the body only where one of them sits there. What the head alone decides is decided before the
 /// body is asked for.
-async fn read<B>(group: &Group, parts: &Parts, body: B) -> Result<(Seen<B>, Choice), Refusal>
+async fn read<B>(group: &Group, audience: &Audience, parts: &Parts, body: B) -> Result<(Seen<B>, Choice), Refusal>
 where
     B: Body<Data = Bytes>,
 {
@@ -128,13 +145,26 @@ where
     {
         return Err(Refusal::new(DenialReason::Upgrade));
     }
-    let media = if plan.reads_body() { Some(media(group, settings, parts)?) } else { None };
+    let media = if plan.reads_body() { Some(media(group, settings, audience, parts)?) } else { None };
     let mut head = plan.values();
     plan.read_head(parts, &mut head)?;
     let Some(media) = media else {
         let choice = group.choose(&head)?;
         return Ok((Seen::Untouched(body), choice));
     };
+
+    #[cfg(feature = "grpc")]
+    if media == Media::Grpc && group.is_client_streaming() {
+        let mut body = Box::pin(body);
+        let beginning = body::read_beginning(body.as_mut(), &settings.body, grpc::first_frame).await?;
+        let choice = {
+            let message = grpc::first_message(&beginning.data, &parts.headers, settings.body.bytes)?;
+            let mut values = head;
+            plan.read_body(media, &message, &mut values)?;
+            group.choose(&values)?
+        };
+        return Ok((Seen::Beginning(beginning, body), choice));
+    }
 
     let whole = body::read(body, &settings.body).await?;
     if parts.headers.get_all(CONTENT_LENGTH).iter().any(|told| length(told) != Some(whole.data.len())) {
@@ -144,11 +174,27 @@ where
         plan.check_trailers(trailers)?;
     }
     let choice = {
+        let content = content(media, settings, parts, &whole.data)?;
         let mut values = head;
-        plan.read_body(media, &whole.data, &mut values)?;
+        plan.read_body(media, &content, &mut values)?;
         group.choose(&values)?
     };
     Ok((Seen::Whole(whole), choice))
+}
+
+/// What of a body holds the fields.
+#[cfg(feature = "grpc")]
+fn content<'b>(media: Media, settings: &Settings, parts: &Parts, body: &'b [u8]) -> Result<Cow<'b, [u8]>, Refusal> {
+    match media {
+        Media::Grpc => Ok(grpc::only_message(body, &parts.headers, settings.body.bytes)?),
+        Media::Json | Media::Form => Ok(Cow::Borrowed(body)),
+    }
+}
+
+#[cfg(not(feature = "grpc"))]
+#[allow(clippy::unnecessary_wraps, reason = "the same signature as above")]
+fn content<'b>(_: Media, _: &Settings, _: &Parts, body: &'b [u8]) -> Result<Cow<'b, [u8]>, Refusal> {
+    Ok(Cow::Borrowed(body))
 }
 
 /// A Content-Length: digits and nothing else.
@@ -157,9 +203,13 @@ fn length(told: &HeaderValue) -> Option<usize> {
     digits.parse().ok()
 }
 
-fn media(group: &Group, settings: &Settings, parts: &Parts) -> Result<Media, Refusal> {
+fn media(group: &Group, settings: &Settings, audience: &Audience, parts: &Parts) -> Result<Media, Refusal> {
     let media = proof::media_of(&parts.headers)?;
-    let fits = media != Media::Form || group.plan().fits_form();
+    // Neither over HTTP/1.1, nor a body of another kind to whoever is answered as gRPC.
+    #[cfg(feature = "grpc")]
+    let fits = (media == Media::Grpc) == audience.is_grpc() && group.plan().fits(media);
+    #[cfg(not(feature = "grpc"))]
+    let fits = !audience.is_grpc() && group.plan().fits(media);
     if !fits || !settings.accept.contains(&media) {
         return Err(Refusal::new(DenialReason::UnsupportedMediaType));
     }
@@ -182,6 +232,17 @@ impl From<proof::Unreadable> for Refusal {
         match refusal {
             proof::Unreadable::BodyMalformed(detail) => Self::new(DenialReason::BodyMalformed).with_detail(detail),
             proof::Unreadable::ProofMalformed(detail) => Self::new(DenialReason::ProofMalformed).with_detail(detail),
+        }
+    }
+}
+
+#[cfg(feature = "grpc")]
+impl From<FrameError> for Refusal {
+    fn from(error: FrameError) -> Self {
+        match error {
+            FrameError::TooLarge => Self::new(DenialReason::BodyTooLarge),
+            FrameError::UnsupportedEncoding => Self::new(DenialReason::UnsupportedEncoding),
+            FrameError::Malformed(detail) => Self::new(DenialReason::BodyMalformed).with_detail(detail),
         }
     }
 }

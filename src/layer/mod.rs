@@ -47,6 +47,7 @@
 #[cfg(feature = "axum")]
 pub mod axum;
 mod builder;
+mod client_deadline;
 mod event;
 mod flow;
 mod future;

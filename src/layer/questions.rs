@@ -22,6 +22,8 @@ pub(super) struct Questions<'r, V> {
     verifier: &'r V,
     settings: &'r Settings,
     deadline: Instant,
+    /// The deadline is not ours, but the client's own.
+    is_clients: bool,
     ip: Option<IpAddr>,
     ex_id: Option<ExId>,
     _permit: SemaphorePermit<'r>,
@@ -33,12 +35,20 @@ impl<'r, V> Questions<'r, V> {
     /// # Errors
     ///
     /// [`DenialReason::Overloaded`], at once, when the bulkhead is full.
-    pub(super) fn new(verifier: &'r V, settings: &'r Settings, parts: &Parts) -> Result<Self, Refusal> {
+    pub(super) fn new(
+        verifier: &'r V,
+        settings: &'r Settings,
+        client_deadline: Option<Instant>,
+        parts: &Parts,
+    ) -> Result<Self, Refusal> {
         let permit = settings.bulkhead.try_acquire().map_err(|_| Refusal::new(DenialReason::Overloaded))?;
+        let ours = Instant::now() + settings.deadline;
+        let clients = client_deadline.filter(|clients| *clients < ours);
         Ok(Self {
             verifier,
             settings,
-            deadline: Instant::now() + settings.deadline,
+            deadline: clients.unwrap_or(ours),
+            is_clients: clients.is_some(),
             ip: settings.client_ip.as_ref().and_then(|client_ip| client_ip.find(parts)),
             ex_id: settings.ex_id_from_request_id.then(|| request_id(parts)).flatten(),
             _permit: permit,
@@ -121,8 +131,13 @@ where
         if with_risk {
             // Risk is context: a query that fails is no verdict on the client, and no low risk either.
             let query = Check::risk(phone).with_channel(channel);
-            let failed = |_| Verdict::new(CheckKind::Risk, Class::Unavailable);
-            let mut verdict = self.verdict(query).await.unwrap_or_else(failed);
+            let failed = || Verdict::new(CheckKind::Risk, Class::Unavailable);
+            let mut verdict = match self.verdict(query).await {
+                Ok(verdict) => verdict,
+                // Or a client could have its risk left out by being in a hurry.
+                Err(refusal) if refusal.reason() == DenialReason::DeadlineExceeded => return Err(refusal),
+                Err(_) => failed(),
+            };
             if !verdict.class().is_pass() || *verdict.risk() == Risk::NotAsked {
                 verdict = verdict.with_risk(Risk::Unknown);
             }
@@ -136,13 +151,18 @@ where
     /// # Errors
     ///
     /// [`DenialReason::Overloaded`], when a limit of the user's between the layer and the verifier sheds load: clients can
-    /// bring that about, so it is never an outage that a policy may open for.
+    /// bring that about, so it is never an outage that a policy may open for. [`DenialReason::DeadlineExceeded`], for the
+    /// same reason, when it was the client's deadline.
     async fn verdict(&self, check: Check) -> Result<Verdict, Refusal> {
         let kind = check.kind();
         let unavailable = || Verdict::new(kind, Class::Unavailable);
+        let too_late = || {
+            let refusal = Refusal::new(DenialReason::DeadlineExceeded);
+            if self.is_clients { Err(refusal) } else { Ok(unavailable()) }
+        };
         if self.deadline.saturating_duration_since(Instant::now()) < LEAST_LEFT {
             // Begun now, it could spend the token and be given up on.
-            return Ok(unavailable());
+            return too_late();
         }
         let check = check.with_ex_id(self.ex_id.clone().unwrap_or_else(ExId::generate));
         let check = match self.ip {
@@ -151,7 +171,8 @@ where
         };
         match timeout_at(self.deadline, self.verifier.clone().oneshot(check)).await {
             Ok(Ok(verdict)) if verdict.kind() == kind => Ok(verdict),
-            Ok(Ok(_)) | Err(_) => Ok(unavailable()),
+            Ok(Ok(_)) => Ok(unavailable()),
+            Err(_) => too_late(),
             Ok(Err(error)) => {
                 let error: BoxError = error.into();
                 if is_shed(&*error) { Err(Refusal::new(DenialReason::Overloaded)) } else { Ok(unavailable()) }

@@ -18,6 +18,13 @@ pub enum Media {
     Json,
     /// `application/x-www-form-urlencoded`, in UTF-8.
     Form,
+    /// gRPC over HTTP/2: `application/grpc` and `application/grpc+proto`.
+    ///
+    /// A [`Field::body`](crate::Field::body) then names protobuf fields by their numbers, `/1/2`; a rule of such fields
+    /// accepts nothing else. With the descriptors of the method it may name them by name.
+    #[cfg(feature = "grpc")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "grpc")))]
+    Grpc,
 }
 
 /// Why a body is not read.
@@ -73,6 +80,11 @@ fn parse(value: &str) -> Option<Media> {
     if !kind.eq_ignore_ascii_case("application") || !is_token(subtype) {
         return None;
     }
+    // What follows the name says what is in the frames: `+json` there makes no JSON of them, and some servers take a
+    // parameter for it.
+    if let Some(codec) = strip_prefix(subtype, "grpc") {
+        return if parameters.is_none() { grpc(codec) } else { None };
+    }
     let media = if subtype.eq_ignore_ascii_case("json") {
         Media::Json
     } else if subtype.eq_ignore_ascii_case("x-www-form-urlencoded") {
@@ -99,6 +111,22 @@ fn parse(value: &str) -> Option<Media> {
         }
     }
     Some(media)
+}
+
+#[cfg(feature = "grpc")]
+fn grpc(codec: &str) -> Option<Media> {
+    (codec.is_empty() || codec.eq_ignore_ascii_case("+proto")).then_some(Media::Grpc)
+}
+
+#[cfg(not(feature = "grpc"))]
+fn grpc(_: &str) -> Option<Media> {
+    None
+}
+
+/// Without case.
+fn strip_prefix<'t>(text: &'t str, prefix: &str) -> Option<&'t str> {
+    let (start, rest) = text.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(rest)
 }
 
 fn trim(text: &str) -> &str {

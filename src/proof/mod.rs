@@ -14,23 +14,32 @@
 //! | `fold` | which keys some parser might take for a guarded name |
 //! | `media` | [`Media`]: what the body claims to be |
 //! | `head`, `query` | headers, `Connection`, trailers; the query |
-//! | `json`, `form` | the bodies; `scan` is JSON's grammar |
+//! | `json`, `form`, `protobuf` | the bodies; `scan` is JSON's grammar |
+//! | `grpc`, `descriptors` | the frame around a message; a message's fields by name |
 //! | `value` | [`Value`], [`Values`], [`Unreadable`]: what comes out |
 //!
 //! Nothing here knows a rule, a phone's grammar or an answer's status.
 
 mod compile;
+#[cfg(feature = "grpc-descriptors")]
+mod descriptors;
 mod field;
 mod fold;
 mod form;
+#[cfg(feature = "grpc")]
+pub(crate) mod grpc;
 mod head;
 mod json;
 mod media;
 mod plan;
+#[cfg(feature = "grpc")]
+mod protobuf;
 mod query;
 mod scan;
 mod value;
 
+#[cfg(feature = "grpc-descriptors")]
+pub(crate) use self::descriptors::{Descriptors, Method};
 pub use self::{field::Field, media::Media};
 pub(crate) use self::{
     media::{MediaError, media_of},

@@ -4,6 +4,8 @@
 
 use http::{HeaderMap, HeaderName, request::Parts};
 
+#[cfg(feature = "grpc")]
+use super::protobuf::{self, Messages};
 use super::{
     compile::Compiling,
     field::Field,
@@ -32,6 +34,12 @@ pub(crate) struct Plan {
     /// The bits of the names that are read from the query.
     query_names: u64,
     ignore_query: bool,
+    /// The fields' numbers, where gRPC is accepted and can hold them.
+    #[cfg(feature = "grpc")]
+    messages: Option<Messages>,
+    /// Fields of the body are named by numbers: only gRPC can hold them.
+    #[cfg(feature = "grpc")]
+    is_numbered: bool,
 }
 
 /// An object on the way, by what its members lead to.
@@ -83,7 +91,41 @@ impl Plan {
             header_slots: compiling.header_slots,
             query_slots: compiling.query_slots,
             ignore_query,
+            #[cfg(feature = "grpc")]
+            messages: None,
+            #[cfg(feature = "grpc")]
+            is_numbered: false,
         })
+    }
+
+    /// Makes the plan read gRPC messages too, if the fields are there to be found: by their numbers, or as `method` tells.
+    ///
+    /// `fields` are those that it was compiled from, each with whether it must be there.
+    ///
+    /// # Errors
+    ///
+    /// `field`: one that the method's message does not have, or not as text or integer; numbers that lead through
+    /// another field.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn accepting_grpc(
+        mut self,
+        fields: &[Field],
+        required: &[bool],
+        #[cfg(feature = "grpc-descriptors")] method: Option<&super::Method>,
+    ) -> Result<Self, ConfigError> {
+        let optional: Vec<&Field> =
+            fields.iter().zip(required).filter(|(_, required)| !**required).map(|(field, _)| field).collect();
+        let resolve = |pointer: &str| {
+            #[cfg(feature = "grpc-descriptors")]
+            if let Some(method) = method {
+                return method.way(pointer).map(Some);
+            }
+            Ok(protobuf::numbered(pointer))
+        };
+        let with_slots = fields.iter().zip(self.slots.iter().copied());
+        self.messages = Messages::compile(with_slots, |field| optional.contains(&field), &resolve)?;
+        self.is_numbered = fields.iter().any(protobuf::is_numbered);
+        Ok(self)
     }
 
     /// Whether any field sits in the body. If not, the body need not be read.
@@ -91,8 +133,21 @@ impl Plan {
         !self.objects.is_empty()
     }
 
+    /// Whether a body of this type can hold the fields of the body.
+    pub(crate) fn fits(&self, media: Media) -> bool {
+        match media {
+            #[cfg(feature = "grpc")]
+            Media::Grpc => self.messages.is_some(),
+            // Some servers take JSON on the paths of their gRPC methods, by names that are not the numbers.
+            #[cfg(feature = "grpc")]
+            Media::Json | Media::Form if self.is_numbered => false,
+            Media::Json => true,
+            Media::Form => self.fits_form(),
+        }
+    }
+
     /// Whether every field of the body fits a form: its pointer has one segment.
-    pub(crate) fn fits_form(&self) -> bool {
+    pub(super) fn fits_form(&self) -> bool {
         self.objects.len() <= 1
     }
 
@@ -118,7 +173,7 @@ impl Plan {
         parts.uri.query().map_or(Ok(()), |query| query::read(self, query, values))
     }
 
-    /// Reads what sits in a body that is here as a whole, and guards it.
+    /// Reads what sits in a body that is here as a whole, and guards it. Of gRPC it is the message, without its frame.
     ///
     /// # Errors
     ///
@@ -130,10 +185,14 @@ impl Plan {
         body: &'v [u8],
         values: &mut Values<'v>,
     ) -> Result<(), Unreadable> {
-        if body.is_empty() {
-            return Err(Unreadable::BodyMalformed("an empty body"));
-        }
         match media {
+            // A message without a field has no bytes.
+            #[cfg(feature = "grpc")]
+            Media::Grpc => match &self.messages {
+                Some(messages) => messages.read(body, values),
+                None => Err(Unreadable::BodyMalformed("a message cannot hold these fields")),
+            },
+            _ if body.is_empty() => Err(Unreadable::BodyMalformed("an empty body")),
             Media::Json => json::read(self, body, values),
             Media::Form => form::read(self, body, values),
         }

@@ -7,6 +7,8 @@ use std::sync::{
 
 use http::{HeaderMap, HeaderName};
 
+#[cfg(feature = "grpc")]
+use super::grpc;
 use super::{
     Rule, Settings,
     plan::{AskPlan, FieldSet, Planned},
@@ -29,6 +31,8 @@ pub(crate) struct Group {
     otherwise_passes: bool,
     preflight_passes: bool,
     trailers: TrailerFilter,
+    #[cfg(feature = "grpc")]
+    client_streaming: bool,
 }
 
 /// What a rule is to all groups it is part of.
@@ -95,6 +99,15 @@ impl Group {
         }
         let ignore_query = compiled.first().is_some_and(|rule| rule.state.settings.ignore_query);
         let plan = Plan::compile(fields.as_slice(), ignore_query)?;
+        #[cfg(feature = "grpc")]
+        let (plan, client_streaming) = grpc::accept(plan, &fields, rules)?;
+        if let Some(first) = compiled.first()
+            && plan.reads_body()
+            && !first.state.settings.accept.iter().any(|media| plan.fits(*media))
+        {
+            let problem = "no media type that is accepted can hold the fields of the body";
+            return Err(ConfigError::new("accept", first.state.name.clone(), problem));
+        }
         if let Some(ours) = plan.header_names().iter().find(|name| names.covers(name.as_str().as_bytes())) {
             return Err(ConfigError::new("field", ours.as_str(), "a header under our prefix is removed on arrival"));
         }
@@ -105,7 +118,15 @@ impl Group {
             preflight_passes: rules.iter().any(|(rule, _)| rule.preflight_passes),
             trailers: trailer_filter(names, plan.header_names()),
             plan,
+            #[cfg(feature = "grpc")]
+            client_streaming,
         })
+    }
+
+    /// Whether only the first message of a gRPC stream is read, and the rest flows on.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn is_client_streaming(&self) -> bool {
+        self.client_streaming
     }
 
     /// How to read a request for these rules.
@@ -132,7 +153,15 @@ impl Group {
         let chosen = match self.when.and_then(|index| values.get(index)) {
             None => self.rules.iter().find(|rule| rule.when.is_none()),
             Some(Value::Text(text)) => self.named(text),
-            Some(Value::Integer(number)) => self.named(&number.to_string()),
+            Some(Value::Integer(number)) => {
+                let named = self.named(&number.to_string());
+                // An application of 32 bits, or of floating point, may read one that we name.
+                if *number > u64::from(u32::MAX) && named.is_none_or(|rule| rule.when.is_none()) {
+                    let refusal = Refusal::new(DenialReason::ProofMalformed);
+                    return Err(refusal.with_detail("a value of `when` that not everybody reads alike"));
+                }
+                named
+            }
         };
         match chosen {
             Some(rule) => {

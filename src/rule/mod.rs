@@ -27,6 +27,8 @@
 mod ask;
 mod client_ip;
 mod group;
+#[cfg(feature = "grpc")]
+mod grpc;
 mod plan;
 mod routes;
 mod settings;

@@ -12,7 +12,11 @@ use crate::{
 
 /// The fields of a group of rules, each once, in the order in which their values are indexed.
 #[derive(Default)]
-pub(super) struct FieldSet(Vec<Field>);
+pub(super) struct FieldSet {
+    fields: Vec<Field>,
+    /// Whether the user named it, or only we did.
+    required: Vec<bool>,
+}
 
 /// An ask whose fields are indices.
 #[derive(Debug)]
@@ -51,14 +55,29 @@ struct CaptchaLeaf {
 
 impl FieldSet {
     pub(super) fn index(&mut self, field: &Field) -> usize {
-        self.0.iter().position(|known| known == field).unwrap_or_else(|| {
-            self.0.push(field.clone());
-            self.0.len() - 1
+        let index = self.index_optional(field);
+        if let Some(required) = self.required.get_mut(index) {
+            *required = true;
+        }
+        index
+    }
+
+    /// The same for a field that a message need not have: nobody asked for it by name.
+    fn index_optional(&mut self, field: &Field) -> usize {
+        self.fields.iter().position(|known| known == field).unwrap_or_else(|| {
+            self.fields.push(field.clone());
+            self.required.push(false);
+            self.fields.len() - 1
         })
     }
 
     pub(super) fn as_slice(&self) -> &[Field] {
-        &self.0
+        &self.fields
+    }
+
+    #[cfg(feature = "grpc")]
+    pub(super) fn required(&self) -> &[bool] {
+        &self.required
     }
 }
 
@@ -85,7 +104,10 @@ impl AskPlan {
         let step_up = (policy.can_step_up() && !asks_captcha)
             .then(|| ask.proofs().find_map(step_up_captcha))
             .flatten()
-            .map(|(field, scene)| CaptchaLeaf { content: fields.index(&field), scene });
+            .map(|(field, is_set, scene)| CaptchaLeaf {
+                content: if is_set { fields.index(&field) } else { fields.index_optional(&field) },
+                scene,
+            });
         Ok(Self { steps, step_up })
     }
 
@@ -110,15 +132,15 @@ impl AskPlan {
     }
 }
 
-/// Where the captcha sits that a risk may ask for: as set, or in the body if the proof is.
-fn step_up_captcha(proof: &ask::Proof) -> Option<(Field, Option<Box<str>>)> {
+/// Where the captcha sits that a risk may ask for: as set, or in the body if the proof is. With whether it was set.
+fn step_up_captcha(proof: &ask::Proof) -> Option<(Field, bool, Option<Box<str>>)> {
     let (step_up, in_body) = match proof {
         ask::Proof::Number(number) => (&number.step_up, number.token.is_body() || number.phone.is_body()),
         ask::Proof::OneTap(one_tap) => (&one_tap.step_up, one_tap.login_token.is_body()),
         ask::Proof::Captcha(_) => return None,
     };
     let field = step_up.captcha.clone().or_else(|| in_body.then(|| Field::body("/captchaContent")))?;
-    Some((field, step_up.scene.clone()))
+    Some((field, step_up.captcha.is_some(), step_up.scene.clone()))
 }
 
 // === impl Leaf ===
@@ -148,7 +170,12 @@ impl Leaf {
                 Self::OneTap {
                     channel: one_tap.channel,
                     login_token: fields.index(&one_tap.login_token),
-                    phone: fields.index(&one_tap.phone),
+                    // It need not be there, unless somebody says where.
+                    phone: if one_tap.phone == Field::body("/phone") {
+                        fields.index_optional(&one_tap.phone)
+                    } else {
+                        fields.index(&one_tap.phone)
+                    },
                     with_risk: one_tap.with_risk,
                 }
             }

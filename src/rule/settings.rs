@@ -5,9 +5,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+#[cfg(feature = "grpc-descriptors")]
+use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 use super::ClientIp;
+#[cfg(feature = "grpc-descriptors")]
+use crate::proof::Descriptors;
 use crate::{ConfigError, PhoneGrammar, body, decision::Policy, denial::Respond, proof::Media};
 
 /// What was set, and what was left.
@@ -26,6 +30,10 @@ pub(crate) struct Overrides {
     pub(crate) ex_id_from_request_id: Option<bool>,
     pub(crate) ignore_query: Option<bool>,
     pub(crate) respond: Option<Respond>,
+    #[cfg(feature = "grpc")]
+    pub(crate) client_streaming: Option<bool>,
+    #[cfg(feature = "grpc-descriptors")]
+    pub(crate) descriptors: Option<Bytes>,
 }
 
 /// What holds for one rule.
@@ -42,12 +50,18 @@ pub(crate) struct Settings {
     pub(crate) ex_id_from_request_id: bool,
     pub(crate) ignore_query: bool,
     pub(crate) respond: Option<Respond>,
+    #[cfg(feature = "grpc")]
+    pub(crate) client_streaming: bool,
+    #[cfg(feature = "grpc-descriptors")]
+    pub(crate) descriptors: Option<Descriptors>,
 }
 
 /// What all rules of a layer share, but for those that have their own.
 pub(crate) struct Shares {
     bulkhead: Arc<Semaphore>,
     buffered: Arc<Semaphore>,
+    #[cfg(feature = "grpc-descriptors")]
+    descriptors: Option<Descriptors>,
 }
 
 /// A check is not begun with less than this left of the deadline: it could spend the token and tell nobody.
@@ -143,6 +157,28 @@ macro_rules! setting_methods {
             self
         }
 
+        /// gRPC: reads the first message of a call, decides, and lets the rest of the stream flow. Off by default: a call
+        /// has exactly one message.
+        ///
+        /// **Danger:** only the first message is verified. The application must take who logs in from no other.
+        #[cfg(feature = "grpc")]
+        #[cfg_attr(docsrs, doc(cfg(feature = "grpc")))]
+        pub fn client_streaming(mut self) -> Self {
+            self.overrides.client_streaming = Some(true);
+            self
+        }
+
+        /// gRPC: a `FileDescriptorSet`, as `protoc --include_imports --descriptor_set_out` or `tonic-build` write it. Where
+        /// it has the method that is a rule's path (`/package.Service/Method`), the rule's fields are those of the method's
+        /// message, by name or by number, and the method says whether it is client-streaming. Default: none, and fields are
+        /// numbers.
+        #[cfg(feature = "grpc-descriptors")]
+        #[cfg_attr(docsrs, doc(cfg(feature = "grpc-descriptors")))]
+        pub fn descriptors(mut self, file_descriptor_set: impl Into<bytes::Bytes>) -> Self {
+            self.overrides.descriptors = Some(file_descriptor_set.into());
+            self
+        }
+
         /// Answers refusals. Default: [`Denial::response`](crate::Denial::response). The denial is added to the response's
         /// extensions either way. A panic is answered 503.
         pub fn respond(
@@ -166,6 +202,8 @@ impl Shares {
         Ok(Self {
             bulkhead: permits("in_flight", layer.in_flight.unwrap_or(IN_FLIGHT))?,
             buffered: permits("buffered", layer.buffered.unwrap_or(BUFFERED))?,
+            #[cfg(feature = "grpc-descriptors")]
+            descriptors: layer.descriptors.as_ref().map(Descriptors::parse).transpose()?,
         })
     }
 }
@@ -217,6 +255,13 @@ impl Settings {
             ex_id_from_request_id: rule.ex_id_from_request_id.or(layer.ex_id_from_request_id).unwrap_or(false),
             ignore_query: rule.ignore_query.or(layer.ignore_query).unwrap_or(false),
             respond: rule.respond.as_ref().or(layer.respond.as_ref()).cloned(),
+            #[cfg(feature = "grpc")]
+            client_streaming: rule.client_streaming.or(layer.client_streaming).unwrap_or(false),
+            #[cfg(feature = "grpc-descriptors")]
+            descriptors: match &rule.descriptors {
+                Some(bytes) => Some(Descriptors::parse(bytes)?),
+                None => shares.descriptors.clone(),
+            },
         })
     }
 
@@ -227,6 +272,21 @@ impl Settings {
             && Arc::ptr_eq(&self.body.budget, &other.body.budget)
             && self.accept == other.accept
             && self.ignore_query == other.ignore_query
+            && self.reads_grpc_like(other)
+    }
+
+    #[cfg(not(feature = "grpc"))]
+    fn reads_grpc_like(&self, _: &Self) -> bool {
+        true
+    }
+
+    #[cfg(feature = "grpc")]
+    fn reads_grpc_like(&self, other: &Self) -> bool {
+        #[cfg(feature = "grpc-descriptors")]
+        if self.descriptors != other.descriptors {
+            return false;
+        }
+        self.client_streaming == other.client_streaming
     }
 }
 

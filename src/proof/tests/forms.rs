@@ -102,7 +102,7 @@ fn a_value_is_not_empty_and_has_no_control_characters() {
 #[test]
 fn a_form_cannot_hold_what_lies_deeper() {
     let plan = plan(&[Field::body("/login/token")]);
-    assert!(!plan.fits_form());
+    assert!(!plan.fits(Media::Form));
     refused_as_body(&read(&plan, Media::Form, b"login=1"), "login=1");
 }
 

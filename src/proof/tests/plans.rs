@@ -59,11 +59,11 @@ fn a_field_may_be_given_twice_and_there_may_be_many() {
 
 #[test]
 fn a_plan_tells_what_it_needs() {
-    assert!(login().reads_body() && login().fits_form());
+    assert!(login().reads_body() && login().fits(Media::Form));
     let head = plan(&[Field::header("x-token"), Field::query("phone")]);
     assert!(!head.reads_body());
     assert_eq!(head.header_names(), ["x-token"]);
-    assert!(!plan(&[Field::body("/a/b")]).fits_form());
+    assert!(!plan(&[Field::body("/a/b")]).fits(Media::Form));
     let escaped = plan(&[Field::body("/a~1b~0c")]);
     assert_eq!(read(&escaped, Media::Json, br#"{"a/b~c":"x"}"#), Ok(vec![Some("x".into()), None]));
 }

@@ -1,0 +1,48 @@
+//! The deadline that a gRPC client sets for its call.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName};
+use tokio::time::Instant;
+
+use crate::denial::{Audience, DenialReason, Refusal};
+
+const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+
+/// When a call is over for its client; none unless it is gRPC and says so.
+///
+/// # Errors
+///
+/// `grpc-timeout` comes twice, or is not one to eight digits and a unit.
+pub(super) fn client_deadline(audience: &Audience, headers: &HeaderMap) -> Result<Option<Instant>, Refusal> {
+    if !audience.is_grpc() {
+        return Ok(None);
+    }
+    let mut all = headers.get_all(TIMEOUT).iter();
+    let timeout = match (all.next(), all.next()) {
+        (None, _) => return Ok(None),
+        (Some(timeout), None) => timeout.to_str().ok().and_then(parse),
+        (Some(_), Some(_)) => None,
+    };
+    let malformed = || Refusal::new(DenialReason::ProofMalformed).with_detail("a `grpc-timeout` that is none");
+    // What does not fit is later than all we wait for.
+    timeout.map(|timeout| Instant::now().checked_add(timeout)).ok_or_else(malformed)
+}
+
+/// `TimeoutValue TimeoutUnit` of "gRPC over HTTP2".
+fn parse(timeout: &str) -> Option<Duration> {
+    let (digits, unit) = timeout.split_at_checked(timeout.len().checked_sub(1)?)?;
+    if !(1..=8).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let value: u64 = digits.parse().ok()?;
+    Some(match unit {
+        "H" => Duration::from_secs(value * 3600),
+        "M" => Duration::from_secs(value * 60),
+        "S" => Duration::from_secs(value),
+        "m" => Duration::from_millis(value),
+        "u" => Duration::from_micros(value),
+        "n" => Duration::from_nanos(value),
+        _ => return None,
+    })
+}

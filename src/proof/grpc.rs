@@ -1,0 +1,128 @@
+//! gRPC's frames: what of a body is the message that a proof sits in.
+//!
+//! A frame is a flag, a length in four bytes and so many bytes of a message ("gRPC over HTTP2", *Length-Prefixed-Message*).
+
+use std::{borrow::Cow, io::Read};
+
+use http::{HeaderMap, HeaderName};
+use zstd::zstd_safe;
+
+use super::head::aliases;
+
+/// Why no message was found. The text is ours, never the client's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FrameError {
+    /// A message of more bytes than are read, compressed or not.
+    TooLarge,
+    /// Compressed in a way that is not read.
+    UnsupportedEncoding,
+    Malformed(&'static str),
+}
+
+const HEAD: usize = 5;
+const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+
+/// How many bytes the first frame of a stream has, once they are known.
+pub(crate) fn first_frame(stream: &[u8]) -> Option<usize> {
+    let (_, length) = head(stream)?;
+    Some(HEAD.saturating_add(length))
+}
+
+/// The one message of a body.
+///
+/// # Errors
+///
+/// The body is not exactly one frame; its flag is none; it has more than `limit` bytes; it is compressed with what
+/// `grpc-encoding` does not say, or with anything but gzip and zstd.
+pub(crate) fn only_message<'b>(body: &'b [u8], headers: &HeaderMap, limit: usize) -> Result<Cow<'b, [u8]>, FrameError> {
+    let length = first_frame(body);
+    let message = first_message(body, headers, limit)?;
+    if length != Some(body.len()) {
+        return Err(FrameError::Malformed("more than one message"));
+    }
+    Ok(message)
+}
+
+/// The first message of a stream, as far as that is here.
+///
+/// # Errors
+///
+/// As [`only_message`], but for what comes after the frame.
+pub(crate) fn first_message<'b>(
+    stream: &'b [u8],
+    headers: &HeaderMap,
+    limit: usize,
+) -> Result<Cow<'b, [u8]>, FrameError> {
+    const SHORT: FrameError = FrameError::Malformed("a frame that ends too early");
+    let encoding = encoding(headers)?;
+    let (flag, length) = head(stream).ok_or(SHORT)?;
+    if flag > 1 {
+        return Err(FrameError::Malformed("a frame whose flag is neither 0 nor 1"));
+    }
+    if length > limit {
+        return Err(FrameError::TooLarge);
+    }
+    let message = stream.get(HEAD..HEAD.saturating_add(length)).ok_or(SHORT)?;
+    match (flag, encoding) {
+        (0, _) => Ok(Cow::Borrowed(message)),
+        (_, Some("gzip")) => gunzip(message, limit).map(Cow::Owned),
+        (_, Some("zstd")) => unzstd(message, limit).map(Cow::Owned),
+        (_, None | Some("identity")) => Err(FrameError::Malformed("a compressed message without `grpc-encoding`")),
+        (_, Some(_)) => Err(FrameError::UnsupportedEncoding),
+    }
+}
+
+fn head(stream: &[u8]) -> Option<(u8, usize)> {
+    let &[flag, a, b, c, d] = stream.first_chunk::<HEAD>()?;
+    Some((flag, usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX)))
+}
+
+/// `grpc-encoding`, once and under no other name.
+fn encoding(headers: &HeaderMap) -> Result<Option<&str>, FrameError> {
+    if headers.keys().any(|name| *name != ENCODING && aliases(name.as_str(), ENCODING.as_str())) {
+        return Err(FrameError::UnsupportedEncoding);
+    }
+    let mut all = headers.get_all(ENCODING).iter();
+    match (all.next(), all.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().map(Some).map_err(|_| FrameError::UnsupportedEncoding),
+        (Some(_), Some(_)) => Err(FrameError::UnsupportedEncoding),
+    }
+}
+
+/// One member and nothing after it: some readers stop there, and others go on.
+fn gunzip(compressed: &[u8], limit: usize) -> Result<Vec<u8>, FrameError> {
+    let mut message = Vec::new();
+    let mut decoder = flate2::bufread::GzDecoder::new(compressed);
+    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    decoder.by_ref().take(most).read_to_end(&mut message).map_err(|_| FrameError::Malformed("not gzip"))?;
+    if message.len() > limit {
+        return Err(FrameError::TooLarge);
+    }
+    if !decoder.into_inner().is_empty() {
+        return Err(FrameError::Malformed("something after the gzip"));
+    }
+    Ok(message)
+}
+
+/// One frame and nothing after it. Its window takes no memory beyond the message's own.
+fn unzstd(compressed: &[u8], limit: usize) -> Result<Vec<u8>, FrameError> {
+    const BAD: FrameError = FrameError::Malformed("not one frame of zstd");
+    if zstd_safe::find_frame_compressed_size(compressed) != Ok(compressed.len()) {
+        return Err(BAD);
+    }
+    let size = match zstd_safe::get_frame_content_size(compressed) {
+        Ok(Some(size)) => usize::try_from(size).ok().filter(|size| *size <= limit).ok_or(FrameError::TooLarge)?,
+        // Streams do not say their size.
+        Ok(None) => limit,
+        Err(_) => return Err(BAD),
+    };
+    let mut message = Vec::with_capacity(size);
+    match zstd_safe::decompress(&mut message, compressed) {
+        Ok(_) => Ok(message),
+        Err(error) if zstd_safe::get_error_name(error) == "Destination buffer is too small" => {
+            Err(FrameError::TooLarge)
+        }
+        Err(_) => Err(BAD),
+    }
+}
