@@ -12,6 +12,7 @@ mod examples;
 mod extraction;
 mod floors;
 mod frameworks;
+mod grpc;
 mod headers;
 mod jpush;
 mod load;

@@ -1,0 +1,185 @@
+//! Exactly one message, in a frame without slack.
+
+use std::io::Write;
+
+use bytes::Bytes;
+use http::Version;
+use http_body_util::Full;
+use prost::Message;
+use tower_jverify::{Field, Media, Rule, number};
+
+use super::{LOGIN, LoginRequest, PHONE, TOKEN, call, call_with, flagged, frame, good, guarded, refuses, rule};
+use crate::support::Guarded;
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    zstd::bulk::compress(bytes, 3).unwrap()
+}
+
+/// As an encoder does that does not know the size beforehand.
+fn zstd_stream(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 3).unwrap();
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn a_call_is_verified_and_passed_on_byte_for_byte() {
+    let guarded = guarded();
+    let seen = guarded.verifies(call(good()), "a call").await;
+    assert_eq!(seen.body.unwrap(), good());
+    assert_eq!(seen.size_hint.exact(), Some(good().len() as u64));
+    assert_eq!(seen.parts.headers["te"], "trailers");
+    assert_eq!(seen.parts.headers["x-jverify-decision"], "allow");
+    let asked = format!("{:?}", guarded.verifier.asked()[0].question());
+    assert!(!asked.contains(TOKEN) && !asked.contains(PHONE), "{asked}");
+    assert_eq!(guarded.application.last().parts.extensions.get::<tower_jverify::Decision>().unwrap().phone().unwrap(), PHONE.parse().unwrap());
+}
+
+#[tokio::test]
+async fn the_codec_may_be_named_and_nothing_else() {
+    let guarded = guarded();
+    for (content_type, accepted) in [
+        ("application/grpc", true),
+        ("application/grpc+proto", true),
+        ("Application/gRPC+Proto", true),
+        ("application/grpc+json", false),
+        ("application/grpc+thrift", false),
+        ("application/grpc;proto", false),
+        ("application/grpc; charset=utf-8", false),
+    ] {
+        let mut request = call(good());
+        request.headers_mut().insert("content-type", content_type.parse().unwrap());
+        if accepted {
+            guarded.verifies(request, content_type).await;
+        } else {
+            refuses(&guarded, request, "unsupported_media_type", content_type).await;
+        }
+    }
+    let mut twice = call(good());
+    twice.headers_mut().append("content-type", "application/grpc".parse().unwrap());
+    refuses(&guarded, twice, "unsupported_media_type", "two types").await;
+}
+
+#[tokio::test]
+async fn grpc_web_and_grpc_over_http1_are_not_read() {
+    let guarded = guarded();
+    for content_type in [
+        "application/grpc-web",
+        "application/grpc-web+proto",
+        "application/grpc-web+json",
+        "application/grpc-web-text",
+        "application/grpc-web-text+proto",
+    ] {
+        for version in [Version::HTTP_11, Version::HTTP_2] {
+            let mut request = call(good());
+            *request.version_mut() = version;
+            request.headers_mut().insert("content-type", content_type.parse().unwrap());
+            guarded.refuses(request, "unsupported_media_type", content_type).await;
+        }
+    }
+    let mut over_http1 = call(good());
+    *over_http1.version_mut() = Version::HTTP_11;
+    guarded.refuses(over_http1, "unsupported_media_type", "HTTP/1.1").await;
+}
+
+#[tokio::test]
+async fn grpc_is_not_read_unless_a_setting_says_so() {
+    let ask = || number().token(Field::body("/1")).phone(Field::body("/2"));
+    for rule in [Rule::post(LOGIN, ask()), Rule::post(LOGIN, ask()).accept([Media::Json, Media::Form])] {
+        refuses(&Guarded::by([rule]), call(good()), "unsupported_media_type", "not accepted").await;
+    }
+}
+
+#[tokio::test]
+async fn a_message_is_alone_in_its_call() {
+    let guarded = guarded();
+    let other = frame(&LoginRequest { phone: "13900000000".into(), ..LoginRequest::good() }.encode_to_vec());
+    let login = LoginRequest::good().encode_to_vec();
+    let length = u32::try_from(login.len()).unwrap();
+    let of_length = |length: u32| [&[0], length.to_be_bytes().as_slice(), &login].concat();
+    for (code, body, what) in [
+        ("body_malformed", [good(), other].concat(), "a second message"),
+        ("body_malformed", [good(), frame(b"")].concat(), "a second message of no bytes"),
+        ("body_malformed", [good(), vec![0]].concat(), "a byte after it"),
+        ("body_malformed", of_length(length + 1), "a byte missing"),
+        ("body_malformed", of_length(length - 1), "a byte too many"),
+        ("body_malformed", of_length(0), "a length of nothing"),
+        ("body_too_large", of_length(u32::MAX), "the longest length"),
+        ("body_too_large", of_length(65_537), "over the limit"),
+        ("body_malformed", vec![0, 0, 0, 0], "half a frame"),
+        ("body_malformed", vec![], "no frame"),
+        ("proof_missing", frame(b""), "a message without a field"),
+        ("body_malformed", flagged(2, &login), "flag 2"),
+        ("body_malformed", flagged(0x80, &login), "grpc-web's trailers"),
+        ("body_malformed", flagged(0xff, &login), "flag 255"),
+    ] {
+        refuses(&guarded, call(body), code, what).await;
+    }
+}
+
+#[tokio::test]
+async fn a_limit_is_inclusive() {
+    let size = good().len();
+    Guarded::by([rule().body_limit(size)]).verifies(call(good()), "at the limit").await;
+    refuses(&Guarded::by([rule().body_limit(size - 1)]), call(good()), "body_too_large", "over it").await;
+}
+
+#[tokio::test]
+async fn a_compressed_message_is_read_and_stays_compressed() {
+    let guarded = guarded();
+    let login = LoginRequest::good().encode_to_vec();
+    for (encoding, compressed) in [("gzip", gzip(&login)), ("zstd", zstd(&login)), ("zstd", zstd_stream(&login))] {
+        let body = flagged(1, &compressed);
+        let request = call_with(&[("grpc-encoding", encoding)], Full::new(Bytes::from(body.clone())));
+        let seen = guarded.verifies(request, encoding).await;
+        assert_eq!(seen.body.unwrap(), body, "{encoding}");
+    }
+    // What is announced need not be done.
+    for encoding in ["gzip", "identity", "snappy"] {
+        let request = call_with(&[("grpc-encoding", encoding)], Full::new(Bytes::from(good())));
+        guarded.verifies(request, encoding).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_plainly_compressed_is_refused() {
+    let guarded = guarded();
+    let login = LoginRequest::good().encode_to_vec();
+    let other = LoginRequest { phone: "13900000000".into(), ..LoginRequest::good() }.encode_to_vec();
+    let none: &[&str] = &[];
+    let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 1, 0, 0, 0, 7], zstd(&login).as_slice()].concat();
+    for (code, encodings, message, what) in [
+        ("body_malformed", none, gzip(&login), "a flag without an encoding"),
+        ("body_malformed", &["identity"], gzip(&login), "a flag with identity"),
+        ("unsupported_encoding", &["deflate"], gzip(&login), "an encoding that is not read"),
+        ("unsupported_encoding", &["gzip, gzip"], gzip(&gzip(&login)), "stacked"),
+        ("unsupported_encoding", &["gzip", "zstd"], gzip(&login), "two encodings"),
+        ("body_malformed", &["gzip"], login.clone(), "not gzip"),
+        ("body_malformed", &["gzip"], zstd(&login), "zstd as gzip"),
+        ("body_malformed", &["gzip"], Vec::new(), "nothing as gzip"),
+        ("body_malformed", &["gzip"], [gzip(&login), gzip(&other)].concat(), "a second member"),
+        ("body_malformed", &["gzip"], [gzip(&login), vec![0]].concat(), "a byte after the gzip"),
+        ("body_malformed", &["gzip"], gzip(&login)[..20].to_vec(), "a cut gzip"),
+        ("body_malformed", &["zstd"], login.clone(), "not zstd"),
+        ("body_malformed", &["zstd"], [zstd(&login), zstd(&other)].concat(), "a second frame"),
+        ("body_malformed", &["zstd"], skippable, "a frame to be skipped"),
+        ("body_malformed", &["zstd"], zstd(&login)[..20].to_vec(), "a cut zstd"),
+        ("body_too_large", &["gzip"], gzip(&vec![0; 10_000_000]), "a bomb in gzip"),
+        ("body_too_large", &["zstd"], zstd(&vec![0; 10_000_000]), "a bomb in zstd"),
+        ("body_too_large", &["zstd"], zstd_stream(&vec![0; 10_000_000]), "a bomb in zstd, of no told size"),
+    ] {
+        let encodings: Vec<_> = encodings.iter().map(|encoding| ("grpc-encoding", *encoding)).collect();
+        let request = call_with(&encodings, Full::new(Bytes::from(flagged(1, &message))));
+        refuses(&guarded, request, code, what).await;
+    }
+    let aliased = call_with(&[("grpc_encoding", "gzip")], Full::new(Bytes::from(good())));
+    refuses(&guarded, aliased, "unsupported_encoding", "an alias").await;
+    let coded = call_with(&[("content-encoding", "gzip")], Full::new(Bytes::from(gzip(&good()))));
+    refuses(&guarded, coded, "unsupported_encoding", "a content coding").await;
+}

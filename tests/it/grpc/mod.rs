@@ -1,0 +1,112 @@
+//! Proofs out of gRPC calls: the message is read, and nothing of the call is changed.
+
+mod calls;
+mod deadlines;
+mod frames;
+mod messages;
+mod names;
+mod programs;
+mod settings;
+mod streams;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, Version};
+use http_body::Body;
+use http_body_util::Full;
+use prost::Message;
+use tower_jverify::{Ask, Field, Media, Rule, number};
+
+use crate::support::{Guarded, denial};
+
+const LOGIN: &str = "/accounts.Accounts/Login";
+const TOKEN: &str = "tok-canary-7f3a";
+const PHONE: &str = "13812345678";
+
+/// What the application's `.proto` would say.
+#[derive(Clone, PartialEq, Message)]
+struct LoginRequest {
+    #[prost(string, tag = "1")]
+    token: String,
+    #[prost(string, tag = "2")]
+    phone: String,
+    #[prost(string, repeated, tag = "3")]
+    devices: Vec<String>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Welcome {
+    #[prost(string, tag = "1")]
+    text: String,
+}
+
+impl LoginRequest {
+    fn good() -> Self {
+        Self { token: TOKEN.into(), phone: PHONE.into(), devices: vec!["one".into(), "two".into()] }
+    }
+}
+
+fn by_numbers() -> Ask {
+    number().token(Field::body("/1")).phone(Field::body("/2")).into()
+}
+
+fn rule() -> Rule {
+    Rule::post(LOGIN, by_numbers()).accept([Media::Grpc])
+}
+
+/// The rule under test, unless said.
+fn guarded() -> Guarded {
+    Guarded::by([rule()])
+}
+
+/// One frame, not compressed.
+fn frame(message: &[u8]) -> Vec<u8> {
+    flagged(0, message)
+}
+
+fn flagged(flag: u8, message: &[u8]) -> Vec<u8> {
+    [&[flag], u32::try_from(message.len()).unwrap().to_be_bytes().as_slice(), message].concat()
+}
+
+fn good() -> Vec<u8> {
+    frame(&LoginRequest::good().encode_to_vec())
+}
+
+/// A call as a gRPC client sends it.
+fn call(body: impl Into<Bytes>) -> Request<Full<Bytes>> {
+    call_with(&[], Full::new(body.into()))
+}
+
+fn call_with<B>(headers: &[(&'static str, &str)], body: B) -> Request<B> {
+    let mut request = Request::post(LOGIN).version(Version::HTTP_2).body(body).unwrap();
+    request.headers_mut().insert("content-type", "application/grpc".parse().unwrap());
+    request.headers_mut().insert("te", "trailers".parse().unwrap());
+    for (name, value) in headers {
+        request.headers_mut().append(*name, value.parse().unwrap());
+    }
+    request
+}
+
+/// A gRPC denial with this code, nothing asked, and the application not run.
+async fn refuses<B>(guarded: &Guarded, request: Request<B>, code: &str, what: &str)
+where
+    B: Body<Data = Bytes> + Send + 'static,
+{
+    let before = (guarded.verifier.calls(), guarded.application.runs());
+    let response = guarded.send(request).await;
+    assert_eq!(refused_as(&response, what), code, "{what}");
+    assert_eq!((guarded.verifier.calls(), guarded.application.runs()), before, "asked or let through: {what}");
+}
+
+/// The code of a denial in gRPC's form.
+fn refused_as(response: &Response<Bytes>, what: &str) -> &'static str {
+    assert_eq!(response.status(), 200, "{what}");
+    let status = grpc_status(response.headers());
+    assert_ne!(status, Some(0), "{what}");
+    let denial = denial(response);
+    assert_eq!(status, Some(denial.grpc_code()), "{what}");
+    denial.code()
+}
+
+fn grpc_status(headers: &HeaderMap) -> Option<u8> {
+    headers.get("grpc-status")?.to_str().unwrap().parse().ok()
+}
