@@ -18,11 +18,12 @@ fn with_length(body: &str) -> String {
 }
 
 fn chunked(body: &str) -> String {
-    let chunks: String = body
+    let chunks = body
         .as_bytes()
         .chunks(10_000)
         .map(|chunk| format!("{:x}\r\n{}\r\n", chunk.len(), str::from_utf8(chunk).unwrap()))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     format!("{}{chunks}0\r\n\r\n", head("/login", "transfer-encoding: chunked"))
 }
 

@@ -1,10 +1,15 @@
 //! Nothing is lost on the way to the application.
 
+use std::{
+    future::{Ready, ready},
+    task::{Context, Poll},
+};
+
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Version};
+use http::{HeaderMap, HeaderValue, Request, Response, Version};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
-use tower_jverify::Rule;
+use tower::{Layer, Service, ServiceExt};
 
 use super::{Broken, data, head, of_frames, post_body};
 use crate::support::{Guarded, LOGIN, exchange, http2, serve};
@@ -39,7 +44,7 @@ async fn a_body_of_any_frames_arrives_byte_by_byte() {
 
 #[tokio::test]
 async fn trailers_arrive_as_they_came() {
-    let guarded = Guarded::by([Rule::post("/login", tower_jverify::number())]);
+    let guarded = Guarded::login();
     for path in ["/login", "/health"] {
         let body = of_frames([data(LOGIN), Frame::trailers(checksums())]);
         guarded.send(post_body(path, body)).await;
@@ -105,7 +110,7 @@ async fn a_login_over_http2_arrives_with_its_trailers() {
 async fn a_login_in_chunks_of_a_byte_arrives_over_http1() {
     let guarded = Guarded::login();
     let address = serve(guarded.service()).await;
-    let chunks: String = LOGIN.chars().map(|c| format!("1;x=y\r\n{c}\r\n")).collect();
+    let chunks = LOGIN.chars().map(|c| format!("1;x=y\r\n{c}\r\n")).collect::<Vec<_>>().concat();
     let framing = "trailer: x-checksum\r\ntransfer-encoding: chunked";
     let request = format!("{}{chunks}0\r\nx-checksum: a\r\n\r\n", head("/login", framing));
     let response = exchange(address, request).await;
@@ -113,4 +118,44 @@ async fn a_login_in_chunks_of_a_byte_arrives_over_http1() {
     let seen = guarded.application.last();
     assert_eq!(seen.body.unwrap(), LOGIN);
     assert_eq!(seen.trailers.unwrap()["x-checksum"], "a");
+}
+
+/// An error that is nothing but itself: no `Error`, no `Clone`, no `Debug`.
+struct OutOfOrder(u32);
+
+/// Fails when it is made ready, or when it is called.
+#[derive(Clone)]
+struct Failing {
+    ready: bool,
+}
+
+impl<B> Service<Request<B>> for Failing {
+    type Response = Response<String>;
+    type Error = OutOfOrder;
+    type Future = Ready<Result<Response<String>, OutOfOrder>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), OutOfOrder>> {
+        Poll::Ready(if self.ready { Ok(()) } else { Err(OutOfOrder(1)) })
+    }
+
+    fn call(&mut self, _: Request<B>) -> Self::Future {
+        ready(Err(OutOfOrder(2)))
+    }
+}
+
+#[tokio::test]
+async fn the_applications_own_error_comes_back_untouched() {
+    let guarded = Guarded::login();
+    for path in ["/login", "/health"] {
+        for (ready, number) in [(false, 1), (true, 2)] {
+            let service = guarded.layer.layer(Failing { ready });
+            let answer = service.oneshot(post_body(path, of_frames([data(LOGIN)]))).await;
+            let Err(OutOfOrder(came)) = answer else { panic!("{path}: no error") };
+            assert_eq!(came, number, "{path}");
+        }
+    }
+    // A denial is no error, even of an application that only has errors.
+    let service = guarded.layer.layer(Failing { ready: false });
+    let Ok(denied) = service.oneshot(post_body("/login", of_frames([data("{}")]))).await else { panic!("an error") };
+    assert_eq!(denied.status(), 400);
 }

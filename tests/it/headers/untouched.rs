@@ -1,5 +1,7 @@
 //! Headers that are not ours reach the application in their order and number.
 
+use std::fmt::Write;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Request, header::CONTENT_TYPE};
 use http_body_util::Full;
 use proptest::{collection::vec, prelude::*};
@@ -75,7 +77,7 @@ async fn order_and_multiplicity_are_the_clients_over_a_real_socket() {
     for path in ["/login", "/health"] {
         let mut head = format!("POST {path} HTTP/1.1\r\nx-jverify-id: forged\r\n");
         for (name, value) in others {
-            head.push_str(&format!("{name}: {value}\r\nX-Jverify-Decision: forged\r\n"));
+            write!(head, "{name}: {value}\r\nX-Jverify-Decision: forged\r\n").unwrap();
         }
         let request = format!("{head}content-length: {}\r\nb: 4\r\n\r\n{LOGIN}", LOGIN.len());
         let response = exchange(address, request).await;

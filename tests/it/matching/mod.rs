@@ -4,6 +4,7 @@ mod choosing;
 mod methods;
 mod nested;
 mod patterns;
+mod random;
 mod spellings;
 
 use tower_jverify::CheckKind;
