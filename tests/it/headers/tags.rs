@@ -6,9 +6,9 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, ServiceExt, service_fn};
-use tower_jverify::{Credentials, JPush, JVerifyLayer, Rule, Sandbox, number};
+use tower_jverify::{Check, Class, Credentials, JPush, JVerifyLayer, Risk, Rule, Sandbox, Verdict, number};
 
-use crate::support::{Application, LOGIN, post_json};
+use crate::support::{Application, Guarded, LOGIN, Verifier, login_layer, post_json};
 
 /// What the application gets when JPush's reply holds these tags (JSON).
 async fn headers_for(tags: &str) -> http::HeaderMap {
@@ -66,6 +66,22 @@ async fn tags_are_bounded() {
     let line = many["x-jverify-risk-tags"].to_str().unwrap();
     assert_eq!(line.split(',').count(), 16);
     assert!(line.len() <= 16 * (64 * 3 + 1));
+}
+
+/// A verifier of the user's own may answer what JPush's client would not hand on.
+#[tokio::test]
+async fn tags_of_any_verifier_are_bounded_and_encoded() {
+    let tags: Vec<Box<str>> = [String::new(), "x".repeat(65), "a\r\nb".into()]
+        .into_iter()
+        .chain((0..100).map(|at| at.to_string()))
+        .map(Into::into)
+        .collect();
+    let answer = move |check: &Check| {
+        Some(Verdict::new(check.kind(), Class::Passed).with_risk(Risk::from_score(100, tags.clone())))
+    };
+    let guarded = Guarded::asking(Verifier::answering(answer), login_layer);
+    let headers = guarded.verifies(post_json("/login", LOGIN), "a hundred tags").await.parts.headers;
+    assert_eq!(headers["x-jverify-risk-tags"], "a%0D%0Ab,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14");
 }
 
 #[tokio::test]
