@@ -48,8 +48,12 @@ impl Names {
         headers.get_all(CONNECTION).iter().any(|value| tokens(value).any(|token| self.covers_any_case(token)))
     }
 
+    /// As [`Names::covers`], for what is not folded yet, without folding a copy: browsers send `Connection` every time.
     fn covers_any_case(&self, token: &[u8]) -> bool {
-        self.covers(&token.to_ascii_lowercase())
+        let prefix = self.prefix().as_bytes();
+        token.len() >= prefix.len()
+            && prefix.iter().zip(token).all(|(&ours, theirs)| same(ours, theirs.to_ascii_lowercase()))
+            && token.get(prefix.len()).is_none_or(|next| !next.is_ascii_alphanumeric())
     }
 
     #[cold]
