@@ -43,7 +43,15 @@ async fn every_decision_is_one_event() {
         (
             login(json!({"token": "sandbox-9001", "phone": PHONE})),
             "INFO",
-            &[rule, "decision=\"deny\"", "reason=\"rejected\"", "checks=number", "classes=rejected", "codes=9001"],
+            &[
+                rule,
+                "decision=\"deny\"",
+                "reason=\"rejected\"",
+                "checks=number",
+                "classes=rejected",
+                "codes=9001",
+                "phone=138****0000",
+            ],
         ),
         (
             login(json!({"token": "sandbox-9000-risk-900", "phone": PHONE})),
