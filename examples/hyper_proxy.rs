@@ -132,12 +132,14 @@ fn at_backend(backend: &Uri, uri: &Uri) -> Option<Uri> {
 /// The headers of a request as the backend gets them, with one framing: that of the body in hand.
 fn towards_backend(request: &Parts, body: &impl Body) -> HeaderMap {
     let mut headers = end_to_end(&request.headers);
-    // Of the body in hand, hyper tells the length; `Host` it takes from the backend's URL.
-    for name in [HOST, CONTENT_LENGTH] {
-        headers.remove(name);
-    }
-    let has_trailers = headers.contains_key(TRAILER);
-    if !body.is_end_stream() && (has_trailers || body.size_hint().exact().is_none()) {
+    // `Host` is taken from the backend's URL, and the length of the body in hand is told by hyper; that of none is not.
+    headers.remove(HOST);
+    let told = headers.remove(CONTENT_LENGTH).is_some();
+    if body.is_end_stream() {
+        if told {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+    } else if headers.contains_key(TRAILER) || body.size_hint().exact().is_none() {
         headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
     // The client takes trailers, and so does this proxy.
