@@ -14,7 +14,7 @@
 //! let layer = JVerifyLayer::builder(verifier).rule(Rule::post("/login", number())).build()?;
 //! let app = layer.around(Router::new().route("/login", post(login)));
 //!
-//! // `axum::serve(listener, app.into_make_service())`, with `axum::ServiceExt` in scope.
+//! // `axum::serve(listener, axum::ServiceExt::<axum::extract::Request>::into_make_service(app))` serves it.
 //! # let _ = app;
 //! # Ok::<_, tower_jverify::ConfigError>(())
 //! ```
