@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, header::CONTENT_LENGTH, request::Parts};
+use http::{HeaderValue, Request, Response, header::CONTENT_LENGTH, request::Parts};
 use http_body::Body;
 use tower::BoxError;
 use tower_service::Service;
@@ -127,8 +127,7 @@ where
     };
 
     let whole = body::read(body, &settings.body).await?;
-    let length = u64::try_from(whole.data.len()).unwrap_or(u64::MAX).to_string();
-    if parts.headers.get_all(CONTENT_LENGTH).iter().any(|told| *told != length) {
+    if parts.headers.get_all(CONTENT_LENGTH).iter().any(|told| length(told) != Some(whole.data.len())) {
         return Err(Refusal::new(DenialReason::BodyMalformed).with_detail("a body of another length than told"));
     }
     if let Some(trailers) = &whole.trailers {
@@ -140,6 +139,12 @@ where
         group.choose(&values)?
     };
     Ok((Seen::Whole(whole), choice))
+}
+
+/// A Content-Length: digits and nothing else.
+fn length(told: &HeaderValue) -> Option<usize> {
+    let digits = told.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    digits.parse().ok()
 }
 
 fn media(group: &Group, settings: &Settings, parts: &Parts) -> Result<Media, Refusal> {
@@ -162,11 +167,11 @@ impl From<MediaError> for Refusal {
     }
 }
 
-impl From<proof::Refusal> for Refusal {
-    fn from(refusal: proof::Refusal) -> Self {
+impl From<proof::Unreadable> for Refusal {
+    fn from(refusal: proof::Unreadable) -> Self {
         match refusal {
-            proof::Refusal::BodyMalformed(detail) => Self::new(DenialReason::BodyMalformed).with_detail(detail),
-            proof::Refusal::ProofMalformed(detail) => Self::new(DenialReason::ProofMalformed).with_detail(detail),
+            proof::Unreadable::BodyMalformed(detail) => Self::new(DenialReason::BodyMalformed).with_detail(detail),
+            proof::Unreadable::ProofMalformed(detail) => Self::new(DenialReason::ProofMalformed).with_detail(detail),
         }
     }
 }

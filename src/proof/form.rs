@@ -8,38 +8,42 @@ use std::borrow::Cow;
 use super::{
     fold::{Found, Keys},
     plan::{Member, Plan},
-    value::{Refusal, Value, Values},
+    value::{Unreadable, Value, Values},
 };
 
 /// Reads the fields out of a form.
-pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> Result<(), Refusal> {
-    const BAD: Refusal = Refusal::BodyMalformed("a form that cannot be decoded");
-    let text = std::str::from_utf8(body).ok().filter(|text| text.is_ascii()).ok_or(BAD)?;
+pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> Result<(), Unreadable> {
+    const BAD: Unreadable = Unreadable::BodyMalformed("a form that cannot be decoded");
+    let text = std::str::from_utf8(body).map_err(|_| BAD)?;
     let root = plan.object(0).filter(|_| plan.fits_form());
-    let root = root.ok_or(Refusal::BodyMalformed("a form cannot hold these fields"))?;
+    let root = root.ok_or(Unreadable::BodyMalformed("a form cannot hold these fields"))?;
     let mut scratch = Vec::new();
     let mut seen = 0_u64;
     let mut rest = text;
     while !rest.is_empty() {
         let (key, value);
-        (key, value, rest) = next_pair(rest).ok_or(BAD)?;
+        (key, rest) = Piece::split(rest, EQUALS | AMPERSAND).ok_or(BAD)?;
+        (value, rest) = match key.classes & EQUALS {
+            0 => (Piece { raw: "", classes: 0 }, rest),
+            _ => Piece::split(rest, AMPERSAND).ok_or(BAD)?,
+        };
         let name = match plan.names().find(key.decode(&mut scratch).ok_or(BAD)?, Keys::Form) {
             Found::Nothing => {
-                value.decode(&mut scratch).ok_or(BAD)?;
+                value.check(&mut scratch).ok_or(BAD)?;
                 continue;
             }
-            Found::Like(_) => return Err(Refusal::ProofMalformed("a name like a guarded one")),
+            Found::Like(_) => return Err(Unreadable::ProofMalformed("a name like a guarded one")),
             Found::Name(name) => name,
         };
         let bit = 1 << name;
         if seen & bit != 0 {
-            return Err(Refusal::ProofMalformed("a guarded name twice"));
+            return Err(Unreadable::ProofMalformed("a guarded name twice"));
         }
         seen |= bit;
         let Some(Member::Value(slot)) = root.member(name) else {
-            return Err(Refusal::ProofMalformed("a name in the body that belongs into the query"));
+            return Err(Unreadable::ProofMalformed("a name in the body that belongs into the query"));
         };
-        values.put(slot, Value::text(value.into_decoded().ok_or(BAD)?)?);
+        values.put(slot, Value::text(decode_whole(value.raw).ok_or(BAD)?)?);
     }
     Ok(())
 }
@@ -48,67 +52,94 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
 #[derive(Clone, Copy)]
 struct Piece<'v> {
     raw: &'v str,
-    /// Whether there is a `%` or `+` in it.
-    escaped: bool,
+    /// The classes of all bytes in it, and of the one that ended it.
+    classes: u8,
 }
 
 // === impl Piece ===
 
 impl<'v> Piece<'v> {
+    /// Splits off what comes before a byte of the classes `ends`. Returns also the rest after that byte.
+    #[inline]
+    fn split(text: &'v str, ends: u8) -> Option<(Self, &'v str)> {
+        let mut classes = 0;
+        let mut end = None;
+        let (blocks, _) = text.as_bytes().as_chunks::<4>();
+        let mut at = 0;
+        for block in blocks {
+            let found = block.iter().fold(0, |found, byte| found | class(*byte));
+            if found & (ends | FOREIGN) != 0 {
+                break;
+            }
+            classes |= found;
+            at += block.len();
+        }
+        for byte in text.as_bytes().get(at..)? {
+            let class = class(*byte);
+            classes |= class;
+            if class & ends != 0 {
+                end = Some(at);
+                break;
+            }
+            at += 1;
+        }
+        if classes & FOREIGN != 0 {
+            return None;
+        }
+        let (raw, rest) = match end {
+            Some(end) => (text.get(..end)?, text.get(end + 1..)?),
+            None => (text, ""),
+        };
+        Some((Self { raw, classes }, rest))
+    }
+
+    /// Decodes to look at.
+    #[inline]
     fn decode<'s>(self, scratch: &'s mut Vec<u8>) -> Option<&'s str>
     where
         'v: 's,
     {
-        if self.escaped { decode(self.raw, scratch) } else { Some(self.raw) }
+        if self.classes & (PERCENT | PLUS) == 0 { Some(self.raw) } else { decode(self.raw, scratch) }
     }
 
-    fn into_decoded(self) -> Option<Cow<'v, str>> {
-        if self.escaped { decode_whole(self.raw) } else { Some(Cow::Borrowed(self.raw)) }
+    /// Whether it can be decoded.
+    #[inline]
+    fn check(self, scratch: &mut Vec<u8>) -> Option<()> {
+        if self.classes & PERCENT == 0 { Some(()) } else { decode(self.raw, scratch).map(|_| ()) }
     }
 }
 
-/// What a byte is to a form.
-const PLAIN: u8 = 0;
-const ESCAPE: u8 = 1;
-const EQUALS: u8 = 2;
-const END: u8 = 3;
-const FOREIGN: u8 = 4;
+// Classes of bytes, as bits.
+const EQUALS: u8 = 1;
+const AMPERSAND: u8 = 2;
+const PERCENT: u8 = 4;
+const PLUS: u8 = 8;
+/// What must not stand in a form as it is.
+const FOREIGN: u8 = 16;
 
+/// By byte, so that the loop that looks at every byte has no branch.
 const CLASSES: [u8; 256] = {
-    let mut classes = [PLAIN; 256];
-    classes[b'%' as usize] = ESCAPE;
-    classes[b'+' as usize] = ESCAPE;
-    classes[b'=' as usize] = EQUALS;
-    classes[b'&' as usize] = END;
-    classes[b';' as usize] = FOREIGN;
+    let mut classes = [0; 256];
+    let mut rest: &mut [u8] = &mut classes;
+    let mut byte = 0_u8;
+    while let [first, others @ ..] = rest {
+        *first = match byte {
+            b'=' => EQUALS,
+            b'&' => AMPERSAND,
+            b'%' => PERCENT,
+            b'+' => PLUS,
+            b';' | 0x80.. => FOREIGN,
+            _ => 0,
+        };
+        byte = byte.wrapping_add(1);
+        rest = others;
+    }
     classes
 };
 
-/// Splits the next pair off: key, value, rest. `None` where a raw `;` stands.
-fn next_pair(text: &str) -> Option<(Piece<'_>, Piece<'_>, &str)> {
-    let mut equals = None;
-    let (mut key_escaped, mut escaped) = (false, false);
-    let mut end = text.len();
-    for (at, byte) in text.bytes().enumerate() {
-        match CLASSES.get(usize::from(byte)) {
-            Some(&PLAIN) => {}
-            Some(&EQUALS) if equals.is_none() => (equals, key_escaped, escaped) = (Some(at), escaped, false),
-            Some(&EQUALS) => {}
-            Some(&ESCAPE) => escaped = true,
-            Some(&END) => {
-                end = at;
-                break;
-            }
-            _ => return None,
-        }
-    }
-    let pair = text.get(..end)?;
-    let rest = text.get(end + 1..).unwrap_or_default();
-    let (key, value) = match equals {
-        Some(at) => (Piece { raw: pair.get(..at)?, escaped: key_escaped }, Piece { raw: pair.get(at + 1..)?, escaped }),
-        None => (Piece { raw: pair, escaped }, Piece { raw: "", escaped: false }),
-    };
-    Some((key, value, rest))
+#[inline]
+fn class(byte: u8) -> u8 {
+    CLASSES.get(usize::from(byte)).copied().unwrap_or(FOREIGN)
 }
 
 /// Decodes `+` and `%XX` into `scratch`, or hands back what needs no decoding. `None` where a `%` is not followed by
@@ -118,6 +149,7 @@ pub(super) fn decode<'s>(raw: &'s str, scratch: &'s mut Vec<u8>) -> Option<&'s s
         return Some(raw);
     }
     scratch.clear();
+    scratch.reserve(raw.len());
     let mut bytes = raw.bytes();
     while let Some(byte) = bytes.next() {
         scratch.push(match byte {

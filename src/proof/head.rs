@@ -9,7 +9,7 @@ use http::{
 
 use super::{
     plan::Plan,
-    value::{Refusal, Value, Values},
+    value::{Unreadable, Value, Values},
 };
 
 /// Whether a server or gateway may take one header name for the other.
@@ -25,13 +25,13 @@ fn fold(byte: u8) -> u8 {
 }
 
 /// Refuses a `Connection` that would make a proxy behind us remove a header that we rely on.
-pub(super) fn check_connection(headers: &HeaderMap, proofs: &[HeaderName]) -> Result<(), Refusal> {
+pub(super) fn check_connection(headers: &HeaderMap, proofs: &[HeaderName]) -> Result<(), Unreadable> {
     for value in headers.get_all(CONNECTION) {
         for token in value.as_bytes().split(|byte| *byte == b',') {
             // Bytes outside ASCII are in none of our names.
             let token = std::str::from_utf8(token.trim_ascii()).unwrap_or_default();
             if [&CONTENT_TYPE, &CONTENT_ENCODING].into_iter().chain(proofs).any(|name| aliases(token, name.as_str())) {
-                return Err(Refusal::ProofMalformed("`Connection` names a header that is relied on"));
+                return Err(Unreadable::ProofMalformed("`Connection` names a header that is relied on"));
             }
         }
     }
@@ -39,29 +39,29 @@ pub(super) fn check_connection(headers: &HeaderMap, proofs: &[HeaderName]) -> Re
 }
 
 /// Reads the header fields.
-pub(super) fn read<'v>(plan: &Plan, headers: &'v HeaderMap, values: &mut Values<'v>) -> Result<(), Refusal> {
+pub(super) fn read<'v>(plan: &Plan, headers: &'v HeaderMap, values: &mut Values<'v>) -> Result<(), Unreadable> {
     for (name, slot) in plan.headers() {
         if headers.keys().any(|other| other != name && aliases(other.as_str(), name.as_str())) {
-            return Err(Refusal::ProofMalformed("a header like a guarded one"));
+            return Err(Unreadable::ProofMalformed("a header like a guarded one"));
         }
         let mut all = headers.get_all(name).iter();
         let Some(value) = all.next() else { continue };
         if all.next().is_some() {
-            return Err(Refusal::ProofMalformed("a guarded header twice"));
+            return Err(Unreadable::ProofMalformed("a guarded header twice"));
         }
-        let text = value.to_str().map_err(|_| Refusal::ProofMalformed("a guarded header outside of ASCII"))?;
+        let text = value.to_str().map_err(|_| Unreadable::ProofMalformed("a guarded header outside of ASCII"))?;
         values.put(slot, Value::text(Cow::Borrowed(text))?);
     }
     Ok(())
 }
 
 /// See [`Plan::check_trailers`].
-pub(super) fn check_trailers(plan: &Plan, trailers: &HeaderMap) -> Result<(), Refusal> {
+pub(super) fn check_trailers(plan: &Plan, trailers: &HeaderMap) -> Result<(), Unreadable> {
     let framing = [CONTENT_TYPE, CONTENT_ENCODING];
     let framing = if plan.reads_body() { framing.as_slice() } else { &[] };
     let mut guarded = framing.iter().chain(plan.header_names());
     if guarded.any(|name| trailers.keys().any(|trailer| aliases(trailer.as_str(), name.as_str()))) {
-        return Err(Refusal::ProofMalformed("a guarded header in the trailers"));
+        return Err(Unreadable::ProofMalformed("a guarded header in the trailers"));
     }
     Ok(())
 }

@@ -10,15 +10,16 @@
 //! | file | subject |
 //! |---|---|
 //! | `field` | [`Field`]: where one part of a proof sits, as users write it |
-//! | `plan` | [`Plan`]: all fields of a rule, compiled, with their names |
+//! | `plan`, `compile` | [`Plan`]: all fields of a rule, compiled, with their names |
 //! | `fold` | which keys some parser might take for a guarded name |
 //! | `media` | [`Media`]: what the body claims to be |
 //! | `head`, `query` | headers, `Connection`, trailers; the query |
-//! | `json`, `form` | the bodies |
-//! | `value` | [`Value`], [`Values`], [`Refusal`]: what comes out |
+//! | `json`, `form` | the bodies; `scan` is JSON's grammar |
+//! | `value` | [`Value`], [`Values`], [`Unreadable`]: what comes out |
 //!
 //! Nothing here knows a rule, a phone's grammar or an answer's status.
 
+mod compile;
 mod field;
 mod fold;
 mod form;
@@ -27,13 +28,14 @@ mod json;
 mod media;
 mod plan;
 mod query;
+mod scan;
 mod value;
 
 pub use self::{field::Field, media::Media};
 pub(crate) use self::{
     media::{MediaError, media_of},
     plan::Plan,
-    value::{Refusal, Value, Values},
+    value::{Unreadable, Value, Values},
 };
 
 #[cfg(test)]

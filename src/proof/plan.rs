@@ -2,15 +2,16 @@
 //!
 //! A plan is made once, when the layer is built, and read for every guarded request.
 
-use http::{HeaderMap, HeaderName, header, request::Parts};
+use http::{HeaderMap, HeaderName, request::Parts};
 
 use super::{
-    field::{Field, Place},
-    fold::{self, Names},
+    compile::Compiling,
+    field::Field,
+    fold::Names,
     form, head, json,
     media::Media,
     query,
-    value::{Refusal, Values},
+    value::{Unreadable, Values},
 };
 use crate::ConfigError;
 
@@ -36,7 +37,7 @@ pub(crate) struct Plan {
 /// An object on the way, by what its members lead to.
 #[derive(Debug, Default)]
 pub(super) struct Object {
-    members: Vec<(usize, Member)>,
+    pub(super) members: Vec<(usize, Member)>,
 }
 
 /// Where a guarded member leads.
@@ -48,30 +49,6 @@ pub(super) enum Member {
     Object(usize),
 }
 
-/// Headers that frame, route or describe a message, or that hops rewrite: none can carry a proof.
-const NO_PROOFS: [HeaderName; 20] = [
-    header::ACCEPT,
-    header::ACCEPT_ENCODING,
-    header::CONNECTION,
-    header::CONTENT_ENCODING,
-    header::CONTENT_LENGTH,
-    header::CONTENT_TYPE,
-    header::COOKIE,
-    header::EXPECT,
-    header::FORWARDED,
-    header::HOST,
-    HeaderName::from_static("http2-settings"),
-    HeaderName::from_static("keep-alive"),
-    header::PROXY_AUTHORIZATION,
-    HeaderName::from_static("proxy-connection"),
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    header::VIA,
-    HeaderName::from_static("x-forwarded-for"),
-];
-
 // === impl Plan ===
 
 impl Plan {
@@ -82,21 +59,18 @@ impl Plan {
     /// # Errors
     ///
     /// Names the setting `field`: a pointer that does not start with a slash, has an empty segment or a bad escape, or
-    /// leads through another field; a header name that is none, or one that cannot carry a proof; an empty query name; a
-    /// name without a letter or digit; names that some parser takes for each other; more than 64 names.
+    /// leads through another field; a header name that is none, or one that cannot carry a proof; an empty query
+    /// name; a name without a letter or digit; names that some parser takes for each other; more than 64 names.
     pub(crate) fn compile(fields: &[Field], ignore_query: bool) -> Result<Self, ConfigError> {
         let mut compiling = Compiling::default();
         let mut slots = Vec::new();
         let mut distinct: Vec<&Field> = Vec::new();
         for field in fields {
-            let slot = match distinct.iter().position(|known| *known == field) {
-                Some(slot) => slot,
-                None => {
-                    compiling.add(field, distinct.len())?;
-                    distinct.push(field);
-                    distinct.len() - 1
-                }
-            };
+            let slot = distinct.iter().position(|known| *known == field).unwrap_or(distinct.len());
+            if slot == distinct.len() {
+                compiling.add(field, slot)?;
+                distinct.push(field);
+            }
             slots.push(slot);
         }
         Ok(Self {
@@ -138,7 +112,7 @@ impl Plan {
     ///
     /// `Connection` names a header that we rely on; a header field comes twice, or beside an alias, or is not visible
     /// ASCII; the query holds a guarded name, or what could be taken for one, that is not read from it, or one twice.
-    pub(crate) fn read_head<'v>(&self, parts: &'v Parts, values: &mut Values<'v>) -> Result<(), Refusal> {
+    pub(crate) fn read_head<'v>(&self, parts: &'v Parts, values: &mut Values<'v>) -> Result<(), Unreadable> {
         head::check_connection(&parts.headers, &self.header_names)?;
         head::read(self, &parts.headers, values)?;
         parts.uri.query().map_or(Ok(()), |query| query::read(self, query, values))
@@ -150,9 +124,14 @@ impl Plan {
     ///
     /// The body is not strictly what its media type says; a guarded name, or what could be taken for one, comes twice;
     /// something on the way to a field is no object; a value is neither text nor an unsigned integer.
-    pub(crate) fn read_body<'v>(&self, media: Media, body: &'v [u8], values: &mut Values<'v>) -> Result<(), Refusal> {
+    pub(crate) fn read_body<'v>(
+        &self,
+        media: Media,
+        body: &'v [u8],
+        values: &mut Values<'v>,
+    ) -> Result<(), Unreadable> {
         if body.is_empty() {
-            return Err(Refusal::BodyMalformed("an empty body"));
+            return Err(Unreadable::BodyMalformed("an empty body"));
         }
         match media {
             Media::Json => json::read(self, body, values),
@@ -165,7 +144,7 @@ impl Plan {
     /// # Errors
     ///
     /// A trailer repeats or aliases a header that carries a proof or, where the body is read, that describes it.
-    pub(crate) fn check_trailers(&self, trailers: &HeaderMap) -> Result<(), Refusal> {
+    pub(crate) fn check_trailers(&self, trailers: &HeaderMap) -> Result<(), Unreadable> {
         head::check_trailers(self, trailers)
     }
 
@@ -206,106 +185,4 @@ impl Object {
     pub(super) fn member(&self, name: usize) -> Option<Member> {
         self.members.iter().find(|(id, _)| *id == name).map(|(_, member)| *member)
     }
-}
-
-/// A plan in the making.
-#[derive(Default)]
-struct Compiling {
-    names: Vec<Box<str>>,
-    objects: Vec<Object>,
-    header_names: Vec<HeaderName>,
-    header_slots: Vec<usize>,
-    query_slots: Vec<(usize, usize)>,
-}
-
-// === impl Compiling ===
-
-impl Compiling {
-    fn add(&mut self, field: &Field, slot: usize) -> Result<(), ConfigError> {
-        let added = match field.place() {
-            Place::Body(pointer) => self.add_body(pointer, slot),
-            Place::Header(name) => self.add_header(name, slot),
-            Place::Query(name) => self.name(name).map(|id| self.query_slots.push((id, slot))),
-        };
-        added.map_err(|problem| ConfigError::new("field", field.to_string(), problem))
-    }
-
-    fn add_body(&mut self, pointer: &str, slot: usize) -> Result<(), &'static str> {
-        let path = pointer.strip_prefix('/').ok_or("a JSON Pointer starts with a slash")?;
-        let mut ids = Vec::new();
-        for segment in path.split('/') {
-            ids.push(self.name(&unescape(segment)?)?);
-        }
-        if self.objects.is_empty() {
-            self.objects.push(Object::default());
-        }
-        let mut at = 0;
-        let last = ids.len() - 1;
-        for (depth, id) in ids.into_iter().enumerate() {
-            let next = self.objects.len();
-            let object = self.objects.get_mut(at).ok_or("an object that is not there")?;
-            match (object.member(id), depth == last) {
-                (None, true) => object.members.push((id, Member::Value(slot))),
-                (None, false) => {
-                    object.members.push((id, Member::Object(next)));
-                    self.objects.push(Object::default());
-                    at = next;
-                }
-                (Some(Member::Object(number)), false) => at = number,
-                (Some(_), _) => return Err("one field leads through another"),
-            }
-        }
-        Ok(())
-    }
-
-    fn add_header(&mut self, name: &str, slot: usize) -> Result<(), &'static str> {
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| "not a header name")?;
-        if NO_PROOFS.iter().any(|unfit| head::aliases(name.as_str(), unfit.as_str())) {
-            return Err("this header cannot carry a proof");
-        }
-        if self.header_names.iter().any(|known| head::aliases(name.as_str(), known.as_str())) {
-            return Err("two names that a parser may take for each other");
-        }
-        self.header_names.push(name);
-        self.header_slots.push(slot);
-        Ok(())
-    }
-
-    /// The id of a name, new or known.
-    fn name(&mut self, name: &str) -> Result<usize, &'static str> {
-        if name.is_empty() {
-            return Err("an empty name");
-        }
-        if fold::is_bare(name) || name.contains(char::is_control) {
-            return Err("a name has letters or digits, and no control characters");
-        }
-        if let Some(id) = self.names.iter().position(|known| **known == *name) {
-            return Ok(id);
-        }
-        if self.names.iter().any(|known| fold::alike(known, name)) {
-            return Err("two names that a parser may take for each other");
-        }
-        if self.names.len() == Names::MOST {
-            return Err("more than 64 names");
-        }
-        self.names.push(name.into());
-        Ok(self.names.len() - 1)
-    }
-}
-
-/// The name in a segment of a JSON Pointer.
-fn unescape(segment: &str) -> Result<String, &'static str> {
-    let mut name = String::new();
-    let mut chars = segment.chars();
-    while let Some(c) = chars.next() {
-        name.push(match (c, c == '~') {
-            (c, false) => c,
-            (_, true) => match chars.next() {
-                Some('0') => '~',
-                Some('1') => '/',
-                _ => return Err("in a JSON Pointer `~` is followed by 0 or 1"),
-            },
-        });
-    }
-    Ok(name)
 }

@@ -7,11 +7,11 @@ use super::{
     fold::{Found, Keys},
     form,
     plan::Plan,
-    value::{Refusal, Value, Values},
+    value::{Unreadable, Value, Values},
 };
 
 /// Guards the query and reads its fields.
-pub(super) fn read<'v>(plan: &Plan, query: &'v str, values: &mut Values<'v>) -> Result<(), Refusal> {
+pub(super) fn read<'v>(plan: &Plan, query: &'v str, values: &mut Values<'v>) -> Result<(), Unreadable> {
     let guarded = plan.guarded_in_query();
     if guarded == 0 || plan.names().is_empty() {
         return Ok(());
@@ -19,17 +19,18 @@ pub(super) fn read<'v>(plan: &Plan, query: &'v str, values: &mut Values<'v>) -> 
     let is_source = plan.query_names() != 0;
     if is_source && query.contains(';') {
         // A separator to some, part of a value to others.
-        return Err(Refusal::ProofMalformed("a semicolon in the query"));
+        return Err(Unreadable::ProofMalformed("a semicolon in the query"));
     }
     let mut scratch = Vec::new();
     let mut seen = 0_u64;
     for pair in query.split(['&', ';']) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let key = form::decode(key, &mut scratch).ok_or(Refusal::ProofMalformed("a query that cannot be decoded"))?;
+        let key =
+            form::decode(key, &mut scratch).ok_or(Unreadable::ProofMalformed("a query that cannot be decoded"))?;
         let name = match plan.names().find(key, Keys::Form) {
             Found::Nothing => continue,
             Found::Like(names) if names & guarded == 0 => continue,
-            Found::Like(_) => return Err(Refusal::ProofMalformed("a name like a guarded one in the query")),
+            Found::Like(_) => return Err(Unreadable::ProofMalformed("a name like a guarded one in the query")),
             Found::Name(name) => name,
         };
         let bit = 1 << name;
@@ -37,13 +38,13 @@ pub(super) fn read<'v>(plan: &Plan, query: &'v str, values: &mut Values<'v>) -> 
             continue;
         }
         let Some(slot) = plan.query_slot(name) else {
-            return Err(Refusal::ProofMalformed("a guarded name in the query"));
+            return Err(Unreadable::ProofMalformed("a guarded name in the query"));
         };
         if seen & bit != 0 {
-            return Err(Refusal::ProofMalformed("a guarded name twice in the query"));
+            return Err(Unreadable::ProofMalformed("a guarded name twice in the query"));
         }
         seen |= bit;
-        let value = form::decode_whole(value).ok_or(Refusal::ProofMalformed("a query that cannot be decoded"))?;
+        let value = form::decode_whole(value).ok_or(Unreadable::ProofMalformed("a query that cannot be decoded"))?;
         values.put(slot, Value::text(value)?);
     }
     Ok(())

@@ -24,7 +24,7 @@ pub(crate) struct Values<'v> {
 
 /// Why nothing was read. The text is ours, never the client's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum Unreadable {
     /// The body is not what its media type says, or can be read in several ways.
     BodyMalformed(&'static str),
     /// A field, or something that could be taken for it, is not as it must be.
@@ -39,16 +39,17 @@ impl<'v> Value<'v> {
     /// # Errors
     ///
     /// Refuses an empty text, more than 8 KiB, and control characters (C0, DEL and C1).
-    pub(super) fn text(text: Cow<'v, str>) -> Result<Self, Refusal> {
+    pub(super) fn text(text: Cow<'v, str>) -> Result<Self, Unreadable> {
         if text.is_empty() {
-            return Err(Refusal::ProofMalformed("an empty value"));
+            return Err(Unreadable::ProofMalformed("an empty value"));
         }
         if text.len() > LONGEST {
-            return Err(Refusal::ProofMalformed("a value of more than 8 KiB"));
+            return Err(Unreadable::ProofMalformed("a value of more than 8 KiB"));
         }
-        let suspect = text.bytes().fold(false, |any, byte| any | (byte < b' ') | (byte > b'~'));
-        if suspect && text.chars().any(char::is_control) {
-            return Err(Refusal::ProofMalformed("a control character in a value"));
+        // Most text has only these bytes, and they take no decoding.
+        let is_plain = text.bytes().fold(true, |plain, byte| plain & (b' '..=b'~').contains(&byte));
+        if !is_plain && text.chars().any(char::is_control) {
+            return Err(Unreadable::ProofMalformed("a control character in a value"));
         }
         Ok(Self::Text(text))
     }
@@ -68,7 +69,7 @@ impl fmt::Debug for Value<'_> {
 impl<'v> Values<'v> {
     pub(super) fn absent(slots: &'v [usize], distinct: usize) -> Self {
         let few = [const { None }; 8];
-        let more = vec![None; distinct.saturating_sub(few.len())];
+        let more = distinct.checked_sub(few.len()).map_or(Vec::new(), |more| vec![None; more]);
         Self { slots, few, more }
     }
 
@@ -98,9 +99,9 @@ impl fmt::Debug for Values<'_> {
     }
 }
 
-// === impl Refusal ===
+// === impl Unreadable ===
 
-impl Refusal {
+impl Unreadable {
     /// What was wrong, in our words: fit for logs.
     pub(crate) fn reason(&self) -> &'static str {
         match self {

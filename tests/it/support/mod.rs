@@ -1,18 +1,23 @@
 //! The one helper module: a verifier that counts, an application that remembers, a server on a real socket.
 
 mod application;
+mod guarded;
+mod sandboxed;
 mod server;
 mod verifier;
 
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body::Body;
 use http_body_util::{BodyExt, Full};
-use tower::ServiceExt;
-use tower_jverify::{JVerifyBuilder, JVerifyLayer, Rule, number};
+use tower::{BoxError, Service, ServiceExt};
+use tower_jverify::{Check, JVerifyBuilder, JVerifyLayer, Rule, Verdict, number};
 
 pub(crate) use self::{
     application::{Application, Seen},
-    server::{exchange, serve},
+    guarded::Guarded,
+    sandboxed::{Sandboxed, denial, jpush},
+    server::{exchange, http2, serve, serve_one},
     verifier::Verifier,
 };
 
@@ -34,11 +39,17 @@ pub(crate) fn post_json(path: &str, body: impl Into<Bytes>) -> Request<Full<Byte
 }
 
 /// Sends one request through a layer around an application, in this process.
-pub(crate) async fn send(
-    layer: &JVerifyLayer<Verifier>,
+pub(crate) async fn send<V, B>(
+    layer: &JVerifyLayer<V>,
     application: &Application,
-    request: Request<Full<Bytes>>,
-) -> Response<Bytes> {
+    request: Request<B>,
+) -> Response<Bytes>
+where
+    V: Service<Check, Response = Verdict> + Clone + Send + Sync + 'static,
+    V::Error: Into<BoxError>,
+    V::Future: Send,
+    B: Body<Data = Bytes> + Send + 'static,
+{
     let service = tower::Layer::layer(layer, application.clone());
     let (parts, body) = service.oneshot(request).await.unwrap().into_parts();
     Response::from_parts(parts, body.collect().await.unwrap().to_bytes())

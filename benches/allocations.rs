@@ -1,0 +1,42 @@
+//! Figures counted in allocations of the thread that does the work; JPush is another process. A growing buffer that is
+//! reallocated counts again.
+
+mod support;
+
+use support::{Guarded, JPushProcess, Table, Target};
+
+fn main() {
+    support::serve_if_asked();
+    let jpush = JPushProcess::start();
+    let mut table = Table::default();
+
+    let guarded = |which: &str| {
+        let runtime = support::runtime();
+        let guarded = Guarded::new(which, jpush.address);
+        per_request(&runtime, 500, async |requests| {
+            for _ in 0..requests {
+                guarded.ask().await;
+            }
+        })
+    };
+    let (ours, by_hand) = (guarded("ours"), guarded("by-hand"));
+    let of = format!("{ours:.1} / {by_hand:.1}");
+    table.row("guarded request over hand-written", ours / by_hand, Target::AtMost(0.40), &of);
+
+    let unmatched = |under: &'static str| {
+        per_request(&support::runtime(), 500, async |requests| support::unmatched(under, 3, requests).await)
+    };
+    let (layer, identity) = (unmatched("layer"), unmatched("identity"));
+    let of = format!("{layer:.1} - {identity:.1}");
+    table.row("unmatched request, 3 headers, 4 rules, over identity", layer - identity, Target::AtMost(0.0), &of);
+
+    table.print("Allocations a request");
+}
+
+/// Of so many requests and of twice as many, the difference: what the first few cost is in neither.
+fn per_request(runtime: &tokio::runtime::Runtime, requests: usize, work: impl AsyncFn(usize)) -> f64 {
+    let count = |requests| allocation_counter::measure(|| runtime.block_on(work(requests))).count_total;
+    count(requests);
+    let (once, twice) = (count(requests), count(requests * 2));
+    (twice as f64 - once as f64) / requests as f64
+}

@@ -1,0 +1,128 @@
+//! Figures counted in instructions: this program runs itself under callgrind, once with so many requests and once with
+//! twice as many, and takes the difference. What a few requests cost at first (dialling, growing) is in neither.
+
+mod support;
+
+use std::{env, hint::black_box, net::SocketAddr, process::Command};
+
+use serde_json::Value;
+use support::{JPushProcess, Sample, Table, Target};
+
+/// Says what to run: the work, its number of requests, and where JPush is.
+const FLAG: &str = "--work";
+
+fn main() {
+    support::serve_if_asked();
+    let arguments: Vec<String> = env::args().collect();
+    if let [_, flag, work, requests, jpush] = arguments.as_slice()
+        && flag == FLAG
+    {
+        let jpush = jpush.parse().expect("an address");
+        return run(work, requests.parse().expect("a number"), jpush);
+    }
+    if !Command::new("valgrind").arg("--version").output().is_ok_and(|valgrind| valgrind.status.success()) {
+        println!("instructions: skipped, valgrind is not installed");
+        return;
+    }
+
+    let jpush = JPushProcess::start();
+    let cost = |work: &str, requests: usize, within: Option<&str>| cost(work, requests, within, jpush.address);
+    let mut table = Table::default();
+
+    let (ours, by_hand) = (cost("guarded ours", 400, None), cost("guarded by-hand", 400, None));
+    let of = format!("{ours:.0} / {by_hand:.0}");
+    table.row("guarded request over hand-written", ours / by_hand, Target::AtMost(0.52), &of);
+
+    let unmatched = |headers: usize| {
+        let under = |layer: &str| cost(&format!("unmatched {layer} {headers}"), 2000, None);
+        (under("layer"), under("identity"))
+    };
+    let ((three, bare), (eight, bare_eight)) = (unmatched(3), unmatched(8));
+    let of = format!("{three:.0} - {bare:.0}");
+    table.row(
+        "unmatched request, 3 headers, 4 rules, over identity",
+        (three - bare).round(),
+        Target::AtMost(850.0),
+        &of,
+    );
+    let further = ((eight - bare_eight) - (three - bare)) / 5.0;
+    table.row("unmatched request, a further header", further, Target::AtMost(30.0), "");
+
+    for (bytes, requests, most) in [(200, 2000, 0.40), (2 * 1024, 400, 0.28), (64 * 1000, 20, 0.22)] {
+        let ours = cost(&format!("json layer {bytes}"), requests, Some("*Plan::read_body*"));
+        let value = cost(&format!("json value {bytes}"), requests, Some("*two_of_value*"));
+        let of = format!("{ours:.0} / {value:.0}");
+        table.row(&format!("two fields out of {bytes} B JSON over `Value`"), ours / value, Target::AtMost(most), &of);
+    }
+    let ours = cost("form layer 0", 2000, Some("*Plan::read_body*"));
+    let decoded = cost("form decoded 0", 2000, Some("*two_of_form*"));
+    let of = format!("{ours:.0} / {decoded:.0}");
+    table.row("two fields out of a form over `form_urlencoded`", ours / decoded, Target::Told, &of);
+
+    let lookup = |rules: usize| cost(&format!("lookup layer {rules}"), 1000, Some("*Routes::find*"));
+    let (one, thousand) = (lookup(1), lookup(1000));
+    let of = format!("{thousand:.0} / {one:.0}");
+    table.row("rule lookup among 1,000 exact rules over 1", thousand / one, Target::AtMost(1.5), &of);
+
+    table.print("Instructions a request (callgrind)");
+}
+
+/// The work itself.
+fn run(work: &str, requests: usize, jpush: SocketAddr) {
+    let mut words = work.split(' ');
+    let (kind, which) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let size = words.next().and_then(|size| size.parse().ok()).unwrap_or_default();
+    let sample = if kind == "form" { Sample::form() } else { Sample::json(size) };
+    match (kind, which) {
+        ("guarded", _) => support::guarded(which, jpush, requests),
+        ("unmatched", _) => support::runtime().block_on(support::unmatched(which, size, requests)),
+        ("lookup", _) => support::runtime().block_on(support::looked_up(size, requests)),
+        ("json" | "form", "layer") => support::runtime().block_on(support::layered(&sample, requests)),
+        ("json", _) => (0..requests).for_each(|_| two_of_value(black_box(&sample.body))),
+        ("form", _) => (0..requests).for_each(|_| two_of_form(black_box(&sample.body))),
+        _ => unreachable!("{work}"),
+    }
+}
+
+#[inline(never)]
+fn two_of_value(body: &[u8]) {
+    let value: Value = serde_json::from_slice(body).expect("the sample is JSON");
+    let field = |name| value.get(name).and_then(Value::as_str).expect("the sample has it");
+    black_box((field("token"), field("phone")));
+}
+
+#[inline(never)]
+fn two_of_form(body: &[u8]) {
+    let mut fields = [None, None];
+    for (name, value) in form_urlencoded::parse(body) {
+        match &*name {
+            "token" => fields[0] = Some(value),
+            "phone" => fields[1] = Some(value),
+            _ => {}
+        }
+    }
+    black_box(fields);
+}
+
+/// Instructions a request; `within`: only those of this function and what it calls.
+fn cost(work: &str, requests: usize, within: Option<&str>, jpush: SocketAddr) -> f64 {
+    let once = collected(work, requests, within, jpush);
+    let twice = collected(work, requests * 2, within, jpush);
+    assert!(twice > once, "{work}: nothing was counted; was the function inlined?");
+    (twice - once) / requests as f64
+}
+
+fn collected(work: &str, requests: usize, within: Option<&str>, jpush: SocketAddr) -> f64 {
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
+    if let Some(within) = within {
+        valgrind.arg(format!("--toggle-collect={within}"));
+    }
+    valgrind.arg(env::current_exe().expect("this program has a path"));
+    let output = valgrind.args([FLAG, work, &requests.to_string(), &jpush.to_string()]).output();
+    let output = output.expect("valgrind starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{work}: {said}");
+    let line = said.lines().find_map(|line| line.split_once("Collected :"));
+    line.and_then(|(_, count)| count.trim().parse().ok()).expect("callgrind says what it collected")
+}

@@ -1,0 +1,134 @@
+//! A guarded login, twice: under the layer, and under the middleware that a user would write by hand today.
+//!
+//! Both stand around the same axum router, ask the same vendor over loopback, judge its answer, and tell the handler
+//! by a header. The one by hand is honest: one shared client with its pool, a bound on the body, a timeout, every error
+//! answered. It does less: no exID, no duplicate names refused, no aliases stripped, one risk header instead of seven.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{
+    Json, Router,
+    body::{Body, Bytes, to_bytes},
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE},
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use serde_json::{Value, json};
+use tower::{Layer, Service, ServiceExt};
+use tower_jverify::{Credentials, JPush, JVerify, JVerifyLayer, Rule, number};
+
+const KEY: &str = "5d1ca1a8f6e3c8d2b7a90f11";
+const SECRET: &str = "9f86d081884c7d659a2feaa0";
+const BODY: &str = r#"{"token":"STsid0000001542695429579Ob28vB7b0cYTI9w0GGZrv8ujUu05qZvw","phone":"15813554612","deviceId":"8f14e45f-ceea-467f-a0e6-b1d5f3c2a7e9","remember":true}"#;
+
+/// A guarded application.
+#[derive(Clone)]
+pub(crate) enum Guarded {
+    Ours(JVerify<Router, JPush>),
+    ByHand(Router),
+}
+
+impl Guarded {
+    /// `ours` or `by-hand`.
+    pub(crate) fn new(which: &str, jpush: SocketAddr) -> Self {
+        match which {
+            "ours" => Self::Ours(ours(jpush).layer(application())),
+            _ => Self::ByHand(by_hand(jpush, application())),
+        }
+    }
+
+    /// One login, which must come through.
+    pub(crate) async fn ask(&self) {
+        let status = match self {
+            Self::Ours(service) => status(service.clone(), login()).await,
+            Self::ByHand(router) => status(router.clone(), login()).await,
+        };
+        assert_eq!(status, StatusCode::OK);
+    }
+}
+
+async fn status<S, B>(service: S, request: Request) -> StatusCode
+where
+    S: Service<Request, Response = http::Response<B>>,
+    S::Error: std::fmt::Debug,
+{
+    service.oneshot(request).await.expect("a router does not fail").status()
+}
+
+/// The request of a login.
+fn login() -> Request {
+    Request::post("/login")
+        .header("host", "app.example.com")
+        .header("user-agent", "okhttp/4.12.0")
+        .header("accept", "application/json")
+        .header("content-type", "application/json")
+        .header("content-length", BODY.len())
+        .body(Body::from(BODY))
+        .expect("a static request is valid")
+}
+
+fn application() -> Router {
+    async fn handler(headers: HeaderMap, body: Bytes) -> Response {
+        let decision = headers.get("x-jverify-decision").is_some_and(|decision| decision == "allow");
+        if decision && body.len() == BODY.len() { "welcome" } else { "who are you?" }.into_response()
+    }
+    Router::new().route("/login", post(handler)).route("/", post(async || "home"))
+}
+
+fn ours(jpush: SocketAddr) -> JVerifyLayer<JPush> {
+    let credentials = Credentials::new(KEY, SECRET).expect("credentials are well-formed");
+    let jpush = JPush::builder(credentials).base_url(&format!("http://{jpush}")).build().expect("settings stand");
+    JVerifyLayer::builder(jpush).rule(Rule::post("/login", number())).build().expect("rules stand")
+}
+
+struct Vendor {
+    client: reqwest::Client,
+    url: String,
+}
+
+fn by_hand(jpush: SocketAddr, application: Router) -> Router {
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).no_proxy().build();
+    let client = client.expect("the client builds");
+    let vendor = Arc::new(Vendor { client, url: format!("http://{jpush}/v2/web/verify") });
+    application.layer(from_fn_with_state(vendor, verify))
+}
+
+async fn verify(State(vendor): State<Arc<Vendor>>, request: Request, next: Next) -> Response {
+    if request.uri().path() != "/login" {
+        return next.run(request).await;
+    }
+    let (mut parts, body) = request.into_parts();
+    let json = parts.headers.get(CONTENT_TYPE).is_some_and(|media| media.as_bytes().starts_with(b"application/json"));
+    if !json {
+        return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
+    }
+    let Ok(bytes) = to_bytes(body, 64 * 1024).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let Ok(login) = serde_json::from_slice::<Value>(&bytes) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let proof = (login.get("token").and_then(Value::as_str), login.get("phone").and_then(Value::as_str));
+    let (Some(token), Some(phone)) = proof else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let reply = match vendor.ask(token, phone).await {
+        Ok(reply) => reply,
+        Err(_) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    };
+    if reply.get("code").and_then(Value::as_i64) != Some(9000) {
+        return (StatusCode::FORBIDDEN, Json(json!({"code": "verification_failed"}))).into_response();
+    }
+    parts.headers.insert("x-jverify-decision", HeaderValue::from_static("allow"));
+    next.run(Request::from_parts(parts, Body::from(bytes))).await
+}
+
+impl Vendor {
+    async fn ask(&self, token: &str, phone: &str) -> reqwest::Result<Value> {
+        let request = self.client.post(&self.url).basic_auth(KEY, Some(SECRET));
+        let response = request.json(&json!({"token": token, "phone": phone})).send().await?;
+        response.error_for_status()?.json().await
+    }
+}

@@ -1,0 +1,77 @@
+//! What the benches share: the table, the vendor on loopback, the works that are measured.
+#![allow(dead_code, reason = "every bench uses its part of it")]
+
+mod guarded;
+mod jpush;
+mod parts;
+
+use std::net::SocketAddr;
+
+pub(crate) use self::{
+    guarded::Guarded,
+    jpush::{JPushProcess, serve_if_asked},
+    parts::{Sample, layered, looked_up, unmatched},
+};
+
+/// Figures, each with what it has to reach.
+#[derive(Default)]
+pub(crate) struct Table {
+    rows: Vec<[String; 4]>,
+    missed: bool,
+}
+
+/// What a figure has to reach.
+#[derive(Clone, Copy)]
+pub(crate) enum Target {
+    AtLeast(f64),
+    AtMost(f64),
+    /// Only told.
+    Told,
+}
+
+impl Table {
+    pub(crate) fn row(&mut self, figure: &str, measured: f64, target: Target, told: &str) {
+        let (target, holds) = match target {
+            Target::AtLeast(least) => (format!(">= {least}"), measured >= least),
+            Target::AtMost(most) => (format!("<= {most}"), measured <= most),
+            Target::Told => ("-".to_owned(), true),
+        };
+        self.missed |= !holds;
+        let holds = if target == "-" { "" } else { ["MISSED", "holds"][usize::from(holds)] };
+        let measured = if measured.fract() == 0.0 { format!("{measured}") } else { format!("{measured:.2}") };
+        self.rows.push([figure.to_owned(), target, format!("{measured} {holds}"), told.to_owned()]);
+    }
+
+    /// Prints it; a missed target ends the process with 1.
+    pub(crate) fn print(self, title: &str) {
+        println!("\n{title}\n");
+        let head = ["figure", "target", "measured", "of"].map(str::to_owned);
+        for [figure, target, measured, told] in std::iter::once(head).chain(self.rows) {
+            println!("{figure:<58} {target:<9} {measured:<14} {told}");
+        }
+        println!();
+        if self.missed {
+            std::process::exit(1);
+        }
+    }
+}
+
+/// `cargo bench -- --quick`: the counted figures only, and fewer rounds.
+pub(crate) fn quick() -> bool {
+    std::env::args().any(|flag| flag == "--quick")
+}
+
+/// A runtime on this thread, so that what is counted is all there is.
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime is there to be had")
+}
+
+/// Runs `requests` guarded requests, one after another.
+pub(crate) fn guarded(which: &str, jpush: SocketAddr, requests: usize) {
+    runtime().block_on(async {
+        let guarded = Guarded::new(which, jpush);
+        for _ in 0..requests {
+            guarded.ask().await;
+        }
+    });
+}

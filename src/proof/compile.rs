@@ -1,0 +1,138 @@
+//! Fields as users write them, checked and numbered.
+
+use http::{HeaderName, header};
+
+use super::{
+    field::{Field, Place},
+    fold::{self, Names},
+    head,
+    plan::{Member, Object},
+};
+use crate::ConfigError;
+
+/// Headers that frame, route or describe a message, or that hops rewrite: none can carry a proof.
+const NO_PROOFS: [HeaderName; 20] = [
+    header::ACCEPT,
+    header::ACCEPT_ENCODING,
+    header::CONNECTION,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::COOKIE,
+    header::EXPECT,
+    header::FORWARDED,
+    header::HOST,
+    HeaderName::from_static("http2-settings"),
+    HeaderName::from_static("keep-alive"),
+    header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("proxy-connection"),
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::VIA,
+    HeaderName::from_static("x-forwarded-for"),
+];
+
+/// A plan in the making.
+#[derive(Default)]
+pub(super) struct Compiling {
+    pub(super) names: Vec<Box<str>>,
+    pub(super) objects: Vec<Object>,
+    pub(super) header_names: Vec<HeaderName>,
+    pub(super) header_slots: Vec<usize>,
+    pub(super) query_slots: Vec<(usize, usize)>,
+}
+
+// === impl Compiling ===
+
+impl Compiling {
+    /// Adds a field whose value goes into `slot`.
+    pub(super) fn add(&mut self, field: &Field, slot: usize) -> Result<(), ConfigError> {
+        let added = match field.place() {
+            Place::Body(pointer) => self.add_body(pointer, slot),
+            Place::Header(name) => self.add_header(name, slot),
+            Place::Query(name) => self.name(name).map(|id| self.query_slots.push((id, slot))),
+        };
+        added.map_err(|problem| ConfigError::new("field", field.to_string(), problem))
+    }
+
+    fn add_body(&mut self, pointer: &str, slot: usize) -> Result<(), &'static str> {
+        let path = pointer.strip_prefix('/').ok_or("a JSON Pointer starts with a slash")?;
+        let mut ids = Vec::new();
+        for segment in path.split('/') {
+            ids.push(self.name(&unescape(segment)?)?);
+        }
+        if self.objects.is_empty() {
+            self.objects.push(Object::default());
+        }
+        let mut at = 0;
+        let last = ids.len() - 1;
+        for (depth, id) in ids.into_iter().enumerate() {
+            let next = self.objects.len();
+            let object = self.objects.get_mut(at).ok_or("an object that is not there")?;
+            match (object.member(id), depth == last) {
+                (None, true) => object.members.push((id, Member::Value(slot))),
+                (None, false) => {
+                    object.members.push((id, Member::Object(next)));
+                    self.objects.push(Object::default());
+                    at = next;
+                }
+                (Some(Member::Object(number)), false) => at = number,
+                (Some(_), _) => return Err("one field leads through another"),
+            }
+        }
+        Ok(())
+    }
+
+    fn add_header(&mut self, name: &str, slot: usize) -> Result<(), &'static str> {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| "not a header name")?;
+        if NO_PROOFS.iter().any(|unfit| head::aliases(name.as_str(), unfit.as_str())) {
+            return Err("this header cannot carry a proof");
+        }
+        if self.header_names.iter().any(|known| head::aliases(name.as_str(), known.as_str())) {
+            return Err("two names that a parser may take for each other");
+        }
+        self.header_names.push(name);
+        self.header_slots.push(slot);
+        Ok(())
+    }
+
+    /// The id of a name, new or known.
+    fn name(&mut self, name: &str) -> Result<usize, &'static str> {
+        if name.is_empty() {
+            return Err("an empty name");
+        }
+        if fold::is_bare(name) || name.contains(char::is_control) {
+            return Err("a name has letters or digits, and no control characters");
+        }
+        if let Some(id) = self.names.iter().position(|known| **known == *name) {
+            return Ok(id);
+        }
+        if self.names.iter().any(|known| fold::alike(known, name)) {
+            return Err("two names that a parser may take for each other");
+        }
+        if self.names.len() == Names::MOST {
+            return Err("more than 64 names");
+        }
+        self.names.push(name.into());
+        Ok(self.names.len() - 1)
+    }
+}
+
+/// The name in a segment of a JSON Pointer.
+fn unescape(segment: &str) -> Result<String, &'static str> {
+    let mut name = String::new();
+    let mut chars = segment.chars();
+    while let Some(c) = chars.next() {
+        name.push(match c {
+            '~' => match chars.next() {
+                Some('0') => '~',
+                Some('1') => '/',
+                _ => return Err("in a JSON Pointer `~` is followed by 0 or 1"),
+            },
+            plain => plain,
+        });
+    }
+    Ok(name)
+}

@@ -1,0 +1,133 @@
+//! Forms.
+
+use axum::extract::FromRequest;
+use futures_util::FutureExt;
+use proptest::prelude::*;
+
+use super::*;
+
+fn read_login(body: &str) -> Result<Vec<Option<String>>, Unreadable> {
+    read(&login(), Media::Form, body.as_bytes())
+}
+
+#[test]
+fn fields_are_read_wherever_they_stand_and_however_they_are_spelled() {
+    let same = [
+        "token=T&phone=P",
+        "phone=P&token=T",
+        "&&token=T&&phone=P&",
+        "%74oken=%54&ph%6Fne=P",
+        "a=b=c&token=T&=x&phone=P&y",
+        "a=%E7%94%B5+%2B&token=T&phone=P",
+        "phones=1&tok=2&token=T&phone=P&phone+number=3&phone_number=4",
+    ];
+    for body in same {
+        assert_eq!(read_login(body), some("T", "P"), "{body}");
+    }
+    assert_eq!(read_login("token=a%2Bb+c%3D%3D&phone=%E7%94%B5"), some("a+b c==", "电"));
+    assert_eq!(read_login("token=a=b==&phone=1"), some("a=b==", "1"));
+    assert_eq!(read_login("other=1"), Ok(vec![None, None]));
+}
+
+#[test]
+fn plain_values_are_borrowed() {
+    let plan = login();
+    let mut values = plan.values();
+    plan.read_body(Media::Form, b"token=T&phone=13800000000", &mut values).unwrap();
+    for index in 0..2 {
+        assert!(matches!(values.get(index), Some(Value::Text(std::borrow::Cow::Borrowed(_)))));
+    }
+}
+
+#[test]
+fn a_guarded_name_twice_is_refused_however_it_is_written() {
+    let others = [
+        "phone",
+        "ph%6fne",
+        "Phone",
+        "phone[]",
+        "phone%5B%5D",
+        "phone[x]",
+        "phone[",
+        "[phone]",
+        "phone.x",
+        "pho.ne",
+        "+phone",
+        "%20phone",
+        "phone%00",
+        "phone%00x",
+        "phone+",
+        "phone]",
+        "pho[ne",
+        "ph_one",
+        "TOKEN",
+        "to%E2%84%AAen",
+        "[[phone",
+        "phone[0][1]",
+    ];
+    for other in others {
+        for body in [
+            format!("token=T&phone=P&{other}=Q"),
+            format!("{other}=Q&token=T&phone=P"),
+            format!("{other}&token=T&phone=P"),
+        ] {
+            refused_as_proof(&read_login(&body), &body);
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_decoded_strictly_is_refused_anywhere() {
+    for piece in
+        ["a;b", "a=1;b=2", "%ff=1", "a=%ff", "a=%zz", "a=%4", "a=%", "%=1", "a=é", "a=%C0%B0", "a=%u0070", "a=%+1"]
+    {
+        for body in [format!("token=T&phone=P&{piece}"), format!("{piece}&token=T&phone=P")] {
+            refused_as_body(&read_login(&body), &body);
+        }
+    }
+    refused_as_body(&read_login(""), "");
+}
+
+#[test]
+fn a_value_is_not_empty_and_has_no_control_characters() {
+    for value in ["", "=", "%00", "P%0A", "%7F", "%C2%85"] {
+        let body = format!("token=T&phone={value}");
+        if value != "=" {
+            refused_as_proof(&read_login(&body), &body);
+        }
+    }
+    refused_as_proof(&read_login("token=T&phone"), "no equals sign");
+}
+
+#[test]
+fn a_form_cannot_hold_what_lies_deeper() {
+    let plan = plan(&[Field::body("/login/token")]);
+    assert!(!plan.fits_form());
+    refused_as_body(&read(&plan, Media::Form, b"login=1"), "login=1");
+}
+
+#[test]
+fn names_with_brackets_can_be_fields_of_a_form() {
+    let plan = plan(&[Field::body("/user[token]"), Field::body("/user[phone]")]);
+    assert_eq!(read(&plan, Media::Form, b"user[token]=T&user%5Bphone%5D=P&user[x]=1"), some("T", "P"));
+    for other in ["user.phone", "user[phone][]", "user[ phone]", "user[phone", "User[Phone]"] {
+        let body = format!("user[token]=T&user[phone]=P&{other}=Q");
+        refused_as_proof(&read(&plan, Media::Form, body.as_bytes()), &body);
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_accepted_is_read_as_every_lenient_reader_does(
+        body in "((token|phone|ph%6Fne|a|%E7%94%B5|x\\+y)(=[a-z0-9+]{0,5}(%[2-7][0-9a-f])?)?&?){0,6}"
+    ) {
+        if let Ok(values) = read(&login(), Media::Form, body.as_bytes()) {
+            let request = http::Request::post("/").header("content-type", "application/x-www-form-urlencoded");
+            let request = request.body(axum::body::Body::from(body)).unwrap();
+            let read = axum::Form::<Vec<(String, String)>>::from_request(request, &()).now_or_never().unwrap();
+            let axum::Form(pairs) = read.unwrap();
+            let find = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+            prop_assert_eq!(values, vec![find("token"), find("phone")]);
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! What the answers of JPush come to: the real client, the real layer, and the sandbox in JPush's place.
+
+mod answers;
+mod context;
+mod one_tap;
+mod order;
+mod outages;
+mod respond;
+mod risk;
+mod stacked;
+
+/// What every test's proofs claim, unless said.
+const PHONE: &str = "13800000000";

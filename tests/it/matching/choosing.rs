@@ -1,0 +1,109 @@
+//! One path, several ways in: a value of the request chooses.
+
+use tower_jverify::{CheckKind, Field, Rule, captcha, number};
+
+use crate::support::{Guarded, post_json};
+
+const PROOFS: &str = r#""token":"tok-canary-7f3a","phone":"13812345678","captchaContent":"captcha-canary""#;
+
+fn rules() -> [Rule; 3] {
+    let kind = || Field::body("/loginType");
+    [
+        Rule::post("/login", number()).when(kind(), "oneclick"),
+        Rule::post("/login", captcha()).when(kind(), "password"),
+        Rule::post("/login", captcha().then(number())).when(kind(), "2"),
+    ]
+}
+
+/// What was asked when the field has this JSON value; `None` when it is not there.
+async fn kinds_for(guarded: &Guarded, value: Option<&str>) -> Vec<CheckKind> {
+    let before = guarded.verifier.calls();
+    let response = guarded.send(post_json("/login", body(value))).await;
+    assert_eq!(response.status(), 200, "{value:?}");
+    guarded.verifier.kinds().split_off(before)
+}
+
+fn body(value: Option<&str>) -> String {
+    let value = value.map(|value| format!(r#""loginType":{value},"#)).unwrap_or_default();
+    format!("{{{value}{PROOFS}}}")
+}
+
+#[tokio::test]
+async fn the_value_of_a_field_chooses_among_the_rules_of_a_path() {
+    let guarded = Guarded::by(rules());
+    for (value, kinds) in [
+        (r#""oneclick""#, [CheckKind::Number].as_slice()),
+        (r#""one\u0063lick""#, &[CheckKind::Number]),
+        (r#""password""#, &[CheckKind::Captcha]),
+        (r#""2""#, &[CheckKind::Captcha, CheckKind::Number]),
+        ("2", &[CheckKind::Captcha, CheckKind::Number]),
+    ] {
+        assert_eq!(kinds_for(&guarded, Some(value)).await, kinds, "{value}");
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_no_rule_names_is_refused() {
+    let guarded = Guarded::by(rules());
+    for value in [r#""sms""#, r#""Oneclick""#, r#"" oneclick""#, r#""oneclick ""#, r#""02""#, r#""2.0""#, "20"] {
+        guarded.refuses(post_json("/login", body(Some(value))), "proof_missing", value).await;
+    }
+    guarded.refuses(post_json("/login", body(None)), "proof_missing", "no value").await;
+}
+
+#[tokio::test]
+async fn a_value_that_can_be_read_in_several_ways_is_refused_even_if_others_pass() {
+    let [first, second, third] = rules();
+    let guarded = Guarded::by([first, second, third.otherwise_pass()]);
+    for value in ["null", "true", "2.0", "2e0", "-2", r#"["oneclick"]"#, "{}", r#""""#, r#""one\u0000click""#] {
+        guarded.refuses(post_json("/login", body(Some(value))), "proof_malformed", value).await;
+    }
+    for body in [
+        format!(r#"{{"loginType":"sms","loginType":"oneclick",{PROOFS}}}"#),
+        format!(r#"{{"loginType":"sms","logintype":"oneclick",{PROOFS}}}"#),
+        format!(r#"{{"loginType":"sms","login_type":"oneclick",{PROOFS}}}"#),
+        format!(r#"{{{PROOFS},"loginType":"sms","\u006coginType":"oneclick"}}"#),
+    ] {
+        guarded.refuses(post_json("/login", body.clone()), "proof_malformed", &body).await;
+    }
+    let in_query = post_json("/login?loginType=oneclick", body(Some(r#""sms""#)));
+    guarded.refuses(in_query, "proof_malformed", "the value again in the query").await;
+}
+
+#[tokio::test]
+async fn other_values_pass_unverified_where_a_rule_says_so() {
+    let [first, second, third] = rules();
+    let guarded = Guarded::by([first, second.otherwise_pass(), third]);
+    for value in [Some(r#""sms""#), Some("7"), None] {
+        let mut request = post_json("/login", body(value));
+        request.headers_mut().insert("x-jverify-decision", "allow".parse().unwrap());
+        let seen = guarded.leaves_alone(request, "another value").await;
+        assert_eq!(seen.body.unwrap(), body(value));
+        assert!(seen.parts.extensions.get::<tower_jverify::Decision>().is_none());
+    }
+    assert_eq!(kinds_for(&guarded, Some(r#""oneclick""#)).await, [CheckKind::Number]);
+}
+
+#[tokio::test]
+async fn a_rule_without_a_condition_guards_all_other_values() {
+    let kind = Field::body("/loginType");
+    let guarded = Guarded::by([Rule::post("/login", captcha()), Rule::post("/login", number()).when(kind, "oneclick")]);
+    assert_eq!(kinds_for(&guarded, Some(r#""oneclick""#)).await, [CheckKind::Number]);
+    assert_eq!(kinds_for(&guarded, Some(r#""sms""#)).await, [CheckKind::Captcha]);
+    assert_eq!(kinds_for(&guarded, None).await, [CheckKind::Captcha]);
+}
+
+#[tokio::test]
+async fn a_header_or_the_query_may_choose_too() {
+    for (field, request) in [(Field::header("x-login-type"), "/login"), (Field::query("type"), "/login?type=oneclick")]
+    {
+        let guarded = Guarded::by([
+            Rule::post("/login", captcha()).when(field.clone(), "password"),
+            Rule::post("/login", number()).when(field, "oneclick"),
+        ]);
+        let mut request = post_json(request, body(None));
+        request.headers_mut().insert("x-login-type", "oneclick".parse().unwrap());
+        guarded.verifies(request, "chosen by the head").await;
+        assert_eq!(guarded.verifier.kinds(), [CheckKind::Number]);
+    }
+}

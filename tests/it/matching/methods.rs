@@ -1,0 +1,111 @@
+//! Which methods a rule guards.
+
+use http::{Method, Request};
+use http_body_util::Empty;
+use tower_jverify::{CheckKind, Field, Rule, captcha, number};
+
+use super::kinds_asked;
+use crate::support::{Guarded, LOGIN, post_json};
+
+type Bodiless = Empty<bytes::Bytes>;
+
+#[tokio::test]
+async fn methods_compare_without_case() {
+    let guarded = Guarded::login();
+    for method in ["POST", "post", "Post", "pOsT"] {
+        assert_eq!(kinds_asked(&guarded, method, "/login").await, [CheckKind::Number], "{method}");
+    }
+    for method in ["GET", "PUT", "OPTIONS", "POSTS", "get"] {
+        assert_eq!(kinds_asked(&guarded, method, "/login").await, [], "{method}");
+    }
+    let lower = Guarded::by([Rule::method("purge".parse().unwrap(), "/login", number())]);
+    for method in ["PURGE", "purge"] {
+        assert_eq!(kinds_asked(&lower, method, "/login").await, [CheckKind::Number], "{method}");
+    }
+}
+
+#[tokio::test]
+async fn a_rule_for_any_method_guards_every_method() {
+    let guarded = Guarded::by([Rule::any("/login", number())]);
+    for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "post", "PROPFIND", "BREW"] {
+        assert_eq!(kinds_asked(&guarded, method, "/login").await, [CheckKind::Number], "{method}");
+    }
+}
+
+#[tokio::test]
+async fn a_header_that_overrides_the_method_is_no_way_around_a_rule_for_any_method() {
+    let guarded = Guarded::by([Rule::any("/login", number())]);
+    let request = Request::get("/login?_method=POST").header("x-http-method-override", "POST");
+    let request = request.body(Bodiless::new()).unwrap();
+    guarded.refuses(request, "unsupported_media_type", "an override").await;
+}
+
+#[tokio::test]
+async fn a_rule_for_get_guards_head_too() {
+    let guarded = Guarded::by([Rule::method(Method::GET, "/login", number())]);
+    for method in ["GET", "HEAD", "head"] {
+        assert_eq!(kinds_asked(&guarded, method, "/login").await, [CheckKind::Number], "{method}");
+    }
+    assert_eq!(kinds_asked(&guarded, "POST", "/login").await, []);
+}
+
+#[tokio::test]
+async fn a_rule_for_head_comes_before_one_for_get() {
+    let guarded =
+        Guarded::by([Rule::method(Method::GET, "/login", number()), Rule::method(Method::HEAD, "/login", captcha())]);
+    assert_eq!(kinds_asked(&guarded, "HEAD", "/login").await, [CheckKind::Captcha]);
+    assert_eq!(kinds_asked(&guarded, "GET", "/login").await, [CheckKind::Number]);
+}
+
+#[tokio::test]
+async fn a_named_method_comes_before_any() {
+    let guarded = Guarded::by([Rule::any("/login", captcha()), Rule::post("/login", number())]);
+    assert_eq!(kinds_asked(&guarded, "POST", "/login").await, [CheckKind::Number]);
+    assert_eq!(kinds_asked(&guarded, "post", "/login").await, [CheckKind::Number]);
+    assert_eq!(kinds_asked(&guarded, "PUT", "/login").await, [CheckKind::Captcha]);
+}
+
+fn preflight() -> http::request::Builder {
+    Request::builder()
+        .method(Method::OPTIONS)
+        .uri("/login")
+        .header("origin", "https://app.example")
+        .header("access-control-request-method", "POST")
+}
+
+#[tokio::test]
+async fn a_preflight_is_guarded_like_the_rest() {
+    let guarded = Guarded::by([Rule::any("/login", number())]);
+    guarded.refuses(preflight().body(Bodiless::new()).unwrap(), "unsupported_media_type", "a preflight").await;
+}
+
+#[tokio::test]
+async fn a_preflight_may_be_let_pass() {
+    let guarded = Guarded::by([Rule::any("/login", number()).preflight_passes()]);
+    for request in [preflight(), preflight().header("content-length", "0"), preflight().header("x-other", "1")] {
+        guarded.leaves_alone(request.body(Bodiless::new()).unwrap(), "a preflight").await;
+    }
+    assert_eq!(kinds_asked(&guarded, "POST", "/login").await, [CheckKind::Number]);
+}
+
+#[tokio::test]
+async fn only_a_preflight_that_can_be_nothing_else_passes() {
+    let rule = || Rule::any("/login", number().token(Field::header("x-token")).phone(Field::header("x-phone")));
+    let guarded = Guarded::by([rule().preflight_passes()]);
+    for (what, request) in [
+        ("another method", preflight().method(Method::POST)),
+        ("lower case", preflight().method("options")),
+        ("x-http-method-override", preflight().header("X-HTTP-Method-Override", "POST")),
+        ("x-http-method", preflight().header("x-http-method", "POST")),
+        ("x-method-override", preflight().header("x-method-override", "POST")),
+        ("x_method_override", preflight().header("x_method_override", "POST")),
+        ("content-length", preflight().header("content-length", "3")),
+        ("chunked", preflight().header("transfer-encoding", "chunked")),
+        ("no origin", Request::options("/login").header("access-control-request-method", "POST")),
+        ("no method asked for", Request::options("/login").header("origin", "https://app.example")),
+    ] {
+        guarded.refuses(request.body(Bodiless::new()).unwrap(), "proof_missing", what).await;
+    }
+    let body = post_json("/login", LOGIN).into_body();
+    guarded.refuses(preflight().body(body).unwrap(), "proof_missing", "a body").await;
+}
