@@ -152,6 +152,23 @@ async fn the_axum_application_and_the_proxy_answer_as_they_print_and_alike() {
     assert_eq!(tables[0], tables[1]);
 }
 
+#[test]
+fn the_readmes_show_what_the_axum_application_prints() {
+    let example = Example::sandboxed("axum_login");
+    let promises: Vec<_> = example.promises();
+    let address = example.address.to_string();
+    for readme in [include_str!("../../README.md"), include_str!("../../README.zh-CN.md")] {
+        let lines: Vec<&str> = readme.lines().collect();
+        let shown: Vec<_> = lines.windows(2).filter(|pair| pair[0].starts_with("curl ")).collect();
+        assert_eq!(shown.len(), 3);
+        for pair in shown {
+            let line = pair[0].replace("127.0.0.1:3000", &address);
+            let answer = pair[1].strip_prefix("# ").unwrap_or_default().to_owned();
+            assert!(promises.contains(&(line, answer)), "{}", pair[0]);
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_printed_lines_are_curl_s_own() {
     let examples = [Example::sandboxed("axum_login"), Example::sandboxed("tonic_login")];
