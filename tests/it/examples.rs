@@ -290,6 +290,17 @@ async fn the_proxy_speaks_prior_knowledge_http2_and_passes_bodies_and_trailers()
 }
 
 #[tokio::test]
+async fn cookies_that_came_in_pieces_over_http2_are_one_line_for_the_backend() {
+    let backend = Application::default();
+    let example = Example::proxy_to(serve(backend.clone()).await);
+    let client = Client::builder(TokioExecutor::new()).http2_only(true).build_http::<Empty<Bytes>>();
+    let request = Request::get(format!("http://{}/", example.address)).header("cookie", "a=1").header("cookie", "b=2");
+    client.request(request.body(Empty::new()).unwrap()).await.unwrap();
+    let cookies: Vec<_> = backend.last().parts.headers.get_all("cookie").into_iter().cloned().collect();
+    assert_eq!(cookies, ["a=1; b=2"]);
+}
+
+#[tokio::test]
 async fn the_proxy_hands_on_the_trailers_of_a_guarded_request() {
     let backend = Application::default();
     let example = Example::proxy_to(serve(backend.clone()).await);
