@@ -115,7 +115,7 @@ async fn forward(upstream: &Upstream, backend: &Uri, request: Request<RequestBod
         }
         Ok(_) => line(StatusCode::BAD_GATEWAY, "the backend switched protocols"),
         Err(error) => {
-            tracing::warn!(%error, "the backend did not answer");
+            eprintln!("the backend did not answer: {error}");
             line(StatusCode::BAD_GATEWAY, "the backend did not answer")
         }
     }
