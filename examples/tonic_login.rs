@@ -103,28 +103,35 @@ impl Service<http::Request<Body>> for Accounts {
     }
 }
 
-/// A gRPC message of no fields is five zero bytes, which curl can send; the answer is what stands in the last line.
 fn print_what_to_try(settings: &common::Settings, address: SocketAddr) {
     println!("Listening on http://{address}.");
-    let common::Vendor::Sandbox = settings.vendor else { return };
-    println!("Verified by the sandbox. Try:");
-    for (what, rpc, metadata, answer) in TRIES {
-        println!("\n# {what}");
-        println!(
-            "printf '\\0\\0\\0\\0\\0' | curl -si --http2-prior-knowledge -H 'content-type: application/grpc' -H 'te: trailers' \
-             {metadata}--data-binary @- http://{address}/accounts.Accounts/{rpc} | grep -a grpc-"
-        );
-        println!("{answer}");
+    if let common::Vendor::Sandbox = settings.vendor {
+        println!("Verified by the sandbox. Try:");
+        for (what, rpc, metadata, answer) in TRIES {
+            // A gRPC message of no fields is five zero bytes. A refusal comes before it, which some curls take for an error.
+            let message = answer.ends_with("grpc-status: 0");
+            let (before, data) =
+                if message { (r"printf '\0\0\0\0\0' | ", "--data-binary @-") } else { ("", "-X POST") };
+            println!(
+                "\n# {what}\n\
+                 {before}curl -si --http2-prior-knowledge -H 'content-type: application/grpc' {metadata}{data} \
+                 http://{address}/accounts.Accounts/{rpc} | grep -aoE 'grpc-status: [0-9]+|\\{{.*\\}}'\n{answer}"
+            );
+        }
     }
+    println!("{}", common::LAST_LINE);
 }
 
-/// What to try: rpc, metadata, and the lines of the answer that count.
+/// What to try: rpc, metadata, and what counts of the answer.
 const TRIES: [(&str, &str, &str, &str); 4] = [
     (
         "The carrier vouches for the phone",
         "Login",
         "-H 'x-token: sandbox-9000' -H 'x-phone: 13800000000' ",
-        "grpc-status: 0",
+        concat!(
+            r#"{"phone":"138****0000","x-jverify-checks":"number","x-jverify-decision":"allow","x-jverify-reason":"verified","x-jverify-risk-level":"low","x-jverify-risk-score":"0","x-jverify-sandbox":"1"}"#,
+            "\ngrpc-status: 0"
+        ),
     ),
     (
         "The token is another phone's",
@@ -132,6 +139,6 @@ const TRIES: [(&str, &str, &str, &str); 4] = [
         "-H 'x-token: sandbox-9001' -H 'x-phone: 13800000000' ",
         "grpc-status: 7",
     ),
-    ("No proof", "Login", "", "grpc-status: 3"),
-    ("Not guarded", "About", "", "grpc-status: 0"),
+    ("No proof: JPush is not asked", "Login", "", "grpc-status: 3"),
+    ("Not guarded", "About", "", "{\"phone\":\"not proven\"}\ngrpc-status: 0"),
 ];
