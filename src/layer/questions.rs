@@ -1,6 +1,6 @@
 //! Asking: the bulkhead, the one deadline, and what the answers come to.
 
-use std::net::IpAddr;
+use std::{error::Error, net::IpAddr};
 
 use http::request::Parts;
 use tokio::{
@@ -154,10 +154,16 @@ where
             Ok(Ok(_)) | Err(_) => Ok(unavailable()),
             Ok(Err(error)) => {
                 let error: BoxError = error.into();
-                if error.is::<Overloaded>() { Err(Refusal::new(DenialReason::Overloaded)) } else { Ok(unavailable()) }
+                if is_shed(&*error) { Err(Refusal::new(DenialReason::Overloaded)) } else { Ok(unavailable()) }
             }
         }
     }
+}
+
+/// Whether a `LoadShed` of Tower's is behind an error.
+fn is_shed(error: &(dyn Error + Send + Sync + 'static)) -> bool {
+    let error: &(dyn Error + 'static) = error;
+    std::iter::successors(Some(error), |error| error.source()).any(<dyn Error>::is::<Overloaded>)
 }
 
 /// `x-request-id`, where there is exactly one and it can be an `exID`.

@@ -1,5 +1,6 @@
 //! The table of answers, and which answers pass.
 
+use http::Version;
 use serde_json::{Value, json};
 use tower_jverify::{Class, DenialReason, Field, Rule, captcha, number, sandbox::Fault};
 
@@ -188,6 +189,7 @@ async fn a_client_is_answered_in_its_language_and_a_grpc_client_in_grpc() {
     for (token, status) in [("sandbox-9001", "7"), ("sandbox-9012", "3"), ("sandbox-9005", "8"), ("sandbox-9099", "14")]
     {
         let mut request = post_json("/login", "");
+        *request.version_mut() = Version::HTTP_2;
         request.headers_mut().insert("content-type", "application/grpc+proto".parse().unwrap());
         request.headers_mut().insert("t", token.parse().unwrap());
         request.headers_mut().insert("p", PHONE.parse().unwrap());

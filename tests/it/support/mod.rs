@@ -16,8 +16,8 @@ use tower_jverify::{Check, JVerifyBuilder, JVerifyLayer, Rule, Verdict, number};
 pub(crate) use self::{
     application::{Application, Seen},
     guarded::Guarded,
-    server::{exchange, http2, serve, serve_one},
     sandboxed::{Sandboxed, denial, jpush},
+    server::{exchange, http2, serve, serve_one},
     verifier::Verifier,
 };
 
@@ -39,22 +39,16 @@ pub(crate) fn post_json(path: &str, body: impl Into<Bytes>) -> Request<Full<Byte
 }
 
 /// Sends one request through a layer around an application, in this process.
-pub(crate) async fn send<B>(
-    layer: &JVerifyLayer<Verifier>,
-    application: &Application,
-    request: Request<B>,
-) -> Response<Bytes>
-where
-    B: Body<Data = Bytes> + Send + 'static,
-pub(crate) async fn send<V>(
+pub(crate) async fn send<V, B>(
     layer: &JVerifyLayer<V>,
     application: &Application,
-    request: Request<Full<Bytes>>,
+    request: Request<B>,
 ) -> Response<Bytes>
 where
     V: Service<Check, Response = Verdict> + Clone + Send + Sync + 'static,
     V::Error: Into<BoxError>,
     V::Future: Send,
+    B: Body<Data = Bytes> + Send + 'static,
 {
     let service = tower::Layer::layer(layer, application.clone());
     let (parts, body) = service.oneshot(request).await.unwrap().into_parts();
