@@ -163,7 +163,7 @@ where
 /// Whether a `LoadShed` of Tower's is behind an error.
 fn is_shed(error: &(dyn Error + Send + Sync + 'static)) -> bool {
     let error: &(dyn Error + 'static) = error;
-    std::iter::successors(Some(error), |error| error.source()).any(<dyn Error>::is::<Overloaded>)
+    std::iter::successors(Some(error), |&error| error.source()).any(<dyn Error>::is::<Overloaded>)
 }
 
 /// `x-request-id`, where there is exactly one and it can be an `exID`.
