@@ -39,7 +39,8 @@ impl Names {
     #[inline]
     fn occurs_in(&self, headers: &HeaderMap) -> bool {
         headers.keys().any(|name| {
-            self.covers(name.as_str().as_bytes()) || (name == CONNECTION && self.is_named_by_connection(headers))
+            let name = name.as_str().as_bytes();
+            self.covers(name) || (name == b"connection" && self.is_named_by_connection(headers))
         })
     }
 
