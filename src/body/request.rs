@@ -34,7 +34,8 @@ pin_project! {
     #[project = SourceProj]
     enum Source<B> {
         Untouched { #[pin] body: B },
-        Replay { data: Bytes, trailers: Option<HeaderMap> },
+        // Boxed, as nearly none has any: the body is moved with every request, guarded or not.
+        Replay { data: Bytes, trailers: Option<Box<HeaderMap>> },
     }
 }
 
@@ -50,7 +51,7 @@ impl<B> RequestBody<B> {
         if let Some(trailers) = &mut trailers {
             filter(trailers);
         }
-        Self { source: Source::Replay { data, trailers }, trailers: filter }
+        Self { source: Source::Replay { data, trailers: trailers.map(Box::new) }, trailers: filter }
     }
 }
 
@@ -74,7 +75,7 @@ where
                 Poll::Ready(frame)
             }
             SourceProj::Replay { data, trailers } => Poll::Ready(if data.is_empty() {
-                trailers.take().map(|trailers| Ok(Frame::trailers(trailers)))
+                trailers.take().map(|trailers| Ok(Frame::trailers(*trailers)))
             } else {
                 Some(Ok(Frame::data(std::mem::take(data))))
             }),
