@@ -1,16 +1,17 @@
 //! Guarded requests a second, paired: short rounds of the layer and of the middleware by hand alternate, and the median
-//! of the rounds' ratios counts. Whatever else the machine does meets both alike.
+//! of the rounds' ratios counts. Whatever else the machine does meets both alike. Beside the clock on the wall, the time
+//! that this thread was on a core is told: it leaves out JPush, which on a small machine takes its share of the cores.
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::future::join_all;
 use support::{Guarded, JPushProcess, Table, Target};
 
-const ROUNDS: usize = 401;
-const AT_ONCE: usize = 32;
-const EACH: usize = 8;
+const ROUNDS: usize = 301;
+const AT_ONCE: usize = 128;
+const EACH: usize = 4;
 
 fn main() {
     support::serve_if_asked();
@@ -25,7 +26,7 @@ fn main() {
         round(&ours);
         round(&by_hand);
     }
-    let (mut ratios, mut times) = (Vec::new(), [Vec::new(), Vec::new()]);
+    let (mut walls, mut cores, mut mine_wall, mut theirs_wall) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for number in 0..ROUNDS {
         // Who begins alternates too.
         let (mine, theirs) = if number % 2 == 0 {
@@ -35,28 +36,44 @@ fn main() {
             let theirs = round(&by_hand);
             (round(&ours), theirs)
         };
-        ratios.push(theirs / mine);
-        times[0].push(mine);
-        times[1].push(theirs);
+        walls.push(theirs.wall / mine.wall);
+        cores.extend(theirs.core.zip(mine.core).map(|(theirs, mine)| theirs / mine));
+        mine_wall.push(mine.wall);
+        theirs_wall.push(theirs.wall);
     }
-    let each_second = |times: Vec<f64>| (AT_ONCE * EACH) as f64 / median(times);
-    let [mine, theirs] = times.map(each_second);
+    let [mine, theirs] = [mine_wall, theirs_wall].map(|walls| (AT_ONCE * EACH) as f64 / median(walls));
     let mut table = Table::default();
-    let of = format!("{mine:.0} / {theirs:.0} a second on one core");
-    table.row("guarded request over hand-written, median of rounds", median(ratios), Target::AtLeast(1.5), &of);
+    let of = format!("{mine:.0} / {theirs:.0} requests a second, by one thread");
+    table.row("guarded request over hand-written, median of rounds", median(walls), Target::AtLeast(1.5), &of);
+    if !cores.is_empty() {
+        table.row("the same, by the thread's own time", median(cores), Target::Told, "");
+    }
     table.print(&format!("Throughput ({ROUNDS} paired rounds of {} requests, {AT_ONCE} at once)", AT_ONCE * EACH));
 }
 
-/// Seconds.
-async fn round(guarded: &Guarded) -> f64 {
-    let began = Instant::now();
+/// Seconds that a round took.
+struct Took {
+    wall: f64,
+    /// On a core, user and kernel; only Linux tells.
+    core: Option<f64>,
+}
+
+async fn round(guarded: &Guarded) -> Took {
+    let (began, core) = (Instant::now(), on_core());
     join_all((0..AT_ONCE).map(|_| async {
         for _ in 0..EACH {
             guarded.ask().await;
         }
     }))
     .await;
-    began.elapsed().max(Duration::from_nanos(1)).as_secs_f64()
+    let core = on_core().zip(core).map(|(now, before)| now - before);
+    Took { wall: began.elapsed().as_secs_f64(), core }
+}
+
+/// Seconds that this thread has been on a core.
+fn on_core() -> Option<f64> {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    told.split(' ').next()?.parse::<f64>().ok().map(|nanoseconds| nanoseconds / 1e9)
 }
 
 fn median(mut all: Vec<f64>) -> f64 {

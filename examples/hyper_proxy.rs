@@ -14,7 +14,7 @@ use std::{convert::Infallible, error::Error, fmt::Display};
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
-    header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, TE, TRAILER, TRANSFER_ENCODING},
+    header::{CONNECTION, CONTENT_TYPE, COOKIE, HOST, TE, TRAILER, TRANSFER_ENCODING},
     request::Parts,
 };
 use http_body_util::{BodyExt, Either, Full, combinators::UnsyncBoxBody};
@@ -130,7 +130,7 @@ async fn forward(upstream: &Upstream, backend: &Uri, request: Request<RequestBod
         }
         Ok(_) => line(StatusCode::BAD_GATEWAY, "the backend switched protocols"),
         Err(error) => {
-            tracing::warn!(%error, "the backend did not answer");
+            eprintln!("the backend did not answer: {error}");
             line(StatusCode::BAD_GATEWAY, "the backend did not answer")
         }
     }
@@ -147,13 +147,18 @@ fn at_backend(backend: &Uri, uri: &Uri) -> Option<Uri> {
 /// The headers of a request as the backend gets them, with one framing: that of the body in hand.
 fn towards_backend(request: &Parts, body: &impl Body, is_grpc: bool) -> HeaderMap {
     let mut headers = end_to_end(&request.headers);
-    // Of the body in hand, hyper tells the length; `Host` it takes from the backend's URL.
-    for name in [HOST, CONTENT_LENGTH] {
-        headers.remove(name);
-    }
+    headers.remove(HOST); // The backend's own, which hyper takes from its URL.
+    // One framing: hyper keeps no Content-Length beside this, and tells the length of every other body.
     let has_trailers = headers.contains_key(TRAILER);
     if !is_grpc && !body.is_end_stream() && (has_trailers || body.size_hint().exact().is_none()) {
         headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
+    // HTTP/2 may send cookies in pieces, HTTP/1.1 must not (RFC 9113, section 8.2.3).
+    let cookies: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if let Ok(cookies) = HeaderValue::from_bytes(&cookies.join(&b"; "[..]))
+        && !cookies.is_empty()
+    {
+        headers.insert(COOKIE, cookies);
     }
     // The client takes trailers, and so does this proxy.
     let te = request.headers.get_all(TE).iter().filter_map(|te| te.to_str().ok()).flat_map(|te| te.split(','));

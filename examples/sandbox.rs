@@ -66,5 +66,6 @@ async fn print_what_to_try(address: SocketAddr) -> Result<(), Box<dyn Error>> {
     }
     #[cfg(feature = "one-tap")]
     println!("{}", secrecy::ExposeSecret::expose_secret(&Sandbox::one_tap_key_pem()));
+    println!("{}", common::LAST_LINE);
     Ok(())
 }

@@ -115,21 +115,22 @@ impl Service<http::Request<Body>> for Accounts {
     }
 }
 
-/// As curl sends it: a frame of the message, byte by byte. The answer is what stands in the last line.
+/// As curl sends it: a frame of the message, byte by byte.
 fn print_what_to_try(settings: &common::Settings, address: SocketAddr) {
     println!("Listening on http://{address}.");
-    let common::Vendor::Sandbox = settings.vendor else { return };
-    println!("Verified by the sandbox. Try:");
-    for (what, rpc, token, phone, answer) in TRIES {
-        let message = LoginRequest { token: token.into(), phone: phone.into() }.encode_to_vec();
-        println!("\n# {what}");
-        println!(
-            "printf '{}' | curl -si --http2-prior-knowledge -H 'content-type: application/grpc' -H 'te: trailers' \
-             --data-binary @- http://{address}/accounts.Accounts/{rpc} | grep -a grpc-",
-            escaped(&frame(&message))
-        );
-        println!("{answer}");
+    if let common::Vendor::Sandbox = settings.vendor {
+        println!("Verified by the sandbox. Try:");
+        for (what, rpc, token, phone, answer) in TRIES {
+            let message = LoginRequest { token: token.into(), phone: phone.into() }.encode_to_vec();
+            println!(
+                "\n# {what}\n\
+                 printf '{}' | curl -si --http2-prior-knowledge -H 'content-type: application/grpc' --data-binary @- \
+                 http://{address}/accounts.Accounts/{rpc} | grep -aoE 'grpc-status: [0-9]+|\\{{.*\\}}'\n{answer}",
+                escaped(&frame(&message)),
+            );
+        }
     }
+    println!("{}", common::LAST_LINE);
 }
 
 /// Not compressed, the length, the message.
@@ -138,6 +139,7 @@ fn frame(message: &[u8]) -> Vec<u8> {
     [&[0], length.to_be_bytes().as_slice(), message].concat()
 }
 
+/// For `printf`.
 fn escaped(bytes: &[u8]) -> String {
     let escaped = bytes.iter().map(|&byte| match byte {
         b'a'..=b'z' | b'0'..=b'9' | b'-' => char::from(byte).to_string(),
@@ -146,10 +148,19 @@ fn escaped(bytes: &[u8]) -> String {
     escaped.collect()
 }
 
-/// What to try: rpc, token and phone, and the line of the answer that counts.
+/// What to try: rpc, token and phone, and what counts of the answer.
 const TRIES: [(&str, &str, &str, &str, &str); 4] = [
-    ("The carrier vouches for the phone", "Login", "sandbox-9000", "13800000000", "grpc-status: 0"),
+    (
+        "The carrier vouches for the phone",
+        "Login",
+        "sandbox-9000",
+        "13800000000",
+        concat!(
+            r#"{"phone":"138****0000","x-jverify-checks":"number","x-jverify-decision":"allow","x-jverify-reason":"verified","x-jverify-risk-level":"low","x-jverify-risk-score":"0","x-jverify-sandbox":"1"}"#,
+            "\ngrpc-status: 0"
+        ),
+    ),
     ("The token is another phone's", "Login", "sandbox-9001", "13800000000", "grpc-status: 7"),
-    ("No proof", "Login", "", "", "grpc-status: 3"),
-    ("Not guarded", "About", "", "", "grpc-status: 0"),
+    ("No proof: JPush is not asked", "Login", "", "", "grpc-status: 3"),
+    ("Not guarded", "About", "", "", "{\"phone\":\"not proven\"}\ngrpc-status: 0"),
 ];

@@ -119,3 +119,9 @@ pub use self::{
     rule::{AnyOf, Ask, Captcha, ClientIp, Number, OneTap, Rule, captcha, number},
     verdict::{Class, Risk, Verdict},
 };
+
+/// The READMEs' programs compile.
+#[cfg(all(doctest, feature = "axum", feature = "client"))]
+#[doc = include_str!("../README.md")]
+#[doc = include_str!("../README.zh-CN.md")]
+pub struct Readme;

@@ -1,5 +1,5 @@
 //! What the benches share: the table, the vendor on loopback, the works that are measured.
-#![allow(dead_code, reason = "every bench uses its part of it")]
+#![allow(dead_code, unused_imports, reason = "every bench uses its part of it")]
 
 mod guarded;
 mod jpush;

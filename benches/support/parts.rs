@@ -30,9 +30,12 @@ fn application<B>()
 where
     B: Body<Data = Bytes, Error = Infallible> + Send + 'static,
 {
-    service_fn(|request: Request<B>| async move {
-        drain(request.into_body()).await;
-        Ok(Response::new(Full::new(Bytes::from_static(b"ok"))))
+    service_fn(|request: Request<B>| {
+        let body = request.into_body();
+        async move {
+            drain(body).await;
+            Ok(Response::new(Full::new(Bytes::from_static(b"ok"))))
+        }
     })
 }
 

@@ -107,6 +107,9 @@ impl Vendor {
     }
 }
 
+/// What every example prints last, once it listens.
+pub(crate) const LAST_LINE: &str = "\nCtrl-C ends it.";
+
 /// Says on stderr what is wrong with the settings, and ends the process.
 pub(crate) fn end(problem: &str) -> ! {
     eprintln!("{problem}");
@@ -132,51 +135,106 @@ pub(crate) fn learnt(phone: Option<Phone>, headers: &HeaderMap) -> String {
 
 /// What to try on the sandbox with `axum_login` and `hyper_proxy`: path, body (none: a `GET`), status and answer.
 /// The examples' test asks them all and compares.
-const TRIES: [(&str, &str, &str, u16, &str); 14] = [
-    ("The carrier vouches for the phone", "/login", r#"{"token":"sandbox-9000","phone":"13800000000"}"#, 200, ""),
-    ("The token is another phone's", "/login", r#"{"token":"sandbox-for-13900000000","phone":"13800000000"}"#, 403, ""),
+const TRIES: [(&str, &str, &str, u16, &str); 15] = [
+    (
+        "The carrier vouches for the phone",
+        "/login",
+        r#"{"token":"sandbox-9000","phone":"13800000000"}"#,
+        200,
+        r#"{"phone":"138****0000","x-jverify-checks":"number","x-jverify-decision":"allow","x-jverify-reason":"verified","x-jverify-risk-level":"low","x-jverify-risk-score":"0","x-jverify-sandbox":"1"}"#,
+    ),
+    (
+        "The token is another phone's",
+        "/login",
+        r#"{"token":"sandbox-for-13900000000","phone":"13800000000"}"#,
+        403,
+        r#"{"type":"about:blank","title":"Verification failed. Please use another way to sign in.","status":403,"code":"verification_failed","next":["other_method"]}"#,
+    ),
     (
         "Worth watching: let in, and flagged",
         "/login",
         r#"{"token":"sandbox-9000-risk-300-tags-F24004","phone":"13800000000"}"#,
         200,
-        "",
+        r#"{"phone":"138****0000","x-jverify-checks":"number","x-jverify-decision":"flag","x-jverify-reason":"risk","x-jverify-risk-level":"medium","x-jverify-risk-score":"300","x-jverify-risk-tags":"F24004","x-jverify-sandbox":"1"}"#,
     ),
-    ("Risky: a captcha is asked for", "/login", r#"{"token":"sandbox-9000-risk-600","phone":"13800000000"}"#, 403, ""),
+    (
+        "Risky: a captcha is asked for",
+        "/login",
+        r#"{"token":"sandbox-9000-risk-600","phone":"13800000000"}"#,
+        403,
+        r#"{"type":"about:blank","title":"Please solve the captcha and try again.","status":403,"code":"captcha_required","next":["captcha"]}"#,
+    ),
     (
         "Risky, with a captcha",
         "/login",
         r#"{"token":"sandbox-9000-risk-600","phone":"13800000000","captchaContent":"sandbox-pass"}"#,
         200,
-        "",
+        r#"{"phone":"138****0000","x-jverify-checks":"number,captcha","x-jverify-decision":"flag","x-jverify-reason":"stepped_up","x-jverify-risk-level":"elevated","x-jverify-risk-score":"600","x-jverify-sandbox":"1"}"#,
     ),
-    ("The token was used before", "/login", r#"{"token":"sandbox-9003","phone":"13800000000"}"#, 403, ""),
-    ("Too many tries for this phone", "/login", r#"{"token":"sandbox-9005","phone":"13800000000"}"#, 429, ""),
-    ("Half a proof: nothing is asked", "/login", r#"{"token":"sandbox-9000"}"#, 400, ""),
     (
-        "A phone twice: nothing is asked",
+        "The token was used before",
+        "/login",
+        r#"{"token":"sandbox-9003","phone":"13800000000"}"#,
+        403,
+        r#"{"type":"about:blank","title":"The verification has expired. Please start again.","status":403,"code":"proof_expired","next":["new_token"]}"#,
+    ),
+    (
+        "Too many tries for this phone",
+        "/login",
+        r#"{"token":"sandbox-9005","phone":"13800000000"}"#,
+        429,
+        r#"{"type":"about:blank","title":"Too many attempts for this number. Please wait.","status":429,"code":"throttled","next":["wait","other_method"]}"#,
+    ),
+    (
+        "JPush is down",
+        "/login",
+        r#"{"token":"sandbox-status-500-9000","phone":"13800000000"}"#,
+        503,
+        r#"{"type":"about:blank","title":"Verification is unavailable. Please use another way to sign in.","status":503,"code":"verification_unavailable","next":["other_method"]}"#,
+    ),
+    (
+        "Half a proof: JPush is not asked",
+        "/login",
+        r#"{"token":"sandbox-9000"}"#,
+        400,
+        r#"{"type":"about:blank","title":"The request carries no proof, or only half of one.","status":400,"code":"proof_missing"}"#,
+    ),
+    (
+        "Two phones: JPush is not asked",
         "/login",
         r#"{"token":"sandbox-9000","phone":"13800000000","phone":"13900000000"}"#,
         400,
-        "",
+        r#"{"type":"about:blank","title":"The proof in the request is malformed.","status":400,"code":"proof_malformed"}"#,
     ),
-    ("A browser's token", "/h5/login", r#"{"token":"sandbox-web-9000","phone":"13800000000"}"#, 200, ""),
+    (
+        "A token from a browser",
+        "/h5/login",
+        r#"{"token":"sandbox-web-9000","phone":"13800000000"}"#,
+        200,
+        r#"{"phone":"138****0000","x-jverify-checks":"number","x-jverify-decision":"allow","x-jverify-reason":"verified","x-jverify-risk-level":"low","x-jverify-risk-score":"0","x-jverify-sandbox":"1"}"#,
+    ),
     (
         "Captcha, then number",
         "/register",
         r#"{"captchaContent":"sandbox-pass","token":"sandbox-9000","phone":"13800000000"}"#,
         200,
-        "",
+        r#"{"phone":"138****0000","x-jverify-checks":"captcha,number","x-jverify-decision":"allow","x-jverify-reason":"verified","x-jverify-risk-level":"low","x-jverify-risk-score":"0","x-jverify-sandbox":"1"}"#,
     ),
     (
-        "A failed captcha: the number is not asked",
+        "The captcha fails: the number is not asked",
         "/register",
         r#"{"captchaContent":"sandbox-fail","token":"sandbox-9000","phone":"13800000000"}"#,
         403,
-        "",
+        r#"{"type":"about:blank","title":"Verification failed. Please use another way to sign in.","status":403,"code":"verification_failed","next":["other_method"]}"#,
     ),
-    ("Captcha or number: a captcha proves no phone", "/signin", r#"{"captchaContent":"sandbox-pass"}"#, 200, ""),
-    ("Not guarded; headers of ours from outside are gone", "/health", "", 200, ""),
+    (
+        "Captcha or number: a captcha proves no phone",
+        "/signin",
+        r#"{"captchaContent":"sandbox-pass"}"#,
+        200,
+        r#"{"phone":"not proven","x-jverify-checks":"captcha","x-jverify-decision":"allow","x-jverify-reason":"verified","x-jverify-sandbox":"1"}"#,
+    ),
+    ("Not guarded, and a header of ours from outside is gone", "/health", "", 200, r#"{"phone":"not proven"}"#),
 ];
 
 /// Prints the address and, on the sandbox, curl lines with their answers.
@@ -195,6 +253,7 @@ pub(crate) fn print_what_to_try(settings: &Settings, address: SocketAddr) {
             }
         }
     }
+    println!("{LAST_LINE}");
 }
 
 #[cfg(test)]

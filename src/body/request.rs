@@ -35,8 +35,9 @@ pin_project! {
     #[project = SourceProj]
     enum Source<B> {
         Untouched { #[pin] body: B },
-        Replay { data: Bytes, trailers: Option<HeaderMap> },
-        // Read from before it was known to go on: so it is pinned already.
+        // Boxed, as nearly none has any: the body is moved with every request, guarded or not.
+        Replay { data: Bytes, trailers: Option<Box<HeaderMap>> },
+        // Pinned when it was begun.
         Resumed { beginning: Bytes, body: Pin<Box<B>> },
     }
 }
@@ -53,7 +54,7 @@ impl<B> RequestBody<B> {
         if let Some(trailers) = &mut trailers {
             filter(trailers);
         }
-        Self { source: Source::Replay { data, trailers }, trailers: filter }
+        Self { source: Source::Replay { data, trailers: trailers.map(Box::new) }, trailers: filter }
     }
 }
 
@@ -79,7 +80,7 @@ where
             }
             SourceProj::Replay { data, trailers } => {
                 return Poll::Ready(if data.is_empty() {
-                    trailers.take().map(|trailers| Ok(Frame::trailers(trailers)))
+                    trailers.take().map(|trailers| Ok(Frame::trailers(*trailers)))
                 } else {
                     Some(Ok(Frame::data(std::mem::take(data))))
                 });

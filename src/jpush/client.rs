@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderName, Request, Response};
 use http_body::Body;
 use http_body_util::Full;
 use tower::util::ServiceExt as _;
@@ -23,6 +23,9 @@ use super::{
     request::Endpoints,
 };
 use crate::{Check, CheckKind, Class, Verdict, verdict::SANDBOX_HEADER};
+
+/// Parsed once: a name that is looked up as text is parsed for every reply.
+static SANDBOX_MARK: HeaderName = HeaderName::from_static(SANDBOX_HEADER);
 
 /// The JPush client, a verifier. Cheap to clone; clones share connections and settings.
 ///
@@ -146,7 +149,7 @@ where
     let (head, body) = reply.into_parts();
     let body = collect(body).await?;
     let verdict = judge(&check, head.status, &body, shared.one_tap_key.as_ref()).map_err(CallError::reply)?;
-    Ok(if head.headers.contains_key(SANDBOX_HEADER) { verdict.with_sandbox_mark() } else { verdict })
+    Ok(if head.headers.contains_key(&SANDBOX_MARK) { verdict.with_sandbox_mark() } else { verdict })
 }
 
 impl<T> fmt::Debug for JPush<T> {

@@ -1,7 +1,7 @@
 //! What an axum application needs: an extractor that only an allowing decision satisfies, and a router's wrapping.
 //!
 //! ```
-//! use axum::{Router, routing::post};
+//! use axum::{Router, ServiceExt, routing::post};
 //! use tower_jverify::{Check, Class, JVerifyLayer, Rule, Verdict, axum::Verified, number};
 //!
 //! async fn login(verified: Verified) -> String {
@@ -14,25 +14,33 @@
 //! let layer = JVerifyLayer::builder(verifier).rule(Rule::post("/login", number())).build()?;
 //! let app = layer.around(Router::new().route("/login", post(login)));
 //!
-//! // `axum::serve(listener, app.into_make_service())`, with `axum::ServiceExt` in scope.
-//! # let _ = app;
+//! # let _ = async move {
+//! # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! axum::serve(listener, app.into_make_service()).await
+//! # };
 //! # Ok::<_, tower_jverify::ConfigError>(())
 //! ```
 
-use std::{fmt, ops::Deref};
+use std::{
+    convert::Infallible,
+    fmt,
+    ops::Deref,
+    task::{Context, Poll},
+};
 
 use axum::{
     Router,
     body::Body,
-    extract::FromRequestParts,
+    extract::{FromRequestParts, Request},
     response::{IntoResponse, Response},
 };
 use http::{StatusCode, request::Parts};
-use tower::util::MapResponse;
+use tower::{BoxError, util::MapResponse};
 use tower_layer::Layer;
+use tower_service::Service;
 
 use super::{JVerify, JVerifyLayer};
-use crate::{Action, CheckKind, Class, Decision, DecisionReason, Phone, Policy, ResponseBody, Verdict};
+use crate::{Action, Check, CheckKind, Class, Decision, DecisionReason, Phone, Policy, ResponseBody, Verdict};
 
 /// An axum extractor: the decision of a request that was verified. Derefs to [`Decision`].
 ///
@@ -56,8 +64,13 @@ pub enum NotVerified {
     Unverified,
 }
 
-/// A router under the layer, with axum's own response body, ready for `axum::serve`.
-pub type Around<V> = MapResponse<JVerify<Router, V>, fn(http::Response<ResponseBody<Body>>) -> Response>;
+/// A router under the layer, with axum's own request and response bodies, ready for `axum::serve`. Made by
+/// [`JVerifyLayer::around`].
+///
+/// A type of its own, because it is a service of one kind of request only: so `into_make_service` knows which.
+pub struct Around<V>(Inner<V>);
+
+type Inner<V> = MapResponse<JVerify<Router, V>, fn(http::Response<ResponseBody<Body>>) -> Response>;
 
 // === impl Verified ===
 
@@ -119,11 +132,44 @@ impl<V> JVerifyLayer<V> {
     /// Wraps a whole router, for `axum::serve`: cheaper than `Router::layer`, which wraps every route, and it sees the
     /// path before the router does. The application's own body comes back as it was, in no second box.
     pub fn around(&self, router: Router) -> Around<V> {
-        MapResponse::new(self.layer(router), |response| {
+        Around(MapResponse::new(self.layer(router), |response| {
             response.map(|body| match body.into_inner() {
                 Ok(body) => body,
                 Err(denial) => Body::from(denial),
             })
-        })
+        }))
+    }
+}
+
+// === impl Around ===
+
+impl<V> Clone for Around<V> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<V> fmt::Debug for Around<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Around").finish_non_exhaustive()
+    }
+}
+
+impl<V> Service<Request> for Around<V>
+where
+    V: Service<Check, Response = Verdict> + Clone + Send + Sync + 'static,
+    V::Error: Into<BoxError>,
+    V::Future: Send,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = <Inner<V> as Service<Request>>::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Service::<Request>::poll_ready(&mut self.0, cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        self.0.call(request)
     }
 }

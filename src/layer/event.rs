@@ -57,7 +57,8 @@ impl Account {
         self.verdicts.push(verdict);
     }
 
-    pub(super) fn proved(&mut self, phone: Phone) {
+    /// The phone that this is about: as the client claims it, then as it was proven. For the event alone.
+    pub(super) fn about(&mut self, phone: Phone) {
         self.phone = Some(phone);
     }
 

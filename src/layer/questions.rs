@@ -105,6 +105,9 @@ where
     async fn ask(&self, planned: Planned, proven: &mut Option<Phone>, account: &mut Account) -> Result<(), Refusal> {
         let Planned { check, scene, claimed, with_risk } = planned;
         let (kind, channel) = (check.kind(), check.channel());
+        if let Some(claimed) = claimed {
+            account.about(claimed);
+        }
         let verdict = self.verdict(check).await?;
         if !verdict.class().is_pass() {
             let refusal = Refusal::of_verdict(&verdict);
@@ -127,7 +130,7 @@ where
         account.heard(verdict);
         let Some(phone) = phone else { return Ok(()) };
         *proven = Some(phone);
-        account.proved(phone);
+        account.about(phone);
         if with_risk {
             // Risk is context: a query that fails is no verdict on the client, and no low risk either.
             let query = Check::risk(phone).with_channel(channel);

@@ -66,7 +66,7 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let shared = &self.shared;
         match shared.routes.find(request.method(), request.uri(), original_uri(&request)) {
             Match::Group(group) if !(group.preflight_passes() && is_preflight(&request)) => {
@@ -75,10 +75,10 @@ where
             }
             Match::Ambiguous => ResponseFuture::refused(flow::refuse_path(shared, &request)),
             Match::Nothing | Match::Group(_) => {
-                let (mut parts, body) = request.into_parts();
-                shared.pass(&mut parts.headers, parts.extensions.get::<Decision>());
-                let body = RequestBody::untouched(body, Arc::clone(&shared.trailers));
-                ResponseFuture::inner(self.inner.clone(), Request::from_parts(parts, body))
+                let outer = request.extensions().get::<Decision>().cloned();
+                shared.pass(request.headers_mut(), outer.as_ref());
+                let request = request.map(|body| RequestBody::untouched(body, Arc::clone(&shared.trailers)));
+                ResponseFuture::inner(self.inner.clone(), request)
             }
         }
     }

@@ -9,11 +9,15 @@ mod programs;
 mod settings;
 mod streams;
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, Version};
 use http_body::Body;
 use http_body_util::Full;
 use prost::Message;
+use tonic::{Status, client::Grpc, transport::Channel};
+use tonic_prost::ProstCodec;
 use tower_jverify::{Ask, Field, Media, Rule, number};
 
 use crate::support::{Guarded, denial};
@@ -24,19 +28,19 @@ const PHONE: &str = "13812345678";
 
 /// What the application's `.proto` would say.
 #[derive(Clone, PartialEq, Message)]
-struct LoginRequest {
+pub(crate) struct LoginRequest {
     #[prost(string, tag = "1")]
-    token: String,
+    pub(crate) token: String,
     #[prost(string, tag = "2")]
-    phone: String,
+    pub(crate) phone: String,
     #[prost(string, repeated, tag = "3")]
     devices: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Welcome {
+pub(crate) struct Welcome {
     #[prost(string, tag = "1")]
-    text: String,
+    pub(crate) text: String,
 }
 
 impl LoginRequest {
@@ -84,6 +88,19 @@ fn call_with<B>(headers: &[(&'static str, &str)], body: B) -> Request<B> {
         request.headers_mut().append(*name, value.parse().unwrap());
     }
     request
+}
+
+/// What a tonic client gets.
+pub(crate) async fn unary(address: SocketAddr, path: &str, login: LoginRequest) -> Result<String, Status> {
+    let mut client = Grpc::new(connect(address).await);
+    client.ready().await.unwrap();
+    let codec = ProstCodec::<LoginRequest, Welcome>::default();
+    let answer = client.unary(tonic::Request::new(login), path.parse().unwrap(), codec).await;
+    answer.map(|welcome| welcome.into_inner().text)
+}
+
+async fn connect(address: SocketAddr) -> Channel {
+    Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap()
 }
 
 /// A gRPC denial with this code, nothing asked, and the application not run.

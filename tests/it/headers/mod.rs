@@ -1,1 +1,25 @@
-//! headers
+//! Risk headers that nobody forges, and headers that are not ours, as they came.
+
+mod connection;
+mod spoofed;
+mod tags;
+mod trailers;
+mod untouched;
+
+/// What an application may take for a header of ours.
+const FORGED: [&str; 14] = [
+    "x-jverify-decision",
+    "X-JVerify-Decision",
+    "X_Jverify_Decision",
+    "x-jverify_risk-score",
+    "X_JVERIFY_RISK_LEVEL",
+    "x.jverify.risk.score",
+    "x-jverify-phone",
+    "x-jverify-id",
+    "x-jverify-sandbox",
+    "x-jverify-made-up",
+    "x-jverify",
+    "x-jverify-",
+    "x_jverify~reason",
+    "x-jverify_",
+];

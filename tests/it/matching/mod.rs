@@ -5,6 +5,7 @@ mod foreign;
 mod methods;
 mod nested;
 mod patterns;
+mod random;
 mod spellings;
 
 use tower_jverify::CheckKind;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use tower_jverify::{JVerifyLayer, Rule};
+use tower_jverify::{JVerify, JVerifyBuilder, JVerifyLayer, Rule};
 
 use super::{Application, Seen, Verifier, builder, code, login_layer, send};
 
@@ -22,9 +22,7 @@ impl Guarded {
 
     /// These rules, and a verifier that passes everything.
     pub(crate) fn by(rules: impl IntoIterator<Item = Rule>) -> Self {
-        Self::with(|verifier| {
-            rules.into_iter().fold(builder(verifier), |builder, rule| builder.rule(rule)).build().unwrap()
-        })
+        Self::with(|verifier| rules.into_iter().fold(builder(verifier), JVerifyBuilder::rule).build().unwrap())
     }
 
     /// A layer around a verifier that passes everything.
@@ -36,7 +34,7 @@ impl Guarded {
         Self { layer: layer(&verifier), verifier, application: Application::default() }
     }
 
-    pub(crate) fn service(&self) -> tower_jverify::JVerify<Application, Verifier> {
+    pub(crate) fn service(&self) -> JVerify<Application, Verifier> {
         tower::Layer::layer(&self.layer, self.application.clone())
     }
 

@@ -1,0 +1,109 @@
+//! How large a body may be.
+
+use tower_jverify::{Class, Policy, Rule, number};
+
+use super::{data, head, of_frames, post_body};
+use crate::support::{Guarded, LOGIN, Verifier, builder, exchange, post_json, serve};
+
+const LIMIT: usize = 64 * 1024;
+
+/// A login of exactly so many bytes.
+fn login_of(bytes: usize) -> String {
+    let padding = bytes - LOGIN.len() - r#","x":"""#.len();
+    format!(r#"{},"x":"{}"}}"#, LOGIN.strip_suffix('}').unwrap(), "x".repeat(padding))
+}
+
+fn with_length(body: &str) -> String {
+    format!("{}{body}", head("/login", &format!("content-length: {}", body.len())))
+}
+
+fn chunked(body: &str) -> String {
+    let chunks = body
+        .as_bytes()
+        .chunks(10_000)
+        .map(|chunk| format!("{:x}\r\n{}\r\n", chunk.len(), str::from_utf8(chunk).unwrap()))
+        .collect::<Vec<_>>()
+        .concat();
+    format!("{}{chunks}0\r\n\r\n", head("/login", "transfer-encoding: chunked"))
+}
+
+#[tokio::test]
+async fn a_body_may_have_as_many_bytes_as_the_limit_and_not_one_more() {
+    let guarded = Guarded::login();
+    let address = serve(guarded.service()).await;
+    for (bytes, status) in [(LIMIT - 1, "200"), (LIMIT, "200"), (LIMIT + 1, "413"), (4 * LIMIT, "413")] {
+        let body = login_of(bytes);
+        assert_eq!(body.len(), bytes);
+        for request in [with_length(&body), chunked(&body)] {
+            let before = (guarded.verifier.calls(), guarded.application.runs());
+            let response = exchange(address, &request).await;
+            let what = format!("{bytes} bytes, {:?}", &request[..120]);
+            let after = (guarded.verifier.calls(), guarded.application.runs());
+            if status == "200" {
+                assert!(response.starts_with("HTTP/1.1 200"), "{what}: {response}");
+                assert_eq!(after, (before.0 + 1, before.1 + 1), "{what}");
+                assert_eq!(guarded.application.last().body.unwrap(), body, "{what}");
+            } else {
+                // A client that is still writing may see a reset instead of the answer.
+                assert!(response.is_empty() || response.starts_with("HTTP/1.1 413"), "{what}: {response}");
+                assert_eq!(after, before, "{what}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_answered_413_however_it_comes() {
+    let guarded = Guarded::login();
+    let body = login_of(LIMIT + 1);
+    guarded.refuses(post_json("/login", body.clone()), "body_too_large", "in one frame").await;
+    let frames = body.clone().into_bytes().chunks(1000).map(|chunk| data(chunk.to_vec())).collect::<Vec<_>>();
+    guarded.refuses(post_body("/login", of_frames(frames)), "body_too_large", "in many frames").await;
+}
+
+#[tokio::test]
+async fn a_length_told_over_the_limit_is_refused_before_a_byte_is_read() {
+    let guarded = Guarded::login();
+    let address = serve(guarded.service()).await;
+    let response = exchange(address, head("/login", &format!("content-length: {}", LIMIT + 1))).await;
+    assert!(response.starts_with("HTTP/1.1 413"), "{response}");
+}
+
+/// A proof behind the limit is not "no proof, so pass".
+#[tokio::test]
+async fn fields_after_the_limit_are_refused_too() {
+    let rules =
+        [Rule::post("/login", number()).when(tower_jverify::Field::body("/loginType"), "oneclick").otherwise_pass()];
+    let guarded = Guarded::by(rules);
+    let body = format!(r#"{{"x":"{}","loginType":"oneclick","token":"t","phone":"13812345678"}}"#, "x".repeat(LIMIT));
+    guarded.refuses(post_json("/login", body), "body_too_large", "a value that chooses, after the limit").await;
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_does_not_pass_even_where_outages_do() {
+    let open = |verifier: &Verifier| {
+        let policy = Policy::default().open_when_unavailable();
+        builder(verifier).policy(policy).rule(Rule::post("/login", number())).build().unwrap()
+    };
+    let guarded = Guarded::asking(Verifier::of_class(Class::Unavailable), open);
+    guarded.refuses(post_json("/login", login_of(LIMIT + 1)), "body_too_large", "failing open").await;
+    let seen = guarded.verifies(post_json("/login", login_of(LIMIT)), "failing open").await;
+    assert_eq!(seen.parts.headers["x-jverify-decision"], "unverified");
+}
+
+#[tokio::test]
+async fn a_rule_has_a_limit_of_its_own() {
+    let guarded = Guarded::with(|verifier| {
+        builder(verifier)
+            .body_limit(100)
+            .rule(Rule::post("/login", number()))
+            .rule(Rule::post("/register", number()).body_limit(200))
+            .build()
+            .unwrap()
+    });
+    guarded.verifies(post_json("/login", login_of(100)), "the layer's").await;
+    guarded.refuses(post_json("/login", login_of(101)), "body_too_large", "the layer's").await;
+    guarded.verifies(post_json("/register", login_of(200)), "the rule's").await;
+    guarded.refuses(post_json("/register", login_of(201)), "body_too_large", "the rule's").await;
+    guarded.leaves_alone(post_json("/upload", login_of(1 << 20)), "no rule's").await;
+}

@@ -1,0 +1,250 @@
+//! What can be wrong about rules and settings of a layer.
+
+use std::time::Duration;
+
+use http::Method;
+use tower_jverify::{
+    Action, ClientIp, ConfigError, Field, JVerifyBuilder, JVerifyLayer, Level, Policy, Rule, captcha, number, one_tap,
+};
+
+use crate::support::Verifier;
+
+type Builder = JVerifyBuilder<Verifier>;
+
+fn error(set: impl FnOnce(Builder) -> Builder) -> Option<ConfigError> {
+    set(JVerifyLayer::builder(Verifier::passing())).build().err()
+}
+
+fn of_rules(rules: impl IntoIterator<Item = Rule>) -> Option<ConfigError> {
+    error(|builder| rules.into_iter().fold(builder, JVerifyBuilder::rule))
+}
+
+fn login() -> Rule {
+    Rule::post("/login", number())
+}
+
+#[test]
+fn a_limit_that_refuses_everything_is_refused_for_the_layer_and_for_a_rule() {
+    let second = Duration::from_secs(1);
+    macro_rules! settings {
+        ($($setting:ident($value:expr), $shown:expr;)*) => {[$((
+            stringify!($setting),
+            $shown,
+            error(|builder| builder.rule(login()).$setting($value)),
+            of_rules([login().$setting($value)]),
+        )),*]};
+    }
+    for (setting, shown, by_layer, by_rule) in settings! {
+        in_flight(0), Some("0");
+        buffered(0), Some("0");
+        body_limit(0), Some("0");
+        body_deadline(Duration::ZERO), Some("0ns");
+        deadline(Duration::ZERO), Some("0ns");
+        deadline(second / 2), Some("500ms");
+        deadline(second), Some("1s");
+        in_flight(usize::MAX), Some("18446744073709551615");
+        buffered(usize::MAX), Some("18446744073709551615");
+        accept([]), None;
+        client_ip(ClientIp::forwarded(0)), Some("0");
+    } {
+        for error in [by_layer, by_rule] {
+            let error = error.unwrap_or_else(|| panic!("{setting}({shown:?}) was accepted"));
+            assert_eq!((error.setting(), error.value()), (setting, shown));
+            assert!(error.to_string().contains(setting), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_layer_without_a_rule_is_refused() {
+    assert_eq!(of_rules([]).unwrap().setting(), "rule");
+}
+
+#[test]
+fn a_path_that_is_no_canonical_pattern_is_refused() {
+    for path in [
+        "",
+        "login",
+        "//login",
+        "/a//b",
+        "/./login",
+        "/x/../login",
+        "/login?x",
+        "/login#x",
+        "/login%2F",
+        "/%6cogin",
+        "/lo gin",
+        "/login;x",
+        "/lo\\gin",
+        "/{",
+        "/}",
+        "/{}",
+        "/{a}{b}",
+        "/{*rest}/x",
+        "/login\0",
+    ] {
+        let error = of_rules([Rule::post(path, number())]).unwrap_or_else(|| panic!("{path:?} was accepted"));
+        assert_eq!((error.setting(), error.value()), ("rule.path", Some(path)));
+    }
+    for path in ["/", "/login", "/v1/{tenant}/login", "/auth/{*rest}", "/登录"] {
+        assert_eq!(of_rules([Rule::post(path, number())]), None, "{path:?}");
+    }
+}
+
+#[test]
+fn two_rules_for_the_same_request_are_refused_in_every_spelling() {
+    let kind = || Field::body("/kind");
+    for (one, other) in [
+        (login(), login()),
+        (login(), Rule::post("/LOGIN", captcha())),
+        (login(), Rule::post("/login/", captcha())),
+        (login(), Rule::method(Method::from_bytes(b"post").unwrap(), "/login", captcha())),
+        (Rule::any("/login", number()), Rule::any("/login", captcha())),
+        (Rule::every(number()), Rule::every(captcha())),
+        (login().when(kind(), "a"), login().when(kind(), "a")),
+        (Rule::every(number()).when(kind(), "a"), Rule::every(captcha()).when(kind(), "a")),
+    ] {
+        for rules in [[one.clone(), other.clone()], [other, one]] {
+            let shown = format!("{rules:?}");
+            let error = of_rules(rules).unwrap_or_else(|| panic!("{shown} were accepted"));
+            assert_eq!(error.setting(), "rule", "{shown}");
+            assert!(error.value().is_some(), "{shown}");
+        }
+    }
+    let tie = [Rule::post("/v1/{a}", number()), Rule::post("/v1/{b}", captcha())];
+    let setting = of_rules(tie).expect("two names of one segment tie").setting();
+    assert!(setting.starts_with("rule"), "{setting}");
+}
+
+#[test]
+fn rules_that_do_not_tie_are_taken() {
+    let kind = || Field::body("/kind");
+    for rules in [
+        vec![login(), Rule::any("/login", captcha()), Rule::every(captcha())],
+        vec![login(), Rule::method(Method::PUT, "/login", number())],
+        vec![login().when(kind(), "a"), login().when(kind(), "b"), login()],
+        vec![Rule::post("/v1/{a}", number()), Rule::post("/v1/login", number()), Rule::post("/{*all}", number())],
+    ] {
+        let shown = format!("{rules:?}");
+        assert_eq!(of_rules(rules), None, "{shown}");
+    }
+}
+
+#[test]
+fn rules_among_which_a_value_chooses_are_read_in_one_way() {
+    let (kind, other) = (|| Field::body("/kind"), || Field::body("/other"));
+    for rules in [
+        [login().when(kind(), "a"), login().when(other(), "b")],
+        [login().when(kind(), "a"), login().when(kind(), "b").body_limit(10)],
+        [login().when(kind(), "a"), login().when(kind(), "b").body_deadline(Duration::from_secs(1))],
+        [login().when(kind(), "a"), login().when(kind(), "b").buffered(1_000)],
+        [login().when(kind(), "a"), login().when(kind(), "b").accept([tower_jverify::Media::Form])],
+        [login().when(kind(), "a"), login().when(kind(), "b").ignore_query()],
+        [login().when(kind(), "a").otherwise_pass(), login()],
+    ] {
+        let shown = format!("{rules:?}");
+        let error = of_rules(rules).unwrap_or_else(|| panic!("{shown} were accepted"));
+        assert_eq!(error.setting(), "rule.when", "{shown}");
+    }
+}
+
+#[test]
+fn an_ask_that_cannot_work_is_refused() {
+    for (ask, shown) in [
+        (number().then(number()), None),
+        (captcha().then(captcha()), None),
+        (captcha().then(captcha().or(number())), None),
+        (one_tap().then(captcha()).then(one_tap()), None),
+        (number().or(number()).into(), None),
+        (number().token(Field::body("/x")).phone(Field::body("/x")).into(), Some("body /x")),
+        (number().token(Field::header("X-A")).phone(Field::header("x-a")).into(), Some("header x-a")),
+        (one_tap().login_token(Field::query("x")).phone(Field::query("x")).into(), Some("query x")),
+    ] {
+        let error = of_rules([Rule::post("/login", ask)]).unwrap_or_else(|| panic!("{shown:?} was accepted"));
+        assert_eq!((error.setting(), error.value()), ("rule.ask", shown), "{error}");
+    }
+}
+
+#[test]
+fn a_field_that_is_none_is_refused() {
+    for field in [
+        Field::body(""),
+        Field::body("token"),
+        Field::body("/"),
+        Field::body("/a//b"),
+        Field::body("/a~2"),
+        Field::body("/a~"),
+        Field::body("/a\0"),
+        Field::body("/-"),
+        Field::header(""),
+        Field::header("a b"),
+        Field::header("content-type"),
+        Field::header("connection"),
+        Field::header("cookie"),
+        Field::header("transfer-encoding"),
+        Field::query(""),
+        Field::query("\u{7f}"),
+    ] {
+        let rule = Rule::post("/login", number().token(field.clone()));
+        let error = of_rules([rule]).unwrap_or_else(|| panic!("{field:?} was accepted"));
+        assert_eq!((error.setting(), error.value()), ("field", Some(field.to_string().as_str())), "{field:?}");
+    }
+}
+
+#[test]
+fn fields_that_a_parser_may_take_for_each_other_are_refused() {
+    for (token, phone) in [
+        (Field::body("/PHONE"), Field::body("/phone")),
+        (Field::body("/phone/of"), Field::body("/phone")),
+        (Field::query("Phone"), Field::body("/phone")),
+        (Field::body("/\u{212a}ey"), Field::body("/key")),
+        (Field::header("x-proof"), Field::header("x_proof")),
+    ] {
+        let shown = format!("{token} {phone}");
+        let error = of_rules([Rule::post("/login", number().token(token).phone(phone))]);
+        assert_eq!(error.expect(&shown).setting(), "field", "{shown}");
+    }
+}
+
+#[test]
+fn a_proofs_header_under_our_own_prefix_is_refused() {
+    for (prefix, name) in [
+        ("x-jverify", "x-jverify-token"),
+        ("x-jverify", "X_Jverify_Token"),
+        ("x-acme", "x-acme"),
+        ("x-acme", "x-acme-token"),
+    ] {
+        let rule = Rule::post("/login", number().token(Field::header(name)));
+        let error = error(|builder| builder.rule(rule).header_prefix(prefix)).expect(name);
+        assert_eq!((error.setting(), error.value()), ("field", Some(name.to_ascii_lowercase().as_str())));
+    }
+    let rule = || Rule::post("/login", number().token(Field::header("x-jverify-token")));
+    assert_eq!(error(|builder| builder.rule(rule()).header_prefix("x-acme")), None);
+}
+
+#[test]
+fn a_prefix_that_is_none_is_refused() {
+    for prefix in
+        ["", "x", "x-", "-x", "x--y", "content", "X-Jverify", "x-jverify-", "x_jverify", "x jverify", "x-\u{e9}"]
+    {
+        let error = error(|builder| builder.rule(login()).header_prefix(prefix)).expect(prefix);
+        assert_eq!((error.setting(), error.value()), ("header_prefix", Some(prefix)));
+    }
+}
+
+#[test]
+fn bands_that_make_no_sense_are_refused() {
+    for (policy, shown) in [
+        (Policy::default().band(901, Level::High, Action::Deny), "901"),
+        (Policy::default().band(300, Level::Unknown, Action::Deny), "300"),
+        (Policy::default().band(700, Level::Low, Action::Deny), "700"),
+        (Policy::default().band(700, Level::Elevated, Action::Allow), "700"),
+        (Policy::default().band(100, Level::High, Action::Deny), "300"),
+    ] {
+        for error in [error(|builder| builder.rule(login()).policy(policy.clone())), of_rules([login().policy(policy)])]
+        {
+            let error = error.expect(shown);
+            assert_eq!((error.setting(), error.value()), ("policy.band", Some(shown)));
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! axum: around a router, on a router, on its routes, on a method; the extractor; the peer.
+
+use std::net::SocketAddr;
+
+use axum::{
+    Json, Router, ServiceExt,
+    extract::{ConnectInfo, Request},
+    middleware::{Next, map_request},
+    routing::{get, post},
+};
+use http::{StatusCode, Version};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tower_jverify::{Class, ClientIp, Decision, Phone, Policy, Rule, axum::Verified, number};
+
+use super::{ask, ips};
+use crate::support::{LOGIN, Verifier, builder, code, login_layer};
+
+/// Says who was verified, and reads the body after the layer has.
+async fn login(verified: Verified, Json(body): Json<Value>) -> String {
+    assert_eq!(body["phone"], verified.phone().unwrap().as_str());
+    format!("welcome {}", verified.phone().unwrap().masked())
+}
+
+async fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+async fn serve(router: Router) -> SocketAddr {
+    let (listener, address) = listen().await;
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+/// A login that passes, one that is refused, and a neighbour that nobody guards.
+async fn guards_its_login(server: SocketAddr, verifier: &Verifier) {
+    let before = verifier.calls();
+    let response = ask(server, Version::HTTP_11, "/login", LOGIN).await;
+    assert_eq!((response.status().as_u16(), response.body()), (200, &"welcome 138****5678".into()));
+    assert_eq!(verifier.calls(), before + 1, "asked once, however often the layer was wrapped");
+
+    let response = ask(server, Version::HTTP_11, "/login", "{}").await;
+    assert_eq!((response.status().as_u16(), code(&response).as_str()), (400, "proof_missing"));
+    assert_eq!(verifier.calls(), before + 1);
+
+    let response = ask(server, Version::HTTP_11, "/health", "{}").await;
+    assert_eq!((response.status().as_u16(), response.body()), (200, &"forged: false".into()));
+}
+
+async fn health(headers: http::HeaderMap) -> String {
+    format!("forged: {}", headers.contains_key("x-jverify-decision"))
+}
+
+fn routes() -> Router {
+    Router::new().route("/login", post(login)).route("/health", post(health))
+}
+
+#[tokio::test]
+async fn around_a_router() {
+    let verifier = Verifier::passing();
+    let (listener, address) = listen().await;
+    let app = login_layer(&verifier).around(routes());
+    tokio::spawn(async move { axum::serve(listener, app.into_make_service()).await });
+    guards_its_login(address, &verifier).await;
+}
+
+#[tokio::test]
+async fn on_a_router() {
+    let verifier = Verifier::passing();
+    let router = routes().layer(login_layer(&verifier));
+    guards_its_login(serve(router).await, &verifier).await;
+}
+
+#[tokio::test]
+async fn on_the_routes_of_a_router_by_a_rule_for_every_request() {
+    let verifier = Verifier::passing();
+    let layer = builder(&verifier).rule(Rule::every(number())).build().unwrap();
+    let guarded = Router::new().route("/login", post(login)).route_layer(layer);
+    // `/health` is no route of the guarded router, so the layer never sees it: nothing strips there.
+    let router = guarded.route("/health", post(|| async { "forged: false" }));
+    guards_its_login(serve(router).await, &verifier).await;
+}
+
+#[tokio::test]
+async fn on_one_method_of_one_route() {
+    let verifier = Verifier::passing();
+    let layer = builder(&verifier).rule(Rule::every(number())).build().unwrap();
+    let router = Router::new()
+        .route("/login", post(login).layer(layer).merge(get(|| async { "the form" })))
+        .route("/health", post(|| async { "forged: false" }));
+    guards_its_login(serve(router).await, &verifier).await;
+}
+
+#[tokio::test]
+async fn under_a_nested_router_by_the_original_path_or_the_current_one() {
+    for rule in [Rule::post("/api/login", number()), Rule::post("/login", number())] {
+        let verifier = Verifier::passing();
+        let shown = format!("{rule:?}");
+        let layer = builder(&verifier).rule(rule).build().unwrap();
+        let server = serve(Router::new().nest("/api", routes().layer(layer))).await;
+        assert_eq!(ask(server, Version::HTTP_11, "/api/login", LOGIN).await.status(), 200, "{shown}");
+        assert_eq!(ask(server, Version::HTTP_11, "/api/login", "{}").await.status(), 400, "{shown}");
+        assert_eq!(verifier.calls(), 1, "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_takes_verified_says_what_is_missing() {
+    let verifier = Verifier::passing();
+    // The layer guards another path.
+    let layer = builder(&verifier).rule(Rule::post("/elsewhere", number())).build().unwrap();
+    let server = serve(routes().layer(layer)).await;
+    let response = ask(server, Version::HTTP_11, "/login", LOGIN).await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let said = String::from_utf8_lossy(response.body());
+    assert!(said.contains("JVerifyLayer") && said.contains("rule"), "{said}");
+
+    // No layer at all.
+    let response = ask(serve(routes()).await, Version::HTTP_11, "/login", LOGIN).await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+
+    // What was opened for an outage.
+    let outage = Verifier::of_class(Class::Unavailable);
+    let rule = Rule::post("/login", number()).policy(Policy::default().open_when_unavailable());
+    let server = serve(routes().layer(builder(&outage).rule(rule).build().unwrap())).await;
+    let response = ask(server, Version::HTTP_11, "/login", LOGIN).await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let said = String::from_utf8_lossy(response.body());
+    assert!(said.contains("unverified"), "{said}");
+    assert_eq!(outage.calls(), 1);
+}
+
+#[tokio::test]
+async fn a_handlers_own_test_makes_its_own_verified() {
+    let verified = Verified::for_test(Phone::parse("13812345678").unwrap());
+    let body = serde_json::from_str(LOGIN).unwrap();
+    assert_eq!(login(verified, Json(body)).await, "welcome 138****5678");
+}
+
+/// The peer of a test is the loopback, which is never sent; so a middleware in front plays a client from outside.
+#[tokio::test]
+async fn the_peer_is_axums_connect_info() {
+    let verifier = Verifier::passing();
+    let rule = Rule::post("/login", number()).client_ip(ClientIp::peer());
+    let layer = builder(&verifier).rule(rule).build().unwrap();
+    let from_outside = map_request(|mut request: Request| async move {
+        let ConnectInfo(peer) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied().expect("axum tells it");
+        assert!(peer.ip().is_loopback());
+        if request.headers().contains_key("x-outside") {
+            request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([8, 8, 8, 8], peer.port()))));
+        }
+        request
+    });
+    let router = routes().layer(layer).layer(from_outside);
+    let (listener, address) = listen().await;
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, service).await });
+
+    assert_eq!(ask(address, Version::HTTP_11, "/login", LOGIN).await.status(), 200);
+    let outside = reqwest::Client::new().post(format!("http://{address}/login"));
+    let outside = outside.header("x-outside", "1").header("content-type", "application/json").body(LOGIN);
+    assert_eq!(outside.send().await.unwrap().status(), 200);
+    assert_eq!(ips(&verifier), [None, Some([8, 8, 8, 8].into())]);
+}
+
+#[tokio::test]
+async fn a_middleware_further_in_sees_the_decision() {
+    let verifier = Verifier::passing();
+    let inner = axum::middleware::from_fn(|request: Request, next: Next| async move {
+        assert!(request.extensions().get::<Decision>().unwrap().is_verified());
+        next.run(request).await
+    });
+    let router = Router::new().route("/login", post(login)).layer(inner).layer(login_layer(&verifier));
+    assert_eq!(ask(serve(router).await, Version::HTTP_11, "/login", LOGIN).await.status(), 200);
+}

@@ -1,0 +1,28 @@
+//! `Connection` takes nothing of ours away from a server behind us.
+
+use http::HeaderValue;
+
+use crate::support::{Guarded, LOGIN, post_json};
+
+#[tokio::test]
+async fn our_names_are_taken_out_of_connection() {
+    let guarded = Guarded::login();
+    for path in ["/login", "/health"] {
+        for (came, left) in [
+            (&["x-jverify-decision"][..], &[][..]),
+            (&["close, x-jverify-decision"], &["close"]),
+            (&["X-JVerify-Decision , keep-alive,X_JVERIFY_RISK_SCORE"], &["keep-alive"]),
+            (&["x-jverify-id, a, x-jverify-risk-level, b"], &["a, b"]),
+            (&["close", "x-jverify-made-up", "x-other"], &["close", "x-other"]),
+            (&["Close,  x-other"], &["Close,  x-other"]),
+        ] {
+            let mut request = post_json(path, LOGIN);
+            for value in came {
+                request.headers_mut().append("connection", HeaderValue::from_static(value));
+            }
+            guarded.send(request).await;
+            let headers = guarded.application.last().parts.headers;
+            assert_eq!(headers.get_all("connection").iter().collect::<Vec<_>>(), left, "{path}: {came:?}");
+        }
+    }
+}
