@@ -24,6 +24,7 @@ use prost::Message;
 use tonic::{
     Request, Response, Status,
     body::Body,
+    codec::CompressionEncoding,
     codegen::{BoxFuture, Context, Poll, Service, http},
     server::{Grpc, NamedService},
     transport::{Server, server::TcpIncoming},
@@ -103,7 +104,8 @@ impl Service<http::Request<Body>> for Accounts {
             Ok(match request.uri().path() {
                 "/accounts.Accounts/Login" => {
                     let login = tower::service_fn(|request| async move { Accounts::login(&request) });
-                    Grpc::new(ProstCodec::<Welcome, LoginRequest>::default()).unary(login, request).await
+                    let grpc = Grpc::new(ProstCodec::<Welcome, LoginRequest>::default());
+                    grpc.accept_compressed(CompressionEncoding::Gzip).unary(login, request).await
                 }
                 "/accounts.Accounts/About" => {
                     let about = tower::service_fn(|request| async move { Ok(Accounts::about(&request)) });

@@ -16,9 +16,10 @@ use http::{HeaderMap, Request, Response, Version};
 use http_body::Body;
 use http_body_util::Full;
 use prost::Message;
+use secrecy::ExposeSecret;
 use tonic::{Status, client::Grpc, transport::Channel};
 use tonic_prost::ProstCodec;
-use tower_jverify::{Ask, Field, Media, Rule, number};
+use tower_jverify::{Ask, Field, Media, Question, Rule, number};
 
 use crate::support::{Guarded, denial};
 
@@ -46,6 +47,14 @@ pub(crate) struct Welcome {
 impl LoginRequest {
     fn good() -> Self {
         Self { token: TOKEN.into(), phone: PHONE.into(), devices: vec!["one".into(), "two".into()] }
+    }
+}
+
+/// Asserts that JPush was asked for the good login, each time.
+fn asked_for_the_good_login(guarded: &Guarded) {
+    for check in guarded.verifier.asked() {
+        let Question::Number { token, phone } = check.question() else { panic!("{check:?}") };
+        assert_eq!((token.expose_secret(), phone.as_str()), (TOKEN, PHONE));
     }
 }
 

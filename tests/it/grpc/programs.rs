@@ -54,9 +54,8 @@ fn the_client_logs_in() {
 #[test]
 fn a_client_of_python_logs_in() {
     let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/grpcio/bin/python");
-    let python = env::var_os("JVERIFY_GRPC_PYTHON").unwrap_or_else(|| {
-        if ours.exists() { ours.into_os_string() } else { "python3".into() }
-    });
+    let python = env::var_os("JVERIFY_GRPC_PYTHON")
+        .unwrap_or_else(|| if ours.exists() { ours.into_os_string() } else { "python3".into() });
     let has_grpcio = Command::new(&python).args(["-c", "import grpc"]).output();
     if !has_grpcio.is_ok_and(|output| output.status.success()) {
         eprintln!("NOT TESTED: {} has no grpcio; `pip install grpcio` there", python.display());

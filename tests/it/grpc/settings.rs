@@ -43,9 +43,12 @@ async fn a_risk_may_ask_for_a_captcha_where_the_message_has_one() {
     Guarded::by([rule()]).verifies(call(good()), "without a place for a captcha").await;
 
     let ask = number().token(Field::body("/1")).phone(Field::body("/2")).step_up_captcha(Field::body("/3"));
-    Guarded::by([Rule::post(LOGIN, ask.clone()).accept([Media::Grpc])]).verifies(call(frame(
-        &LoginRequest { devices: Vec::new(), ..LoginRequest::good() }.encode_to_vec(),
-    )), "with one, and not used").await;
+    Guarded::by([Rule::post(LOGIN, ask.clone()).accept([Media::Grpc])])
+        .verifies(
+            call(frame(&LoginRequest { devices: Vec::new(), ..LoginRequest::good() }.encode_to_vec())),
+            "with one, and not used",
+        )
+        .await;
     let named = number().token(Field::body("/1")).phone(Field::body("/2")).step_up_captcha(Field::body("/captcha"));
     assert_eq!(problem(Rule::post(LOGIN, named).accept([Media::Grpc])), "accept");
 }

@@ -73,7 +73,10 @@ async fn a_client_that_waits_gets_its_verdict_and_goes_on() {
         assert!(!body.is_end_stream());
         let second = body.frame().await.unwrap().unwrap().into_data().unwrap();
         let end = body.frame().await.is_none();
-        Ok::<_, Infallible>(http::Response::new(Full::new(Bytes::from(format!("{} {second:?} {end}", first == good())))))
+        Ok::<_, Infallible>(http::Response::new(Full::new(Bytes::from(format!(
+            "{} {second:?} {end}",
+            first == good()
+        )))))
     });
     client.send(good()).await;
     let answer = tokio::spawn(guarded.layer.layer(application).oneshot(call_with(&[], body)));
