@@ -4,6 +4,8 @@ mod forms;
 mod heads;
 mod json;
 mod plans;
+#[cfg(feature = "grpc")]
+mod protobuf;
 mod types;
 
 use super::*;

@@ -64,6 +64,13 @@ fn every_other_type_is_not() {
         "application /json",
         "application/jsön",
         "application/json; charset='utf-8'",
+        "application/grpc+json",
+        "application/grpc-web",
+        "application/grpc-web+proto",
+        "application/grpc-web+json",
+        "application/grpc-web-text",
+        "application/grpc;proto",
+        "application/grpc; charset=utf-8",
     ] {
         assert_eq!(of(&[("content-type", value)]), Err(MediaError::UnsupportedType), "{value}");
     }
@@ -71,6 +78,14 @@ fn every_other_type_is_not() {
     for other in ["content-type", "content_type"] {
         let headers = [("content-type", "application/json"), (other, "application/json")];
         assert_eq!(of(&headers), Err(MediaError::UnsupportedType));
+    }
+}
+
+#[cfg(feature = "grpc")]
+#[test]
+fn grpc_is_supported_in_protobuf_alone() {
+    for value in ["application/grpc", "application/grpc+proto", "application/GRPC+Proto"] {
+        assert_eq!(of(&[("content-type", value)]), Ok(Media::Grpc), "{value}");
     }
 }
 
