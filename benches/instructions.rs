@@ -6,7 +6,7 @@ mod support;
 use std::{env, hint::black_box, net::SocketAddr, process::Command};
 
 use serde_json::Value;
-use support::{JPushProcess, Sample, Table, Target};
+use support::{JPushProcess, LoginRequest, Sample, Table, Target};
 
 /// Says what to run: the work, its number of requests, and where JPush is.
 const FLAG: &str = "--work";
@@ -60,6 +60,13 @@ fn main() {
     let of = format!("{ours:.0} / {decoded:.0}");
     table.row("two fields out of a form over `form_urlencoded`", ours / decoded, Target::Told, &of);
 
+    if cfg!(feature = "grpc") {
+        let ours = cost("grpc layer 0", 2000, Some("*Plan::read_body*"));
+        let decoded = cost("grpc decoded 0", 2000, Some("*two_of_message*"));
+        let of = format!("{ours:.0} / {decoded:.0}");
+        table.row("two fields out of a gRPC message over `prost`", ours / decoded, Target::Told, &of);
+    }
+
     let lookup = |rules: usize| cost(&format!("lookup layer {rules}"), 1000, Some("*Routes::find*"));
     let (one, thousand) = (lookup(1), lookup(1000));
     let of = format!("{thousand:.0} / {one:.0}");
@@ -73,13 +80,18 @@ fn run(work: &str, requests: usize, jpush: SocketAddr) {
     let mut words = work.split(' ');
     let (kind, which) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let size = words.next().and_then(|size| size.parse().ok()).unwrap_or_default();
-    let sample = if kind == "form" { Sample::form() } else { Sample::json(size) };
+    let sample = match kind {
+        "form" => Sample::form(),
+        "grpc" => Sample::grpc(),
+        _ => Sample::json(size),
+    };
     match (kind, which) {
         ("guarded", _) => support::guarded(which, jpush, requests),
         ("unmatched", _) => support::runtime().block_on(support::unmatched(which, size, requests)),
         ("lookup", _) => support::runtime().block_on(support::looked_up(size, requests)),
-        ("json" | "form", "layer") => support::runtime().block_on(support::layered(&sample, requests)),
+        ("json" | "form" | "grpc", "layer") => support::runtime().block_on(support::layered(&sample, requests)),
         ("json", _) => (0..requests).for_each(|_| two_of_value(black_box(&sample.body))),
+        ("grpc", _) => (0..requests).for_each(|_| two_of_message(black_box(&sample.body))),
         ("form", _) => (0..requests).for_each(|_| two_of_form(black_box(&sample.body))),
         _ => unreachable!("{work}"),
     }
@@ -103,6 +115,12 @@ fn two_of_form(body: &[u8]) {
         }
     }
     black_box(fields);
+}
+
+#[inline(never)]
+fn two_of_message(frame: &[u8]) {
+    let message: LoginRequest = prost::Message::decode(frame.get(5..).unwrap_or_default()).expect("a message");
+    black_box((message.token, message.phone));
 }
 
 /// Instructions a request; `within`: only those of this function and what it calls.

@@ -66,6 +66,8 @@
 //! | `tracing` (default) | one event for every decision | `tracing` |
 //! | `axum` | the extractor `Verified`, `JVerifyLayer::around` | `axum` without its defaults |
 //! | `tonic` | the peer's address out of tonic's `TcpConnectInfo` | `tonic` without its defaults |
+//! | `grpc` | the setting `accept(Media::Grpc)`: proofs out of gRPC messages | flate2, zstd (C) |
+//! | `grpc-descriptors` | the setting `descriptors`: a message's fields by name | prost, prost-reflect |
 //! | `one-tap` | one-tap login (一键登录) | nothing beyond `client` |
 //! | `platform-roots` | the operating system's certificate roots | rustls-native-certs |
 //! | `sandbox` | the vendor's API in this process, for examples and tests | nothing beyond `client` |

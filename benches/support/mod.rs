@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 pub(crate) use self::{
     guarded::Guarded,
     jpush::{JPushProcess, serve_if_asked},
-    parts::{Sample, layered, looked_up, unmatched},
+    parts::{LoginRequest, Sample, layered, looked_up, unmatched},
 };
 
 /// Figures, each with what it has to reach.

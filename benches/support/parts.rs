@@ -1,12 +1,13 @@
 //! Parts of the work, in this process, without a network: called as hyper's server calls a tower service.
 
-use std::{convert::Infallible, pin::pin};
+use std::{collections::HashMap, convert::Infallible, pin::pin};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use hyper_util::service::TowerToHyperService;
+use prost::Message;
 use tower::{Layer, Service, layer::util::Identity, service_fn};
 use tower_jverify::{Check, Class, Field, JVerifyLayer, Rule, Verdict, captcha, number};
 
@@ -105,12 +106,45 @@ pub(crate) async fn looked_up(rules: usize, requests: usize) {
 
 /// Logins with their proof in this body.
 pub(crate) async fn layered(sample: &Sample, requests: usize) {
-    let layer = JVerifyLayer::builder(verifier()).rule(Rule::post("/login", number())).build().expect("rules stand");
+    let is_grpc = sample.media == GRPC;
+    let rule = if is_grpc { by_numbers() } else { Rule::post("/login", number()) };
+    let layer = JVerifyLayer::builder(verifier()).rule(rule).build().expect("rules stand");
+    let version = if is_grpc { Version::HTTP_2 } else { Version::HTTP_11 };
     let request = || {
-        let request = Request::post("/login").header("content-type", sample.media);
+        let request = Request::post("/login").version(version).header("content-type", sample.media);
         request.body(Full::new(sample.body.clone())).expect("a static request is valid")
     };
     serve(layer.layer(application()), requests, request).await;
+}
+
+#[cfg(feature = "grpc")]
+fn by_numbers() -> Rule {
+    let ask = number().token(Field::body("/1")).phone(Field::body("/2"));
+    Rule::post("/login", ask).accept([tower_jverify::Media::Grpc])
+}
+
+#[cfg(not(feature = "grpc"))]
+fn by_numbers() -> Rule {
+    unreachable!("the row is left out without the feature")
+}
+
+const GRPC: &str = "application/grpc";
+
+/// A login as a gRPC application would declare it.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct LoginRequest {
+    #[prost(string, tag = "1")]
+    pub(crate) token: String,
+    #[prost(string, tag = "2")]
+    pub(crate) phone: String,
+    #[prost(string, tag = "3")]
+    device: String,
+    #[prost(map = "string, string", tag = "4")]
+    tags: HashMap<String, String>,
+    #[prost(bool, tag = "5")]
+    remember: bool,
+    #[prost(string, repeated, tag = "6")]
+    locales: Vec<String>,
 }
 
 impl Sample {
@@ -132,6 +166,20 @@ impl Sample {
         }
         body.push_str(r#"],"remember":true,"locale":"zh-CN"}"#);
         Self { body: body.into(), media: "application/json" }
+    }
+
+    pub(crate) fn grpc() -> Self {
+        let message = LoginRequest {
+            token: "STsid0000001542695429579Ob28vB7b0cYTI9w0GG".into(),
+            phone: "15813554612".into(),
+            device: "M2102K1C, Android 14".into(),
+            tags: HashMap::from([("next".into(), "/home?tab=news".into())]),
+            remember: true,
+            locales: vec!["zh-CN".into(), "en".into()],
+        };
+        let message = message.encode_to_vec();
+        let length = u32::try_from(message.len()).expect("a login is small").to_be_bytes();
+        Self { body: [&[0], length.as_slice(), &message].concat().into(), media: GRPC }
     }
 
     pub(crate) fn form() -> Self {

@@ -4,7 +4,7 @@ use std::{
     borrow::Cow,
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::{Pin, pin},
+    pin::pin,
     sync::Arc,
     task::Poll,
 };
@@ -48,7 +48,7 @@ enum Seen<B> {
     Untouched(B),
     /// The first message of a stream, and the rest.
     #[cfg(feature = "grpc")]
-    Beginning(Whole, Pin<Box<B>>),
+    Beginning(Whole, std::pin::Pin<Box<B>>),
 }
 
 /// Decides about a request. Dropping the future at any await gives back what it holds and asks nothing more.

@@ -50,6 +50,7 @@ pub(super) enum Accepts {
     /// A `string`.
     Text,
     /// A varint up to this, so that nobody reads a negative number or cuts off bits.
+    #[cfg_attr(not(feature = "grpc-descriptors"), allow(dead_code))]
     Integer { most: u64 },
     /// Without a descriptor it may be either.
     Either,

@@ -3,10 +3,20 @@
 use std::sync::Arc;
 
 use super::{Rule, RuleState, plan::FieldSet};
+#[cfg(feature = "grpc-descriptors")]
+use crate::proof::Descriptors;
 use crate::{
     ConfigError,
     proof::{Media, Plan},
 };
+
+/// How a rule reads gRPC calls.
+#[derive(Clone, PartialEq)]
+pub(super) struct Settings {
+    pub(super) client_streaming: bool,
+    #[cfg(feature = "grpc-descriptors")]
+    pub(super) descriptors: Option<Descriptors>,
+}
 
 /// The plan for these rules, and whether the calls are client-streaming.
 ///
@@ -19,8 +29,8 @@ pub(super) fn accept(
     rules: &[(&Rule, Arc<RuleState>)],
 ) -> Result<(Plan, bool), ConfigError> {
     let Some((rule, state)) = rules.first() else { return Ok((plan, false)) };
-    let settings = &state.settings;
-    if !settings.accept.contains(&Media::Grpc) {
+    let settings = &state.settings.grpc;
+    if !state.settings.accept.contains(&Media::Grpc) {
         return Ok((plan, false));
     }
     #[cfg(feature = "grpc-descriptors")]

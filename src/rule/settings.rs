@@ -51,9 +51,7 @@ pub(crate) struct Settings {
     pub(crate) ignore_query: bool,
     pub(crate) respond: Option<Respond>,
     #[cfg(feature = "grpc")]
-    pub(crate) client_streaming: bool,
-    #[cfg(feature = "grpc-descriptors")]
-    pub(crate) descriptors: Option<Descriptors>,
+    pub(super) grpc: super::grpc::Settings,
 }
 
 /// What all rules of a layer share, but for those that have their own.
@@ -256,11 +254,13 @@ impl Settings {
             ignore_query: rule.ignore_query.or(layer.ignore_query).unwrap_or(false),
             respond: rule.respond.as_ref().or(layer.respond.as_ref()).cloned(),
             #[cfg(feature = "grpc")]
-            client_streaming: rule.client_streaming.or(layer.client_streaming).unwrap_or(false),
-            #[cfg(feature = "grpc-descriptors")]
-            descriptors: match &rule.descriptors {
-                Some(bytes) => Some(Descriptors::parse(bytes)?),
-                None => shares.descriptors.clone(),
+            grpc: super::grpc::Settings {
+                client_streaming: rule.client_streaming.or(layer.client_streaming).unwrap_or(false),
+                #[cfg(feature = "grpc-descriptors")]
+                descriptors: match &rule.descriptors {
+                    Some(bytes) => Some(Descriptors::parse(bytes)?),
+                    None => shares.descriptors.clone(),
+                },
             },
         })
     }
@@ -276,17 +276,14 @@ impl Settings {
     }
 
     #[cfg(not(feature = "grpc"))]
+    #[allow(clippy::unused_self, reason = "the same signature as below")]
     fn reads_grpc_like(&self, _: &Self) -> bool {
         true
     }
 
     #[cfg(feature = "grpc")]
     fn reads_grpc_like(&self, other: &Self) -> bool {
-        #[cfg(feature = "grpc-descriptors")]
-        if self.descriptors != other.descriptors {
-            return false;
-        }
-        self.client_streaming == other.client_streaming
+        self.grpc == other.grpc
     }
 }
 
