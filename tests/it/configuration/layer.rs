@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use http::Method;
 use tower_jverify::{
-    Action, ClientIp, ConfigError, Field, JVerifyBuilder, JVerifyLayer, Level, Policy, Rule, Sandbox, captcha, number,
-    one_tap,
+    Action, ClientIp, ConfigError, Field, JVerifyBuilder, JVerifyLayer, Level, Policy, Rule, captcha, number, one_tap,
 };
 
 use crate::support::Verifier;

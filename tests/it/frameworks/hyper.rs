@@ -5,7 +5,7 @@ use http::{Request, Version};
 use http_body_util::BodyExt;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tower::{Layer, service_fn};
-use tower_jverify::{Class, RequestBody, Rule, captcha, number};
+use tower_jverify::{Class, RequestBody, Rule, captcha};
 
 use super::ask;
 use crate::support::{Application, LOGIN, Verifier, builder, code, login_layer, serve};
