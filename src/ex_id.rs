@@ -33,11 +33,14 @@ impl ExId {
         let next = NEXT.fetch_add(1, Ordering::Relaxed);
         let both = (u128::from(*process) << 64) | u128::from(next);
         // By hand: `format!` costs ten times as much, and every check has an id.
-        let digits: [u8; 32] = array::from_fn(|at| match (both >> (124 - 4 * at)) as u8 & 0xf {
-            digit @ 0..=9 => b'0' + digit,
-            digit => b'a' + digit - 10,
+        let digits: [u8; 32] = array::from_fn(|at| {
+            let [low, ..] = (both >> (124 - 4 * at)).to_le_bytes();
+            match low & 0xf {
+                digit @ 0..=9 => b'0' + digit,
+                digit => b'a' + digit - 10,
+            }
         });
-        Self(str::from_utf8(&digits).expect("hexadecimal digits are ASCII").into())
+        Self(str::from_utf8(&digits).unwrap_or_default().into())
     }
 
     /// The id as it is sent.
