@@ -1,6 +1,8 @@
 //! Figures counted in allocations of the thread that does the work; JPush is another process. A growing buffer that is
 //! reallocated counts again.
 
+#![allow(clippy::cast_precision_loss, reason = "no count here comes near 2^52")]
+
 mod support;
 
 use support::{Guarded, JPushProcess, Table, Target};

@@ -1,7 +1,7 @@
 //! The developer's id of one check (`exID`), by which a reply is known to be ours.
 
 use std::{
-    array, fmt,
+    fmt,
     hash::{BuildHasher, RandomState},
     sync::{
         OnceLock,
@@ -33,11 +33,12 @@ impl ExId {
         let next = NEXT.fetch_add(1, Ordering::Relaxed);
         let both = (u128::from(*process) << 64) | u128::from(next);
         // By hand: `format!` costs ten times as much, and every check has an id.
-        let digits: [u8; 32] = array::from_fn(|at| match (both >> (124 - 4 * at)) as u8 & 0xf {
-            digit @ 0..=9 => b'0' + digit,
-            digit => b'a' + digit - 10,
-        });
-        Self(str::from_utf8(&digits).expect("hexadecimal digits are ASCII").into())
+        let mut id = String::with_capacity(32);
+        for byte in both.to_be_bytes() {
+            id.extend(char::from_digit(u32::from(byte >> 4), 16));
+            id.extend(char::from_digit(u32::from(byte & 0xf), 16));
+        }
+        Self(id.into())
     }
 
     /// The id as it is sent.

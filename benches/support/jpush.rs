@@ -67,7 +67,7 @@ pub(crate) fn serve_if_asked() {
 
 /// The number document's own reply, with the exID that was sent.
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let asked = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let asked = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let asked = str::from_utf8(&asked).unwrap_or_default();
     let ex_id = asked.split_once(r#""exID":""#).and_then(|(_, rest)| rest.split_once('"')).map_or("", |(id, _)| id);
     let reply = format!(

@@ -81,7 +81,7 @@ impl Audience {
 }
 
 /// A refusal before it is known whom to answer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Refusal {
     reason: DenialReason,
     detail: Option<&'static str>,

@@ -7,17 +7,17 @@ use super::{Audience, Denial, DenialReason, Refusal, Respond};
 use crate::{CheckKind, Class, Verdict};
 
 fn answer(headers: &[(&str, &str)], refusal: Refusal) -> Response<Bytes> {
-    answer_with(headers, refusal, None)
+    answer_with(headers, &refusal, None)
 }
 
-fn answer_with(headers: &[(&str, &str)], refusal: Refusal, respond: Option<&Respond>) -> Response<Bytes> {
+fn answer_with(headers: &[(&str, &str)], refusal: &Refusal, respond: Option<&Respond>) -> Response<Bytes> {
     answer_over(Version::HTTP_2, headers, refusal, respond)
 }
 
 fn answer_over(
     version: Version,
     headers: &[(&str, &str)],
-    refusal: Refusal,
+    refusal: &Refusal,
     respond: Option<&Respond>,
 ) -> Response<Bytes> {
     let mut request = Request::builder().version(version);
@@ -25,7 +25,7 @@ fn answer_over(
         request = request.header(*name, *value);
     }
     let (parts, ()) = request.body(()).unwrap().into_parts();
-    Audience::of(parts.version, &parts.headers).refuse(&refusal, respond)
+    Audience::of(parts.version, &parts.headers).refuse(refusal, respond)
 }
 
 fn of_class(class: Class) -> Refusal {
@@ -79,7 +79,7 @@ fn a_grpc_call_gets_trailers_only() {
 #[test]
 fn whoever_only_claims_to_speak_grpc_gets_a_status_that_says_no() {
     let refusal = || of_class(Class::Rejected);
-    let over_http1 = answer_over(Version::HTTP_11, &[("content-type", "application/grpc")], refusal(), None);
+    let over_http1 = answer_over(Version::HTTP_11, &[("content-type", "application/grpc")], &refusal(), None);
     assert_eq!(over_http1.status(), StatusCode::FORBIDDEN);
     let web = answer(&[("content-type", "application/grpc-web+proto")], refusal());
     assert_eq!(web.status(), StatusCode::FORBIDDEN);
@@ -120,7 +120,7 @@ fn a_risk_is_told_only_when_asked_for() {
 #[test]
 fn a_closure_of_the_users_that_panics_is_answered_for() {
     let panics: Respond = Arc::new(|_| panic!("a bug of the user's"));
-    let response = answer_with(&[], Refusal::new(DenialReason::ProofMissing), Some(&panics));
+    let response = answer_with(&[], &Refusal::new(DenialReason::ProofMissing), Some(&panics));
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(response.extensions().get::<Denial>().unwrap().reason(), DenialReason::ProofMissing);
 }

@@ -12,7 +12,12 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::{Class, Decision, Phone, Verdict, denial::Refusal, observe::event, rule::RuleState};
+use crate::{
+    Class, Decision, Phone, Verdict,
+    denial::{DenialReason, Refusal},
+    observe::event,
+    rule::RuleState,
+};
 
 /// What is known of a guarded request by the time that it is decided.
 #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
@@ -99,7 +104,8 @@ impl Account {
         detail: Option<&'static str>,
     ) {
         let due = verdicts.iter().find_map(|verdict| alarms.due(verdict.class()));
-        let troubled = verdicts.iter().any(|verdict| matches!(verdict.class(), Class::Unavailable | Class::Quota));
+        let troubled = verdicts.iter().any(|verdict| matches!(verdict.class(), Class::Unavailable | Class::Quota))
+            || [DenialReason::Overloaded, DenialReason::Panicked].iter().any(|trouble| trouble.as_str() == reason);
         macro_rules! tell {
             ($level:ident, $message:expr) => {
                 event!(
@@ -122,7 +128,7 @@ impl Account {
         }
         match due {
             Some(what_to_do) => tell!(ERROR, what_to_do),
-            None if troubled => tell!(WARN, "decided while JPush was unavailable or at its limit"),
+            None if troubled => tell!(WARN, "decided without JPush: an outage, a limit, or a panic"),
             None => tell!(INFO, "decided"),
         }
     }

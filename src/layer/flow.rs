@@ -32,7 +32,6 @@ use crate::{
 };
 
 /// How the story of a guarded request ends.
-#[expect(clippy::large_enum_variant, reason = "made once a request, and moved once: a box would cost more")]
 pub(super) enum Outcome<B> {
     /// The inner service may have it.
     Through(Request<RequestBody<B>>),

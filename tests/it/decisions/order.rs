@@ -2,7 +2,7 @@
 
 use CheckKind::{Captcha, Number};
 use serde_json::Value;
-use tower_jverify::{CheckKind, DenialReason, Rule, captcha, number};
+use tower_jverify::{CheckKind, DenialReason, Rule, captcha, number, sandbox::Fault};
 
 use super::PHONE;
 use crate::support::{Sandboxed, code, denial};
@@ -104,6 +104,22 @@ async fn a_captcha_for_another_scene_or_for_none_is_a_mismatch() {
             assert_eq!(denial(&response).reason(), DenialReason::Mismatch, "{captcha}");
             assert_eq!(desk.asked(), [Captcha], "{captcha}: the number was spent");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_captcha_that_tells_no_scene_at_all_is_of_no_scene() {
+    for reply in [
+        r#"{"code":6000,"result":"success"}"#,
+        r#"{"code":6000,"result":"success","captchaArgs":{}}"#,
+        r#"{"code":6000,"result":"success","captchaArgs":{"scene":null}}"#,
+        r#"{"code":6000,"result":"success","captchaArgs":{"scene":"登录","scene":"注册"}}"#,
+    ] {
+        let desk = Sandboxed::new(Rule::post("/login", captcha().scene("注册")));
+        desk.sandbox.fault(Fault::Garbage(reply.into()));
+        let response = desk.login(&proofs(SOLVED, "", "")).await;
+        assert_eq!(denial(&response).reason(), DenialReason::Mismatch, "{reply}");
+        assert_eq!(desk.application.runs(), 0, "{reply}");
     }
 }
 

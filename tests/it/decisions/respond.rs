@@ -42,7 +42,7 @@ async fn a_closure_answers_every_denial_and_the_denial_stays_on_the_response() {
 #[tokio::test]
 async fn a_rules_own_closure_answers_before_the_layers() {
     let desk = Sandboxed::set(|builder| {
-        builder.rule(Rule::post("/login", number()).respond(|denial| denial.response())).respond(teapot)
+        builder.rule(Rule::post("/login", number()).respond(Denial::response)).respond(teapot)
     });
     assert_eq!(code(&desk.login(&json!({})).await), "proof_missing");
 }

@@ -59,9 +59,9 @@ async fn two_checks_share_the_deadline_and_the_second_is_not_begun_with_less_tha
     ] {
         let application = Application::default();
         let counted = Verifier::passing();
-        let (mut counter, slow) = (counted.clone(), taking(Duration::from_millis(each)));
+        let (mut memory, slow) = (counted.clone(), taking(Duration::from_millis(each)));
         let verifier = tower::service_fn(move |check: Check| {
-            drop(counter.call(check.clone()));
+            drop(memory.call(check.clone()));
             let mut slow = slow.clone();
             async move { slow.call(check).await }
         });
@@ -111,7 +111,7 @@ async fn a_risk_query_without_time_left_is_an_unknown_risk() {
     let application = Application::default();
     let verifier = tower::service_fn(|check: Check| async move {
         if check.kind() == CheckKind::Risk {
-            pending().await
+            pending::<()>().await;
         }
         Ok::<_, Infallible>(Verdict::new(check.kind(), Class::Passed))
     });

@@ -56,7 +56,7 @@ impl Body for Dribble {
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if self.rest.len() % 10 == 0 && stutter(&mut self.left, cx).is_pending() {
+        if self.rest.len().is_multiple_of(10) && stutter(&mut self.left, cx).is_pending() {
             return Poll::Pending;
         }
         self.left = PENDING;

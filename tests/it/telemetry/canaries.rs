@@ -1,4 +1,5 @@
 //! Nothing of a person and no secret, anywhere, in any spelling.
+#![allow(clippy::format_collect, reason = "reads best, and nothing here is hot")]
 
 use std::{error::Error, fmt::Debug};
 
