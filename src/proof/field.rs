@@ -30,7 +30,8 @@ impl Field {
     /// A member of the body, by JSON Pointer (RFC 6901): `/phone`, `/login/phone`, `/a~1b` for the name `a/b`.
     ///
     /// Every segment names a member of an object; array indices are not followed (`/list/0` means the member `0`).
-    /// A pointer of one segment also fits forms.
+    /// A pointer of one segment also fits forms. In a gRPC message a segment is a protobuf field's number, `/1/2`, or, with
+    /// the method's descriptors, its name.
     pub fn body(pointer: impl Into<Box<str>>) -> Self {
         Self(Place::Body(pointer.into()))
     }
