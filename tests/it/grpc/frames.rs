@@ -182,6 +182,11 @@ async fn what_is_not_plainly_compressed_is_refused() {
         let request = call_with(&encodings, Full::new(Bytes::from(flagged(1, &message))));
         refuses(&guarded, request, code, what).await;
     }
+    for flag in [2, 3, 0x80, 0xff] {
+        let body = flagged(flag, &gzip(&login));
+        let request = call_with(&[("grpc-encoding", "gzip")], Full::new(Bytes::from(body)));
+        refuses(&guarded, request, "body_malformed", &format!("flag {flag}")).await;
+    }
     let aliased = call_with(&[("grpc_encoding", "gzip")], Full::new(Bytes::from(good())));
     refuses(&guarded, aliased, "unsupported_encoding", "an alias").await;
     let coded = call_with(&[("content-encoding", "gzip")], Full::new(Bytes::from(gzip(&good()))));
