@@ -86,7 +86,7 @@ fn phone<T>(request: &Request<T>) -> String {
 }
 
 /// A tonic server under the layer.
-async fn serve(verifier: &Verifier) -> (SocketAddr, Accounts) {
+fn serve(verifier: &Verifier) -> (SocketAddr, Accounts) {
     let accounts = Accounts::default();
     let streaming = Rule::post(DEVICES, by_numbers()).accept([tower_jverify::Media::Grpc]).client_streaming();
     let layer = builder(verifier).rule(rule()).rule(streaming).build().unwrap();
@@ -99,7 +99,7 @@ async fn serve(verifier: &Verifier) -> (SocketAddr, Accounts) {
 #[tokio::test]
 async fn a_call_of_tonic_is_verified_and_reaches_tonic() {
     let verifier = Verifier::passing();
-    let (address, accounts) = serve(&verifier).await;
+    let (address, accounts) = serve(&verifier);
     assert_eq!(unary(address, LOGIN, LoginRequest::good()).await.unwrap(), PHONE);
     assert_eq!(*accounts.0.lock().unwrap(), [LoginRequest::good()]);
     assert_eq!(verifier.calls(), 1);
@@ -109,7 +109,7 @@ async fn a_call_of_tonic_is_verified_and_reaches_tonic() {
 async fn compressed_calls_are_read_and_decompressed_by_the_application_alone() {
     for encoding in [CompressionEncoding::Gzip, CompressionEncoding::Zstd] {
         let verifier = Verifier::passing();
-        let (address, accounts) = serve(&verifier).await;
+        let (address, accounts) = serve(&verifier);
         let mut client = client::Grpc::new(connect(address).await).send_compressed(encoding);
         client.ready().await.unwrap();
         let many = LoginRequest { devices: vec!["the same again".into(); 100], ..LoginRequest::good() };
@@ -129,14 +129,14 @@ async fn a_denial_is_a_status_of_tonics() {
         (Class::Throttled, tonic::Code::ResourceExhausted, "throttled"),
         (Class::Unavailable, tonic::Code::Unavailable, "verification_unavailable"),
     ] {
-        let (address, accounts) = serve(&Verifier::of_class(class)).await;
+        let (address, accounts) = serve(&Verifier::of_class(class));
         let status = unary(address, LOGIN, LoginRequest::good()).await.unwrap_err();
         assert_eq!(status.code(), code, "{class}");
         assert!(status.message().starts_with(word), "{status:?}");
         assert!(accounts.0.lock().unwrap().is_empty());
     }
     let verifier = Verifier::passing();
-    let (address, _) = serve(&verifier).await;
+    let (address, _) = serve(&verifier);
     let status = unary(address, LOGIN, LoginRequest::default()).await.unwrap_err();
     assert_eq!((status.code(), verifier.calls()), (tonic::Code::InvalidArgument, 0));
 }
@@ -145,7 +145,7 @@ async fn a_denial_is_a_status_of_tonics() {
 #[tokio::test]
 async fn a_stream_of_tonic_is_decided_by_its_first_message() {
     let verifier = Verifier::passing();
-    let (address, accounts) = serve(&verifier).await;
+    let (address, accounts) = serve(&verifier);
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
     let login = |device: &str| LoginRequest { devices: vec![device.into()], ..LoginRequest::good() };
     let messages = futures_util::stream::unfold(receiver, |mut receiver: tokio::sync::mpsc::Receiver<_>| async {
@@ -175,7 +175,7 @@ async fn a_stream_of_tonic_is_decided_by_its_first_message() {
 #[tokio::test]
 async fn a_client_in_a_hurry_learns_that_it_was() {
     let verifier = Verifier::passing();
-    let (address, accounts) = serve(&verifier).await;
+    let (address, accounts) = serve(&verifier);
     let mut client = client::Grpc::new(connect(address).await);
     client.ready().await.unwrap();
     let mut request = Request::new(LoginRequest::good());

@@ -15,7 +15,7 @@ fn login(token: &str) -> LoginRequest {
 }
 
 /// A tonic server that nobody guards.
-async fn backend() -> (SocketAddr, Accounts) {
+fn backend() -> (SocketAddr, Accounts) {
     let accounts = Accounts::default();
     let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = incoming.local_addr().unwrap();
@@ -25,7 +25,7 @@ async fn backend() -> (SocketAddr, Accounts) {
 
 #[tokio::test]
 async fn the_proxy_guards_a_backend_of_tonic() {
-    let (address, accounts) = backend().await;
+    let (address, accounts) = backend();
     let proxy = Example::proxy_to(address);
     unary(proxy.address, LOGIN, login("sandbox-9000")).await.unwrap();
     assert_eq!(*accounts.0.lock().unwrap(), [login("sandbox-9000")]);
