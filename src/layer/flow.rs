@@ -50,11 +50,10 @@ where
     V::Error: Into<BoxError>,
     B: Body<Data = Bytes>,
 {
-    let (parts, body) = request.into_parts();
-    let audience = Audience::of(parts.version, &parts.headers);
+    let (mut parts, body) = request.into_parts();
     let mut account = Account::new(group.first_rule());
     let end = {
-        let mut story = pin!(tell(&shared, &group, parts, body, &mut account));
+        let mut story = pin!(tell(&shared, &group, &mut parts, body, &mut account));
         // A panic can only come out of a user's closure or verifier: it must let nothing through, and the next request
         // must not feel it. What the story held is dropped with it.
         poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| story.as_mut().poll(cx))) {
@@ -64,12 +63,12 @@ where
         .await
     };
     match end {
-        Ok(request) => Outcome::Through(request),
+        Ok(body) => Outcome::Through(Request::from_parts(parts, body)),
         Err(refusal) => {
             account.denied(&shared.alarms, &refusal);
             let settings = account.rule().map(|rule| &rule.settings);
             let respond = settings.map_or(shared.respond.as_ref(), |settings| settings.respond.as_ref());
-            Outcome::Denied(audience.refuse(&refusal, respond))
+            Outcome::Denied(Audience::of(parts.version, &parts.headers).refuse(&refusal, respond))
         }
     }
 }
@@ -84,16 +83,16 @@ pub(super) fn refuse_path<V, B>(shared: &Shared<V>, request: &Request<B>) -> Res
 async fn tell<V, B>(
     shared: &Shared<V>,
     group: &Group,
-    mut parts: Parts,
+    parts: &mut Parts,
     body: B,
     account: &mut Account,
-) -> Result<Request<RequestBody<B>>, Refusal>
+) -> Result<RequestBody<B>, Refusal>
 where
     V: Service<Check, Response = Verdict> + Clone,
     V::Error: Into<BoxError>,
     B: Body<Data = Bytes>,
 {
-    let (seen, choice) = read(group, &parts, body).await?;
+    let (seen, choice) = read(group, parts, body).await?;
     let replay = |seen| match seen {
         Seen::Whole(whole) => RequestBody::replay(whole, group.trailer_filter()),
         Seen::Untouched(body) => RequestBody::untouched(body, group.trailer_filter()),
@@ -101,18 +100,18 @@ where
     let Choice::Ask { rule, checks, step_up } = choice else {
         shared.pass(&mut parts.headers, parts.extensions.get::<Decision>());
         account.passed();
-        return Ok(Request::from_parts(parts, replay(seen)));
+        return Ok(replay(seen));
     };
     account.chose(Arc::clone(&rule));
 
     let settings = &rule.settings;
-    let questions = Questions::new(&shared.verifier, settings, &parts)?;
+    let questions = Questions::new(&shared.verifier, settings, parts)?;
     let decision = questions.decide(checks, step_up, account).await?;
     drop(questions);
 
-    let decision = shared.decided(&mut parts, decision, settings.forward_phone);
+    let decision = shared.decided(parts, decision, settings.forward_phone);
     account.decided(&shared.alarms, &decision);
-    Ok(Request::from_parts(parts, replay(seen)))
+    Ok(replay(seen))
 }
 
 /// Reads the proofs, and the body only where one of them sits there. What the head alone decides is decided before the
