@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    HeaderName, HeaderValue, Method, Request, Response,
+    HeaderValue, Method, Request, Response,
     header::{CONTENT_LENGTH, UPGRADE},
     request::Parts,
 };
@@ -34,8 +34,6 @@ pub(super) enum Outcome<B> {
     /// The inner service never sees it.
     Denied(Response<Bytes>),
 }
-
-const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 
 /// A body, as far as the rule had to look at it.
 enum Seen<B> {
@@ -122,8 +120,7 @@ where
 {
     let plan = group.plan();
     let settings = group.settings().ok_or_else(|| Refusal::new(DenialReason::ProofMissing))?;
-    if parts.method == Method::CONNECT || [UPGRADE, HTTP2_SETTINGS].iter().any(|name| parts.headers.contains_key(name))
-    {
+    if parts.method == Method::CONNECT || parts.headers.contains_key(UPGRADE) {
         return Err(Refusal::new(DenialReason::Upgrade));
     }
     let media = if plan.reads_body() { Some(media(group, settings, parts)?) } else { None };

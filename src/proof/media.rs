@@ -38,10 +38,10 @@ pub(crate) enum MediaError {
 /// header aliases one of the two (`content_type`).
 pub(crate) fn media_of(headers: &HeaderMap) -> Result<Media, MediaError> {
     for name in headers.keys() {
-        if aliases(name.as_str(), CONTENT_TYPE.as_str()) && name != CONTENT_TYPE {
+        if name != CONTENT_TYPE && aliases(name.as_str(), CONTENT_TYPE.as_str()) {
             return Err(MediaError::UnsupportedType);
         }
-        if aliases(name.as_str(), CONTENT_ENCODING.as_str()) && name != CONTENT_ENCODING {
+        if name != CONTENT_ENCODING && aliases(name.as_str(), CONTENT_ENCODING.as_str()) {
             return Err(MediaError::UnsupportedEncoding);
         }
     }
