@@ -1,0 +1,53 @@
+//! A form that is let in says to `form_urlencoded` what it said to the verifier, and says it once, also to parsers that
+//! bend names as PHP and qs do.
+#![no_main]
+
+use std::{collections::HashSet, sync::LazyLock};
+
+use libfuzzer_sys::fuzz_target;
+use tower_jverify::{Class, JVerifyLayer};
+use tower_jverify_fuzz::{Verifier, login, post, send};
+
+static VERIFIER: LazyLock<Verifier> = LazyLock::new(|| Verifier::of_class(Class::Passed));
+static LAYER: LazyLock<JVerifyLayer<Verifier>> = LazyLock::new(|| login(&VERIFIER));
+
+fuzz_target!(|body: &[u8]| {
+    let Some(asked) = send(&LAYER, &VERIFIER, post("application/x-www-form-urlencoded", body)).accepted() else {
+        return;
+    };
+    // Some parsers hand the body to what reads a query, which leaves out a `?` at the beginning.
+    let stripped = body.strip_prefix(b"?").unwrap_or(body);
+    let pairs: Vec<_> = form_urlencoded::parse(stripped).collect();
+    for (name, value) in [("token", &asked.token), ("phone", &asked.phone)] {
+        for read in [exact, php, brackets, folded] {
+            let found: Vec<_> = pairs.iter().filter(|(key, _)| read(key) == name).map(|(_, value)| value).collect();
+            assert_eq!(found, [value], "{name}");
+        }
+    }
+    let distinct: HashSet<_> = pairs.iter().map(|(key, _)| key).collect();
+    assert!(distinct.len() <= 1000, "PHP, qs and others read no more than a thousand");
+});
+
+fn exact(key: &str) -> String {
+    key.to_owned()
+}
+
+/// `php_register_variable_ex`: leading spaces dropped, cut at NUL, the name before `[`, and `_` for dots and spaces.
+fn php(key: &str) -> String {
+    let key = key.trim_start_matches(' ').split('\0').next().unwrap_or_default();
+    let key = match key.find('[') {
+        Some(open) if open > 0 && key.get(open..).is_some_and(|rest| rest.contains(']')) => &key[..open],
+        _ => key,
+    };
+    key.replace([' ', '.', '['], "_")
+}
+
+/// qs: the name before the first bracket, or within it at the beginning.
+fn brackets(key: &str) -> String {
+    let name = key.strip_prefix('[').unwrap_or(key);
+    name.split(['[', ']']).next().unwrap_or_default().to_owned()
+}
+
+fn folded(key: &str) -> String {
+    key.to_lowercase()
+}
