@@ -2,7 +2,7 @@
 //! bend names as PHP and qs do.
 #![no_main]
 
-use std::{collections::HashSet, sync::LazyLock};
+use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use tower_jverify::{Class, JVerifyLayer};
@@ -24,8 +24,8 @@ fuzz_target!(|body: &[u8]| {
             assert_eq!(found, [value], "{name}");
         }
     }
-    let distinct: HashSet<_> = pairs.iter().map(|(key, _)| key).collect();
-    assert!(distinct.len() <= 1000, "PHP, qs and others read no more than a thousand");
+
+    assert!(body.split(|&byte| byte == b'&').count() <= 1000, "PHP, qs and others read no more than a thousand");
 });
 
 fn exact(key: &str) -> String {

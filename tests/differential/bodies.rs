@@ -440,7 +440,7 @@ fn key(name: &str, chance: &mut Chance) -> String {
 }
 
 fn object(members: &mut [(String, String)], chance: &mut Chance) -> String {
-    let mut gap = |chance: &mut Chance| if chance.one_in(4) { chance.pick(&[" ", "\n", "\t ", "\r\n"]) } else { "" };
+    let gap = |chance: &mut Chance| if chance.one_in(4) { chance.pick(&[" ", "\n", "\t ", "\r\n"]) } else { "" };
     shuffle(members, chance);
     let mut text = format!("{}{{", gap(chance));
     for (index, (key, value)) in members.iter().enumerate() {

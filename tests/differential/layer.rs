@@ -2,7 +2,7 @@
 
 use std::{
     convert::Infallible,
-    future::{Future, Ready, ready},
+    future::{Ready, ready},
     sync::{Arc, Mutex},
     task::{Context, Poll},
 };
