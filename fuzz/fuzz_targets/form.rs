@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use tower_jverify::{Class, JVerifyLayer};
-use tower_jverify_fuzz::{Verifier, login, post, send};
+use tower_jverify_fuzz::{Verifier, login, names::READINGS, post, send};
 
 static VERIFIER: LazyLock<Verifier> = LazyLock::new(|| Verifier::of_class(Class::Passed));
 static LAYER: LazyLock<JVerifyLayer<Verifier>> = LazyLock::new(|| login(&VERIFIER));
@@ -19,7 +19,7 @@ fuzz_target!(|body: &[u8]| {
     let stripped = body.strip_prefix(b"?").unwrap_or(body);
     let pairs: Vec<_> = form_urlencoded::parse(stripped).collect();
     for (name, value) in [("token", &asked.token), ("phone", &asked.phone)] {
-        for read in [exact, php, brackets, folded] {
+        for read in READINGS {
             let found: Vec<_> = pairs.iter().filter(|(key, _)| read(key) == name).map(|(_, value)| value).collect();
             assert_eq!(found, [value], "{name}");
         }
@@ -27,27 +27,3 @@ fuzz_target!(|body: &[u8]| {
 
     assert!(body.split(|&byte| byte == b'&').count() <= 1000, "PHP, qs and others read no more than a thousand");
 });
-
-fn exact(key: &str) -> String {
-    key.to_owned()
-}
-
-/// `php_register_variable_ex`: leading spaces dropped, cut at NUL, the name before `[`, and `_` for dots and spaces.
-fn php(key: &str) -> String {
-    let key = key.trim_start_matches(' ').split('\0').next().unwrap_or_default();
-    let key = match key.find('[') {
-        Some(open) if open > 0 && key.get(open..).is_some_and(|rest| rest.contains(']')) => &key[..open],
-        _ => key,
-    };
-    key.replace([' ', '.', '['], "_")
-}
-
-/// qs: the name before the first bracket, or within it at the beginning.
-fn brackets(key: &str) -> String {
-    let name = key.strip_prefix('[').unwrap_or(key);
-    name.split(['[', ']']).next().unwrap_or_default().to_owned()
-}
-
-fn folded(key: &str) -> String {
-    key.to_lowercase()
-}

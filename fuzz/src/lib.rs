@@ -1,5 +1,7 @@
 //! One guarded application in this process, for all targets.
 
+pub mod names;
+
 use std::{
     convert::Infallible,
     future::{Future, Ready, ready},
