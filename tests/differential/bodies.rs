@@ -26,7 +26,7 @@ pub(crate) struct Body {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// SplitMix64: the same bodies from the same seed, everywhere.
+/// `SplitMix64`: the same bodies from the same seed, everywhere.
 pub(crate) struct Chance(pub(crate) u64);
 
 /// Values for a token; all but the last few are good.

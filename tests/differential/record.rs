@@ -18,7 +18,7 @@ const JSON: &[Known] = &[
     ("A name twice, once escaped", br#"{"token":"t","phone":"13812345678","\u0070hone":"13912345678"}"#),
     ("Case (no reader here folds it; Go, fastjson and Json.NET do)", br#"{"token":"t","Phone":"13912345678"}"#),
     ("A byte order mark", b"\xef\xbb\xbf{\"token\":\"t\",\"phone\":\"13812345678\"}"),
-    ("UTF-16", b"{\0\"\0p\0h\0o\0n\0e\0\"\0:\0\"\01\08\0\"\0}\0"),
+    ("UTF-16", b"{\x00\"\x00p\x00h\x00o\x00n\x00e\x00\"\x00:\x00\"\x001\x00\"\x00}\x00"),
     ("Bad UTF-8 in a value", b"{\"token\":\"t\xff\",\"phone\":\"13812345678\"}"),
     ("Bad UTF-8 where nobody reads", b"{\"token\":\"t\",\"phone\":\"13812345678\",\"x\":\"\xff\"}"),
     ("Half a surrogate pair in a value", br#"{"token":"t\ud800","phone":"13812345678"}"#),
