@@ -403,9 +403,9 @@ fn mutate(bytes: &mut Vec<u8>, chance: &mut Chance) {
 
 fn json(fields: Fields, chance: &mut Chance) -> String {
     let [token, phone] = fields.names();
-    let value = chance.mostly(TOKENS.len() - 6, TOKENS);
-    let mut members =
-        vec![(key(token, chance), json_text(value, chance)), (key(phone, chance), chance.mostly(4, PHONES).to_owned())];
+    let text = chance.mostly(TOKENS.len() - 6, TOKENS);
+    let text = if chance.one_in(16) { chance.pick(OTHERS).to_owned() } else { json_text(text, chance) };
+    let mut members = vec![(key(token, chance), text), (key(phone, chance), chance.mostly(4, PHONES).to_owned())];
     others(&mut members, fields, chance);
     let mut document = object(&mut members, chance);
     if fields == Fields::Nested {

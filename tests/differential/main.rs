@@ -74,7 +74,5 @@ fn every_parser_reads_what_the_layer_read_from_whatever_it_lets_in() {
         .collect();
     assert!(found.is_empty(), "read differently:\n{}", found.join("\n"));
     // Bodies that are all refused would show nothing.
-    for ((kind, fields), accepted) in accepted {
-        assert!(accepted * 20 > count / 10, "only {accepted} {kind:?} bodies with {fields:?} were let in");
-    }
+    assert!(accepted.len() == 5 && accepted.values().all(|let_in| *let_in > count / 100), "too few: {accepted:?}");
 }

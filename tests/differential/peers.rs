@@ -6,7 +6,7 @@
 
 use std::{
     env,
-    fmt::Write as _,
+    fmt::{self, Write as _},
     io::{self, BufRead, BufReader, Write as _},
     path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
@@ -26,7 +26,7 @@ pub(crate) enum Reading {
     Read([Part; 2]),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Part {
     Absent,
     /// A text, or an integer in decimal.
@@ -46,6 +46,18 @@ struct Process {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
+}
+
+// === impl Part ===
+
+impl fmt::Debug for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => f.write_str("nothing"),
+            Self::Text(text) => write!(f, "\"{}\"", text.escape_ascii()),
+            Self::Other(other) => f.write_str(other),
+        }
+    }
 }
 
 // === impl Peers ===
