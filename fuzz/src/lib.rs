@@ -13,6 +13,7 @@ use bytes::Bytes;
 use http::{Request, Response, request::Parts};
 use http_body_util::{BodyExt, Full};
 use secrecy::ExposeSecret;
+use serde_json::value::RawValue;
 use tokio::runtime::Runtime;
 use tower::{Service, ServiceExt, service_fn};
 use tower_jverify::{Check, Class, Denial, JVerifyLayer, Question, RequestBody, Rule, Verdict, number};
@@ -143,13 +144,15 @@ impl Outcome {
 }
 
 /// The members of a JSON object as they stand there, duplicates and all. Empty when it is no object.
-pub fn pairs(document: &[u8]) -> Vec<(String, serde_json::Value)> {
+///
+/// Values are not looked into: there a number may be beyond doubles, which `serde_json::Value` refuses.
+pub fn pairs(document: &[u8]) -> Vec<(String, Box<RawValue>)> {
     use serde::de::{Deserializer, MapAccess, Visitor};
 
     struct Pairs;
 
     impl<'de> Visitor<'de> for Pairs {
-        type Value = Vec<(String, serde_json::Value)>;
+        type Value = Vec<(String, Box<RawValue>)>;
 
         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
             f.write_str("an object")
