@@ -9,6 +9,7 @@ mod bodies;
 mod layer;
 mod peers;
 mod record;
+mod words;
 
 use std::{collections::BTreeMap, env};
 
