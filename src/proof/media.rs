@@ -14,9 +14,9 @@ use super::head::aliases;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Media {
-    /// `application/json` and `application/…+json`, in UTF-8.
+    /// `application/json` and `application/…+json`, in UTF-8; at most 127 levels deep.
     Json,
-    /// `application/x-www-form-urlencoded`, in UTF-8.
+    /// `application/x-www-form-urlencoded`, in UTF-8; at most 1,000 pairs.
     Form,
 }
 
