@@ -43,7 +43,7 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
         let Some(Member::Value(slot)) = root.member(name) else {
             return Err(Unreadable::ProofMalformed("a name in the body that belongs into the query"));
         };
-        values.put(slot, Value::text(decode_whole(value.raw).ok_or(BAD)?)?);
+        values.put(slot, Value::text(decode_whole(value.raw).ok_or(BAD)?)?)?;
     }
     Ok(())
 }

@@ -45,7 +45,7 @@ pub(super) fn read<'v>(plan: &Plan, query: &'v str, values: &mut Values<'v>) -> 
         }
         seen |= bit;
         let value = form::decode_whole(value).ok_or(Unreadable::ProofMalformed("a query that cannot be decoded"))?;
-        values.put(slot, Value::text(value)?);
+        values.put(slot, Value::text(value)?)?;
     }
     Ok(())
 }
