@@ -145,7 +145,7 @@ where
     }
     let choice = {
         let mut values = head;
-        plan.read_body(media, &whole.data, &mut values)?;
+        plan.read_body(media, &parts.headers, &whole.data, &mut values)?;
         group.choose(&values)?
     };
     Ok((Seen::Whole(whole), choice))
@@ -159,7 +159,7 @@ fn length(told: &HeaderValue) -> Option<usize> {
 
 fn media(group: &Group, settings: &Settings, parts: &Parts) -> Result<Media, Refusal> {
     let media = proof::media_of(&parts.headers)?;
-    let fits = media != Media::Form || group.plan().fits_form();
+    let fits = !media.is_flat() || group.plan().fits_form();
     if !fits || !settings.accept.contains(&media) {
         return Err(Refusal::new(DenialReason::UnsupportedMediaType));
     }

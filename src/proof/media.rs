@@ -18,6 +18,24 @@ pub enum Media {
     Json,
     /// `application/x-www-form-urlencoded`, in UTF-8.
     Form,
+    /// `multipart/form-data`, in UTF-8: its fields, never its files. Read only where it is accepted.
+    #[cfg(feature = "multipart")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "multipart")))]
+    Multipart,
+}
+
+// === impl Media ===
+
+impl Media {
+    /// Whether it holds names and values, and nothing nested.
+    pub(crate) fn is_flat(self) -> bool {
+        match self {
+            Self::Json => false,
+            Self::Form => true,
+            #[cfg(feature = "multipart")]
+            Self::Multipart => true,
+        }
+    }
 }
 
 /// Why a body is not read.
@@ -65,6 +83,10 @@ fn parse(value: &str) -> Option<Media> {
         "application/x-www-form-urlencoded" => return Some(Media::Form),
         _ => {}
     }
+    #[cfg(feature = "multipart")]
+    if value.split(';').next().is_some_and(|essence| trim(essence).eq_ignore_ascii_case("multipart/form-data")) {
+        return super::multipart::boundary(value).map(|_| Media::Multipart);
+    }
     let (essence, parameters) = match value.split_once(';') {
         Some((essence, parameters)) => (essence, Some(parameters)),
         None => (value, None),
@@ -82,15 +104,8 @@ fn parse(value: &str) -> Option<Media> {
         (!before.is_empty() && suffix.eq_ignore_ascii_case("+json")).then_some(Media::Json)?
     };
     let mut charset = false;
-    for parameter in parameters.into_iter().flat_map(|all| all.split(';')) {
-        let (name, value) = trim(parameter).split_once('=')?;
-        let value = match value.strip_prefix('"') {
-            Some(quoted) => quoted.strip_suffix('"').filter(|inside| inside.chars().all(is_plain_quoted))?,
-            None => Some(value).filter(|value| is_token(value))?,
-        };
-        if !is_token(name) {
-            return None;
-        }
+    for text in parameters.into_iter().flat_map(|all| all.split(';')) {
+        let (name, value) = parameter(text)?;
         if name.eq_ignore_ascii_case("charset") {
             if charset || !value.eq_ignore_ascii_case("utf-8") {
                 return None;
@@ -101,12 +116,22 @@ fn parse(value: &str) -> Option<Media> {
     Some(media)
 }
 
-fn trim(text: &str) -> &str {
+/// A parameter's name and value. `None` for anything that is not plainly one.
+pub(super) fn parameter(text: &str) -> Option<(&str, &str)> {
+    let (name, value) = trim(text).split_once('=')?;
+    let value = match value.strip_prefix('"') {
+        Some(quoted) => quoted.strip_suffix('"').filter(|inside| inside.chars().all(is_plain_quoted))?,
+        None => Some(value).filter(|value| is_token(value))?,
+    };
+    is_token(name).then_some((name, value))
+}
+
+pub(super) fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }
 
 /// A token of RFC 9110, section 5.6.2.
-fn is_token(text: &str) -> bool {
+pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 

@@ -14,7 +14,7 @@
 //! | `fold` | which keys some parser might take for a guarded name |
 //! | `media` | [`Media`]: what the body claims to be |
 //! | `head`, `query` | headers, `Connection`, trailers; the query |
-//! | `json`, `form` | the bodies; `scan` is JSON's grammar |
+//! | `json`, `form`, `multipart` | the bodies; `scan` is JSON's grammar |
 //! | `value` | [`Value`], [`Values`], [`Unreadable`]: what comes out |
 //!
 //! Nothing here knows a rule, a phone's grammar or an answer's status.
@@ -26,6 +26,8 @@ mod form;
 mod head;
 mod json;
 mod media;
+#[cfg(feature = "multipart")]
+mod multipart;
 mod plan;
 mod query;
 mod scan;

@@ -133,7 +133,7 @@ impl Leaf {
         Ok(match proof {
             ask::Proof::Number(number) => {
                 shared(&number.token, &number.phone)?;
-                for country_code in &number.country_code {
+                if let Some(country_code) = &number.country_code {
                     shared(&number.token, country_code)?;
                     shared(&number.phone, country_code)?;
                 }

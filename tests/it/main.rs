@@ -16,6 +16,7 @@ mod headers;
 mod jpush;
 mod load;
 mod matching;
+mod multipart;
 mod readiness;
 mod telemetry;
 mod upgrades;

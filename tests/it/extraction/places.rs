@@ -70,9 +70,7 @@ async fn a_phone_as_text_and_as_a_number_is_one_value() {
     let guarded = Guarded::by([Rule::post("/login", number().phone(phone))]);
     let with = |phone, body| request("", &[("x-phone", phone)], body);
     guarded.verifies(with("13812345678", r#"{"token":"t","phone":13812345678}"#), "the same").await;
-    guarded
-        .refuses(with("13812345678", r#"{"token":"t","phone":13912345678}"#), "proof_malformed", "another")
-        .await;
+    guarded.refuses(with("13812345678", r#"{"token":"t","phone":13912345678}"#), "proof_malformed", "another").await;
 }
 
 #[test]
