@@ -137,7 +137,7 @@ impl Compiling {
 }
 
 /// The name in a segment of a JSON Pointer.
-fn unescape(segment: &str) -> Result<String, &'static str> {
+pub(super) fn unescape(segment: &str) -> Result<String, &'static str> {
     let mut name = String::new();
     let mut chars = segment.chars();
     while let Some(c) = chars.next() {

@@ -4,11 +4,12 @@
 //! in a grammar without slack.
 
 use http::{
-    HeaderMap,
+    HeaderMap, HeaderName, HeaderValue,
     header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
 
 use super::head::aliases;
+use crate::Coding;
 
 /// A media type that proofs are read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,7 +44,7 @@ impl Media {
 pub(crate) enum MediaError {
     /// No `Content-Type`, several, or one that is not a [`Media`].
     UnsupportedType,
-    /// A `Content-Encoding` other than `identity`.
+    /// A `Content-Encoding` that is neither `identity` nor allowed.
     UnsupportedEncoding,
 }
 
@@ -51,29 +52,48 @@ pub(crate) enum MediaError {
 ///
 /// # Errors
 ///
-/// When there is not exactly one `Content-Type`, it is no [`Media`], has a `charset` other than UTF-8 or anything that
-/// is not plainly a parameter; when there is a `Content-Encoding` that is not exactly one `identity`; when another
-/// header aliases one of the two (`content_type`).
+/// As [`content_type_of`]; when it is no [`Media`], has a `charset` other than UTF-8 or anything that is not plainly a
+/// parameter.
 pub(crate) fn media_of(headers: &HeaderMap) -> Result<Media, MediaError> {
-    for name in headers.keys() {
-        if aliases(name.as_str(), CONTENT_TYPE.as_str()) && name != CONTENT_TYPE {
-            return Err(MediaError::UnsupportedType);
-        }
-        if aliases(name.as_str(), CONTENT_ENCODING.as_str()) && name != CONTENT_ENCODING {
-            return Err(MediaError::UnsupportedEncoding);
-        }
+    parse(content_type_of(headers)?).ok_or(MediaError::UnsupportedType)
+}
+
+/// The only `Content-Type`.
+///
+/// # Errors
+///
+/// When there is not exactly one, in ASCII; when another header aliases it (`content_type`).
+pub(super) fn content_type_of(headers: &HeaderMap) -> Result<&str, MediaError> {
+    let value = only(headers, &CONTENT_TYPE).map_err(|()| MediaError::UnsupportedType)?;
+    value.and_then(|value| value.to_str().ok()).ok_or(MediaError::UnsupportedType)
+}
+
+/// The coding that a body has to be decoded from to be read.
+///
+/// # Errors
+///
+/// When there is a `Content-Encoding` that is not exactly one, `identity` or one of those allowed; when another header
+/// aliases it.
+pub(crate) fn coding_of(headers: &HeaderMap, allowed: &[Coding]) -> Result<Option<Coding>, MediaError> {
+    let value = only(headers, &CONTENT_ENCODING).map_err(|()| MediaError::UnsupportedEncoding)?;
+    match value.map(HeaderValue::as_bytes) {
+        None => Ok(None),
+        Some(name) if name.eq_ignore_ascii_case(b"identity") => Ok(None),
+        Some(name) => match Coding::named(name).filter(|coding| allowed.contains(coding)) {
+            Some(coding) => Ok(Some(coding)),
+            None => Err(MediaError::UnsupportedEncoding),
+        },
     }
-    let mut types = headers.get_all(CONTENT_TYPE).iter();
-    let media = match (types.next(), types.next()) {
-        (Some(value), None) => value.to_str().ok().and_then(parse).ok_or(MediaError::UnsupportedType)?,
-        _ => return Err(MediaError::UnsupportedType),
-    };
-    let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
-    match (encodings.next(), encodings.next()) {
-        (None, _) => Ok(media),
-        (Some(value), None) if value.as_bytes().eq_ignore_ascii_case(b"identity") => Ok(media),
-        _ => Err(MediaError::UnsupportedEncoding),
+}
+
+/// The only value of a header, if there is any; an error if it comes twice or beside an alias.
+fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h HeaderValue>, ()> {
+    if headers.keys().any(|other| other != name && aliases(other.as_str(), name.as_str())) {
+        return Err(());
     }
+    let mut values = headers.get_all(name).iter();
+    let value = values.next();
+    if values.next().is_some() { Err(()) } else { Ok(value) }
 }
 
 fn parse(value: &str) -> Option<Media> {

@@ -6,10 +6,12 @@
 mod support;
 
 mod bodies;
+mod codings;
 mod configuration;
 mod decisions;
 mod examples;
 mod extraction;
+mod extractor;
 mod floors;
 mod frameworks;
 mod headers;

@@ -317,7 +317,7 @@ proptest! {
         fields.retain(|(name, value)| !name.starts_with("phone") && !value.contains(&boundary));
         prop_assume!(!token.contains(&boundary));
         fields.insert(at.min(fields.len()), ("token".to_owned(), token.clone()));
-        fields.insert(at / 2, ("phone".to_owned(), "13812345678".to_owned()));
+        fields.insert((at / 2).min(fields.len()), ("phone".to_owned(), "13812345678".to_owned()));
         let mut body = String::new();
         for (name, value) in fields {
             body += &format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");

@@ -12,7 +12,7 @@ fn of(headers: &[(&str, &str)]) -> Result<Media, MediaError> {
     for (name, value) in headers.iter().map(pair) {
         map.append(name, value);
     }
-    media_of(&map)
+    media_of(&map).and_then(|media| coding_of(&map, &[]).map(|_| media))
 }
 
 #[test]
