@@ -82,9 +82,9 @@ mod decoders {
 
     fn gzip(encoded: &[u8], most: usize) -> Option<Vec<u8>> {
         // Of one member; it checks length and checksum.
-        let mut decoder = GzDecoder::new(encoded);
-        let decoded = read(&mut decoder, most)?;
-        (decoded.len() == most || decoder.into_inner().is_empty()).then_some(decoded)
+        let mut stream = GzDecoder::new(encoded);
+        let decoded = read(&mut stream, most)?;
+        (decoded.len() == most || stream.into_inner().is_empty()).then_some(decoded)
     }
 
     fn deflate(encoded: &[u8], most: usize) -> Option<Vec<u8>> {
@@ -99,24 +99,24 @@ mod decoders {
 
     /// Inflates one stream; tells also whether nothing comes after it.
     fn inflate(encoded: &[u8], most: usize, wrapped: bool) -> Option<(Vec<u8>, bool)> {
-        let mut decoder = Decompress::new(wrapped);
+        let mut stream = Decompress::new(wrapped);
         let mut decoded = Vec::new();
         loop {
-            let at = usize::try_from(decoder.total_in()).ok()?;
+            let at = usize::try_from(stream.total_in()).ok()?;
             let rest = encoded.get(at..)?;
             let before = decoded.len();
             decoded.reserve(rest.len().saturating_mul(4).clamp(64, most.saturating_sub(before).max(64)));
-            match decoder.decompress_vec(rest, &mut decoded, FlushDecompress::None).ok()? {
+            match stream.decompress_vec(rest, &mut decoded, FlushDecompress::None).ok()? {
                 _ if decoded.len() >= most => {
                     decoded.truncate(most);
                     return Some((decoded, false));
                 }
                 Status::StreamEnd => {
-                    let is_all = usize::try_from(decoder.total_in()) == Ok(encoded.len());
+                    let is_all = usize::try_from(stream.total_in()) == Ok(encoded.len());
                     return Some((decoded, is_all));
                 }
                 Status::Ok | Status::BufError => {
-                    let is_stuck = decoded.len() == before && usize::try_from(decoder.total_in()) == Ok(at);
+                    let is_stuck = decoded.len() == before && usize::try_from(stream.total_in()) == Ok(at);
                     if is_stuck {
                         return None;
                     }
@@ -151,15 +151,15 @@ mod decoders {
     }
 
     fn zstd(mut encoded: &[u8], most: usize) -> Option<Vec<u8>> {
-        let mut decoder = StreamingDecoder::new_with_max_window_size(&mut encoded, ZSTD_WINDOW).ok()?;
-        let decoded = read(&mut decoder, most)?;
-        drop(decoder);
+        let mut stream = StreamingDecoder::new_with_max_window_size(&mut encoded, ZSTD_WINDOW).ok()?;
+        let decoded = read(&mut stream, most)?;
+        drop(stream);
         (decoded.len() == most || encoded.is_empty()).then_some(decoded)
     }
 
-    fn read(decoder: &mut impl Read, most: usize) -> Option<Vec<u8>> {
+    fn read(stream: &mut impl Read, most: usize) -> Option<Vec<u8>> {
         let mut decoded = Vec::new();
-        decoder.take(u64::try_from(most).ok()?).read_to_end(&mut decoded).ok()?;
+        stream.take(u64::try_from(most).ok()?).read_to_end(&mut decoded).ok()?;
         Some(decoded)
     }
 }

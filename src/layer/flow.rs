@@ -171,16 +171,16 @@ fn length(told: &HeaderValue) -> Option<usize> {
 
 /// Who reads the body, and what it has to be decoded from before.
 fn reader<'s>(group: &Group, settings: &'s Settings, parts: &Parts) -> Result<(Reader<'s>, Option<Coding>), Refusal> {
-    let reader = match settings.extractor.as_ref().filter(|extractor| extractor.takes(&parts.headers)) {
-        Some(extractor) => Reader::Users(extractor),
-        None => {
-            let media = proof::media_of(&parts.headers)?;
-            let fits = !media.is_flat() || group.plan().fits_form();
-            if !fits || !settings.accept.contains(&media) {
-                return Err(Refusal::new(DenialReason::UnsupportedMediaType));
-            }
-            Reader::Ours(media)
+    let takes = |extractor: &&Extractor| extractor.takes(&parts.headers);
+    let reader = if let Some(extractor) = settings.extractor.as_ref().filter(takes) {
+        Reader::Users(extractor)
+    } else {
+        let media = proof::media_of(&parts.headers)?;
+        let fits = !media.is_flat() || group.plan().fits_form();
+        if !fits || !settings.accept.contains(&media) {
+            return Err(Refusal::new(DenialReason::UnsupportedMediaType));
         }
+        Reader::Ours(media)
     };
     Ok((reader, proof::coding_of(&parts.headers, &settings.decode)?))
 }

@@ -158,11 +158,11 @@ async fn a_closure_gets_the_head_and_the_decoded_body() {
 fn a_closure_without_a_media_type_is_an_error() {
     for types in [&[][..], &["xml"], &["text/plain", "text/"], &["text/plain; charset=utf-8"], &[""]] {
         let rule = Rule::post("/login", number()).extract(types.iter().copied(), lines);
-        let error = JVerifyLayer::builder(Verifier::passing()).rule(rule).build().err().expect("an error");
+        let error = JVerifyLayer::builder(Verifier::passing()).rule(rule).build().expect_err("an error");
         assert_eq!(error.setting(), "extract", "{types:?}: {error}");
     }
     let rules = ["a", "b"]
         .map(|value| Rule::post("/login", number()).when(Field::body("/type"), value).extract(["text/plain"], lines));
     let layer = rules.into_iter().fold(JVerifyLayer::builder(Verifier::passing()), JVerifyBuilder::rule);
-    assert_eq!(layer.build().err().expect("two closures for one body").setting(), "rule.when");
+    assert_eq!(layer.build().expect_err("two closures for one body").setting(), "rule.when");
 }

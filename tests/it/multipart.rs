@@ -1,5 +1,7 @@
 //! `multipart/form-data`: fields, in the one form that every reader takes apart alike.
 
+use std::fmt::Write;
+
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
@@ -320,9 +322,9 @@ proptest! {
         fields.insert((at / 2).min(fields.len()), ("phone".to_owned(), "13812345678".to_owned()));
         let mut body = String::new();
         for (name, value) in fields {
-            body += &format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+            write!(body, "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").unwrap();
         }
-        body += &format!("--{boundary}--\r\n");
+        write!(body, "--{boundary}--\r\n").unwrap();
         // A boundary can also come about where two pieces meet.
         prop_assume!(body.matches(&format!("--{boundary}")).count() == body.matches(&format!("--{boundary}\r\n")).count() + 1);
         let guarded = guarded();

@@ -96,12 +96,11 @@ fn names(disposition: &str) -> Option<(&str, bool)> {
     let (mut name, mut file_name, mut extended) = (None, None, None);
     while !rest.is_empty() {
         let (key, value) = trim(trim(rest).strip_prefix(';')?).split_once('=')?;
-        let (value, after) = match value.strip_prefix('"') {
-            Some(quoted) => quoted.split_once('"')?,
-            None => {
-                let plain = value.split_at(value.find([';', ' ', '\t']).unwrap_or(value.len()));
-                Some(plain).filter(|(value, _)| is_token(value))?
-            }
+        let (value, after) = if let Some(quoted) = value.strip_prefix('"') {
+            quoted.split_once('"')?
+        } else {
+            let plain = value.split_at(value.find([';', ' ', '\t']).unwrap_or(value.len()));
+            Some(plain).filter(|(value, _)| is_token(value))?
         };
         rest = after;
         if value.contains('\\') {

@@ -86,7 +86,7 @@ fn places_that_would_not_all_be_read_are_errors() {
     ] {
         let what = format!("{token}, {phone}");
         let rule = Rule::post("/login", number().token(token).phone(phone));
-        let error = JVerifyLayer::builder(Verifier::passing()).rule(rule).build().err().expect(&what);
+        let error = JVerifyLayer::builder(Verifier::passing()).rule(rule).build().expect_err(&what);
         assert_eq!(error.setting(), "field", "{what}: {error}");
     }
 }
