@@ -88,7 +88,7 @@ pub(crate) fn coding_of(headers: &HeaderMap, allowed: &[Coding]) -> Result<Optio
 
 /// The only value of a header, if there is any; an error if it comes twice or beside an alias.
 fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h HeaderValue>, ()> {
-    if headers.keys().any(|other| other != name && aliases(other.as_str(), name.as_str())) {
+    if headers.keys().any(|other| aliases(other.as_str(), name.as_str()) && other != name) {
         return Err(());
     }
     let mut values = headers.get_all(name).iter();

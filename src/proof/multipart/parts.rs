@@ -4,7 +4,8 @@
 //! its own between CR LF, also inside a part (PHP ends a part at LF and a prefix, Go at the exact line); white space after
 //! it; a line feed or carriage return alone, or a folded line, in a part's head; two `Content-Disposition`s; parameters
 //! twice, in pieces (`name*0`), encoded (`name*`, `=?utf-8?…`: commons-fileupload decodes both) or with a backslash, that
-//! some take for an escape and some, for the sake of old browsers, for itself; parts within parts.
+//! some take for an escape and some, for the sake of old browsers, for itself; values in apostrophes, or that hold what looks
+//! like a parameter; parts within parts.
 
 use super::super::{
     head::aliases,
@@ -100,10 +101,13 @@ fn names(disposition: &str) -> Option<(&str, bool)> {
             quoted.split_once('"')?
         } else {
             let plain = value.split_at(value.find([';', ' ', '\t']).unwrap_or(value.len()));
-            Some(plain).filter(|(value, _)| is_token(value))?
+            // PHP takes an apostrophe for a quotation mark, and reads on to the next.
+            let apostrophes = if key.ends_with('*') { 2 } else { 0 };
+            Some(plain).filter(|(value, _)| is_token(value) && value.matches('\'').count() == apostrophes)?
         };
         rest = after;
-        if value.contains('\\') {
+        // Old readers, Rack's among them, look for `name=` without minding quotation marks.
+        if value.contains('\\') || value.contains('=') && value.to_ascii_lowercase().contains("name") {
             return None;
         }
         let place = match &*key.to_ascii_lowercase() {

@@ -60,7 +60,7 @@ fn every_other_type_is_not() {
         "application/json; v=\"a",
         "application/json; v=a b",
         "application/json/x",
-        "multipart/form-data; boundary=x",
+        "multipart/mixed; boundary=x",
         "application /json",
         "application/jsön",
         "application/json; charset='utf-8'",
