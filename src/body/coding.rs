@@ -12,7 +12,8 @@ pub enum Coding {
     Deflate,
     /// `br` (RFC 7932).
     Brotli,
-    /// `zstd` (RFC 8878), of one frame, with a window of at most 8 MiB (RFC 9659) and no dictionary.
+    /// `zstd` (RFC 8878), of one frame, with a window of at most 8 MiB (RFC 9659) and no dictionary. Its checksum is left
+    /// for the application to compare.
     Zstd,
 }
 
