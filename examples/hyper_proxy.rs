@@ -1,8 +1,8 @@
 //! A reverse proxy that lets logins through once they have proven themselves, in front of any backend.
 //!
 //! ```sh
-//! cargo run --features sandbox --example hyper_proxy -- --sandbox
-//! UPSTREAM_URL=http://127.0.0.1:8080 cargo run --features sandbox --example hyper_proxy -- --sandbox
+//! cargo run --features sandbox,multipart,decompression --example hyper_proxy -- --sandbox
+//! UPSTREAM_URL=http://127.0.0.1:8080 cargo run --features sandbox,multipart,decompression --example hyper_proxy -- --sandbox
 //! ```
 //!
 //! HTTP/1.1 and prior-knowledge HTTP/2 in, HTTP/1.1 out. Bodies are streamed both ways, and trailers passed that a
@@ -30,7 +30,7 @@ use hyper_util::{
 };
 use tokio::net::TcpListener;
 use tower::ServiceBuilder;
-use tower_jverify::{JVerifyLayer, Phone, RequestBody, Rule, captcha, number};
+use tower_jverify::{Coding, JVerifyLayer, Media, Phone, RequestBody, Rule, captcha, number};
 
 mod common;
 
@@ -48,6 +48,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .rule(Rule::post("/h5/login", number().web()))
         .rule(Rule::post("/register", captcha().then(number())))
         .rule(Rule::post("/signin", captcha().or(number())))
+        .accept([Media::Json, Media::Form, Media::Multipart])
+        .decode([Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd])
         .forward_phone()
         .build()?;
 

@@ -21,9 +21,9 @@ use tower_service::Service;
 use super::{Shared, event::Account, questions::Questions};
 use crate::{
     Check, Decision, RequestBody, Verdict,
-    body::{self, ReadError, Whole},
+    body::{self, Coding, DecodeError, ReadError, Whole},
     denial::{Audience, DenialReason, Refusal},
-    proof::{self, Media, MediaError},
+    proof::{self, Extractor, Media, MediaError},
     rule::{Choice, Group, Settings},
 };
 
@@ -39,6 +39,12 @@ pub(super) enum Outcome<B> {
 enum Seen<B> {
     Whole(Whole),
     Untouched(B),
+}
+
+/// Who reads a body.
+enum Reader<'s> {
+    Ours(Media),
+    Users(&'s Extractor),
 }
 
 /// Decides about a request. Dropping the future at any await gives back what it holds and asks nothing more.
@@ -123,10 +129,10 @@ where
     if parts.method == Method::CONNECT || parts.headers.contains_key(UPGRADE) {
         return Err(Refusal::new(DenialReason::Upgrade));
     }
-    let media = if plan.reads_body() { Some(media(group, settings, parts)?) } else { None };
+    let reader = if plan.reads_body() { Some(reader(group, settings, parts)?) } else { None };
     let mut head = plan.values();
     plan.read_head(parts, &mut head)?;
-    let Some(media) = media else {
+    let Some((reader, coding)) = reader else {
         let choice = group.choose(&head)?;
         return Ok((Seen::Untouched(body), choice));
     };
@@ -139,8 +145,14 @@ where
         plan.check_trailers(trailers)?;
     }
     let choice = {
+        // Only to look into: what is passed on is what came.
+        let decoded = coding.map(|coding| coding.decode(&whole.data, settings.body.bytes)).transpose()?;
+        let data = decoded.as_deref().unwrap_or(&whole.data);
         let mut values = head;
-        plan.read_body(media, &whole.data, &mut values)?;
+        match reader {
+            Reader::Ours(media) => plan.read_body(media, &parts.headers, data, &mut values)?,
+            Reader::Users(extractor) => extractor.read(plan, parts, data, &mut values)?,
+        }
         group.choose(&values)?
     };
     Ok((Seen::Whole(whole), choice))
@@ -152,13 +164,20 @@ fn length(told: &HeaderValue) -> Option<usize> {
     digits.parse().ok()
 }
 
-fn media(group: &Group, settings: &Settings, parts: &Parts) -> Result<Media, Refusal> {
-    let media = proof::media_of(&parts.headers)?;
-    let fits = media != Media::Form || group.plan().fits_form();
-    if !fits || !settings.accept.contains(&media) {
-        return Err(Refusal::new(DenialReason::UnsupportedMediaType));
-    }
-    Ok(media)
+/// Who reads the body, and what it has to be decoded from before.
+fn reader<'s>(group: &Group, settings: &'s Settings, parts: &Parts) -> Result<(Reader<'s>, Option<Coding>), Refusal> {
+    let takes = |extractor: &&Extractor| extractor.takes(&parts.headers);
+    let reader = if let Some(extractor) = settings.extractor.as_ref().filter(takes) {
+        Reader::Users(extractor)
+    } else {
+        let media = proof::media_of(&parts.headers)?;
+        let fits = !media.is_flat() || group.plan().fits_form();
+        if !fits || !settings.accept.contains(&media) {
+            return Err(Refusal::new(DenialReason::UnsupportedMediaType));
+        }
+        Reader::Ours(media)
+    };
+    Ok((reader, proof::coding_of(&parts.headers, &settings.decode)?))
 }
 
 // === impl Refusal ===
@@ -177,6 +196,15 @@ impl From<proof::Unreadable> for Refusal {
         match refusal {
             proof::Unreadable::BodyMalformed(detail) => Self::new(DenialReason::BodyMalformed).with_detail(detail),
             proof::Unreadable::ProofMalformed(detail) => Self::new(DenialReason::ProofMalformed).with_detail(detail),
+        }
+    }
+}
+
+impl From<DecodeError> for Refusal {
+    fn from(error: DecodeError) -> Self {
+        match error {
+            DecodeError::TooLarge => Self::new(DenialReason::BodyTooLarge).with_detail("a body too large once decoded"),
+            DecodeError::Malformed => Self::new(DenialReason::BodyMalformed).with_detail("not of its coding"),
         }
     }
 }

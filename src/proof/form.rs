@@ -60,7 +60,7 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
         if value.classes & EQUALS != 0 && is_torn(value.raw) {
             return Err(Unreadable::ProofMalformed("a bracket before an equals sign in a value"));
         }
-        values.put(slot, Value::text(decode_whole(value.raw).ok_or(BAD)?)?);
+        values.put(slot, Value::text(decode_whole(value.raw).ok_or(BAD)?)?)?;
     }
     Ok(())
 }

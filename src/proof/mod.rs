@@ -14,26 +14,31 @@
 //! | `fold` | which keys some parser might take for a guarded name |
 //! | `media` | [`Media`]: what the body claims to be |
 //! | `head`, `query` | headers, `Connection`, trailers; the query |
-//! | `json`, `form` | the bodies; `scan` is JSON's grammar |
+//! | `json`, `form`, `multipart` | the bodies; `scan` is JSON's grammar |
+//! | `extract` | [`Extracted`]: a closure of the user's in place of these |
 //! | `value` | [`Value`], [`Values`], [`Unreadable`]: what comes out |
 //!
 //! Nothing here knows a rule, a phone's grammar or an answer's status.
 
 mod compile;
+mod extract;
 mod field;
 mod fold;
 mod form;
 mod head;
 mod json;
 mod media;
+#[cfg(feature = "multipart")]
+mod multipart;
 mod plan;
 mod query;
 mod scan;
 mod value;
 
-pub use self::{field::Field, media::Media};
+pub use self::{extract::Extracted, field::Field, media::Media};
 pub(crate) use self::{
-    media::{MediaError, media_of},
+    extract::Extractor,
+    media::{MediaError, coding_of, media_of},
     plan::Plan,
     value::{Unreadable, Value, Values},
 };

@@ -118,15 +118,17 @@ impl Plan {
         parts.uri.query().map_or(Ok(()), |query| query::read(self, query, values))
     }
 
-    /// Reads what sits in a body that is here as a whole, and guards it.
+    /// Reads what sits in a body that is here as a whole, and guards it. The headers tell what its media type leaves open.
     ///
     /// # Errors
     ///
     /// The body is not strictly what its media type says; a guarded name, or what could be taken for one, comes twice;
     /// something on the way to a field is no object; a value is neither text nor an unsigned integer.
+    #[cfg_attr(not(feature = "multipart"), expect(unused_variables, reason = "only multipart leaves something open"))]
     pub(crate) fn read_body<'v>(
         &self,
         media: Media,
+        headers: &HeaderMap,
         body: &'v [u8],
         values: &mut Values<'v>,
     ) -> Result<(), Unreadable> {
@@ -136,6 +138,8 @@ impl Plan {
         match media {
             Media::Json => json::read(self, body, values),
             Media::Form => form::read(self, body, values),
+            #[cfg(feature = "multipart")]
+            Media::Multipart => super::multipart::read(self, headers, body, values),
         }
     }
 

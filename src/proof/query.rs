@@ -57,7 +57,7 @@ pub(super) fn read<'v>(plan: &Plan, query: &'v str, values: &mut Values<'v>) -> 
             return Err(Unreadable::ProofMalformed("a bracket before an equals sign in a value"));
         }
         let value = form::decode_whole(value).ok_or(Unreadable::ProofMalformed("a query that cannot be decoded"))?;
-        values.put(slot, Value::text(value)?);
+        values.put(slot, Value::text(value)?)?;
     }
     Ok(())
 }
