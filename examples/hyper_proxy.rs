@@ -1,8 +1,8 @@
 //! A reverse proxy that lets logins through once they have proven themselves, in front of any backend.
 //!
 //! ```sh
-//! cargo run --features grpc,sandbox --example hyper_proxy -- --sandbox
-//! UPSTREAM_URL=http://127.0.0.1:8080 cargo run --features grpc,sandbox --example hyper_proxy -- --sandbox
+//! cargo run --features sandbox,grpc,multipart,decompression --example hyper_proxy -- --sandbox
+//! UPSTREAM_URL=http://127.0.0.1:8080 cargo run --features sandbox,grpc,multipart,decompression --example hyper_proxy -- --sandbox
 //! ```
 //!
 //! HTTP/1.1 and prior-knowledge HTTP/2 in, HTTP/1.1 out, and HTTP/2 for gRPC. Bodies are streamed both ways, and trailers passed that a
@@ -30,7 +30,7 @@ use hyper_util::{
 };
 use tokio::net::TcpListener;
 use tower::ServiceBuilder;
-use tower_jverify::{Field, JVerifyLayer, Media, Phone, RequestBody, Rule, captcha, number};
+use tower_jverify::{Coding, Field, JVerifyLayer, Media, Phone, RequestBody, Rule, captcha, number};
 
 mod common;
 
@@ -56,7 +56,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .rule(Rule::post("/signin", captcha().or(number())))
         // Protobuf fields by their numbers.
         .rule(Rule::post("/accounts.Accounts/Login", number().token(Field::body("/1")).phone(Field::body("/2"))))
-        .accept([Media::Json, Media::Form, Media::Grpc])
+        .accept([Media::Json, Media::Form, Media::Multipart, Media::Grpc])
+        .decode([Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd])
+        .foreign_backend()
         .forward_phone()
         .build()?;
 

@@ -69,6 +69,8 @@
 //! | `grpc` | the setting `accept(Media::Grpc)`: proofs out of gRPC messages | flate2, zstd (C) |
 //! | `grpc-descriptors` | the setting `descriptors`: a message's fields by name | prost, prost-reflect |
 //! | `one-tap` | one-tap login (一键登录) | nothing beyond `client` |
+//! | `multipart` | `Media::Multipart`: fields of `multipart/form-data` | multer |
+//! | `decompression` | the setting `decode`: gzip, deflate, br, zstd | flate2, brotli-decompressor, ruzstd |
 //! | `platform-roots` | the operating system's certificate roots | rustls-native-certs |
 //! | `sandbox` | the vendor's API in this process, for examples and tests | nothing beyond `client` |
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -108,7 +110,7 @@ pub use self::rule::one_tap;
 #[cfg_attr(docsrs, doc(cfg(feature = "sandbox")))]
 pub use self::sandbox::Sandbox;
 pub use self::{
-    body::{RequestBody, ResponseBody},
+    body::{Coding, RequestBody, ResponseBody},
     check::{Channel, Check, Question},
     check_kind::CheckKind,
     decision::{Action, Decision, DecisionReason, Level, Policy},
@@ -117,7 +119,7 @@ pub use self::{
     ex_id::ExId,
     layer::{JVerify, JVerifyBuilder, JVerifyLayer, ResponseFuture},
     phone::{NotAPhone, Phone, PhoneGrammar},
-    proof::{Field, Media},
+    proof::{Extracted, Field, Media},
     rule::{AnyOf, Ask, Captcha, ClientIp, Number, OneTap, Rule, captcha, number},
     verdict::{Class, Risk, Verdict},
 };

@@ -54,15 +54,16 @@ pub(crate) struct Audience {
     locale: Locale,
 }
 
+/// Whether a client is answered as one of gRPC.
+pub(crate) fn is_grpc(version: Version, headers: &HeaderMap) -> bool {
+    Format::of(version, headers).is_grpc()
+}
+
 // === impl Audience ===
 
 impl Audience {
     pub(crate) fn of(version: Version, headers: &HeaderMap) -> Self {
         Self { format: Format::of(version, headers), locale: Locale::of(headers) }
-    }
-
-    pub(crate) fn is_grpc(&self) -> bool {
-        self.format.is_grpc()
     }
 
     /// Answers a refusal. A user's closure that panics is answered for; whatever it makes carries the denial.

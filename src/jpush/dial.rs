@@ -15,13 +15,14 @@ use tower_service::Service;
 
 use super::{BoxError, call_error::DialTimeout};
 
-/// The connector, under a timeout.
+/// The connector, under a timeout. It dials the base URL and nothing else, whatever a request's URI says.
 ///
 /// Shared by an `Arc`, because the pool clones its connector for every request, and boxed, because the pool carries
 /// the dial's future in every request's future, also when it takes a connection that is there.
 #[derive(Clone, Debug)]
 pub(super) struct Dial {
     connector: Arc<HttpsConnector<HttpConnector>>,
+    base: Uri,
     timeout: Duration,
 }
 
@@ -30,8 +31,8 @@ type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 // === impl Dial ===
 
 impl Dial {
-    pub(super) fn new(connector: HttpsConnector<HttpConnector>, timeout: Duration) -> Self {
-        Self { connector: Arc::new(connector), timeout }
+    pub(super) fn new(connector: HttpsConnector<HttpConnector>, base: Uri, timeout: Duration) -> Self {
+        Self { connector: Arc::new(connector), base, timeout }
     }
 }
 
@@ -45,10 +46,10 @@ impl Service<Uri> for Dial {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let Self { connector, timeout } = self.clone();
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let Self { connector, base, timeout } = self.clone();
         Box::pin(async move {
-            let connect = HttpsConnector::clone(&connector).call(uri);
+            let connect = HttpsConnector::clone(&connector).call(base);
             tokio::time::timeout(timeout, connect).await.unwrap_or_else(|_| Err(DialTimeout.into()))
         })
     }

@@ -5,19 +5,16 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName};
 use tokio::time::Instant;
 
-use crate::denial::{Audience, DenialReason, Refusal};
+use crate::denial::{DenialReason, Refusal};
 
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
-/// When a call is over for its client; none unless it is gRPC and says so.
+/// When a gRPC call is over for its client; none unless it says so.
 ///
 /// # Errors
 ///
 /// `grpc-timeout` comes twice, or is not one to eight digits and a unit.
-pub(super) fn client_deadline(audience: &Audience, headers: &HeaderMap) -> Result<Option<Instant>, Refusal> {
-    if !audience.is_grpc() {
-        return Ok(None);
-    }
+pub(super) fn client_deadline(headers: &HeaderMap) -> Result<Option<Instant>, Refusal> {
     let mut all = headers.get_all(TIMEOUT).iter();
     let timeout = match (all.next(), all.next()) {
         (None, _) => return Ok(None),

@@ -1,7 +1,6 @@
 //! One request's story: rule → proof → checks → verdicts → decision.
 
 use std::{
-    borrow::Cow,
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
@@ -11,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    HeaderName, HeaderValue, Method, Request, Response,
+    HeaderValue, Method, Request, Response,
     header::{CONTENT_LENGTH, UPGRADE},
     request::Parts,
 };
@@ -25,9 +24,9 @@ use super::{Shared, client_deadline::client_deadline, event::Account, questions:
 use crate::proof::grpc::{self, FrameError};
 use crate::{
     Check, Decision, RequestBody, Verdict,
-    body::{self, ReadError, Whole},
-    denial::{Audience, DenialReason, Refusal},
-    proof::{self, Media, MediaError},
+    body::{self, Coding, DecodeError, ReadError, Whole},
+    denial::{Audience, DenialReason, Refusal, is_grpc},
+    proof::{self, Extractor, Media, MediaError},
     rule::{Choice, Group, Settings},
 };
 
@@ -39,8 +38,6 @@ pub(super) enum Outcome<B> {
     Denied(Response<Bytes>),
 }
 
-const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
-
 /// A body, as far as the rule had to look at it.
 enum Seen<B> {
     Whole(Whole),
@@ -50,6 +47,12 @@ enum Seen<B> {
     Beginning(Whole, std::pin::Pin<Box<B>>),
 }
 
+/// Who reads a body.
+enum Reader<'s> {
+    Ours(Media),
+    Users(&'s Extractor),
+}
+
 /// Decides about a request. Dropping the future at any await gives back what it holds and asks nothing more.
 pub(super) async fn guard<V, B>(shared: Arc<Shared<V>>, group: Arc<Group>, request: Request<B>) -> Outcome<B>
 where
@@ -57,11 +60,10 @@ where
     V::Error: Into<BoxError>,
     B: Body<Data = Bytes>,
 {
-    let (parts, body) = request.into_parts();
-    let audience = Audience::of(parts.version, &parts.headers);
+    let (mut parts, body) = request.into_parts();
     let mut account = Account::new(group.first_rule());
     let end = {
-        let mut story = pin!(tell(&shared, &group, &audience, parts, body, &mut account));
+        let mut story = pin!(tell(&shared, &group, &mut parts, body, &mut account));
         // A panic can only come out of a user's closure or verifier: it must let nothing through, and the next request
         // must not feel it. What the story held is dropped with it.
         poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| story.as_mut().poll(cx))) {
@@ -71,12 +73,12 @@ where
         .await
     };
     match end {
-        Ok(request) => Outcome::Through(request),
+        Ok(body) => Outcome::Through(Request::from_parts(parts, body)),
         Err(refusal) => {
             account.denied(&shared.alarms, &refusal);
             let settings = account.rule().map(|rule| &rule.settings);
             let respond = settings.map_or(shared.respond.as_ref(), |settings| settings.respond.as_ref());
-            Outcome::Denied(audience.refuse(&refusal, respond))
+            Outcome::Denied(Audience::of(parts.version, &parts.headers).refuse(&refusal, respond))
         }
     }
 }
@@ -91,21 +93,21 @@ pub(super) fn refuse_path<V, B>(shared: &Shared<V>, request: &Request<B>) -> Res
 async fn tell<V, B>(
     shared: &Shared<V>,
     group: &Group,
-    audience: &Audience,
-    mut parts: Parts,
+    parts: &mut Parts,
     body: B,
     account: &mut Account,
-) -> Result<Request<RequestBody<B>>, Refusal>
+) -> Result<RequestBody<B>, Refusal>
 where
     V: Service<Check, Response = Verdict> + Clone,
     V::Error: Into<BoxError>,
     B: Body<Data = Bytes>,
 {
-    let client_deadline = client_deadline(audience, &parts.headers)?;
+    let is_grpc = is_grpc(parts.version, &parts.headers);
+    let client_deadline = if is_grpc { client_deadline(&parts.headers)? } else { None };
     let (seen, choice) = match client_deadline {
-        None => read(group, audience, &parts, body).await?,
+        None => read(group, is_grpc, parts, body).await?,
         Some(deadline) => {
-            let reading = timeout_at(deadline, read(group, audience, &parts, body));
+            let reading = timeout_at(deadline, read(group, is_grpc, parts, body));
             reading.await.unwrap_or_else(|_| Err(Refusal::new(DenialReason::DeadlineExceeded)))?
         }
     };
@@ -118,48 +120,47 @@ where
     let Choice::Ask { rule, checks, step_up } = choice else {
         shared.pass(&mut parts.headers, parts.extensions.get::<Decision>());
         account.passed();
-        return Ok(Request::from_parts(parts, replay(seen)));
+        return Ok(replay(seen));
     };
     account.chose(Arc::clone(&rule));
 
     let settings = &rule.settings;
-    let questions = Questions::new(&shared.verifier, settings, client_deadline, &parts)?;
+    let questions = Questions::new(&shared.verifier, settings, client_deadline, parts)?;
     let decision = questions.decide(checks, step_up, account).await?;
     drop(questions);
 
-    let decision = shared.decided(&mut parts, decision, settings.forward_phone);
+    let decision = shared.decided(parts, decision, settings.forward_phone);
     account.decided(&shared.alarms, &decision);
-    Ok(Request::from_parts(parts, replay(seen)))
+    Ok(replay(seen))
 }
 
 /// Reads the proofs, and the body only where one of them sits there. What the head alone decides is decided before the
 /// body is asked for.
-async fn read<B>(group: &Group, audience: &Audience, parts: &Parts, body: B) -> Result<(Seen<B>, Choice), Refusal>
+async fn read<B>(group: &Group, is_grpc: bool, parts: &Parts, body: B) -> Result<(Seen<B>, Choice), Refusal>
 where
     B: Body<Data = Bytes>,
 {
     let plan = group.plan();
     let settings = group.settings().ok_or_else(|| Refusal::new(DenialReason::ProofMissing))?;
-    if parts.method == Method::CONNECT || [UPGRADE, HTTP2_SETTINGS].iter().any(|name| parts.headers.contains_key(name))
-    {
+    if parts.method == Method::CONNECT || parts.headers.contains_key(UPGRADE) {
         return Err(Refusal::new(DenialReason::Upgrade));
     }
-    let media = if plan.reads_body() { Some(media(group, settings, audience, parts)?) } else { None };
+    let reader = if plan.reads_body() { Some(reader(group, settings, is_grpc, parts)?) } else { None };
     let mut head = plan.values();
     plan.read_head(parts, &mut head)?;
-    let Some(media) = media else {
+    let Some((reader, coding)) = reader else {
         let choice = group.choose(&head)?;
         return Ok((Seen::Untouched(body), choice));
     };
 
     #[cfg(feature = "grpc")]
-    if media == Media::Grpc && group.is_client_streaming() {
+    if matches!(reader, Reader::Ours(Media::Grpc)) && group.is_client_streaming() {
         let mut body = Box::pin(body);
         let beginning = body::read_beginning(body.as_mut(), &settings.body, grpc::first_frame).await?;
         let choice = {
             let message = grpc::first_message(&beginning.data, &parts.headers, settings.body.bytes)?;
             let mut values = head;
-            plan.read_body(media, &message, &mut values)?;
+            plan.read_body(Media::Grpc, &parts.headers, &message, &mut values)?;
             group.choose(&values)?
         };
         return Ok((Seen::Beginning(beginning, body), choice));
@@ -173,27 +174,23 @@ where
         plan.check_trailers(trailers)?;
     }
     let choice = {
-        let content = content(media, settings, parts, &whole.data)?;
+        // Only to look into: what is passed on is what came.
+        let decoded = coding.map(|coding| coding.decode(&whole.data, settings.body.bytes)).transpose()?;
+        let data = decoded.as_deref().unwrap_or(&whole.data);
+        let message;
         let mut values = head;
-        plan.read_body(media, &content, &mut values)?;
+        match reader {
+            #[cfg(feature = "grpc")]
+            Reader::Ours(Media::Grpc) => {
+                message = grpc::only_message(data, &parts.headers, settings.body.bytes)?;
+                plan.read_body(Media::Grpc, &parts.headers, &message, &mut values)?;
+            }
+            Reader::Ours(media) => plan.read_body(media, &parts.headers, data, &mut values)?,
+            Reader::Users(extractor) => extractor.read(plan, parts, data, &mut values)?,
+        }
         group.choose(&values)?
     };
     Ok((Seen::Whole(whole), choice))
-}
-
-/// What of a body holds the fields.
-#[cfg(feature = "grpc")]
-fn content<'b>(media: Media, settings: &Settings, parts: &Parts, body: &'b [u8]) -> Result<Cow<'b, [u8]>, Refusal> {
-    match media {
-        Media::Grpc => Ok(grpc::only_message(body, &parts.headers, settings.body.bytes)?),
-        Media::Json | Media::Form => Ok(Cow::Borrowed(body)),
-    }
-}
-
-#[cfg(not(feature = "grpc"))]
-#[allow(clippy::unnecessary_wraps, reason = "the same signature as above")]
-fn content<'b>(_: Media, _: &Settings, _: &Parts, body: &'b [u8]) -> Result<Cow<'b, [u8]>, Refusal> {
-    Ok(Cow::Borrowed(body))
 }
 
 /// A Content-Length: digits and nothing else.
@@ -202,17 +199,29 @@ fn length(told: &HeaderValue) -> Option<usize> {
     digits.parse().ok()
 }
 
-fn media(group: &Group, settings: &Settings, audience: &Audience, parts: &Parts) -> Result<Media, Refusal> {
+/// Who reads the body, and what it has to be decoded from before.
+fn reader<'s>(
+    group: &Group,
+    settings: &'s Settings,
+    is_grpc: bool,
+    parts: &Parts,
+) -> Result<(Reader<'s>, Option<Coding>), Refusal> {
+    let takes = |extractor: &&Extractor| extractor.takes(&parts.headers);
+    if let Some(extractor) = settings.extractor.as_ref().filter(takes) {
+        return Ok((Reader::Users(extractor), proof::coding_of(&parts.headers, &settings.decode)?));
+    }
     let media = proof::media_of(&parts.headers)?;
-    // Neither over HTTP/1.1, nor a body of another kind to whoever is answered as gRPC.
     #[cfg(feature = "grpc")]
-    let fits = (media == Media::Grpc) == audience.is_grpc() && group.plan().fits(media);
+    let frames = media == Media::Grpc;
     #[cfg(not(feature = "grpc"))]
-    let fits = !audience.is_grpc() && group.plan().fits(media);
-    if !fits || !settings.accept.contains(&media) {
+    let frames = false;
+    // Neither gRPC over HTTP/1.1, nor a body of another kind to whoever is answered as gRPC.
+    if frames != is_grpc || !group.plan().fits(media) || !settings.accept.contains(&media) {
         return Err(Refusal::new(DenialReason::UnsupportedMediaType));
     }
-    Ok(media)
+    // A call says in its frames how its messages are compressed, and never around them.
+    let allowed = if frames { &[] } else { settings.decode.as_slice() };
+    Ok((Reader::Ours(media), proof::coding_of(&parts.headers, allowed)?))
 }
 
 // === impl Refusal ===
@@ -242,6 +251,15 @@ impl From<FrameError> for Refusal {
             FrameError::TooLarge => Self::new(DenialReason::BodyTooLarge),
             FrameError::UnsupportedEncoding => Self::new(DenialReason::UnsupportedEncoding),
             FrameError::Malformed(detail) => Self::new(DenialReason::BodyMalformed).with_detail(detail),
+        }
+    }
+}
+
+impl From<DecodeError> for Refusal {
+    fn from(error: DecodeError) -> Self {
+        match error {
+            DecodeError::TooLarge => Self::new(DenialReason::BodyTooLarge).with_detail("a body too large once decoded"),
+            DecodeError::Malformed => Self::new(DenialReason::BodyMalformed).with_detail("not of its coding"),
         }
     }
 }

@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::flow::Outcome;
-use crate::{RequestBody, ResponseBody};
+use crate::{RequestBody, ResponseBody, body::TrailerFilter};
 
 pin_project! {
     /// Answers a request: the inner service's response, or a denial.
@@ -36,7 +36,10 @@ pin_project! {
     enum State<S, F, B> {
         /// JPush is being asked. The clone of the inner service has not been polled and holds nothing.
         Guarded { inner: Option<S>, story: Story<B> },
-        /// The inner service is made ready; this same clone is called.
+        /// The inner service is made ready; this same clone is called. The body is wrapped on the way there, not
+        /// before: a request is large, and every move of it counts.
+        Unmatched { inner: S, request: Option<(Request<B>, TrailerFilter)> },
+        /// As above, after a decision that lets it through.
         Ready { inner: S, request: Option<Request<RequestBody<B>>> },
         Called { #[pin] future: F },
         Refused { response: Option<Response<Bytes>> },
@@ -53,8 +56,8 @@ where
         Self { state: State::Guarded { inner: Some(inner), story } }
     }
 
-    pub(super) fn inner(inner: S, request: Request<RequestBody<B>>) -> Self {
-        Self { state: State::Ready { inner, request: Some(request) } }
+    pub(super) fn unmatched(inner: S, request: Request<B>, trailers: TrailerFilter) -> Self {
+        Self { state: State::Unmatched { inner, request: Some((request, trailers)) } }
     }
 
     pub(super) fn refused(response: Response<Bytes>) -> Self {
@@ -79,6 +82,12 @@ where
                         (Outcome::Through(_), None) => State::Refused { response: None },
                     };
                     this.state.set(next);
+                }
+                StateProj::Unmatched { inner, request } => {
+                    ready!(inner.poll_ready(cx))?;
+                    let (request, trailers) = request.take().expect("a future is not polled after it has answered");
+                    let future = inner.call(request.map(|body| RequestBody::untouched(body, trailers)));
+                    this.state.set(State::Called { future });
                 }
                 StateProj::Ready { inner, request } => {
                     ready!(inner.poll_ready(cx))?;

@@ -77,8 +77,7 @@ where
             Match::Nothing | Match::Group(_) => {
                 let outer = request.extensions().get::<Decision>().cloned();
                 shared.pass(request.headers_mut(), outer.as_ref());
-                let request = request.map(|body| RequestBody::untouched(body, Arc::clone(&shared.trailers)));
-                ResponseFuture::inner(self.inner.clone(), request)
+                ResponseFuture::unmatched(self.inner.clone(), request, Arc::clone(&shared.trailers))
             }
         }
     }

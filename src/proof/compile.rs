@@ -34,6 +34,9 @@ const NO_PROOFS: [HeaderName; 20] = [
     HeaderName::from_static("x-forwarded-for"),
 ];
 
+/// Equal fields are one; here two differ, and a value could go to one of them only.
+const TWO_FIELDS: &str = "a place of two fields that differ in their other places";
+
 /// A plan in the making.
 #[derive(Default)]
 pub(super) struct Compiling {
@@ -47,14 +50,17 @@ pub(super) struct Compiling {
 // === impl Compiling ===
 
 impl Compiling {
-    /// Adds a field whose value goes into `slot`.
+    /// Adds a field whose value goes into `slot`, from whichever of its places.
     pub(super) fn add(&mut self, field: &Field, slot: usize) -> Result<(), ConfigError> {
-        let added = match field.place() {
-            Place::Body(pointer) => self.add_body(pointer, slot),
-            Place::Header(name) => self.add_header(name, slot),
-            Place::Query(name) => self.name(name).map(|id| self.query_slots.push((id, slot))),
-        };
-        added.map_err(|problem| ConfigError::new("field", field.to_string(), problem))
+        for place in field.places() {
+            let added = match place {
+                Place::Body(pointer) => self.add_body(pointer, slot),
+                Place::Header(name) => self.add_header(name, slot),
+                Place::Query(name) => self.add_query(name, slot),
+            };
+            added.map_err(|problem| ConfigError::new("field", field.to_string(), problem))?;
+        }
+        Ok(())
     }
 
     fn add_body(&mut self, pointer: &str, slot: usize) -> Result<(), &'static str> {
@@ -79,9 +85,19 @@ impl Compiling {
                     at = next;
                 }
                 (Some(Member::Object(number)), false) => at = number,
+                (Some(Member::Value(_)), true) => return Err(TWO_FIELDS),
                 (Some(_), _) => return Err("one field leads through another"),
             }
         }
+        Ok(())
+    }
+
+    fn add_query(&mut self, name: &str, slot: usize) -> Result<(), &'static str> {
+        let id = self.name(name)?;
+        if self.query_slots.iter().any(|(known, _)| *known == id) {
+            return Err(TWO_FIELDS);
+        }
+        self.query_slots.push((id, slot));
         Ok(())
     }
 
@@ -121,7 +137,7 @@ impl Compiling {
 }
 
 /// The name in a segment of a JSON Pointer.
-fn unescape(segment: &str) -> Result<String, &'static str> {
+pub(super) fn unescape(segment: &str) -> Result<String, &'static str> {
     let mut name = String::new();
     let mut chars = segment.chars();
     while let Some(c) = chars.next() {

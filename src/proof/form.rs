@@ -1,7 +1,8 @@
 //! Forms (`application/x-www-form-urlencoded`), read strictly.
 //!
 //! Usual readers decode lossily: `%zz` stays as it is, `%ff` becomes a replacement character, and each does it in its
-//! own way. Here both are refused, as is a raw `;` (once a separator, to some still) and everything outside ASCII.
+//! own way. Here both are refused, as is a raw `;` (once a separator, to some still), a raw NUL (the end, to PHP's
+//! `parse_str`) and everything outside ASCII.
 
 use std::borrow::Cow;
 
@@ -11,16 +12,29 @@ use super::{
     value::{Unreadable, Value, Values},
 };
 
+/// The most pairs, empty ones included: PHP, qs, Node's `querystring` and Django read no more, and say little or nothing
+/// about the rest.
+pub(super) const MOST: usize = 1000;
+
 /// Reads the fields out of a form.
 pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> Result<(), Unreadable> {
     const BAD: Unreadable = Unreadable::BodyMalformed("a form that cannot be decoded");
     let text = std::str::from_utf8(body).map_err(|_| BAD)?;
     let root = plan.object(0).filter(|_| plan.fits_form());
     let root = root.ok_or(Unreadable::BodyMalformed("a form cannot hold these fields"))?;
+    // `new URLSearchParams(body)` leaves it out, so that the first name is another one.
+    if text.starts_with('?') {
+        return Err(Unreadable::BodyMalformed("a form that begins with a question mark"));
+    }
     let mut scratch = Vec::new();
     let mut seen = 0_u64;
     let mut rest = text;
+    let mut pairs = 0;
     while !rest.is_empty() {
+        pairs += 1;
+        if pairs > MOST {
+            return Err(Unreadable::BodyMalformed("more than 1000 pairs in a form"));
+        }
         let (key, value);
         (key, rest) = Piece::split(rest, EQUALS | AMPERSAND).ok_or(BAD)?;
         (value, rest) = match key.classes & EQUALS {
@@ -43,7 +57,10 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
         let Some(Member::Value(slot)) = root.member(name) else {
             return Err(Unreadable::ProofMalformed("a name in the body that belongs into the query"));
         };
-        values.put(slot, Value::text(decode_whole(value.raw).ok_or(BAD)?)?);
+        if value.classes & EQUALS != 0 && is_torn(value.raw) {
+            return Err(Unreadable::ProofMalformed("a bracket before an equals sign in a value"));
+        }
+        values.put(slot, Value::text(decode_whole(value.raw).ok_or(BAD)?)?)?;
     }
     Ok(())
 }
@@ -128,7 +145,7 @@ const CLASSES: [u8; 256] = {
             b'&' => AMPERSAND,
             b'%' => PERCENT,
             b'+' => PLUS,
-            b';' | 0x80.. => FOREIGN,
+            0 | b';' | 0x80.. => FOREIGN,
             _ => 0,
         };
         byte = byte.wrapping_add(1);
@@ -140,6 +157,14 @@ const CLASSES: [u8; 256] = {
 #[inline]
 fn class(byte: u8) -> u8 {
     CLASSES.get(usize::from(byte)).copied().unwrap_or(FOREIGN)
+}
+
+/// Whether qs, which looks for `]=` before it looks for `=`, ends the name of this value inside of the value.
+pub(super) fn is_torn(raw: &str) -> bool {
+    raw.match_indices('=').any(|(at, _)| {
+        let before = raw.get(..at).unwrap_or_default();
+        [before.strip_suffix(']'), before.strip_suffix("%5D"), before.strip_suffix("%5d")].iter().any(Option::is_some)
+    })
 }
 
 /// Decodes `+` and `%XX` into `scratch`, or hands back what needs no decoding. `None` where a `%` is not followed by

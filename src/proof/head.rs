@@ -50,7 +50,7 @@ pub(super) fn read<'v>(plan: &Plan, headers: &'v HeaderMap, values: &mut Values<
             return Err(Unreadable::ProofMalformed("a guarded header twice"));
         }
         let text = value.to_str().map_err(|_| Unreadable::ProofMalformed("a guarded header outside of ASCII"))?;
-        values.put(slot, Value::text(Cow::Borrowed(text))?);
+        values.put(slot, Value::text(Cow::Borrowed(text))?)?;
     }
     Ok(())
 }

@@ -89,7 +89,6 @@ impl Walk<'_, '_> {
             // No sign, fraction or exponent: those do not parse.
             Value::Integer(number.parse().map_err(|_| NEITHER)?)
         };
-        self.values.put(slot, value);
-        Ok(())
+        self.values.put(slot, value)
     }
 }

@@ -4,19 +4,20 @@
 //! in a grammar without slack.
 
 use http::{
-    HeaderMap,
+    HeaderMap, HeaderName, HeaderValue,
     header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
 
 use super::head::aliases;
+use crate::Coding;
 
 /// A media type that proofs are read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Media {
-    /// `application/json` and `application/…+json`, in UTF-8.
+    /// `application/json` and `application/…+json`, in UTF-8; at most 127 levels deep.
     Json,
-    /// `application/x-www-form-urlencoded`, in UTF-8.
+    /// `application/x-www-form-urlencoded`, in UTF-8; at most 1,000 pairs.
     Form,
     /// gRPC over HTTP/2: `application/grpc` and `application/grpc+proto`.
     ///
@@ -25,6 +26,10 @@ pub enum Media {
     #[cfg(feature = "grpc")]
     #[cfg_attr(docsrs, doc(cfg(feature = "grpc")))]
     Grpc,
+    /// `multipart/form-data`, in UTF-8: its fields, never its files. Read only where it is accepted.
+    #[cfg(feature = "multipart")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "multipart")))]
+    Multipart,
 }
 
 /// Why a body is not read.
@@ -32,7 +37,7 @@ pub enum Media {
 pub(crate) enum MediaError {
     /// No `Content-Type`, several, or one that is not a [`Media`].
     UnsupportedType,
-    /// A `Content-Encoding` other than `identity`.
+    /// A `Content-Encoding` that is neither `identity` nor allowed.
     UnsupportedEncoding,
 }
 
@@ -40,29 +45,48 @@ pub(crate) enum MediaError {
 ///
 /// # Errors
 ///
-/// When there is not exactly one `Content-Type`, it is no [`Media`], has a `charset` other than UTF-8 or anything that
-/// is not plainly a parameter; when there is a `Content-Encoding` that is not exactly one `identity`; when another
-/// header aliases one of the two (`content_type`).
+/// As [`content_type_of`]; when it is no [`Media`], has a `charset` other than UTF-8 or anything that is not plainly a
+/// parameter.
 pub(crate) fn media_of(headers: &HeaderMap) -> Result<Media, MediaError> {
-    for name in headers.keys() {
-        if aliases(name.as_str(), CONTENT_TYPE.as_str()) && name != CONTENT_TYPE {
-            return Err(MediaError::UnsupportedType);
-        }
-        if aliases(name.as_str(), CONTENT_ENCODING.as_str()) && name != CONTENT_ENCODING {
-            return Err(MediaError::UnsupportedEncoding);
-        }
+    parse(content_type_of(headers)?).ok_or(MediaError::UnsupportedType)
+}
+
+/// The only `Content-Type`.
+///
+/// # Errors
+///
+/// When there is not exactly one, in ASCII; when another header aliases it (`content_type`).
+pub(super) fn content_type_of(headers: &HeaderMap) -> Result<&str, MediaError> {
+    let value = only(headers, &CONTENT_TYPE).map_err(|()| MediaError::UnsupportedType)?;
+    value.and_then(|value| value.to_str().ok()).ok_or(MediaError::UnsupportedType)
+}
+
+/// The coding that a body has to be decoded from to be read.
+///
+/// # Errors
+///
+/// When there is a `Content-Encoding` that is not exactly one, `identity` or one of those allowed; when another header
+/// aliases it.
+pub(crate) fn coding_of(headers: &HeaderMap, allowed: &[Coding]) -> Result<Option<Coding>, MediaError> {
+    let value = only(headers, &CONTENT_ENCODING).map_err(|()| MediaError::UnsupportedEncoding)?;
+    match value.map(HeaderValue::as_bytes) {
+        None => Ok(None),
+        Some(name) if name.eq_ignore_ascii_case(b"identity") => Ok(None),
+        Some(name) => match Coding::named(name).filter(|coding| allowed.contains(coding)) {
+            Some(coding) => Ok(Some(coding)),
+            None => Err(MediaError::UnsupportedEncoding),
+        },
     }
-    let mut types = headers.get_all(CONTENT_TYPE).iter();
-    let media = match (types.next(), types.next()) {
-        (Some(value), None) => value.to_str().ok().and_then(parse).ok_or(MediaError::UnsupportedType)?,
-        _ => return Err(MediaError::UnsupportedType),
-    };
-    let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
-    match (encodings.next(), encodings.next()) {
-        (None, _) => Ok(media),
-        (Some(value), None) if value.as_bytes().eq_ignore_ascii_case(b"identity") => Ok(media),
-        _ => Err(MediaError::UnsupportedEncoding),
+}
+
+/// The only value of a header, if there is any; an error if it comes twice or beside an alias.
+fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h HeaderValue>, ()> {
+    if headers.keys().any(|other| other != name && aliases(other.as_str(), name.as_str())) {
+        return Err(());
     }
+    let mut values = headers.get_all(name).iter();
+    let value = values.next();
+    if values.next().is_some() { Err(()) } else { Ok(value) }
 }
 
 fn parse(value: &str) -> Option<Media> {
@@ -71,6 +95,10 @@ fn parse(value: &str) -> Option<Media> {
         "application/json" => return Some(Media::Json),
         "application/x-www-form-urlencoded" => return Some(Media::Form),
         _ => {}
+    }
+    #[cfg(feature = "multipart")]
+    if value.split(';').next().is_some_and(|essence| trim(essence).eq_ignore_ascii_case("multipart/form-data")) {
+        return super::multipart::boundary(value).map(|_| Media::Multipart);
     }
     let (essence, parameters) = match value.split_once(';') {
         Some((essence, parameters)) => (essence, Some(parameters)),
@@ -94,15 +122,8 @@ fn parse(value: &str) -> Option<Media> {
         (!before.is_empty() && suffix.eq_ignore_ascii_case("+json")).then_some(Media::Json)?
     };
     let mut charset = false;
-    for parameter in parameters.into_iter().flat_map(|all| all.split(';')) {
-        let (name, value) = trim(parameter).split_once('=')?;
-        let value = match value.strip_prefix('"') {
-            Some(quoted) => quoted.strip_suffix('"').filter(|inside| inside.chars().all(is_plain_quoted))?,
-            None => Some(value).filter(|value| is_token(value))?,
-        };
-        if !is_token(name) {
-            return None;
-        }
+    for text in parameters.into_iter().flat_map(|all| all.split(';')) {
+        let (name, value) = parameter(text)?;
         if name.eq_ignore_ascii_case("charset") {
             if charset || !value.eq_ignore_ascii_case("utf-8") {
                 return None;
@@ -129,12 +150,22 @@ fn strip_prefix<'t>(text: &'t str, prefix: &str) -> Option<&'t str> {
     start.eq_ignore_ascii_case(prefix).then_some(rest)
 }
 
-fn trim(text: &str) -> &str {
+/// A parameter's name and value. `None` for anything that is not plainly one.
+pub(super) fn parameter(text: &str) -> Option<(&str, &str)> {
+    let (name, value) = trim(text).split_once('=')?;
+    let value = match value.strip_prefix('"') {
+        Some(quoted) => quoted.strip_suffix('"').filter(|inside| inside.chars().all(is_plain_quoted))?,
+        None => Some(value).filter(|value| is_token(value))?,
+    };
+    is_token(name).then_some((name, value))
+}
+
+pub(super) fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }
 
 /// A token of RFC 9110, section 5.6.2.
-fn is_token(text: &str) -> bool {
+pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 

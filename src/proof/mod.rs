@@ -14,8 +14,9 @@
 //! | `fold` | which keys some parser might take for a guarded name |
 //! | `media` | [`Media`]: what the body claims to be |
 //! | `head`, `query` | headers, `Connection`, trailers; the query |
-//! | `json`, `form`, `protobuf` | the bodies; `scan` is JSON's grammar |
+//! | `json`, `form`, `multipart`, `protobuf` | the bodies; `scan` is JSON's grammar |
 //! | `grpc`, `descriptors` | the frame around a message; a message's fields by name |
+//! | `extract` | [`Extracted`]: a closure of the user's in place of these |
 //! | `value` | [`Value`], [`Values`], [`Unreadable`]: what comes out |
 //!
 //! Nothing here knows a rule, a phone's grammar or an answer's status.
@@ -23,6 +24,7 @@
 mod compile;
 #[cfg(feature = "grpc-descriptors")]
 mod descriptors;
+mod extract;
 mod field;
 mod fold;
 mod form;
@@ -31,6 +33,8 @@ pub(crate) mod grpc;
 mod head;
 mod json;
 mod media;
+#[cfg(feature = "multipart")]
+mod multipart;
 mod plan;
 #[cfg(feature = "grpc")]
 mod protobuf;
@@ -40,9 +44,10 @@ mod value;
 
 #[cfg(feature = "grpc-descriptors")]
 pub(crate) use self::descriptors::{Descriptors, Method};
-pub use self::{field::Field, media::Media};
+pub use self::{extract::Extracted, field::Field, media::Media};
 pub(crate) use self::{
-    media::{MediaError, media_of},
+    extract::Extractor,
+    media::{MediaError, coding_of, media_of},
     plan::Plan,
     value::{Unreadable, Value, Values},
 };

@@ -140,9 +140,11 @@ impl Plan {
             Media::Grpc => self.messages.is_some(),
             // Some servers take JSON on the paths of their gRPC methods, by names that are not the numbers.
             #[cfg(feature = "grpc")]
-            Media::Json | Media::Form if self.is_numbered => false,
+            _ if self.is_numbered => false,
             Media::Json => true,
             Media::Form => self.fits_form(),
+            #[cfg(feature = "multipart")]
+            Media::Multipart => self.fits_form(),
         }
     }
 
@@ -173,15 +175,18 @@ impl Plan {
         parts.uri.query().map_or(Ok(()), |query| query::read(self, query, values))
     }
 
-    /// Reads what sits in a body that is here as a whole, and guards it. Of gRPC it is the message, without its frame.
+    /// Reads what sits in a body that is here as a whole, and guards it. Of gRPC it is the message, without its frame. The
+    /// headers tell what its media type leaves open.
     ///
     /// # Errors
     ///
     /// The body is not strictly what its media type says; a guarded name, or what could be taken for one, comes twice;
     /// something on the way to a field is no object; a value is neither text nor an unsigned integer.
+    #[cfg_attr(not(feature = "multipart"), expect(unused_variables, reason = "only multipart leaves something open"))]
     pub(crate) fn read_body<'v>(
         &self,
         media: Media,
+        headers: &HeaderMap,
         body: &'v [u8],
         values: &mut Values<'v>,
     ) -> Result<(), Unreadable> {
@@ -195,6 +200,8 @@ impl Plan {
             _ if body.is_empty() => Err(Unreadable::BodyMalformed("an empty body")),
             Media::Json => json::read(self, body, values),
             Media::Form => form::read(self, body, values),
+            #[cfg(feature = "multipart")]
+            Media::Multipart => super::multipart::read(self, headers, body, values),
         }
     }
 

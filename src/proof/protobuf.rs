@@ -86,7 +86,15 @@ pub(super) fn numbered(pointer: &str) -> Option<Vec<Step>> {
 
 /// Whether a field of the body is named by a number.
 pub(super) fn is_numbered(field: &Field) -> bool {
-    matches!(field.place(), Place::Body(pointer) if pointer.split('/').any(|segment| number(segment).is_some()))
+    pointers(field).any(|pointer| pointer.split('/').any(|segment| number(segment).is_some()))
+}
+
+/// Where a field sits in the body.
+fn pointers(field: &Field) -> impl Iterator<Item = &str> {
+    field.places().iter().filter_map(|place| match place {
+        Place::Body(pointer) => Some(&**pointer),
+        Place::Header(_) | Place::Query(_) => None,
+    })
 }
 
 /// A field number as a segment of a pointer. No name of protobuf starts with a digit.
@@ -112,16 +120,17 @@ impl Messages {
     ) -> Result<Option<Self>, ConfigError> {
         let mut messages = Self(vec![Message::default()]);
         let mut known = Vec::new();
-        for (field, slot) in fields {
-            let Place::Body(pointer) = field.place() else { continue };
-            if known.contains(&slot) {
+        let everywhere = fields.flat_map(|(field, slot)| pointers(field).map(move |pointer| (field, slot, pointer)));
+        for (field, slot, pointer) in everywhere {
+            if known.contains(&(slot, pointer)) {
                 continue;
             }
-            known.push(slot);
+            known.push((slot, pointer));
             let refused = |problem| ConfigError::new("field", field.to_string(), problem);
             match resolve(pointer) {
                 Ok(Some(way)) => messages.add(&way, slot).map_err(refused)?,
-                Ok(None) | Err(_) if is_optional(field) => {}
+                // What sits elsewhere too need not be in the message.
+                Ok(None) | Err(_) if is_optional(field) || field.places().len() > 1 => {}
                 Ok(None) => return Ok(None),
                 Err(problem) => return Err(refused(problem)),
             }
@@ -177,10 +186,10 @@ impl Messages {
                 (Leads::Value { slot, accepts: Accepts::Text | Accepts::Either }, LENGTH_DELIMITED) => {
                     let text = std::str::from_utf8(wire.delimited()?);
                     let text = text.map_err(|_| Unreadable::ProofMalformed("a text that is not UTF-8"))?;
-                    values.put(slot, Value::text(Cow::Borrowed(text))?);
+                    values.put(slot, Value::text(Cow::Borrowed(text))?)?;
                 }
                 (Leads::Value { slot, accepts }, VARINT) if accepts != Accepts::Text => {
-                    values.put(slot, accepts.integer(wire.varint()?)?);
+                    values.put(slot, accepts.integer(wire.varint()?)?)?;
                 }
                 (Leads::Message(_) | Leads::Value { .. }, _) => return Err(WIRE_TYPE),
             }

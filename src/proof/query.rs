@@ -21,6 +21,15 @@ pub(super) fn read<'v>(plan: &Plan, query: &'v str, values: &mut Values<'v>) -> 
         // A separator to some, part of a value to others.
         return Err(Unreadable::ProofMalformed("a semicolon in the query"));
     }
+    if is_source && query.bytes().filter(|byte| *byte == b'&').count() >= form::MOST {
+        return Err(Unreadable::ProofMalformed("more than 1000 pairs in the query"));
+    }
+    // `/login??phone=…`: `new URLSearchParams(query)` leaves the second one out too.
+    let unmarked = query.trim_start_matches('?');
+    if is_source && unmarked.len() < query.len() {
+        return Err(Unreadable::ProofMalformed("a query that begins with a question mark"));
+    }
+    let query = unmarked;
     let mut scratch = Vec::new();
     let mut seen = 0_u64;
     for pair in query.split(['&', ';']) {
@@ -44,8 +53,11 @@ pub(super) fn read<'v>(plan: &Plan, query: &'v str, values: &mut Values<'v>) -> 
             return Err(Unreadable::ProofMalformed("a guarded name twice in the query"));
         }
         seen |= bit;
+        if form::is_torn(value) {
+            return Err(Unreadable::ProofMalformed("a bracket before an equals sign in a value"));
+        }
         let value = form::decode_whole(value).ok_or(Unreadable::ProofMalformed("a query that cannot be decoded"))?;
-        values.put(slot, Value::text(value)?);
+        values.put(slot, Value::text(value)?)?;
     }
     Ok(())
 }

@@ -16,10 +16,10 @@ pub(super) const NOT_JSON: Unreadable = Unreadable::BodyMalformed("not JSON");
 pub(super) const CONTROL: Unreadable = Unreadable::BodyMalformed("a control character in a string");
 /// `\ud800` without its other half: no text.
 pub(super) const SURROGATE: Unreadable = Unreadable::BodyMalformed("half a surrogate pair");
-const TOO_DEEP: Unreadable = Unreadable::BodyMalformed("more than 128 levels of nesting");
+const TOO_DEEP: Unreadable = Unreadable::BodyMalformed("more than 127 levels of nesting");
 
-/// The most levels that may be open at a time: as many as there are bits in [`Levels`].
-const DEEPEST: u32 = u128::BITS;
+/// The most levels that may be open at a time: `serde_json` refuses the 128th. [`Levels`] has room for one more.
+const DEEPEST: u32 = u128::BITS - 1;
 
 /// A place in a document.
 pub(super) struct Scanner<'v> {

@@ -22,7 +22,7 @@ fn plan(fields: &[Field]) -> Plan {
 /// What a body gives, field by field: `text`, `#integer` or nothing.
 fn read(plan: &Plan, media: Media, body: &[u8]) -> Result<Vec<Option<String>>, Unreadable> {
     let mut values = plan.values();
-    plan.read_body(media, body, &mut values)?;
+    plan.read_body(media, &http::HeaderMap::new(), body, &mut values)?;
     Ok(shown(&values))
 }
 

@@ -53,6 +53,17 @@ impl<'v> Value<'v> {
         }
         Ok(Self::Text(text))
     }
+
+    /// Whether both say the same: an integer says its digits.
+    fn says(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Text(one), Self::Text(other)) => one == other,
+            (Self::Integer(one), Self::Integer(other)) => one == other,
+            (Self::Text(text), Self::Integer(integer)) | (Self::Integer(integer), Self::Text(text)) => {
+                **text == *integer.to_string()
+            }
+        }
+    }
 }
 
 impl fmt::Debug for Value<'_> {
@@ -82,13 +93,23 @@ impl<'v> Values<'v> {
         }
     }
 
-    /// Keeps a value. Whoever calls has made sure that there is none yet.
-    pub(super) fn put(&mut self, slot: usize, value: Value<'v>) {
+    /// Keeps a value. Whoever calls has made sure that it is the only one in its place.
+    ///
+    /// # Errors
+    ///
+    /// Another place of the same field has given another value.
+    pub(super) fn put(&mut self, slot: usize, value: Value<'v>) -> Result<(), Unreadable> {
         let few = self.few.len();
         let place = if slot < few { self.few.get_mut(slot) } else { self.more.get_mut(slot - few) };
-        if let Some(place) = place {
-            debug_assert!(place.is_none(), "a field was read twice");
-            *place = Some(value);
+        match place {
+            Some(Some(known)) if !known.says(&value) => {
+                Err(Unreadable::ProofMalformed("two places of a field with two values"))
+            }
+            Some(Some(_)) | None => Ok(()),
+            Some(empty) => {
+                *empty = Some(value);
+                Ok(())
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ pub struct Number {
     pub(super) channel: Channel,
     pub(super) token: Field,
     pub(super) phone: Field,
+    pub(super) country_code: Option<Field>,
     pub(super) with_risk: bool,
     pub(super) step_up: StepUp,
 }
@@ -66,6 +67,7 @@ pub fn number() -> Number {
         channel: Channel::App,
         token: Field::body("/token"),
         phone: Field::body("/phone"),
+        country_code: None,
         with_risk: false,
         step_up: StepUp::default(),
     }
@@ -108,6 +110,13 @@ impl Number {
     /// Where the phone sits. Default: the body's `/phone`.
     pub fn phone(mut self, field: Field) -> Self {
         self.phone = field;
+        self
+    }
+
+    /// Where a country code may sit beside the phone. If it is there it must be `86` or `+86`, as text or number: another
+    /// would make another phone of the same digits. Default: nowhere.
+    pub fn country_code(mut self, field: Field) -> Self {
+        self.country_code = Some(field);
         self
     }
 

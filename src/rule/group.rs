@@ -91,7 +91,9 @@ impl Group {
         if let Some(first) = compiled.first() {
             let refuse = |problem: &'static str| Err(ConfigError::new("rule.when", first.state.name.clone(), problem));
             if compiled.iter().any(|rule| !rule.state.settings.reads_like(&first.state.settings)) {
-                return refuse("rules among which a value chooses share body limits, media types and `ignore_query`");
+                return refuse(
+                    "rules among which a value chooses share body limits, media types, codings, `extract` and `ignore_query`",
+                );
             }
             if otherwise_passes && compiled.iter().any(|rule| rule.when.is_none()) {
                 return refuse("`otherwise_pass` beside a rule without `when` never applies");

@@ -40,7 +40,7 @@ pub(crate) struct Planned {
 
 #[derive(Debug)]
 enum Leaf {
-    Number { channel: Channel, token: usize, phone: usize, with_risk: bool },
+    Number { channel: Channel, token: usize, phone: usize, country_code: Option<usize>, with_risk: bool },
     Captcha(CaptchaLeaf),
     OneTap { channel: Channel, login_token: usize, phone: usize, with_risk: bool },
 }
@@ -155,10 +155,15 @@ impl Leaf {
         Ok(match proof {
             ask::Proof::Number(number) => {
                 shared(&number.token, &number.phone)?;
+                if let Some(country_code) = &number.country_code {
+                    shared(&number.token, country_code)?;
+                    shared(&number.phone, country_code)?;
+                }
                 Self::Number {
                     channel: number.channel,
                     token: fields.index(&number.token),
                     phone: fields.index(&number.phone),
+                    country_code: number.country_code.as_ref().map(|field| fields.index(field)),
                     with_risk: number.with_risk,
                 }
             }
@@ -186,7 +191,10 @@ impl Leaf {
     fn check(&self, values: &Values<'_>, grammar: PhoneGrammar) -> Result<Option<Planned>, Refusal> {
         match self {
             Self::Captcha(captcha) => captcha.check(values),
-            Self::Number { channel, token, phone, with_risk } => {
+            Self::Number { channel, token, phone, country_code, with_risk } => {
+                if country_code.and_then(|index| values.get(index)).is_some_and(|code| !is_mainland(code)) {
+                    return Err(malformed("a country code other than 86"));
+                }
                 let phone = phone_at(values, *phone, grammar)?;
                 let Some(token) = text_at(values, *token)? else {
                     // A phone alone is no proof, and stays unproven.
@@ -236,6 +244,13 @@ fn phone_at(values: &Values<'_>, index: usize, grammar: PhoneGrammar) -> Result<
         Some(Value::Integer(number)) => grammar.parse(&number.to_string()),
     };
     phone.map(Some).ok_or_else(|| malformed("a phone in a spelling that is not accepted"))
+}
+
+fn is_mainland(country_code: &Value<'_>) -> bool {
+    match country_code {
+        Value::Text(text) => matches!(&**text, "86" | "+86"),
+        Value::Integer(number) => *number == 86,
+    }
 }
 
 fn malformed(detail: &'static str) -> Refusal {

@@ -12,7 +12,12 @@ use tokio::sync::Semaphore;
 use super::ClientIp;
 #[cfg(feature = "grpc-descriptors")]
 use crate::proof::Descriptors;
-use crate::{ConfigError, PhoneGrammar, body, decision::Policy, denial::Respond, proof::Media};
+use crate::{
+    Coding, ConfigError, PhoneGrammar, body,
+    decision::Policy,
+    denial::Respond,
+    proof::{Extractor, Media},
+};
 
 /// What was set, and what was left.
 #[derive(Clone, Default)]
@@ -24,6 +29,8 @@ pub(crate) struct Overrides {
     pub(crate) body_deadline: Option<Duration>,
     pub(crate) buffered: Option<usize>,
     pub(crate) accept: Option<Vec<Media>>,
+    pub(crate) decode: Option<Vec<Coding>>,
+    pub(crate) extractor: Option<Extractor>,
     pub(crate) client_ip: Option<ClientIp>,
     pub(crate) phone_grammar: Option<PhoneGrammar>,
     pub(crate) forward_phone: Option<bool>,
@@ -44,6 +51,8 @@ pub(crate) struct Settings {
     pub(crate) bulkhead: Arc<Semaphore>,
     pub(crate) body: body::Limits,
     pub(crate) accept: Vec<Media>,
+    pub(crate) decode: Vec<Coding>,
+    pub(crate) extractor: Option<Extractor>,
     pub(crate) client_ip: Option<ClientIp>,
     pub(crate) phone_grammar: PhoneGrammar,
     pub(crate) forward_phone: bool,
@@ -118,6 +127,52 @@ macro_rules! setting_methods {
         /// of the body has one segment.
         pub fn accept(mut self, media: impl IntoIterator<Item = $crate::Media>) -> Self {
             self.overrides.accept = Some(media.into_iter().collect());
+            self
+        }
+
+        /// Through which content codings a body is read; others are answered 415, as are several at a time. Default: none.
+        ///
+        /// A body is decoded to look into it, within [`body_limit`](Self::body_limit) (of the decoded bytes, too) and a hundred
+        /// times its encoded size; past that, 413. It is passed on as it came, with its header.
+        ///
+        /// **Danger:** the application must decode as well, or refuse. One that reads encoded bytes as if they were none
+        /// reads what nobody has verified.
+        #[cfg(feature = "decompression")]
+        #[cfg_attr(docsrs, doc(cfg(feature = "decompression")))]
+        pub fn decode(mut self, codings: impl IntoIterator<Item = $crate::Coding>) -> Self {
+            self.overrides.decode = Some(codings.into_iter().collect());
+            self
+        }
+
+        /// Reads bodies of these media types (`application/xml`, or `*/*` for each that says what it is) with a closure, in
+        /// place of our readers: it gets the head and the whole body, decoded if [`Rule::decode`](crate::Rule) says so, and
+        /// gives the values of the body's fields, by their pointers. Other types are read as before. Default: none.
+        ///
+        /// Header and query fields are read and guarded as ever, and the values held to what any other is. An error is
+        /// answered 400, and dropped, as it might quote the body; a panic 503. A rule whose fields all sit in the head
+        /// never calls it.
+        ///
+        /// **Danger:** what the closure reads must be what the application reads, also where a name comes twice.
+        ///
+        /// ```
+        /// use tower_jverify::{Extracted, Rule, number};
+        ///
+        /// // Two lines: the token, and the phone.
+        /// let rule = Rule::post("/login", number()).extract(["text/x-login"], |_head, body| {
+        ///     let (token, phone) = std::str::from_utf8(body)?.split_once('\n').ok_or("not two lines")?;
+        ///     Ok(Extracted::new().with("/token", token.to_owned()).with("/phone", phone.to_owned()))
+        /// });
+        /// # let _ = rule;
+        /// ```
+        pub fn extract(
+            mut self,
+            media_types: impl IntoIterator<Item = impl Into<Box<str>>>,
+            extract: impl Fn(&http::request::Parts, &[u8]) -> Result<$crate::Extracted, tower::BoxError>
+            + Send
+            + Sync
+            + 'static,
+        ) -> Self {
+            self.overrides.extractor = Some($crate::proof::Extractor::new(media_types, extract));
             self
         }
 
@@ -237,6 +292,10 @@ impl Settings {
         if accept.as_ref().is_some_and(Vec::is_empty) {
             return Err(ConfigError::unshown("accept", "a rule that accepts no media type refuses everything"));
         }
+        let extractor = rule.extractor.as_ref().or(layer.extractor.as_ref()).cloned();
+        if let Some(extractor) = &extractor {
+            extractor.validate()?;
+        }
         Ok(Self {
             policy,
             deadline,
@@ -247,6 +306,8 @@ impl Settings {
                 budget: rule.buffered.map_or_else(|| Ok(Arc::clone(&shares.buffered)), |n| permits("buffered", n))?,
             },
             accept: accept.unwrap_or_else(|| vec![Media::Json, Media::Form]),
+            decode: rule.decode.as_ref().or(layer.decode.as_ref()).cloned().unwrap_or_default(),
+            extractor,
             client_ip,
             phone_grammar: rule.phone_grammar.or(layer.phone_grammar).unwrap_or_default(),
             forward_phone: rule.forward_phone.or(layer.forward_phone).unwrap_or(false),
@@ -271,6 +332,11 @@ impl Settings {
             && self.body.deadline == other.body.deadline
             && Arc::ptr_eq(&self.body.budget, &other.body.budget)
             && self.accept == other.accept
+            && self.decode == other.decode
+            && match (&self.extractor, &other.extractor) {
+                (Some(one), Some(other)) => one.is(other),
+                (one, other) => one.is_none() && other.is_none(),
+            }
             && self.ignore_query == other.ignore_query
             && self.reads_grpc_like(other)
     }

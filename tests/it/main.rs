@@ -6,10 +6,12 @@
 mod support;
 
 mod bodies;
+mod codings;
 mod configuration;
 mod decisions;
 mod examples;
 mod extraction;
+mod extractor;
 mod floors;
 mod frameworks;
 mod grpc;
@@ -17,6 +19,7 @@ mod headers;
 mod jpush;
 mod load;
 mod matching;
+mod multipart;
 mod readiness;
 mod telemetry;
 mod upgrades;

@@ -10,11 +10,11 @@ use crate::support::{Application, LOGIN, Verifier, builder, code, post_json, sen
 async fn a_guarded_request_that_asks_to_become_another_protocol_is_refused() {
     let (verifier, application) = (Verifier::passing(), Application::default());
     let layer = builder(&verifier).rule(Rule::every(number())).build().unwrap();
-    for (name, value) in [("upgrade", "websocket"), ("upgrade", "h2c"), ("http2-settings", "AAMAAABk")] {
+    for protocol in ["websocket", "h2c"] {
         let mut request = post_json("/login", LOGIN);
-        request.headers_mut().insert(name, value.parse().unwrap());
+        request.headers_mut().insert("upgrade", protocol.parse().unwrap());
         let response = send(&layer, &application, request).await;
-        assert_eq!((response.status().as_u16(), code(&response).as_str()), (400, "upgrade_refused"), "{name}: {value}");
+        assert_eq!((response.status().as_u16(), code(&response).as_str()), (400, "upgrade_refused"), "{protocol}");
     }
     let connect = Request::builder().method(Method::CONNECT).uri("login:443").body(Full::default()).unwrap();
     assert_eq!(code(&send(&layer, &application, connect).await), "upgrade_refused");

@@ -33,7 +33,7 @@ fn fields_are_read_wherever_they_stand_and_however_they_are_spelled() {
 fn plain_values_are_borrowed() {
     let plan = login();
     let mut values = plan.values();
-    plan.read_body(Media::Form, b"token=T&phone=13800000000", &mut values).unwrap();
+    plan.read_body(Media::Form, &http::HeaderMap::new(), b"token=T&phone=13800000000", &mut values).unwrap();
     for index in 0..2 {
         assert!(matches!(values.get(index), Some(Value::Text(std::borrow::Cow::Borrowed(_)))));
     }

@@ -35,7 +35,7 @@ fn a_field_that_is_not_there_is_absent() {
 fn text_is_borrowed_unless_it_is_escaped() {
     let plan = login();
     let mut values = plan.values();
-    plan.read_body(Media::Json, br#"{"token":"T","phone":"\u0050"}"#, &mut values).unwrap();
+    plan.read_body(Media::Json, &http::HeaderMap::new(), br#"{"token":"T","phone":"\u0050"}"#, &mut values).unwrap();
     assert!(matches!(values.get(0), Some(Value::Text(std::borrow::Cow::Borrowed("T")))));
     assert!(matches!(values.get(1), Some(Value::Text(std::borrow::Cow::Owned(text))) if text == "P"));
 }
@@ -211,13 +211,15 @@ fn what_is_not_strictly_json_is_refused() {
 }
 
 #[test]
-fn nesting_is_refused_from_129_levels_on_and_at_once() {
+fn nesting_is_refused_from_128_levels_on_as_serde_json_does_and_at_once() {
     let nested = |levels: usize, open: &str, close: &str| {
         format!(r#"{{"x":{}1{},"token":"T","phone":"P"}}"#, open.repeat(levels - 1), close.repeat(levels - 1))
     };
     for (open, close) in [("[", "]"), (r#"{"y":"#, "}")] {
-        assert_eq!(read_login(&nested(128, open, close)), some("T", "P"));
-        refused_as_body(&read_login(&nested(129, open, close)), "129 levels");
+        assert_eq!(read_login(&nested(127, open, close)), some("T", "P"));
+        assert!(serde_json::from_str::<serde_json::Value>(&nested(127, open, close)).is_ok());
+        refused_as_body(&read_login(&nested(128, open, close)), "128 levels");
+        assert!(serde_json::from_str::<serde_json::Value>(&nested(128, open, close)).is_err());
         refused_as_body(&read_login(&nested(2_000_000, open, close)), "2 million levels");
         refused_as_body(&read_login(&open.repeat(2_000_000)), "2 million levels, never closed");
     }

@@ -50,7 +50,7 @@ fn a_field_may_be_given_twice_and_there_may_be_many() {
     let body: Vec<_> = (0..12).map(|n| format!("name{n}={n}")).collect();
     let body = body.join("&");
     let mut values = plan.values();
-    plan.read_body(Media::Form, body.as_bytes(), &mut values).unwrap();
+    plan.read_body(Media::Form, &http::HeaderMap::new(), body.as_bytes(), &mut values).unwrap();
     assert_eq!(values.get(0), values.get(12));
     assert_eq!(values.get(12), Some(&Value::Text("11".into())));
     assert_eq!(values.get(3), Some(&Value::Text("2".into())));
@@ -72,7 +72,8 @@ fn a_plan_tells_what_it_needs() {
 fn values_are_not_shown() {
     let plan = login();
     let mut values = plan.values();
-    plan.read_body(Media::Json, br#"{"token":"canary","phone":13800000000}"#, &mut values).unwrap();
+    plan.read_body(Media::Json, &http::HeaderMap::new(), br#"{"token":"canary","phone":13800000000}"#, &mut values)
+        .unwrap();
     let shown = format!("{values:?} {:?}", values.get(0));
     assert!(!shown.contains("canary") && !shown.contains("138"), "{shown}");
 }

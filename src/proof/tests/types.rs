@@ -12,7 +12,7 @@ fn of(headers: &[(&str, &str)]) -> Result<Media, MediaError> {
     for (name, value) in headers.iter().map(pair) {
         map.append(name, value);
     }
-    media_of(&map)
+    media_of(&map).and_then(|media| coding_of(&map, &[]).map(|_| media))
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn every_other_type_is_not() {
         "application/json; v=\"a",
         "application/json; v=a b",
         "application/json/x",
-        "multipart/form-data; boundary=x",
+        "multipart/mixed; boundary=x",
         "application /json",
         "application/jsön",
         "application/json; charset='utf-8'",

@@ -39,6 +39,10 @@ async fn a_guarded_name_twice_or_bent_is_refused() {
         "token=&phone=13812345678",
         "token=%00&phone=13812345678",
         "token=a%0d%0ab&phone=13812345678",
+        // qs reads no `token`, but `token=a]`.
+        "token=a]=b&phone=13812345678",
+        "token=a%5D=b&phone=13812345678",
+        "token=a%5d==&phone=13812345678",
     ];
     refuses_each(&guarded, post_form, bodies.map(|body| ("proof_malformed", body))).await;
 }
@@ -59,10 +63,26 @@ async fn a_form_that_backends_decode_differently_is_refused() {
         "token=t&phone=13812345678&x=%c0%af",
         "token=t&phone=13812345678&x=%ed%a0%80",
         "token=t&phone=13812345678&x=é",
+        // `URLSearchParams` leaves the question mark out and reads the first phone.
+        "?phone=13912345678&token=t&phone=13812345678",
+        "?x=1&token=t&phone=13812345678",
+        // PHP's `parse_str` ends there.
+        "x=\0&token=t&phone=13812345678",
         "",
     ];
     refuses_each(&guarded, post_form, bodies.map(|body| ("body_malformed", body))).await;
     guarded.refuses(post_form(&b"token=t&phone=13812345678&x=\xff"[..]), "body_malformed", "a raw byte").await;
+}
+
+/// PHP, qs, Node's `querystring` and Django read a thousand pairs and leave the rest.
+#[tokio::test]
+async fn a_form_of_more_than_a_thousand_pairs_is_refused() {
+    let guarded = Guarded::login();
+    for filler in ["&", "x=1&", "x[]&"] {
+        let form = |pairs: usize| format!("{}token=t&phone=13812345678", filler.repeat(pairs - 2));
+        guarded.verifies(post_form(form(1000)), "1000 pairs").await;
+        guarded.refuses(post_form(form(1001)), "body_malformed", "1001 pairs").await;
+    }
 }
 
 #[tokio::test]

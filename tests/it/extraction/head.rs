@@ -57,6 +57,9 @@ async fn a_proof_beside_a_guarded_name_in_the_query_is_refused() {
         "?to%E2%84%AAen=u",
         "?phone=13812345678",
         "?captchaContent=c",
+        // `new URLSearchParams(query)` leaves question marks out at the beginning.
+        "??phone=13912345678",
+        "??Phone[]=13912345678",
         "?x=1&%zz=2",
         "?%ff=2",
     ] {
@@ -66,7 +69,18 @@ async fn a_proof_beside_a_guarded_name_in_the_query_is_refused() {
         parts.uri = format!("/login{query}").parse().unwrap();
         guarded.refuses(Request::from_parts(parts, body), "proof_malformed", query).await;
     }
-    for query in ["", "?", "?x=1", "?telephone=1", "?phones=2", "?x=phone", "?utm_source=a&next=%2Fhome%3Fphone%3D1"] {
+    for query in [
+        "",
+        "?",
+        "??",
+        "??x=1",
+        "?x=?phone",
+        "?x=1",
+        "?telephone=1",
+        "?phones=2",
+        "?x=phone",
+        "?utm_source=a&next=%2Fhome%3Fphone%3D1",
+    ] {
         guarded.verifies(post_json(&format!("/login{query}"), LOGIN), query).await;
     }
 }
@@ -186,9 +200,17 @@ async fn a_proof_in_the_query_is_read_once_and_strictly() {
         "?phone=%ff",
         "?phone=",
         "?phone",
+        "??phone=13812345678",
+        "??x=1&phone=13812345678",
     ] {
         guarded.refuses(get_with(query), "proof_malformed", query).await;
     }
+    let pairs = |count: usize| format!("?{}phone=13812345678", "x&".repeat(count - 1));
+    guarded.verifies(get_with(&pairs(1000)), "1000 pairs").await;
+    guarded.refuses(get_with(&pairs(1001)), "proof_malformed", "more pairs than others read").await;
+    let guarded = Guarded::by([Rule::post("/login", number().token(Field::query("token")).phone(Field::header("p")))]);
+    let request = Request::post("/login?token=a]=b").header("p", "13812345678").body(Empty::<Bytes>::new()).unwrap();
+    guarded.refuses(request, "proof_malformed", "a bracket before an equals sign").await;
 }
 
 /// Frameworks that merge query and body let the body win.

@@ -5,6 +5,7 @@ mod head;
 mod json;
 mod media;
 mod phones;
+mod places;
 mod proofs;
 
 use bytes::Bytes;

@@ -1,0 +1,112 @@
+//! `multipart/form-data` (RFC 7578): fields, never files.
+//!
+//! No two readers of it agree: on what may follow a boundary, on a line feed alone, on a name in escapes. So a body has to
+//! be in the plainest of its forms (`parts`), which is the one that browsers and HTTP clients write, and what is read of it
+//! has to be what `multer` reads, the reader behind axum's extractor.
+
+mod parts;
+
+use std::{borrow::Cow, convert::Infallible};
+
+use bytes::Bytes;
+use futures_util::{FutureExt, stream};
+use http::{HeaderMap, header::CONTENT_TYPE};
+
+use self::parts::Part;
+use super::{
+    fold::{Found, Keys},
+    form,
+    media::parameter,
+    plan::{Member, Plan},
+    value::{Unreadable, Value, Values},
+};
+
+/// The body is not in the plain form.
+const BAD: Unreadable = Unreadable::BodyMalformed("a multipart body that can be read in several ways");
+
+/// Reads the fields out of the parts.
+pub(super) fn read<'v>(
+    plan: &Plan,
+    headers: &HeaderMap,
+    body: &'v [u8],
+    values: &mut Values<'v>,
+) -> Result<(), Unreadable> {
+    let boundary = headers.get(CONTENT_TYPE).and_then(|value| boundary(value.to_str().ok()?)).ok_or(BAD)?;
+    let root = plan.object(0).filter(|_| plan.fits_form());
+    let root = root.ok_or(Unreadable::BodyMalformed("a form cannot hold these fields"))?;
+    let parts = parts::split(body, boundary).ok_or(BAD)?;
+    if !multer_agrees(body, boundary, &parts) {
+        return Err(BAD);
+    }
+    let mut scratch = Vec::new();
+    let mut seen = 0_u64;
+    for part in parts {
+        if part.name.eq_ignore_ascii_case("_charset_") && !part.data.eq_ignore_ascii_case(b"utf-8") {
+            return Err(Unreadable::BodyMalformed("a form in another charset"));
+        }
+        let name = match plan.names().find(part.name, Keys::Form) {
+            Found::Nothing => {
+                // Some decode names as a query's; a name that cannot be decoded is none of ours to them either.
+                let decoded = form::decode(part.name, &mut scratch).unwrap_or_default();
+                if plan.names().find(decoded, Keys::Form) == Found::Nothing {
+                    continue;
+                }
+                return Err(Unreadable::ProofMalformed("a name like a guarded one"));
+            }
+            Found::Like(_) => return Err(Unreadable::ProofMalformed("a name like a guarded one")),
+            Found::Name(name) => name,
+        };
+        let bit = 1 << name;
+        if seen & bit != 0 {
+            return Err(Unreadable::ProofMalformed("a guarded name twice"));
+        }
+        seen |= bit;
+        let Some(Member::Value(slot)) = root.member(name) else {
+            return Err(Unreadable::ProofMalformed("a name in the body that belongs into the query"));
+        };
+        if !part.is_plain_text() {
+            return Err(Unreadable::ProofMalformed("a part that is a file or coded"));
+        }
+        let text = std::str::from_utf8(part.data).map_err(|_| Unreadable::ProofMalformed("not UTF-8"))?;
+        values.put(slot, Value::text(Cow::Borrowed(text))?)?;
+    }
+    Ok(())
+}
+
+/// The boundary, where a `Content-Type` names exactly one, made of letters, digits and `-_.=+`, and nothing beside it but
+/// `charset=utf-8`. (PHP takes the first `boundary` that it finds, in whatever parameter.)
+pub(super) fn boundary(content_type: &str) -> Option<&str> {
+    let (_, parameters) = content_type.split_once(';')?;
+    let (mut boundary, mut charset) = (None, None);
+    for text in parameters.split(';') {
+        let (name, value) = parameter(text)?;
+        let known = if name.eq_ignore_ascii_case("boundary") {
+            boundary.replace(value)
+        } else if name.eq_ignore_ascii_case("charset") && value.eq_ignore_ascii_case("utf-8") {
+            charset.replace(value)
+        } else {
+            return None;
+        };
+        if known.is_some() {
+            return None;
+        }
+    }
+    let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.=+".contains(&byte));
+    boundary.filter(|text| (1..=70).contains(&text.len()) && is_plain(text))
+}
+
+/// Whether multer finds the same names and data. All of the body is here, so it never has to wait.
+fn multer_agrees(body: &[u8], boundary: &str, parts: &[Part<'_>]) -> bool {
+    let body = Bytes::copy_from_slice(body);
+    let mut theirs = multer::Multipart::new(stream::iter([Ok::<_, Infallible>(body)]), boundary);
+    for part in parts {
+        let Some(Ok(Some(field))) = theirs.next_field().now_or_never() else { return false };
+        if field.name() != Some(part.name) {
+            return false;
+        }
+        if !matches!(field.bytes().now_or_never(), Some(Ok(data)) if data == part.data) {
+            return false;
+        }
+    }
+    matches!(theirs.next_field().now_or_never(), Some(Ok(None)))
+}

@@ -1,0 +1,137 @@
+//! The one form of a multipart body that every reader takes apart alike.
+//!
+//! Refused, because readers are known to differ on it: a preamble and an epilogue; the boundary anywhere but on a line of
+//! its own between CR LF, also inside a part (PHP ends a part at LF and a prefix, Go at the exact line); white space after
+//! it; a line feed or carriage return alone, or a folded line, in a part's head; two `Content-Disposition`s; parameters
+//! twice, in pieces (`name*0`), encoded (`name*`, `=?utf-8?…`: commons-fileupload decodes both) or with a backslash, that
+//! some take for an escape and some, for the sake of old browsers, for itself; values in apostrophes, or that hold what looks
+//! like a parameter; parts within parts.
+
+use super::super::{
+    head::aliases,
+    media::{is_token, parameter, trim},
+};
+
+/// A part as it came.
+#[derive(Debug)]
+pub(super) struct Part<'b> {
+    pub(super) name: &'b str,
+    is_file: bool,
+    content_type: Option<&'b str>,
+    transfer_encoding: Option<&'b str>,
+    pub(super) data: &'b [u8],
+}
+
+/// All parts, in order. `None` if the body is in any other form.
+pub(super) fn split<'b>(body: &'b [u8], boundary: &str) -> Option<Vec<Part<'b>>> {
+    let delimiter = format!("--{boundary}");
+    let mut parts = Vec::new();
+    let mut rest = body.strip_prefix(delimiter.as_bytes())?;
+    loop {
+        if let Some(end) = rest.strip_prefix(b"--") {
+            return matches!(end, b"" | b"\r\n").then_some(parts);
+        }
+        rest = rest.strip_prefix(b"\r\n")?;
+        // The first that looks like a delimiter has to be one.
+        let (part, after) = rest.split_at_checked(find(rest, delimiter.as_bytes())?)?;
+        parts.push(Part::read(part.strip_suffix(b"\r\n")?)?);
+        rest = after.get(delimiter.len()..)?;
+    }
+}
+
+fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
+    text.windows(wanted.len()).position(|window| window == wanted)
+}
+
+// === impl Part ===
+
+impl<'b> Part<'b> {
+    /// Reads what stands between two delimiters.
+    fn read(part: &'b [u8]) -> Option<Self> {
+        let (head, data) = part.split_at_checked(find(part, b"\r\n\r\n")?)?;
+        let data = data.get(4..)?;
+        let head = std::str::from_utf8(head).ok()?;
+        let (mut disposition, mut content_type, mut transfer_encoding) = (None, None, None);
+        for line in head.split("\r\n") {
+            let (name, value) = line.split_once(':')?;
+            if !is_token(name) || value.contains(|c: char| c.is_control() && c != '\t') {
+                return None;
+            }
+            let known = [
+                ("content-disposition", &mut disposition),
+                ("content-type", &mut content_type),
+                ("content-transfer-encoding", &mut transfer_encoding),
+            ];
+            for (header, place) in known {
+                if aliases(name, header) && (!name.eq_ignore_ascii_case(header) || place.replace(trim(value)).is_some())
+                {
+                    return None;
+                }
+            }
+        }
+        let (name, is_file) = names(disposition?)?;
+        let kind = content_type.and_then(|all| all.split('/').next()).unwrap_or_default();
+        (!trim(kind).eq_ignore_ascii_case("multipart")).then_some(Self {
+            name,
+            is_file,
+            content_type,
+            transfer_encoding,
+            data,
+        })
+    }
+
+    /// Whether the data is the value itself, in UTF-8.
+    pub(super) fn is_plain_text(&self) -> bool {
+        let is_identity =
+            |coding: &str| ["7bit", "8bit", "binary"].iter().any(|known| coding.eq_ignore_ascii_case(known));
+        !self.is_file && self.transfer_encoding.is_none_or(is_identity) && self.content_type.is_none_or(is_plain_utf8)
+    }
+}
+
+/// The name in a `Content-Disposition`, and whether there is a file name beside it.
+fn names(disposition: &str) -> Option<(&str, bool)> {
+    let (kind, mut rest) = disposition.split_at_checked("form-data".len())?;
+    if !kind.eq_ignore_ascii_case("form-data") {
+        return None;
+    }
+    let (mut name, mut file_name, mut extended) = (None, None, None);
+    while !rest.is_empty() {
+        let (key, value) = trim(trim(rest).strip_prefix(';')?).split_once('=')?;
+        let (value, after) = if let Some(quoted) = value.strip_prefix('"') {
+            quoted.split_once('"')?
+        } else {
+            let plain = value.split_at(value.find([';', ' ', '\t']).unwrap_or(value.len()));
+            // PHP takes an apostrophe for a quotation mark, and reads on to the next.
+            let apostrophes = if key.ends_with('*') { 2 } else { 0 };
+            Some(plain).filter(|(value, _)| is_token(value) && value.matches('\'').count() == apostrophes)?
+        };
+        rest = after;
+        // Old readers, Rack's among them, look for `name=` without minding quotation marks.
+        if value.contains('\\') || value.contains('=') && value.to_ascii_lowercase().contains("name") {
+            return None;
+        }
+        let place = match &*key.to_ascii_lowercase() {
+            "name" => &mut name,
+            "filename" => &mut file_name,
+            "filename*" => &mut extended,
+            _ => return None,
+        };
+        if place.replace(value).is_some() {
+            return None;
+        }
+    }
+    let name = name.filter(|name| !name.contains("=?"))?;
+    Some((name, file_name.is_some() || extended.is_some()))
+}
+
+/// `text/plain`, in UTF-8 if it says so.
+fn is_plain_utf8(content_type: &str) -> bool {
+    let mut pieces = content_type.split(';');
+    let essence = pieces.next().unwrap_or_default();
+    trim(essence).eq_ignore_ascii_case("text/plain")
+        && pieces.all(|piece| {
+            parameter(piece).is_some_and(|(name, value)| {
+                name.eq_ignore_ascii_case("charset") && value.eq_ignore_ascii_case("utf-8")
+            })
+        })
+}
