@@ -129,10 +129,7 @@ async fn verify(State(vendor): State<Arc<Vendor>>, request: Request, next: Next)
     let (Some(token), Some(phone)) = proof else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    let reply = match vendor.ask(token, phone).await {
-        Ok(reply) => reply,
-        Err(_) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
-    };
+    let Ok(reply) = vendor.ask(token, phone).await else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
     if reply.get("code").and_then(Value::as_i64) != Some(9000) {
         return (StatusCode::FORBIDDEN, Json(json!({"code": "verification_failed"}))).into_response();
     }

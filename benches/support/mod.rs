@@ -37,7 +37,11 @@ impl Table {
             Target::Told => ("-".to_owned(), true),
         };
         self.missed |= !holds;
-        let holds = if target == "-" { "" } else { if holds { "holds" } else { "MISSED" } };
+        let holds = match (target.as_str(), holds) {
+            ("-", _) => "",
+            (_, true) => "holds",
+            (_, false) => "MISSED",
+        };
         let measured = if measured.fract() == 0.0 { format!("{measured}") } else { format!("{measured:.2}") };
         self.rows.push([figure.to_owned(), target, format!("{measured} {holds}"), told.to_owned()]);
     }

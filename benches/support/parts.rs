@@ -1,6 +1,6 @@
 //! Parts of the work, in this process, without a network: called as hyper's server calls a tower service.
 
-use std::{collections::HashMap, convert::Infallible, pin::pin};
+use std::{collections::HashMap, convert::Infallible, fmt::Write, pin::pin};
 
 use bytes::Bytes;
 use http::{Request, Response, Version};
@@ -157,11 +157,12 @@ impl Sample {
             if number > 0 {
                 body.push(',');
             }
-            body.push_str(&format!(
+            let _ = write!(
+                body,
                 r#"{{"id":{},"name":"张三 {number}","email":"user{number}@example.com","score":{}.25,"tags":["a","b"],"vip":true}}"#,
                 4000 + number,
                 number * 3,
-            ));
+            );
             number += 1;
         }
         body.push_str(r#"],"remember":true,"locale":"zh-CN"}"#);
