@@ -105,6 +105,7 @@ impl Group {
         let (plan, client_streaming) = grpc::accept(plan, &fields, rules)?;
         if let Some(first) = compiled.first()
             && plan.reads_body()
+            && first.state.settings.extractor.is_none()
             && !first.state.settings.accept.iter().any(|media| plan.fits(*media))
         {
             let problem = "no media type that is accepted can hold the fields of the body";
