@@ -115,3 +115,69 @@ async fn a_guarded_request_does_allocate() {
     let login = login.body(Full::from(r#"{"token":"t","phone":"13812345678"}"#)).unwrap();
     assert!(allocations(layer().layer(Application), login) > 0);
 }
+
+/// A client that sends pieces of a body, and then nothing more for a while.
+struct Slow {
+    pieces: usize,
+}
+
+/// What one read of a connection brings.
+const PIECE: usize = 4096;
+
+impl Body for Slow {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        match self.pieces.checked_sub(1) {
+            None => Poll::Pending,
+            Some(left) => {
+                self.pieces = left;
+                Poll::Ready(Some(Ok(http_body::Frame::data(Bytes::from(vec![b' '; PIECE])))))
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_thousand_slow_clients_take_the_memory_that_the_cap_promises() {
+    const CLIENTS: usize = 10_000;
+    const CAP: usize = 8 * 1024 * 1024;
+    /// The future of a request, its head, and a body's buffer that has grown ahead of its content.
+    const A_CLIENT: usize = 8 * 1024;
+
+    let mut service = JVerifyLayer::builder(Passing)
+        .rule(Rule::post("/login", number()))
+        .buffered(CAP)
+        .build()
+        .unwrap()
+        .layer(Application);
+    let mut context = Context::from_waker(Waker::noop());
+    let (mut waiting, mut refused) = (Vec::with_capacity(CLIENTS), 0);
+    let measured = measure(|| {
+        for client in 0..CLIENTS {
+            let request = Request::post("/login")
+                .header("content-type", "application/json")
+                .body(Slow { pieces: 1 + client % 8 })
+                .unwrap();
+            let mut answer = Box::pin(service.call(request));
+            match answer.as_mut().poll(&mut context) {
+                Poll::Ready(response) => refused += usize::from(response.unwrap().status() == 503),
+                Poll::Pending => waiting.push(answer),
+            }
+        }
+    });
+    assert_eq!(waiting.len() + refused, CLIENTS, "whoever does not wait is refused at once");
+    let held = waiting.len();
+    assert!(held >= CAP / (8 * PIECE), "{held} wait");
+    let most = u64::try_from(2 * CAP + held * A_CLIENT).unwrap();
+    assert!(measured.bytes_max < most, "{} bytes at most, {most} promised", measured.bytes_max);
+
+    // All of it comes back.
+    drop(waiting);
+    let request = Request::post("/login").header("content-type", "application/json").body(Slow { pieces: 8 }).unwrap();
+    assert!(Box::pin(service.call(request)).as_mut().poll(&mut context).is_pending());
+}

@@ -2,6 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
+    ops::Range,
     pin::{Pin, pin},
     sync::Arc,
     task::Poll,
@@ -150,6 +151,26 @@ where
 // === impl Whole ===
 
 impl Whole {
+    /// Writes other bytes where these spans, in order and apart, stood. `false` if nothing had to be changed.
+    pub(crate) fn rewrite(&mut self, spans: &[Range<usize>], new: impl Fn(&[u8]) -> Vec<u8>) -> bool {
+        let mut written = Vec::with_capacity(self.data.len() + 16);
+        let mut at = 0;
+        for span in spans {
+            let (Some(before), Some(old)) = (self.data.get(at..span.start), self.data.get(span.clone())) else {
+                return false;
+            };
+            written.extend_from_slice(before);
+            written.extend_from_slice(&new(old));
+            at = span.end;
+        }
+        written.extend_from_slice(self.data.get(at..).unwrap_or_default());
+        let changed = self.data != written;
+        if changed {
+            self.data = Bytes::from(written);
+        }
+        changed
+    }
+
     fn reserve(&mut self, budget: &Arc<Semaphore>, bytes: usize) -> Result<(), ReadError> {
         let bytes = u32::try_from(bytes).map_err(|_| ReadError::Crowded)?;
         let more = Arc::clone(budget).try_acquire_many_owned(bytes).map_err(|_| ReadError::Crowded)?;

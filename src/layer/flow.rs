@@ -2,6 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
+    ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::Arc,
@@ -23,7 +24,7 @@ use super::{Shared, client_deadline::client_deadline, event::Account, questions:
 #[cfg(feature = "grpc")]
 use crate::proof::grpc::{self, FrameError};
 use crate::{
-    Check, Decision, RequestBody, Verdict,
+    Check, Decision, Phone, RequestBody, Verdict,
     body::{self, Coding, DecodeError, ReadError, Whole},
     denial::{Audience, DenialReason, Refusal, is_grpc},
     proof::{self, Extractor, Media, MediaError},
@@ -104,7 +105,7 @@ where
 {
     let is_grpc = is_grpc(parts.version, &parts.headers);
     let client_deadline = if is_grpc { client_deadline(&parts.headers)? } else { None };
-    let (seen, choice) = match client_deadline {
+    let (mut seen, choice) = match client_deadline {
         None => read(group, is_grpc, parts, body).await?,
         Some(deadline) => {
             let reading = timeout_at(deadline, read(group, is_grpc, parts, body));
@@ -117,7 +118,7 @@ where
         #[cfg(feature = "grpc")]
         Seen::Beginning(beginning, body) => RequestBody::resumed(beginning, body, group.trailer_filter()),
     };
-    let Choice::Ask { rule, checks, step_up } = choice else {
+    let Choice::Ask { rule, checks, step_up, pins } = choice else {
         shared.pass(&mut parts.headers, parts.extensions.get::<Decision>());
         account.passed();
         return Ok(replay(seen));
@@ -129,6 +130,11 @@ where
     let decision = questions.decide(checks, step_up, account).await?;
     drop(questions);
 
+    if let (Seen::Whole(whole), Some(phone)) = (&mut seen, decision.phone())
+        && !pins.is_empty()
+    {
+        pin_phone(whole, &pins, phone, parts);
+    }
     let decision = shared.decided(parts, decision, settings.forward_phone);
     account.decided(&shared.alarms, &decision);
     Ok(replay(seen))
@@ -191,6 +197,17 @@ where
         group.choose(&values)?
     };
     Ok((Seen::Whole(whole), choice))
+}
+
+/// Puts the proven phone in the place of the body's, in the same type.
+fn pin_phone(whole: &mut Whole, pins: &[Range<usize>], phone: Phone, parts: &mut Parts) {
+    let canonical = |old: &[u8]| match old.first() {
+        Some(b'"') => format!("\"{}\"", phone.as_str()).into_bytes(),
+        _ => phone.as_str().into(),
+    };
+    if whole.rewrite(pins, canonical) && parts.headers.contains_key(CONTENT_LENGTH) {
+        parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(whole.data.len()));
+    }
 }
 
 /// A Content-Length: digits and nothing else.

@@ -60,6 +60,10 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
         if value.classes & EQUALS != 0 && is_torn(value.raw) {
             return Err(Unreadable::ProofMalformed("a bracket before an equals sign in a value"));
         }
+        values.stands(slot, || {
+            let start = value.raw.as_ptr().addr() - text.as_ptr().addr();
+            start..start + value.raw.len()
+        });
         values.put(slot, Value::text(decode_whole(value.raw).ok_or(BAD)?)?)?;
     }
     Ok(())

@@ -79,13 +79,18 @@ impl Walk<'_, '_> {
     fn value(&mut self, slot: usize) -> Result<(), Unreadable> {
         const NEITHER: Unreadable = Unreadable::ProofMalformed("neither text nor an unsigned integer");
         let value = if self.scanner.eat(b'"') {
+            let start = self.scanner.position() - 1;
             let text = self.scanner.text().map_err(|refusal| match refusal {
                 CONTROL | SURROGATE => Unreadable::ProofMalformed(refusal.reason()),
                 other => other,
             })?;
+            let end = self.scanner.position();
+            self.values.stands(slot, || start..end);
             Value::text(text)?
         } else {
             let number = self.scanner.number().map_err(|_| NEITHER)?;
+            let end = self.scanner.position();
+            self.values.stands(slot, || end - number.len()..end);
             // No sign, fraction or exponent: those do not parse.
             Value::Integer(number.parse().map_err(|_| NEITHER)?)
         };

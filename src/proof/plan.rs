@@ -34,6 +34,7 @@ pub(crate) struct Plan {
     /// The bits of the names that are read from the query.
     query_names: u64,
     ignore_query: bool,
+    keeps_spans: bool,
     /// The fields' numbers, where gRPC is accepted and can hold them.
     #[cfg(feature = "grpc")]
     messages: Option<Messages>,
@@ -91,6 +92,7 @@ impl Plan {
             header_slots: compiling.header_slots,
             query_slots: compiling.query_slots,
             ignore_query,
+            keeps_spans: false,
             #[cfg(feature = "grpc")]
             messages: None,
             #[cfg(feature = "grpc")]
@@ -160,7 +162,14 @@ impl Plan {
 
     /// A place for the values of one request; all absent. Allocates only for more than eight fields.
     pub(crate) fn values(&self) -> Values<'_> {
-        Values::absent(&self.slots, self.distinct)
+        let values = Values::absent(&self.slots, self.distinct);
+        if self.keeps_spans { values.with_spans() } else { values }
+    }
+
+    /// Makes it keep where in a JSON body or a form values stand.
+    pub(crate) fn keeping_spans(mut self, keeps: bool) -> Self {
+        self.keeps_spans = keeps;
+        self
     }
 
     /// Reads what sits in the head, and guards it. To be asked before the body is.

@@ -41,6 +41,11 @@ impl<'v> Scanner<'v> {
         Self { text, at: 0 }
     }
 
+    /// How many bytes have been taken.
+    pub(super) fn position(&self) -> usize {
+        self.at
+    }
+
     /// Takes white space, and then this byte if it comes next.
     #[inline]
     pub(super) fn eat(&mut self, byte: u8) -> bool {

@@ -1,6 +1,6 @@
 //! What comes out of a request: values, or the reason why none do.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, ops::Range};
 
 /// The longest text that can be a part of a proof, in bytes. The vendor's longest (`captchaContent`) has about 1,000.
 const LONGEST: usize = 8 * 1024;
@@ -20,6 +20,8 @@ pub(crate) struct Values<'v> {
     slots: &'v [usize],
     few: [Option<Value<'v>>; 8],
     more: Vec<Option<Value<'v>>>,
+    /// Where in the body the values of slots stand; kept only where somebody asks.
+    spans: Option<Vec<(usize, Range<usize>)>>,
 }
 
 /// Why nothing was read. The text is ours, never the client's.
@@ -81,7 +83,29 @@ impl<'v> Values<'v> {
     pub(super) fn absent(slots: &'v [usize], distinct: usize) -> Self {
         let few = [const { None }; 8];
         let more = distinct.checked_sub(few.len()).map_or(Vec::new(), |more| vec![None; more]);
-        Self { slots, few, more }
+        Self { slots, few, more, spans: None }
+    }
+
+    /// The same, and it keeps where in the body they stand.
+    pub(super) fn with_spans(mut self) -> Self {
+        self.spans = Some(Vec::new());
+        self
+    }
+
+    /// Where in the body a field's value stands, as it is written there (with a JSON text's quotes), in order.
+    pub(crate) fn spans(&self, index: usize) -> Vec<Range<usize>> {
+        let Some(slot) = self.slots.get(index) else { return Vec::new() };
+        let spans = self.spans.iter().flatten().filter(|(other, _)| other == slot);
+        let mut spans: Vec<_> = spans.map(|(_, span)| span.clone()).collect();
+        spans.sort_by_key(|span| span.start);
+        spans
+    }
+
+    /// Keeps where a value stands, if somebody asks.
+    pub(super) fn stands(&mut self, slot: usize, span: impl FnOnce() -> Range<usize>) {
+        if let Some(spans) = &mut self.spans {
+            spans.push((slot, span()));
+        }
     }
 
     /// The value of a field, by its index in the plan; `None` when the request does not carry it.

@@ -1,8 +1,11 @@
 //! The rules of one path and method, among which a value in the request may choose.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use http::{HeaderMap, HeaderName};
@@ -51,7 +54,13 @@ struct Compiled {
 /// What the values of a request ask for.
 pub(crate) enum Choice {
     /// These checks, in order.
-    Ask { rule: Arc<RuleState>, checks: Vec<Planned>, step_up: Option<Planned> },
+    Ask {
+        rule: Arc<RuleState>,
+        checks: Vec<Planned>,
+        step_up: Option<Planned>,
+        /// Where in the body the phone stands that is to be pinned.
+        pins: Vec<Range<usize>>,
+    },
     /// Nothing: no rule names the value, and [`Rule::otherwise_pass`] is set.
     Pass,
 }
@@ -111,6 +120,13 @@ impl Group {
             let problem = "no media type that is accepted can hold the fields of the body";
             return Err(ConfigError::new("accept", first.state.name.clone(), problem));
         }
+        if let Some(rule) = compiled.iter().find(|rule| rule.state.settings.pin_phone && !rule.state.settings.can_pin())
+        {
+            let problem =
+                "only JSON and forms as they came can be pinned: not gRPC, multipart, codings, or a closure's bodies";
+            return Err(ConfigError::new("pin_phone", rule.state.name.clone(), problem));
+        }
+        let plan = plan.keeping_spans(compiled.iter().any(|rule| rule.state.settings.pin_phone));
         if let Some(ours) = plan.header_names().iter().find(|name| names.covers(name.as_str().as_bytes())) {
             return Err(ConfigError::new("field", ours.as_str(), "a header under our prefix is removed on arrival"));
         }
@@ -171,7 +187,14 @@ impl Group {
                 rule.state.matched.store(true, Ordering::Relaxed);
                 let checks = rule.ask.checks(values, rule.state.settings.phone_grammar)?;
                 let step_up = rule.ask.step_up(values)?;
-                Ok(Choice::Ask { rule: Arc::clone(&rule.state), checks, step_up })
+                let mut pins: Vec<Range<usize>> = Vec::new();
+                if rule.state.settings.pin_phone {
+                    pins.extend(rule.ask.phones().flat_map(|phone| values.spans(phone)));
+                    pins.sort_by_key(|span| span.start);
+                    // Two proofs may share the phone's field.
+                    pins.dedup();
+                }
+                Ok(Choice::Ask { rule: Arc::clone(&rule.state), checks, step_up, pins })
             }
             None if self.otherwise_passes => Ok(Choice::Pass),
             None => Err(Refusal::new(DenialReason::ProofMissing).with_detail("a value of `when` that no rule names")),

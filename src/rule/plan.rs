@@ -126,6 +126,14 @@ impl AskPlan {
         Ok(checks)
     }
 
+    /// The fields that may hold the phone.
+    pub(super) fn phones(&self) -> impl Iterator<Item = usize> {
+        self.steps.iter().flatten().filter_map(|leaf| match leaf {
+            Leaf::Number { phone, .. } | Leaf::OneTap { phone, .. } => Some(*phone),
+            Leaf::Captcha(_) => None,
+        })
+    }
+
     /// The captcha that is there in case a risk asks for it.
     pub(super) fn step_up(&self, values: &Values<'_>) -> Result<Option<Planned>, Refusal> {
         self.step_up.as_ref().map_or(Ok(None), |captcha| captcha.check(values))

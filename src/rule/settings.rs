@@ -34,6 +34,7 @@ pub(crate) struct Overrides {
     pub(crate) client_ip: Option<ClientIp>,
     pub(crate) phone_grammar: Option<PhoneGrammar>,
     pub(crate) forward_phone: Option<bool>,
+    pub(crate) pin_phone: Option<bool>,
     pub(crate) ex_id_from_request_id: Option<bool>,
     pub(crate) ignore_query: Option<bool>,
     pub(crate) respond: Option<Respond>,
@@ -56,6 +57,7 @@ pub(crate) struct Settings {
     pub(crate) client_ip: Option<ClientIp>,
     pub(crate) phone_grammar: PhoneGrammar,
     pub(crate) forward_phone: bool,
+    pub(crate) pin_phone: bool,
     pub(crate) ex_id_from_request_id: bool,
     pub(crate) ignore_query: bool,
     pub(crate) respond: Option<Respond>,
@@ -194,6 +196,17 @@ macro_rules! setting_methods {
             self
         }
 
+        /// Puts the proven phone, in its canonical eleven digits, in the place of the body's: an application cannot misread
+        /// it then, whatever spelling came. For JSON (text stays text, a number a number) and forms; Content-Length is
+        /// corrected, and every other byte stays. Off by default: the body is then never touched.
+        ///
+        /// A phone that was not proven, or does not sit in the body, is left as it is. With media types, codings or
+        /// closures that cannot be pinned the layer is not built.
+        pub fn pin_phone(mut self) -> Self {
+            self.overrides.pin_phone = Some(true);
+            self
+        }
+
         /// Takes the check's `exID` from `x-request-id` where that is 1 to 64 of `[A-Za-z0-9_-]`. Off by default: ids are
         /// generated.
         pub fn ex_id_from_request_id(mut self) -> Self {
@@ -311,6 +324,7 @@ impl Settings {
             client_ip,
             phone_grammar: rule.phone_grammar.or(layer.phone_grammar).unwrap_or_default(),
             forward_phone: rule.forward_phone.or(layer.forward_phone).unwrap_or(false),
+            pin_phone: rule.pin_phone.or(layer.pin_phone).unwrap_or(false),
             ex_id_from_request_id: rule.ex_id_from_request_id.or(layer.ex_id_from_request_id).unwrap_or(false),
             ignore_query: rule.ignore_query.or(layer.ignore_query).unwrap_or(false),
             respond: rule.respond.as_ref().or(layer.respond.as_ref()).cloned(),
@@ -324,6 +338,12 @@ impl Settings {
                 },
             },
         })
+    }
+
+    /// Whether every body that is read is one whose phone can be pinned.
+    pub(super) fn can_pin(&self) -> bool {
+        let pinnable = |media: &Media| matches!(media, Media::Json | Media::Form);
+        self.accept.iter().all(pinnable) && self.decode.is_empty() && self.extractor.is_none()
     }
 
     /// Whether a body is read the same way under both: before the value is known that chooses between them.

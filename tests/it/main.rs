@@ -20,6 +20,7 @@ mod jpush;
 mod load;
 mod matching;
 mod multipart;
+mod pinning;
 mod readiness;
 mod telemetry;
 mod upgrades;

@@ -1,0 +1,100 @@
+//! `pin_phone()`: the phone that was proven is the one that the application reads.
+
+use http::{HeaderMap, HeaderValue, Request};
+use http_body_util::Full;
+use tower_jverify::{Class, Field, Media, Phone, PhoneGrammar, Rule, Verdict, captcha, number, one_tap};
+
+use crate::support::{Application, LOGIN, Verifier, builder, post_json, send};
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// What reaches the application of a body.
+async fn pinned(media: &str, body: &str) -> (String, HeaderMap) {
+    let (verifier, application) = (Verifier::passing(), Application::default());
+    let rule = Rule::post("/login", number()).pin_phone().phone_grammar(PhoneGrammar::CountryCode);
+    let layer = builder(&verifier).rule(rule).build().unwrap();
+    let request = Request::post("/login")
+        .header("content-type", media)
+        .header("content-length", body.len())
+        .body(Full::from(body.to_owned()))
+        .unwrap();
+    assert_eq!(send(&layer, &application, request).await.status(), 200, "{body}");
+    let seen = application.last();
+    (String::from_utf8(seen.body.unwrap().to_vec()).unwrap(), seen.parts.headers)
+}
+
+#[tokio::test]
+async fn the_canonical_phone_stands_where_the_clients_stood_and_nothing_else_changes() {
+    for (media, came, reached) in [
+        (
+            "application/json",
+            r#"{ "a": [1, {"phone": "+8613800000000"}], "token":"t", "phone" : "+8613812345678" , "z":"\u0041" }"#,
+            r#"{ "a": [1, {"phone": "+8613800000000"}], "token":"t", "phone" : "13812345678" , "z":"\u0041" }"#,
+        ),
+        ("application/json", r#"{"phone": 8613812345678 ,"token":"t"}"#, r#"{"phone": 13812345678 ,"token":"t"}"#),
+        (
+            "application/json",
+            r#"{"phone":"\u0031381234567\u0038","token":"t"}"#,
+            r#"{"phone":"13812345678","token":"t"}"#,
+        ),
+        (FORM, "a=1&phone=%2B8613812345678&token=t&b=+", "a=1&phone=13812345678&token=t&b=+"),
+        (FORM, "token=t&phone=008613812345678", "token=t&phone=13812345678"),
+    ] {
+        let (body, headers) = pinned(media, came).await;
+        assert_eq!(body, reached);
+        assert_eq!(headers["content-length"], HeaderValue::from(reached.len()), "{came}");
+    }
+}
+
+#[tokio::test]
+async fn a_phone_that_is_canonical_already_is_not_touched() {
+    for (media, body) in [("application/json", LOGIN), (FORM, "token=t&phone=13812345678")] {
+        let (reached, headers) = pinned(media, body).await;
+        assert_eq!(reached, body);
+        assert_eq!(headers["content-length"], HeaderValue::from(body.len()));
+    }
+}
+
+#[tokio::test]
+async fn a_phone_that_was_not_proven_is_left_as_it_came() {
+    let (verifier, application) = (Verifier::passing(), Application::default());
+    let rule = Rule::post("/signin", captcha().or(number())).pin_phone().phone_grammar(PhoneGrammar::CountryCode);
+    let layer = builder(&verifier).rule(rule).build().unwrap();
+    let body = r#"{"captchaContent":"c","phone":"+8613812345678"}"#;
+    assert_eq!(send(&layer, &application, post_json("/signin", body)).await.status(), 200);
+    assert_eq!(application.last().body.unwrap(), body);
+}
+
+#[tokio::test]
+async fn every_place_of_the_phone_is_pinned() {
+    let (verifier, application) = (Verifier::passing(), Application::default());
+    let phone = Field::body("/user/phone").or(Field::body("/phone"));
+    let rule = Rule::post("/login", number().phone(phone)).pin_phone().phone_grammar(PhoneGrammar::CountryCode);
+    let layer = builder(&verifier).rule(rule).build().unwrap();
+    let body = r#"{"phone":"8613812345678","token":"t","user":{"phone":8613812345678}}"#;
+    assert_eq!(send(&layer, &application, post_json("/login", body)).await.status(), 200);
+    let reached = r#"{"phone":"13812345678","token":"t","user":{"phone":13812345678}}"#;
+    assert_eq!(application.last().body.unwrap(), reached);
+}
+
+#[tokio::test]
+async fn two_proofs_may_share_the_phone() {
+    let verifier = Verifier::answering(|check| {
+        let phone = Phone::parse("13812345678").unwrap();
+        Some(Verdict::new(check.kind(), Class::Passed).with_phone(phone))
+    });
+    let application = Application::default();
+    let rule = Rule::post("/login", number().or(one_tap())).pin_phone().phone_grammar(PhoneGrammar::CountryCode);
+    let layer = builder(&verifier).rule(rule).build().unwrap();
+    let body = r#"{"token":"t","loginToken":"l","phone":"+8613812345678"}"#;
+    assert_eq!(send(&layer, &application, post_json("/login", body)).await.status(), 200);
+    let reached = r#"{"token":"t","loginToken":"l","phone":"13812345678"}"#;
+    assert_eq!(application.last().body.unwrap(), reached);
+}
+
+#[test]
+fn what_cannot_be_pinned_is_an_error_at_start() {
+    let verifier = Verifier::of_class(Class::Passed);
+    let rule = Rule::post("/login", number()).accept([Media::Json, Media::Multipart]).pin_phone();
+    assert_eq!(builder(&verifier).rule(rule).build().unwrap_err().setting(), "pin_phone");
+}
