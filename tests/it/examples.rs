@@ -349,6 +349,15 @@ async fn the_proxy_hands_on_nothing_by_which_a_backend_takes_another_path_or_pro
 }
 
 #[tokio::test]
+async fn the_proxy_refuses_what_a_backend_of_another_language_may_read_as_a_guarded_path() {
+    let proxy = Example::sandboxed("hyper_proxy");
+    for target in ["/login.json", "/login.php/x", "/index.php/login"] {
+        let answer = exchange(proxy.address, raw("POST", target, "content-type: application/json\r\n", "{}")).await;
+        assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("path_ambiguous"), "{target}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn every_request_has_one_framing_towards_the_backend() {
     const LOGIN: &str = r#"{"token":"sandbox-9000","phone":"13800000000"}"#;
     let chunked = |body: &str| format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
