@@ -4,17 +4,16 @@
 //! which `@sealed@` stands for a phone that is encrypted as JPush does for one-tap logins.
 #![no_main]
 
-use std::{collections::VecDeque, convert::Infallible, sync::LazyLock};
+use std::{convert::Infallible, sync::LazyLock};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body::Frame;
 use http_body_util::{BodyExt, Full};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use tower::{ServiceExt, service_fn};
 use tower_jverify::{Check, CheckKind, Credentials, ExId, JPush, Phone, Risk, Sandbox, Verdict};
-use tower_jverify_fuzz::{pairs, wait};
+use tower_jverify_fuzz::{Frames, pairs, wait};
 
 const EX_ID: &str = "ours-1";
 const PHONE: &str = "13812345678";
@@ -49,10 +48,10 @@ fuzz_target!(|input: &[u8]| {
     let check = if with_ex_id { check.with_ex_id(ExId::parse(EX_ID).expect("an id")) } else { check };
     let status =
         [200, 200, 200, 201, 204, 301, 302, 400, 401, 403, 404, 429, 500, 502, 503, 599][usize::from(status % 16)];
-    let cut = usize::from(*cut).min(body.len());
+    let cut = usize::from(*cut);
 
-    let verdict = answer(&check, status, [body, b""]);
-    assert_eq!(verdict, answer(&check, status, [&body[..cut], &body[cut..]]), "frames make a difference");
+    let verdict = answer(&check, status, Frames::cut(body, body.len()));
+    assert_eq!(verdict, answer(&check, status, Frames::cut(body, cut)), "frames make a difference");
     let Some(verdict) = verdict else { return };
 
     assert_eq!(verdict.kind(), check.kind());
@@ -89,10 +88,9 @@ fuzz_target!(|input: &[u8]| {
     assert!(theirs.is_empty() || theirs == if with_ex_id { EX_ID } else { "" }, "somebody else's answer");
 });
 
-fn answer(check: &Check, status: u16, frames: [&[u8]; 2]) -> Option<Verdict> {
-    let frames: VecDeque<_> = frames.into_iter().map(Bytes::copy_from_slice).collect();
+fn answer(check: &Check, status: u16, frames: Frames) -> Option<Verdict> {
     let transport = service_fn(move |_: Request<Full<Bytes>>| {
-        let reply = Response::builder().status(status).body(Frames(frames.clone())).expect("a reply");
+        let reply = Response::builder().status(status).body(frames.clone()).expect("a reply");
         async move { Ok::<_, Infallible>(reply) }
     });
     static KEY: LazyLock<secrecy::SecretString> = LazyLock::new(Sandbox::one_tap_key_pem);
@@ -107,21 +105,5 @@ fn sealed(body: &[u8]) -> Vec<u8> {
     match body.windows(MARK.len()).position(|window| window == MARK) {
         Some(at) => [&body[..at], SEALED.as_bytes(), &body[at + MARK.len()..]].concat(),
         None => body.to_vec(),
-    }
-}
-
-/// A body of these frames.
-#[derive(Clone)]
-struct Frames(VecDeque<Bytes>);
-
-impl http_body::Body for Frames {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        std::task::Poll::Ready(self.0.pop_front().map(|frame| Ok(Frame::data(frame))))
     }
 }
