@@ -46,6 +46,7 @@ pub(crate) struct Overrides {
 
 /// What holds for one rule.
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, and none says anything about another")]
 pub(crate) struct Settings {
     pub(crate) policy: Policy,
     pub(crate) deadline: Duration,
