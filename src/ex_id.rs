@@ -33,12 +33,9 @@ impl ExId {
         let next = NEXT.fetch_add(1, Ordering::Relaxed);
         let both = (u128::from(*process) << 64) | u128::from(next);
         // By hand: `format!` costs ten times as much, and every check has an id.
-        let mut id = String::with_capacity(32);
-        for byte in both.to_be_bytes() {
-            id.extend(char::from_digit(u32::from(byte >> 4), 16));
-            id.extend(char::from_digit(u32::from(byte & 0xf), 16));
-        }
-        Self(id.into())
+        let nibble = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
+        let pairs = both.to_be_bytes().map(|byte| [nibble(byte >> 4), nibble(byte & 0xf)]);
+        Self(str::from_utf8(pairs.as_flattened()).unwrap_or_default().into())
     }
 
     /// The id as it is sent.

@@ -90,18 +90,18 @@ impl<'de: 'a, 'a> Visitor<'de> for ReplyVisitor<'a> {
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Reply<'a>, A::Error> {
         let mut reply = Reply::default();
         let mut code = None;
-        while let Some(Any(name)) = object.next_key::<Any<Scalar<'de>>>()? {
-            match name.text().unwrap_or_default() {
-                "code" => once(&mut code, object.next_value::<Code>()?)?,
-                "id" => once(&mut reply.id, object.next_value::<Any<_>>()?.0)?,
-                "exID" => once(&mut reply.ex_id, object.next_value::<Any<_>>()?.0)?,
-                "result" => once(&mut reply.result, object.next_value::<Any<_>>()?.0)?,
-                "phone" => once(&mut reply.phone, object.next_value::<Any<_>>()?.0)?,
-                "score" => once(&mut reply.score, object.next_value::<Any<_>>()?.0)?,
-                "tags" => once(&mut reply.tags, object.next_value::<Any<_>>()?.0)?,
-                "riskCheck" => once(&mut reply.risk_check, object.next_value::<Any<_>>()?.0)?,
-                "captchaArgs" => once(&mut reply.captcha_args, object.next_value::<Any<_>>()?.0)?,
-                _ => _ = object.next_value::<IgnoredAny>()?,
+        while let Some(name) = object.next_key::<Name>()? {
+            match name {
+                Name::Code => once(&mut code, object.next_value::<Code>()?)?,
+                Name::Id => once(&mut reply.id, object.next_value::<Any<_>>()?.0)?,
+                Name::ExId => once(&mut reply.ex_id, object.next_value::<Any<_>>()?.0)?,
+                Name::Result => once(&mut reply.result, object.next_value::<Any<_>>()?.0)?,
+                Name::Phone => once(&mut reply.phone, object.next_value::<Any<_>>()?.0)?,
+                Name::Score => once(&mut reply.score, object.next_value::<Any<_>>()?.0)?,
+                Name::Tags => once(&mut reply.tags, object.next_value::<Any<_>>()?.0)?,
+                Name::RiskCheck => once(&mut reply.risk_check, object.next_value::<Any<_>>()?.0)?,
+                Name::CaptchaArgs => once(&mut reply.captcha_args, object.next_value::<Any<_>>()?.0)?,
+                Name::Scene | Name::Other => _ = object.next_value::<IgnoredAny>()?,
             }
         }
         let Some(Code(code)) = code else { return Err(de::Error::missing_field("code")) };
@@ -112,6 +112,53 @@ impl<'de: 'a, 'a> Visitor<'de> for ReplyVisitor<'a> {
 
 fn once<T, E: de::Error>(slot: &mut Option<T>, value: T) -> Result<(), E> {
     if slot.replace(value).is_some() { Err(E::custom("a name comes twice")) } else { Ok(()) }
+}
+
+/// A name in a reply: one that we read, or another.
+enum Name {
+    Code,
+    Id,
+    ExId,
+    Result,
+    Phone,
+    Score,
+    Tags,
+    RiskCheck,
+    CaptchaArgs,
+    Scene,
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameVisitor;
+
+        impl Visitor<'_> for NameVisitor {
+            type Value = Name;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Name, E> {
+                Ok(match name {
+                    "code" => Name::Code,
+                    "id" => Name::Id,
+                    "exID" => Name::ExId,
+                    "result" => Name::Result,
+                    "phone" => Name::Phone,
+                    "score" => Name::Score,
+                    "tags" => Name::Tags,
+                    "riskCheck" => Name::RiskCheck,
+                    "captchaArgs" => Name::CaptchaArgs,
+                    "scene" => Name::Scene,
+                    _ => Name::Other,
+                })
+            }
+        }
+
+        deserializer.deserialize_identifier(NameVisitor)
+    }
 }
 
 /// A JSON integer and nothing else; `None` beyond `i64`. Beyond `u64` it is a fraction to serde, and refused.
@@ -286,11 +333,11 @@ impl<'de> Lenient<'de> for Tags {
 impl<'de: 'a, 'a> Lenient<'de> for RiskCheck<'a> {
     fn object<A: MapAccess<'de>>(mut object: A) -> Result<Self, A::Error> {
         let mut check = Self::default();
-        while let Some(Any(name)) = object.next_key::<Any<Scalar<'de>>>()? {
-            check.twice |= match name.text().unwrap_or_default() {
-                "code" => check.code.replace(object.next_value::<Any<_>>()?.0).is_some(),
-                "score" => check.score.replace(object.next_value::<Any<_>>()?.0).is_some(),
-                "tags" => check.tags.replace(object.next_value::<Any<_>>()?.0).is_some(),
+        while let Some(name) = object.next_key::<Name>()? {
+            check.twice |= match name {
+                Name::Code => check.code.replace(object.next_value::<Any<_>>()?.0).is_some(),
+                Name::Score => check.score.replace(object.next_value::<Any<_>>()?.0).is_some(),
+                Name::Tags => check.tags.replace(object.next_value::<Any<_>>()?.0).is_some(),
                 _ => {
                     object.next_value::<IgnoredAny>()?;
                     false
@@ -304,9 +351,9 @@ impl<'de: 'a, 'a> Lenient<'de> for RiskCheck<'a> {
 impl<'de: 'a, 'a> Lenient<'de> for CaptchaArgs<'a> {
     fn object<A: MapAccess<'de>>(mut object: A) -> Result<Self, A::Error> {
         let mut args = Self::default();
-        while let Some(Any(name)) = object.next_key::<Any<Scalar<'de>>>()? {
-            match name.text().unwrap_or_default() {
-                "scene" => args.twice |= args.scene.replace(object.next_value::<Any<_>>()?.0).is_some(),
+        while let Some(name) = object.next_key::<Name>()? {
+            match name {
+                Name::Scene => args.twice |= args.scene.replace(object.next_value::<Any<_>>()?.0).is_some(),
                 _ => _ = object.next_value::<IgnoredAny>()?,
             }
         }
