@@ -67,7 +67,7 @@ fn by_multer(body: &[u8], boundary: &str) -> Parts {
 }
 
 /// Line by line, as Python's `email` and old CGI libraries: a line that begins like a boundary is one, an empty line ends
-/// a head, lines end with or without CR, and a name is whatever comes after `name=` in a head.
+/// a head, lines end with or without CR, and a name is whatever comes after `name=` in a line that holds `Content-Disposition`, or after `Content-ID`.
 fn carelessly(body: &[u8], boundary: &str) -> Parts {
     let delimiter = [b"--", boundary.as_bytes()].concat();
     let mut parts = Vec::new();
@@ -96,6 +96,10 @@ fn carelessly(body: &[u8], boundary: &str) -> Parts {
 fn names_in(line: &str) -> Vec<String> {
     let mut names = Vec::new();
     let folded = line.to_ascii_lowercase();
+    names.extend(folded.split_once("content-id:").map(|(_, id)| id.trim_ascii().to_owned()));
+    if !folded.contains("content-disposition") {
+        return names;
+    }
     for (at, found) in folded.match_indices("name") {
         if folded[..at].ends_with(|before: char| before.is_ascii_alphanumeric()) {
             continue;
