@@ -3,11 +3,10 @@
 //! Refused, because readers are known to differ on it: a preamble and an epilogue; the boundary anywhere but on a line of
 //! its own between CR LF, also inside a part (PHP ends a part at LF and a prefix, Go at the exact line); white space after
 //! it; a line feed or carriage return alone, or a folded line, in a part's head; two `Content-Disposition`s, or one that
-//! stands within another header, where readers that search the head (Rack) find it; a `Content-ID`, which Rack takes for the
-//! name if there is no white space before `name=`; parameters
-//! twice, in pieces (`name*0`), encoded (`name*`, `=?utf-8?…`: commons-fileupload decodes both) or with a backslash, that
-//! some take for an escape and some, for the sake of old browsers, for itself; values in apostrophes, or that hold what looks
-//! like a parameter; parts within parts.
+//! stands within another header, where readers that search the head (Rack) find it; a `Content-ID`, which Rack takes for
+//! the name if there is no white space before `name=`; parameters twice, in pieces (`name*0`), encoded (`name*`,
+//! `=?utf-8?…`: commons-fileupload decodes both) or with a backslash, that some take for an escape and some, for the sake of
+//! old browsers, for itself; values in apostrophes, or that hold what looks like a parameter; parts within parts.
 
 use super::super::{
     head::aliases,
