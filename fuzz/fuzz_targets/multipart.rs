@@ -30,9 +30,12 @@ fuzz_target!(|input: &[u8]| {
     let Some(asked) = send(&LAYER, &VERIFIER, request).accepted() else { return };
 
     let content_type = str::from_utf8(content_type).expect("what is let in says its type in text");
-    let boundary = multer::parse_boundary(content_type).expect("what is let in has a boundary");
-    assert_eq!(first_boundary(content_type), boundary, "PHP cuts the body elsewhere");
-    for (reader, parts) in [("multer", by_multer(body, &boundary)), ("a careless one", carelessly(body, &boundary))] {
+    let boundary = first_boundary(content_type);
+    // multer reads no type that has white space in odd places.
+    if let Ok(theirs) = multer::parse_boundary(content_type) {
+        assert_eq!(theirs, boundary, "PHP cuts the body elsewhere");
+    }
+    for (reader, parts) in [("multer", by_multer(body, boundary)), ("a careless one", carelessly(body, boundary))] {
         for (name, value) in [("token", &asked.token), ("phone", &asked.phone)] {
             for read in READINGS {
                 let found: Vec<_> = parts.iter().filter(|(key, _)| read(key) == name).map(|(_, data)| data).collect();
