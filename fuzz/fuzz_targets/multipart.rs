@@ -30,9 +30,12 @@ fuzz_target!(|input: &[u8]| {
     let Some(asked) = send(&LAYER, &VERIFIER, request).accepted() else { return };
 
     let content_type = str::from_utf8(content_type).expect("what is let in says its type in text");
-    let boundary = multer::parse_boundary(content_type).expect("what is let in has a boundary");
-    assert_eq!(first_boundary(content_type), boundary, "PHP cuts the body elsewhere");
-    for (reader, parts) in [("multer", by_multer(body, &boundary)), ("a careless one", carelessly(body, &boundary))] {
+    let boundary = first_boundary(content_type);
+    // multer reads no type that has white space in odd places.
+    if let Ok(theirs) = multer::parse_boundary(content_type) {
+        assert_eq!(theirs, boundary, "PHP cuts the body elsewhere");
+    }
+    for (reader, parts) in [("multer", by_multer(body, boundary)), ("a careless one", carelessly(body, boundary))] {
         for (name, value) in [("token", &asked.token), ("phone", &asked.phone)] {
             for read in READINGS {
                 let found: Vec<_> = parts.iter().filter(|(key, _)| read(key) == name).map(|(_, data)| data).collect();
@@ -67,7 +70,7 @@ fn by_multer(body: &[u8], boundary: &str) -> Parts {
 }
 
 /// Line by line, as Python's `email` and old CGI libraries: a line that begins like a boundary is one, an empty line ends
-/// a head, lines end with or without CR, and a name is whatever comes after `name=` in a head.
+/// a head, lines end with or without CR, and a name is whatever comes after `name=` in a line that holds `Content-Disposition`, or after `Content-ID`.
 fn carelessly(body: &[u8], boundary: &str) -> Parts {
     let delimiter = [b"--", boundary.as_bytes()].concat();
     let mut parts = Vec::new();
@@ -96,6 +99,10 @@ fn carelessly(body: &[u8], boundary: &str) -> Parts {
 fn names_in(line: &str) -> Vec<String> {
     let mut names = Vec::new();
     let folded = line.to_ascii_lowercase();
+    names.extend(folded.split_once("content-id:").map(|(_, id)| id.trim_ascii().to_owned()));
+    if !folded.contains("content-disposition") {
+        return names;
+    }
     for (at, found) in folded.match_indices("name") {
         if folded[..at].ends_with(|before: char| before.is_ascii_alphanumeric()) {
             continue;

@@ -2,15 +2,18 @@
 //!
 //! Refused, because readers are known to differ on it: a preamble and an epilogue; the boundary anywhere but on a line of
 //! its own between CR LF, also inside a part (PHP ends a part at LF and a prefix, Go at the exact line); white space after
-//! it; a line feed or carriage return alone, or a folded line, in a part's head; two `Content-Disposition`s; parameters
-//! twice, in pieces (`name*0`), encoded (`name*`, `=?utf-8?…`: commons-fileupload decodes both) or with a backslash, that
-//! some take for an escape and some, for the sake of old browsers, for itself; values in apostrophes, or that hold what looks
-//! like a parameter; parts within parts.
+//! it; a line feed or carriage return alone, or a folded line, in a part's head; two `Content-Disposition`s, or one that
+//! stands within another header, where readers that search the head (Rack) find it; a `Content-ID`, which Rack takes for
+//! the name if there is no white space before `name=`; parameters twice, in pieces (`name*0`), encoded (`name*`,
+//! `=?utf-8?…`: commons-fileupload decodes both) or with a backslash, that some take for an escape and some, for the sake of
+//! old browsers, for itself; values in apostrophes, or that hold what looks like a parameter; parts within parts.
 
 use super::super::{
     head::aliases,
     media::{is_token, parameter, trim},
 };
+
+const DISPOSITION: &str = "content-disposition";
 
 /// A part as it came.
 #[derive(Debug)]
@@ -57,8 +60,13 @@ impl<'b> Part<'b> {
             if !is_token(name) || value.contains(|c: char| c.is_control() && c != '\t') {
                 return None;
             }
+            let folded = line.to_ascii_lowercase();
+            if folded.contains("content-id:") || !name.eq_ignore_ascii_case(DISPOSITION) && folded.contains(DISPOSITION)
+            {
+                return None;
+            }
             let known = [
-                ("content-disposition", &mut disposition),
+                (DISPOSITION, &mut disposition),
                 ("content-type", &mut content_type),
                 ("content-transfer-encoding", &mut transfer_encoding),
             ];

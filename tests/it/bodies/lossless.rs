@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, Version};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
+use proptest::{collection::vec, prelude::*, sample::Index};
 use tower::{Layer, Service, ServiceExt};
 
 use super::{Broken, data, head, of_frames, post_body};
@@ -39,6 +40,45 @@ async fn a_body_of_any_frames_arrives_byte_by_byte() {
         assert_eq!(seen.body.unwrap(), LOGIN, "{what}");
         assert_eq!(seen.size_hint.exact(), Some(u64::try_from(LOGIN.len()).unwrap()), "{what}");
         assert!(seen.trailers.is_none(), "{what}");
+    }
+}
+
+/// A login with something of its own beside the proof, and the body's type.
+fn logins() -> impl Strategy<Value = (&'static str, String)> {
+    let json = "[a-z0-9 é好]{0,40}".prop_map(|note| {
+        let body = format!(r#"{{"note":"{note}","token":"t","phone":"13812345678","x":[1, {{}}]}}"#);
+        ("application/json", body)
+    });
+    let form = "([a-z0-9+]|%E5%A5%BD){0,40}"
+        .prop_map(|note| ("application/x-www-form-urlencoded", format!("note={note}&token=t&&phone=%313812345678&")));
+    prop_oneof![json, form]
+}
+
+proptest! {
+    #[test]
+    fn a_body_cut_anywhere_arrives_as_it_came(
+        (content_type, body) in logins(),
+        cuts in vec(any::<Index>(), 0..24),
+        with_trailers in any::<bool>(),
+    ) {
+        // The same place twice makes an empty frame.
+        let mut places: Vec<_> = cuts.iter().map(|cut| cut.index(body.len() + 1)).collect();
+        places.push(body.len());
+        places.sort_unstable();
+        let mut rest = Bytes::from(body.clone());
+        let mut frames = Vec::new();
+        for place in places {
+            frames.push(data(rest.split_to(place - (body.len() - rest.len()))));
+        }
+        frames.extend(with_trailers.then(|| Frame::trailers(checksums())));
+
+        let guarded = Guarded::login();
+        let request = Request::post("/login").header("content-type", content_type).body(of_frames(frames)).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let seen = runtime.block_on(guarded.verifies(request, &body));
+        prop_assert_eq!(seen.body.unwrap(), body);
+        prop_assert_eq!(seen.trailers, with_trailers.then(checksums));
+        prop_assert!(seen.parts.headers.contains_key("x-jverify-decision"));
     }
 }
 
