@@ -177,6 +177,7 @@ where
         // Only to look into: what is passed on is what came.
         let decoded = coding.map(|coding| coding.decode(&whole.data, settings.body.bytes)).transpose()?;
         let data = decoded.as_deref().unwrap_or(&whole.data);
+        #[cfg(feature = "grpc")]
         let message;
         let mut values = head;
         match reader {
