@@ -178,9 +178,13 @@ fn is_global(ip: IpAddr) -> bool {
                 || reserved)
         }
         IpAddr::V6(ip) => {
-            // Global unicast is 2000::/3; of it 2001:db8::/32 is for documentation.
+            // Global unicast is 2000::/3. Of it 2001::/23 is for protocols, 2001:db8::/32 and 3fff::/20 are for
+            // documentation, and 2002::/16 (6to4) may hide any address.
             let [first, second, ..] = ip.segments();
-            first & 0xe000 == 0x2000 && !(first == 0x2001 && second == 0xdb8)
+            let special = first == 0x2002
+                || (first == 0x2001 && (second < 0x200 || second == 0xdb8))
+                || (first == 0x3fff && second < 0x1000);
+            first & 0xe000 == 0x2000 && !special
         }
     }
 }

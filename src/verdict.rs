@@ -20,7 +20,9 @@ pub(crate) const SANDBOX_HEADER: &str = "x-jverify-sandbox-reply";
 /// assert!(verdict.class().is_pass());
 /// assert_eq!(verdict.risk(), &Risk::NotAsked);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// `Debug` shows no text of the vendor's: no scene, and of the tags how many there are.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Verdict {
     kind: CheckKind,
     class: Class,
@@ -165,6 +167,26 @@ impl Verdict {
     /// Whether it came from a sandbox.
     pub fn is_sandbox(&self) -> bool {
         self.sandbox
+    }
+}
+
+impl fmt::Debug for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tags = match &self.risk {
+            Risk::Known { tags, .. } => tags.len(),
+            Risk::NotAsked | Risk::Unknown => 0,
+        };
+        f.debug_struct("Verdict")
+            .field("kind", &self.kind)
+            .field("class", &self.class)
+            .field("code", &self.code)
+            .field("id", &self.id)
+            .field("score", &self.risk.score())
+            .field("tags", &tags)
+            .field("phone", &self.phone)
+            .field("has_scene", &self.scene.is_some())
+            .field("sandbox", &self.sandbox)
+            .finish()
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) struct Limits {
 pub(crate) struct Whole {
     pub(crate) data: Bytes,
     pub(crate) trailers: Option<HeaderMap>,
-    budget: Option<OwnedSemaphorePermit>,
+    pub(super) budget: Option<OwnedSemaphorePermit>,
 }
 
 /// Why a body was not read.

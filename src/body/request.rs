@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::Whole;
 
@@ -36,9 +37,9 @@ pin_project! {
     enum Source<B> {
         Untouched { #[pin] body: B },
         // Boxed, as nearly none has any: the body is moved with every request, guarded or not.
-        Replay { data: Bytes, trailers: Option<Box<HeaderMap>> },
+        Replay { data: Bytes, trailers: Option<Box<HeaderMap>>, budget: Option<OwnedSemaphorePermit> },
         // Pinned when it was begun.
-        Resumed { beginning: Bytes, body: Pin<Box<B>> },
+        Resumed { beginning: Bytes, body: Pin<Box<B>>, budget: Option<OwnedSemaphorePermit> },
     }
 }
 
@@ -50,18 +51,19 @@ impl<B> RequestBody<B> {
     }
 
     pub(crate) fn replay(whole: Whole, filter: TrailerFilter) -> Self {
-        let Whole { data, mut trailers, .. } = whole;
+        let Whole { data, mut trailers, budget } = whole;
         if let Some(trailers) = &mut trailers {
             filter(trailers);
         }
-        Self { source: Source::Replay { data, trailers: trailers.map(Box::new) }, trailers: filter }
+        Self { source: Source::Replay { data, trailers: trailers.map(Box::new), budget }, trailers: filter }
     }
 }
 
 #[cfg(feature = "grpc")]
 impl<B> RequestBody<B> {
     pub(crate) fn resumed(beginning: Whole, body: Pin<Box<B>>, trailers: TrailerFilter) -> Self {
-        Self { source: Source::Resumed { beginning: beginning.data, body }, trailers }
+        let Whole { data, budget, .. } = beginning;
+        Self { source: Source::Resumed { beginning: data, body, budget }, trailers }
     }
 }
 
@@ -75,10 +77,13 @@ where
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = self.project();
         let body = match this.source.project() {
-            SourceProj::Resumed { beginning, .. } if !beginning.is_empty() => {
+            SourceProj::Resumed { beginning, budget, .. } if !beginning.is_empty() => {
+                drop(budget.take());
                 return Poll::Ready(Some(Ok(Frame::data(std::mem::take(beginning)))));
             }
-            SourceProj::Replay { data, trailers } => {
+            SourceProj::Replay { data, trailers, budget } => {
+                // From here on it is the application's to hold.
+                drop(budget.take());
                 return Poll::Ready(if data.is_empty() {
                     trailers.take().map(|trailers| Ok(Frame::trailers(*trailers)))
                 } else {
@@ -100,8 +105,8 @@ where
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Untouched { body } => body.is_end_stream(),
-            Source::Replay { data, trailers } => data.is_empty() && trailers.is_none(),
-            Source::Resumed { beginning, body } => beginning.is_empty() && body.is_end_stream(),
+            Source::Replay { data, trailers, .. } => data.is_empty() && trailers.is_none(),
+            Source::Resumed { beginning, body, .. } => beginning.is_empty() && body.is_end_stream(),
         }
     }
 
@@ -111,7 +116,7 @@ where
             Source::Replay { data, .. } => {
                 u64::try_from(data.len()).map_or_else(|_| SizeHint::new(), SizeHint::with_exact)
             }
-            Source::Resumed { beginning, body } => both(beginning, &body.size_hint()),
+            Source::Resumed { beginning, body, .. } => both(beginning, &body.size_hint()),
         }
     }
 }

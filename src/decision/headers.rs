@@ -22,7 +22,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 
 impl Decision {
     /// Puts the risk headers in. What was there under the prefix must have been stripped before.
-    pub(crate) fn insert_headers(&self, names: &Names, headers: &mut HeaderMap, forward_phone: bool) {
+    pub(crate) fn insert_headers(&self, names: &Names, headers: &mut HeaderMap) {
         // Six come in, and now and then some more: one growth of the map instead of several.
         let _ = headers.try_reserve(6);
         let mut put = |header, value: HeaderValue| names.insert(headers, header, value);
@@ -39,7 +39,7 @@ impl Decision {
         put(Header::Checks, self.checks());
         put(Header::Id, self.ids());
         put(Header::Reason, HeaderValue::from_static(self.reason().as_str()));
-        if forward_phone
+        if self.0.forwards_phone
             && let Some(phone) = self.phone()
             && let Ok(mut phone) = HeaderValue::from_str(phone.as_str())
         {

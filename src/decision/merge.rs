@@ -40,6 +40,7 @@ impl Decision {
             reason: outer.reason.max(inner.reason),
             level: outer.level.max(inner.level),
             phone,
+            forwards_phone: outer.forwards_phone || inner.forwards_phone,
             verdicts: outer.verdicts.iter().chain(&inner.verdicts).cloned().collect(),
         }))
     }

@@ -37,6 +37,7 @@ struct Inner {
     reason: DecisionReason,
     level: Option<Level>,
     phone: Option<Phone>,
+    forwards_phone: bool,
     verdicts: Vec<Verdict>,
 }
 
@@ -67,7 +68,14 @@ impl Decision {
         phone: Option<Phone>,
         verdicts: Vec<Verdict>,
     ) -> Self {
-        Self(Arc::new(Inner { action, reason, level: policy.level_for(&verdicts), phone, verdicts }))
+        let level = policy.level_for(&verdicts);
+        Self(Arc::new(Inner { action, reason, level, phone, forwards_phone: false, verdicts }))
+    }
+
+    /// The same, and its headers tell the phone.
+    pub(crate) fn forwarding_phone(mut self) -> Self {
+        Arc::make_mut(&mut self.0).forwards_phone = true;
+        self
     }
 
     /// [`Action::Allow`] or [`Action::Flag`]; what was opened for an outage is flagged.

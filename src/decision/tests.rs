@@ -17,7 +17,7 @@ fn decision(verdicts: Vec<Verdict>) -> Decision {
 
 fn header(decision: &Decision, name: &str) -> Option<String> {
     let mut headers = HeaderMap::new();
-    decision.insert_headers(&Names::new("x-jverify").unwrap(), &mut headers, false);
+    decision.insert_headers(&Names::new("x-jverify").unwrap(), &mut headers);
     headers.get(name).map(|value| value.to_str().unwrap().to_owned())
 }
 

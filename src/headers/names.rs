@@ -38,6 +38,26 @@ struct Inner {
     sandbox: HeaderName,
 }
 
+/// Headers of others whose first words could be taken for a prefix.
+const OTHERS: [&str; 16] = [
+    "accept-encoding",
+    "access-control-request-method",
+    "cache-control",
+    "content-type",
+    "grpc-timeout",
+    "if-none-match",
+    "proxy-authorization",
+    "sec-fetch-mode",
+    "transfer-encoding",
+    "user-agent",
+    "x-api-key",
+    "x-csrf-token",
+    "x-forwarded-for",
+    "x-http-method-override",
+    "x-real-ip",
+    "x-request-id",
+];
+
 // === impl Names ===
 
 impl Names {
@@ -62,6 +82,11 @@ impl Names {
             return refuse(
                 "a prefix holds a dash, such as `x-jverify`: one word would cover headers that are not ours",
             );
+        }
+        let covers =
+            |name: &str| name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+        if OTHERS.iter().any(|name| covers(name)) {
+            return refuse("this prefix covers headers that are not ours, and would take them from every request");
         }
         let name = |suffix: &str| {
             HeaderName::try_from(format!("{prefix}-{suffix}"))
@@ -88,11 +113,6 @@ impl Names {
     /// Puts a header of ours in. Call [`Names::strip`] first: this replaces one spelling, strip removes them all.
     pub(crate) fn insert(&self, headers: &mut HeaderMap, header: Header, value: HeaderValue) {
         headers.insert(self.name(header).clone(), value);
-    }
-
-    /// Whether a header of ours is there, in its own spelling.
-    pub(crate) fn contains(&self, headers: &HeaderMap, header: Header) -> bool {
-        headers.contains_key(self.name(header))
     }
 
     fn name(&self, header: Header) -> &HeaderName {

@@ -130,6 +130,17 @@ fn is_elapsed(error: &(dyn Error + 'static)) -> bool {
         || error.is::<tower::timeout::error::Elapsed>()
 }
 
+impl CallError {
+    /// Whether nobody answered: as opposed to a reply that cannot be read, or is somebody else's. Such a reply may be the
+    /// answer of a firewall to what the client put into its token, and never opens anything.
+    pub(crate) fn is_outage(&self) -> bool {
+        match self.kind {
+            Kind::Connect | Kind::ConnectTimeout | Kind::NotReady | Kind::Timeout | Kind::Transport => true,
+            Kind::Reply(reply) => matches!(reply, BadReply::ServerError | BadReply::Incomplete),
+        }
+    }
+}
+
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {

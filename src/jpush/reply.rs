@@ -21,7 +21,8 @@ pub(super) fn judge(
     body: &[u8],
     key: Option<&OneTapKey>,
 ) -> Result<Verdict, BadReply> {
-    let reply = Reply::parse(body).ok_or(BadReply::Unreadable)?;
+    let unreadable = if status.is_server_error() { BadReply::ServerError } else { BadReply::Unreadable };
+    let reply = Reply::parse(body).ok_or(unreadable)?;
     if is_somebody_elses(check.ex_id(), reply.ex_id.as_ref()) {
         return Err(BadReply::SomebodyElses);
     }

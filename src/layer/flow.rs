@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use http::{
     HeaderValue, Method, Request, Response,
-    header::{CONTENT_LENGTH, UPGRADE},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING, UPGRADE},
     request::Parts,
 };
 use http_body::Body;
@@ -150,6 +150,19 @@ where
     let settings = group.settings().ok_or_else(|| Refusal::new(DenialReason::ProofMissing))?;
     if parts.method == Method::CONNECT || parts.headers.contains_key(UPGRADE) {
         return Err(Refusal::new(DenialReason::Upgrade));
+    }
+    if parts.headers.get_all(TRANSFER_ENCODING).iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+    {
+        return Err(Refusal::new(DenialReason::UnsupportedEncoding));
+    }
+    if plan.stands_on_the_query_alone() {
+        // A backend that merges the two lets the body win, and reads the query in the charset that the body's type names.
+        if !body.is_end_stream() {
+            return Err(Refusal::new(DenialReason::ProofMalformed).with_detail("a body beside a proof in the query"));
+        }
+        if parts.headers.contains_key(CONTENT_TYPE) {
+            proof::media_of(&parts.headers)?;
+        }
     }
     let reader = if plan.reads_body() { Some(reader(group, settings, is_grpc, parts)?) } else { None };
     let mut head = plan.values();

@@ -108,10 +108,10 @@ where
         if let Some(claimed) = claimed {
             account.about(claimed);
         }
-        let verdict = self.verdict(check).await?;
+        let Answer { verdict, is_outage } = self.verdict(check).await?;
         if !verdict.class().is_pass() {
             let refusal = Refusal::of_verdict(&verdict);
-            let opens = self.settings.policy.opens_for(verdict.class());
+            let opens = is_outage && self.settings.policy.opens_for(verdict.class());
             account.heard(verdict);
             return if opens { Ok(()) } else { Err(refusal) };
         }
@@ -134,13 +134,8 @@ where
         if with_risk {
             // Risk is context: a query that fails is no verdict on the client, and no low risk either.
             let query = Check::risk(phone).with_channel(channel);
-            let failed = || Verdict::new(CheckKind::Risk, Class::Unavailable);
-            let mut verdict = match self.verdict(query).await {
-                Ok(verdict) => verdict,
-                // Or a client could have its risk left out by being in a hurry.
-                Err(refusal) if refusal.reason() == DenialReason::DeadlineExceeded => return Err(refusal),
-                Err(_) => failed(),
-            };
+            // What a client can bring about (a hurry, a flood) is no such failure: it would have its risk left out.
+            let Answer { mut verdict, .. } = self.verdict(query).await?;
             if !verdict.class().is_pass() || *verdict.risk() == Risk::NotAsked {
                 verdict = verdict.with_risk(Risk::Unknown);
             }
@@ -156,12 +151,12 @@ where
     /// [`DenialReason::Overloaded`], when a limit of the user's between the layer and the verifier sheds load: clients can
     /// bring that about, so it is never an outage that a policy may open for. [`DenialReason::DeadlineExceeded`], for the
     /// same reason, when it was the client's deadline.
-    async fn verdict(&self, check: Check) -> Result<Verdict, Refusal> {
+    async fn verdict(&self, check: Check) -> Result<Answer, Refusal> {
         let kind = check.kind();
-        let unavailable = || Verdict::new(kind, Class::Unavailable);
+        let unavailable = |is_outage| Answer { verdict: Verdict::new(kind, Class::Unavailable), is_outage };
         let too_late = || {
             let refusal = Refusal::new(DenialReason::DeadlineExceeded);
-            if self.is_clients { Err(refusal) } else { Ok(unavailable()) }
+            if self.is_clients { Err(refusal) } else { Ok(unavailable(true)) }
         };
         if self.deadline.saturating_duration_since(Instant::now()) < LEAST_LEFT {
             // Begun now, it could spend the token and be given up on.
@@ -173,15 +168,38 @@ where
             None => check,
         };
         match timeout_at(self.deadline, self.verifier.clone().oneshot(check)).await {
-            Ok(Ok(verdict)) if verdict.kind() == kind => Ok(verdict),
-            Ok(Ok(_)) => Ok(unavailable()),
+            Ok(Ok(verdict)) if verdict.kind() == kind => Ok(Answer { verdict, is_outage: true }),
+            Ok(Ok(_)) => Ok(unavailable(false)),
             Err(_) => too_late(),
             Ok(Err(error)) => {
                 let error: BoxError = error.into();
-                if is_shed(&*error) { Err(Refusal::new(DenialReason::Overloaded)) } else { Ok(unavailable()) }
+                if is_shed(&*error) {
+                    return Err(Refusal::new(DenialReason::Overloaded));
+                }
+                Ok(unavailable(is_outage(&*error)))
             }
         }
     }
+}
+
+/// What came of a check.
+struct Answer {
+    verdict: Verdict,
+    /// If it is [`Class::Unavailable`]: nobody answered. A reply that cannot be read is none of that: whoever stands in front
+    /// of JPush may answer so to what a client sent.
+    is_outage: bool,
+}
+
+/// Whether an error means that nobody answered.
+#[cfg(feature = "client")]
+fn is_outage(error: &(dyn Error + Send + Sync + 'static)) -> bool {
+    error.downcast_ref::<crate::CallError>().is_none_or(crate::CallError::is_outage)
+}
+
+/// Whether an error means that nobody answered: who knows, of a verifier of the user's.
+#[cfg(not(feature = "client"))]
+fn is_outage(_: &(dyn Error + Send + Sync + 'static)) -> bool {
+    true
 }
 
 /// Whether a `LoadShed` of Tower's is behind an error.

@@ -102,7 +102,10 @@ fn is_preflight<B: Body>(request: &Request<B>) -> bool {
         let name = name.as_str().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
         OVERRIDES.contains(&name.as_str())
     };
+    // `_method` in any spelling: a preflight has no use for an escape.
+    let overridden = request.uri().query().is_some_and(|query| query.contains('%') || query.contains("_method"));
     request.method() == Method::OPTIONS
+        && !overridden
         && headers.contains_key(header::ORIGIN)
         && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
         && request.body().is_end_stream()

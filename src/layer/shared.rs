@@ -9,7 +9,7 @@ use crate::{
     Decision,
     body::TrailerFilter,
     denial::Respond,
-    headers::{Header, Names},
+    headers::Names,
     rule::{Routes, trailer_filter},
 };
 
@@ -40,26 +40,24 @@ impl<V> Shared<V> {
     pub(super) fn pass(&self, headers: &mut HeaderMap, outer: Option<&Decision>) {
         match outer {
             None => self.names.strip(headers),
-            Some(outer) => self.write(headers, outer, self.names.contains(headers, Header::Phone)),
+            Some(outer) => self.write(headers, outer),
         }
     }
 
     /// Makes the head of a request that a decision lets through. With an outer layer's decision there, both are told.
-    pub(super) fn decided(&self, parts: &mut Parts, decision: Decision, mut forward_phone: bool) -> Decision {
+    pub(super) fn decided(&self, parts: &mut Parts, decision: Decision, forward_phone: bool) -> Decision {
+        let decision = if forward_phone { decision.forwarding_phone() } else { decision };
         let decision = match parts.extensions.get::<Decision>() {
             None => decision,
-            Some(outer) => {
-                forward_phone |= self.names.contains(&parts.headers, Header::Phone);
-                decision.merged_with(outer)
-            }
+            Some(outer) => decision.merged_with(outer),
         };
-        self.write(&mut parts.headers, &decision, forward_phone);
+        self.write(&mut parts.headers, &decision);
         parts.extensions.insert(decision.clone());
         decision
     }
 
-    fn write(&self, headers: &mut HeaderMap, decision: &Decision, forward_phone: bool) {
+    fn write(&self, headers: &mut HeaderMap, decision: &Decision) {
         self.names.strip(headers);
-        decision.insert_headers(&self.names, headers, forward_phone);
+        decision.insert_headers(&self.names, headers);
     }
 }

@@ -9,11 +9,11 @@ const DOTTED: usize = 8;
 
 /// The readings that another backend may have of a folded path, besides itself; `None` if there are too many.
 pub(super) fn readings(text: &str) -> Option<Vec<String>> {
-    if !text.contains(['.', ' ']) {
+    if !text.contains(['.', ' ', ':']) {
         return Some(Vec::new());
     }
     let segments: Vec<&str> = text.strip_prefix('/').unwrap_or(text).split('/').collect();
-    let trimmed: Vec<&str> = segments.iter().map(|segment| segment.trim_end_matches(['.', ' '])).collect();
+    let trimmed: Vec<&str> = segments.iter().map(|segment| trim(segment)).collect();
     let dotted: Vec<usize> =
         (0..trimmed.len()).filter(|&at| trimmed.get(at).is_some_and(|s| s.contains('.'))).collect();
     if dotted.len() > DOTTED {
@@ -29,6 +29,10 @@ pub(super) fn readings(text: &str) -> Option<Vec<String>> {
         all.extend(without_extension(&script));
         all.push(path(&script));
         if after.is_empty() {
+            // The page that a directory is answered with.
+            if trimmed.get(at).is_some_and(|name| name.starts_with("index.") || name.starts_with("default.")) {
+                all.push(path(before));
+            }
             continue;
         }
         // The script is a front controller; the rest is what is asked for, there or from the root.
@@ -39,6 +43,11 @@ pub(super) fn readings(text: &str) -> Option<Vec<String>> {
         }
     }
     Some(all)
+}
+
+/// A segment as Windows takes it: without trailing dots and spaces, and without the name of an NTFS stream.
+fn trim(segment: &str) -> &str {
+    segment.split(':').next().unwrap_or_default().trim_end_matches(['.', ' '])
 }
 
 /// A path whose last segment lost its extension: the last one, and all of them.

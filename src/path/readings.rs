@@ -11,8 +11,8 @@ use super::{
 
 /// More readings than this are a path made to confuse.
 const READINGS: usize = 256;
-/// Bytes of all readings of one path together: 8 readings of the longest path that `http::Uri` holds.
-const BYTES: usize = 1 << 19;
+/// Bytes of all readings of one path together: one reading of the longest path that `http::Uri` holds.
+const BYTES: usize = 1 << 16;
 
 /// What a path may mean.
 pub(super) struct Readings {

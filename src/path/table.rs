@@ -123,10 +123,13 @@ impl<T> Table<T> {
         if self.entries.is_empty() {
             return Found::Nothing;
         }
-        let readings = Readings::of(path);
+        let mut readings = Readings::of(path);
         if readings.too_many || (readings.foreign && self.beyond_ascii) {
             return Found::Ambiguous;
         }
+        // Many stages change nothing about many readings.
+        readings.texts.sort_unstable();
+        readings.texts.dedup();
         let mut found = None;
         for text in &readings.texts {
             let Ok(text) = str::from_utf8(text) else { return Found::Ambiguous };

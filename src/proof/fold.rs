@@ -75,10 +75,13 @@ impl Names {
     /// Looks a decoded key up.
     #[inline]
     pub(super) fn find(&self, key: &str, keys: Keys) -> Found {
-        match key.bytes().next().and_then(|first| self.firsts.get(usize::from(first))) {
-            Some(true) => self.find_slowly(key, keys),
-            _ => Found::Nothing,
-        }
+        if self.may_begin(key.as_bytes()) { self.find_slowly(key, keys) } else { Found::Nothing }
+    }
+
+    /// Whether a decoded key begins as one does that is, or is like, a guarded name.
+    #[inline]
+    pub(super) fn may_begin(&self, key: &[u8]) -> bool {
+        key.first().and_then(|first| self.firsts.get(usize::from(*first))) == Some(&true)
     }
 
     fn find_slowly(&self, key: &str, keys: Keys) -> Found {

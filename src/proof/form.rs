@@ -19,16 +19,15 @@ pub(super) const MOST: usize = 1000;
 /// Reads the fields out of a form.
 pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> Result<(), Unreadable> {
     const BAD: Unreadable = Unreadable::BodyMalformed("a form that cannot be decoded");
-    let text = std::str::from_utf8(body).map_err(|_| BAD)?;
     let root = plan.object(0).filter(|_| plan.fits_form());
     let root = root.ok_or(Unreadable::BodyMalformed("a form cannot hold these fields"))?;
     // `new URLSearchParams(body)` leaves it out, so that the first name is another one.
-    if text.starts_with('?') {
+    if body.starts_with(b"?") {
         return Err(Unreadable::BodyMalformed("a form that begins with a question mark"));
     }
     let mut scratch = Vec::new();
     let mut seen = 0_u64;
-    let mut rest = text;
+    let mut rest = body;
     let mut pairs = 0;
     while !rest.is_empty() {
         pairs += 1;
@@ -38,14 +37,17 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
         let (key, value);
         (key, rest) = Piece::split(rest, EQUALS | AMPERSAND).ok_or(BAD)?;
         (value, rest) = match key.classes & EQUALS {
-            0 => (Piece { raw: "", classes: 0 }, rest),
+            0 => (Piece { raw: &[], classes: 0 }, rest),
             _ => Piece::split(rest, AMPERSAND).ok_or(BAD)?,
         };
-        let name = match plan.names().find(key.decode(&mut scratch).ok_or(BAD)?, Keys::Form) {
-            Found::Nothing => {
-                value.check(&mut scratch).ok_or(BAD)?;
-                continue;
-            }
+        // Most keys need not be decoded to be done.
+        let found = match key.classes & CODED {
+            0 if !plan.names().may_begin(key.raw) => Found::Nothing,
+            _ => plan.names().find(key.decode(&mut scratch).ok_or(BAD)?, Keys::Form),
+        };
+        let name = match found {
+            Found::Nothing if value.classes & PERCENT == 0 || is_decodable(value.raw) => continue,
+            Found::Nothing => return Err(BAD),
             Found::Like(_) => return Err(Unreadable::ProofMalformed("a name like a guarded one")),
             Found::Name(name) => name,
         };
@@ -57,14 +59,20 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
         let Some(Member::Value(slot)) = root.member(name) else {
             return Err(Unreadable::ProofMalformed("a name in the body that belongs into the query"));
         };
-        if value.classes & EQUALS != 0 && is_torn(value.raw) {
+        let text = value.text().ok_or(BAD)?;
+        if value.classes & EQUALS != 0 && is_torn(text) {
             return Err(Unreadable::ProofMalformed("a bracket before an equals sign in a value"));
         }
+        let read = match value.classes & (CODED | CONTROL) {
+            0 => Value::plain(Cow::Borrowed(text))?,
+            _ => Value::text(decode_whole(text).ok_or(BAD)?)?,
+        };
+        // A value that was read is not empty, so it is a piece of the body.
         values.stands(slot, || {
-            let start = value.raw.as_ptr().addr() - text.as_ptr().addr();
+            let start = value.raw.as_ptr().addr() - body.as_ptr().addr();
             start..start + value.raw.len()
         });
-        values.put(slot, Value::text(decode_whole(value.raw).ok_or(BAD)?)?)?;
+        values.put(slot, read)?;
     }
     Ok(())
 }
@@ -72,7 +80,7 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
 /// A key or value as it came.
 #[derive(Clone, Copy)]
 struct Piece<'v> {
-    raw: &'v str,
+    raw: &'v [u8],
     /// The classes of all bytes in it, and of the one that ended it.
     classes: u8,
 }
@@ -82,10 +90,10 @@ struct Piece<'v> {
 impl<'v> Piece<'v> {
     /// Splits off what comes before a byte of the classes `ends`. Returns also the rest after that byte.
     #[inline]
-    fn split(text: &'v str, ends: u8) -> Option<(Self, &'v str)> {
+    fn split(text: &'v [u8], ends: u8) -> Option<(Self, &'v [u8])> {
         let mut classes = 0;
         let mut end = None;
-        let (blocks, _) = text.as_bytes().as_chunks::<4>();
+        let (blocks, _) = text.as_chunks::<4>();
         let mut at = 0;
         for block in blocks {
             let found = block.iter().fold(0, |found, byte| found | class(*byte));
@@ -95,7 +103,7 @@ impl<'v> Piece<'v> {
             classes |= found;
             at += block.len();
         }
-        for byte in text.as_bytes().get(at..)? {
+        for byte in text.get(at..)? {
             let class = class(*byte);
             classes |= class;
             if class & ends != 0 {
@@ -109,7 +117,7 @@ impl<'v> Piece<'v> {
         }
         let (raw, rest) = match end {
             Some(end) => (text.get(..end)?, text.get(end + 1..)?),
-            None => (text, ""),
+            None => (text, [].as_slice()),
         };
         Some((Self { raw, classes }, rest))
     }
@@ -120,13 +128,13 @@ impl<'v> Piece<'v> {
     where
         'v: 's,
     {
-        if self.classes & (PERCENT | PLUS) == 0 { Some(self.raw) } else { decode(self.raw, scratch) }
+        let text = self.text()?;
+        if self.classes & CODED == 0 { Some(text) } else { decode(text, scratch) }
     }
 
-    /// Whether it can be decoded.
-    #[inline]
-    fn check(self, scratch: &mut Vec<u8>) -> Option<()> {
-        if self.classes & PERCENT == 0 { Some(()) } else { decode(self.raw, scratch).map(|_| ()) }
+    /// As it came: all of it is ASCII.
+    fn text(self) -> Option<&'v str> {
+        std::str::from_utf8(self.raw).ok()
     }
 }
 
@@ -135,8 +143,10 @@ const EQUALS: u8 = 1;
 const AMPERSAND: u8 = 2;
 const PERCENT: u8 = 4;
 const PLUS: u8 = 8;
+const CODED: u8 = PERCENT | PLUS;
 /// What must not stand in a form as it is.
 const FOREIGN: u8 = 16;
+const CONTROL: u8 = 32;
 
 /// By byte, so that the loop that looks at every byte has no branch.
 const CLASSES: [u8; 256] = {
@@ -150,6 +160,7 @@ const CLASSES: [u8; 256] = {
             b'%' => PERCENT,
             b'+' => PLUS,
             0 | b';' | 0x80.. => FOREIGN,
+            ..b' ' | 0x7f => CONTROL,
             _ => 0,
         };
         byte = byte.wrapping_add(1);
@@ -198,6 +209,39 @@ pub(super) fn decode_whole(raw: &str) -> Option<Cow<'_, str>> {
     let mut scratch = Vec::with_capacity(raw.len());
     decode(raw, &mut scratch)?;
     String::from_utf8(scratch).ok().map(Cow::Owned)
+}
+
+/// Whether [`decode`] has a result, without making it. `raw` is ASCII, so what is not stands in escapes side by side.
+fn is_decodable(raw: &[u8]) -> bool {
+    let mut rest = raw;
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        if *first == b'%' && take_char(&mut rest).is_none() {
+            return false;
+        }
+    }
+    true
+}
+
+/// Takes one escaped character, after its first `%`.
+fn take_char(rest: &mut &[u8]) -> Option<()> {
+    let first = take_hex(rest)?;
+    if first.is_ascii() {
+        return Some(());
+    }
+    let mut bytes = [first, 0, 0, 0];
+    let bytes = bytes.get_mut(..first.leading_ones() as usize)?;
+    for byte in bytes.iter_mut().skip(1) {
+        *rest = rest.strip_prefix(b"%")?;
+        *byte = take_hex(rest)?;
+    }
+    std::str::from_utf8(bytes).ok().map(|_| ())
+}
+
+fn take_hex(rest: &mut &[u8]) -> Option<u8> {
+    let ([high, low], after) = rest.split_first_chunk()?;
+    *rest = after;
+    Some(hex(*high)? << 4 | hex(*low)?)
 }
 
 fn hex(digit: u8) -> Option<u8> {

@@ -124,6 +124,10 @@ fn parse(value: &str) -> Option<Media> {
     let mut charset = false;
     for text in parameters.into_iter().flat_map(|all| all.split(';')) {
         let (name, value) = parameter(text)?;
+        // RFC 2231: `charset*=utf-8''utf-7` and `charset*0=utf-7` are a charset to Django and to readers of mail.
+        if name.contains('*') {
+            return None;
+        }
         if name.eq_ignore_ascii_case("charset") {
             if charset || !value.eq_ignore_ascii_case("utf-8") {
                 return None;

@@ -135,6 +135,11 @@ impl Plan {
         !self.objects.is_empty()
     }
 
+    /// Whether fields are read from the query and none from the body, which then nobody guards.
+    pub(crate) fn stands_on_the_query_alone(&self) -> bool {
+        self.query_names != 0 && !self.reads_body() && !self.ignore_query
+    }
+
     /// Whether a body of this type can hold the fields of the body.
     pub(crate) fn fits(&self, media: Media) -> bool {
         match media {

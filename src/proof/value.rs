@@ -42,16 +42,21 @@ impl<'v> Value<'v> {
     ///
     /// Refuses an empty text, more than 8 KiB, and control characters (C0, DEL and C1).
     pub(super) fn text(text: Cow<'v, str>) -> Result<Self, Unreadable> {
+        // Most text has only these bytes, and they take no decoding.
+        let is_plain = text.bytes().fold(true, |plain, byte| plain & (b' '..=b'~').contains(&byte));
+        if !is_plain && text.chars().any(char::is_control) {
+            return Err(Unreadable::ProofMalformed("a control character in a value"));
+        }
+        Self::plain(text)
+    }
+
+    /// As [`Value::text`], of a text that is known to have no control characters.
+    pub(super) fn plain(text: Cow<'v, str>) -> Result<Self, Unreadable> {
         if text.is_empty() {
             return Err(Unreadable::ProofMalformed("an empty value"));
         }
         if text.len() > LONGEST {
             return Err(Unreadable::ProofMalformed("a value of more than 8 KiB"));
-        }
-        // Most text has only these bytes, and they take no decoding.
-        let is_plain = text.bytes().fold(true, |plain, byte| plain & (b' '..=b'~').contains(&byte));
-        if !is_plain && text.chars().any(char::is_control) {
-            return Err(Unreadable::ProofMalformed("a control character in a value"));
         }
         Ok(Self::Text(text))
     }

@@ -35,7 +35,7 @@ pub struct OneTap {
 }
 
 /// The captcha that a risk may ask for on top.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct StepUp {
     pub(super) captcha: Option<Field>,
     pub(super) scene: Option<Box<str>>,

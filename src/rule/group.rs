@@ -83,6 +83,13 @@ impl Group {
                 None => None,
                 Some((field, value)) => {
                     let index = fields.index(field);
+                    if value.is_empty() {
+                        return refuse("an empty value is never read");
+                    }
+                    #[cfg(feature = "grpc")]
+                    if &**value == "0" && state.settings.accept.contains(&crate::Media::Grpc) {
+                        return refuse("protobuf leaves a zero out: it cannot be told from a field that is not there");
+                    }
                     if *when.get_or_insert(index) != index {
                         return refuse("rules of one path choose by one field");
                     }
@@ -96,7 +103,7 @@ impl Group {
                 break;
             }
         }
-        let otherwise_passes = rules.iter().any(|(rule, _)| rule.otherwise_passes);
+        let otherwise_passes = rules.iter().take(compiled.len()).any(|(rule, _)| rule.otherwise_passes);
         if let Some(first) = compiled.first() {
             let refuse = |problem: &'static str| Err(ConfigError::new("rule.when", first.state.name.clone(), problem));
             if compiled.iter().any(|rule| !rule.state.settings.reads_like(&first.state.settings)) {
@@ -189,7 +196,7 @@ impl Group {
                 let step_up = rule.ask.step_up(values)?;
                 let mut pins: Vec<Range<usize>> = Vec::new();
                 if rule.state.settings.pin_phone {
-                    pins.extend(rule.ask.phones().flat_map(|phone| values.spans(phone)));
+                    pins.extend(rule.ask.phones(values).flat_map(|phone| values.spans(phone)));
                     pins.sort_by_key(|span| span.start);
                     // Two proofs may share the phone's field.
                     pins.dedup();

@@ -73,10 +73,22 @@ enum Methods {
     Any,
 }
 
+// === impl Methods ===
+
+impl Methods {
+    fn may_be_options(&self) -> bool {
+        match self {
+            Self::Named(method) => method.as_str().eq_ignore_ascii_case("OPTIONS"),
+            Self::Any => true,
+        }
+    }
+}
+
 // === impl Rule ===
 
 impl Rule {
-    /// Guards `POST` on a path: `/login`, or a pattern such as `/v1/{tenant}/login` or `/auth/{*rest}`.
+    /// Guards `POST` on a path: `/login`, or a pattern such as `/v1/{tenant}/login` or `/auth/{*rest}` (which is not `/auth`
+    /// itself: that takes a rule of its own).
     ///
     /// Wrong patterns are refused when the layer is built.
     pub fn post(path: impl Into<Box<str>>, ask: impl Into<Ask>) -> Self {
@@ -115,6 +127,9 @@ impl Rule {
 
     /// Applies only where a field has this value: one path, several ways in.
     ///
+    /// **Danger:** a field that is absent names no value: the rule without `when` applies, or [`Rule::otherwise_pass`]. An
+    /// application that takes an absent field for one of the values needs a rule without `when` that asks as much.
+    ///
     /// The value is a string or an unsigned integer, compared as text, exactly. All rules of one path that use `when` name
     /// the same field. A value that no rule of the path names is refused, unless one of them has no `when`, or
     /// [`Rule::otherwise_pass`].
@@ -123,7 +138,7 @@ impl Rule {
         self
     }
 
-    /// Lets a request pass unverified when no rule of this path names its [`Rule::when`] value.
+    /// Lets a request pass unverified when no rule of this path names its [`Rule::when`] value, or it has none.
     ///
     /// **Danger:** the application then has to refuse the values that it does not know.
     pub fn otherwise_pass(mut self) -> Self {

@@ -101,6 +101,26 @@ impl AskPlan {
             steps.push(leaves);
         }
         let asks_captcha = ask.proofs().any(|proof| matches!(proof, ask::Proof::Captcha(_)));
+        let mut set = ask.proofs().filter_map(|proof| match proof {
+            ask::Proof::Number(ask::Number { step_up, .. }) | ask::Proof::OneTap(ask::OneTap { step_up, .. }) => {
+                Some(step_up)
+            }
+            ask::Proof::Captcha(_) => None,
+        });
+        if let Some(first) = set.next() {
+            if set.any(|other| other != first) {
+                return Err(ConfigError::unshown(
+                    "rule.ask",
+                    "the proofs of a rule step up by one captcha: set it alike",
+                ));
+            }
+            if asks_captcha && *first != ask::StepUp::default() {
+                return Err(ConfigError::unshown(
+                    "rule.ask",
+                    "the captcha that is asked for steps up: set its own scene",
+                ));
+            }
+        }
         let step_up = (policy.can_step_up() && !asks_captcha)
             .then(|| ask.proofs().find_map(step_up_captcha))
             .flatten()
@@ -126,10 +146,12 @@ impl AskPlan {
         Ok(checks)
     }
 
-    /// The fields that may hold the phone.
-    pub(super) fn phones(&self) -> impl Iterator<Item = usize> {
+    /// The fields that may hold the phone of a proof that is there.
+    pub(super) fn phones(&self, values: &Values<'_>) -> impl Iterator<Item = usize> {
         self.steps.iter().flatten().filter_map(|leaf| match leaf {
-            Leaf::Number { phone, .. } | Leaf::OneTap { phone, .. } => Some(*phone),
+            Leaf::Number { token, phone, .. } | Leaf::OneTap { login_token: token, phone, .. } => {
+                values.get(*token).map(|_| *phone)
+            }
             Leaf::Captcha(_) => None,
         })
     }

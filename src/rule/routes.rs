@@ -56,6 +56,9 @@ impl Routes {
         let mut every: Vec<Entry<'_>> = Vec::new();
         let mut states = Vec::with_capacity(rules.len());
         for rule in rules {
+            if rule.preflight_passes && !rule.methods.may_be_options() {
+                return Err(ConfigError::new("rule.preflight_passes", rule.to_string(), "this rule guards no OPTIONS"));
+            }
             let settings = Settings::resolve(&rule.overrides, layer, &shares)?;
             let state = Arc::new(RuleState::new(rule.to_string().into(), settings));
             states.push(Arc::clone(&state));

@@ -77,6 +77,9 @@ pub(crate) struct Shares {
 /// A check is not begun with less than this left of the deadline: it could spend the token and tell nobody.
 pub(crate) const LEAST_LEFT: Duration = Duration::from_secs(1);
 
+/// Beyond this a deadline is a mistake, and could not be added to a clock.
+const LONGEST: Duration = Duration::from_secs(3600);
+
 const DEADLINE: Duration = Duration::from_secs(5);
 const IN_FLIGHT: usize = 256;
 const BODY_LIMIT: usize = 64 * 1024;
@@ -287,8 +290,8 @@ impl Settings {
         let policy = rule.policy.as_ref().or(layer.policy.as_ref()).cloned().unwrap_or_default();
         policy.validate()?;
         let deadline = rule.deadline.or(layer.deadline).unwrap_or(DEADLINE);
-        if deadline <= LEAST_LEFT {
-            return Err(duration("deadline", deadline, "a check is not begun with less than 1 s left"));
+        if !(LEAST_LEFT..=LONGEST).contains(&deadline) || deadline == LEAST_LEFT {
+            return Err(duration("deadline", deadline, "more than 1 s, or no check is begun, and at most an hour"));
         }
         let body_deadline = rule.body_deadline.or(layer.body_deadline).unwrap_or(BODY_DEADLINE);
         if body_deadline.is_zero() {
@@ -301,6 +304,14 @@ impl Settings {
         let body_limit = rule.body_limit.or(layer.body_limit).unwrap_or(BODY_LIMIT);
         if body_limit == 0 {
             return Err(zero("body_limit"));
+        }
+        let buffered = rule.buffered.or(layer.buffered).unwrap_or(BUFFERED);
+        if buffered < body_limit {
+            return Err(ConfigError::new(
+                "buffered",
+                buffered.to_string(),
+                "less than `body_limit`: one body must fit",
+            ));
         }
         let accept = rule.accept.as_ref().or(layer.accept.as_ref()).cloned();
         if accept.as_ref().is_some_and(Vec::is_empty) {
@@ -349,6 +360,10 @@ impl Settings {
 
     /// Whether a body is read the same way under both: before the value is known that chooses between them.
     pub(super) fn reads_like(&self, other: &Self) -> bool {
+        #[cfg(feature = "grpc")]
+        let grpc_alike = self.grpc == other.grpc;
+        #[cfg(not(feature = "grpc"))]
+        let grpc_alike = true;
         self.body.bytes == other.body.bytes
             && self.body.deadline == other.body.deadline
             && Arc::ptr_eq(&self.body.budget, &other.body.budget)
@@ -359,18 +374,7 @@ impl Settings {
                 (one, other) => one.is_none() && other.is_none(),
             }
             && self.ignore_query == other.ignore_query
-            && self.reads_grpc_like(other)
-    }
-
-    #[cfg(not(feature = "grpc"))]
-    #[allow(clippy::unused_self, reason = "the same signature as below")]
-    fn reads_grpc_like(&self, _: &Self) -> bool {
-        true
-    }
-
-    #[cfg(feature = "grpc")]
-    fn reads_grpc_like(&self, other: &Self) -> bool {
-        self.grpc == other.grpc
+            && grpc_alike
     }
 }
 

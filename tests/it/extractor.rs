@@ -100,7 +100,7 @@ async fn what_a_closure_finds_is_held_to_what_any_value_is() {
 
 #[tokio::test]
 async fn a_closure_that_panics_lets_nothing_through_and_holds_nothing() {
-    let rule = Rule::post("/login", number()).extract(["text/x-lines"], lines).in_flight(1).buffered(64);
+    let rule = Rule::post("/login", number()).extract(["text/x-lines"], lines).in_flight(1).body_limit(64).buffered(64);
     let guarded = Guarded::by([rule]);
     for _ in 0..8 {
         let response = guarded.send(post("token t\nphone 13812345678\npanic now")).await;

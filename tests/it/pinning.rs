@@ -92,6 +92,27 @@ async fn two_proofs_may_share_the_phone() {
     assert_eq!(application.last().body.unwrap(), reached);
 }
 
+#[tokio::test]
+async fn the_phone_of_a_proof_that_is_not_there_is_left_as_it_came() {
+    let (verifier, application) = (Verifier::passing(), Application::default());
+    let rule = Rule::post("/login", number().or(one_tap().phone(Field::body("/mobile")))).pin_phone();
+    let layer = builder(&verifier).rule(rule.phone_grammar(PhoneGrammar::CountryCode)).build().unwrap();
+    let body = r#"{"token":"t","phone":"13812345678","mobile":"+8613912345678"}"#;
+    assert_eq!(send(&layer, &application, post_json("/login", body)).await.status(), 200);
+    assert_eq!(application.last().body.unwrap(), body);
+}
+
+#[tokio::test]
+async fn a_phone_without_a_value_is_refused_before_it_is_pinned() {
+    let (verifier, application) = (Verifier::passing(), Application::default());
+    let layer = builder(&verifier).rule(Rule::post("/login", number()).pin_phone()).build().unwrap();
+    for body in ["token=t&phone", "phone&token=t", "token=t&phone="] {
+        let request = Request::post("/login").header("content-type", FORM).body(Full::from(body)).unwrap();
+        assert_eq!(send(&layer, &application, request).await.status(), 400, "{body}");
+    }
+    assert_eq!((verifier.calls(), application.runs()), (0, 0));
+}
+
 #[test]
 fn what_cannot_be_pinned_is_an_error_at_start() {
     let verifier = Verifier::of_class(Class::Passed);

@@ -214,6 +214,9 @@ fn a_known_code_counts_under_any_status_and_an_unknown_one_not_under_5xx() {
         let failed = judge(&captcha(), status, br#"{"code":6000,"result":"fail"}"#, None).unwrap();
         assert_eq!(failed.class(), Class::Rejected);
     }
+    let page = b"<html>Bad Gateway</html>";
+    assert_eq!(judge(&number(), StatusCode::BAD_GATEWAY, page, None), Err(BadReply::ServerError));
+    assert_eq!(judge(&number(), StatusCode::FORBIDDEN, page, None), Err(BadReply::Unreadable));
     let strange = br#"{"code":4711}"#;
     assert_eq!(judge(&number(), StatusCode::BAD_GATEWAY, strange, None), Err(BadReply::ServerError));
     assert_eq!(judge(&number(), StatusCode::FORBIDDEN, strange, None).unwrap().class(), Class::Unknown);

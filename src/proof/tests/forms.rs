@@ -88,9 +88,27 @@ fn what_cannot_be_decoded_strictly_is_refused_anywhere() {
     refused_as_body(&read_login(""), "");
 }
 
+proptest! {
+    /// They are only looked through, where a guarded one is decoded.
+    #[test]
+    fn unguarded_values_are_decodable_exactly_where_guarded_ones_are(
+        pieces in prop::collection::vec(
+            prop::sample::select(vec![
+                "%E7", "%94", "%B5", "%F0", "%9F", "%98", "%80", "%ED", "%A0", "%C0", "%f8", "%ff", "%C3", "%41", "%4",
+                "%", "a", "+", "=", "%E7%94%B5", "%F0%9F%98%80", "%c3%a9",
+            ]),
+            1..8,
+        ),
+    ) {
+        let value = pieces.concat();
+        let decodes = |body: &str| !matches!(read_login(body), Err(Unreadable::BodyMalformed(_)));
+        prop_assert_eq!(decodes(&format!("other={value}")), decodes(&format!("token={value}")), "{}", value);
+    }
+}
+
 #[test]
 fn a_value_is_not_empty_and_has_no_control_characters() {
-    for value in ["", "=", "%00", "P%0A", "%7F", "%C2%85"] {
+    for value in ["", "=", "%00", "P%0A", "%7F", "%C2%85", "P\n", "\u{1f}P", "P\u{7f}"] {
         let body = format!("token=T&phone={value}");
         if value != "=" {
             refused_as_proof(&read_login(&body), &body);

@@ -8,7 +8,12 @@ use crate::support::{Guarded, LOGIN, builder, code, post_json, send};
 #[tokio::test]
 async fn bodies_past_the_cap_are_answered_503_until_others_are_done() {
     let guarded = Guarded::with(|verifier| {
-        builder(verifier).buffered(LOGIN.len() + 4).rule(Rule::post("/login", number())).build().unwrap()
+        builder(verifier)
+            .body_limit(LOGIN.len() + 4)
+            .buffered(LOGIN.len() + 4)
+            .rule(Rule::post("/login", number()))
+            .build()
+            .unwrap()
     });
     let (frames, body) = channel();
     frames.send(Ok(data(&LOGIN[..5]))).unwrap();
@@ -34,7 +39,12 @@ async fn bodies_past_the_cap_are_answered_503_until_others_are_done() {
 #[tokio::test]
 async fn a_body_that_is_given_up_gives_its_share_back() {
     let guarded = Guarded::with(|verifier| {
-        builder(verifier).buffered(LOGIN.len()).rule(Rule::post("/login", number())).build().unwrap()
+        builder(verifier)
+            .body_limit(LOGIN.len())
+            .buffered(LOGIN.len())
+            .rule(Rule::post("/login", number()))
+            .build()
+            .unwrap()
     });
     for _ in 0..10 {
         let (frames, body) = channel();

@@ -42,6 +42,8 @@ fn a_limit_that_refuses_everything_is_refused_for_the_layer_and_for_a_rule() {
         deadline(Duration::ZERO), Some("0ns");
         deadline(second / 2), Some("500ms");
         deadline(second), Some("1s");
+        deadline(Duration::MAX), Some("18446744073709551615.999999999s");
+        buffered(1_000), Some("1000");
         in_flight(usize::MAX), Some("18446744073709551615");
         buffered(usize::MAX), Some("18446744073709551615");
         accept([]), None;
@@ -53,6 +55,28 @@ fn a_limit_that_refuses_everything_is_refused_for_the_layer_and_for_a_rule() {
             assert!(error.to_string().contains(setting), "{error}");
         }
     }
+}
+
+#[test]
+fn what_could_never_apply_is_refused() {
+    let kind = || Field::body("/kind");
+    let risky = || number().step_up_scene("登录");
+    for (rule, setting) in [
+        (login().when(kind(), ""), "rule.when"),
+        (login().preflight_passes(), "rule.preflight_passes"),
+        (Rule::post("/x", captcha().then(risky())), "rule.ask"),
+        (Rule::post("/x", tower_jverify::one_tap().or(risky())), "rule.ask"),
+        (login().when(kind(), "0").accept([tower_jverify::Media::Json, tower_jverify::Media::Grpc]), "rule.when"),
+    ] {
+        let shown = format!("{rule:?}");
+        assert_eq!(of_rules([rule]).unwrap_or_else(|| panic!("{shown} was accepted")).setting(), setting, "{shown}");
+    }
+    for prefix in ["content-type", "x-forwarded", "x-request"] {
+        assert_eq!(error(|builder| builder.rule(login()).header_prefix(prefix)).unwrap().setting(), "header_prefix");
+    }
+    // A rule that never looks at its value does not make another's setting wrong.
+    let any = Rule::any("/login", captcha()).when(kind(), "a").otherwise_pass();
+    assert_eq!(of_rules([login(), any]), None);
 }
 
 #[test]
@@ -137,7 +161,7 @@ fn rules_among_which_a_value_chooses_are_read_in_one_way() {
         [login().when(kind(), "a"), login().when(other(), "b")],
         [login().when(kind(), "a"), login().when(kind(), "b").body_limit(10)],
         [login().when(kind(), "a"), login().when(kind(), "b").body_deadline(Duration::from_secs(1))],
-        [login().when(kind(), "a"), login().when(kind(), "b").buffered(1_000)],
+        [login().when(kind(), "a"), login().when(kind(), "b").buffered(1 << 20)],
         [login().when(kind(), "a"), login().when(kind(), "b").accept([tower_jverify::Media::Form])],
         [login().when(kind(), "a"), login().when(kind(), "b").ignore_query()],
         [login().when(kind(), "a").otherwise_pass(), login()],

@@ -157,3 +157,16 @@ async fn over_a_network_the_outer_ones_headers_are_a_strangers() {
     assert_eq!(application.header("x-jverify-checks").as_deref(), Some("number"), "only its own");
     assert_eq!(application.last().parts.headers.get_all("x-jverify-decision").iter().count(), 1);
 }
+
+#[tokio::test]
+async fn a_client_cannot_ask_for_the_phones_header() {
+    let (sandbox, application) = (Sandbox::new(), Application::default());
+    let outer = JVerifyLayer::builder(jpush(&sandbox)).rule(Rule::post("/login", captcha())).header_prefix("x-edge");
+    let inner = layer(&sandbox, Rule::post("/login", number())).layer(application.clone());
+    let body = json!({"captchaContent": "sandbox-pass", "token": "sandbox-9000", "phone": PHONE});
+    let mut request = post_json("/login", body.to_string());
+    request.headers_mut().insert("x-jverify-phone", "1".parse().unwrap());
+    let response = outer.build().unwrap().layer(inner).oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(application.header("x-jverify-phone"), None);
+}

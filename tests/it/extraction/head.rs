@@ -170,13 +170,33 @@ async fn a_proof_in_a_header_again_in_the_trailers_is_refused() {
 /// Nothing waits for the end of such a body, so the application does not get the trailer instead.
 #[tokio::test]
 async fn a_rule_that_reads_no_body_takes_its_headers_out_of_the_trailers() {
-    let guarded = all_in_head();
+    let ask = number().token(Field::header("x-token")).phone(Field::query("phone"));
+    let guarded = Guarded::by([Rule::post("/login", ask).ignore_query()]);
     for (name, passes) in [("x-token", false), ("x_token", false), ("x-checksum", true)] {
         let mut request = with_headers(&[("x-token", "t")]);
         *request.uri_mut() = "/login?phone=13812345678".parse().unwrap();
         let seen = guarded.verifies(with_trailer(request, name), name).await;
         assert_eq!(seen.trailers.is_some_and(|trailers| trailers.contains_key(name)), passes, "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_proof_in_the_query_has_no_body_beside_it_that_could_say_otherwise() {
+    let guarded = all_in_head();
+    let login = |content_type: &str, body: &'static str| {
+        let request = http::Request::post("/login?phone=13812345678").header("x-token", "t");
+        request.header("content-type", content_type).body(http_body_util::Full::from(body)).unwrap()
+    };
+    for (content_type, body) in [
+        ("application/x-www-form-urlencoded", "phone=13912345678"),
+        ("application/json", r#"{"phone":"13912345678"}"#),
+        ("text/plain", "x"),
+    ] {
+        guarded.refuses(login(content_type, body), "proof_malformed", content_type).await;
+    }
+    // Some read the query in the charset of the body's type.
+    guarded.refuses(login("text/plain; charset=utf-7", ""), "unsupported_media_type", "a charset").await;
+    guarded.verifies(login("application/json", ""), "no body").await;
 }
 
 #[tokio::test]

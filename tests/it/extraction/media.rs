@@ -52,6 +52,9 @@ async fn json_under_any_other_name_is_refused() {
         "application/json; charset",
         "application/ json",
         "application/x-www-form-urlencoded; charset=gbk",
+        // RFC 2231, which Django reads.
+        "application/x-www-form-urlencoded; charset*=utf-8''utf-7",
+        "application/json; charset*0=utf-7",
     ] {
         guarded.refuses(typed(content_type), "unsupported_media_type", content_type).await;
     }

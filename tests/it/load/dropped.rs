@@ -123,6 +123,7 @@ fn dropped_after_any_number_of_polls_all_is_as_before_and_nothing_more_is_asked(
     let layer = JVerifyLayer::builder(stutterer.clone())
         .rule(Rule::post("/login", captcha().then(number())))
         .in_flight(1)
+        .body_limit(PROOFS.len())
         .buffered(PROOFS.len())
         .build()
         .unwrap();

@@ -4,7 +4,7 @@ use tower_jverify::{Rule, captcha, number};
 
 use crate::support::{Application, LOGIN, Verifier, builder, code, post_json, send};
 
-const FOREIGN: [&str; 16] = [
+const FOREIGN: [&str; 20] = [
     "/login.json",
     "/login.tar.gz",
     "/LOGIN.JSON",
@@ -21,6 +21,10 @@ const FOREIGN: [&str; 16] = [
     "/login.;x/y",
     "/login%3f",
     "/login%23x",
+    "/login/index.php",
+    "/login/index.html",
+    "/login/default.aspx",
+    "/login::$DATA",
 ];
 
 #[tokio::test]
@@ -48,7 +52,16 @@ async fn without_the_setting_a_path_with_an_extension_is_another_path() {
 async fn what_nobody_confuses_passes_before_a_foreign_backend_too() {
     let verifier = Verifier::passing();
     let layer = builder(&verifier).rule(Rule::post("/login", number())).foreign_backend().build().unwrap();
-    for path in ["/app.js", "/v1.2/users", "/index.php/logout", "/logins.json", "/", "/Health"] {
+    for path in [
+        "/app.js",
+        "/login/app.js",
+        "/health/index.html",
+        "/v1.2/users",
+        "/index.php/logout",
+        "/logins.json",
+        "/",
+        "/Health",
+    ] {
         let application = Application::default();
         assert_eq!(send(&layer, &application, post_json(path, "")).await.status(), 200, "{path}");
         assert_eq!(application.runs(), 1, "{path}");
