@@ -3,7 +3,8 @@
 //!
 //! It reads a proof out of the request (a carrier's token with a phone number, a captcha's answer), asks
 //! [JPush](https://docs.jiguang.cn) (Jiguang: 号码认证, 行为验证), and then either answers 403 itself or lets the request
-//! through, unchanged in every byte of its body, with risk headers and a typed extension that no client can forge.
+//! through, unchanged in every byte of its body (unless `pin_phone` is asked for), with risk headers and a typed
+//! extension that no client can forge.
 //!
 //! ```
 //! # #[cfg(feature = "sandbox")]
