@@ -37,7 +37,7 @@ pub(crate) struct Limits {
 pub(crate) struct Whole {
     pub(crate) data: Bytes,
     pub(crate) trailers: Option<HeaderMap>,
-    pub(super) budget: Option<OwnedSemaphorePermit>,
+    budget: Option<OwnedSemaphorePermit>,
 }
 
 /// Why a body was not read.
@@ -151,6 +151,12 @@ where
 // === impl Whole ===
 
 impl Whole {
+    /// The bytes, which are the application's to hold from here on.
+    pub(super) fn hand_over(&mut self) -> Bytes {
+        self.budget = None;
+        std::mem::take(&mut self.data)
+    }
+
     /// Writes other bytes where these spans, in order and apart, stood. `false` if nothing had to be changed.
     pub(crate) fn rewrite(&mut self, spans: &[Range<usize>], new: impl Fn(&[u8]) -> Vec<u8>) -> bool {
         let mut written = Vec::with_capacity(self.data.len() + 16);

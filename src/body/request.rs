@@ -11,7 +11,6 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::Whole;
 
@@ -36,10 +35,10 @@ pin_project! {
     #[project = SourceProj]
     enum Source<B> {
         Untouched { #[pin] body: B },
-        // Boxed, as nearly none has any: the body is moved with every request, guarded or not.
-        Replay { data: Bytes, trailers: Option<Box<HeaderMap>>, budget: Option<OwnedSemaphorePermit> },
+        // Boxed: this is moved with every request, guarded or not.
+        Replay { whole: Box<Whole> },
         // Pinned when it was begun.
-        Resumed { beginning: Bytes, body: Pin<Box<B>>, budget: Option<OwnedSemaphorePermit> },
+        Resumed { beginning: Box<Whole>, body: Pin<Box<B>> },
     }
 }
 
@@ -50,20 +49,18 @@ impl<B> RequestBody<B> {
         Self { source: Source::Untouched { body }, trailers }
     }
 
-    pub(crate) fn replay(whole: Whole, filter: TrailerFilter) -> Self {
-        let Whole { data, mut trailers, budget } = whole;
-        if let Some(trailers) = &mut trailers {
+    pub(crate) fn replay(mut whole: Whole, filter: TrailerFilter) -> Self {
+        if let Some(trailers) = &mut whole.trailers {
             filter(trailers);
         }
-        Self { source: Source::Replay { data, trailers: trailers.map(Box::new), budget }, trailers: filter }
+        Self { source: Source::Replay { whole: Box::new(whole) }, trailers: filter }
     }
 }
 
 #[cfg(feature = "grpc")]
 impl<B> RequestBody<B> {
     pub(crate) fn resumed(beginning: Whole, body: Pin<Box<B>>, trailers: TrailerFilter) -> Self {
-        let Whole { data, budget, .. } = beginning;
-        Self { source: Source::Resumed { beginning: data, body, budget }, trailers }
+        Self { source: Source::Resumed { beginning: Box::new(beginning), body }, trailers }
     }
 }
 
@@ -77,17 +74,14 @@ where
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = self.project();
         let body = match this.source.project() {
-            SourceProj::Resumed { beginning, budget, .. } if !beginning.is_empty() => {
-                drop(budget.take());
-                return Poll::Ready(Some(Ok(Frame::data(std::mem::take(beginning)))));
+            SourceProj::Resumed { beginning, .. } if !beginning.data.is_empty() => {
+                return Poll::Ready(Some(Ok(Frame::data(beginning.hand_over()))));
             }
-            SourceProj::Replay { data, trailers, budget } => {
-                // From here on it is the application's to hold.
-                drop(budget.take());
-                return Poll::Ready(if data.is_empty() {
-                    trailers.take().map(|trailers| Ok(Frame::trailers(*trailers)))
+            SourceProj::Replay { whole } => {
+                return Poll::Ready(if whole.data.is_empty() {
+                    whole.trailers.take().map(|trailers| Ok(Frame::trailers(trailers)))
                 } else {
-                    Some(Ok(Frame::data(std::mem::take(data))))
+                    Some(Ok(Frame::data(whole.hand_over())))
                 });
             }
             SourceProj::Untouched { body } => body,
@@ -105,18 +99,18 @@ where
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Untouched { body } => body.is_end_stream(),
-            Source::Replay { data, trailers, .. } => data.is_empty() && trailers.is_none(),
-            Source::Resumed { beginning, body, .. } => beginning.is_empty() && body.is_end_stream(),
+            Source::Replay { whole } => whole.data.is_empty() && whole.trailers.is_none(),
+            Source::Resumed { beginning, body } => beginning.data.is_empty() && body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Untouched { body } => body.size_hint(),
-            Source::Replay { data, .. } => {
-                u64::try_from(data.len()).map_or_else(|_| SizeHint::new(), SizeHint::with_exact)
+            Source::Replay { whole } => {
+                u64::try_from(whole.data.len()).map_or_else(|_| SizeHint::new(), SizeHint::with_exact)
             }
-            Source::Resumed { beginning, body, .. } => both(beginning, &body.size_hint()),
+            Source::Resumed { beginning, body } => both(&beginning.data, &body.size_hint()),
         }
     }
 }
