@@ -105,24 +105,26 @@ fn gunzip(compressed: &[u8], limit: usize) -> Result<Vec<u8>, FrameError> {
     Ok(message)
 }
 
-/// One frame and nothing after it. Its window takes no memory beyond the message's own.
+/// The largest window, as a power of two: 8 MiB, as RFC 9659 has it.
+const WINDOW_LOG: u32 = 23;
+
+/// One frame and nothing after it.
 fn unzstd(compressed: &[u8], limit: usize) -> Result<Vec<u8>, FrameError> {
     const BAD: FrameError = FrameError::Malformed("not one frame of zstd");
     if zstd_safe::find_frame_compressed_size(compressed) != Ok(compressed.len()) {
         return Err(BAD);
     }
-    let size = match zstd_safe::get_frame_content_size(compressed) {
-        Ok(Some(size)) => usize::try_from(size).ok().filter(|size| *size <= limit).ok_or(FrameError::TooLarge)?,
-        // Streams do not say their size.
-        Ok(None) => limit,
-        Err(_) => return Err(BAD),
-    };
-    let mut message = Vec::with_capacity(size);
-    match zstd_safe::decompress(&mut message, compressed) {
-        Ok(_) => Ok(message),
-        Err(error) if zstd_safe::get_error_name(error) == "Destination buffer is too small" => {
-            Err(FrameError::TooLarge)
-        }
-        Err(_) => Err(BAD),
+    if let Ok(Some(size)) = zstd_safe::get_frame_content_size(compressed)
+        && !usize::try_from(size).is_ok_and(|size| size <= limit)
+    {
+        return Err(FrameError::TooLarge);
     }
+    // As a stream, as applications do: that is where a window beyond bounds is refused, which a decoder of the whole does
+    // not need and would let pass.
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(compressed).map_err(|_| BAD)?;
+    decoder.window_log_max(WINDOW_LOG).map_err(|_| BAD)?;
+    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    let mut message = Vec::new();
+    decoder.take(most).read_to_end(&mut message).map_err(|_| BAD)?;
+    if message.len() > limit { Err(FrameError::TooLarge) } else { Ok(message) }
 }

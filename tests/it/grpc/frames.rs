@@ -151,6 +151,9 @@ async fn a_compressed_message_is_read_and_stays_compressed() {
     }
 }
 
+/// A frame of zstd that a decoder of the whole takes, and one of streams does not: its window has more than 128 MiB.
+const WIDE: &[u8] = b"\x28\xb5\x2f\xfd\x04\x8a\xa9\0\0\n\x01t\x12\x0b13812345678\x1a\x03\n\x01t\xc6\x20\x8d\xb2";
+
 #[tokio::test]
 async fn what_is_not_plainly_compressed_is_refused() {
     let guarded = guarded();
@@ -171,6 +174,7 @@ async fn what_is_not_plainly_compressed_is_refused() {
         ("body_malformed", &["gzip"], [gzip(&login), vec![0]].concat(), "a byte after the gzip"),
         ("body_malformed", &["gzip"], gzip(&login)[..20].to_vec(), "a cut gzip"),
         ("body_malformed", &["zstd"], login.clone(), "not zstd"),
+        ("body_malformed", &["zstd"], WIDE.to_vec(), "a window that streams refuse"),
         ("body_malformed", &["zstd"], [zstd(&login), zstd(&other)].concat(), "a second frame"),
         ("body_malformed", &["zstd"], skippable, "a frame to be skipped"),
         ("body_malformed", &["zstd"], zstd(&login)[..20].to_vec(), "a cut zstd"),
