@@ -100,9 +100,9 @@ impl Policy {
     /// A queue or a limit of one's own between the layer and the verifier makes waiting something that clients can bring
     /// about; a deadline that passes there looks like an outage. Tower's `LoadShed` is told apart and never opened.
     ///
-    /// Opens for nothing but an outage, that is, no connection, no answer in time, a 5xx that is no pass, or a code that says
-    /// so: a limit, an empty balance or a wrong key can be provoked, or stay unnoticed. What
-    /// was opened is marked `unverified` in header, extension and event, and [`Verified`](crate::axum::Verified) refuses
+    /// Opens for nothing but an outage: no connection, no answer in time, a 5xx that is no pass, or a code that says so. A
+    /// reply that cannot be read, a limit, an empty balance or a wrong key can be provoked, or stay unnoticed. What was
+    /// opened is marked `unverified` in header, extension and event, and [`Verified`](crate::axum::Verified) refuses
     /// it.
     pub fn open_when_unavailable(mut self) -> Self {
         self.opens_when_unavailable = true;

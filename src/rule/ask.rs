@@ -92,6 +92,28 @@ pub fn one_tap() -> OneTap {
     }
 }
 
+/// The setters of [`StepUp`], for a proof that a captcha can stand beside.
+macro_rules! step_up_methods {
+    () => {
+        /// Where a captcha sits that a risky phone may be let through by. Default: the body's `/captchaContent`, if the proof
+        /// is in the body; else none.
+        ///
+        /// The proofs of one rule set it alike, and a rule that asks for a captcha anyway does not set it: else the layer is
+        /// not built.
+        pub fn step_up_captcha(mut self, field: Field) -> Self {
+            self.step_up.captcha = Some(field);
+            self
+        }
+
+        /// The scene that such a captcha must have been solved for. Default: any. Set where
+        /// [`step_up_captcha`](Self::step_up_captcha) may be.
+        pub fn step_up_scene(mut self, scene: impl Into<Box<str>>) -> Self {
+            self.step_up.scene = Some(scene.into());
+            self
+        }
+    };
+}
+
 // === impl Number ===
 
 impl Number {
@@ -128,18 +150,7 @@ impl Number {
         self
     }
 
-    /// Where a captcha sits that a risky number may be let through by. Default: the body's `/captchaContent`, if the
-    /// token or the phone is in the body; else none.
-    pub fn step_up_captcha(mut self, field: Field) -> Self {
-        self.step_up.captcha = Some(field);
-        self
-    }
-
-    /// The scene that such a captcha must have been solved for. Default: any.
-    pub fn step_up_scene(mut self, scene: impl Into<Box<str>>) -> Self {
-        self.step_up.scene = Some(scene.into());
-        self
-    }
+    step_up_methods!();
 }
 
 // === impl Captcha ===
@@ -186,18 +197,7 @@ impl OneTap {
         self
     }
 
-    /// Where a captcha sits that a risky number may be let through by. Default: the body's `/captchaContent`, if the
-    /// login token is in the body; else none.
-    pub fn step_up_captcha(mut self, field: Field) -> Self {
-        self.step_up.captcha = Some(field);
-        self
-    }
-
-    /// The scene that such a captcha must have been solved for. Default: any.
-    pub fn step_up_scene(mut self, scene: impl Into<Box<str>>) -> Self {
-        self.step_up.scene = Some(scene.into());
-        self
-    }
+    step_up_methods!();
 }
 
 // === impl AnyOf ===
