@@ -73,7 +73,7 @@
 //! | `multipart` | `Media::Multipart`: fields of `multipart/form-data` | multer |
 //! | `decompression` | the setting `decode`: gzip, deflate, br, zstd | flate2, brotli-decompressor, ruzstd |
 //! | `platform-roots` | the operating system's certificate roots | rustls-native-certs |
-//! | `sandbox` | the vendor's API in this process, for examples and tests | nothing beyond `client` |
+//! | `sandbox` | the vendor's API in this process, for examples and tests | serde |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))]
 
@@ -87,6 +87,7 @@ mod ex_id;
 mod headers;
 #[cfg(feature = "client")]
 mod jpush;
+mod json;
 mod layer;
 mod observe;
 mod path;

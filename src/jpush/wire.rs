@@ -4,12 +4,9 @@
 //! elsewhere, for the vendor's own tables disagree about types: whatever has a shape of its own is read as absent.
 //! Texts are borrowed from the reply; only escaped ones are copied.
 
-use std::{borrow::Cow, fmt, marker::PhantomData};
+use std::borrow::Cow;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, IgnoredAny, MapAccess, SeqAccess, Visitor},
-};
+use crate::json::{Malformed, Scanner};
 
 /// At most so many risk tags are kept, of at most so many bytes each (as many as the risk headers carry).
 const TAGS: usize = 16;
@@ -53,144 +50,94 @@ pub(super) struct CaptchaArgs<'a> {
 pub(super) struct Tags(pub(super) Vec<Box<str>>);
 
 /// A text or an integer; anything else is `Other`, and so are fractions and integers beyond 64 bits.
-#[derive(Default)]
 pub(super) enum Scalar<'a> {
     Text(Cow<'a, str>),
     Unsigned(u64),
+    /// Below zero.
     Signed(i64),
-    #[default]
     Other,
 }
+
+/// A reply that is not read. Why not is not told: nothing in it is ours to repeat.
+struct Refused;
 
 // === impl Reply ===
 
 impl<'a> Reply<'a> {
     /// Reads a reply; `None` when it is no JSON object with exactly one integer `code`, or has another of our names
-    /// twice. Why not is not told: serde's words would repeat the vendor's.
+    /// twice.
     pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
-        serde_json::from_str(std::str::from_utf8(bytes).ok()?).ok()
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Reply<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ReplyVisitor(PhantomData))
-    }
-}
-
-struct ReplyVisitor<'a>(PhantomData<Reply<'a>>);
-
-impl<'de: 'a, 'a> Visitor<'de> for ReplyVisitor<'a> {
-    type Value = Reply<'a>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Reply<'a>, A::Error> {
-        let mut reply = Reply::default();
-        let mut code = None;
-        while let Some(name) = object.next_key::<Name>()? {
+        let mut json = Scanner::new(std::str::from_utf8(bytes).ok()?);
+        let mut reply = Self::default();
+        let mut has_code = false;
+        if !json.eat(b'{') {
+            return None;
+        }
+        let members = json.members(|json, name| {
             match name {
-                Name::Code => once(&mut code, object.next_value::<Code>()?)?,
-                Name::Id => once(&mut reply.id, object.next_value::<Any<_>>()?.0)?,
-                Name::ExId => once(&mut reply.ex_id, object.next_value::<Any<_>>()?.0)?,
-                Name::Result => once(&mut reply.result, object.next_value::<Any<_>>()?.0)?,
-                Name::Phone => once(&mut reply.phone, object.next_value::<Any<_>>()?.0)?,
-                Name::Score => once(&mut reply.score, object.next_value::<Any<_>>()?.0)?,
-                Name::Tags => once(&mut reply.tags, object.next_value::<Any<_>>()?.0)?,
-                Name::RiskCheck => once(&mut reply.risk_check, object.next_value::<Any<_>>()?.0)?,
-                Name::CaptchaArgs => once(&mut reply.captcha_args, object.next_value::<Any<_>>()?.0)?,
-                Name::Scene | Name::Other => _ = object.next_value::<IgnoredAny>()?,
+                "code" if has_code => return Err(Refused),
+                "code" => {
+                    reply.code = code(&Scalar::number(json)?)?;
+                    has_code = true;
+                }
+                "id" => once(&mut reply.id, Scalar::read(json, 1)?)?,
+                "exID" => once(&mut reply.ex_id, Scalar::read(json, 1)?)?,
+                "result" => once(&mut reply.result, Scalar::read(json, 1)?)?,
+                "phone" => once(&mut reply.phone, Scalar::read(json, 1)?)?,
+                "score" => once(&mut reply.score, Scalar::read(json, 1)?)?,
+                "tags" => once(&mut reply.tags, Tags::read(json, 1)?)?,
+                "riskCheck" => once(&mut reply.risk_check, RiskCheck::read(json)?)?,
+                "captchaArgs" => once(&mut reply.captcha_args, CaptchaArgs::read(json)?)?,
+                _ => json.skip(1)?,
             }
-        }
-        let Some(Code(code)) = code else { return Err(de::Error::missing_field("code")) };
-        reply.code = code;
-        Ok(reply)
+            Ok(())
+        });
+        (members.is_ok() && json.end().is_ok() && has_code).then_some(reply)
     }
 }
 
-fn once<T, E: de::Error>(slot: &mut Option<T>, value: T) -> Result<(), E> {
-    if slot.replace(value).is_some() { Err(E::custom("a name comes twice")) } else { Ok(()) }
+fn once<T>(slot: &mut Option<T>, value: T) -> Result<(), Refused> {
+    if slot.replace(value).is_some() { Err(Refused) } else { Ok(()) }
 }
 
-/// A name in a reply: one that we read, or another.
-enum Name {
-    Code,
-    Id,
-    ExId,
-    Result,
-    Phone,
-    Score,
-    Tags,
-    RiskCheck,
-    CaptchaArgs,
-    Scene,
-    Other,
-}
-
-impl<'de> Deserialize<'de> for Name {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NameVisitor;
-
-        impl Visitor<'_> for NameVisitor {
-            type Value = Name;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a name")
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<Name, E> {
-                Ok(match name {
-                    "code" => Name::Code,
-                    "id" => Name::Id,
-                    "exID" => Name::ExId,
-                    "result" => Name::Result,
-                    "phone" => Name::Phone,
-                    "score" => Name::Score,
-                    "tags" => Name::Tags,
-                    "riskCheck" => Name::RiskCheck,
-                    "captchaArgs" => Name::CaptchaArgs,
-                    "scene" => Name::Scene,
-                    _ => Name::Other,
-                })
-            }
-        }
-
-        deserializer.deserialize_identifier(NameVisitor)
+/// A JSON integer; `None` beyond `i64`. Beyond `u64`, below `i64`, and as `-0` it is a fraction to most parsers, and refused.
+fn code(code: &Scalar<'_>) -> Result<Option<i64>, Refused> {
+    match code {
+        Scalar::Unsigned(code) => Ok(i64::try_from(*code).ok()),
+        Scalar::Signed(code) => Ok(Some(*code)),
+        Scalar::Text(_) | Scalar::Other => Err(Refused),
     }
 }
 
-/// A JSON integer and nothing else; `None` beyond `i64`. Beyond `u64` it is a fraction to serde, and refused.
-struct Code(Option<i64>);
+// === impl Refused ===
 
-impl<'de> Deserialize<'de> for Code {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct CodeVisitor;
-
-        impl Visitor<'_> for CodeVisitor {
-            type Value = Code;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an integer")
-            }
-
-            fn visit_u64<E>(self, code: u64) -> Result<Code, E> {
-                Ok(Code(i64::try_from(code).ok()))
-            }
-
-            fn visit_i64<E>(self, code: i64) -> Result<Code, E> {
-                Ok(Code(Some(code)))
-            }
-        }
-
-        deserializer.deserialize_i64(CodeVisitor)
+impl From<Malformed> for Refused {
+    fn from(_: Malformed) -> Self {
+        Self
     }
 }
 
 // === impl Scalar ===
 
-impl Scalar<'_> {
+impl<'a> Scalar<'a> {
+    /// Reads any value, while `open` levels are open.
+    fn read(json: &mut Scanner<'a>, open: u32) -> Result<Self, Malformed> {
+        match json.next_byte() {
+            _ if json.eat(b'"') => json.text().map(Self::Text),
+            Some(b'-' | b'0'..=b'9') => Self::number(json),
+            _ => json.skip(open).map(|()| Self::Other),
+        }
+    }
+
+    /// Reads a number.
+    fn number(json: &mut Scanner<'_>) -> Result<Self, Malformed> {
+        let number = json.number()?;
+        Ok(match number.unsigned() {
+            Some(integer) => Self::Unsigned(integer),
+            None => number.negative().map_or(Self::Other, Self::Signed),
+        })
+    }
+
     /// A text, and only a text.
     pub(super) fn text(&self) -> Option<&str> {
         match self {
@@ -217,146 +164,66 @@ impl Scalar<'_> {
     }
 }
 
-// === Shapes that wobble ===
+// === Shapes that wobble: any other value is read over, and counts as none ===
 
-/// What a value of any shape is read as. Every shape that is not overridden is read over, as the default.
-trait Lenient<'de>: Default {
-    fn text(_: Cow<'de, str>) -> Self {
-        Self::default()
-    }
-
-    fn unsigned(_: u64) -> Self {
-        Self::default()
-    }
-
-    fn signed(_: i64) -> Self {
-        Self::default()
-    }
-
-    fn list<A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Self::default())
-    }
-
-    fn object<A: MapAccess<'de>>(mut object: A) -> Result<Self, A::Error> {
-        while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Self::default())
-    }
-}
-
-/// Reads any value as a `T`.
-struct Any<T>(T);
-
-impl<'de, T: Lenient<'de>> Deserialize<'de> for Any<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyVisitor(PhantomData)).map(Self)
-    }
-}
-
-struct AnyVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Lenient<'de>> Visitor<'de> for AnyVisitor<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<T, E> {
-        Ok(T::default())
-    }
-
-    fn visit_i64<E>(self, integer: i64) -> Result<T, E> {
-        Ok(T::signed(integer))
-    }
-
-    fn visit_u64<E>(self, integer: u64) -> Result<T, E> {
-        Ok(T::unsigned(integer))
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<T, E> {
-        Ok(T::default())
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<T, E> {
-        Ok(T::text(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<T, E> {
-        Ok(T::text(Cow::Borrowed(text)))
-    }
-
-    fn visit_unit<E>(self) -> Result<T, E> {
-        Ok(T::default())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<T, A::Error> {
-        T::list(list)
-    }
-
-    // With serde_json's `arbitrary_precision`, which any crate in the graph can turn on, fractions and integers beyond
-    // 64 bits come this way, and are as absent as by `visit_f64`.
-    fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<T, A::Error> {
-        T::object(object)
-    }
-}
-
-impl<'de: 'a, 'a> Lenient<'de> for Scalar<'a> {
-    fn text(text: Cow<'de, str>) -> Self {
-        Self::Text(text)
-    }
-
-    fn unsigned(integer: u64) -> Self {
-        Self::Unsigned(integer)
-    }
-
-    fn signed(integer: i64) -> Self {
-        Self::Signed(integer)
-    }
-}
-
-impl<'de> Lenient<'de> for Tags {
-    fn list<A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
+impl Tags {
+    fn read(json: &mut Scanner<'_>, open: u32) -> Result<Self, Malformed> {
         let mut tags = Vec::new();
-        while let Some(Any(tag)) = list.next_element::<Any<Scalar<'de>>>()? {
+        if !json.eat(b'[') {
+            json.skip(open)?;
+            return Ok(Self(tags));
+        }
+        json.elements(|json| {
+            let tag = Scalar::read(json, open + 1)?;
             if let Some(tag) = tag.text()
                 && tags.len() < TAGS
                 && (1..=TAG_BYTES).contains(&tag.len())
             {
                 tags.push(tag.into());
             }
-        }
+            Ok(())
+        })?;
         Ok(Self(tags))
     }
 }
 
-impl<'de: 'a, 'a> Lenient<'de> for RiskCheck<'a> {
-    fn object<A: MapAccess<'de>>(mut object: A) -> Result<Self, A::Error> {
+impl<'a> RiskCheck<'a> {
+    fn read(json: &mut Scanner<'a>) -> Result<Self, Malformed> {
         let mut check = Self::default();
-        while let Some(name) = object.next_key::<Name>()? {
+        if !json.eat(b'{') {
+            json.skip(1)?;
+            return Ok(check);
+        }
+        json.members(|json, name| {
             check.twice |= match name {
-                Name::Code => check.code.replace(object.next_value::<Any<_>>()?.0).is_some(),
-                Name::Score => check.score.replace(object.next_value::<Any<_>>()?.0).is_some(),
-                Name::Tags => check.tags.replace(object.next_value::<Any<_>>()?.0).is_some(),
+                "code" => check.code.replace(Scalar::read(json, 2)?).is_some(),
+                "score" => check.score.replace(Scalar::read(json, 2)?).is_some(),
+                "tags" => check.tags.replace(Tags::read(json, 2)?).is_some(),
                 _ => {
-                    object.next_value::<IgnoredAny>()?;
+                    json.skip(2)?;
                     false
                 }
             };
-        }
+            Ok::<_, Malformed>(())
+        })?;
         Ok(check)
     }
 }
 
-impl<'de: 'a, 'a> Lenient<'de> for CaptchaArgs<'a> {
-    fn object<A: MapAccess<'de>>(mut object: A) -> Result<Self, A::Error> {
+impl<'a> CaptchaArgs<'a> {
+    fn read(json: &mut Scanner<'a>) -> Result<Self, Malformed> {
         let mut args = Self::default();
-        while let Some(name) = object.next_key::<Name>()? {
-            match name {
-                Name::Scene => args.twice |= args.scene.replace(object.next_value::<Any<_>>()?.0).is_some(),
-                _ => _ = object.next_value::<IgnoredAny>()?,
-            }
+        if !json.eat(b'{') {
+            json.skip(1)?;
+            return Ok(args);
         }
+        json.members(|json, name| {
+            match name {
+                "scene" => args.twice |= args.scene.replace(Scalar::read(json, 2)?).is_some(),
+                _ => json.skip(2)?,
+            }
+            Ok::<_, Malformed>(())
+        })?;
         Ok(args)
     }
 }

@@ -14,7 +14,7 @@
 //! | `fold` | which keys some parser might take for a guarded name |
 //! | `media` | [`Media`]: what the body claims to be |
 //! | `head`, `query` | headers, `Connection`, trailers; the query |
-//! | `json`, `form`, `multipart`, `protobuf` | the bodies; `scan` is JSON's grammar |
+//! | `json`, `form`, `multipart`, `protobuf` | the bodies; JSON's grammar is `crate::json`'s |
 //! | `grpc`, `descriptors` | the frame around a message; a message's fields by name |
 //! | `extract` | [`Extracted`]: a closure of the user's in place of these |
 //! | `value` | [`Value`], [`Values`], [`Unreadable`]: what comes out |
@@ -39,7 +39,6 @@ mod plan;
 #[cfg(feature = "grpc")]
 mod protobuf;
 mod query;
-mod scan;
 mod value;
 
 #[cfg(feature = "grpc-descriptors")]

@@ -148,14 +148,3 @@ impl fmt::Debug for Values<'_> {
         f.debug_list().entries((0..self.slots.len()).map(|index| self.get(index))).finish()
     }
 }
-
-// === impl Unreadable ===
-
-impl Unreadable {
-    /// What was wrong, in our words: fit for logs.
-    pub(crate) fn reason(&self) -> &'static str {
-        match self {
-            Self::BodyMalformed(reason) | Self::ProofMalformed(reason) => reason,
-        }
-    }
-}

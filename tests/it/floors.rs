@@ -12,7 +12,7 @@ use syn::{
 };
 
 /// Each module of the crate's root, and the floor it is on.
-const FLOORS: [(&str, u8); 17] = [
+const FLOORS: [(&str, u8); 18] = [
     ("layer", 4),
     ("rule", 3),
     ("decision", 2),
@@ -23,6 +23,7 @@ const FLOORS: [(&str, u8); 17] = [
     ("body", 1),
     ("check", 1),
     ("headers", 1),
+    ("json", 1),
     ("path", 1),
     ("verdict", 1),
     ("check_kind", 0),

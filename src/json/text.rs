@@ -1,0 +1,130 @@
+//! Strings: their escapes, and what must not stand in them.
+
+use std::borrow::Cow;
+
+use super::{Malformed, Scanner};
+
+// === impl Scanner ===
+
+impl<'v> Scanner<'v> {
+    /// Takes the rest of a string, after its opening quote. Borrows it unless something is escaped.
+    #[inline]
+    pub(crate) fn text(&mut self) -> Result<Cow<'v, str>, Malformed> {
+        let start = self.at;
+        let rest = self.text.as_bytes().get(start..).unwrap_or_default();
+        let length = plain_length(rest);
+        if rest.get(length) != Some(&b'"') {
+            return self.escaped_text();
+        }
+        self.at += length + 1;
+        self.text.get(start..start + length).map(Cow::Borrowed).ok_or(Malformed::NotJson)
+    }
+
+    /// Takes the rest of a string, after its opening quote.
+    #[inline]
+    pub(super) fn skip_text(&mut self) -> Result<(), Malformed> {
+        while self.plain_text()? == b'\\' {
+            self.escape()?;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn escaped_text(&mut self) -> Result<Cow<'v, str>, Malformed> {
+        let mut text = String::new();
+        loop {
+            let start = self.at;
+            let end = self.plain_text()?;
+            // `at` is just after the byte that ended a plain stretch: a quote or a backslash.
+            text.push_str(self.text.get(start..self.at - 1).ok_or(Malformed::NotJson)?);
+            if end == b'"' {
+                return Ok(Cow::Owned(text));
+            }
+            text.push(self.escape()?);
+        }
+    }
+
+    /// Takes what is neither quote, backslash nor control character, and the quote or backslash after it; returns that.
+    #[inline]
+    fn plain_text(&mut self) -> Result<u8, Malformed> {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        self.at += plain_length(rest);
+        match self.peek() {
+            Some(end @ (b'"' | b'\\')) => {
+                self.at += 1;
+                Ok(end)
+            }
+            Some(_) => Err(Malformed::ControlCharacter),
+            None => Err(Malformed::NotJson),
+        }
+    }
+
+    /// Takes an escape, after its backslash.
+    fn escape(&mut self) -> Result<char, Malformed> {
+        let byte = self.peek().ok_or(Malformed::NotJson)?;
+        self.at += 1;
+        Ok(match byte {
+            b'"' | b'\\' | b'/' => char::from(byte),
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => {
+                let unit = self.unit()?;
+                let low = match unit {
+                    0xd800..=0xdbff => {
+                        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+                        if !rest.starts_with(b"\\u") {
+                            return Err(Malformed::HalfASurrogate);
+                        }
+                        self.at += 2;
+                        Some(self.unit()?)
+                    }
+                    _ => None,
+                };
+                char::decode_utf16([unit].into_iter().chain(low))
+                    .next()
+                    .and_then(Result::ok)
+                    .ok_or(Malformed::HalfASurrogate)?
+            }
+            _ => return Err(Malformed::NotJson),
+        })
+    }
+
+    /// Takes four hex digits.
+    fn unit(&mut self) -> Result<u16, Malformed> {
+        let digits = self.text.get(self.at..self.at + 4).ok_or(Malformed::NotJson)?;
+        self.at += 4;
+        if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(Malformed::NotJson);
+        }
+        u16::from_str_radix(digits, 16).map_err(|_| Malformed::NotJson)
+    }
+}
+
+/// How many bytes come before the first quote, backslash or control character.
+#[inline]
+fn plain_length(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    // Eight at a time: the borrow out of a byte marks a hit. Bytes above the first hit may be marked wrongly; only
+    // the first counts.
+    let hits = |chunk: u64| {
+        let quote = chunk ^ (ONES * u64::from(b'"'));
+        let backslash = chunk ^ (ONES * u64::from(b'\\'));
+        let control = chunk.wrapping_sub(ONES * 0x20) & !chunk;
+        let quote = quote.wrapping_sub(ONES) & !quote;
+        let backslash = backslash.wrapping_sub(ONES) & !backslash;
+        (quote | backslash | control) & (ONES << 7)
+    };
+    let (chunks, tail) = bytes.as_chunks();
+    let mut length = 0;
+    for chunk in chunks {
+        let hits = hits(u64::from_le_bytes(*chunk));
+        if hits != 0 {
+            return length + hits.trailing_zeros() as usize / 8;
+        }
+        length += chunk.len();
+    }
+    length + tail.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)).unwrap_or(tail.len())
+}
