@@ -5,6 +5,7 @@
 
 mod support;
 
+use http::Method;
 use support::{Guarded, JPushProcess, Table, Target};
 
 fn main() {
@@ -26,7 +27,9 @@ fn main() {
     table.row("guarded request over hand-written", ours / by_hand, Target::AtMost(0.40), &of);
 
     let unmatched = |under: &'static str| {
-        per_request(&support::runtime(), 500, async |requests| support::unmatched(under, 3, requests).await)
+        per_request(&support::runtime(), 500, async |requests| {
+            support::unmatched(under, &Method::POST, 3, requests).await;
+        })
     };
     let (layer, identity) = (unmatched("layer"), unmatched("identity"));
     let of = format!("{layer:.1} - {identity:.1}");

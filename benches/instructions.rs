@@ -36,18 +36,17 @@ fn main() {
     let of = format!("{ours:.0} / {by_hand:.0}; {unguarded:.0} of both are the request and axum");
     table.row("guarded request over hand-written", ours / by_hand, Target::AtMost(0.52), &of);
 
-    let unmatched = |headers: usize| {
-        let under = |layer: &str| cost(&format!("unmatched {layer} {headers}"), 2000, None);
+    let unmatched = |method: &str, headers: usize| {
+        let under = |layer: &str| cost(&format!("unmatched {layer} {headers} {method}"), 2000, None);
         (under("layer"), under("identity"))
     };
-    let ((three, bare), (eight, bare_eight)) = (unmatched(3), unmatched(8));
+    let ((three, bare), (eight, bare_eight)) = (unmatched("POST", 3), unmatched("POST", 8));
     let of = format!("{three:.0} - {bare:.0}");
-    table.row(
-        "unmatched request, 3 headers, 4 rules, over identity",
-        (three - bare).round(),
-        Target::AtMost(850.0),
-        &of,
-    );
+    let figure = "unmatched request, 3 headers, 4 rules, over identity";
+    table.row(figure, (three - bare).round(), Target::AtMost(850.0), &of);
+    let (get, bare_get) = unmatched("GET", 3);
+    let of = format!("{get:.0} - {bare_get:.0}");
+    table.row("the same, of a method without a rule", (get - bare_get).round(), Target::AtMost(850.0), &of);
     let further = ((eight - bare_eight) - (three - bare)) / 5.0;
     table.row("unmatched request, a further header", further, Target::AtMost(30.0), "");
 
@@ -89,7 +88,10 @@ fn run(work: &str, requests: usize, jpush: SocketAddr) {
     };
     match (kind, which) {
         ("guarded", _) => support::guarded(which, jpush, requests),
-        ("unmatched", _) => support::runtime().block_on(support::unmatched(which, size, requests)),
+        ("unmatched", _) => {
+            let method = words.next().and_then(|method| method.parse().ok()).unwrap_or_default();
+            support::runtime().block_on(support::unmatched(which, &method, size, requests));
+        }
         ("lookup", _) => support::runtime().block_on(support::looked_up(size, requests)),
         ("json" | "form" | "grpc", "layer") => support::runtime().block_on(support::layered(&sample, requests)),
         ("json", _) => (0..requests).for_each(|_| two_of_value(black_box(&sample.body))),
