@@ -57,6 +57,12 @@ impl Phone {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
+    /// As [`Phone::as_str`], for what is written byte by byte.
+    #[cfg(feature = "client")]
+    pub(crate) fn digits(&self) -> &[u8] {
+        &self.0
+    }
+
     /// The number as logs may show it: `138****0000`.
     pub fn masked(&self) -> impl fmt::Display + fmt::Debug + use<> {
         Masked(*self)

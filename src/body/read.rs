@@ -64,7 +64,7 @@ where
         return Err(ReadError::TooLarge);
     }
     let to_the_end = None::<fn(&[u8]) -> Option<usize>>;
-    in_time(collect(pin!(body), limits, to_the_end), limits).await
+    in_time(pin!(collect(pin!(body), limits, to_the_end)), limits).await
 }
 
 /// Reads the beginning of a body, and leaves the rest in it: as many bytes as `needed` says once it knows, and what came
@@ -78,11 +78,13 @@ pub(crate) async fn read_beginning<B>(
 where
     B: Body<Data = Bytes>,
 {
-    in_time(collect(body, limits, Some(needed)), limits).await
+    in_time(pin!(collect(body, limits, Some(needed))), limits).await
 }
 
-async fn in_time(reading: impl Future<Output = Result<Whole, ReadError>>, limits: &Limits) -> Result<Whole, ReadError> {
-    let mut reading = pin!(reading);
+async fn in_time(
+    mut reading: Pin<&mut impl Future<Output = Result<Whole, ReadError>>>,
+    limits: &Limits,
+) -> Result<Whole, ReadError> {
     if let Poll::Ready(done) = poll_fn(|cx| Poll::Ready(reading.as_mut().poll(cx))).await {
         return done;
     }

@@ -14,8 +14,12 @@ use pin_project_lite::pin_project;
 
 use super::Whole;
 
-/// Takes out of trailers what must not come from outside.
-pub(crate) type TrailerFilter = Arc<dyn Fn(&mut HeaderMap) + Send + Sync>;
+/// Takes out of trailers what must not come from outside. A box in an `Arc`: so it is one word, and it is moved with every
+/// request, guarded or not.
+#[derive(Clone)]
+pub(crate) struct TrailerFilter(Arc<Box<Filter>>);
+
+type Filter = dyn Fn(&mut HeaderMap) + Send + Sync;
 
 pin_project! {
     /// The request body that the inner service gets: the client's own, its exact replay, or a replay of its beginning
@@ -42,6 +46,18 @@ pin_project! {
     }
 }
 
+// === impl TrailerFilter ===
+
+impl TrailerFilter {
+    pub(crate) fn new(filter: impl Fn(&mut HeaderMap) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Box::new(filter)))
+    }
+
+    fn apply(&self, trailers: &mut HeaderMap) {
+        (self.0)(trailers);
+    }
+}
+
 // === impl RequestBody ===
 
 impl<B> RequestBody<B> {
@@ -51,7 +67,7 @@ impl<B> RequestBody<B> {
 
     pub(crate) fn replay(mut whole: Whole, filter: TrailerFilter) -> Self {
         if let Some(trailers) = &mut whole.trailers {
-            filter(trailers);
+            filter.apply(trailers);
         }
         Self { source: Source::Replay { whole: Box::new(whole) }, trailers: filter }
     }
@@ -91,7 +107,7 @@ where
         if let Some(Ok(frame)) = &mut frame
             && let Some(trailers) = frame.trailers_mut()
         {
-            (this.trailers)(trailers);
+            this.trailers.apply(trailers);
         }
         Poll::Ready(frame)
     }

@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::{Action, Decision};
 use crate::{
     CheckKind, Risk,
-    headers::{Header, Names},
+    headers::{Header, Names, decimal},
 };
 
 /// At most so many tags are handed on: a header line is not the vendor's to grow.
@@ -92,11 +92,6 @@ impl Decision {
         }
         (!line.is_empty()).then_some(line)
     }
-}
-
-/// `HeaderValue::from(u64)` allocates twice.
-fn decimal(number: u64) -> HeaderValue {
-    HeaderValue::try_from(number.to_string()).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 fn joined<'a>(parts: impl Iterator<Item = Cow<'a, str>>) -> HeaderValue {

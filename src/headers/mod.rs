@@ -10,4 +10,12 @@ mod strip;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::names::{Header, Names};
+use http::HeaderValue;
+
+pub(crate) use self::names::{Header, Names, USUAL};
+
+/// A number as a header's value. `HeaderValue::from(u64)` allocates twice.
+pub(crate) fn decimal(number: u64) -> HeaderValue {
+    // Digits are a value; the fallback is never taken.
+    HeaderValue::from_str(itoa::Buffer::new().format(number)).unwrap_or_else(|_| HeaderValue::from_static(""))
+}

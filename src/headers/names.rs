@@ -38,6 +38,9 @@ struct Inner {
     sandbox: HeaderName,
 }
 
+/// The prefix, unless another is set.
+pub(crate) const USUAL: &str = "x-jverify";
+
 /// Headers of others whose first words could be taken for a prefix.
 const OTHERS: [&str; 16] = [
     "accept-encoding",
@@ -88,20 +91,22 @@ impl Names {
         if OTHERS.iter().any(|name| covers(name)) {
             return refuse("this prefix covers headers that are not ours, and would take them from every request");
         }
-        let name = |suffix: &str| {
-            HeaderName::try_from(format!("{prefix}-{suffix}"))
-                .map_err(|_| ConfigError::new("header_prefix", prefix, "not the start of a header name"))
+        // A static name is cloned for every header without counting references to it.
+        let name = |usual: &'static str| match usual.strip_prefix(USUAL) {
+            Some(suffix) if prefix != USUAL => HeaderName::try_from(format!("{prefix}{suffix}"))
+                .map_err(|_| ConfigError::new("header_prefix", prefix, "not the start of a header name")),
+            _ => Ok(HeaderName::from_static(usual)),
         };
         Ok(Self(Arc::new(Inner {
-            decision: name("decision")?,
-            risk_level: name("risk-level")?,
-            risk_score: name("risk-score")?,
-            risk_tags: name("risk-tags")?,
-            checks: name("checks")?,
-            id: name("id")?,
-            reason: name("reason")?,
-            phone: name("phone")?,
-            sandbox: name("sandbox")?,
+            decision: name("x-jverify-decision")?,
+            risk_level: name("x-jverify-risk-level")?,
+            risk_score: name("x-jverify-risk-score")?,
+            risk_tags: name("x-jverify-risk-tags")?,
+            checks: name("x-jverify-checks")?,
+            id: name("x-jverify-id")?,
+            reason: name("x-jverify-reason")?,
+            phone: name("x-jverify-phone")?,
+            sandbox: name("x-jverify-sandbox")?,
             prefix: prefix.into(),
         })))
     }

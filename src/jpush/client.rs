@@ -149,7 +149,7 @@ where
     let (head, body) = reply.into_parts();
     let body = collect(body).await?;
     let verdict = judge(&check, head.status, &body, shared.one_tap_key.as_ref()).map_err(CallError::reply)?;
-    Ok(if head.headers.contains_key(&SANDBOX_MARK) { verdict.with_sandbox_mark() } else { verdict })
+    Ok(if head.headers.keys().any(|name| name == SANDBOX_MARK) { verdict.with_sandbox_mark() } else { verdict })
 }
 
 impl<T> fmt::Debug for JPush<T> {

@@ -1,6 +1,7 @@
 //! One connection, in one time: DNS, TCP and TLS together.
 
 use std::{
+    io::{self, IoSlice},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -8,8 +9,12 @@ use std::{
 };
 
 use http::Uri;
+use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
-use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
+use hyper_util::{
+    client::legacy::connect::{Connected, Connection, HttpConnector},
+    rt::TokioIo,
+};
 use tokio::net::TcpStream;
 use tower_service::Service;
 
@@ -17,22 +22,28 @@ use super::{BoxError, call_error::DialTimeout};
 
 /// The connector, under a timeout. It dials the base URL and nothing else, whatever a request's URI says.
 ///
-/// Shared by an `Arc`, because the pool clones its connector for every request, and boxed, because the pool carries
-/// the dial's future in every request's future, also when it takes a connection that is there.
+/// Behind an `Arc`, because the pool clones its connector several times for every request, and boxed, because the pool
+/// carries the dial's future in every request's future, also when it takes a connection that is there.
 #[derive(Clone, Debug)]
-pub(super) struct Dial {
-    connector: Arc<HttpsConnector<HttpConnector>>,
+pub(super) struct Dial(Arc<Dialled>);
+
+#[derive(Debug)]
+struct Dialled {
+    connector: HttpsConnector<HttpConnector>,
     base: Uri,
     timeout: Duration,
 }
 
-type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+/// A connection that tells nothing of itself. The connector's own would put both addresses into the extensions of every
+/// reply, where nobody looks for them: three allocations each.
+#[derive(Debug)]
+pub(super) struct Stream(MaybeHttpsStream<TokioIo<TcpStream>>);
 
 // === impl Dial ===
 
 impl Dial {
     pub(super) fn new(connector: HttpsConnector<HttpConnector>, base: Uri, timeout: Duration) -> Self {
-        Self { connector: Arc::new(connector), base, timeout }
+        Self(Arc::new(Dialled { connector, base, timeout }))
     }
 }
 
@@ -47,10 +58,51 @@ impl Service<Uri> for Dial {
     }
 
     fn call(&mut self, _: Uri) -> Self::Future {
-        let Self { connector, base, timeout } = self.clone();
+        let dialled = Arc::clone(&self.0);
         Box::pin(async move {
-            let connect = HttpsConnector::clone(&connector).call(base);
-            tokio::time::timeout(timeout, connect).await.unwrap_or_else(|_| Err(DialTimeout.into()))
+            let connect = dialled.connector.clone().call(dialled.base.clone());
+            tokio::time::timeout(dialled.timeout, connect).await.unwrap_or_else(|_| Err(DialTimeout.into())).map(Stream)
         })
+    }
+}
+
+// === impl Stream ===
+
+impl Connection for Stream {
+    /// The pool is told of one protocol and no other, so it asks no connection for it.
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl Read for Stream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl Write for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
     }
 }

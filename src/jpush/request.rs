@@ -9,7 +9,7 @@ use http_body_util::Full;
 use secrecy::ExposeSecret;
 
 use super::{Credentials, base_url::BaseUrl};
-use crate::{Channel, Check, ConfigError, Question};
+use crate::{Channel, Check, CheckKind, ConfigError, Question, headers::decimal};
 
 /// Everything of a request that does not depend on the check, made once.
 pub(super) struct Endpoints {
@@ -58,7 +58,7 @@ impl Endpoints {
     /// The request that asks a check.
     pub(super) fn request(&self, check: &Check) -> Request<Full<Bytes>> {
         let body = body(check);
-        let length = HeaderValue::from(body.len());
+        let length = decimal(u64::try_from(body.len()).unwrap_or(u64::MAX));
         let mut request = Request::new(Full::new(Bytes::from(body)));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.uri(check).clone();
@@ -90,36 +90,52 @@ impl ByChannel {
 ///
 /// The capacity is exact unless something must be escaped: `Bytes` takes a full `Vec` over without another allocation.
 fn body(check: &Check) -> Vec<u8> {
-    let ip = check.ip().map(|ip| ip.to_string());
-    let ip = ip.as_deref().map(|ip| ("ip", ip));
-    let ex_id = check.ex_id().map(|ex_id| ("exID", ex_id.as_str()));
-    let fields = match check.question() {
-        Question::Number { token, phone } => {
-            [Some(("token", token.expose_secret())), Some(("phone", phone.as_str())), ex_id, ip]
-        }
-        // The captcha's endpoint documents no `ip`.
-        Question::Captcha { content } => [Some(("captchaContent", content.expose_secret())), None, ex_id, None],
-        Question::OneTap { login_token } => [Some(("loginToken", login_token.expose_secret())), None, ex_id, ip],
-        Question::Risk { phone } => [None, Some(("phone", phone.as_str())), ex_id, ip],
+    let (proof, phone) = match check.question() {
+        Question::Number { token, phone } => (Some(("token", token)), Some(phone)),
+        Question::Captcha { content } => (Some(("captchaContent", content)), None),
+        Question::OneTap { login_token } => (Some(("loginToken", login_token)), None),
+        Question::Risk { phone } => (None, Some(phone)),
     };
-    let length: usize = fields.iter().flatten().map(|(name, value)| name.len() + value.len() + 6).sum();
+    let proof = proof.map(|(name, proof)| (name, proof.expose_secret()));
+    // The captcha's endpoint documents no `ip`.
+    let ip = check.ip().filter(|_| check.kind() != CheckKind::Captcha).map(|ip| ip.to_string());
+    // Of characters that need no escape.
+    let plain = [
+        phone.map(|phone| ("phone", phone.digits())),
+        check.ex_id().map(|ex_id| ("exID", ex_id.as_str().as_bytes())),
+        ip.as_deref().map(|ip| ("ip", ip.as_bytes())),
+    ];
+    let bytes = proof.map(|(name, proof)| (name, proof.as_bytes()));
+    let length: usize =
+        bytes.iter().chain(plain.iter().flatten()).map(|(name, value)| name.len() + value.len() + 6).sum();
     let mut json = Vec::with_capacity(length + 1);
-    for (name, value) in fields.into_iter().flatten() {
-        json.push(if json.is_empty() { b'{' } else { b',' });
-        json.push(b'"');
-        json.extend_from_slice(name.as_bytes());
-        json.extend_from_slice(b"\":");
+    if let Some((name, proof)) = proof {
         // Nearly no text needs an escape, and this look at all of its bytes is a handful of vector instructions.
-        if value.bytes().fold(false, |found, byte| found | matches!(byte, 0..=0x1f | b'"' | b'\\')) {
-            serde_json::to_writer(&mut json, value).expect("a text is JSON and a Vec takes every byte");
+        if proof.bytes().fold(false, |found, byte| found | matches!(byte, 0..=0x1f | b'"' | b'\\')) {
+            write_name(&mut json, name);
+            serde_json::to_writer(&mut json, proof).expect("a text is JSON and a Vec takes every byte");
         } else {
-            json.push(b'"');
-            json.extend_from_slice(value.as_bytes());
-            json.push(b'"');
+            write_plain(&mut json, name, proof.as_bytes());
         }
+    }
+    for (name, value) in plain.into_iter().flatten() {
+        write_plain(&mut json, name, value);
     }
     json.push(b'}');
     json
+}
+
+fn write_name(json: &mut Vec<u8>, name: &str) {
+    json.extend_from_slice(if json.is_empty() { b"{\"" } else { b",\"" });
+    json.extend_from_slice(name.as_bytes());
+    json.extend_from_slice(b"\":");
+}
+
+fn write_plain(json: &mut Vec<u8>, name: &str, value: &[u8]) {
+    write_name(json, name);
+    json.push(b'"');
+    json.extend_from_slice(value);
+    json.push(b'"');
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::fmt;
 use super::{JVerifyLayer, Shared};
 use crate::{
     ConfigError, Rule,
-    headers::Names,
+    headers::{Names, USUAL},
     rule::{Overrides, Routes, setting_methods},
 };
 
@@ -26,7 +26,7 @@ impl<V> JVerifyBuilder<V> {
         Self {
             verifier,
             rules: Vec::new(),
-            header_prefix: "x-jverify".into(),
+            header_prefix: USUAL.into(),
             foreign_backend: false,
             overrides: Overrides::default(),
         }

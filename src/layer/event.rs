@@ -4,7 +4,7 @@
 use std::fmt;
 use std::{
     sync::{
-        Arc, OnceLock,
+        OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -21,8 +21,8 @@ use crate::{
 
 /// What is known of a guarded request by the time that it is decided.
 #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
-pub(super) struct Account {
-    rule: Option<Arc<RuleState>>,
+pub(super) struct Account<'s> {
+    rule: Option<&'s RuleState>,
     verdicts: Vec<Verdict>,
     phone: Option<Phone>,
     began: Instant,
@@ -45,17 +45,17 @@ const QUIET: Duration = Duration::from_secs(60);
 
 // === impl Account ===
 
-impl Account {
-    pub(super) fn new(rule: Option<Arc<RuleState>>) -> Self {
+impl<'s> Account<'s> {
+    pub(super) fn new(rule: Option<&'s RuleState>) -> Self {
         Self { rule, verdicts: Vec::new(), phone: None, began: Instant::now() }
     }
 
-    pub(super) fn chose(&mut self, rule: Arc<RuleState>) {
+    pub(super) fn chose(&mut self, rule: &'s RuleState) {
         self.rule = Some(rule);
     }
 
-    pub(super) fn rule(&self) -> Option<&RuleState> {
-        self.rule.as_deref()
+    pub(super) fn rule(&self) -> Option<&'s RuleState> {
+        self.rule
     }
 
     pub(super) fn heard(&mut self, verdict: Verdict) {
@@ -135,7 +135,7 @@ impl Account {
 
     #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
     fn name(&self) -> &str {
-        self.rule.as_ref().map_or("-", |rule| &*rule.name)
+        self.rule.map_or("-", |rule| &*rule.name)
     }
 }
 

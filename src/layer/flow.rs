@@ -55,31 +55,39 @@ enum Reader<'s> {
 }
 
 /// Decides about a request. Dropping the future at any await gives back what it holds and asks nothing more.
-pub(super) async fn guard<V, B>(shared: Arc<Shared<V>>, group: Arc<Group>, request: Request<B>) -> Outcome<B>
+///
+/// No `async fn`: that would hold its arguments twice, and a story is copied into its box.
+pub(super) fn guard<V, B>(
+    shared: Arc<Shared<V>>,
+    group: Arc<Group>,
+    request: Request<B>,
+) -> impl Future<Output = Outcome<B>>
 where
     V: Service<Check, Response = Verdict> + Clone,
     V::Error: Into<BoxError>,
     B: Body<Data = Bytes>,
 {
     let (mut parts, body) = request.into_parts();
-    let mut account = Account::new(group.first_rule());
-    let end = {
-        let mut story = pin!(tell(&shared, &group, &mut parts, body, &mut account));
-        // A panic can only come out of a user's closure or verifier: it must let nothing through, and the next request
-        // must not feel it. What the story held is dropped with it.
-        poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| story.as_mut().poll(cx))) {
-            Ok(poll) => poll,
-            Err(_) => Poll::Ready(Err(Refusal::new(DenialReason::Panicked))),
-        })
-        .await
-    };
-    match end {
-        Ok(body) => Outcome::Through(Request::from_parts(parts, body)),
-        Err(refusal) => {
-            account.denied(&shared.alarms, &refusal);
-            let settings = account.rule().map(|rule| &rule.settings);
-            let respond = settings.map_or(shared.respond.as_ref(), |settings| settings.respond.as_ref());
-            Outcome::Denied(Audience::of(parts.version, &parts.headers).refuse(&refusal, respond))
+    async move {
+        let mut account = Account::new(group.first_rule());
+        let end = {
+            let mut story = pin!(tell(&shared, &group, &mut parts, body, &mut account));
+            // A panic can only come out of a user's closure or verifier: it must let nothing through, and the next request
+            // must not feel it. What the story held is dropped with it.
+            poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| story.as_mut().poll(cx))) {
+                Ok(poll) => poll,
+                Err(_) => Poll::Ready(Err(Refusal::new(DenialReason::Panicked))),
+            })
+            .await
+        };
+        match end {
+            Ok(body) => Outcome::Through(Request::from_parts(parts, body)),
+            Err(refusal) => {
+                account.denied(&shared.alarms, &refusal);
+                let settings = account.rule().map(|rule| &rule.settings);
+                let respond = settings.map_or(shared.respond.as_ref(), |settings| settings.respond.as_ref());
+                Outcome::Denied(Audience::of(parts.version, &parts.headers).refuse(&refusal, respond))
+            }
         }
     }
 }
@@ -91,12 +99,12 @@ pub(super) fn refuse_path<V, B>(shared: &Shared<V>, request: &Request<B>) -> Res
     Audience::of(request.version(), request.headers()).refuse(&refusal, shared.respond.as_ref())
 }
 
-async fn tell<V, B>(
-    shared: &Shared<V>,
-    group: &Group,
+async fn tell<'s, V, B>(
+    shared: &'s Shared<V>,
+    group: &'s Group,
     parts: &mut Parts,
     body: B,
-    account: &mut Account,
+    account: &mut Account<'s>,
 ) -> Result<RequestBody<B>, Refusal>
 where
     V: Service<Check, Response = Verdict> + Clone,
@@ -123,11 +131,11 @@ where
         account.passed();
         return Ok(replay(seen));
     };
-    account.chose(Arc::clone(&rule));
+    account.chose(rule);
 
     let settings = &rule.settings;
-    let questions = Questions::new(&shared.verifier, settings, client_deadline, parts)?;
-    let decision = questions.decide(checks, step_up, account).await?;
+    let mut questions = Questions::new(&shared.verifier, settings, client_deadline, parts, account)?;
+    let decision = questions.decide(checks, step_up).await?;
     drop(questions);
 
     if let (Seen::Whole(whole), Some(phone)) = (&mut seen, decision.phone())
@@ -142,7 +150,7 @@ where
 
 /// Reads the proofs, and the body only where one of them sits there. What the head alone decides is decided before the
 /// body is asked for.
-async fn read<B>(group: &Group, is_grpc: bool, parts: &Parts, body: B) -> Result<(Seen<B>, Choice), Refusal>
+async fn read<'s, B>(group: &'s Group, is_grpc: bool, parts: &Parts, body: B) -> Result<(Seen<B>, Choice<'s>), Refusal>
 where
     B: Body<Data = Bytes>,
 {

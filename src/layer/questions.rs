@@ -18,68 +18,76 @@ use crate::{
 };
 
 /// The questions of one request, under one permit and one deadline.
-pub(super) struct Questions<'r, V> {
-    verifier: &'r V,
-    settings: &'r Settings,
+pub(super) struct Questions<'q, 's, V> {
+    verifier: &'s V,
+    settings: &'s Settings,
     deadline: Instant,
+    /// When the first question is asked: it need not look at a clock again.
+    now: Option<Instant>,
     /// The deadline is not ours, but the client's own.
     is_clients: bool,
     ip: Option<IpAddr>,
     ex_id: Option<ExId>,
-    _permit: SemaphorePermit<'r>,
+    /// The phone that a check has proven.
+    proven: Option<Phone>,
+    account: &'q mut Account<'s>,
+    _permit: SemaphorePermit<'s>,
 }
 
 // === impl Questions ===
 
-impl<'r, V> Questions<'r, V> {
+impl<'q, 's, V> Questions<'q, 's, V> {
     /// # Errors
     ///
     /// [`DenialReason::Overloaded`], at once, when the bulkhead is full.
     pub(super) fn new(
-        verifier: &'r V,
-        settings: &'r Settings,
+        verifier: &'s V,
+        settings: &'s Settings,
         client_deadline: Option<Instant>,
         parts: &Parts,
+        account: &'q mut Account<'s>,
     ) -> Result<Self, Refusal> {
         let permit = settings.bulkhead.try_acquire().map_err(|_| Refusal::new(DenialReason::Overloaded))?;
-        let ours = Instant::now() + settings.deadline;
+        let now = Instant::now();
+        let ours = now + settings.deadline;
         let clients = client_deadline.filter(|clients| *clients < ours);
         Ok(Self {
             verifier,
             settings,
             deadline: clients.unwrap_or(ours),
+            now: Some(now),
             is_clients: clients.is_some(),
             ip: settings.client_ip.as_ref().and_then(|client_ip| client_ip.find(parts)),
             ex_id: settings.ex_id_from_request_id.then(|| request_id(parts)).flatten(),
+            proven: None,
+            account,
             _permit: permit,
         })
     }
 }
 
-impl<V> Questions<'_, V>
+impl<V> Questions<'_, '_, V>
 where
     V: Service<Check, Response = Verdict> + Clone,
     V::Error: Into<BoxError>,
 {
     /// Asks in order and decides. The first check that fails ends it; what comes after is not spent.
     pub(super) async fn decide(
-        &self,
+        &mut self,
         checks: Vec<Planned>,
-        step_up: Option<Planned>,
-        account: &mut Account,
+        step_up: Option<Box<Planned>>,
     ) -> Result<Decision, Refusal> {
         let policy = &self.settings.policy;
-        let mut proven: Option<Phone> = None;
         for planned in checks {
-            self.ask(planned, &mut proven, account).await?;
+            self.ask(planned).await?;
         }
-        let mut action = policy.action_for(account.verdicts());
+        let mut action = policy.action_for(self.account.verdicts());
         let mut stepped_up = false;
         if action == Action::StepUp {
             let solved = |verdict: &Verdict| verdict.kind() == CheckKind::Captcha && verdict.class().is_pass();
-            if !account.verdicts().iter().any(solved) {
+            if !self.account.verdicts().iter().any(solved) {
                 let captcha = step_up.ok_or_else(|| Refusal::new(DenialReason::CaptchaRequired))?;
-                self.ask(captcha, &mut proven, account).await?;
+                self.ask(*captcha).await?;
             }
             stepped_up = true;
             action = Action::Flag;
@@ -87,7 +95,7 @@ where
         if action == Action::Deny {
             return Err(Refusal::new(DenialReason::RiskTooHigh).telling_risk(policy.tells_risk()));
         }
-        let verdicts = account.take_verdicts();
+        let verdicts = self.account.take_verdicts();
         let opened =
             verdicts.iter().any(|verdict| policy.opens_for(verdict.class()) && verdict.kind() != CheckKind::Risk);
         let reason = match action {
@@ -98,21 +106,21 @@ where
             _ => DecisionReason::Risk,
         };
         let action = if opened { Action::Flag } else { action };
-        Ok(Decision::new(policy, action, reason, proven, verdicts))
+        Ok(Decision::new(policy, action, reason, self.proven, verdicts))
     }
 
     /// Asks one check and reads its verdict; a risk query only follows a check that passed.
-    async fn ask(&self, planned: Planned, proven: &mut Option<Phone>, account: &mut Account) -> Result<(), Refusal> {
+    async fn ask(&mut self, planned: Planned) -> Result<(), Refusal> {
         let Planned { check, scene, claimed, with_risk } = planned;
         let (kind, channel) = (check.kind(), check.channel());
         if let Some(claimed) = claimed {
-            account.about(claimed);
+            self.account.about(claimed);
         }
         let Answer { verdict, is_outage } = self.verdict(check).await?;
         if !verdict.class().is_pass() {
             let refusal = Refusal::of_verdict(&verdict);
             let opens = is_outage && self.settings.policy.opens_for(verdict.class());
-            account.heard(verdict);
+            self.account.heard(verdict);
             return if opens { Ok(()) } else { Err(refusal) };
         }
         let phone = match kind {
@@ -122,15 +130,15 @@ where
         };
         let other_scene = scene.is_some_and(|scene| verdict.scene() != Some(&*scene));
         let other_phone = claimed.is_some_and(|claimed| phone != Some(claimed))
-            || proven.is_some_and(|proven| phone.is_some_and(|phone| phone != proven));
+            || self.proven.is_some_and(|proven| phone.is_some_and(|phone| phone != proven));
         if other_scene || other_phone {
-            account.heard(verdict.reclassed(Class::Rejected));
+            self.account.heard(verdict.reclassed(Class::Rejected));
             return Err(Refusal::new(DenialReason::Mismatch));
         }
-        account.heard(verdict);
+        self.account.heard(verdict);
         let Some(phone) = phone else { return Ok(()) };
-        *proven = Some(phone);
-        account.about(phone);
+        self.proven = Some(phone);
+        self.account.about(phone);
         if with_risk {
             // Risk is context: a query that fails is no verdict on the client, and no low risk either.
             let query = Check::risk(phone).with_channel(channel);
@@ -139,7 +147,7 @@ where
             if !verdict.class().is_pass() || *verdict.risk() == Risk::NotAsked {
                 verdict = verdict.with_risk(Risk::Unknown);
             }
-            account.heard(verdict);
+            self.account.heard(verdict);
         }
         Ok(())
     }
@@ -151,14 +159,15 @@ where
     /// [`DenialReason::Overloaded`], when a limit of the user's between the layer and the verifier sheds load: clients can
     /// bring that about, so it is never an outage that a policy may open for. [`DenialReason::DeadlineExceeded`], for the
     /// same reason, when it was the client's deadline.
-    async fn verdict(&self, check: Check) -> Result<Answer, Refusal> {
+    async fn verdict(&mut self, check: Check) -> Result<Answer, Refusal> {
         let kind = check.kind();
         let unavailable = |is_outage| Answer { verdict: Verdict::new(kind, Class::Unavailable), is_outage };
         let too_late = || {
             let refusal = Refusal::new(DenialReason::DeadlineExceeded);
             if self.is_clients { Err(refusal) } else { Ok(unavailable(true)) }
         };
-        if self.deadline.saturating_duration_since(Instant::now()) < LEAST_LEFT {
+        let now = self.now.take().unwrap_or_else(Instant::now);
+        if self.deadline.saturating_duration_since(now) < LEAST_LEFT {
             // Begun now, it could spend the token and be given up on.
             return too_late();
         }

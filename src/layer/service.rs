@@ -77,7 +77,7 @@ where
             Match::Nothing | Match::Group(_) => {
                 let outer = request.extensions().get::<Decision>().cloned();
                 shared.pass(request.headers_mut(), outer.as_ref());
-                ResponseFuture::unmatched(self.inner.clone(), request, Arc::clone(&shared.trailers))
+                ResponseFuture::unmatched(self.inner.clone(), request, shared.trailers.clone())
             }
         }
     }

@@ -84,6 +84,10 @@ impl<T> Table<T> {
     /// most 256 bytes where it has upper-case letters.
     #[inline]
     pub(crate) fn find(&self, path: &str) -> Found<'_, T> {
+        // As for the methods that no rule names: most of what most applications are asked.
+        if self.entries.is_empty() {
+            return Found::Nothing;
+        }
         match shape(path) {
             Shape::Plain(path) if !self.foreign_backend => self.one(self.index(path)),
             Shape::Foldable(path) if !self.foreign_backend => self.find_folded(path),
@@ -120,9 +124,6 @@ impl<T> Table<T> {
 
     #[cold]
     fn find_among_readings(&self, path: &str) -> Found<'_, T> {
-        if self.entries.is_empty() {
-            return Found::Nothing;
-        }
         let mut readings = Readings::of(path);
         if readings.too_many || (readings.foreign && self.beyond_ascii) {
             return Found::Ambiguous;

@@ -81,12 +81,14 @@ pub(crate) fn coding_of(headers: &HeaderMap, allowed: &[Coding]) -> Result<Optio
 
 /// The only value of a header, if there is any; an error if it comes twice or beside an alias.
 fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h HeaderValue>, ()> {
-    if headers.keys().any(|other| other != name && aliases(other.as_str(), name.as_str())) {
-        return Err(());
+    let mut only = None;
+    for (other, value) in headers {
+        let is_alias = other != name && aliases(other.as_str(), name.as_str());
+        if is_alias || (other == name && only.replace(value).is_some()) {
+            return Err(());
+        }
     }
-    let mut values = headers.get_all(name).iter();
-    let value = values.next();
-    if values.next().is_some() { Err(()) } else { Ok(value) }
+    Ok(only)
 }
 
 fn parse(value: &str) -> Option<Media> {

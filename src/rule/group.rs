@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use http::{HeaderMap, HeaderName};
+use http::HeaderName;
 
 #[cfg(feature = "grpc")]
 use super::grpc;
@@ -52,12 +52,13 @@ struct Compiled {
 }
 
 /// What the values of a request ask for.
-pub(crate) enum Choice {
+pub(crate) enum Choice<'g> {
     /// These checks, in order.
     Ask {
-        rule: Arc<RuleState>,
+        rule: &'g RuleState,
         checks: Vec<Planned>,
-        step_up: Option<Planned>,
+        /// Boxed, for few have one, and a story carries it from one floor to the next.
+        step_up: Option<Box<Planned>>,
         /// Where in the body the phone stands that is to be pinned.
         pins: Vec<Range<usize>>,
     },
@@ -166,8 +167,8 @@ impl Group {
     }
 
     /// The rule to speak of until it is known which one applies.
-    pub(crate) fn first_rule(&self) -> Option<Arc<RuleState>> {
-        self.rules.first().map(|rule| Arc::clone(&rule.state))
+    pub(crate) fn first_rule(&self) -> Option<&RuleState> {
+        self.rules.first().map(|rule| &*rule.state)
     }
 
     pub(crate) fn preflight_passes(&self) -> bool {
@@ -175,7 +176,7 @@ impl Group {
     }
 
     /// The rule that applies to these values, and what it asks for.
-    pub(crate) fn choose(&self, values: &Values<'_>) -> Result<Choice, Refusal> {
+    pub(crate) fn choose(&self, values: &Values<'_>) -> Result<Choice<'_>, Refusal> {
         let chosen = match self.when.and_then(|index| values.get(index)) {
             None => self.rules.iter().find(|rule| rule.when.is_none()),
             Some(Value::Text(text)) => self.named(text),
@@ -191,9 +192,9 @@ impl Group {
         };
         match chosen {
             Some(rule) => {
-                rule.state.matched.store(true, Ordering::Relaxed);
+                rule.state.has_been_matched();
                 let checks = rule.ask.checks(values, rule.state.settings.phone_grammar)?;
-                let step_up = rule.ask.step_up(values)?;
+                let step_up = rule.ask.step_up(values)?.map(Box::new);
                 let mut pins: Vec<Range<usize>> = Vec::new();
                 if rule.state.settings.pin_phone {
                     pins.extend(rule.ask.phones(values).flat_map(|phone| values.spans(phone)));
@@ -201,7 +202,7 @@ impl Group {
                     // Two proofs may share the phone's field.
                     pins.dedup();
                 }
-                Ok(Choice::Ask { rule: Arc::clone(&rule.state), checks, step_up, pins })
+                Ok(Choice::Ask { rule: &rule.state, checks, step_up, pins })
             }
             None if self.otherwise_passes => Ok(Choice::Pass),
             None => Err(Refusal::new(DenialReason::ProofMissing).with_detail("a value of `when` that no rule names")),
@@ -214,14 +215,14 @@ impl Group {
 
     /// What must not come in the trailers of a request that is let through.
     pub(crate) fn trailer_filter(&self) -> TrailerFilter {
-        Arc::clone(&self.trailers)
+        self.trailers.clone()
     }
 }
 
 /// Takes our prefix and the proof's headers out of trailers.
 pub(crate) fn trailer_filter(names: &Names, proof: &[HeaderName]) -> TrailerFilter {
     let (names, proof) = (names.clone(), proof.to_vec());
-    Arc::new(move |trailers: &mut HeaderMap| names.strip_with(trailers, &proof))
+    TrailerFilter::new(move |trailers| names.strip_with(trailers, &proof))
 }
 
 // === impl RuleState ===
@@ -229,6 +230,13 @@ pub(crate) fn trailer_filter(names: &Names, proof: &[HeaderName]) -> TrailerFilt
 impl RuleState {
     pub(super) fn new(name: Box<str>, settings: Settings) -> Self {
         Self { name, settings, matched: AtomicBool::new(false) }
+    }
+
+    /// Looks before it writes: a line of memory that all cores write to would go round among them.
+    fn has_been_matched(&self) {
+        if !self.has_matched() {
+            self.matched.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Whether any request has matched it.
