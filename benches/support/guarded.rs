@@ -2,7 +2,7 @@
 //!
 //! Both stand around the same axum router, ask the same vendor over loopback, judge its answer, and tell the handler
 //! by a header. The one by hand is honest: one shared client with its pool, a bound on the body, a timeout, every error
-//! answered. It does less: no exID, no duplicate names refused, no aliases stripped, one risk header instead of seven.
+//! answered. It does less: no exID, no duplicate names refused, no aliases stripped, one risk header instead of six.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 

@@ -63,7 +63,7 @@ where
 }
 
 /// Requests that none of four rules matches, all of them for POST, with so many headers; under the layer, or under one that
-/// does nothing. A GET no rule's path is looked up for.
+/// does nothing. For a GET no path of a rule's is looked up.
 pub(crate) async fn unmatched(under: &str, method: &Method, headers: usize, requests: usize) {
     const NAMES: [&str; 8] =
         ["host", "user-agent", "accept", "accept-language", "cache-control", "x-request-id", "referer", "origin"];

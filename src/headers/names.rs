@@ -92,10 +92,13 @@ impl Names {
             return refuse("this prefix covers headers that are not ours, and would take them from every request");
         }
         // A static name is cloned for every header without counting references to it.
-        let name = |usual: &'static str| match usual.strip_prefix(USUAL) {
-            Some(suffix) if prefix != USUAL => HeaderName::try_from(format!("{prefix}{suffix}"))
-                .map_err(|_| ConfigError::new("header_prefix", prefix, "not the start of a header name")),
-            _ => Ok(HeaderName::from_static(usual)),
+        let name = |usual: &'static str| {
+            if prefix == USUAL {
+                return Ok(HeaderName::from_static(usual));
+            }
+            let name =
+                usual.strip_prefix(USUAL).and_then(|suffix| HeaderName::try_from(format!("{prefix}{suffix}")).ok());
+            name.ok_or_else(|| ConfigError::new("header_prefix", prefix, "not the start of a header name"))
         };
         Ok(Self(Arc::new(Inner {
             decision: name("x-jverify-decision")?,

@@ -36,6 +36,24 @@ fn every_spelling_under_the_prefix_is_removed() {
 }
 
 #[test]
+fn every_header_of_ours_is_under_the_prefix_and_goes_with_it() {
+    use Header::{Checks, Decision, Id, Phone, Reason, RiskLevel, RiskScore, RiskTags, Sandbox};
+
+    for prefix in ["x-jverify", "x-jverify-x", "y-risk"] {
+        let names = Names::new(prefix).unwrap();
+        let mut headers = HeaderMap::new();
+        let all = [Decision, RiskLevel, RiskScore, RiskTags, Checks, Id, Reason, Phone, Sandbox];
+        for header in all {
+            names.insert(&mut headers, header, HeaderValue::from_static("1"));
+        }
+        assert_eq!(headers.len(), all.len());
+        assert!(headers.keys().all(|name| name.as_str().starts_with(&format!("{prefix}-"))), "{headers:?}");
+        names.strip(&mut headers);
+        assert!(headers.is_empty(), "{headers:?}");
+    }
+}
+
+#[test]
 fn what_only_looks_alike_stays() {
     for name in ["x-jverifyer", "x-jverif", "xx-jverify-id", "jverify-id"] {
         let mut headers = map(&[(name, "1")]);

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{Check, CheckKind, Class, Verdict, verdict::SANDBOX_HEADER};
 
-/// Parsed once: a name that is looked up as text is parsed for every reply.
+/// Compared with the few names of a reply: to look it up would be to hash it.
 static SANDBOX_MARK: HeaderName = HeaderName::from_static(SANDBOX_HEADER);
 
 /// The JPush client, a verifier. Cheap to clone; clones share connections and settings.

@@ -34,8 +34,8 @@ struct Dialled {
     timeout: Duration,
 }
 
-/// A connection that tells nothing of itself. The connector's own would put both addresses into the extensions of every
-/// reply, where nobody looks for them: three allocations each.
+/// A connection that tells nothing of itself. The connector's own would put both of its addresses into the extensions of
+/// every reply (`HttpInfo`), where nobody looks for them: three allocations a reply.
 #[derive(Debug)]
 pub(super) struct Stream(MaybeHttpsStream<TokioIo<TcpStream>>);
 
@@ -69,7 +69,7 @@ impl Service<Uri> for Dial {
 // === impl Stream ===
 
 impl Connection for Stream {
-    /// The pool is told of one protocol and no other, so it asks no connection for it.
+    /// Nor of a protocol: without HTTP/2 the connector offers none by ALPN, and with it the pool speaks nothing else.
     fn connected(&self) -> Connected {
         Connected::new()
     }

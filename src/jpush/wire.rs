@@ -67,7 +67,7 @@ impl<'a> Reply<'a> {
     /// Reads a reply; `None` when it is no JSON object with exactly one integer `code`, or has another of our names
     /// twice.
     pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
-        let mut json = Scanner::new(std::str::from_utf8(bytes).ok()?);
+        let mut json = Scanner::lenient(std::str::from_utf8(bytes).ok()?);
         let mut reply = Self::default();
         let mut has_code = false;
         if !json.eat(b'{') {

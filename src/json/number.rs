@@ -52,7 +52,7 @@ impl<'v> Scanner<'v> {
     pub(super) fn skip_number(&mut self) -> Result<(), Malformed> {
         let start = self.at;
         let exponent = self.skip_digits_and_marks()?;
-        if exponent || self.at - start > 300 {
+        if !self.lenient && (exponent || self.at - start > 300) {
             let text = self.text.get(start..self.at).ok_or(Malformed::NotJson)?;
             if !text.parse().is_ok_and(f64::is_finite) {
                 return Err(Malformed::NumberBeyondBounds);

@@ -11,6 +11,8 @@ const DEEPEST: u32 = u128::BITS - 1;
 pub(crate) struct Scanner<'v> {
     pub(super) text: &'v str,
     pub(super) at: usize,
+    /// What the grammar allows and parsers disagree about is taken.
+    pub(super) lenient: bool,
 }
 
 /// The open arrays and objects, the innermost in the lowest bit; an object is a 1.
@@ -24,7 +26,14 @@ struct Levels {
 
 impl<'v> Scanner<'v> {
     pub(crate) fn new(text: &'v str) -> Self {
-        Self { text, at: 0 }
+        Self { text, at: 0, lenient: false }
+    }
+
+    /// Skips half a surrogate pair as well, and takes numbers that no `f64` holds: for a document that nobody but us reads, and
+    /// that must not be lost for a value that we do not look at.
+    #[cfg(feature = "client")]
+    pub(crate) fn lenient(text: &'v str) -> Self {
+        Self { text, at: 0, lenient: true }
     }
 
     /// How many bytes have been taken.

@@ -24,7 +24,10 @@ impl<'v> Scanner<'v> {
     #[inline]
     pub(super) fn skip_text(&mut self) -> Result<(), Malformed> {
         while self.plain_text()? == b'\\' {
-            self.escape()?;
+            match self.escape() {
+                Err(Malformed::HalfASurrogate) if self.lenient => {}
+                escape => _ = escape?,
+            }
         }
         Ok(())
     }

@@ -48,6 +48,9 @@ impl<'q, 's, V> Questions<'q, 's, V> {
         account: &'q mut Account<'s>,
     ) -> Result<Self, Refusal> {
         let permit = settings.bulkhead.try_acquire().map_err(|_| Refusal::new(DenialReason::Overloaded))?;
+        // Both before the clock: one of them may be a closure of the user's.
+        let ip = settings.client_ip.as_ref().and_then(|client_ip| client_ip.find(parts));
+        let ex_id = settings.ex_id_from_request_id.then(|| request_id(parts)).flatten();
         let now = Instant::now();
         let ours = now + settings.deadline;
         let clients = client_deadline.filter(|clients| *clients < ours);
@@ -57,8 +60,8 @@ impl<'q, 's, V> Questions<'q, 's, V> {
             deadline: clients.unwrap_or(ours),
             now: Some(now),
             is_clients: clients.is_some(),
-            ip: settings.client_ip.as_ref().and_then(|client_ip| client_ip.find(parts)),
-            ex_id: settings.ex_id_from_request_id.then(|| request_id(parts)).flatten(),
+            ip,
+            ex_id,
             proven: None,
             account,
             _permit: permit,

@@ -46,8 +46,11 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
             _ => plan.names().find(key.decode(&mut scratch).ok_or(BAD)?, Keys::Form),
         };
         let name = match found {
-            Found::Nothing if value.classes & PERCENT == 0 || is_decodable(value.raw) => continue,
-            Found::Nothing => return Err(BAD),
+            Found::Nothing if value.classes & PERCENT != 0 && !is_decodable(value.raw) => return Err(BAD),
+            Found::Nothing if key.names_charset(&mut scratch) && !value.raw.eq_ignore_ascii_case(b"utf-8") => {
+                return Err(Unreadable::BodyMalformed("a form in another charset"));
+            }
+            Found::Nothing => continue,
             Found::Like(_) => return Err(Unreadable::ProofMalformed("a name like a guarded one")),
             Found::Name(name) => name,
         };
@@ -130,6 +133,15 @@ impl<'v> Piece<'v> {
     {
         let text = self.text()?;
         if self.classes & CODED == 0 { Some(text) } else { decode(text, scratch) }
+    }
+
+    /// Whether this is `_charset_`, by which a form tells in which charset it is written (W3C HTML5, 4.10.22.6).
+    #[inline]
+    fn names_charset(self, scratch: &mut Vec<u8>) -> bool {
+        const NAME: &str = "_charset_";
+        self.raw.len() >= NAME.len()
+            && (self.raw.len() == NAME.len() || self.classes & CODED != 0)
+            && self.decode(scratch).is_some_and(|key| key.eq_ignore_ascii_case(NAME))
     }
 
     /// As it came: all of it is ASCII.

@@ -192,7 +192,7 @@ impl Group {
         };
         match chosen {
             Some(rule) => {
-                rule.state.has_been_matched();
+                rule.state.mark_matched();
                 let checks = rule.ask.checks(values, rule.state.settings.phone_grammar)?;
                 let step_up = rule.ask.step_up(values)?.map(Box::new);
                 let mut pins: Vec<Range<usize>> = Vec::new();
@@ -233,7 +233,7 @@ impl RuleState {
     }
 
     /// Looks before it writes: a line of memory that all cores write to would go round among them.
-    fn has_been_matched(&self) {
+    fn mark_matched(&self) {
         if !self.has_matched() {
             self.matched.store(true, Ordering::Relaxed);
         }

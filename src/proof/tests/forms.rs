@@ -40,6 +40,18 @@ fn plain_values_are_borrowed() {
 }
 
 #[test]
+fn a_form_that_names_another_charset_is_refused() {
+    for body in ["_charset_=utf-8&token=T&phone=P", "token=T&phone=P&_charset_=UTF-8", "_charsets_=x&token=T&phone=P"] {
+        assert_eq!(read_login(body), some("T", "P"), "{body}");
+    }
+    for pair in ["_charset_=utf-7", "_charset_", "_charset_=", "%5fcharset%5F=gbk", "_CHARSET_=x", "_charset_=utf-16"] {
+        for body in [format!("{pair}&token=T&phone=P"), format!("token=T&phone=P&{pair}")] {
+            refused_as_body(&read_login(&body), &body);
+        }
+    }
+}
+
+#[test]
 fn a_guarded_name_twice_is_refused_however_it_is_written() {
     let others = [
         "phone",
