@@ -41,16 +41,19 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
             _ => Piece::split(rest, AMPERSAND).ok_or(BAD)?,
         };
         // Most keys need not be decoded to be done.
-        let found = match key.classes & CODED {
-            0 if !plan.names().may_begin(key.raw) => Found::Nothing,
-            _ => plan.names().find(key.decode(&mut scratch).ok_or(BAD)?, Keys::Form),
-        };
-        let name = match found {
-            Found::Nothing if value.classes & PERCENT != 0 && !is_decodable(value.raw) => return Err(BAD),
-            Found::Nothing if key.names_charset(&mut scratch) && !value.raw.eq_ignore_ascii_case(b"utf-8") => {
+        let is_none = key.classes & CODED == 0 && !plan.names().may_begin(key.raw);
+        let found = if is_none {
+            Found::Nothing
+        } else {
+            let key = key.decode(&mut scratch).ok_or(BAD)?;
+            if names_charset(key) && !value.raw.eq_ignore_ascii_case(b"utf-8") {
                 return Err(Unreadable::BodyMalformed("a form in another charset"));
             }
-            Found::Nothing => continue,
+            plan.names().find(key, Keys::Form)
+        };
+        let name = match found {
+            Found::Nothing if value.classes & PERCENT == 0 || is_decodable(value.raw) => continue,
+            Found::Nothing => return Err(BAD),
             Found::Like(_) => return Err(Unreadable::ProofMalformed("a name like a guarded one")),
             Found::Name(name) => name,
         };
@@ -78,6 +81,11 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
         values.put(slot, read)?;
     }
     Ok(())
+}
+
+/// Whether a pair tells in which charset the form is written (W3C HTML5, 4.10.22.6).
+fn names_charset(key: &str) -> bool {
+    key.eq_ignore_ascii_case("_charset_")
 }
 
 /// A key or value as it came.
@@ -133,15 +141,6 @@ impl<'v> Piece<'v> {
     {
         let text = self.text()?;
         if self.classes & CODED == 0 { Some(text) } else { decode(text, scratch) }
-    }
-
-    /// Whether this is `_charset_`, by which a form tells in which charset it is written (W3C HTML5, 4.10.22.6).
-    #[inline]
-    fn names_charset(self, scratch: &mut Vec<u8>) -> bool {
-        const NAME: &str = "_charset_";
-        self.raw.len() >= NAME.len()
-            && (self.raw.len() == NAME.len() || self.classes & CODED != 0)
-            && self.decode(scratch).is_some_and(|key| key.eq_ignore_ascii_case(NAME))
     }
 
     /// As it came: all of it is ASCII.
