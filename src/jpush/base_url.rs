@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use http::{
     HeaderValue, Uri,
-    uri::{Authority, Scheme},
+    uri::{Authority, PathAndQuery, Scheme},
 };
 
 use crate::ConfigError;
@@ -72,13 +72,15 @@ impl BaseUrl {
     /// # Errors
     ///
     /// `base_url`: when prefix and path make no URI.
-    pub(super) fn endpoint(&self, path: &str) -> Result<Uri, ConfigError> {
-        Uri::builder()
-            .scheme(self.scheme.clone())
-            .authority(self.authority.clone())
-            .path_and_query(format!("{}{path}", self.prefix))
-            .build()
-            .map_err(|_| ConfigError::new(SETTING, &*self.prefix, "not a path"))
+    pub(super) fn endpoint(&self, path: &'static str) -> Result<Uri, ConfigError> {
+        let unfit = || ConfigError::new(SETTING, &*self.prefix, "not a path");
+        let path = match &*self.prefix {
+            // Each check clones it several times; a static one counts no references.
+            "" => PathAndQuery::from_static(path),
+            prefix => PathAndQuery::try_from(format!("{prefix}{path}")).map_err(|_| unfit())?,
+        };
+        let uri = Uri::builder().scheme(self.scheme.clone()).authority(self.authority.clone()).path_and_query(path);
+        uri.build().map_err(|_| unfit())
     }
 
     /// The value of `Host`.

@@ -44,7 +44,8 @@ impl<'v> Scanner<'v> {
     /// Takes white space, and then this byte if it comes next.
     #[inline]
     pub(crate) fn eat(&mut self, byte: u8) -> bool {
-        let is_next = self.next_byte() == Some(byte);
+        // White space is rare between what machines write.
+        let is_next = self.peek() == Some(byte) || self.next_byte() == Some(byte);
         self.at += usize::from(is_next);
         is_next
     }
