@@ -1,18 +1,20 @@
-//! JPush on loopback, in a process of its own, so that its cost is in neither side's figure. It speaks just enough HTTP/1.1,
-//! without a library: it shares the machine with what is measured, and whoever waits for it measures it.
+//! JPush on loopback: a hyper server in a process of its own, so that its cost is in neither side's figure.
 
 use std::{
+    convert::Infallible,
     env,
-    io::{self, BufRead, BufReader, Read, Write, stdin},
+    io::{BufRead, BufReader, Read, stdin},
     net::SocketAddr,
     process::{Child, Command, Stdio},
     thread,
 };
 
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
 
 const FLAG: &str = "--serve-jpush";
 
@@ -58,44 +60,19 @@ pub(crate) fn serve_if_asked() {
         println!("{}", listener.local_addr().expect("it is bound"));
         while let Ok((stream, _)) = listener.accept().await {
             let _ = stream.set_nodelay(true);
-            tokio::spawn(serve(stream));
+            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer)));
         }
     });
 }
 
-/// One connection, kept alive; requests are not pipelined.
-async fn serve(mut stream: TcpStream) -> io::Result<()> {
-    let (mut request, mut reply) = (Vec::with_capacity(4096), Vec::with_capacity(1024));
-    while stream.read_buf(&mut request).await? > 0 {
-        let Some(body) = whole(&request) else { continue };
-        answer(body, &mut reply);
-        request.clear();
-        stream.write_all(&reply).await?;
-    }
-    Ok(())
-}
-
-/// The body of a request, once all of it is here.
-fn whole(request: &[u8]) -> Option<&str> {
-    let (head, body) = str::from_utf8(request).expect("a check is ASCII").split_once("\r\n\r\n")?;
-    let length = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(": ")?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.parse::<usize>().ok())?
-    });
-    (body.len() == length.expect("a check tells its length")).then_some(body)
-}
-
 /// The number document's own reply, with the exID that was sent.
-fn answer(asked: &str, reply: &mut Vec<u8>) {
+async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let asked = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let asked = str::from_utf8(&asked).unwrap_or_default();
     let ex_id = asked.split_once(r#""exID":""#).and_then(|(_, rest)| rest.split_once('"')).map_or("", |(id, _)| id);
-    let start = r#"{"id":117270465679982592,"code":9000,"content":"verify consistent","exID":""#;
-    let end = r#"","score":0,"riskCheck":{"code":0,"content":"success","score":0,"tags":[],"detail":{}}}"#;
-    let length = start.len() + ex_id.len() + end.len();
-    reply.clear();
-    write!(
-        reply,
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json;charset=UTF-8\r\ncontent-length: {length}\r\n\
-         date: Sun, 22 Nov 2026 02:00:00 GMT\r\n\r\n{start}{ex_id}{end}"
-    )
-    .expect("a Vec takes every byte");
+    let reply = format!(
+        r#"{{"id":117270465679982592,"code":9000,"content":"verify consistent","exID":"{ex_id}","score":0,"riskCheck":{{"code":0,"content":"success","score":0,"tags":[],"detail":{{}}}}}}"#
+    );
+    let response = Response::builder().header("content-type", "application/json;charset=UTF-8");
+    Ok(response.body(Full::from(reply)).expect("a static head is valid"))
 }
