@@ -46,7 +46,11 @@ impl Settings {
 
     /// Whoever answers the checks, or says on stderr what is wrong with the settings and ends the process.
     pub(crate) fn verifier(&self) -> Verifier {
-        self.vendor.verifier().unwrap_or_else(|problem| end(&problem.to_string()))
+        self.vendor.verifier().unwrap_or_else(|problem| {
+            // As the library calls it, and as whoever starts an example does.
+            let variable = if problem.setting() == "base_url" { "`JPUSH_BASE_URL`: " } else { "" };
+            end(&format!("{variable}{problem}"))
+        })
     }
 
     fn parse(

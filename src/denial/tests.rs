@@ -3,7 +3,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, Version};
 
-use super::{Audience, Denial, DenialReason, Refusal, Respond};
+use super::{Audience, Denial, DenialReason, Refusal, Respond, locale::Locale};
 use crate::{CheckKind, Class, Verdict};
 
 fn answer(headers: &[(&str, &str)], refusal: Refusal) -> Response<Bytes> {
@@ -49,6 +49,61 @@ fn every_class_has_its_answer() {
         let response = answer(&[], of_class(class));
         let denial = response.extensions().get::<Denial>().unwrap();
         assert_eq!((response.status().as_u16(), denial.code(), denial.grpc_code()), (status, code, grpc), "{class}");
+    }
+}
+
+#[test]
+fn every_other_reason_has_its_answer() {
+    use DenialReason as Is;
+    for (reason, status, code, grpc) in [
+        (Is::Mismatch, 403, "verification_failed", 7),
+        (Is::RiskTooHigh, 403, "verification_failed", 7),
+        (Is::CaptchaRequired, 403, "captcha_required", 7),
+        (Is::ProofMissing, 400, "proof_missing", 3),
+        (Is::ProofMalformed, 400, "proof_malformed", 3),
+        (Is::BodyMalformed, 400, "body_malformed", 3),
+        (Is::PathAmbiguous, 400, "path_ambiguous", 3),
+        (Is::Upgrade, 400, "upgrade_refused", 3),
+        (Is::BodyTooLarge, 413, "body_too_large", 3),
+        (Is::BodyTimeout, 408, "body_timeout", 4),
+        (Is::UnsupportedMediaType, 415, "unsupported_media_type", 3),
+        (Is::UnsupportedEncoding, 415, "unsupported_encoding", 3),
+        (Is::Overloaded, 503, "verification_unavailable", 14),
+        (Is::DeadlineExceeded, 503, "verification_unavailable", 4),
+        (Is::Panicked, 503, "verification_unavailable", 14),
+    ] {
+        let response = answer(&[], Refusal::new(reason));
+        let denial = response.extensions().get::<Denial>().unwrap();
+        assert_eq!((response.status().as_u16(), denial.code(), denial.grpc_code()), (status, code, grpc), "{reason:?}");
+        let trailers = answer(&[("content-type", "application/grpc")], Refusal::new(reason));
+        assert_eq!(trailers.headers()["grpc-status"], grpc.to_string(), "{reason:?}");
+    }
+}
+
+#[test]
+fn every_code_has_a_title_of_its_own_in_both_languages() {
+    let codes = [
+        "verification_failed",
+        "risk_too_high",
+        "captcha_required",
+        "proof_expired",
+        "proof_missing",
+        "proof_malformed",
+        "body_malformed",
+        "path_ambiguous",
+        "upgrade_refused",
+        "body_too_large",
+        "body_timeout",
+        "unsupported_media_type",
+        "unsupported_encoding",
+        "throttled",
+        "verification_unavailable",
+    ];
+    let titles = |locale: Locale| codes.map(|code| locale.title(code));
+    assert!(titles(Locale::English).iter().all(|title| title.is_ascii()));
+    assert!(titles(Locale::Chinese).iter().all(|title| !title.is_ascii()));
+    for titles in [titles(Locale::English), titles(Locale::Chinese)] {
+        assert_eq!(std::collections::BTreeSet::from(titles).len(), codes.len(), "two codes share a title");
     }
 }
 

@@ -69,6 +69,7 @@ where
 {
     let (mut parts, body) = request.into_parts();
     async move {
+        group.mark_matched();
         let mut account = Account::new(group.first_rule());
         let end = {
             let mut story = pin!(tell(&shared, &group, &mut parts, body, &mut account));

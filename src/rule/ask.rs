@@ -2,6 +2,14 @@
 //!
 //! The three proofs have types of their own, so that a captcha has no phone to set and a risk query, which proves
 //! nothing, cannot stand alone. `then` puts them in order, `or` leaves the choice to the client.
+//!
+//! ```compile_fail,E0599
+//! tower_jverify::captcha().with_risk(); // of whose phone?
+//! ```
+//!
+//! ```compile_fail,E0432
+//! use tower_jverify::risk; // there is no such proof
+//! ```
 
 use crate::{Channel, proof::Field};
 

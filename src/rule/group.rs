@@ -171,6 +171,16 @@ impl Group {
         self.rules.first().map(|rule| &*rule.state)
     }
 
+    /// A request is for these rules. Where there is but one, it has been matched, whatever comes of the request; else the
+    /// one that is chosen will have been.
+    pub(crate) fn mark_matched(&self) {
+        if let [only] = self.rules.as_slice()
+            && only.when.is_none()
+        {
+            only.state.mark_matched();
+        }
+    }
+
     pub(crate) fn preflight_passes(&self) -> bool {
         self.preflight_passes
     }

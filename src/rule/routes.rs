@@ -171,7 +171,10 @@ fn group(rules: &[Entry<'_>], method: Option<&Method>, names: &Names) -> Result<
             Some((nearness(&rule.methods, method)?, rule.when.is_none(), entry))
         })
         .collect();
-    applying.sort_by_key(|(nearness, unconditional, _)| (*nearness, *unconditional));
+    // By the value too: the first of them speaks for all until it is known which one applies, in whatever order they came.
+    applying.sort_by_key(|(nearness, unconditional, (rule, _))| {
+        (*nearness, *unconditional, rule.when.as_ref().map(|when| &*when.1))
+    });
     for (at, (nearness, _, (rule, state))) in applying.iter().enumerate() {
         let tie = applying.iter().skip(at + 1).any(|(other_nearness, _, (other, _))| {
             nearness == other_nearness

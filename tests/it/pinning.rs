@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderValue, Request};
 use http_body_util::Full;
-use tower_jverify::{Class, Field, Media, Phone, PhoneGrammar, Rule, Verdict, captcha, number, one_tap};
+use tower_jverify::{CheckKind, Class, Field, Media, Phone, PhoneGrammar, Rule, Verdict, captcha, number, one_tap};
 
 use crate::support::{Application, LOGIN, Verifier, builder, post_json, send};
 
@@ -90,6 +90,23 @@ async fn two_proofs_may_share_the_phone() {
     assert_eq!(send(&layer, &application, post_json("/login", body)).await.status(), 200);
     let reached = r#"{"token":"t","loginToken":"l","phone":"13812345678"}"#;
     assert_eq!(application.last().body.unwrap(), reached);
+}
+
+#[tokio::test]
+async fn two_proofs_of_two_phones_are_no_proof() {
+    let application = Application::default();
+    for (proven, status) in [("13812345678", 200), ("13912345678", 403)] {
+        let verifier = Verifier::answering(move |check| {
+            let verdict = Verdict::new(check.kind(), Class::Passed);
+            let one_tap = check.kind() == CheckKind::OneTap;
+            Some(if one_tap { verdict.with_phone(Phone::parse(proven).unwrap()) } else { verdict })
+        });
+        let rule = Rule::post("/login", number().or(one_tap().phone(Field::body("/mobile"))));
+        let layer = builder(&verifier).rule(rule).build().unwrap();
+        let body = r#"{"token":"t","phone":"13812345678","loginToken":"l"}"#;
+        assert_eq!(send(&layer, &application, post_json("/login", body)).await.status(), status, "{proven}");
+    }
+    assert_eq!(application.runs(), 1);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::extract::FromRequestParts;
 use serde_json::json;
 use tower_jverify::{
-    Action, CheckKind, Class, Decision, DecisionReason, DenialReason, Policy, Rule,
+    Action, CheckKind, Class, Credentials, Decision, DecisionReason, DenialReason, JPush, JVerifyLayer, Policy, Rule,
     axum::{NotVerified, Verified},
     captcha, number,
     sandbox::Fault,
@@ -20,6 +20,28 @@ fn open() -> Policy {
 
 async fn verified(application: &Application) -> Result<Verified, NotVerified> {
     Verified::from_request_parts(&mut application.last().parts, &()).await
+}
+
+#[tokio::test]
+async fn an_outage_is_a_503_unless_a_policy_opens_for_it() {
+    for fault in [Fault::Refuse, Fault::Reset] {
+        let desk = Sandboxed::new(Rule::post("/login", number()));
+        desk.sandbox.fault(fault.clone());
+        let response = desk.login(&json!({"token": "sandbox-9000", "phone": PHONE})).await;
+        assert_eq!((response.status().as_u16(), desk.application.runs()), (503, 0), "{fault:?}");
+        assert_eq!(code(&response), "verification_unavailable", "{fault:?}");
+        assert_eq!(denial(&response).reason(), DenialReason::Verdict(Class::Unavailable), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_real_client_that_nobody_answers_is_a_503() {
+    let nobody = JPush::builder(Credentials::new("key", "secret").unwrap()).base_url("http://127.0.0.1:1");
+    let layer = JVerifyLayer::builder(nobody.build().unwrap()).rule(Rule::post("/login", number())).build().unwrap();
+    let application = Application::default();
+    let login = json!({"token": "t", "phone": PHONE}).to_string();
+    let response = send(&layer, &application, post_json("/login", login)).await;
+    assert_eq!((response.status().as_u16(), application.runs()), (503, 0));
 }
 
 #[tokio::test]

@@ -37,6 +37,12 @@ async fn the_default_bands_are_the_vendors() {
         assert_eq!(response.status(), 200, "{score}");
         assert_eq!(desk.application.header("x-jverify-decision").as_deref(), Some(decision), "{score}");
         assert_eq!(desk.application.header("x-jverify-risk-level").as_deref(), Some(level), "{score}");
+        let reason = match level {
+            "low" => "verified",
+            "unknown" => "risk_unknown",
+            _ => "risk",
+        };
+        assert_eq!(desk.application.header("x-jverify-reason").as_deref(), Some(reason), "{score}");
         let told = (level != "unknown").then(|| score.to_string());
         assert_eq!(desk.application.header("x-jverify-risk-score"), told, "{score}");
     }
@@ -112,6 +118,7 @@ async fn an_elevated_risk_asks_for_a_captcha_in_the_same_request() {
         if status == 200 {
             let decision = desk.decision();
             assert_eq!((decision.action(), decision.reason()), (Action::Flag, DecisionReason::SteppedUp));
+            assert_eq!(desk.application.header("x-jverify-reason").as_deref(), Some("stepped_up"));
             assert_eq!(desk.application.header("x-jverify-checks").as_deref(), Some("number,captcha"));
             assert_eq!(desk.application.header("x-jverify-risk-level").as_deref(), Some("elevated"));
         }

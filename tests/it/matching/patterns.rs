@@ -1,10 +1,11 @@
 //! Which of several rules guards a request.
 
-use http::Method;
-use tower_jverify::{CheckKind, Rule, captcha, number};
+use bytes::Bytes;
+use http::{Method, Response};
+use tower_jverify::{CheckKind, Denial, Field, Rule, captcha, number};
 
 use super::kinds_asked;
-use crate::support::{Guarded, post_json};
+use crate::support::{Application, Guarded, Verifier, builder, post_json, send};
 
 const NUMBER: &[CheckKind] = &[CheckKind::Number];
 const CAPTCHA: &[CheckKind] = &[CheckKind::Captcha];
@@ -90,6 +91,19 @@ async fn the_order_of_rules_never_matters() {
         ] {
             assert_eq!(kinds_asked(&guarded, method, path).await, kinds, "{method} {path}, {order:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn nor_does_it_where_a_value_has_yet_to_choose_among_them() {
+    let rule = |value: &'static str| {
+        let respond = move |_: &Denial| Response::new(Bytes::from(value));
+        Rule::post("/login", number()).when(Field::body("/type"), value).respond(respond)
+    };
+    for values in [["a", "b"], ["b", "a"]] {
+        let layer = builder(&Verifier::passing()).rule(rule(values[0])).rule(rule(values[1])).build().unwrap();
+        let response = send(&layer, &Application::default(), post_json("/login", "no JSON")).await;
+        assert_eq!(response.body(), "a", "{values:?}");
     }
 }
 

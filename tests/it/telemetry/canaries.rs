@@ -8,11 +8,11 @@ use base64::{
     engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD},
 };
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, Service, ServiceExt};
 use tower_jverify::{
-    Check, ClientIp, Credentials, Decision, Denial, JPush, JVerifyLayer, Phone, Policy, Question, Rule, Sandbox,
+    Check, ClientIp, Credentials, Decision, Denial, Field, JPush, JVerifyLayer, Phone, Policy, Question, Rule, Sandbox,
     Verdict, captcha, number, one_tap, sandbox::Fault,
 };
 
@@ -209,8 +209,14 @@ where
         post_json(&format!("/login?phone={PHONE}&token={}", percent(TOKEN, |b| b.is_ascii_alphanumeric())), "{}");
     let mut grpc = post_json("/login", bodies().remove(0));
     grpc.headers_mut().insert("content-type", "application/grpc".parse().unwrap());
-    for request in requests.chain(forms.iter().map(form)).chain([query, grpc]) {
-        let shown = format!("{} {:?}", request.uri().path(), request.headers());
+    // Proofs in the head, one of them well-formed.
+    let heads = ["sandbox-9001#canary/token+7f3a", TOKEN].map(|token| {
+        let mut request = post_json(&format!("/head?phone={PHONE}"), "");
+        request.headers_mut().insert("x-token", HeaderValue::from_bytes(token.as_bytes()).unwrap());
+        request
+    });
+    for request in requests.chain(forms.iter().map(form)).chain([query, grpc]).chain(heads) {
+        let shown = request.uri().path().to_owned();
         let (parts, body) = service.clone().oneshot(request).await.unwrap().into_parts();
         let response = Response::from_parts(parts, body.collect().await.unwrap().to_bytes());
         assert_silent(&shown, &response_in_full(&response));
@@ -222,6 +228,7 @@ fn guard<V>(verifier: V) -> JVerifyLayer<V> {
         .rule(Rule::post("/login", number()))
         .rule(Rule::post("/register", captcha().then(number())))
         .rule(Rule::post("/tap", one_tap()))
+        .rule(Rule::post("/head", number().token(Field::header("x-token")).phone(Field::query("phone"))))
         .rule(Rule::post("/risk", number().with_risk()))
         .rule(Rule::post("/open", number()).policy(Policy::default().open_when_unavailable()))
         .build()

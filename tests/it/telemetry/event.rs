@@ -107,6 +107,19 @@ async fn an_unmatched_request_is_no_event() {
 }
 
 #[tokio::test]
+async fn a_risk_query_that_somebody_must_do_something_about_is_an_error_though_the_request_passes() {
+    let verifier = Verifier::answering(|check| {
+        let class = if check.kind() == CheckKind::Risk { Class::Account } else { Class::Passed };
+        Some(Verdict::new(check.kind(), class))
+    });
+    let layer = builder(&verifier).rule(Rule::post("/login", number().with_risk())).build().unwrap();
+    let (log, _listening) = Log::listen();
+    assert_eq!(send(&layer, &Application::default(), post_json("/login", LOGIN)).await.status(), 200);
+    let events = log.take_events();
+    assert!(events.len() == 1 && events[0].starts_with("ERROR") && events[0].contains("balance"), "{events:?}");
+}
+
+#[tokio::test]
 async fn what_was_opened_says_so() {
     let rule = Rule::post("/login", number()).policy(Policy::default().open_when_unavailable());
     let desk = Sandboxed::new(rule);
@@ -191,7 +204,10 @@ async fn rules_that_never_matched_can_be_asked_for() {
     send(&layer, &application, post_json("/signin", r#"{"kind":"c","token":"t","phone":"13812345678"}"#)).await;
     assert_eq!(layer.unmatched_rules(), all);
 
-    send(&layer, &application, post_json("//LOGIN/", LOGIN)).await;
+    // Whatever came of it, even before its proof was read.
+    let mut unread = post_json("//LOGIN/", LOGIN);
+    unread.headers_mut().insert("content-type", "text/plain".parse().unwrap());
+    assert_eq!(send(&layer, &application, unread).await.status(), 415);
     send(&layer, &application, post_json("/signin", r#"{"kind":"b","token":"t","phone":"13812345678"}"#)).await;
     assert_eq!(layer.clone().unmatched_rules(), [all[1], all[3]]);
     // A denied one has matched, too.
