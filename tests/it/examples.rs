@@ -7,6 +7,7 @@ use std::{
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::OnceLock,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -23,6 +24,7 @@ use tokio::{
 };
 
 use prost::Message;
+use tower_jverify::{Check, Class, Credentials, JPush, Phone};
 
 use crate::{
     grpc::{LoginRequest, unary},
@@ -246,7 +248,10 @@ fn finish(name: &str, flags: &[&str], vars: &[(&str, &str)]) -> String {
 async fn the_axum_application_asks_the_sandbox_server_over_a_socket() {
     let jpush = start("sandbox", &[], &[]);
     let base_url = format!("http://{}", jpush.address);
-    let vars = [("JPUSH_APP_KEY", "key"), ("JPUSH_MASTER_SECRET", "secret"), ("JPUSH_BASE_URL", &base_url)];
+    let credentials = [("JPUSH_APP_KEY", "key"), ("JPUSH_MASTER_SECRET", "secret"), ("JPUSH_BASE_URL", &*base_url)];
+    // Nobody is there, and nobody is asked: the environment has no say in where credentials go.
+    let proxies = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+    let vars: Vec<_> = credentials.into_iter().chain(proxies.map(|name| (name, "http://127.0.0.1:1"))).collect();
     for name in ["axum_login", "hyper_proxy"] {
         let example = start(name, &[], &vars);
         // The same answers as with the sandbox inside.
@@ -274,6 +279,20 @@ async fn the_sandbox_server_answers_as_it_prints() {
 }
 
 #[tokio::test]
+async fn the_sandbox_server_has_one_tap_logins_and_bad_days() {
+    let example = start("sandbox", &[], &[]);
+    let pem = &example.printed[example.printed.find("-----BEGIN").expect("a key")..];
+    let credentials = Credentials::new("key", "secret").unwrap();
+    let jpush = JPush::builder(credentials).base_url(&format!("http://{}", example.address));
+    let jpush = jpush.one_tap_key(&pem[..=pem.rfind("-----").unwrap() + 4].into()).build().unwrap();
+    let phone = Phone::parse("13800000000").unwrap();
+    let verdict = jpush.ask(Check::one_tap("sandbox-8000-13800000000")).await.unwrap();
+    assert_eq!((verdict.class(), verdict.phone()), (Class::Passed, Some(phone)));
+    let error = jpush.ask(Check::number("sandbox-reset-9000", phone)).await.unwrap_err();
+    assert!(!error.nothing_sent(), "{error}");
+}
+
+#[tokio::test]
 async fn the_proxy_speaks_prior_knowledge_http2_and_passes_bodies_and_trailers() {
     let example = Example::sandboxed("hyper_proxy");
     let client: Client<HttpConnector, Full<Bytes>> =
@@ -297,6 +316,30 @@ async fn the_proxy_speaks_prior_knowledge_http2_and_passes_bodies_and_trailers()
     let echoed = client.request(echo.body(body).unwrap()).await.unwrap().into_body().collect().await.unwrap();
     assert_eq!(echoed.trailers().map(|trailers| &trailers["x-sum"]), Some(&HeaderValue::from_static("42")));
     assert_eq!(echoed.to_bytes(), "a".repeat(100_000) + "b");
+}
+
+#[tokio::test]
+async fn the_proxy_passes_a_body_on_while_it_comes() {
+    let example = Example::sandboxed("hyper_proxy");
+    let client = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
+    let (more, rest) = tokio::sync::mpsc::unbounded_channel();
+    let frames =
+        futures_util::stream::unfold(rest, |mut rest| async move { rest.recv().await.map(|frame| (frame, rest)) });
+    let body = StreamBody::new(futures_util::StreamExt::map(frames, |data: &'static str| {
+        Ok::<_, std::convert::Infallible>(Frame::data(Bytes::from(data)))
+    }));
+    more.send("first").unwrap();
+    let echo = Request::post(format!("http://{}/echo", example.address)).body(Box::pin(body)).unwrap();
+    let mut echoed = client.request(echo).await.unwrap().into_body();
+    // The second is only sent once the first has come back.
+    for (came, next) in [("first", Some("second")), ("second", None)] {
+        // A proxy that keeps the first back would wait for the second without end.
+        let frame = tokio::time::timeout(Duration::from_secs(30), echoed.frame()).await.expect("the first comes back");
+        assert_eq!(frame.unwrap().unwrap().into_data().unwrap(), came);
+        let _ = next.map(|next| more.send(next).unwrap());
+    }
+    drop(more);
+    assert!(echoed.frame().await.is_none_or(|end| end.unwrap().into_data().is_ok_and(|data| data.is_empty())));
 }
 
 #[tokio::test]

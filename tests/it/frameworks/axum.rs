@@ -166,6 +166,22 @@ async fn the_peer_is_axums_connect_info() {
 }
 
 #[tokio::test]
+async fn a_router_that_is_wrapped_is_told_its_peer_too() {
+    let verifier = Verifier::passing();
+    let told = ClientIp::from_fn(|parts| {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
+        assert!(peer.0.ip().is_loopback());
+        Some([8, 8, 8, 8].into())
+    });
+    let layer = builder(&verifier).rule(Rule::post("/login", number()).client_ip(told)).build().unwrap();
+    let (listener, address) = listen().await;
+    let service = layer.around(routes()).into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, service).await });
+    assert_eq!(ask(address, Version::HTTP_11, "/login", LOGIN).await.status(), 200);
+    assert_eq!(ips(&verifier), [Some([8, 8, 8, 8].into())]);
+}
+
+#[tokio::test]
 async fn a_middleware_further_in_sees_the_decision() {
     let verifier = Verifier::passing();
     let inner = axum::middleware::from_fn(|request: Request, next: Next| async move {

@@ -107,6 +107,18 @@ async fn an_unmatched_request_is_no_event() {
 }
 
 #[tokio::test]
+async fn a_value_that_no_rule_names_and_that_passes_is_told_as_such() {
+    let rule = Rule::post("/login", number()).when(Field::body("/type"), "sms").otherwise_pass();
+    let layer = builder(&Verifier::passing()).rule(rule).build().unwrap();
+    let (log, _listening) = Log::listen();
+    let request = post_json("/login", r#"{"type":"password","password":"canary"}"#);
+    assert_eq!(send(&layer, &Application::default(), request).await.status(), 200);
+    let events = log.take_events();
+    assert!(events.len() == 1 && events[0].starts_with("DEBUG"), "{events:?}");
+    assert!(events[0].contains("decision=\"pass\"") && !events[0].contains("canary"), "{events:?}");
+}
+
+#[tokio::test]
 async fn a_risk_query_that_somebody_must_do_something_about_is_an_error_though_the_request_passes() {
     let verifier = Verifier::answering(|check| {
         let class = if check.kind() == CheckKind::Risk { Class::Account } else { Class::Passed };
