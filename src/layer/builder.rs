@@ -10,6 +10,9 @@ use crate::{
 };
 
 /// Builds a [`JVerifyLayer`]. What is set here holds for every rule that does not set it for itself.
+///
+/// A setting without a value (`forward_phone()`, `ignore_query()`) only switches on: what must not hold for some rule is
+/// set on the others, not here.
 #[must_use = "a builder guards nothing until it is built"]
 pub struct JVerifyBuilder<V> {
     verifier: V,
