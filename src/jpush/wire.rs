@@ -69,17 +69,13 @@ impl<'a> Reply<'a> {
     pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
         let mut json = Scanner::lenient(std::str::from_utf8(bytes).ok()?);
         let mut reply = Self::default();
-        let mut has_code = false;
+        let mut found = None;
         if !json.eat(b'{') {
             return None;
         }
-        let members = json.members(|json, name| {
+        json.members(|json, name| {
             match name {
-                "code" if has_code => return Err(Refused),
-                "code" => {
-                    reply.code = code(&Scalar::number(json)?)?;
-                    has_code = true;
-                }
+                "code" => once(&mut found, code(&Scalar::number(json)?)?)?,
                 "id" => once(&mut reply.id, Scalar::read(json, 1)?)?,
                 "exID" => once(&mut reply.ex_id, Scalar::read(json, 1)?)?,
                 "result" => once(&mut reply.result, Scalar::read(json, 1)?)?,
@@ -90,9 +86,12 @@ impl<'a> Reply<'a> {
                 "captchaArgs" => once(&mut reply.captcha_args, CaptchaArgs::read(json)?)?,
                 _ => json.skip(1)?,
             }
-            Ok(())
-        });
-        (members.is_ok() && json.end().is_ok() && has_code).then_some(reply)
+            Ok::<_, Refused>(())
+        })
+        .ok()?;
+        json.end().ok()?;
+        reply.code = found?;
+        Some(reply)
     }
 }
 

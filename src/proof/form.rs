@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use super::{
     fold::{Found, Keys},
-    plan::{Member, Plan},
+    plan::Plan,
     value::{Unreadable, Value, Values},
 };
 
@@ -46,9 +46,7 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
             Found::Nothing
         } else {
             let key = key.decode(&mut scratch).ok_or(BAD)?;
-            if names_charset(key) && !value.raw.eq_ignore_ascii_case(b"utf-8") {
-                return Err(Unreadable::BodyMalformed("a form in another charset"));
-            }
+            check_charset(key, value.raw)?;
             plan.names().find(key, Keys::Form)
         };
         let name = match found {
@@ -57,14 +55,7 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
             Found::Like(_) => return Err(Unreadable::ProofMalformed("a name like a guarded one")),
             Found::Name(name) => name,
         };
-        let bit = 1 << name;
-        if seen & bit != 0 {
-            return Err(Unreadable::ProofMalformed("a guarded name twice"));
-        }
-        seen |= bit;
-        let Some(Member::Value(slot)) = root.member(name) else {
-            return Err(Unreadable::ProofMalformed("a name in the body that belongs into the query"));
-        };
+        let slot = root.slot_in_form(name, &mut seen)?;
         let text = value.text().ok_or(BAD)?;
         if value.classes & EQUALS != 0 && is_torn(text) {
             return Err(Unreadable::ProofMalformed("a bracket before an equals sign in a value"));
@@ -83,9 +74,12 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
     Ok(())
 }
 
-/// Whether a pair tells in which charset the form is written (W3C HTML5, 4.10.22.6).
-fn names_charset(key: &str) -> bool {
-    key.eq_ignore_ascii_case("_charset_")
+/// Refuses a field by which a form, of either kind, tells that it is not written in UTF-8 (W3C HTML5, 4.10.22.6).
+pub(super) fn check_charset(name: &str, value: &[u8]) -> Result<(), Unreadable> {
+    if name.eq_ignore_ascii_case("_charset_") && !value.eq_ignore_ascii_case(b"utf-8") {
+        return Err(Unreadable::BodyMalformed("a form in another charset"));
+    }
+    Ok(())
 }
 
 /// A key or value as it came.

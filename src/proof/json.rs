@@ -5,7 +5,7 @@
 
 use super::{
     fold::{Found, Keys},
-    plan::{Member, Plan},
+    plan::{BELONGS_INTO_THE_QUERY, Member, Plan, once},
     value::{Unreadable, Value, Values},
 };
 use crate::json::{Malformed, Scanner};
@@ -38,11 +38,7 @@ impl<'v> Walk<'_, 'v> {
             Found::Nothing => Ok(json.skip(open)?),
             Found::Like(_) => Err(Unreadable::ProofMalformed("a name like a guarded one")),
             Found::Name(name) => {
-                let bit = 1 << name;
-                if seen & bit != 0 {
-                    return Err(Unreadable::ProofMalformed("a guarded name twice"));
-                }
-                seen |= bit;
+                once(name, &mut seen)?;
                 self.member(json, number, name, open)
             }
         })
@@ -55,9 +51,7 @@ impl<'v> Walk<'_, 'v> {
             Some(Member::Object(inner)) if json.eat(b'{') => self.object(json, inner, open + 1),
             Some(Member::Object(_)) => Err(Unreadable::ProofMalformed("not an object on the way to a field")),
             // Frameworks that merge query and body let the body win.
-            None if object == 0 && self.plan.query_names() & 1 << name != 0 => {
-                Err(Unreadable::ProofMalformed("a name in the body that belongs into the query"))
-            }
+            None if object == 0 && self.plan.query_names() & 1 << name != 0 => Err(BELONGS_INTO_THE_QUERY),
             None => Ok(json.skip(open)?),
         }
     }

@@ -17,7 +17,7 @@ use super::{
     fold::{Found, Keys},
     form,
     media::parameter,
-    plan::{Member, Plan},
+    plan::Plan,
     value::{Unreadable, Value, Values},
 };
 
@@ -41,9 +41,7 @@ pub(super) fn read<'v>(
     let mut scratch = Vec::new();
     let mut seen = 0_u64;
     for part in parts {
-        if part.name.eq_ignore_ascii_case("_charset_") && !part.data.eq_ignore_ascii_case(b"utf-8") {
-            return Err(Unreadable::BodyMalformed("a form in another charset"));
-        }
+        form::check_charset(part.name, part.data)?;
         let name = match plan.names().find(part.name, Keys::Form) {
             Found::Nothing => {
                 // Some decode names as a query's; a name that cannot be decoded is none of ours to them either.
@@ -56,14 +54,7 @@ pub(super) fn read<'v>(
             Found::Like(_) => return Err(Unreadable::ProofMalformed("a name like a guarded one")),
             Found::Name(name) => name,
         };
-        let bit = 1 << name;
-        if seen & bit != 0 {
-            return Err(Unreadable::ProofMalformed("a guarded name twice"));
-        }
-        seen |= bit;
-        let Some(Member::Value(slot)) = root.member(name) else {
-            return Err(Unreadable::ProofMalformed("a name in the body that belongs into the query"));
-        };
+        let slot = root.slot_in_form(name, &mut seen)?;
         if !part.is_plain_text() {
             return Err(Unreadable::ProofMalformed("a part that is a file or coded"));
         }
