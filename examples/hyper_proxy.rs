@@ -30,7 +30,7 @@ use hyper_util::{
 };
 use tokio::net::TcpListener;
 use tower::ServiceBuilder;
-use tower_jverify::{Coding, Field, JVerifyLayer, Media, Phone, RequestBody, Rule, captcha, number};
+use tower_jverify::{Coding, Field, ForeignBackend, JVerifyLayer, Media, Phone, RequestBody, Rule, captcha, number};
 
 mod common;
 
@@ -58,7 +58,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .rule(Rule::post("/accounts.Accounts/Login", number().token(Field::body("/1")).phone(Field::body("/2"))))
         .accept([Media::Json, Media::Form, Media::Multipart, Media::Grpc])
         .decode([Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd])
-        .foreign_backend()
+        .foreign_backend(ForeignBackend::any())
         .forward_phone()
         .build()?;
 

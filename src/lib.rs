@@ -84,6 +84,7 @@ mod decision;
 mod denial;
 mod error;
 mod ex_id;
+mod foreign_backend;
 mod headers;
 #[cfg(feature = "client")]
 mod jpush;
@@ -119,6 +120,7 @@ pub use self::{
     denial::{Denial, DenialReason},
     error::ConfigError,
     ex_id::ExId,
+    foreign_backend::{ForeignBackend, Suspicion},
     layer::{JVerify, JVerifyBuilder, JVerifyLayer, ResponseFuture},
     phone::{NotAPhone, Phone, PhoneGrammar},
     proof::{Extracted, Field, Media},

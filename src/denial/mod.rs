@@ -17,7 +17,7 @@ use http::{HeaderMap, Response, StatusCode, Version};
 
 pub use self::reason::DenialReason;
 use self::{locale::Locale, response::Format};
-use crate::{Class, Verdict};
+use crate::{Class, Suspicion, Verdict};
 
 /// A refusal: what the client is told, and why. Also an extension of the response.
 ///
@@ -38,6 +38,7 @@ use crate::{Class, Verdict};
 pub struct Denial {
     reason: DenialReason,
     detail: Option<&'static str>,
+    suspicion: Option<Suspicion>,
     retry_after: Option<u32>,
     format: Format,
     locale: Locale,
@@ -68,8 +69,9 @@ impl Audience {
 
     /// Answers a refusal. A user's closure that panics is answered for; whatever it makes carries the denial.
     pub(crate) fn refuse(self, refusal: &Refusal, respond: Option<&Respond>) -> Response<Bytes> {
-        let &Refusal { reason, detail, retry_after, tells_risk } = refusal;
-        let denial = Denial { reason, detail, retry_after, tells_risk, format: self.format, locale: self.locale };
+        let &Refusal { reason, detail, suspicion, retry_after, tells_risk } = refusal;
+        let Self { format, locale } = self;
+        let denial = Denial { reason, detail, suspicion, retry_after, format, locale, tells_risk };
         let mut response = match respond {
             // The closure only borrows the denial, which nobody uses again but to clone it.
             Some(respond) => panic::catch_unwind(panic::AssertUnwindSafe(|| respond(&denial)))
@@ -86,6 +88,7 @@ impl Audience {
 pub(crate) struct Refusal {
     reason: DenialReason,
     detail: Option<&'static str>,
+    suspicion: Option<Suspicion>,
     retry_after: Option<u32>,
     tells_risk: bool,
 }
@@ -95,12 +98,18 @@ pub(crate) struct Refusal {
 impl Refusal {
     pub(crate) fn new(reason: DenialReason) -> Self {
         let retry_after = matches!(reason, DenialReason::Overloaded).then_some(1);
-        Self { reason, detail: None, retry_after, tells_risk: false }
+        Self { reason, detail: None, suspicion: None, retry_after, tells_risk: false }
     }
 
     /// Our own words about what was wrong with the request, for the operator; never a piece of it.
     pub(crate) fn with_detail(mut self, detail: &'static str) -> Self {
         self.detail = Some(detail);
+        self
+    }
+
+    /// The class of suspicion that refuses: a switch of `ForeignBackend` ends it.
+    pub(crate) fn with_suspicion(mut self, suspicion: impl Into<Option<Suspicion>>) -> Self {
+        self.suspicion = suspicion.into();
         self
     }
 
@@ -126,6 +135,11 @@ impl Refusal {
     pub(crate) fn detail(&self) -> Option<&'static str> {
         self.detail
     }
+
+    #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
+    pub(crate) fn suspicion(&self) -> Option<Suspicion> {
+        self.suspicion
+    }
 }
 
 // === impl Denial ===
@@ -139,6 +153,12 @@ impl Denial {
     /// Our own words about what was wrong with the request, such as `a guarded name twice`; never a piece of it.
     pub fn detail(&self) -> Option<&'static str> {
         self.detail
+    }
+
+    /// The class of suspicion that refused the request, if one did: a switch of [`ForeignBackend`](crate::ForeignBackend)
+    /// ends refusals of this class.
+    pub fn suspicion(&self) -> Option<Suspicion> {
+        self.suspicion
     }
 
     /// The HTTP status. A gRPC answer has status 200 and [`Denial::grpc_code`].
@@ -190,6 +210,7 @@ impl fmt::Debug for Denial {
         f.debug_struct("Denial")
             .field("reason", &self.reason)
             .field("detail", &self.detail)
+            .field("suspicion", &self.suspicion)
             .field("retry_after", &self.retry_after)
             .field("grpc", &self.is_grpc())
             .finish_non_exhaustive()

@@ -4,8 +4,9 @@ use std::fmt;
 
 use super::{JVerifyLayer, Shared};
 use crate::{
-    ConfigError, Rule,
+    ConfigError, ForeignBackend, Rule, Suspicion,
     headers::{Names, USUAL},
+    observe::event,
     rule::{Overrides, Routes, setting_methods},
 };
 
@@ -18,7 +19,7 @@ pub struct JVerifyBuilder<V> {
     verifier: V,
     rules: Vec<Rule>,
     header_prefix: Box<str>,
-    foreign_backend: bool,
+    foreign: ForeignBackend,
     overrides: Overrides,
 }
 
@@ -30,7 +31,7 @@ impl<V> JVerifyBuilder<V> {
             verifier,
             rules: Vec::new(),
             header_prefix: USUAL.into(),
-            foreign_backend: false,
+            foreign: ForeignBackend::none(),
             overrides: Overrides::default(),
         }
     }
@@ -41,13 +42,12 @@ impl<V> JVerifyBuilder<V> {
         self
     }
 
-    /// Refuses, with 400, what PHP, Rails, Java or Windows behind us may read as a guarded path: an extension
-    /// (`/login.json`), path-info (`/login.php/x`), a front controller (`/index.php/login`), a trailing dot. Off by default; for
-    /// a proxy in front of a backend of another language. A path that a rule names exactly is what the rule says.
+    /// Suspects what a backend of another language may read in a request beside what the layer reads: see
+    /// [`ForeignBackend`]. Default: nothing is suspected, because a Rust application reads requests as the layer does.
     ///
     /// Belongs to the layer: it decides which rule a request has.
-    pub fn foreign_backend(mut self) -> Self {
-        self.foreign_backend = true;
+    pub fn foreign_backend(mut self, backend: ForeignBackend) -> Self {
+        self.foreign = backend;
         self
     }
 
@@ -69,8 +69,20 @@ impl<V> JVerifyBuilder<V> {
     /// same request, a field that is none, a limit of zero, a deadline of a second or less, bands that make no sense.
     pub fn build(self) -> Result<JVerifyLayer<V>, ConfigError> {
         let names = Names::new(&self.header_prefix)?;
-        let routes = Routes::compile(&self.rules, &self.overrides, &names, self.foreign_backend)?;
+        self.log();
+        let routes = Routes::compile(&self.rules, &self.overrides, &names, &self.foreign)?;
         Ok(JVerifyLayer { shared: Shared::new(self.verifier, routes, names, self.overrides.respond) })
+    }
+}
+
+impl<V> JVerifyBuilder<V> {
+    /// Writes to the log which classes of suspicion are off, where a backend of another language is declared.
+    #[cfg_attr(not(feature = "tracing"), allow(clippy::unused_self))]
+    fn log(&self) {
+        let off: Vec<&str> = self.foreign.switched_off().map(Suspicion::as_str).collect();
+        if self.foreign != ForeignBackend::none() && !off.is_empty() {
+            event!(WARN, off = off.join(","), "`foreign_backend`: these classes of suspicion are switched off");
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
 use tokio::time::Instant;
 
 use crate::{
-    Class, Decision, Phone, Verdict,
+    Class, Decision, Phone, Suspicion, Verdict,
     denial::{DenialReason, Refusal},
     observe::event,
     rule::RuleState,
@@ -85,12 +85,13 @@ impl<'s> Account<'s> {
     pub(super) fn decided(&self, alarms: &Alarms, decision: &Decision) {
         let verdicts = decision.verdicts();
         let word = if decision.is_verified() { decision.action().as_str() } else { "unverified" };
-        self.tell(alarms, verdicts, word, decision.reason().as_str(), None);
+        self.tell(alarms, verdicts, word, decision.reason().as_str(), None, None);
     }
 
     #[cfg_attr(not(feature = "tracing"), allow(unused_variables, clippy::unused_self))]
     pub(super) fn denied(&self, alarms: &Alarms, refusal: &Refusal) {
-        self.tell(alarms, &self.verdicts, "deny", refusal.reason().as_str(), refusal.detail());
+        let suspicion = refusal.suspicion().map(Suspicion::as_str);
+        self.tell(alarms, &self.verdicts, "deny", refusal.reason().as_str(), refusal.detail(), suspicion);
     }
 
     /// The one event. An alarm that is due makes it an ERROR that says what to do; an outage or a limit makes it a WARN.
@@ -102,6 +103,7 @@ impl<'s> Account<'s> {
         decision: &'static str,
         reason: &'static str,
         detail: Option<&'static str>,
+        suspicion: Option<&'static str>,
     ) {
         let due = verdicts.iter().find_map(|verdict| alarms.due(verdict.class()));
         let troubled = verdicts.iter().any(|verdict| matches!(verdict.class(), Class::Unavailable | Class::Quota))
@@ -114,6 +116,7 @@ impl<'s> Account<'s> {
                     decision,
                     reason,
                     detail,
+                    suspicion,
                     checks = %List(verdicts, |verdict, f| f.write_str(verdict.kind().as_str())),
                     classes = %List(verdicts, |verdict, f| f.write_str(verdict.class().as_str())),
                     codes = %List(verdicts, |verdict, f| number(f, verdict.code())),

@@ -24,7 +24,7 @@ use super::{Shared, client_deadline::client_deadline, event::Account, questions:
 #[cfg(feature = "grpc")]
 use crate::proof::grpc::{self, FrameError};
 use crate::{
-    Check, Decision, Phone, RequestBody, Verdict,
+    Check, Decision, Phone, RequestBody, Suspicion, Verdict,
     body::{self, Coding, DecodeError, ReadError, Whole},
     denial::{Audience, DenialReason, Refusal, is_grpc},
     proof::{self, Extractor, Media, MediaError},
@@ -94,8 +94,12 @@ where
 }
 
 /// Refuses a path that can be read in several ways.
-pub(super) fn refuse_path<V, B>(shared: &Shared<V>, request: &Request<B>) -> Response<Bytes> {
-    let refusal = Refusal::new(DenialReason::PathAmbiguous);
+pub(super) fn refuse_path<V, B>(
+    shared: &Shared<V>,
+    request: &Request<B>,
+    suspicion: Option<Suspicion>,
+) -> Response<Bytes> {
+    let refusal = Refusal::new(DenialReason::PathAmbiguous).with_suspicion(suspicion);
     Account::new(None).denied(&shared.alarms, &refusal);
     Audience::of(request.version(), request.headers()).refuse(&refusal, shared.respond.as_ref())
 }
@@ -280,6 +284,9 @@ impl From<proof::Unreadable> for Refusal {
         match refusal {
             proof::Unreadable::BodyMalformed(detail) => Self::new(DenialReason::BodyMalformed).with_detail(detail),
             proof::Unreadable::ProofMalformed(detail) => Self::new(DenialReason::ProofMalformed).with_detail(detail),
+            proof::Unreadable::Suspicious(suspicion, detail) => {
+                Self::new(DenialReason::ProofMalformed).with_detail(detail).with_suspicion(suspicion)
+            }
         }
     }
 }

@@ -73,7 +73,7 @@ where
                 let story = flow::guard(Arc::clone(shared), Arc::clone(group), request);
                 ResponseFuture::guarded(self.inner.clone(), Box::pin(story))
             }
-            Match::Ambiguous => ResponseFuture::refused(flow::refuse_path(shared, &request)),
+            Match::Ambiguous(suspicion) => ResponseFuture::refused(flow::refuse_path(shared, &request, suspicion)),
             Match::Nothing | Match::Group(_) => {
                 let outer = request.extensions().get::<Decision>().cloned();
                 shared.pass(request.headers_mut(), outer.as_ref());

@@ -20,6 +20,7 @@
 //! | `segments` | slashes, dots and `;x` |
 //! | `readings` | all readings of a path that is not plain, bounded |
 //! | `exact` | exact paths, and how most requests are told from all of them without a hash |
+//! | `route_parameters` | query parameters by which frameworks route |
 //! | `table` | `Pattern` to entry, and the verdict over all readings |
 
 mod decode;
@@ -30,6 +31,7 @@ mod plain;
 #[cfg(test)]
 mod properties;
 mod readings;
+mod route_parameters;
 mod segments;
 mod table;
 #[cfg(test)]
@@ -37,5 +39,6 @@ mod tests;
 
 pub(crate) use self::{
     pattern::Pattern,
+    route_parameters::RouteParameters,
     table::{Found, Table},
 };

@@ -11,7 +11,7 @@ use super::{
     plain::{FOLDABLE, Shape, shape},
     readings::Readings,
 };
-use crate::error::ConfigError;
+use crate::{Suspicion, error::ConfigError};
 
 /// Patterns and what they guard. An exact path beats a pattern; among patterns the more specific one wins, as `matchit`
 /// orders them.
@@ -34,8 +34,8 @@ pub(crate) enum Found<'t, T> {
     /// (and `T` has a size).
     One(&'t T),
     /// It can be read in several ways, and one of them is in the table; or two readings are different entries. To be
-    /// refused.
-    Ambiguous,
+    /// refused. With the class of suspicion, where only a foreign backend reads it so.
+    Ambiguous(Option<Suspicion>),
 }
 
 // === impl Table ===
@@ -116,7 +116,7 @@ impl<T> Table<T> {
             Some(folded) => {
                 folded.copy_from_slice(path.as_bytes());
                 folded.make_ascii_lowercase();
-                str::from_utf8(folded).map_or(Found::Ambiguous, |folded| self.one(self.index(folded)))
+                str::from_utf8(folded).map_or(Found::Ambiguous(None), |folded| self.one(self.index(folded)))
             }
             None => self.find_among_readings(path),
         }
@@ -126,22 +126,22 @@ impl<T> Table<T> {
     fn find_among_readings(&self, path: &str) -> Found<'_, T> {
         let mut readings = Readings::of(path);
         if readings.too_many || (readings.foreign && self.beyond_ascii) {
-            return Found::Ambiguous;
+            return Found::Ambiguous(None);
         }
         // Many stages change nothing about many readings.
         readings.texts.sort_unstable();
         readings.texts.dedup();
         let mut found = None;
         for text in &readings.texts {
-            let Ok(text) = str::from_utf8(text) else { return Found::Ambiguous };
+            let Ok(text) = str::from_utf8(text) else { return Found::Ambiguous(None) };
             match (self.index(text), found) {
                 (None, _) => {}
-                (Some(_), _) if readings.several => return Found::Ambiguous,
-                (Some(index), Some(earlier)) if index != earlier => return Found::Ambiguous,
+                (Some(_), _) if readings.several => return Found::Ambiguous(None),
+                (Some(index), Some(earlier)) if index != earlier => return Found::Ambiguous(None),
                 (index, _) => found = index,
             }
             if self.foreign_backend && self.is_foreign(text) {
-                return Found::Ambiguous;
+                return Found::Ambiguous(Some(Suspicion::PathSpelling));
             }
         }
         self.one(found)

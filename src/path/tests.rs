@@ -16,7 +16,7 @@ pub(super) fn meaning<'t>(table: &'t Table<String>, path: &str) -> &'t str {
     match table.find(path) {
         Found::Nothing => "-",
         Found::One(pattern) => pattern,
-        Found::Ambiguous => "400",
+        Found::Ambiguous(_) => "400",
     }
 }
 

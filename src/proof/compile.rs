@@ -3,7 +3,7 @@
 use http::{HeaderName, header};
 
 use super::{
-    field::{Field, Place},
+    field::{Field, Place, unescape},
     fold::{self, Names},
     head,
     plan::{Member, Object},
@@ -134,21 +134,4 @@ impl Compiling {
         self.names.push(name.into());
         Ok(self.names.len() - 1)
     }
-}
-
-/// The name in a segment of a JSON Pointer.
-pub(super) fn unescape(segment: &str) -> Result<String, &'static str> {
-    let mut name = String::new();
-    let mut chars = segment.chars();
-    while let Some(c) = chars.next() {
-        name.push(match c {
-            '~' => match chars.next() {
-                Some('0') => '~',
-                Some('1') => '/',
-                _ => return Err("in a JSON Pointer `~` is followed by 0 or 1"),
-            },
-            plain => plain,
-        });
-    }
-    Ok(name)
 }

@@ -6,7 +6,7 @@ use http::{HeaderMap, request::Parts};
 use tower::BoxError;
 
 use super::{
-    compile::unescape,
+    field::unescape,
     fold::{Found, Keys},
     media::{content_type_of, is_token, trim},
     plan::{Member, Plan},

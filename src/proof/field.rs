@@ -25,6 +25,19 @@ pub(super) enum Place {
     Query(Box<str>),
 }
 
+/// What the name of a field says where it stands in another place of the request. In ascending order: of a field with two
+/// roles, the greater one counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Role {
+    /// Nothing about a person: a token alone identifies nobody.
+    #[default]
+    Other,
+    /// A whole proof: a login token, or the answer of a captcha.
+    Login,
+    /// Who logs in.
+    Phone,
+}
+
 // === impl Field ===
 
 impl Field {
@@ -66,6 +79,15 @@ impl Field {
         self.0.iter().any(|place| matches!(place, Place::Body(_)))
     }
 
+    /// The names by which its places in bodies and in the query end.
+    pub(super) fn last_names(&self) -> impl Iterator<Item = String> {
+        self.0.iter().filter_map(|place| match place {
+            Place::Body(pointer) => unescape(pointer.rsplit('/').next()?).ok(),
+            Place::Query(name) => Some(name.to_string()),
+            Place::Header(_) => None,
+        })
+    }
+
     pub(super) fn places(&self) -> &[Place] {
         &self.0
     }
@@ -85,4 +107,21 @@ impl fmt::Display for Field {
         }
         Ok(())
     }
+}
+
+/// The name in a segment of a JSON Pointer.
+pub(super) fn unescape(segment: &str) -> Result<String, &'static str> {
+    let mut name = String::new();
+    let mut chars = segment.chars();
+    while let Some(c) = chars.next() {
+        name.push(match c {
+            '~' => match chars.next() {
+                Some('0') => '~',
+                Some('1') => '/',
+                _ => return Err("in a JSON Pointer `~` is followed by 0 or 1"),
+            },
+            plain => plain,
+        });
+    }
+    Ok(name)
 }

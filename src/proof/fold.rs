@@ -72,6 +72,22 @@ impl Names {
         self.names.is_empty()
     }
 
+    /// The id of a name, written exactly so.
+    pub(super) fn id(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|known| *known.exact == *name)
+    }
+
+    /// The bits of the names for which the last segment of a decoded key could be taken. Segments begin after `.`, `[` and
+    /// `:`; one without letters, or a list's index, does not count: `model.phone`, `user[phone][]` and `a:phone[0]` end in
+    /// `phone`.
+    pub(super) fn like_last(&self, key: &str) -> u64 {
+        let counts =
+            |segment: &&str| !is_bare(segment) && !segment.trim_end_matches(']').bytes().all(|b| b.is_ascii_digit());
+        let Some(last) = key.rsplit(['.', '[', ':']).find(counts) else { return 0 };
+        let like = |(id, name): (usize, &Name)| u64::from(reads_as(last, &name.bare, Keys::Form)) << id;
+        self.names.iter().enumerate().map(like).fold(0, |all, bit| all | bit)
+    }
+
     /// Looks a decoded key up.
     #[inline]
     pub(super) fn find(&self, key: &str, keys: Keys) -> Found {

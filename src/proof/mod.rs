@@ -43,6 +43,7 @@ mod value;
 
 #[cfg(feature = "grpc-descriptors")]
 pub(crate) use self::descriptors::{Descriptors, Method};
+pub(crate) use self::field::Role;
 pub use self::{extract::Extracted, field::Field, media::Media};
 pub(crate) use self::{
     extract::Extractor,

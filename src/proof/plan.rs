@@ -8,14 +8,14 @@ use http::{HeaderMap, HeaderName, request::Parts};
 use super::protobuf::{self, Messages};
 use super::{
     compile::Compiling,
-    field::Field,
+    field::{Field, Role},
     fold::Names,
     form, head, json,
     media::Media,
     query,
     value::{Unreadable, Values},
 };
-use crate::ConfigError;
+use crate::{ConfigError, ForeignBackend};
 
 /// The compiled fields of a rule. What is read of a request is exactly what they name.
 #[derive(Debug)]
@@ -35,6 +35,11 @@ pub(crate) struct Plan {
     query_names: u64,
     ignore_query: bool,
     keeps_spans: bool,
+    /// The bits of the names of phone fields.
+    phones: u64,
+    /// The bits of the names by which a request names a person or carries a whole proof: phones among them.
+    identities: u64,
+    foreign: ForeignBackend,
     /// The fields' numbers, where gRPC is accepted and can hold them.
     #[cfg(feature = "grpc")]
     messages: Option<Messages>,
@@ -93,6 +98,9 @@ impl Plan {
             query_slots: compiling.query_slots,
             ignore_query,
             keeps_spans: false,
+            phones: 0,
+            identities: 0,
+            foreign: ForeignBackend::none(),
             #[cfg(feature = "grpc")]
             messages: None,
             #[cfg(feature = "grpc")]
@@ -128,6 +136,25 @@ impl Plan {
         self.messages = Messages::compile(with_slots, |field| optional.contains(&field), &resolve)?;
         self.is_numbered = fields.iter().any(protobuf::is_numbered);
         Ok(self)
+    }
+
+    /// Makes the plan suspect what this backend may read. `fields` are those that it was compiled from, each with its role.
+    pub(crate) fn before(mut self, foreign: &ForeignBackend, fields: &[Field], roles: &[Role]) -> Self {
+        for (field, role) in fields.iter().zip(roles) {
+            for id in field.last_names().filter_map(|name| self.names.id(&name)) {
+                let bit = 1 << id;
+                match role {
+                    Role::Other => {}
+                    Role::Login => self.identities |= bit,
+                    Role::Phone => {
+                        self.phones |= bit;
+                        self.identities |= bit;
+                    }
+                }
+            }
+        }
+        self.foreign = foreign.clone();
+        self
     }
 
     /// Whether any field sits in the body. If not, the body need not be read.

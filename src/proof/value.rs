@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt, ops::Range};
 
+use crate::Suspicion;
+
 /// The longest text that can be a part of a proof, in bytes. The vendor's longest (`captchaContent`) has about 1,000.
 const LONGEST: usize = 8 * 1024;
 
@@ -31,6 +33,8 @@ pub(crate) enum Unreadable {
     BodyMalformed(&'static str),
     /// A field, or something that could be taken for it, is not as it must be.
     ProofMalformed(&'static str),
+    /// As above, by a class of suspicion that can be switched off.
+    Suspicious(Suspicion, &'static str),
 }
 
 // === impl Value ===

@@ -17,7 +17,7 @@ use super::{
     plan::{AskPlan, FieldSet, Planned},
 };
 use crate::{
-    ConfigError,
+    ConfigError, ForeignBackend,
     body::TrailerFilter,
     denial::{DenialReason, Refusal},
     headers::Names,
@@ -74,7 +74,11 @@ impl Group {
     /// # Errors
     ///
     /// `rule.when`, when rules tie, choose by different fields, or read bodies differently; `rule.ask`; `field`.
-    pub(super) fn compile(rules: &[(&Rule, Arc<RuleState>)], names: &Names) -> Result<Self, ConfigError> {
+    pub(super) fn compile(
+        rules: &[(&Rule, Arc<RuleState>)],
+        names: &Names,
+        foreign: &ForeignBackend,
+    ) -> Result<Self, ConfigError> {
         let mut fields = FieldSet::default();
         let mut when = None;
         let mut compiled: Vec<Compiled> = Vec::with_capacity(rules.len());
@@ -117,7 +121,7 @@ impl Group {
             }
         }
         let ignore_query = compiled.first().is_some_and(|rule| rule.state.settings.ignore_query);
-        let plan = Plan::compile(fields.as_slice(), ignore_query)?;
+        let plan = Plan::compile(fields.as_slice(), ignore_query)?.before(foreign, fields.as_slice(), fields.roles());
         #[cfg(feature = "grpc")]
         let (plan, client_streaming) = grpc::accept(plan, &fields, rules)?;
         if let Some(first) = compiled.first()

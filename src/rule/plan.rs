@@ -7,7 +7,7 @@ use crate::{
     Channel, Check, ConfigError, Phone, PhoneGrammar,
     decision::Policy,
     denial::{DenialReason, Refusal},
-    proof::{Field, Value, Values},
+    proof::{Field, Role, Value, Values},
 };
 
 /// The fields of a group of rules, each once, in the order in which their values are indexed.
@@ -16,6 +16,7 @@ pub(super) struct FieldSet {
     fields: Vec<Field>,
     /// Whether the user named it, or only we did.
     required: Vec<bool>,
+    roles: Vec<Role>,
 }
 
 /// An ask whose fields are indices.
@@ -67,8 +68,26 @@ impl FieldSet {
         self.fields.iter().position(|known| known == field).unwrap_or_else(|| {
             self.fields.push(field.clone());
             self.required.push(false);
+            self.roles.push(Role::Other);
             self.fields.len() - 1
         })
+    }
+
+    /// The same, of a field by whose name elsewhere a request could speak of somebody else.
+    fn index_as(&mut self, field: &Field, role: Role) -> usize {
+        let index = self.index(field);
+        self.give(index, role);
+        index
+    }
+
+    fn give(&mut self, index: usize, role: Role) {
+        if let Some(known) = self.roles.get_mut(index) {
+            *known = role.max(*known);
+        }
+    }
+
+    pub(super) fn roles(&self) -> &[Role] {
+        &self.roles
     }
 
     pub(super) fn as_slice(&self) -> &[Field] {
@@ -124,9 +143,10 @@ impl AskPlan {
         let step_up = (policy.can_step_up() && !asks_captcha)
             .then(|| ask.proofs().find_map(step_up_captcha))
             .flatten()
-            .map(|(field, is_set, scene)| CaptchaLeaf {
-                content: if is_set { fields.index(&field) } else { fields.index_optional(&field) },
-                scene,
+            .map(|(field, is_set, scene)| {
+                let content = if is_set { fields.index(&field) } else { fields.index_optional(&field) };
+                fields.give(content, Role::Login);
+                CaptchaLeaf { content, scene }
             });
         Ok(Self { steps, step_up })
     }
@@ -192,24 +212,29 @@ impl Leaf {
                 Self::Number {
                     channel: number.channel,
                     token: fields.index(&number.token),
-                    phone: fields.index(&number.phone),
+                    phone: fields.index_as(&number.phone, Role::Phone),
                     country_code: number.country_code.as_ref().map(|field| fields.index(field)),
                     with_risk: number.with_risk,
                 }
             }
-            ask::Proof::Captcha(captcha) => {
-                Self::Captcha(CaptchaLeaf { content: fields.index(&captcha.content), scene: captcha.scene.clone() })
-            }
+            ask::Proof::Captcha(captcha) => Self::Captcha(CaptchaLeaf {
+                content: fields.index_as(&captcha.content, Role::Login),
+                scene: captcha.scene.clone(),
+            }),
             ask::Proof::OneTap(one_tap) => {
                 shared(&one_tap.login_token, &one_tap.phone)?;
                 Self::OneTap {
                     channel: one_tap.channel,
-                    login_token: fields.index(&one_tap.login_token),
+                    login_token: fields.index_as(&one_tap.login_token, Role::Login),
                     // It need not be there, unless somebody says where.
-                    phone: if one_tap.phone == Field::body("/phone") {
-                        fields.index_optional(&one_tap.phone)
-                    } else {
-                        fields.index(&one_tap.phone)
+                    phone: {
+                        let phone = if one_tap.phone == Field::body("/phone") {
+                            fields.index_optional(&one_tap.phone)
+                        } else {
+                            fields.index(&one_tap.phone)
+                        };
+                        fields.give(phone, Role::Phone);
+                        phone
                     },
                     with_risk: one_tap.with_risk,
                 }

@@ -9,9 +9,9 @@ use http::{Method, Uri};
 
 use super::{Group, Methods, Overrides, Rule, RuleState, Settings, Shares};
 use crate::{
-    ConfigError,
+    ConfigError, ForeignBackend, Suspicion,
     headers::Names,
-    path::{Found, Pattern, Table},
+    path::{Found, Pattern, RouteParameters, Table},
 };
 
 /// All rules of a layer.
@@ -20,6 +20,7 @@ pub(crate) struct Routes {
     others: Table<Arc<Group>>,
     /// What guards a path that no other rule guards.
     every: Option<Arc<Group>>,
+    route_parameters: Option<RouteParameters>,
     has_paths: bool,
     states: Vec<Arc<RuleState>>,
 }
@@ -30,7 +31,7 @@ pub(crate) enum Match<'r> {
     Nothing,
     Group(&'r Arc<Group>),
     /// The path can be read in several ways, at least one of which is guarded.
-    Ambiguous,
+    Ambiguous(Option<Suspicion>),
 }
 
 type Entry<'r> = (&'r Rule, Arc<RuleState>);
@@ -46,12 +47,13 @@ impl Routes {
         rules: &[Rule],
         layer: &Overrides,
         names: &Names,
-        foreign_backend: bool,
+        foreign: &ForeignBackend,
     ) -> Result<Self, ConfigError> {
         if rules.is_empty() {
             return Err(ConfigError::unshown("rule", "a layer without a rule guards nothing"));
         }
         let shares = Shares::new(layer)?;
+        let spellings = foreign.suspects(Suspicion::PathSpelling);
         let mut by_pattern: BTreeMap<Pattern, Vec<Entry<'_>>> = BTreeMap::new();
         let mut every: Vec<Entry<'_>> = Vec::new();
         let mut states = Vec::with_capacity(rules.len());
@@ -82,13 +84,15 @@ impl Routes {
         let by_method = methods
             .into_iter()
             .map(|method| {
-                table(&by_pattern, Some(&method), names).map(|table| (method, table.foreign_backend(foreign_backend)))
+                table(&by_pattern, Some(&method), names, foreign)
+                    .map(|table| (method, table.foreign_backend(spellings)))
             })
             .collect::<Result<_, _>>()?;
         Ok(Self {
             by_method,
-            others: table(&by_pattern, None, names)?.foreign_backend(foreign_backend),
-            every: group(&every, None, names)?,
+            others: table(&by_pattern, None, names, foreign)?.foreign_backend(spellings),
+            route_parameters: RouteParameters::of(foreign),
+            every: group(&every, None, names, foreign)?,
             has_paths: !by_pattern.is_empty(),
             states,
         })
@@ -108,12 +112,19 @@ impl Routes {
                 (Found::One(one), Found::One(other)) if Arc::ptr_eq(one, other) => Found::One(one),
                 (Found::Nothing, other) => other,
                 (one, Found::Nothing) => one,
-                _ => Found::Ambiguous,
+                (Found::Ambiguous(None), _) | (_, Found::Ambiguous(None)) => Found::Ambiguous(None),
+                (Found::Ambiguous(suspicion), _) | (_, Found::Ambiguous(suspicion)) => Found::Ambiguous(suspicion),
+                _ => Found::Ambiguous(None),
             };
+        }
+        if let (Found::Nothing, Some(parameters), Some(query)) = (&found, &self.route_parameters, uri.query())
+            && !matches!(table.find_in_query(query, parameters), Found::Nothing)
+        {
+            return Match::Ambiguous(Some(Suspicion::RouteParameter));
         }
         match found {
             Found::One(group) => Match::Group(group),
-            Found::Ambiguous => Match::Ambiguous,
+            Found::Ambiguous(suspicion) => Match::Ambiguous(suspicion),
             Found::Nothing => self.every.as_ref().map_or(Match::Nothing, Match::Group),
         }
     }
@@ -152,10 +163,11 @@ fn table(
     by_pattern: &BTreeMap<Pattern, Vec<Entry<'_>>>,
     method: Option<&Method>,
     names: &Names,
+    foreign: &ForeignBackend,
 ) -> Result<Table<Arc<Group>>, ConfigError> {
     let mut entries = Vec::new();
     for (pattern, rules) in by_pattern {
-        if let Some(group) = group(rules, method, names)? {
+        if let Some(group) = group(rules, method, names, foreign)? {
             entries.push((pattern.clone(), group));
         }
     }
@@ -163,7 +175,12 @@ fn table(
 }
 
 /// The group of the rules that apply to a method, most specific first.
-fn group(rules: &[Entry<'_>], method: Option<&Method>, names: &Names) -> Result<Option<Arc<Group>>, ConfigError> {
+fn group(
+    rules: &[Entry<'_>],
+    method: Option<&Method>,
+    names: &Names,
+    foreign: &ForeignBackend,
+) -> Result<Option<Arc<Group>>, ConfigError> {
     let mut applying: Vec<(u8, bool, &Entry<'_>)> = rules
         .iter()
         .filter_map(|entry| {
@@ -188,7 +205,7 @@ fn group(rules: &[Entry<'_>], method: Option<&Method>, names: &Names) -> Result<
         return Ok(None);
     }
     let rules: Vec<Entry<'_>> = applying.into_iter().map(|(_, _, (rule, state))| (*rule, Arc::clone(state))).collect();
-    Group::compile(&rules, names).map(|group| Some(Arc::new(group)))
+    Group::compile(&rules, names, foreign).map(|group| Some(Arc::new(group)))
 }
 
 /// How specifically a rule names a method: itself, `HEAD` by `GET`, any. `None`: it does not apply.

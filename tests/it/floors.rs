@@ -12,7 +12,7 @@ use syn::{
 };
 
 /// Each module of the crate's root, and the floor it is on.
-const FLOORS: [(&str, u8); 18] = [
+const FLOORS: [(&str, u8); 19] = [
     ("layer", 4),
     ("rule", 3),
     ("decision", 2),
@@ -29,6 +29,7 @@ const FLOORS: [(&str, u8); 18] = [
     ("check_kind", 0),
     ("error", 0),
     ("ex_id", 0),
+    ("foreign_backend", 0),
     ("observe", 0),
     ("phone", 0),
 ];

@@ -288,7 +288,7 @@ proptest! {
             Err(Unreadable::BodyMalformed(reason)) => {
                 prop_assert!(!by_them.is_ok_and(|them| them.is_object()), "{}", reason);
             }
-            Err(Unreadable::ProofMalformed(_)) => {}
+            Err(Unreadable::ProofMalformed(_) | Unreadable::Suspicious(..)) => {}
         }
     }
 

@@ -1,6 +1,6 @@
 //! A backend of another language behind us: `foreign_backend()`.
 
-use tower_jverify::{Rule, captcha, number};
+use tower_jverify::{ForeignBackend, Rule, captcha, number};
 
 use crate::support::{Application, LOGIN, Verifier, builder, code, post_json, send};
 
@@ -30,7 +30,8 @@ const FOREIGN: [&str; 20] = [
 #[tokio::test]
 async fn what_another_backend_may_read_as_the_guarded_path_is_refused() {
     let verifier = Verifier::passing();
-    let layer = builder(&verifier).rule(Rule::post("/login", number())).foreign_backend().build().unwrap();
+    let layer =
+        builder(&verifier).rule(Rule::post("/login", number())).foreign_backend(ForeignBackend::any()).build().unwrap();
     for path in FOREIGN {
         let application = Application::default();
         let response = send(&layer, &application, post_json(path, LOGIN)).await;
@@ -51,7 +52,8 @@ async fn without_the_setting_a_path_with_an_extension_is_another_path() {
 #[tokio::test]
 async fn what_nobody_confuses_passes_before_a_foreign_backend_too() {
     let verifier = Verifier::passing();
-    let layer = builder(&verifier).rule(Rule::post("/login", number())).foreign_backend().build().unwrap();
+    let layer =
+        builder(&verifier).rule(Rule::post("/login", number())).foreign_backend(ForeignBackend::any()).build().unwrap();
     for path in [
         "/app.js",
         "/login/app.js",
@@ -80,7 +82,7 @@ async fn a_path_that_a_rule_names_is_what_the_rule_says() {
         .rule(Rule::post("/login.json", number()))
         .rule(Rule::post("/{app}/signin", captcha()))
         .rule(Rule::post("/signin", number()))
-        .foreign_backend()
+        .foreign_backend(ForeignBackend::any())
         .build()
         .unwrap();
     let application = Application::default();

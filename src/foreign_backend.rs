@@ -1,0 +1,182 @@
+//! What a backend that we do not know may read in a request, beside what we read.
+//!
+//! An axum application behind the layer reads a request as the layer does. A backend of another language may not: it
+//! parses JSON whatever the type says, merges query and cookies into the body, or takes its path from a header. Each such
+//! habit is a class of suspicion with a switch of its own, so that a false refusal turns off one class and not all.
+
+use std::{collections::BTreeSet, fmt};
+
+/// A class of suspicion: a habit of backends by which a request can mean something else to them than to the layer.
+///
+/// The event of a refusal names the class, as does [`Denial::suspicion`](crate::Denial::suspicion). Each class has a
+/// switch on [`ForeignBackend`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Suspicion {
+    /// A body that is not a form, in which a form reader finds a guarded name.
+    HiddenForm,
+    /// The name of a phone field elsewhere in the body or in the query.
+    OtherPhone,
+    /// A cookie with the name of a phone field. It is removed; the request goes on.
+    Cookie,
+    /// A header that names another path, prefix or method. It is removed; the request goes on.
+    RoutingHeader,
+    /// `Upgrade: h2c` and `HTTP2-Settings`. They are removed; the request goes on.
+    H2c,
+    /// A query parameter by which some frameworks route, with a guarded path as its value.
+    RouteParameter,
+    /// A method that no rule of the path names.
+    OtherMethod,
+    /// A path that some framework reads as a guarded one.
+    PathSpelling,
+}
+
+/// What a backend behind the layer may read in a request, beside what the layer reads. For
+/// [`JVerifyBuilder::foreign_backend`](crate::JVerifyBuilder::foreign_backend).
+///
+/// [`ForeignBackend::any`] suspects everything that is known of backends. Each `without_...` switches one class off, for a
+/// backend that does not have the habit; what is off is written to the log when the layer is built.
+///
+/// ```
+/// use tower_jverify::ForeignBackend;
+///
+/// // The backend routes by `page`, and never reads `$_REQUEST` or anything like it.
+/// let backend = ForeignBackend::any().route_parameters(["page"]).without_cookies();
+/// # let _ = backend;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignBackend {
+    off: BTreeSet<Suspicion>,
+    route_parameters: Option<Vec<Box<str>>>,
+    kept_headers: Vec<Box<str>>,
+}
+
+// === impl Suspicion ===
+
+impl Suspicion {
+    /// All classes.
+    const ALL: [Self; 8] = [
+        Self::HiddenForm,
+        Self::OtherPhone,
+        Self::Cookie,
+        Self::RoutingHeader,
+        Self::H2c,
+        Self::RouteParameter,
+        Self::OtherMethod,
+        Self::PathSpelling,
+    ];
+
+    /// The word in events.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::HiddenForm => "hidden_form",
+            Self::OtherPhone => "other_phone",
+            Self::Cookie => "cookie",
+            Self::RoutingHeader => "routing_header",
+            Self::H2c => "h2c",
+            Self::RouteParameter => "route_parameter",
+            Self::OtherMethod => "other_method",
+            Self::PathSpelling => "path_spelling",
+        }
+    }
+}
+
+impl fmt::Display for Suspicion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+// === impl ForeignBackend ===
+
+impl ForeignBackend {
+    /// Suspects every habit that is known.
+    pub fn any() -> Self {
+        Self { off: BTreeSet::new(), route_parameters: None, kept_headers: Vec::new() }
+    }
+
+    /// Suspects nothing: the backend is a Rust application that reads a request as the layer does.
+    pub(crate) fn none() -> Self {
+        Self { off: Suspicion::ALL.into(), ..Self::any() }
+    }
+
+    /// Does not look for a form inside of bodies that are not forms.
+    pub fn without_hidden_forms(self) -> Self {
+        self.without(Suspicion::HiddenForm)
+    }
+
+    /// Does not look for the phone's name elsewhere in the body and in the query.
+    pub fn without_other_phones(self) -> Self {
+        self.without(Suspicion::OtherPhone)
+    }
+
+    /// Leaves cookies with the name of a phone field in place.
+    pub fn without_cookies(self) -> Self {
+        self.without(Suspicion::Cookie)
+    }
+
+    /// Leaves headers in place that name another path, prefix or method. To keep only some of them, see
+    /// [`ForeignBackend::keep_header`].
+    pub fn without_routing_headers(self) -> Self {
+        self.without(Suspicion::RoutingHeader)
+    }
+
+    /// Leaves `Upgrade: h2c` and `HTTP2-Settings` in place.
+    pub fn without_h2c(self) -> Self {
+        self.without(Suspicion::H2c)
+    }
+
+    /// Does not look at query parameters by which frameworks route.
+    pub fn without_route_parameters(self) -> Self {
+        self.without(Suspicion::RouteParameter)
+    }
+
+    /// Lets every method pass that no rule of the path names.
+    pub fn without_other_methods(self) -> Self {
+        self.without(Suspicion::OtherMethod)
+    }
+
+    /// Does not refuse paths that only some framework reads as a guarded one.
+    pub fn without_path_spellings(self) -> Self {
+        self.without(Suspicion::PathSpelling)
+    }
+
+    /// The query parameters by which the backend routes, in place of the usual ones.
+    pub fn route_parameters(mut self, names: impl IntoIterator<Item = impl Into<Box<str>>>) -> Self {
+        self.route_parameters = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Keeps a header that would be removed because it names another path, prefix or method: one that a trusted proxy in
+    /// front sets.
+    pub fn keep_header(mut self, name: impl Into<Box<str>>) -> Self {
+        self.kept_headers.push(name.into());
+        self
+    }
+
+    fn without(mut self, class: Suspicion) -> Self {
+        self.off.insert(class);
+        self
+    }
+
+    /// Whether a class is on.
+    pub(crate) fn suspects(&self, class: Suspicion) -> bool {
+        !self.off.contains(&class)
+    }
+
+    /// The classes that are off.
+    #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
+    pub(crate) fn switched_off(&self) -> impl Iterator<Item = Suspicion> {
+        self.off.iter().copied()
+    }
+
+    /// The names that replace the usual route parameters.
+    pub(crate) fn own_route_parameters(&self) -> Option<&[Box<str>]> {
+        self.route_parameters.as_deref()
+    }
+
+    /// The routing headers that are kept, as the user wrote them.
+    pub(crate) fn kept_headers(&self) -> &[Box<str>] {
+        &self.kept_headers
+    }
+}
