@@ -6,10 +6,14 @@
 //! ```
 //!
 //! HTTP/1.1 and prior-knowledge HTTP/2 in, HTTP/1.1 out, and HTTP/2 for gRPC. Bodies are streamed both ways, and trailers passed that a
-//! `Trailer` header lists. The backend learns from the headers what was verified, so nobody else may reach it, and it
-//! must not be told of another path or method than the one that was guarded.
+//! `Trailer` header lists. The backend learns from the headers what was verified, so nobody else may reach it. It gets no
+//! header with an underscore, which a CGI-style server takes for another header.
+//!
+//! `TRUSTED_PROXIES` is the number of proxies in front that add to `X-Forwarded-For`. Unset: the client's address is not known.
+//! `0`: it is the peer's. `n`: it is the n-th address from the end of that header. The backend gets that header's last `n`
+//! addresses and the peer's, and none that a client could invent.
 
-use std::{convert::Infallible, error::Error, fmt::Display};
+use std::{convert::Infallible, error::Error, fmt::Display, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use http::{
@@ -30,13 +34,24 @@ use hyper_util::{
 };
 use tokio::net::TcpListener;
 use tower::ServiceBuilder;
-use tower_jverify::{Coding, Field, ForeignBackend, JVerifyLayer, Media, Phone, RequestBody, Rule, captcha, number};
+use tower_jverify::{
+    ClientIp, Coding, Field, ForeignBackend, JVerifyLayer, Media, Phone, RequestBody, Rule, captcha, number,
+};
 
 mod common;
+
+/// Before a connection is accepted again after an error: without descriptors left, the next attempt fails at once.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Headers by which others name the client's address. The backend gets `X-Forwarded-For` alone.
+const ADDRESSES: [&str; 7] =
+    ["x-forwarded-for", "forwarded", "x-real-ip", "x-client-ip", "client-ip", "true-client-ip", "x-cluster-client-ip"];
 
 /// The backend by HTTP/1.1, and by the HTTP/2 that gRPC needs.
 #[derive(Clone)]
 struct Upstream {
+    /// How many of the addresses in `X-Forwarded-For` are believed.
+    trusted_proxies: usize,
     http1: Client<HttpConnector, RequestBody<Incoming>>,
     grpc: Client<HttpConnector, RequestBody<Incoming>>,
 }
@@ -49,7 +64,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     common::log();
     let settings = common::Settings::read();
 
-    let layer = JVerifyLayer::builder(settings.verifier())
+    let mut builder = JVerifyLayer::builder(settings.verifier())
         .rule(Rule::post("/login", number()))
         .rule(Rule::post("/h5/login", number().web()))
         .rule(Rule::post("/register", captcha().then(number())))
@@ -59,14 +74,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .accept([Media::Json, Media::Form, Media::Multipart, Media::Grpc])
         .decode([Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd])
         .foreign_backend(ForeignBackend::any())
-        .forward_phone()
-        .build()?;
+        .forward_phone();
+    match settings.trusted_proxies {
+        None => {}
+        Some(0) => builder = builder.client_ip(ClientIp::peer()),
+        Some(proxies) => builder = builder.client_ip(ClientIp::forwarded(proxies)),
+    }
+    let layer = builder.build()?;
 
     let backend = match &settings.upstream {
         Some(url) => backend(url).unwrap_or_else(|problem| common::end(&problem)),
         None => spawn_echo().await?,
     };
     let upstream = Upstream {
+        trusted_proxies: settings.trusted_proxies.unwrap_or(0),
         http1: Client::builder(TokioExecutor::new()).build_http(),
         grpc: Client::builder(TokioExecutor::new()).http2_only(true).build_http(),
     };
@@ -94,9 +115,24 @@ where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + 'static,
     B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
+    let mut is_failing = false;
     loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                if !std::mem::replace(&mut is_failing, true) {
+                    eprintln!("no connection can be accepted, and each attempt waits: {error}");
+                }
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
+        is_failing = false;
         let service = service.clone();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            service.call(request)
+        });
         tokio::spawn(async move {
             let mut server = auto::Builder::new(TokioExecutor::new());
             server.http1().timer(TokioTimer::new());
@@ -119,14 +155,14 @@ async fn forward(upstream: &Upstream, backend: &Uri, request: Request<RequestBod
     let is_grpc = parts.version == Version::HTTP_2
         && parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
     let client = if is_grpc { &upstream.grpc } else { &upstream.http1 };
-    parts.headers = towards_backend(&parts, &body, is_grpc);
+    parts.headers = towards_backend(&parts, &body, is_grpc, upstream.trusted_proxies);
     parts.version = if is_grpc { Version::HTTP_2 } else { Version::HTTP_11 };
 
     match client.request(Request::from_parts(parts, body)).await {
         // Nobody asked to switch protocols.
         Ok(response) if !response.status().is_informational() => {
             let (mut parts, body) = response.into_parts();
-            parts.headers = end_to_end(&parts.headers);
+            parts.headers = end_to_end(&parts.headers, |_| true);
             parts.version = Version::default();
             Response::from_parts(parts, Either::Left(body))
         }
@@ -147,9 +183,15 @@ fn at_backend(backend: &Uri, uri: &Uri) -> Option<Uri> {
 }
 
 /// The headers of a request as the backend gets them, with one framing: that of the body in hand.
-fn towards_backend(request: &Parts, body: &impl Body, is_grpc: bool) -> HeaderMap {
-    let mut headers = end_to_end(&request.headers);
-    headers.remove(HOST); // The backend's own, which hyper takes from its URL.
+fn towards_backend(request: &Parts, body: &impl Body, is_grpc: bool, trusted_proxies: usize) -> HeaderMap {
+    let is_kept = |name: &HeaderName| {
+        // Hyper takes the backend's own host from its URL.
+        name != HOST && !name.as_str().contains('_') && !ADDRESSES.contains(&name.as_str())
+    };
+    let mut headers = end_to_end(&request.headers, is_kept);
+    if let Some(addresses) = forwarded_for(request, trusted_proxies) {
+        headers.insert("x-forwarded-for", addresses);
+    }
     // One framing: hyper keeps no Content-Length beside this, and tells the length of every other body.
     let has_trailers = headers.contains_key(TRAILER);
     if !is_grpc && !body.is_end_stream() && (has_trailers || body.size_hint().exact().is_none()) {
@@ -173,9 +215,19 @@ fn towards_backend(request: &Parts, body: &impl Body, is_grpc: bool) -> HeaderMa
     headers
 }
 
-/// Headers without those that are for one connection only (RFC 9110, section 7.6.1), and without those by which some
-/// backends take another path than the one that was guarded. In their order.
-fn end_to_end(headers: &HeaderMap) -> HeaderMap {
+/// The last addresses of `X-Forwarded-For`, as many as there are trusted proxies, and the peer's.
+fn forwarded_for(request: &Parts, trusted_proxies: usize) -> Option<HeaderValue> {
+    let peer = request.extensions.get::<SocketAddr>()?.ip().to_canonical().to_string();
+    let lines: Vec<&[u8]> = request.headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes).collect();
+    let from_the_end = lines.iter().rev().flat_map(|line| line.rsplit(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
+    let mut addresses: Vec<&[u8]> = from_the_end.take(trusted_proxies).filter(|address| !address.is_empty()).collect();
+    addresses.reverse();
+    addresses.push(peer.as_bytes());
+    HeaderValue::from_bytes(&addresses.join(&b", "[..])).ok()
+}
+
+/// Headers without those that are for one connection only (RFC 9110, section 7.6.1). In their order.
+fn end_to_end(headers: &HeaderMap, is_kept: impl Fn(&HeaderName) -> bool) -> HeaderMap {
     const FOR_ONE_CONNECTION: [&str; 8] = [
         "connection",
         "http2-settings",
@@ -186,7 +238,6 @@ fn end_to_end(headers: &HeaderMap) -> HeaderMap {
         "te",
         "transfer-encoding",
     ];
-    const OTHER_PATHS: [&str; 2] = ["x-original-url", "x-rewrite-url"];
     let listed: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .iter()
@@ -194,10 +245,7 @@ fn end_to_end(headers: &HeaderMap) -> HeaderMap {
         .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
         .collect();
     let stays = |name: &HeaderName| {
-        !FOR_ONE_CONNECTION.contains(&name.as_str())
-            && name != "upgrade"
-            && !OTHER_PATHS.contains(&name.as_str().replace('_', "-").as_str())
-            && !listed.contains(name)
+        !FOR_ONE_CONNECTION.contains(&name.as_str()) && name != "upgrade" && !listed.contains(name) && is_kept(name)
     };
     headers.iter().filter(|(name, _)| stays(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
 }

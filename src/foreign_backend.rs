@@ -19,7 +19,8 @@ pub enum Suspicion {
     OtherPhone,
     /// A cookie with the name of a phone field. It is removed; the request goes on.
     Cookie,
-    /// A header that names another path, prefix or method. It is removed; the request goes on.
+    /// A header that names another path, prefix or method. It is removed; the request goes on. See the table of
+    /// [`ForeignBackend`].
     RoutingHeader,
     /// `Upgrade: h2c` and `HTTP2-Settings`. They are removed; the request goes on.
     H2c,
@@ -44,6 +45,43 @@ pub enum Suspicion {
 /// let backend = ForeignBackend::any().route_parameters(["page"]).without_cookies();
 /// # let _ = backend;
 /// ```
+///
+/// # Headers that name another path or method
+///
+/// These are removed from every request, guarded or not, in every spelling that a CGI-style server takes for the name
+/// (`x_original_url`, `X.Original-URL`), from `Connection`, and from trailers. The first removal of each name is a WARN
+/// event. [`ForeignBackend::keep_header`] keeps one that a trusted proxy in front sets.
+///
+/// | family | names |
+/// |---|---|
+/// | CGI variables, which gunicorn and others take from headers | `SCRIPT_NAME`, `PATH_INFO`, `PATH_TRANSLATED`, `SCRIPT_FILENAME`, `SCRIPT_URL`, `SCRIPT_URI`, `REQUEST_URI`, `DOCUMENT_URI`, `RAW_URI`, `ORIG_PATH_INFO`, `REDIRECT_URL`, `UNENCODED_URL`, `QUERY_STRING` |
+/// | IIS, its rewriters, and PHP and .NET frameworks behind them | `X-Original-URL`, `X-Original-URI`, `X-Original-Path`, `X-Original-Prefix`, `X-Rewrite-URL`, `X-Rewrite-URI`, `X-Rewrite-Path`, `X-Waws-Unencoded-URL`, `X-MS-Original-URL`, `X-HTTP-DestinationURL` |
+/// | reverse proxies | `X-Forwarded-Prefix`, `X-Forwarded-Path`, `X-Forwarded-PathBase`, `X-Forwarded-Context`, `X-Forwarded-URI`, `X-Forwarded-URL`, `X-Forwarded-Request-URI`, `X-Forwarded-Script-Name`, `X-Script-Name`, `X-Request-URI`, `X-Replaced-Path`, `X-Ingress-Path`, `X-ProxyContextPath`, `X-Proxy-URL`, `X-Envoy-Original-Path`, `X-Envoy-Original-URL` |
+/// | the method | `X-HTTP-Method-Override`, `X-HTTP-Method`, `X-Method-Override`, `X-HTTP-Verb-Override`, `X-HTTP-Path-Override`, `X-Forwarded-Method`, `X-Original-Method`, `REQUEST_METHOD` |
+///
+/// Headers that name a host, a scheme or an address (`X-Forwarded-Host`, `Forwarded`) stay: they choose no path. So do the
+/// general words `URL`, `URI`, `Base-URL` and `Redirect`, by which no framework is known to route, and which applications use.
+///
+/// # Methods
+///
+/// On a guarded path, of the methods that no rule of any matching pattern names, only these pass:
+///
+/// 1. GET and HEAD without a body, without a header that a rule of the path reads, and without the name of a phone,
+///    `loginToken` or `captchaContent` field or `_method` in the query. Cookies with the phone's name are removed.
+/// 2. A CORS preflight that meets the conditions of [`Rule::preflight_passes`](crate::Rule::preflight_passes).
+/// 3. What [`Rule::other_methods`](crate::Rule::other_methods) lists.
+///
+/// A GET or HEAD with such a header or name gets 400, `proof_malformed`; everything else 405 with `Allow`. Where only some
+/// reading of the path is guarded, or a routing parameter names a guarded path, only the first passes, and everything else
+/// gets 400, `path_ambiguous`.
+///
+/// # Upgrades
+///
+/// `Upgrade: h2c` and `HTTP2-Settings` are removed, also from `Connection`: a proxy that copies them to the backend opens a
+/// tunnel in which the layer sees no request. Other upgrades pass on paths that no rule guards. A proxy behind the layer may
+/// tunnel a WebSocket only after the backend has answered 101 with the `Sec-WebSocket-Accept` that belongs to the request's
+/// `Sec-WebSocket-Key` (RFC 6455, section 4.1). Otherwise a client can pretend an upgrade and send HTTP requests through the
+/// tunnel that the layer never sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForeignBackend {
     off: BTreeSet<Suspicion>,
@@ -148,7 +186,12 @@ impl ForeignBackend {
     }
 
     /// Keeps a header that would be removed because it names another path, prefix or method: one that a trusted proxy in
-    /// front sets.
+    /// front sets. Repeated for several.
+    ///
+    /// **Danger:** the proxy must set or remove the header on every request. On a guarded path a header that names a method
+    /// is removed all the same, as are kept names in `Connection` and in trailers.
+    ///
+    /// `build()` refuses a name that is not in the table of [`ForeignBackend`].
     pub fn keep_header(mut self, name: impl Into<Box<str>>) -> Self {
         self.kept_headers.push(name.into());
         self

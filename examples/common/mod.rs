@@ -18,6 +18,8 @@ pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     /// `UPSTREAM_URL`: the backend of a proxy; default: an echo inside of the example.
     pub(crate) upstream: Option<String>,
+    /// `TRUSTED_PROXIES`: how many proxies in front of a proxy set `X-Forwarded-For`; default: not known.
+    pub(crate) trusted_proxies: Option<usize>,
 }
 
 /// Who answers the checks.
@@ -89,7 +91,12 @@ impl Settings {
         if sandbox && !listen.ip().to_canonical().is_loopback() {
             return Err(format!("`LISTEN_ADDR` is {listen}: with the sandbox anybody could log in; loopback only"));
         }
-        Ok(Self { vendor, listen, upstream: var("UPSTREAM_URL")? })
+        let proxies = |count: String| {
+            let problem = format!("`TRUSTED_PROXIES` is {count:?}: not a number of proxies, from 0 to 16");
+            count.parse().ok().filter(|count| *count <= 16).ok_or(problem)
+        };
+        let trusted_proxies = var("TRUSTED_PROXIES")?.map(proxies).transpose()?;
+        Ok(Self { vendor, listen, upstream: var("UPSTREAM_URL")?, trusted_proxies })
     }
 }
 
@@ -279,6 +286,10 @@ mod tests {
             (&["--sandbox"], &[("JPUSH_APP_KEY", "")], &["JPUSH_APP_KEY"]),
             (&["--sandbox"], &[("LISTEN_ADDR", "0.0.0.0:3000")], &["LISTEN_ADDR", "0.0.0.0:3000"]),
             (&["--sandbox"], &[("LISTEN_ADDR", "localhost")], &["LISTEN_ADDR", "localhost"]),
+            (&["--sandbox"], &[("TRUSTED_PROXIES", "")], &["TRUSTED_PROXIES"]),
+            (&["--sandbox"], &[("TRUSTED_PROXIES", "-1")], &["TRUSTED_PROXIES", "-1"]),
+            (&["--sandbox"], &[("TRUSTED_PROXIES", "10.0.0.1")], &["TRUSTED_PROXIES", "10.0.0.1"]),
+            (&["--sandbox"], &[("TRUSTED_PROXIES", "17")], &["TRUSTED_PROXIES", "17"]),
             (&["--sandbx"], &[], &["--sandbx", "--sandbox"]),
         ] {
             let problem = parse(flags, vars).err().expect("refused");

@@ -45,6 +45,7 @@ impl Locale {
             "proof_malformed" => ("The proof in the request is malformed.", "验证信息格式不正确。"),
             "body_malformed" => ("The request body cannot be read.", "请求内容无法解析。"),
             "path_ambiguous" => ("The path can be read in several ways.", "请求路径存在歧义。"),
+            "method_not_allowed" => ("This method is not accepted here.", "不支持该请求方法。"),
             "upgrade_refused" => ("This request cannot change its protocol here.", "此处不支持协议升级。"),
             "body_too_large" => ("The request body is too large.", "请求内容过大。"),
             "body_timeout" => ("The request body did not arrive in time.", "请求内容未能按时到达。"),

@@ -15,6 +15,7 @@ use crate::Class;
 /// | a proof malformed or ambiguous, a verdict `Invalid` | 400 | `proof_malformed` | 3 | |
 /// | a body that cannot be read | 400 | `body_malformed` | 3 | |
 /// | a path that can be read in several ways | 400 | `path_ambiguous` | 3 | |
+/// | a method that no rule of a guarded path names | 405 | `method_not_allowed` | 12 | |
 /// | a body too large | 413 | `body_too_large` | 3 | |
 /// | a body too slow | 408 | `body_timeout` | 4 | |
 /// | a request that asks to become another protocol | 400 | `upgrade_refused` | 3 | |
@@ -41,6 +42,8 @@ pub enum DenialReason {
     BodyMalformed,
     /// The path can be read in several ways, one of which is guarded.
     PathAmbiguous,
+    /// No rule of a guarded path names the method, and the backend may ignore it. The answer has `Allow`.
+    MethodNotAllowed,
     /// The request asks to become another protocol (`CONNECT`, `Upgrade`): what comes after it could not be read.
     Upgrade,
     /// The body is over its byte limit.
@@ -88,6 +91,7 @@ impl DenialReason {
             | Self::BodyMalformed
             | Self::PathAmbiguous
             | Self::Upgrade => StatusCode::BAD_REQUEST,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::UnsupportedMediaType | Self::UnsupportedEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -118,6 +122,7 @@ impl DenialReason {
             Self::ProofMissing => "proof_missing",
             Self::BodyMalformed => "body_malformed",
             Self::PathAmbiguous => "path_ambiguous",
+            Self::MethodNotAllowed => "method_not_allowed",
             Self::Upgrade => "upgrade_refused",
             Self::BodyTooLarge => "body_too_large",
             Self::BodyTimeout => "body_timeout",
@@ -138,13 +143,14 @@ impl DenialReason {
     }
 
     /// Codes of the gRPC core, by number: 3 `INVALID_ARGUMENT`, 4 `DEADLINE_EXCEEDED`, 7 `PERMISSION_DENIED`,
-    /// 8 `RESOURCE_EXHAUSTED`, 14 `UNAVAILABLE`.
+    /// 8 `RESOURCE_EXHAUSTED`, 12 `UNIMPLEMENTED`, 14 `UNAVAILABLE`.
     pub(super) const fn grpc_code(self) -> u8 {
         match self.status() {
             _ if matches!(self, Self::DeadlineExceeded) => 4,
             StatusCode::FORBIDDEN => 7,
             StatusCode::REQUEST_TIMEOUT => 4,
             StatusCode::TOO_MANY_REQUESTS => 8,
+            StatusCode::METHOD_NOT_ALLOWED => 12,
             StatusCode::SERVICE_UNAVAILABLE => 14,
             _ => 3,
         }

@@ -3,16 +3,25 @@
 //! A backend that trusts `x-jverify-decision: allow` must never see one from outside. A header of ours can arrive under
 //! many spellings that some server further on folds into one (`X_Jverify_Decision` becomes `HTTP_X_JVERIFY_DECISION`
 //! exactly as ours does), in trailers, or be taken away by a hop that believes `Connection`. So everything under our
-//! prefix goes, on every request, before anything of ours is put in.
+//! prefix goes, on every request, before anything of ours is put in. In front of a foreign backend the headers go with it by
+//! which one takes another path or method, and cookies with the name of a phone field.
 
+mod cookies;
+mod folding;
 mod names;
+mod routing;
 mod strip;
 #[cfg(test)]
 mod tests;
 
 use http::HeaderValue;
 
-pub(crate) use self::names::{Header, Names, USUAL};
+pub(crate) use self::{
+    cookies::remove_cookies,
+    folding::aliases,
+    names::{Header, Names, USUAL},
+    routing::overrides_method,
+};
 
 /// A number as a header's value. `HeaderValue::from(u64)` allocates twice.
 pub(crate) fn decimal(number: u64) -> HeaderValue {

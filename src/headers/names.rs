@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::ConfigError;
+use super::routing::Routing;
+use crate::{ConfigError, ForeignBackend};
 
 /// One header of ours, without its prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,9 +21,12 @@ pub(crate) enum Header {
     Sandbox,
 }
 
-/// A prefix and the names under it, made once. Cheap to clone.
+/// A prefix and the names under it, and what else no request brings to the inner service; made once. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Names(Arc<Inner>);
+pub(crate) struct Names {
+    inner: Arc<Inner>,
+    routing: Option<Arc<Routing>>,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -100,7 +104,7 @@ impl Names {
                 usual.strip_prefix(USUAL).and_then(|suffix| HeaderName::try_from(format!("{prefix}{suffix}")).ok());
             name.ok_or_else(|| ConfigError::new("header_prefix", prefix, "not the start of a header name"))
         };
-        Ok(Self(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             decision: name("x-jverify-decision")?,
             risk_level: name("x-jverify-risk-level")?,
             risk_score: name("x-jverify-risk-score")?,
@@ -111,11 +115,28 @@ impl Names {
             phone: name("x-jverify-phone")?,
             sandbox: name("x-jverify-sandbox")?,
             prefix: prefix.into(),
-        })))
+        });
+        Ok(Self { inner, routing: None })
+    }
+
+    /// Makes [`Names::strip`] remove what this backend must not get.
+    ///
+    /// # Errors
+    ///
+    /// `foreign_backend.keep_header`: a name that would not be removed.
+    pub(crate) fn before(mut self, foreign: &ForeignBackend) -> Result<Self, ConfigError> {
+        self.routing = Routing::of(foreign)?.map(Arc::new);
+        Ok(self)
+    }
+
+    /// What a foreign backend must not get; `None` where there is none.
+    #[inline]
+    pub(super) fn routing(&self) -> Option<&Routing> {
+        self.routing.as_deref()
     }
 
     pub(crate) fn prefix(&self) -> &str {
-        &self.0.prefix
+        &self.inner.prefix
     }
 
     /// Puts a header of ours in. Call [`Names::strip`] first: this replaces one spelling, strip removes them all.
@@ -125,15 +146,15 @@ impl Names {
 
     fn name(&self, header: Header) -> &HeaderName {
         match header {
-            Header::Decision => &self.0.decision,
-            Header::RiskLevel => &self.0.risk_level,
-            Header::RiskScore => &self.0.risk_score,
-            Header::RiskTags => &self.0.risk_tags,
-            Header::Checks => &self.0.checks,
-            Header::Id => &self.0.id,
-            Header::Reason => &self.0.reason,
-            Header::Phone => &self.0.phone,
-            Header::Sandbox => &self.0.sandbox,
+            Header::Decision => &self.inner.decision,
+            Header::RiskLevel => &self.inner.risk_level,
+            Header::RiskScore => &self.inner.risk_score,
+            Header::RiskTags => &self.inner.risk_tags,
+            Header::Checks => &self.inner.checks,
+            Header::Id => &self.inner.id,
+            Header::Reason => &self.inner.reason,
+            Header::Phone => &self.inner.phone,
+            Header::Sandbox => &self.inner.sandbox,
         }
     }
 }

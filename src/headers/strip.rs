@@ -1,110 +1,99 @@
-//! Taking out everything under our prefix, in whatever spelling.
+//! Taking out everything under our prefix, in whatever spelling, and what a foreign backend must not get.
 
-use http::{HeaderMap, HeaderName, HeaderValue, header::CONNECTION};
+use http::{
+    HeaderMap, HeaderName,
+    header::{CONNECTION, UPGRADE},
+};
 
-use super::Names;
+use super::{
+    Names,
+    folding::{aliases, begins_like, rebuild, tokens, without_tokens},
+    routing::Keeping,
+};
 
 // === impl Names ===
 
 impl Names {
-    /// Removes every header under the prefix and takes such names out of `Connection`.
+    /// Removes every header under the prefix and takes such names out of `Connection`; in front of a foreign backend also
+    /// the headers by which it takes another path, method or protocol.
     ///
-    /// Runs on every request, so it only looks, unless something of ours is there; then the map is built anew, because
-    /// `HeaderMap::remove` would change the order of what stays.
+    /// Runs on every request, so it only looks, unless there is something to remove; then the map is made again.
     pub(crate) fn strip(&self, headers: &mut HeaderMap) {
-        if self.occurs_in(headers) {
-            self.rebuild(headers, &[]);
+        if self.occurs_in(headers, Keeping::All) {
+            self.remove(headers, &[], Keeping::All);
         }
     }
 
     /// As [`Names::strip`], and the named headers as well: for trailers, where a proof's header has no business.
     pub(crate) fn strip_with(&self, headers: &mut HeaderMap, also: &[HeaderName]) {
-        if self.occurs_in(headers) || headers.keys().any(|name| also.iter().any(|other| is_alias(name, other))) {
-            self.rebuild(headers, also);
+        let is_named = |name: &HeaderName| also.iter().any(|other| aliases(name.as_str(), other.as_str()));
+        if self.occurs_in(headers, Keeping::Nothing) || headers.keys().any(is_named) {
+            self.remove(headers, also, Keeping::Nothing);
+        }
+    }
+
+    /// Removes the headers that name a method although they are kept: what a guarded path is asked for must not change.
+    pub(crate) fn strip_overrides(&self, headers: &mut HeaderMap) {
+        if self.occurs_in(headers, Keeping::NoMethods) {
+            self.remove(headers, &[], Keeping::NoMethods);
         }
     }
 
     /// Whether some backend may read this name as one under the prefix: any character but a letter or a digit may
-    /// stand for a dash (CGI turns them all into `_`).
+    /// be written for a dash (CGI turns them all into `_`).
     #[inline]
     pub(crate) fn covers(&self, name: &[u8]) -> bool {
         let prefix = self.prefix().as_bytes();
-        name.len() >= prefix.len()
-            && prefix.iter().zip(name).all(|(&ours, &theirs)| same(ours, theirs))
-            && name.get(prefix.len()).is_none_or(|next| !next.is_ascii_alphanumeric())
+        begins_like(name, prefix) && name.get(prefix.len()).is_none_or(|next| !next.is_ascii_alphanumeric())
+    }
+
+    /// Whether a header with this name never reaches the inner service as the client sent it.
+    pub(crate) fn removes(&self, name: &str) -> bool {
+        self.covers(name.as_bytes()) || self.routing().is_some_and(|routing| routing.removes(name, Keeping::NoMethods))
     }
 
     #[inline]
-    fn occurs_in(&self, headers: &HeaderMap) -> bool {
+    fn occurs_in(&self, headers: &HeaderMap, keeping: Keeping) -> bool {
         let first = self.prefix().as_bytes().first();
+        let routing = self.routing();
         headers.keys().any(|name| {
-            let name = name.as_str().as_bytes();
+            let text = name.as_str();
+            let bytes = text.as_bytes();
             // The cheap tests first: most headers differ in their first letter.
-            (name.first() == first && self.covers(name))
-                || (name == b"connection" && self.is_named_by_connection(headers))
+            (bytes.first() == first && self.covers(bytes))
+                || (bytes == b"connection" && self.is_named_by_connection(headers))
+                || routing.is_some_and(|routing| routing.concerns(text, headers, keeping))
         })
     }
 
     #[cold]
     fn is_named_by_connection(&self, headers: &HeaderMap) -> bool {
-        headers.get_all(CONNECTION).iter().any(|value| tokens(value).any(|token| self.covers_any_case(token)))
+        headers.get_all(CONNECTION).iter().flat_map(tokens).any(|word| self.is_removed_word(word, true))
     }
 
-    /// As [`Names::covers`], for what is not folded yet, without folding a copy: browsers send `Connection` every time.
-    fn covers_any_case(&self, token: &[u8]) -> bool {
-        let prefix = self.prefix().as_bytes();
-        token.len() >= prefix.len()
-            && prefix.iter().zip(token).all(|(&ours, theirs)| same(ours, theirs.to_ascii_lowercase()))
-            && token.get(prefix.len()).is_none_or(|next| !next.is_ascii_alphanumeric())
+    /// Whether a word of `Connection` goes. `upgrades`: `Upgrade` stays.
+    fn is_removed_word(&self, word: &[u8], upgrades: bool) -> bool {
+        self.covers(word) || self.routing().is_some_and(|routing| routing.is_removed_word(word, upgrades))
     }
 
     #[cold]
-    fn rebuild(&self, headers: &mut HeaderMap, also: &[HeaderName]) {
-        let mut kept = HeaderMap::with_capacity(headers.keys_len());
-        // `HeaderMap`'s iterator names a header once and leaves the name out for its further values.
-        let mut last: Option<HeaderName> = None;
-        for (name, value) in std::mem::take(headers) {
-            if name.is_some() {
-                last = name;
-            }
-            let Some(name) = &last else { continue };
-            if self.covers(name.as_str().as_bytes()) || also.iter().any(|other| is_alias(name, other)) {
-                continue;
+    fn remove(&self, headers: &mut HeaderMap, also: &[HeaderName], keeping: Keeping) {
+        let routing = self.routing();
+        let upgrades = routing.is_none_or(|routing| routing.leaves_an_upgrade(headers));
+        rebuild(headers, |name, value| {
+            let text = name.as_str();
+            if self.covers(text.as_bytes()) || also.iter().any(|other| aliases(text, other.as_str())) {
+                return None;
             }
             if name == CONNECTION {
-                if let Some(value) = self.without_ours(value) {
-                    kept.append(CONNECTION, value);
-                }
-                continue;
+                return without_tokens(value, |word| self.is_removed_word(word, upgrades));
             }
-            kept.append(name.clone(), value);
-        }
-        *headers = kept;
+            let Some(routing) = routing else { return Some(value) };
+            if routing.removes(text, keeping) {
+                routing.warn(text);
+                return None;
+            }
+            if name == UPGRADE { routing.without_http2(value) } else { Some(value) }
+        });
     }
-
-    /// A `Connection` value without our names; `None` when nothing is left.
-    fn without_ours(&self, value: HeaderValue) -> Option<HeaderValue> {
-        if !tokens(&value).any(|token| self.covers_any_case(token)) {
-            return Some(value);
-        }
-        let kept: Vec<&[u8]> = tokens(&value).filter(|token| !self.covers_any_case(token)).collect();
-        let joined = kept.join(b", ".as_slice());
-        // Parts of a valid value joined by ", " are a valid value.
-        (!joined.is_empty()).then(|| HeaderValue::from_bytes(&joined).ok()).flatten()
-    }
-}
-
-/// Whether a server further on may take one name for the other.
-fn is_alias(name: &HeaderName, other: &HeaderName) -> bool {
-    let (name, other) = (name.as_str().as_bytes(), other.as_str().as_bytes());
-    name.len() == other.len() && name.iter().zip(other).all(|(&a, &b)| same(a, b))
-}
-
-#[inline]
-fn same(a: u8, b: u8) -> bool {
-    a == b || !(a.is_ascii_alphanumeric() || b.is_ascii_alphanumeric())
-}
-
-fn tokens(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
-    value.as_bytes().split(|&b| b == b',').map(<[u8]>::trim_ascii).filter(|token| !token.is_empty())
 }

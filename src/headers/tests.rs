@@ -1,6 +1,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{Header, Names};
+use super::{Header, Names, routing};
+use crate::ForeignBackend;
 
 fn names() -> Names {
     Names::new("x-jverify").unwrap()
@@ -96,5 +97,26 @@ fn an_insert_leaves_exactly_one_value() {
 fn a_prefix_that_would_strip_too_much_is_refused() {
     for prefix in ["", "x", "content", "X-Up", "x-jverify-", "-x", "x--y", "x y", "9-x"] {
         assert_eq!(Names::new(prefix).unwrap_err().setting(), "header_prefix", "{prefix:?}");
+    }
+}
+
+#[test]
+fn the_documentation_of_the_backend_lists_every_header_that_is_removed() {
+    let documented = include_str!("../foreign_backend.rs");
+    let rows: Vec<&str> = documented.lines().filter(|line| line.starts_with("/// | ")).collect();
+    for (name, _) in routing::LIST {
+        assert!(rows.iter().any(|row| row.contains(&format!("`{name}`"))), "{name}");
+    }
+    let names = rows.iter().flat_map(|row| row.split('`').skip(1).step_by(2)).count();
+    assert_eq!(names, routing::LIST.len());
+}
+
+#[test]
+fn every_header_of_the_list_is_removed() {
+    let names = names().before(&ForeignBackend::any()).unwrap();
+    for (name, _) in routing::LIST {
+        let mut headers = map(&[(name, "1"), ("a", "2")]);
+        names.strip(&mut headers);
+        assert_eq!(lines(&headers), [("a", "2")], "{name}");
     }
 }

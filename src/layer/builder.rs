@@ -68,7 +68,7 @@ impl<V> JVerifyBuilder<V> {
     /// Names the first setting that cannot stand: no rule at all, a path that is no canonical pattern, two rules for the
     /// same request, a field that is none, a limit of zero, a deadline of a second or less, bands that make no sense.
     pub fn build(self) -> Result<JVerifyLayer<V>, ConfigError> {
-        let names = Names::new(&self.header_prefix)?;
+        let names = Names::new(&self.header_prefix)?.before(&self.foreign)?;
         self.log();
         let routes = Routes::compile(&self.rules, &self.overrides, &names, &self.foreign)?;
         Ok(JVerifyLayer { shared: Shared::new(self.verifier, routes, names, self.overrides.respond) })
@@ -76,12 +76,23 @@ impl<V> JVerifyBuilder<V> {
 }
 
 impl<V> JVerifyBuilder<V> {
-    /// Writes to the log which classes of suspicion are off, where a backend of another language is declared.
-    #[cfg_attr(not(feature = "tracing"), allow(clippy::unused_self))]
+    /// Writes to the log, where a backend of another language is declared, which classes of suspicion are off, and which
+    /// rules do not say enough for it.
+    #[cfg_attr(not(feature = "tracing"), allow(unused_variables, clippy::unused_self))]
     fn log(&self) {
         let off: Vec<&str> = self.foreign.switched_off().map(Suspicion::as_str).collect();
         if self.foreign != ForeignBackend::none() && !off.is_empty() {
             event!(WARN, off = off.join(","), "`foreign_backend`: these classes of suspicion are switched off");
+        }
+        if self.foreign.suspects(Suspicion::OtherMethod) {
+            for rule in self.rules.iter().filter(|rule| rule.is_captcha_of_one_method()) {
+                event!(
+                    WARN,
+                    rule = %rule,
+                    "a captcha alone names no phone: a bare GET that carries a registration in its query passes this rule's \
+                     path. If the backend reads the query, guard the path with `Rule::any`"
+                );
+            }
         }
     }
 }

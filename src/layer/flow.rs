@@ -24,11 +24,11 @@ use super::{Shared, client_deadline::client_deadline, event::Account, questions:
 #[cfg(feature = "grpc")]
 use crate::proof::grpc::{self, FrameError};
 use crate::{
-    Check, Decision, Phone, RequestBody, Suspicion, Verdict,
+    Check, Decision, Phone, RequestBody, Verdict,
     body::{self, Coding, DecodeError, ReadError, Whole},
     denial::{Audience, DenialReason, Refusal, is_grpc},
     proof::{self, Extractor, Media, MediaError},
-    rule::{Choice, Group, Settings},
+    rule::{Choice, Group, RuleState, Settings},
 };
 
 /// How the story of a guarded request ends.
@@ -93,15 +93,16 @@ where
     }
 }
 
-/// Refuses a path that can be read in several ways.
-pub(super) fn refuse_path<V, B>(
+/// Refuses a request by its head alone. `rule`: what guards its path, where that is known.
+pub(super) fn refuse<V, B>(
     shared: &Shared<V>,
     request: &Request<B>,
-    suspicion: Option<Suspicion>,
+    rule: Option<&RuleState>,
+    refusal: &Refusal,
 ) -> Response<Bytes> {
-    let refusal = Refusal::new(DenialReason::PathAmbiguous).with_suspicion(suspicion);
-    Account::new(None).denied(&shared.alarms, &refusal);
-    Audience::of(request.version(), request.headers()).refuse(&refusal, shared.respond.as_ref())
+    Account::new(rule).denied(&shared.alarms, refusal);
+    let respond = rule.map_or(shared.respond.as_ref(), |rule| rule.settings.respond.as_ref());
+    Audience::of(request.version(), request.headers()).refuse(refusal, respond)
 }
 
 async fn tell<'s, V, B>(

@@ -7,13 +7,17 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Method, Request, Response, Uri, header};
+use http::{Request, Response, StatusCode, Uri, header::ALLOW};
 use http_body::Body;
 use tower::BoxError;
 use tower_service::Service;
 
 use super::{ResponseFuture, Shared, flow};
-use crate::{Check, Decision, RequestBody, ResponseBody, Verdict, rule::Match};
+use crate::{
+    Check, Decision, RequestBody, ResponseBody, Verdict,
+    denial::{DenialReason, Refusal},
+    rule::{Match, Unnamed, is_preflight},
+};
 
 /// An application whose logins prove themselves. Made by [`JVerifyLayer`](super::JVerifyLayer).
 ///
@@ -68,19 +72,77 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let shared = &self.shared;
-        match shared.routes.find(request.method(), request.uri(), original_uri(&request)) {
-            Match::Group(group) if !(group.preflight_passes() && is_preflight(&request)) => {
-                let story = flow::guard(Arc::clone(shared), Arc::clone(group), request);
-                ResponseFuture::guarded(self.inner.clone(), Box::pin(story))
-            }
-            Match::Ambiguous(suspicion) => ResponseFuture::refused(flow::refuse_path(shared, &request, suspicion)),
-            Match::Nothing | Match::Group(_) => {
-                let outer = request.extensions().get::<Decision>().cloned();
-                shared.pass(request.headers_mut(), outer.as_ref());
-                ResponseFuture::unmatched(self.inner.clone(), request, shared.trailers.clone())
-            }
+        let is_foreign = shared.routes.are_before_foreign();
+        if is_foreign {
+            // Before anything is read: what is removed here must not decide anything.
+            shared.strip(request.headers_mut());
         }
+        let group = match shared.routes.find(request.method(), request.uri(), original_uri(&request)) {
+            Match::Nothing => return self.pass(request),
+            Match::Group(group) => group,
+            Match::Ambiguous(suspicion) => {
+                let refusal = Refusal::new(DenialReason::PathAmbiguous).with_suspicion(suspicion);
+                return ResponseFuture::refused(flow::refuse(shared, &request, None, &refusal));
+            }
+            Match::Unnamed(unnamed) => {
+                if let Err(refusal) = unnamed.check(&request) {
+                    return ResponseFuture::refused(refuse_unnamed(shared, &request, &unnamed, &refusal));
+                }
+                shared.strip_for(unnamed.groups(), request.headers_mut());
+                match unnamed.otherwise() {
+                    Some(group) => group,
+                    None => return self.pass(request),
+                }
+            }
+        };
+        if is_foreign {
+            shared.strip_for(&[group], request.headers_mut());
+        }
+        if group.preflight_passes() && is_preflight(&request) {
+            return self.pass(request);
+        }
+        let story = flow::guard(Arc::clone(shared), Arc::clone(group), request);
+        ResponseFuture::guarded(self.inner.clone(), Box::pin(story))
     }
+}
+
+impl<S, V> JVerify<S, V>
+where
+    S: Clone,
+{
+    /// A request that no decision of this layer is about.
+    #[inline]
+    fn pass<B>(&self, mut request: Request<B>) -> ResponseFuture<S, B>
+    where
+        S: Service<Request<RequestBody<B>>>,
+    {
+        let shared = &self.shared;
+        let outer = request.extensions().get::<Decision>().cloned();
+        if shared.routes.are_before_foreign() {
+            shared.pass_stripped(request.headers_mut(), outer.as_ref());
+        } else {
+            shared.pass(request.headers_mut(), outer.as_ref());
+        }
+        ResponseFuture::unmatched(self.inner.clone(), request, shared.trailers.clone())
+    }
+}
+
+/// Refuses a method that no rule of the path names. RFC 9110 requires `Allow` of a 405, also where the user answers.
+#[cold]
+fn refuse_unnamed<V, B>(
+    shared: &Shared<V>,
+    request: &Request<B>,
+    unnamed: &Unnamed<'_>,
+    refusal: &Refusal,
+) -> Response<Bytes> {
+    let mut response = flow::refuse(shared, request, unnamed.first_rule(), refusal);
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED
+        && !response.headers().contains_key(ALLOW)
+        && let Some(allow) = unnamed.allow()
+    {
+        response.headers_mut().insert(ALLOW, allow);
+    }
+    response
 }
 
 /// The path before an axum router stripped the prefix under which it nests another.
@@ -92,24 +154,4 @@ fn original_uri<B>(request: &Request<B>) -> Option<&Uri> {
 #[cfg(not(feature = "axum"))]
 fn original_uri<B>(_: &Request<B>) -> Option<&Uri> {
     None
-}
-
-/// A CORS preflight that cannot be anything else: no body, and no header by which a backend may read another method.
-fn is_preflight<B: Body>(request: &Request<B>) -> bool {
-    const OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
-    let headers = request.headers();
-    let overrides = |name: &http::HeaderName| {
-        let name = name.as_str().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
-        OVERRIDES.contains(&name.as_str())
-    };
-    // `_method` in any spelling: a preflight has no use for an escape.
-    let overridden = request.uri().query().is_some_and(|query| query.contains('%') || query.contains("_method"));
-    request.method() == Method::OPTIONS
-        && !overridden
-        && headers.contains_key(header::ORIGIN)
-        && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
-        && request.body().is_end_stream()
-        && !headers.contains_key(header::TRANSFER_ENCODING)
-        && headers.get_all(header::CONTENT_LENGTH).iter().all(|length| length == "0")
-        && !headers.keys().any(overrides)
 }

@@ -10,7 +10,7 @@ use crate::{
     body::TrailerFilter,
     denial::Respond,
     headers::Names,
-    rule::{Routes, trailer_filter},
+    rule::{Group, Routes, remove_phone_cookies, trailer_filter},
 };
 
 pub(super) struct Shared<V> {
@@ -42,6 +42,26 @@ impl<V> Shared<V> {
             None => self.names.strip(headers),
             Some(outer) => self.write(headers, outer),
         }
+    }
+
+    /// As [`Shared::pass`], of a request whose head has been stripped already.
+    #[inline]
+    pub(super) fn pass_stripped(&self, headers: &mut HeaderMap, outer: Option<&Decision>) {
+        if let Some(outer) = outer {
+            self.write(headers, outer);
+        }
+    }
+
+    /// Removes what no request brings to the inner service.
+    #[inline]
+    pub(super) fn strip(&self, headers: &mut HeaderMap) {
+        self.names.strip(headers);
+    }
+
+    /// Removes what a request for a path of these groups must not bring to a foreign backend.
+    pub(super) fn strip_for(&self, groups: &[&Arc<Group>], headers: &mut HeaderMap) {
+        self.names.strip_overrides(headers);
+        remove_phone_cookies(groups, headers);
     }
 
     /// Makes the head of a request that a decision lets through. With an outer layer's decision there, both are told.

@@ -98,6 +98,24 @@ impl Pattern {
         self.exact
     }
 
+    /// The pattern with its parameters named by their places: two that mean the same paths are then equal.
+    pub(crate) fn renamed(&self) -> Self {
+        if self.exact {
+            return self.clone();
+        }
+        let mut place = 0;
+        let segments = self.key.split('/').map(|segment| {
+            // A parameter is a whole segment; a literal brace is doubled.
+            let Some(name) = segment.strip_prefix('{').filter(|rest| !rest.starts_with('{')) else {
+                return segment.to_owned();
+            };
+            place += 1;
+            format!("{{{}p{place}}}", if name.starts_with('*') { "*" } else { "" })
+        });
+        let key = segments.collect::<Vec<_>>().join("/").into();
+        Self { text: self.text.clone(), key, exact: false }
+    }
+
     /// What the table looks up: the canonical path of an exact pattern, else the router's pattern.
     pub(super) fn key(&self) -> &str {
         &self.key

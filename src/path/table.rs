@@ -75,6 +75,11 @@ impl<T> Table<T> {
         self
     }
 
+    /// All entries.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &T> {
+        self.entries.iter()
+    }
+
     /// What `path` means: [`http::Uri::path`] as it was received, without the query.
     ///
     /// Where there is no path, as in the authority form (`POST login HTTP/1.1`), the authority is to be given instead:

@@ -11,18 +11,7 @@ use super::{
     plan::Plan,
     value::{Unreadable, Value, Values},
 };
-
-/// Whether a server or gateway may take one header name for the other.
-///
-/// CGI (and with it PHP, WSGI, Rack) makes `HTTP_X_TOKEN` of `X-Token`, `x_token` and `x.token` alike.
-pub(super) fn aliases(one: &str, other: &str) -> bool {
-    // Folded last: nearly all names differ in length.
-    one.len() == other.len() && one.bytes().zip(other.bytes()).all(|(a, b)| fold(a) == fold(b))
-}
-
-fn fold(byte: u8) -> u8 {
-    if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'_' }
-}
+pub(super) use crate::headers::aliases;
 
 /// Refuses a `Connection` that would make a proxy behind us remove a header that we rely on.
 pub(super) fn check_connection(headers: &HeaderMap, proofs: &[HeaderName]) -> Result<(), Unreadable> {

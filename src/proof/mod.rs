@@ -14,6 +14,7 @@
 //! | `fold` | which keys some parser might take for a guarded name |
 //! | `media` | [`Media`]: what the body claims to be |
 //! | `head`, `query` | headers, `Connection`, trailers; the query |
+//! | `bare` | what names a person in a request that no rule reads, or in a cookie |
 //! | `json`, `form`, `multipart`, `protobuf` | the bodies; JSON's grammar is `crate::json`'s |
 //! | `grpc`, `descriptors` | the frame around a message; a message's fields by name |
 //! | `extract` | [`Extracted`]: a closure of the user's in place of these |
@@ -21,6 +22,7 @@
 //!
 //! Nothing here knows a rule, a phone's grammar or an answer's status.
 
+mod bare;
 mod compile;
 #[cfg(feature = "grpc-descriptors")]
 mod descriptors;

@@ -279,6 +279,21 @@ impl Plan {
         self.query_slots.iter().find(|(id, _)| *id == name).map(|(_, slot)| *slot)
     }
 
+    /// The bits of the names of phone fields.
+    pub(super) fn phones(&self) -> u64 {
+        self.phones
+    }
+
+    /// The bits of the names by which a request names a person or carries a whole proof.
+    pub(super) fn identities(&self) -> u64 {
+        self.identities
+    }
+
+    /// What backend is behind the layer.
+    pub(super) fn foreign(&self) -> &ForeignBackend {
+        &self.foreign
+    }
+
     /// The bits of the names that are guarded in the query.
     pub(super) fn guarded_in_query(&self) -> u64 {
         if self.ignore_query { self.query_names } else { u64::MAX }

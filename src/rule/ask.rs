@@ -82,6 +82,10 @@ pub fn number() -> Number {
 }
 
 /// Asks for a solved captcha, from the body's `/captchaContent`.
+///
+/// **Danger:** a captcha alone names no phone. In front of a backend that reads the query, a rule for one method with nothing
+/// but a captcha cannot distinguish `GET /register`, the page, from a registration in the query: use
+/// [`Rule::any`](crate::Rule::any) there.
 pub fn captcha() -> Captcha {
     Captcha { content: Field::body("/captchaContent"), scene: None }
 }
@@ -225,6 +229,11 @@ impl Ask {
     pub fn then(mut self, next: impl Into<Ask>) -> Self {
         self.steps.extend(next.into().steps);
         self
+    }
+
+    /// Whether no part of it names a person.
+    pub(super) fn is_captcha_alone(&self) -> bool {
+        self.proofs().all(|proof| matches!(proof, Proof::Captcha(_)))
     }
 
     pub(super) fn proofs(&self) -> impl Iterator<Item = &Proof> {

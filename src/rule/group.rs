@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use http::HeaderName;
+use http::{HeaderMap, HeaderName, Method, header::COOKIE};
 
 #[cfg(feature = "grpc")]
 use super::grpc;
@@ -17,10 +17,10 @@ use super::{
     plan::{AskPlan, FieldSet, Planned},
 };
 use crate::{
-    ConfigError, ForeignBackend,
+    ConfigError, ForeignBackend, Suspicion,
     body::TrailerFilter,
     denial::{DenialReason, Refusal},
-    headers::Names,
+    headers::{Names, remove_cookies},
     proof::{Plan, Value, Values},
 };
 
@@ -33,6 +33,8 @@ pub(crate) struct Group {
     rules: Vec<Compiled>,
     otherwise_passes: bool,
     preflight_passes: bool,
+    /// Methods that no rule here guards, and that pass all the same.
+    other_methods: Vec<Method>,
     trailers: TrailerFilter,
     #[cfg(feature = "grpc")]
     client_streaming: bool,
@@ -139,15 +141,21 @@ impl Group {
             return Err(ConfigError::new("pin_phone", rule.state.name.clone(), problem));
         }
         let plan = plan.keeping_spans(compiled.iter().any(|rule| rule.state.settings.pin_phone));
-        if let Some(ours) = plan.header_names().iter().find(|name| names.covers(name.as_str().as_bytes())) {
-            return Err(ConfigError::new("field", ours.as_str(), "a header under our prefix is removed on arrival"));
+        if let Some(gone) = plan.header_names().iter().find(|name| names.removes(name.as_str())) {
+            let problem = "a header under our prefix, or one that `foreign_backend` removes, is removed on arrival";
+            return Err(ConfigError::new("field", gone.as_str(), problem));
+        }
+        let mut no_trailers = plan.header_names().to_vec();
+        if foreign.suspects(Suspicion::Cookie) {
+            no_trailers.push(COOKIE);
         }
         Ok(Self {
             when,
             rules: compiled,
             otherwise_passes,
             preflight_passes: rules.iter().any(|(rule, _)| rule.preflight_passes),
-            trailers: trailer_filter(names, plan.header_names()),
+            other_methods: rules.iter().flat_map(|(rule, _)| rule.other_methods.iter().cloned()).collect(),
+            trailers: trailer_filter(names, &no_trailers),
             plan,
             #[cfg(feature = "grpc")]
             client_streaming,
@@ -187,6 +195,11 @@ impl Group {
 
     pub(crate) fn preflight_passes(&self) -> bool {
         self.preflight_passes
+    }
+
+    /// Methods that [`Rule::other_methods`] lists.
+    pub(super) fn other_methods(&self) -> &[Method] {
+        &self.other_methods
     }
 
     /// The rule that applies to these values, and what it asks for.
@@ -230,6 +243,13 @@ impl Group {
     /// What must not come in the trailers of a request that is let through.
     pub(crate) fn trailer_filter(&self) -> TrailerFilter {
         self.trailers.clone()
+    }
+}
+
+/// Removes the cookies that a backend may take for the phone of one of these groups.
+pub(crate) fn remove_phone_cookies(groups: &[&Arc<Group>], headers: &mut HeaderMap) {
+    if headers.contains_key(COOKIE) {
+        remove_cookies(headers, |name| groups.iter().any(|group| group.plan.is_phone_cookie(name)));
     }
 }
 

@@ -29,6 +29,8 @@ mod client_ip;
 mod group;
 #[cfg(feature = "grpc")]
 mod grpc;
+mod methods;
+mod place;
 mod plan;
 mod routes;
 mod settings;
@@ -39,12 +41,14 @@ use http::Method;
 
 #[cfg(feature = "one-tap")]
 pub use self::ask::one_tap;
+use self::methods::is_same;
 pub use self::{
     ask::{AnyOf, Ask, Captcha, Number, OneTap, captcha, number},
     client_ip::ClientIp,
 };
 pub(crate) use self::{
-    group::{Choice, Group, RuleState, trailer_filter},
+    group::{Choice, Group, RuleState, remove_phone_cookies, trailer_filter},
+    methods::{Unnamed, is_preflight},
     plan::Planned,
     routes::{Match, Routes},
     settings::{LEAST_LEFT, Overrides, Settings, Shares, setting_methods},
@@ -64,6 +68,7 @@ pub struct Rule {
     when: Option<(Field, Box<str>)>,
     otherwise_passes: bool,
     preflight_passes: bool,
+    other_methods: Vec<Method>,
     overrides: Overrides,
 }
 
@@ -82,6 +87,16 @@ impl Methods {
             Self::Any => true,
         }
     }
+
+    /// Whether a rule guards this method. A rule for GET guards HEAD.
+    fn names(&self, method: &Method) -> bool {
+        match self {
+            Self::Named(named) => {
+                is_same(named, method) || (is_same(named, &Method::GET) && is_same(method, &Method::HEAD))
+            }
+            Self::Any => true,
+        }
+    }
 }
 
 // === impl Rule ===
@@ -89,6 +104,15 @@ impl Methods {
 impl Rule {
     /// Guards `POST` on a path: `/login`, or a pattern such as `/v1/{tenant}/login` or `/auth/{*rest}` (which is not `/auth`
     /// itself: that takes a rule of its own).
+    ///
+    /// **Danger:** a backend that ignores the method logs in by `PUT /login` or `GET /login?phone=…` too: PHP's scripts, Django's
+    /// views, Go's handlers, Spring's `@RequestMapping`, Flask's `request.values`. The rule does not guard these. In front of such
+    /// a backend set [`JVerifyBuilder::foreign_backend`](crate::JVerifyBuilder::foreign_backend), under which only a bare GET or
+    /// HEAD, a CORS preflight and [`Rule::other_methods`] pass on the path, or use [`Rule::any`].
+    ///
+    /// **Danger:** [`captcha()`] alone proves no phone, so the layer cannot distinguish `GET /register`, the page, from `GET
+    /// /register?name=…&password=…`, a registration in the query. If the backend reads the query, guard the path with
+    /// [`Rule::any`]. Under `foreign_backend` each such rule is in the log when the layer is built.
     ///
     /// Wrong patterns are refused when the layer is built.
     pub fn post(path: impl Into<Box<str>>, ask: impl Into<Ask>) -> Self {
@@ -121,6 +145,7 @@ impl Rule {
             when: None,
             otherwise_passes: false,
             preflight_passes: false,
+            other_methods: Vec::new(),
             overrides: Overrides::default(),
         }
     }
@@ -151,6 +176,33 @@ impl Rule {
     pub fn preflight_passes(mut self) -> Self {
         self.preflight_passes = true;
         self
+    }
+
+    /// Lets requests with these methods pass on the path of this rule, although no rule guards them, where
+    /// [`JVerifyBuilder::foreign_backend`](crate::JVerifyBuilder::foreign_backend) would answer 405. Default: none.
+    ///
+    /// **Danger:** the backend must handle these methods elsewhere than the login: one that ignores the method logs in by
+    /// them, unverified.
+    ///
+    /// `build()` refuses a method that the rule itself guards.
+    ///
+    /// ```
+    /// use http::Method;
+    /// use tower_jverify::{Rule, number};
+    ///
+    /// // `DELETE /session` logs out.
+    /// let rule = Rule::post("/session", number()).other_methods([Method::DELETE]);
+    /// # let _ = rule;
+    /// ```
+    pub fn other_methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
+        self.other_methods.extend(methods);
+        self
+    }
+
+    /// Whether the rule asks for a captcha and nothing else, of one method: a query then cannot be told from a proof.
+    #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
+    pub(crate) fn is_captcha_of_one_method(&self) -> bool {
+        matches!(self.methods, Methods::Named(_)) && self.ask.is_captcha_alone()
     }
 
     setting_methods!();

@@ -3,11 +3,18 @@
 //! One table a named method, and one for all others; each holds every pattern that has a rule for its method, so that one
 //! lookup finds the most specific pattern *that names the method*.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use http::{Method, Uri};
 
-use super::{Group, Methods, Overrides, Rule, RuleState, Settings, Shares};
+use super::{
+    Group, Methods, Overrides, Rule, RuleState, Settings, Shares,
+    methods::{Unnamed, is_same},
+    place::Place,
+};
 use crate::{
     ConfigError, ForeignBackend, Suspicion,
     headers::Names,
@@ -20,18 +27,29 @@ pub(crate) struct Routes {
     others: Table<Arc<Group>>,
     /// What guards a path that no other rule guards.
     every: Option<Arc<Group>>,
-    route_parameters: Option<RouteParameters>,
+    /// In front of a foreign backend.
+    foreign: Option<Foreign>,
     has_paths: bool,
     states: Vec<Arc<RuleState>>,
 }
 
+/// What a backend that may ignore the method adds to the tables.
+struct Foreign {
+    /// Every pattern, whatever the method: most requests are for none of them. Several tables where no one table holds them.
+    paths: Vec<Table<usize>>,
+    parameters: Option<RouteParameters>,
+    /// Whether methods are refused that no rule of a path names.
+    is_strict: bool,
+}
+
 /// What guards a request.
-#[derive(Clone, Copy)]
 pub(crate) enum Match<'r> {
     Nothing,
     Group(&'r Arc<Group>),
     /// The path can be read in several ways, at least one of which is guarded.
     Ambiguous(Option<Suspicion>),
+    /// The path is, or may be, guarded, but not for this method.
+    Unnamed(Unnamed<'r>),
 }
 
 type Entry<'r> = (&'r Rule, Arc<RuleState>);
@@ -61,6 +79,10 @@ impl Routes {
             if rule.preflight_passes && !rule.methods.may_be_options() {
                 return Err(ConfigError::new("rule.preflight_passes", rule.to_string(), "this rule guards no OPTIONS"));
             }
+            if let Some(own) = rule.other_methods.iter().find(|method| rule.methods.names(method)) {
+                let problem = "a method that the rule guards is not handled elsewhere";
+                return Err(ConfigError::new("rule.other_methods", format!("{rule}: {own}"), problem));
+            }
             let settings = Settings::resolve(&rule.overrides, layer, &shares)?;
             let state = Arc::new(RuleState::new(rule.to_string().into(), settings));
             states.push(Arc::clone(&state));
@@ -81,7 +103,7 @@ impl Routes {
         }
         methods.sort_by(|one, other| one.as_str().cmp(other.as_str()));
         methods.dedup();
-        let by_method = methods
+        let by_method: Vec<(Method, Table<Arc<Group>>)> = methods
             .into_iter()
             .map(|method| {
                 table(&by_pattern, Some(&method), names, foreign)
@@ -91,11 +113,17 @@ impl Routes {
         Ok(Self {
             by_method,
             others: table(&by_pattern, None, names, foreign)?.foreign_backend(spellings),
-            route_parameters: RouteParameters::of(foreign),
             every: group(&every, None, names, foreign)?,
+            foreign: (*foreign != ForeignBackend::none()).then(|| Foreign::new(&by_pattern, foreign)),
             has_paths: !by_pattern.is_empty(),
             states,
         })
+    }
+
+    /// Whether a foreign backend is behind the layer.
+    #[inline]
+    pub(crate) fn are_before_foreign(&self) -> bool {
+        self.foreign.is_some()
     }
 
     /// What guards a request. `original` is the path before a router stripped its prefix, where there was one.
@@ -103,30 +131,73 @@ impl Routes {
         if !self.has_paths {
             return self.every.as_ref().map_or(Match::Nothing, Match::Group);
         }
-        let table = self.table_for(method);
-        let mut found = table.find(path_of(uri));
-        if let Some(original) = original
-            && original.path() != uri.path()
-        {
-            found = match (found, table.find(path_of(original))) {
-                (Found::One(one), Found::One(other)) if Arc::ptr_eq(one, other) => Found::One(one),
-                (Found::Nothing, other) => other,
-                (one, Found::Nothing) => one,
-                (Found::Ambiguous(None), _) | (_, Found::Ambiguous(None)) => Found::Ambiguous(None),
-                (Found::Ambiguous(suspicion), _) | (_, Found::Ambiguous(suspicion)) => Found::Ambiguous(suspicion),
-                _ => Found::Ambiguous(None),
-            };
+        let place = Place::of(uri, original);
+        if let Some(foreign) = &self.foreign {
+            return self.find_before_foreign(foreign, method, place, uri.query());
         }
-        if let (Found::Nothing, Some(parameters), Some(query)) = (&found, &self.route_parameters, uri.query())
-            && !matches!(table.find_in_query(query, parameters), Found::Nothing)
-        {
-            return Match::Ambiguous(Some(Suspicion::RouteParameter));
-        }
-        match found {
+        match place.find_in(self.table_for(method)) {
             Found::One(group) => Match::Group(group),
             Found::Ambiguous(suspicion) => Match::Ambiguous(suspicion),
             Found::Nothing => self.every.as_ref().map_or(Match::Nothing, Match::Group),
         }
+    }
+
+    /// As [`Routes::find`]. Nearly all requests are for no path of any rule: one look, whatever the method.
+    fn find_before_foreign(
+        &self,
+        foreign: &Foreign,
+        method: &Method,
+        place: Place<'_>,
+        query: Option<&str>,
+    ) -> Match<'_> {
+        let path = foreign.find(place);
+        let in_query = query.is_some_and(|query| self.is_in_query(foreign, method, query));
+        if matches!(path, Found::Nothing) && !in_query {
+            return self.every.as_ref().map_or(Match::Nothing, Match::Group);
+        }
+        let own = match place.find_in(self.table_for(method)) {
+            Found::Ambiguous(suspicion) => return Match::Ambiguous(suspicion),
+            Found::One(group) => Some(group),
+            Found::Nothing => self.every.as_ref(),
+        };
+        match (own, path) {
+            _ if in_query => Match::Unnamed(Unnamed::in_doubt(self.groups(), Some(Suspicion::RouteParameter), own)),
+            (Some(group), _) => Match::Group(group),
+            (None, Found::Ambiguous(suspicion)) if foreign.is_strict => {
+                Match::Unnamed(Unnamed::in_doubt(self.groups(), suspicion, None))
+            }
+            (None, _) => Match::Unnamed(Unnamed::on_a_guarded_path(self.named(place), foreign.is_strict)),
+        }
+    }
+
+    /// Whether a routing parameter names a guarded path: for any method, or for this one if the others pass anyway.
+    fn is_in_query(&self, foreign: &Foreign, method: &Method, query: &str) -> bool {
+        foreign.parameters.as_ref().is_some_and(|parameters| {
+            if foreign.is_strict {
+                foreign.paths.iter().any(|paths| !matches!(paths.find_in_query(query, parameters), Found::Nothing))
+            } else {
+                !matches!(self.table_for(method).find_in_query(query, parameters), Found::Nothing)
+            }
+        })
+    }
+
+    /// Each method that a rule of this path names, and what guards it. Where it cannot be known, all.
+    fn named(&self, place: Place<'_>) -> Vec<(&Method, &Arc<Group>)> {
+        let mut named = Vec::new();
+        for (method, table) in &self.by_method {
+            match place.find_in(table) {
+                Found::Nothing => {}
+                Found::One(group) => named.push((method, group)),
+                Found::Ambiguous(_) => named.extend(table.entries().map(|group| (method, group))),
+            }
+        }
+        named
+    }
+
+    /// What guards any path.
+    fn groups(&self) -> Vec<&Arc<Group>> {
+        let named = self.by_method.iter().flat_map(|(_, table)| table.entries());
+        named.chain(self.others.entries()).collect()
     }
 
     /// The rules that no request has matched since the layer was built.
@@ -139,18 +210,42 @@ impl Routes {
             return table;
         }
         // Only a method in an unusual spelling can still be one that a rule names.
-        self.by_method
-            .iter()
-            .find(|(named, _)| named.as_str().eq_ignore_ascii_case(method.as_str()))
-            .map_or(&self.others, |(_, table)| table)
+        self.by_method.iter().find(|(named, _)| is_same(named, method)).map_or(&self.others, |(_, table)| table)
     }
 }
 
-/// The path, or what stands in its place: a request line such as `POST login` has an authority and no path.
-fn path_of(uri: &Uri) -> &str {
-    match uri.path() {
-        "" => uri.authority().map_or("", |authority| authority.as_str()),
-        path => path,
+// === impl Foreign ===
+
+impl Foreign {
+    fn new(by_pattern: &BTreeMap<Pattern, Vec<Entry<'_>>>, foreign: &ForeignBackend) -> Self {
+        let spellings = foreign.suspects(Suspicion::PathSpelling);
+        // Patterns that differ in the names of their parameters are one here.
+        let patterns: BTreeSet<Pattern> = by_pattern.keys().map(Pattern::renamed).collect();
+        let build = |patterns: Vec<Pattern>| Table::build(patterns.into_iter().zip(0_usize..));
+        let paths = match build(patterns.iter().cloned().collect()) {
+            Ok(table) => vec![table],
+            // `/{x}` for one method and `/{*rest}` for another: no table holds both.
+            Err(_) => {
+                let (exact, others): (Vec<_>, Vec<_>) = patterns.into_iter().partition(Pattern::is_exact);
+                let each = others.into_iter().map(|pattern| vec![pattern]);
+                [exact].into_iter().chain(each).filter_map(|patterns| build(patterns).ok()).collect()
+            }
+        };
+        Self {
+            paths: paths.into_iter().map(|table| table.foreign_backend(spellings)).collect(),
+            parameters: RouteParameters::of(foreign),
+            is_strict: foreign.suspects(Suspicion::OtherMethod),
+        }
+    }
+
+    #[inline]
+    fn find(&self, place: Place<'_>) -> Found<'_, usize> {
+        let found = self.paths.iter().map(|paths| place.find_in(paths));
+        found.fold(Found::Nothing, |all, one| match (all, one) {
+            (Found::Nothing, one) => one,
+            (Found::One(_), ambiguous @ Found::Ambiguous(_)) => ambiguous,
+            (all, _) => all,
+        })
     }
 }
 

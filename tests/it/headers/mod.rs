@@ -1,6 +1,8 @@
 //! Risk headers that nobody forges, and headers that are not ours, as they came.
 
 mod connection;
+mod cookies;
+mod routing;
 mod spoofed;
 mod tags;
 mod trailers;

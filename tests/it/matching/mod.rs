@@ -7,6 +7,7 @@ mod nested;
 mod patterns;
 mod random;
 mod spellings;
+mod unnamed;
 
 use tower_jverify::CheckKind;
 

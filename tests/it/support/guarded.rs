@@ -87,7 +87,8 @@ impl Guarded {
 /// The status that goes with a code of a malformed request.
 fn status_of(code: &str) -> u16 {
     match code {
-        "proof_missing" | "proof_malformed" | "body_malformed" | "path_ambiguous" => 400,
+        "proof_missing" | "proof_malformed" | "body_malformed" | "path_ambiguous" | "upgrade_refused" => 400,
+        "method_not_allowed" => 405,
         "body_timeout" => 408,
         "body_too_large" => 413,
         "unsupported_media_type" | "unsupported_encoding" => 415,

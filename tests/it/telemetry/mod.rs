@@ -2,6 +2,7 @@
 
 mod canaries;
 mod event;
+mod foreign;
 
 use std::{
     io,

@@ -1,0 +1,266 @@
+//! Headers by which a backend takes another path, prefix, method or protocol than those that the layer has read.
+//!
+//! gunicorn takes `SCRIPT_NAME` off the path (`Message.create_environ`, `wsgi.create`), Symfony, Zend and `ThinkPHP` read
+//! `X-Rewrite-URL` and `X-Original-URL` (`Request::prepareRequestUri`), Yii2 runs `X-HTTP-Method-Override` (`Request::getMethod`),
+//! and nginx's h2c and other proxies open a tunnel for `Upgrade: h2c` that no layer sees into. In front of such a
+//! backend all of these are removed, in every spelling.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use http::{
+    HeaderMap, HeaderValue,
+    header::{CONNECTION, UPGRADE},
+};
+
+use super::folding::{aliases, tokens};
+use crate::{ConfigError, ForeignBackend, Suspicion, observe::event};
+
+/// What a header names in place of the request line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Names {
+    /// A path, a part of one, or a query.
+    Path,
+    Method,
+}
+
+/// The one list. [`ForeignBackend`]'s documentation has the same names; a test compares them.
+pub(super) const LIST: [(&str, Names); 47] = [
+    // CGI's own variables, which a server that adds no `HTTP_` takes from a header: gunicorn's `SCRIPT_NAME`.
+    ("SCRIPT_NAME", Names::Path),
+    ("PATH_INFO", Names::Path),
+    ("PATH_TRANSLATED", Names::Path),
+    ("SCRIPT_FILENAME", Names::Path),
+    ("SCRIPT_URL", Names::Path),
+    ("SCRIPT_URI", Names::Path),
+    ("REQUEST_URI", Names::Path),
+    ("DOCUMENT_URI", Names::Path),
+    ("RAW_URI", Names::Path),
+    ("ORIG_PATH_INFO", Names::Path),
+    ("REDIRECT_URL", Names::Path),
+    ("UNENCODED_URL", Names::Path),
+    ("QUERY_STRING", Names::Path),
+    ("REQUEST_METHOD", Names::Method),
+    // IIS and its rewriters, and the frameworks that believe them.
+    ("X-Original-URL", Names::Path),
+    ("X-Original-URI", Names::Path),
+    ("X-Original-Path", Names::Path),
+    ("X-Original-Prefix", Names::Path),
+    ("X-Original-Method", Names::Method),
+    ("X-Rewrite-URL", Names::Path),
+    ("X-Rewrite-URI", Names::Path),
+    ("X-Rewrite-Path", Names::Path),
+    ("X-Waws-Unencoded-URL", Names::Path),
+    ("X-MS-Original-URL", Names::Path),
+    ("X-HTTP-DestinationURL", Names::Path),
+    // Reverse proxies.
+    ("X-Forwarded-Prefix", Names::Path),
+    ("X-Forwarded-Path", Names::Path),
+    ("X-Forwarded-PathBase", Names::Path),
+    ("X-Forwarded-Context", Names::Path),
+    ("X-Forwarded-URI", Names::Path),
+    ("X-Forwarded-URL", Names::Path),
+    ("X-Forwarded-Request-URI", Names::Path),
+    ("X-Forwarded-Script-Name", Names::Path),
+    ("X-Forwarded-Method", Names::Method),
+    ("X-Script-Name", Names::Path),
+    ("X-Request-URI", Names::Path),
+    ("X-Replaced-Path", Names::Path),
+    ("X-Ingress-Path", Names::Path),
+    ("X-ProxyContextPath", Names::Path),
+    ("X-Proxy-URL", Names::Path),
+    ("X-Envoy-Original-Path", Names::Path),
+    ("X-Envoy-Original-URL", Names::Path),
+    // Frameworks that run another method than the request line's.
+    ("X-HTTP-Method-Override", Names::Method),
+    ("X-HTTP-Method", Names::Method),
+    ("X-Method-Override", Names::Method),
+    ("X-HTTP-Path-Override", Names::Path),
+    ("X-HTTP-Verb-Override", Names::Method),
+];
+
+const HTTP2_SETTINGS: &str = "http2-settings";
+
+/// What is removed in front of a foreign backend.
+#[derive(Debug)]
+pub(super) struct Routing {
+    /// Empty if routing headers stay.
+    entries: Vec<Entry>,
+    h2c: bool,
+    marks: Marks,
+}
+
+#[derive(Debug)]
+struct Entry {
+    name: &'static str,
+    names: Names,
+    kept: bool,
+    warned: AtomicBool,
+}
+
+/// Which of the headers stay that the user keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keeping {
+    /// All of them.
+    All,
+    /// Not those that name a method: the request is for a guarded path.
+    NoMethods,
+    /// None of them: no trusted proxy sets trailers.
+    Nothing,
+}
+
+/// A first test that nearly every other name fails: a bit by length, first and last byte.
+#[derive(Debug)]
+struct Marks([u64; 32]);
+
+/// Whether a header makes some backend run another method.
+pub(crate) fn overrides_method(name: &str) -> bool {
+    LIST.iter().any(|(known, names)| *names == Names::Method && aliases(name, known))
+}
+
+// === impl Routing ===
+
+impl Routing {
+    /// `None` if nothing is to be removed.
+    ///
+    /// # Errors
+    ///
+    /// `foreign_backend.keep_header`: a name that is not in the list.
+    pub(super) fn of(foreign: &ForeignBackend) -> Result<Option<Self>, ConfigError> {
+        let kept = foreign.kept_headers();
+        if let Some(other) = kept.iter().find(|name| !LIST.iter().any(|(known, _)| aliases(name, known))) {
+            let problem = "this header is not removed: see the table of `ForeignBackend`";
+            return Err(ConfigError::new("foreign_backend.keep_header", other.clone(), problem));
+        }
+        let h2c = foreign.suspects(Suspicion::H2c);
+        let entries: Vec<Entry> = LIST
+            .iter()
+            .filter(|_| foreign.suspects(Suspicion::RoutingHeader))
+            .map(|&(name, names)| Entry {
+                name,
+                names,
+                kept: kept.iter().any(|kept| aliases(kept, name)),
+                warned: AtomicBool::new(false),
+            })
+            .collect();
+        if entries.is_empty() && !h2c {
+            return Ok(None);
+        }
+        let mut marks = Marks([0; 32]);
+        entries.iter().for_each(|entry| marks.add(entry.name));
+        if h2c {
+            marks.add(HTTP2_SETTINGS);
+            marks.add(UPGRADE.as_str());
+        }
+        Ok(Some(Self { entries, h2c, marks }))
+    }
+
+    /// Whether this header may have to go. `name` is in lower case.
+    #[inline]
+    pub(super) fn concerns(&self, name: &str, headers: &HeaderMap, keeping: Keeping) -> bool {
+        self.marks.may_hold(name.as_bytes()) && self.concerns_exactly(name, headers, keeping)
+    }
+
+    #[inline(never)]
+    fn concerns_exactly(&self, name: &str, headers: &HeaderMap, keeping: Keeping) -> bool {
+        self.removes(name, keeping)
+            || (self.h2c
+                && *name == *UPGRADE.as_str()
+                && headers.get_all(UPGRADE).iter().any(|value| protocols(value).any(is_http2)))
+    }
+
+    /// Whether a header goes, whatever its value.
+    pub(super) fn removes(&self, name: &str, keeping: Keeping) -> bool {
+        let Some(entry) = self.entry(name) else { return self.h2c && aliases(name, HTTP2_SETTINGS) };
+        match keeping {
+            Keeping::All => !entry.kept,
+            Keeping::NoMethods => !entry.kept || entry.names == Names::Method,
+            Keeping::Nothing => true,
+        }
+    }
+
+    /// Says once that a header was removed.
+    pub(super) fn warn(&self, name: &str) {
+        if let Some(entry) = self.entry(name)
+            && !entry.warned.swap(true, Ordering::Relaxed)
+        {
+            event!(
+                WARN,
+                header = entry.name,
+                "`foreign_backend` removes a header that names another path, prefix or method: a backend that relies on it \
+                 now does something else. If a trusted proxy in front sets it, see `ForeignBackend::keep_header`"
+            );
+        }
+    }
+
+    /// Whether a word of `Connection` goes. Kept headers go from there too: a client must not take them away.
+    pub(super) fn is_removed_word(&self, word: &[u8], upgrades: bool) -> bool {
+        let word = str::from_utf8(word).unwrap_or_default();
+        self.entry(word).is_some()
+            || (self.h2c && aliases(word, HTTP2_SETTINGS))
+            || (!upgrades && word.eq_ignore_ascii_case(UPGRADE.as_str()))
+    }
+
+    /// `Upgrade` without HTTP/2; `None` when nothing is left.
+    pub(super) fn without_http2(&self, value: HeaderValue) -> Option<HeaderValue> {
+        if !self.h2c || !protocols(&value).any(is_http2) {
+            return Some(value);
+        }
+        let kept: Vec<&[u8]> = protocols(&value).filter(|protocol| !is_http2(protocol)).collect();
+        let joined = kept.join(b", ".as_slice());
+        (!joined.is_empty()).then(|| HeaderValue::from_bytes(&joined).ok()).flatten()
+    }
+
+    /// Whether `Connection` may still name `Upgrade`: HTTP/2 was not asked for, or something else is, too.
+    pub(super) fn leaves_an_upgrade(&self, headers: &HeaderMap) -> bool {
+        let offers = || headers.get_all(UPGRADE).iter().flat_map(protocols);
+        let settings = || {
+            headers.keys().any(|name| aliases(name.as_str(), HTTP2_SETTINGS))
+                || headers
+                    .get_all(CONNECTION)
+                    .iter()
+                    .flat_map(tokens)
+                    .any(|word| str::from_utf8(word).is_ok_and(|word| aliases(word, HTTP2_SETTINGS)))
+        };
+        !self.h2c || offers().any(|protocol| !is_http2(protocol)) || !(offers().any(is_http2) || settings())
+    }
+
+    fn entry(&self, name: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| aliases(entry.name, name))
+    }
+}
+
+// === impl Marks ===
+
+impl Marks {
+    /// Adds a name that begins and ends with a letter or digit, as it does in every spelling.
+    fn add(&mut self, name: &str) {
+        let (word, bit) = Self::mark(name.to_ascii_lowercase().as_bytes());
+        if let Some(word) = self.0.get_mut(word) {
+            *word |= bit;
+        }
+    }
+
+    #[inline]
+    fn may_hold(&self, name: &[u8]) -> bool {
+        let (word, bit) = Self::mark(name);
+        self.0.get(word).is_some_and(|word| word & bit != 0)
+    }
+
+    #[inline]
+    fn mark(name: &[u8]) -> (usize, u64) {
+        let (first, last) = (name.first().copied().unwrap_or_default(), name.last().copied().unwrap_or_default());
+        (name.len() & 31, 1 << (first.wrapping_mul(11).wrapping_add(last) & 63))
+    }
+}
+
+/// What `Upgrade` lists; some servers split it at spaces as well.
+fn protocols(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+    let ends = |byte: &u8| matches!(byte, b',' | b';' | b' ' | b'\t' | b'"');
+    value.as_bytes().split(ends).filter(|protocol| !protocol.is_empty())
+}
+
+/// `h2c`, its drafts (`h2c-14`), `h2` and `HTTP/2.0`.
+fn is_http2(protocol: &[u8]) -> bool {
+    let begins = |start: &[u8]| protocol.get(..start.len()).is_some_and(|own| own.eq_ignore_ascii_case(start));
+    begins(b"h2") || begins(b"http/2")
+}

@@ -1,0 +1,49 @@
+//! What names a person or carries a proof in a request that no rule reads, or in a cookie of one that is read.
+//!
+//! A backend that ignores the method, as PHP's scripts and Django's views do, takes `GET /login?phone=…` for a login.
+
+use http::HeaderMap;
+
+use super::{
+    fold::{Found, Keys},
+    form,
+    plan::Plan,
+};
+use crate::{Suspicion, headers::aliases};
+
+impl Plan {
+    /// Whether there is a header that the rule reads, in any spelling.
+    pub(crate) fn is_in_headers(&self, headers: &HeaderMap) -> bool {
+        let is_read = |name: &str| self.header_names().iter().any(|own| aliases(own.as_str(), name));
+        headers.keys().any(|name| is_read(name.as_str()))
+    }
+
+    /// Whether a query names a phone, a login token or a captcha's answer, or cannot be decoded. A `token` alone does not
+    /// count: invitation links have one.
+    pub(crate) fn is_in_query(&self, query: &str) -> bool {
+        let names = self.identities() & self.guarded_in_query();
+        if names == 0 {
+            return false;
+        }
+        let mut scratch = Vec::new();
+        query.trim_start_matches('?').split(['&', ';']).any(|pair| {
+            let key = pair.split('=').next().unwrap_or_default();
+            form::decode(key, &mut scratch).is_none_or(|key| self.names_like(key) & names != 0)
+        })
+    }
+
+    /// Whether a backend that merges cookies with the body may take this (decoded) name of a cookie for a phone's.
+    pub(crate) fn is_phone_cookie(&self, name: &str) -> bool {
+        self.foreign().suspects(Suspicion::Cookie) && self.names_like(name) & self.phones() != 0
+    }
+
+    /// The bits of all names for which a decoded key could be taken: as a whole, or by its last segment.
+    fn names_like(&self, key: &str) -> u64 {
+        let whole = match self.names().find(key, Keys::Form) {
+            Found::Nothing => 0,
+            Found::Name(id) => 1 << id,
+            Found::Like(names) => names,
+        };
+        whole | self.names().like_last(key)
+    }
+}

@@ -1,0 +1,170 @@
+//! Methods that no rule of a path names, in front of a backend that may ignore the method.
+//!
+//! Django's views, PHP's scripts and Go's handlers run `PUT /login` as they run `POST /login`, and PHP's `$_REQUEST`, Flask's
+//! `request.values` and Spring's `@RequestParam` read a login in `GET /login?phone=…&token=…`. So on a guarded path only these
+//! pass: a bare GET or HEAD, a CORS preflight, and what [`Rule::other_methods`](super::Rule::other_methods) lists.
+
+use std::sync::Arc;
+
+use http::{HeaderValue, Method, Request, header};
+use http_body::Body;
+use percent_encoding::percent_decode_str;
+
+use super::{Group, RuleState};
+use crate::{
+    Suspicion,
+    denial::{DenialReason, Refusal},
+    headers::{aliases, overrides_method},
+};
+
+/// A request that no rule guards although its path is, or may be, guarded.
+pub(crate) struct Unnamed<'r> {
+    /// What guards the path for other methods; of a path that may be several, all.
+    groups: Vec<&'r Arc<Group>>,
+    /// The methods that rules of the path name.
+    named: Vec<&'r Method>,
+    /// The path may be a guarded one, and only a request that cannot be a login passes.
+    doubt: Option<Option<Suspicion>>,
+    /// Whether methods are refused that no rule names.
+    is_strict: bool,
+    /// What guards the request if it passes.
+    otherwise: Option<&'r Arc<Group>>,
+}
+
+// === impl Unnamed ===
+
+impl<'r> Unnamed<'r> {
+    /// A guarded path, with each method that its rules name, and what guards it.
+    pub(super) fn on_a_guarded_path(
+        rules: impl IntoIterator<Item = (&'r Method, &'r Arc<Group>)>,
+        is_strict: bool,
+    ) -> Self {
+        let (named, groups) = rules.into_iter().unzip();
+        Self { groups, named, doubt: None, is_strict, otherwise: None }
+    }
+
+    /// A path that may be one of these. `otherwise` guards the request if it passes.
+    pub(super) fn in_doubt(
+        groups: Vec<&'r Arc<Group>>,
+        suspicion: Option<Suspicion>,
+        otherwise: Option<&'r Arc<Group>>,
+    ) -> Self {
+        Self { groups, named: Vec::new(), doubt: Some(suspicion), is_strict: true, otherwise }
+    }
+
+    /// Whether the request passes.
+    ///
+    /// # Errors
+    ///
+    /// `path_ambiguous` where the path only may be guarded; else `method_not_allowed`, or `proof_malformed` and
+    /// `upgrade_refused` for a GET or HEAD that some backend may take for a login or a tunnel.
+    pub(crate) fn check<B: Body>(&self, request: &Request<B>) -> Result<(), Refusal> {
+        if let Some(suspicion) = self.doubt {
+            return self
+                .check_bare(request)
+                .map_err(|_| Refusal::new(DenialReason::PathAmbiguous).with_suspicion(suspicion));
+        }
+        let passes = !self.is_strict || self.is_handled_elsewhere(request.method()) || is_preflight(request);
+        if passes { Ok(()) } else { self.check_bare(request) }
+    }
+
+    /// Whether the request is a GET or HEAD in which no backend finds a login.
+    fn check_bare<B: Body>(&self, request: &Request<B>) -> Result<(), Refusal> {
+        let refuse =
+            |reason, detail| Err(Refusal::new(reason).with_detail(detail).with_suspicion(Suspicion::OtherMethod));
+        let is_one_of = |methods: [&Method; 2]| methods.iter().any(|method| is_same(method, request.method()));
+        if !is_one_of([&Method::GET, &Method::HEAD]) {
+            return refuse(DenialReason::MethodNotAllowed, "a method that no rule of the path names");
+        }
+        if has_body(request) {
+            return refuse(DenialReason::MethodNotAllowed, "a GET or HEAD with a body on a guarded path");
+        }
+        if request.headers().contains_key(header::UPGRADE) {
+            return refuse(DenialReason::Upgrade, "a GET or HEAD on a guarded path");
+        }
+        if self.groups.iter().any(|group| group.plan().is_in_headers(request.headers())) {
+            return refuse(
+                DenialReason::ProofMalformed,
+                "a header that the rule reads, of a method that it does not name",
+            );
+        }
+        let Some(query) = request.uri().query() else { return Ok(()) };
+        if self.groups.iter().any(|group| group.plan().is_in_query(query)) {
+            return refuse(
+                DenialReason::ProofMalformed,
+                "a name of the rule in the query of a method that it does not name",
+            );
+        }
+        if names_a_method(query) {
+            return refuse(DenialReason::ProofMalformed, "another method in the query");
+        }
+        Ok(())
+    }
+
+    fn is_handled_elsewhere(&self, method: &Method) -> bool {
+        self.groups.iter().flat_map(|group| group.other_methods()).any(|other| is_same(other, method))
+    }
+
+    /// The value of `Allow`.
+    pub(crate) fn allow(&self) -> Option<HeaderValue> {
+        let others = self.groups.iter().flat_map(|group| group.other_methods());
+        let mut methods: Vec<&str> = Vec::new();
+        for method in self.named.iter().copied().chain([&Method::GET, &Method::HEAD, &Method::OPTIONS]).chain(others) {
+            if !methods.iter().any(|known| known.eq_ignore_ascii_case(method.as_str())) {
+                methods.push(method.as_str());
+            }
+        }
+        HeaderValue::try_from(methods.join(", ")).ok()
+    }
+
+    /// What guards the path for other methods.
+    pub(crate) fn groups(&self) -> &[&'r Arc<Group>] {
+        &self.groups
+    }
+
+    /// What guards the request if it passes.
+    pub(crate) fn otherwise(&self) -> Option<&'r Arc<Group>> {
+        self.otherwise
+    }
+
+    /// The rule to speak of in a refusal, where the path has one.
+    pub(crate) fn first_rule(&self) -> Option<&'r RuleState> {
+        self.doubt.is_none().then(|| self.groups.first()?.first_rule()).flatten()
+    }
+}
+
+/// A CORS preflight that cannot be anything else: no body, and nothing by which a backend may read another method.
+pub(crate) fn is_preflight<B: Body>(request: &Request<B>) -> bool {
+    let headers = request.headers();
+    // `_method` in any spelling: a preflight has no use for an escape.
+    let overridden = request.uri().query().is_some_and(|query| query.contains('%') || query.contains("_method"));
+    request.method() == Method::OPTIONS
+        && !overridden
+        && headers.contains_key(header::ORIGIN)
+        && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+        && !has_body(request)
+        && !headers.keys().any(|name| overrides_method(name.as_str()))
+}
+
+/// Methods compare without case.
+pub(super) fn is_same(one: &Method, other: &Method) -> bool {
+    one.as_str().eq_ignore_ascii_case(other.as_str())
+}
+
+fn has_body<B: Body>(request: &Request<B>) -> bool {
+    let headers = request.headers();
+    !request.body().is_end_stream()
+        || headers.contains_key(header::TRANSFER_ENCODING)
+        || headers.get_all(header::CONTENT_LENGTH).iter().any(|length| length != "0")
+}
+
+/// Whether a parameter makes some backend run another method: WordPress reads `_method` in the query of a GET
+/// (`WP_REST_Server::serve_request`).
+fn names_a_method(query: &str) -> bool {
+    query.split(['&', ';', '?']).any(|pair| {
+        let name = pair.split(['=', '[']).next().unwrap_or_default().replace('+', " ");
+        let name = percent_decode_str(&name).decode_utf8_lossy();
+        let name = name.split('[').next().unwrap_or_default().trim();
+        aliases(name, "_method") || overrides_method(name)
+    })
+}

@@ -1,0 +1,44 @@
+//! Which path a request is for.
+
+use http::Uri;
+
+use crate::path::{Found, Table};
+
+/// The path of a request, and the one before a router stripped its prefix.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'u> {
+    path: &'u str,
+    original: Option<&'u str>,
+}
+
+// === impl Place ===
+
+impl<'u> Place<'u> {
+    pub(super) fn of(uri: &'u Uri, original: Option<&'u Uri>) -> Self {
+        let original = original.filter(|original| original.path() != uri.path()).map(path_of);
+        Self { path: path_of(uri), original }
+    }
+
+    /// What the path means; either of the two may be in the table, and two different entries are ambiguous.
+    #[inline]
+    pub(super) fn find_in<'t, T>(&self, table: &'t Table<T>) -> Found<'t, T> {
+        let found = table.find(self.path);
+        let Some(original) = self.original else { return found };
+        match (found, table.find(original)) {
+            (Found::One(one), Found::One(other)) if std::ptr::eq(one, other) => Found::One(one),
+            (Found::Nothing, other) => other,
+            (one, Found::Nothing) => one,
+            (Found::Ambiguous(None), _) | (_, Found::Ambiguous(None)) => Found::Ambiguous(None),
+            (Found::Ambiguous(suspicion), _) | (_, Found::Ambiguous(suspicion)) => Found::Ambiguous(suspicion),
+            (Found::One(_), Found::One(_)) => Found::Ambiguous(None),
+        }
+    }
+}
+
+/// The path, or what is in its place: a request line such as `POST login` has an authority and no path.
+fn path_of(uri: &Uri) -> &str {
+    match uri.path() {
+        "" => uri.authority().map_or("", |authority| authority.as_str()),
+        path => path,
+    }
+}

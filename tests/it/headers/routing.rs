@@ -1,0 +1,234 @@
+//! In front of a foreign backend: headers that name another path, prefix or method, and HTTP/2 upgrades.
+
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
+use http_body::Frame;
+use http_body_util::{Full, StreamBody};
+use tower_jverify::{ForeignBackend, Rule, number};
+
+use crate::support::{Guarded, LOGIN, Verifier, builder, code, post_json};
+
+/// The list, and its siblings.
+const ROUTING: [&str; 30] = [
+    "SCRIPT_NAME",
+    "PATH_INFO",
+    "X-Original-URL",
+    "X-Original-URI",
+    "X-Rewrite-URL",
+    "X-Rewrite-URI",
+    "X-Forwarded-Prefix",
+    "X-Forwarded-Path",
+    "X-Forwarded-URI",
+    "X-Script-Name",
+    "X-Envoy-Original-Path",
+    "X-Waws-Unencoded-URL",
+    "X-MS-Original-URL",
+    "X-HTTP-Method-Override",
+    "X-HTTP-Method",
+    "X-Method-Override",
+    "PATH_TRANSLATED",
+    "REQUEST_URI",
+    "REQUEST_METHOD",
+    "QUERY_STRING",
+    "X-Forwarded-URL",
+    "X-Forwarded-Method",
+    "X-Forwarded-PathBase",
+    "X-Original-Path",
+    "X-Original-Method",
+    "X-Replaced-Path",
+    "X-Request-URI",
+    "X-Envoy-Original-URL",
+    "X-HTTP-DestinationURL",
+    "X-HTTP-Verb-Override",
+];
+
+fn before(backend: ForeignBackend) -> Guarded {
+    Guarded::with(|verifier| {
+        builder(verifier).rule(Rule::post("/login", number())).foreign_backend(backend).build().unwrap()
+    })
+}
+
+/// What a CGI-style server takes for the same name.
+fn spellings(name: &str) -> Vec<String> {
+    let with = |separator: &str| name.to_ascii_lowercase().replace(['-', '_'], separator);
+    let mixed: String = with("-").char_indices().map(|(at, c)| if c == '-' && at % 2 == 0 { '_' } else { c }).collect();
+    vec![with("-"), with("_"), with("."), with("~"), name.to_ascii_uppercase(), mixed]
+}
+
+/// The lines that reached the application, without those of the request itself.
+async fn passed_on(guarded: &Guarded, path: &str, headers: &[(&str, &str)]) -> Vec<(String, String)> {
+    let mut request = post_json(path, LOGIN);
+    request.headers_mut().clear();
+    request.headers_mut().insert("content-type", "application/json".parse().unwrap());
+    for (name, value) in headers {
+        request.headers_mut().append(HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+    }
+    let response = guarded.send(request).await;
+    assert_eq!(response.status(), 200, "{path} {headers:?}: {}", code(&response));
+    let headers = guarded.application.last().parts.headers;
+    let own = |name: &HeaderName| name.as_str().starts_with("x-jverify-") || name == "content-type";
+    let others = headers.iter().filter(|(name, _)| !own(name));
+    others.map(|(name, value)| (name.as_str().to_owned(), value.to_str().unwrap().to_owned())).collect()
+}
+
+fn lines(lines: &[(&str, &str)]) -> Vec<(String, String)> {
+    lines.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+#[tokio::test]
+async fn every_header_that_names_another_path_or_method_is_removed_in_every_spelling() {
+    let guarded = before(ForeignBackend::any());
+    for name in ROUTING.iter().flat_map(|name| spellings(name)) {
+        for path in ["/login", "/zz/login"] {
+            let left = passed_on(&guarded, path, &[("b", "1"), (&name, "/zz"), ("a", "2"), ("b", "3")]).await;
+            assert_eq!(left, lines(&[("b", "1"), ("b", "3"), ("a", "2")]), "{path} {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn headers_that_only_look_alike_stay() {
+    let guarded = before(ForeignBackend::any());
+    for name in [
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+        "forwarded",
+        "x-request-id",
+        "x-original-to",
+        "script-names",
+        "x-script-name-2",
+        "referer",
+        "path",
+        "url",
+    ] {
+        for path in ["/login", "/other"] {
+            assert_eq!(passed_on(&guarded, path, &[(name, "/zz")]).await, lines(&[(name, "/zz")]), "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_the_backend_or_the_class_they_stay() {
+    for guarded in
+        [before(ForeignBackend::any().without_routing_headers()), Guarded::by([Rule::post("/login", number())])]
+    {
+        for path in ["/login", "/zz/login"] {
+            let left = passed_on(&guarded, path, &[("script_name", "/zz"), ("x-http-method", "PUT")]).await;
+            assert_eq!(left, lines(&[("script_name", "/zz"), ("x-http-method", "PUT")]), "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_header_that_a_trusted_proxy_sets_is_kept_and_no_other() {
+    let guarded = before(ForeignBackend::any().keep_header("x_forwarded_prefix").keep_header("X-HTTP-Method-Override"));
+    let sent = [("x-forwarded-prefix", "/shop"), ("x-http-method-override", "PUT"), ("x-script-name", "/zz")];
+    let left = passed_on(&guarded, "/other", &sent).await;
+    assert_eq!(left, lines(&[("x-forwarded-prefix", "/shop"), ("x-http-method-override", "PUT")]));
+    // On a guarded path a header that names a method is removed all the same.
+    assert_eq!(passed_on(&guarded, "/login", &sent).await, lines(&[("x-forwarded-prefix", "/shop")]));
+    let page = Request::get("/login").header("x-http-method-override", "POST").header("a", "1");
+    let seen = guarded.leaves_alone(page.body(Full::<bytes::Bytes>::default()).unwrap(), "a page").await;
+    assert_eq!(seen.parts.headers.keys().collect::<Vec<_>>(), ["a"]);
+}
+
+#[test]
+fn a_header_to_keep_is_one_of_the_list() {
+    for name in ["x-other", "", "x-forwarded-for", "x-jverify-decision", "host"] {
+        let built = builder(&Verifier::passing())
+            .rule(Rule::post("/login", number()))
+            .foreign_backend(ForeignBackend::any().keep_header(name))
+            .build();
+        let error = built.unwrap_err();
+        assert_eq!((error.setting(), error.value()), ("foreign_backend.keep_header", Some(name)));
+    }
+}
+
+#[test]
+fn a_proof_in_a_header_that_is_removed_is_refused_when_the_layer_is_built() {
+    let field = |name: &str| tower_jverify::Field::header(name);
+    let build = |name: &str, backend| {
+        let rule = Rule::post("/login", number().token(field(name)).phone(field("x-phone")));
+        builder(&Verifier::passing()).rule(rule).foreign_backend(backend).build().map(|_| ())
+    };
+    assert_eq!(build("x-script-name", ForeignBackend::any()).unwrap_err().setting(), "field");
+    assert_eq!(build("x.request_uri", ForeignBackend::any()).unwrap_err().setting(), "field");
+    build("x-script-name", ForeignBackend::any().without_routing_headers()).unwrap();
+    build("x-token", ForeignBackend::any()).unwrap();
+}
+
+#[tokio::test]
+async fn connection_loses_such_words_too() {
+    let guarded = before(ForeignBackend::any().keep_header("x-forwarded-prefix"));
+    for path in ["/login", "/other"] {
+        for (came, left) in [
+            (&["script_name, keep-alive"][..], &[("connection", "keep-alive")][..]),
+            (&["X-Forwarded-Prefix", "close"], &[("connection", "close")]),
+            (&["X_Original.Url"], &[]),
+            (&["HTTP2-Settings, close"], &[("connection", "close")]),
+            (&["Upgrade, HTTP2_Settings"], &[]),
+            (&["Close,  x-other"], &[("connection", "Close,  x-other")]),
+        ] {
+            let came: Vec<_> = came.iter().map(|value| ("connection", *value)).collect();
+            assert_eq!(passed_on(&guarded, path, &came).await, lines(left), "{path} {came:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_upgrade_to_http2_is_removed_and_the_request_is_read() {
+    let guarded = before(ForeignBackend::any());
+    for path in ["/login", "/other"] {
+        for protocols in ["h2c", "H2C", "h2c, HTTP/2.0", "h2c-14", "h2", "HTTP/2.0", " h2c\t,h2c", "h2c h2c"] {
+            let sent = [
+                ("upgrade", protocols),
+                ("http2-settings", "AAMAAABkAAQAAP__"),
+                ("connection", "Upgrade, HTTP2-Settings"),
+                ("a", "1"),
+            ];
+            assert_eq!(passed_on(&guarded, path, &sent).await, lines(&[("a", "1")]), "{path} {protocols}");
+        }
+        for settings in ["HTTP2-Settings", "http2_settings", "HTTP2.Settings"] {
+            assert_eq!(passed_on(&guarded, path, &[(settings, "AAMAAABk")]).await, [], "{path} {settings}");
+        }
+    }
+    // What is not for HTTP/2 stays, where no rule guards.
+    let sent = [("upgrade", "websocket, h2c"), ("connection", "Upgrade, HTTP2-Settings, keep-alive")];
+    let left = passed_on(&guarded, "/other", &sent).await;
+    assert_eq!(left, lines(&[("upgrade", "websocket"), ("connection", "Upgrade, keep-alive")]));
+    let sent = [("upgrade", "websocket"), ("connection", "Upgrade")];
+    assert_eq!(passed_on(&guarded, "/other", &sent).await, lines(&sent));
+}
+
+#[tokio::test]
+async fn an_upgrade_stays_without_the_class_and_a_guarded_one_is_refused() {
+    let guarded = before(ForeignBackend::any().without_h2c());
+    let sent = [("upgrade", "h2c"), ("http2-settings", "AAMAAABk"), ("connection", "Upgrade, HTTP2-Settings")];
+    assert_eq!(passed_on(&guarded, "/other", &sent).await, lines(&sent));
+    let mut request = post_json("/login", LOGIN);
+    request.headers_mut().insert("upgrade", "h2c".parse().unwrap());
+    guarded.refuses(request, "upgrade_refused", "h2c").await;
+    let guarded = before(ForeignBackend::any());
+    for protocols in ["websocket", "websocket, h2c"] {
+        let mut request = post_json("/login", LOGIN);
+        request.headers_mut().insert("upgrade", protocols.parse().unwrap());
+        guarded.refuses(request, "upgrade_refused", protocols).await;
+    }
+}
+
+#[tokio::test]
+async fn trailers_bring_no_such_header_either() {
+    let guarded = before(ForeignBackend::any().keep_header("x-forwarded-prefix"));
+    for path in ["/login", "/other"] {
+        let mut trailers = HeaderMap::new();
+        for name in ["x-sum", "script_name", "x-forwarded-prefix", "http2-settings", "x-http-method-override"] {
+            trailers.append(name, HeaderValue::from_static("1"));
+        }
+        let frames = [Frame::data(bytes::Bytes::from_static(LOGIN.as_bytes())), Frame::trailers(trailers)];
+        let body = StreamBody::new(futures_util::stream::iter(frames.map(Ok::<_, std::convert::Infallible>)));
+        let request = Request::post(path).header("content-type", "application/json").body(body).unwrap();
+        assert_eq!(guarded.send(request).await.status(), 200);
+        let trailers = guarded.application.last().trailers.unwrap();
+        assert_eq!(trailers.keys().collect::<Vec<_>>(), ["x-sum"], "{path}");
+    }
+}
