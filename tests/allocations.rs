@@ -16,7 +16,7 @@ use http::{Request, Response};
 use http_body::Body;
 use http_body_util::{Empty, Full};
 use tower::{Layer, Service, service_fn, util::ServiceFn};
-use tower_jverify::{Check, Class, JVerifyLayer, Rule, Verdict, number};
+use tower_jverify::{Check, Class, ForeignBackend, JVerifyBuilder, JVerifyLayer, Rule, Verdict, number};
 
 /// Polls the request's body to its end, and answers at once.
 #[derive(Clone, Copy)]
@@ -47,11 +47,12 @@ fn passing() -> Passing {
 }
 
 fn layer() -> JVerifyLayer<Passing> {
+    builder().build().unwrap()
+}
+
+fn builder() -> JVerifyBuilder<Passing> {
     let rules = ["/login", "/register", "/v1/{tenant}/login", "/auth/{*rest}"];
-    let builder = rules
-        .into_iter()
-        .fold(JVerifyLayer::builder(passing()), |builder, path| builder.rule(Rule::post(path, number())));
-    builder.build().unwrap()
+    rules.into_iter().fold(JVerifyLayer::builder(passing()), |builder, path| builder.rule(Rule::post(path, number())))
 }
 
 /// How many allocations one request makes, from readiness to the end of the response.
@@ -91,6 +92,24 @@ fn an_unmatched_request_costs_no_allocation() {
         ("POST", "/API/Users/42/Avatar/"),
         ("POST", "/auth"),
         ("DELETE", "/a/rather/long/path/of/some/file/that/has/nothing/to/do/with/any/login/at/all.html"),
+    ] {
+        let without = allocations(Application, request(method, path));
+        let with = allocations(service.clone(), request(method, path));
+        assert_eq!(with, without, "{method} {path}");
+    }
+}
+
+/// For paths without dots and escapes, and without a query.
+#[test]
+fn an_unmatched_request_in_front_of_a_foreign_backend_costs_no_allocation_either() {
+    let service = builder().foreign_backend(ForeignBackend::any()).build().unwrap().layer(Application);
+    for (method, path) in [
+        ("GET", "/"),
+        ("POST", "/"),
+        ("GET", "/x"),
+        ("PUT", "/v1/acme/logout"),
+        ("POST", "/API/Users/42/Avatar/"),
+        ("DELETE", "/a/rather/long/path/of/some/file/that/has/nothing/to/do/with/any/of/these/rules/at/all"),
     ] {
         let without = allocations(Application, request(method, path));
         let with = allocations(service.clone(), request(method, path));

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::service::TowerToHyperService;
 use prost::Message;
 use tower::{Layer, Service, layer::util::Identity, service_fn};
-use tower_jverify::{Check, Class, Field, JVerifyLayer, Rule, Verdict, captcha, number};
+use tower_jverify::{Check, Class, Field, ForeignBackend, JVerifyLayer, Rule, Verdict, captcha, number};
 
 /// A verifier that has answered before it is asked.
 type Answered = fn(Check) -> std::future::Ready<Result<Verdict, Infallible>>;
@@ -62,8 +62,8 @@ where
     }
 }
 
-/// Requests that none of four rules matches, all of them for POST, with so many headers; under the layer, or under one that
-/// does nothing. For a GET no path of a rule's is looked up.
+/// Requests that none of four rules matches, all of them for POST, with so many headers; under the layer, under one in front
+/// of a foreign backend, or under one that does nothing. For a GET no path of a rule's is looked up.
 pub(crate) async fn unmatched(under: &str, method: &Method, headers: usize, requests: usize) {
     const NAMES: [&str; 8] =
         ["host", "user-agent", "accept", "accept-language", "cache-control", "x-request-id", "referer", "origin"];
@@ -74,15 +74,17 @@ pub(crate) async fn unmatched(under: &str, method: &Method, headers: usize, requ
         }
         request.body(Full::new(Bytes::from_static(b"hello"))).expect("a static request is valid")
     };
-    let layer = JVerifyLayer::builder(verifier())
+    let mut builder = JVerifyLayer::builder(verifier())
         .rule(Rule::post("/login", number()))
         .rule(Rule::post("/h5/login", number().web()))
         .rule(Rule::post("/register", captcha().then(number())))
-        .rule(Rule::post("/signin", captcha().or(number())))
-        .build()
-        .expect("rules stand");
+        .rule(Rule::post("/signin", captcha().or(number())));
+    if under == "foreign" {
+        builder = builder.foreign_backend(ForeignBackend::any());
+    }
+    let layer = builder.build().expect("rules are valid");
     match under {
-        "layer" => serve(layer.layer(application()), requests, request).await,
+        "layer" | "foreign" => serve(layer.layer(application()), requests, request).await,
         _ => serve(Identity::new().layer(application()), requests, request).await,
     }
 }

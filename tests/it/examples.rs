@@ -42,7 +42,9 @@ pub(crate) struct Example {
 /// An example with only these variables of ours set.
 pub(crate) fn command(name: &str, flags: &[&str], vars: &[(&str, &str)]) -> Command {
     let mut command = Command::new(built().join(name));
-    for ours in ["JPUSH_APP_KEY", "JPUSH_MASTER_SECRET", "JPUSH_BASE_URL", "LISTEN_ADDR", "UPSTREAM_URL"] {
+    for ours in
+        ["JPUSH_APP_KEY", "JPUSH_MASTER_SECRET", "JPUSH_BASE_URL", "LISTEN_ADDR", "UPSTREAM_URL", "TRUSTED_PROXIES"]
+    {
         command.env_remove(ours);
     }
     command.args(flags).envs(vars.iter().copied());
@@ -91,6 +93,10 @@ fn start(name: &str, flags: &[&str], vars: &[(&str, &str)]) -> Example {
 }
 
 impl Example {
+    pub(crate) fn start(name: &str, flags: &[&str], vars: &[(&str, &str)]) -> Self {
+        start(name, flags, vars)
+    }
+
     pub(crate) fn sandboxed(name: &str) -> Self {
         start(name, &["--sandbox"], &[])
     }
@@ -381,7 +387,7 @@ async fn the_proxy_hands_on_nothing_by_which_a_backend_takes_another_path_or_pro
     let parts = backend.last().parts;
     assert_eq!(parts.uri, "/health?a=%2F");
     let names: Vec<&str> = parts.headers.keys().map(HeaderName::as_str).filter(|name| *name != "host").collect();
-    assert_eq!(names, ["x-stays"]);
+    assert_eq!(names, ["x-stays", "x-forwarded-for"]);
     assert_eq!(parts.headers.get_all("x-stays").iter().collect::<Vec<_>>(), ["b", "a"]);
 
     exchange(example.address, raw("GET", "/", "TE: deflate, trailers\r\n", "")).await;

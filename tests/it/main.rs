@@ -21,6 +21,7 @@ mod load;
 mod matching;
 mod multipart;
 mod pinning;
+mod proxy;
 mod readiness;
 mod telemetry;
 mod upgrades;

@@ -1,0 +1,127 @@
+//! The proxy example: what it believes of the proxies in front, and what it hands on.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    net::{SocketAddr, TcpStream},
+    process::Stdio,
+};
+
+use http::HeaderMap;
+
+use crate::{
+    examples::{Example, command},
+    support::{Application, exchange, serve},
+};
+
+async fn proxy(vars: &[(&str, &str)]) -> (Application, Example) {
+    let backend = Application::default();
+    let upstream = format!("http://{}", serve(backend.clone()).await);
+    let vars: Vec<_> = vars.iter().copied().chain([("UPSTREAM_URL", upstream.as_str())]).collect();
+    (backend, Example::start("hyper_proxy", &["--sandbox"], &vars))
+}
+
+/// The headers that reach the backend with a request that carries these lines.
+async fn handed_on(backend: &Application, address: SocketAddr, lines: &str) -> HeaderMap {
+    let request = format!("GET /health HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n{lines}\r\n");
+    let response = exchange(address, request).await;
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
+    backend.last().parts.headers
+}
+
+#[tokio::test]
+async fn the_client_s_address_is_what_the_trusted_proxies_say() {
+    const SENT: &str = "X-Forwarded-For: 1.1.1.1, 2.2.2.2\r\nX-Forwarded-For: 3.3.3.3,4.4.4.4\r\nForwarded: for=5.5.5.5\r\n\
+                        X-Real-IP: 6.6.6.6\r\nTrue-Client-IP: 7.7.7.7\r\nX-Forwarded-Proto: https\r\n";
+    for (proxies, addresses) in [
+        (None, "127.0.0.1"),
+        (Some("0"), "127.0.0.1"),
+        (Some("1"), "4.4.4.4, 127.0.0.1"),
+        (Some("3"), "2.2.2.2, 3.3.3.3, 4.4.4.4, 127.0.0.1"),
+        (Some("16"), "1.1.1.1, 2.2.2.2, 3.3.3.3, 4.4.4.4, 127.0.0.1"),
+    ] {
+        let vars: Vec<_> = proxies.iter().map(|proxies| ("TRUSTED_PROXIES", *proxies)).collect();
+        let (backend, example) = proxy(&vars).await;
+        let headers = handed_on(&backend, example.address, SENT).await;
+        let lines: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
+        assert_eq!(lines, [addresses], "{proxies:?}");
+        for gone in ["forwarded", "x-real-ip", "true-client-ip"] {
+            assert!(!headers.contains_key(gone), "{gone}");
+        }
+        assert_eq!(headers["x-forwarded-proto"], "https");
+        let headers = handed_on(&backend, example.address, "").await;
+        assert_eq!(headers["x-forwarded-for"], "127.0.0.1", "{proxies:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_header_with_an_underscore_reaches_the_backend() {
+    let (backend, example) = proxy(&[]).await;
+    let headers =
+        handed_on(&backend, example.address, "X_Other: 1\r\nSCRIPT_NAME: /zz\r\nContent_Length: 9\r\nX-Other: 2\r\n")
+            .await;
+    assert!(headers.keys().all(|name| !name.as_str().contains('_')), "{headers:?}");
+    assert_eq!(headers["x-other"], "2");
+}
+
+#[tokio::test]
+async fn get_login_still_brings_the_login_page() {
+    let example = Example::sandboxed("hyper_proxy");
+    let ask = |head: &str| exchange(example.address, format!("{head}\r\nHost: x\r\nConnection: close\r\n\r\n"));
+    for head in ["GET /login HTTP/1.1", "GET /login?next=%2Fhome HTTP/1.1", "HEAD /login HTTP/1.1"] {
+        let page = ask(head).await;
+        assert!(page.starts_with("HTTP/1.1 200 "), "{head}: {page}");
+    }
+    assert!(ask("GET /login HTTP/1.1").await.ends_with(r#"{"phone":"not proven"}"#));
+    let refused = ask("GET /login?phone=13999998888&token=x HTTP/1.1").await;
+    assert!(refused.starts_with("HTTP/1.1 400 ") && refused.contains("proof_malformed"), "{refused}");
+    let refused = ask("PUT /login HTTP/1.1").await;
+    assert!(refused.starts_with("HTTP/1.1 405 "), "{refused}");
+    assert!(refused.contains("\r\nallow: POST, GET, HEAD, OPTIONS\r\n"), "{refused}");
+}
+
+#[test]
+fn a_number_of_proxies_that_cannot_be_is_an_error_at_the_start() {
+    for count in ["", "-1", "one", "17", "10.0.0.1"] {
+        let output = command("hyper_proxy", &["--sandbox"], &[("TRUSTED_PROXIES", count)]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{count}: {said}");
+        assert!(said.contains("TRUSTED_PROXIES"), "{count}: {said}");
+    }
+}
+
+/// Linux only: the example runs with as many descriptors as a shell allows it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_proxy_without_descriptors_says_so_once_and_accepts_again_when_it_has_some() {
+    let example = command("hyper_proxy", &["--sandbox"], &[]);
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "ulimit -n 24; exec \"$0\" --sandbox"]).arg(example.get_program());
+    for (name, _) in example.get_envs() {
+        shell.env_remove(name);
+    }
+    shell.env("LISTEN_ADDR", "127.0.0.1:0").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = shell.spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    let (_, address) = first.split_once("http://").expect("an address");
+    let address: SocketAddr = address.split(',').next().unwrap().parse().unwrap();
+
+    let idle: Vec<TcpStream> = (0..40).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("no connection can be accepted") {
+        assert_ne!(errors.read_line(&mut said).unwrap(), 0, "{said}");
+    }
+    // Some attempts later it is still the one line.
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    drop(idle);
+    let mut answer = String::new();
+    let mut client = TcpStream::connect(address).unwrap();
+    std::io::Write::write_all(&mut client, b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    client.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    errors.read_to_string(&mut said).unwrap();
+    assert_eq!(said.matches("no connection can be accepted").count(), 1, "{said}");
+}
