@@ -40,7 +40,7 @@ pub enum DenialReason {
     ProofMalformed,
     /// The body is not what its media type says, or the client broke off.
     BodyMalformed,
-    /// The path can be read in several ways, one of which is guarded.
+    /// The path can be read in several ways, one of which is guarded, or a routing parameter names a guarded path.
     PathAmbiguous,
     /// No rule of a guarded path names the method, and the backend may ignore it. The answer has `Allow`.
     MethodNotAllowed,
