@@ -358,3 +358,14 @@ proptest! {
         }
     }
 }
+
+#[tokio::test]
+async fn a_body_has_at_most_a_thousand_parts() {
+    let rule = Rule::post("/login", number()).accept([Media::Multipart]).body_limit(1 << 20);
+    let guarded = Guarded::by([rule]);
+    guarded.verifies(post(login_and(&field("x", "1").repeat(998))), "1,000 parts").await;
+    guarded.refuses(post(login_and(&field("x", "1").repeat(999))), "body_malformed", "1,001 parts").await;
+    // Not "the first thousand": the phone comes after them.
+    let late = format!("{}{}--XX--\r\n", field("x", "1").repeat(1000), field("phone", "13812345678"));
+    guarded.refuses(post(late), "body_malformed", "a phone after a thousand parts").await;
+}

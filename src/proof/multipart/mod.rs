@@ -35,6 +35,9 @@ pub(super) fn read<'v>(
     let root = plan.object(0).filter(|_| plan.fits_form());
     let root = root.ok_or(Unreadable::BodyMalformed("a form cannot hold these fields"))?;
     let parts = parts::split(body, boundary).ok_or(BAD)?;
+    if parts.len() > parts::MOST {
+        return Err(Unreadable::BodyMalformed("more than 1000 parts in a multipart body"));
+    }
     if !multer_agrees(body, boundary, &parts) {
         return Err(BAD);
     }

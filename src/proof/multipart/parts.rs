@@ -25,7 +25,10 @@ pub(super) struct Part<'b> {
     pub(super) data: &'b [u8],
 }
 
-/// All parts, in order. `None` if the body is in any other form.
+/// The most parts. Each costs a reader its head's parsing and some memory, and a login has few.
+pub(super) const MOST: usize = 1000;
+
+/// All parts, in order, but not more than one above [`MOST`]. `None` if the body is in any other form.
 pub(super) fn split<'b>(body: &'b [u8], boundary: &str) -> Option<Vec<Part<'b>>> {
     let delimiter = format!("--{boundary}");
     let mut parts = Vec::new();
@@ -38,6 +41,9 @@ pub(super) fn split<'b>(body: &'b [u8], boundary: &str) -> Option<Vec<Part<'b>>>
         // The first that looks like a delimiter has to be one.
         let (part, after) = rest.split_at_checked(find(rest, delimiter.as_bytes())?)?;
         parts.push(Part::read(part.strip_suffix(b"\r\n")?)?);
+        if parts.len() > MOST {
+            return Some(parts);
+        }
         rest = after.get(delimiter.len()..)?;
     }
 }
