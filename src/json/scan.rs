@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::Malformed;
 
 /// The most levels that may be open at a time: `serde_json` refuses the 128th. [`Levels`] has room for one more.
-const DEEPEST: u32 = u128::BITS - 1;
+pub(crate) const DEEPEST: u32 = u128::BITS - 1;
 
 /// A place in a document.
 pub(crate) struct Scanner<'v> {

@@ -82,6 +82,32 @@ pub(super) fn check_charset(name: &str, value: &[u8]) -> Result<(), Unreadable> 
     Ok(())
 }
 
+/// The pairs of a form as they came, in order, without the empty ones; a pair without `=` has an empty value. `None`, and
+/// then nothing more, for what must not be in a form.
+pub(super) fn pairs(body: &[u8]) -> impl Iterator<Item = Option<(&str, &str)>> {
+    let mut rest = Some(body);
+    std::iter::from_fn(move || {
+        // What follows the last pair is left only where every pair before it was split.
+        let mut text = rest.take()?;
+        while let Some(after) = text.strip_prefix(b"&") {
+            text = after;
+        }
+        if text.is_empty() {
+            return None;
+        }
+        let mut split = || {
+            let (key, after) = Piece::split(text, EQUALS | AMPERSAND)?;
+            let (value, after) = match key.classes & EQUALS {
+                0 => (None, after),
+                _ => Piece::split(after, AMPERSAND).map(|(value, after)| (Some(value), after))?,
+            };
+            rest = Some(after);
+            Some((key.text()?, value.map_or(Some(""), Piece::text)?))
+        };
+        Some(split())
+    })
+}
+
 /// A key or value as it came.
 #[derive(Clone, Copy)]
 struct Piece<'v> {

@@ -17,12 +17,14 @@
 //! | `bare` | what names a person in a request that no rule reads, or in a cookie |
 //! | `json`, `form`, `multipart`, `protobuf` | the bodies; JSON's grammar is `crate::json`'s |
 //! | `grpc`, `descriptors` | the frame around a message; a message's fields by name |
+//! | `canonical` | our own writing of JSON and forms, to be handed on |
 //! | `extract` | [`Extracted`]: a closure of the user's in place of these |
 //! | `value` | [`Value`], [`Values`], [`Unreadable`]: what comes out |
 //!
 //! Nothing here knows a rule, a phone's grammar or an answer's status.
 
 mod bare;
+mod canonical;
 mod compile;
 #[cfg(feature = "grpc-descriptors")]
 mod descriptors;
@@ -46,13 +48,14 @@ mod value;
 #[cfg(feature = "grpc-descriptors")]
 pub(crate) use self::descriptors::{Descriptors, Method};
 pub(crate) use self::field::Role;
-pub use self::{extract::Extracted, field::Field, media::Media};
 pub(crate) use self::{
+    canonical::{GROWTH, canonical},
     extract::Extractor,
     media::{MediaError, coding_of, media_of},
     plan::Plan,
     value::{Unreadable, Value, Values},
 };
+pub use self::{extract::Extracted, field::Field, media::Media};
 
 #[cfg(test)]
 mod tests;
