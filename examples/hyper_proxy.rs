@@ -35,7 +35,7 @@ use hyper_util::{
 use tokio::net::TcpListener;
 use tower::ServiceBuilder;
 use tower_jverify::{
-    ClientIp, Coding, Field, ForeignBackend, JVerifyLayer, Media, Phone, RequestBody, Rule, captcha, number,
+    ClientIp, Coding, Field, ForeignBackend, HandOn, JVerifyLayer, Media, Phone, RequestBody, Rule, captcha, number,
 };
 
 mod common;
@@ -72,7 +72,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         // Protobuf fields by their numbers.
         .rule(Rule::post("/accounts.Accounts/Login", number().token(Field::body("/1")).phone(Field::body("/2"))))
         .accept([Media::Json, Media::Form, Media::Multipart, Media::Grpc])
-        .decode([Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd])
+        .decode([Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd], HandOn::Decoded)
+        // JSON and forms reach the backend in the layer's own writing: any reader reads in them what was verified.
+        .canonical_body()
         .foreign_backend(ForeignBackend::any())
         .forward_phone();
     match settings.trusted_proxies {

@@ -113,7 +113,7 @@ pub use self::rule::one_tap;
 #[cfg_attr(docsrs, doc(cfg(feature = "sandbox")))]
 pub use self::sandbox::Sandbox;
 pub use self::{
-    body::{Coding, RequestBody, ResponseBody},
+    body::{Coding, HandOn, RequestBody, ResponseBody},
     check::{Channel, Check, Question},
     check_kind::CheckKind,
     decision::{Action, Decision, DecisionReason, Level, Policy},

@@ -1,12 +1,12 @@
-//! Compressed bodies: decoded to look into them, and passed on as they came.
+//! Compressed bodies, decoded to be read.
 
 /// A content coding (`Content-Encoding`, RFC 9110, section 8.4.1) that a body can be read through.
 ///
-/// To be set where the application decodes as well: see [`Rule::decode`](crate::Rule).
+/// Set with [`Rule::decode`](crate::Rule), which also says what the application gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Coding {
-    /// `gzip` (RFC 1952), of one member.
+    /// `gzip` (RFC 1952), of one member, with nothing after it; also named `x-gzip` (RFC 9110, section 8.4.1.3).
     Gzip,
     /// `deflate`: zlib (RFC 1950). Without its wrapping, as some send it, it is refused.
     Deflate,
@@ -33,12 +33,26 @@ impl Coding {
     /// cost memory.
     pub(crate) const RATIO: usize = 100;
 
-    /// The coding with a name, in any case. Aliases such as `x-gzip` are none.
+    /// The coding with a name, in any case.
     pub(crate) fn named(name: &[u8]) -> Option<Self> {
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
-        [("gzip", Self::Gzip), ("deflate", Self::Deflate), ("br", Self::Brotli), ("zstd", Self::Zstd)]
-            .into_iter()
-            .find_map(|(known, coding)| is(known).then_some(coding))
+        [
+            ("gzip", Self::Gzip),
+            ("x-gzip", Self::Gzip),
+            ("deflate", Self::Deflate),
+            ("br", Self::Brotli),
+            ("zstd", Self::Zstd),
+        ]
+        .into_iter()
+        .find_map(|(known, coding)| is(known).then_some(coding))
+    }
+
+    /// Whether a header of this coding holds what no decoder returns: gzip's extra field, file name, comment or checksum
+    /// (RFC 1952, section 2.3.1). A reader that does not decode finds there what nobody verified, and no HTTP client writes
+    /// one.
+    pub(crate) fn has_unread_fields(self, encoded: &[u8]) -> bool {
+        const IS_TEXT: u8 = 1;
+        self == Self::Gzip && encoded.get(3).is_some_and(|flags| flags & !IS_TEXT != 0)
     }
 
     /// Decodes a body that is here as a whole, into at most `limit` bytes, inclusive.

@@ -1,19 +1,23 @@
-//! Bodies: read whole within bounds, and handed on byte for byte.
+//! Bodies: read whole within bounds, and handed on byte for byte unless a setting says otherwise.
 //!
-//! A proof sits in the body, and the application must still get that body as it came. So a body is either not touched
-//! at all, or read whole under four bounds (bytes, time, empty frames, and all bodies together) and replayed.
+//! A proof sits in the body, and the application must still get that body. So a body is either not touched at all, or read
+//! whole under four bounds (bytes, time, empty frames, and all bodies together) and replayed.
 
+mod budget;
 mod coding;
+mod hand_on;
 mod read;
 mod request;
 mod response;
 
-pub use self::coding::Coding;
 #[cfg(feature = "grpc")]
 pub(crate) use self::read::read_beginning;
 pub(crate) use self::{
+    budget::{Budget, Crowded, Share},
     coding::DecodeError,
+    hand_on::Decoding,
     read::{Limits, ReadError, Whole, read},
     request::TrailerFilter,
 };
+pub use self::{coding::Coding, hand_on::HandOn};
 pub use self::{request::RequestBody, response::ResponseBody};

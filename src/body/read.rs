@@ -4,7 +4,6 @@ use std::{
     future::{Future, poll_fn},
     ops::Range,
     pin::{Pin, pin},
-    sync::Arc,
     task::Poll,
     time::Duration,
 };
@@ -13,10 +12,9 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::Body;
 use http_body_util::BodyExt;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::timeout,
-};
+use tokio::time::timeout;
+
+use super::budget::{Budget, Crowded, Share};
 
 /// How many frames without data or trailers a body may have: more is an attempt to keep us busy.
 const EMPTY_FRAMES: usize = 1024;
@@ -28,8 +26,8 @@ pub(crate) struct Limits {
     pub(crate) bytes: usize,
     /// From the first moment that the client keeps us waiting.
     pub(crate) deadline: Duration,
-    /// One permit a byte, shared by all bodies being held.
-    pub(crate) budget: Arc<Semaphore>,
+    /// Shared by all bodies being held.
+    pub(crate) budget: Budget,
 }
 
 /// A body read to its end. Holds its share of the budget while it lives.
@@ -37,7 +35,7 @@ pub(crate) struct Limits {
 pub(crate) struct Whole {
     pub(crate) data: Bytes,
     pub(crate) trailers: Option<HeaderMap>,
-    budget: Option<OwnedSemaphorePermit>,
+    share: Share,
 }
 
 /// Why a body was not read.
@@ -99,7 +97,8 @@ async fn collect<B>(
 where
     B: Body<Data = Bytes>,
 {
-    let mut whole = Whole { data: Bytes::new(), trailers: None, budget: None };
+    let mut whole = Whole { data: Bytes::new(), trailers: None, share: Share::default() };
+    let expected = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     // Only a second frame makes a copy.
     let mut joined: Option<BytesMut> = None;
     let mut empty_frames = 0_usize;
@@ -124,7 +123,7 @@ where
         if needed.is_none() && data.len() > limits.bytes.saturating_sub(before) {
             return Err(ReadError::TooLarge);
         }
-        whole.reserve(&limits.budget, data.len())?;
+        whole.share.resize(&limits.budget, before.saturating_add(data.len()), expected)?;
         match &mut joined {
             Some(joined) => joined.extend_from_slice(&data),
             None if before == 0 => whole.data = data,
@@ -155,8 +154,16 @@ where
 impl Whole {
     /// The bytes, which are the application's to hold from here on.
     pub(super) fn hand_over(&mut self) -> Bytes {
-        self.budget = None;
+        self.share = Share::default();
         std::mem::take(&mut self.data)
+    }
+
+    /// Puts other bytes in the place of all that came, and holds the budget's share for those instead.
+    pub(crate) fn replace(&mut self, data: Vec<u8>, budget: &Budget) -> Result<(), Crowded> {
+        self.share.resize(budget, data.len(), 0)?;
+        // Boxed, so that no spare capacity is held that the budget does not count.
+        self.data = Bytes::from(data.into_boxed_slice());
+        Ok(())
     }
 
     /// Writes other bytes where these spans, in order and apart, stood. `false` if nothing had to be changed.
@@ -178,14 +185,12 @@ impl Whole {
         }
         changed
     }
+}
 
-    fn reserve(&mut self, budget: &Arc<Semaphore>, bytes: usize) -> Result<(), ReadError> {
-        let bytes = u32::try_from(bytes).map_err(|_| ReadError::Crowded)?;
-        let more = Arc::clone(budget).try_acquire_many_owned(bytes).map_err(|_| ReadError::Crowded)?;
-        match &mut self.budget {
-            Some(held) => held.merge(more),
-            None => self.budget = Some(more),
-        }
-        Ok(())
+// === impl ReadError ===
+
+impl From<Crowded> for ReadError {
+    fn from(Crowded: Crowded) -> Self {
+        Self::Crowded
     }
 }

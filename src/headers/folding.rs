@@ -41,6 +41,14 @@ pub(super) fn rebuild(headers: &mut HeaderMap, mut keep: impl FnMut(&HeaderName,
     *headers = kept;
 }
 
+/// Removes headers in every spelling that a server further on may take for one of these names.
+pub(crate) fn remove(headers: &mut HeaderMap, names: &[HeaderName]) {
+    rebuild(headers, |name, value| {
+        let goes = names.iter().any(|other| aliases(name.as_str(), other.as_str()));
+        (!goes).then_some(value)
+    });
+}
+
 /// The elements of a list, such as `Connection`'s.
 pub(super) fn tokens(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
     value.as_bytes().split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|token| !token.is_empty())

@@ -18,7 +18,7 @@ use http::HeaderValue;
 
 pub(crate) use self::{
     cookies::remove_cookies,
-    folding::aliases,
+    folding::{aliases, remove},
     names::{Header, Names, USUAL},
     routing::overrides_method,
 };

@@ -2,7 +2,6 @@
 
 use std::{
     future::{Future, poll_fn},
-    ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::Arc,
@@ -20,11 +19,17 @@ use tokio::time::timeout_at;
 use tower::BoxError;
 use tower_service::Service;
 
-use super::{Shared, client_deadline::client_deadline, event::Account, questions::Questions};
+use super::{
+    Shared,
+    client_deadline::client_deadline,
+    event::Account,
+    hand_on::{HandedOn, prepare},
+    questions::Questions,
+};
 #[cfg(feature = "grpc")]
 use crate::proof::grpc::{self, FrameError};
 use crate::{
-    Check, Decision, Phone, RequestBody, Verdict,
+    Check, Decision, RequestBody, Verdict,
     body::{self, Coding, DecodeError, ReadError, Whole},
     denial::{Audience, DenialReason, Refusal, is_grpc},
     proof::{self, Extractor, Media, MediaError},
@@ -41,7 +46,7 @@ pub(super) enum Outcome<B> {
 
 /// A body, as far as the rule had to look at it.
 enum Seen<B> {
-    Whole(Whole),
+    Whole(Whole, HandedOn),
     Untouched(B),
     /// The first message of a stream, and the rest.
     #[cfg(feature = "grpc")]
@@ -127,12 +132,15 @@ where
         }
     };
     let replay = |seen| match seen {
-        Seen::Whole(whole) => RequestBody::replay(whole, group.trailer_filter()),
+        Seen::Whole(whole, _) => RequestBody::replay(whole, group.trailer_filter()),
         Seen::Untouched(body) => RequestBody::untouched(body, group.trailer_filter()),
         #[cfg(feature = "grpc")]
         Seen::Beginning(beginning, body) => RequestBody::resumed(beginning, body, group.trailer_filter()),
     };
     let Choice::Ask { rule, checks, step_up, pins } = choice else {
+        if let Seen::Whole(whole, handed_on) = &mut seen {
+            handed_on.finish(whole, None, parts);
+        }
         shared.pass(&mut parts.headers, parts.extensions.get::<Decision>());
         account.passed();
         return Ok(replay(seen));
@@ -144,10 +152,9 @@ where
     let decision = questions.decide(checks, step_up).await?;
     drop(questions);
 
-    if let (Seen::Whole(whole), Some(phone)) = (&mut seen, decision.phone())
-        && !pins.is_empty()
-    {
-        pin_phone(whole, &pins, phone, parts);
+    if let Seen::Whole(whole, handed_on) = &mut seen {
+        let pinned = decision.phone().filter(|_| !pins.is_empty()).map(|phone| (phone, &*pins));
+        handed_on.finish(whole, pinned, parts);
     }
     let decision = shared.decided(parts, decision, settings.forward_phone);
     account.decided(&shared.alarms, &decision);
@@ -199,17 +206,20 @@ where
         return Ok((Seen::Beginning(beginning, body), choice));
     }
 
-    let whole = body::read(body, &settings.body).await?;
+    let mut whole = body::read(body, &settings.body).await?;
     if parts.headers.get_all(CONTENT_LENGTH).iter().any(|told| length(told) != Some(whole.data.len())) {
         return Err(Refusal::new(DenialReason::BodyMalformed).with_detail("a body of another length than told"));
     }
     if let Some(trailers) = &whole.trailers {
         plan.check_trailers(trailers)?;
     }
+    let media = match reader {
+        Reader::Ours(media) => Some(media),
+        Reader::Users(_) => None,
+    };
+    let (handed_on, aside) = prepare(&mut whole, (media, coding), plan, settings, &parts.headers)?;
     let choice = {
-        // Only to look into: what is passed on is what came.
-        let decoded = coding.map(|coding| coding.decode(&whole.data, settings.body.bytes)).transpose()?;
-        let data = decoded.as_deref().unwrap_or(&whole.data);
+        let data = aside.as_ref().map_or(&*whole.data, |aside| &aside.data);
         #[cfg(feature = "grpc")]
         let message;
         let mut values = head;
@@ -224,18 +234,7 @@ where
         }
         group.choose(&values)?
     };
-    Ok((Seen::Whole(whole), choice))
-}
-
-/// Puts the proven phone in the place of the body's, in the same type.
-fn pin_phone(whole: &mut Whole, pins: &[Range<usize>], phone: Phone, parts: &mut Parts) {
-    let canonical = |old: &[u8]| match old.first() {
-        Some(b'"') => format!("\"{}\"", phone.as_str()).into_bytes(),
-        _ => phone.as_str().into(),
-    };
-    if whole.rewrite(pins, canonical) && parts.headers.contains_key(CONTENT_LENGTH) {
-        parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(whole.data.len()));
-    }
+    Ok((Seen::Whole(whole, handed_on), choice))
 }
 
 /// A Content-Length: digits and nothing else.
@@ -253,7 +252,7 @@ fn reader<'s>(
 ) -> Result<(Reader<'s>, Option<Coding>), Refusal> {
     let takes = |extractor: &&Extractor| extractor.takes(&parts.headers);
     if let Some(extractor) = settings.extractor.as_ref().filter(takes) {
-        return Ok((Reader::Users(extractor), proof::coding_of(&parts.headers, &settings.decode)?));
+        return Ok((Reader::Users(extractor), proof::coding_of(&parts.headers, &settings.decode.codings)?));
     }
     let media = proof::media_of(&parts.headers)?;
     #[cfg(feature = "grpc")]
@@ -265,7 +264,7 @@ fn reader<'s>(
         return Err(Refusal::new(DenialReason::UnsupportedMediaType));
     }
     // A call says in its frames how its messages are compressed, and never around them.
-    let allowed = if frames { &[] } else { settings.decode.as_slice() };
+    let allowed = if frames { &[] } else { settings.decode.codings.as_slice() };
     Ok((Reader::Ours(media), proof::coding_of(&parts.headers, allowed)?))
 }
 

@@ -51,6 +51,7 @@ mod client_deadline;
 mod event;
 mod flow;
 mod future;
+mod hand_on;
 mod questions;
 mod service;
 mod shared;

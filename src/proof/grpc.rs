@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName};
 use zstd::zstd_safe;
 
 use super::head::aliases;
+use crate::Coding;
 
 /// Why no message was found. The text is ours, never the client's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,8 +91,12 @@ fn encoding(headers: &HeaderMap) -> Result<Option<&str>, FrameError> {
     }
 }
 
-/// One member and nothing after it: some readers stop there, and others go on.
+/// One member and nothing after it: some readers stop there, and others go on. Its header has no optional fields: the frame is
+/// handed on as it came, and what is in them is decoded by nobody.
 fn gunzip(compressed: &[u8], limit: usize) -> Result<Vec<u8>, FrameError> {
+    if Coding::Gzip.has_unread_fields(compressed) {
+        return Err(FrameError::Malformed("a gzip header with optional fields"));
+    }
     let mut message = Vec::new();
     let mut decoder = flate2::bufread::GzDecoder::new(compressed);
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);

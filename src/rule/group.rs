@@ -115,7 +115,7 @@ impl Group {
             let refuse = |problem: &'static str| Err(ConfigError::new("rule.when", first.state.name.clone(), problem));
             if compiled.iter().any(|rule| !rule.state.settings.reads_like(&first.state.settings)) {
                 return refuse(
-                    "rules among which a value chooses share body limits, media types, codings, `extract` and `ignore_query`",
+                    "rules among which a value chooses share body limits, media types, codings, `extract`, `canonical_body` and `ignore_query`",
                 );
             }
             if otherwise_passes && compiled.iter().any(|rule| rule.when.is_none()) {
@@ -134,13 +134,8 @@ impl Group {
             let problem = "no media type that is accepted can hold the fields of the body";
             return Err(ConfigError::new("accept", first.state.name.clone(), problem));
         }
-        if let Some(rule) = compiled.iter().find(|rule| rule.state.settings.pin_phone && !rule.state.settings.can_pin())
-        {
-            let problem =
-                "only JSON and forms as they came can be pinned: not gRPC, multipart, codings, or a closure's bodies";
-            return Err(ConfigError::new("pin_phone", rule.state.name.clone(), problem));
-        }
-        let plan = plan.keeping_spans(compiled.iter().any(|rule| rule.state.settings.pin_phone));
+        compiled.iter().try_for_each(|rule| rule.state.settings.check_handing_on(&rule.state.name))?;
+        let plan = plan.keeping_spans(compiled.iter().any(|rule| rule.state.settings.pins()));
         if let Some(gone) = plan.header_names().iter().find(|name| names.removes(name.as_str())) {
             let problem = "a header under our prefix, or one that `foreign_backend` removes, is removed on arrival";
             return Err(ConfigError::new("field", gone.as_str(), problem));
@@ -223,7 +218,7 @@ impl Group {
                 let checks = rule.ask.checks(values, rule.state.settings.phone_grammar)?;
                 let step_up = rule.ask.step_up(values)?.map(Box::new);
                 let mut pins: Vec<Range<usize>> = Vec::new();
-                if rule.state.settings.pin_phone {
+                if rule.state.settings.pins() {
                     pins.extend(rule.ask.phones(values).flat_map(|phone| values.spans(phone)));
                     pins.sort_by_key(|span| span.start);
                     // Two proofs may share the phone's field.

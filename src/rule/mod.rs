@@ -32,6 +32,7 @@ mod grpc;
 mod methods;
 mod place;
 mod plan;
+mod reading;
 mod routes;
 mod settings;
 

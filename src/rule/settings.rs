@@ -13,10 +13,11 @@ use super::ClientIp;
 #[cfg(feature = "grpc-descriptors")]
 use crate::proof::Descriptors;
 use crate::{
-    Coding, ConfigError, PhoneGrammar, body,
+    ConfigError, PhoneGrammar,
+    body::{self, Budget, Decoding},
     decision::Policy,
     denial::Respond,
-    proof::{Extractor, Media},
+    proof::{Extractor, GROWTH, Media},
 };
 
 /// What was set, and what was left.
@@ -29,12 +30,13 @@ pub(crate) struct Overrides {
     pub(crate) body_deadline: Option<Duration>,
     pub(crate) buffered: Option<usize>,
     pub(crate) accept: Option<Vec<Media>>,
-    pub(crate) decode: Option<Vec<Coding>>,
+    pub(crate) decode: Option<Decoding>,
     pub(crate) extractor: Option<Extractor>,
     pub(crate) client_ip: Option<ClientIp>,
     pub(crate) phone_grammar: Option<PhoneGrammar>,
     pub(crate) forward_phone: Option<bool>,
     pub(crate) pin_phone: Option<bool>,
+    pub(crate) canonical_body: Option<bool>,
     pub(crate) ex_id_from_request_id: Option<bool>,
     pub(crate) ignore_query: Option<bool>,
     pub(crate) respond: Option<Respond>,
@@ -53,12 +55,13 @@ pub(crate) struct Settings {
     pub(crate) bulkhead: Arc<Semaphore>,
     pub(crate) body: body::Limits,
     pub(crate) accept: Vec<Media>,
-    pub(crate) decode: Vec<Coding>,
+    pub(crate) decode: Decoding,
     pub(crate) extractor: Option<Extractor>,
     pub(crate) client_ip: Option<ClientIp>,
     pub(crate) phone_grammar: PhoneGrammar,
     pub(crate) forward_phone: bool,
     pub(crate) pin_phone: bool,
+    pub(crate) canonical_body: bool,
     pub(crate) ex_id_from_request_id: bool,
     pub(crate) ignore_query: bool,
     pub(crate) respond: Option<Respond>,
@@ -69,7 +72,7 @@ pub(crate) struct Settings {
 /// What all rules of a layer share, but for those that have their own.
 pub(crate) struct Shares {
     bulkhead: Arc<Semaphore>,
-    buffered: Arc<Semaphore>,
+    buffered: Budget,
     #[cfg(feature = "grpc-descriptors")]
     descriptors: Option<Descriptors>,
 }
@@ -124,6 +127,9 @@ macro_rules! setting_methods {
 
         /// How many bytes of bodies may be held at the same time; past that, 503. Default: 67,108,864, shared by all
         /// services of the layer. A rule that sets it has a budget of its own.
+        ///
+        /// A quarter is reserved for bodies of at most 4,096 bytes, so that clients that stall with large bodies do not shut
+        /// out logins. One body of [`body_limit`](Self::body_limit) must fit into the other three quarters.
         pub fn buffered(mut self, bytes: usize) -> Self {
             self.overrides.buffered = Some(bytes);
             self
@@ -136,17 +142,16 @@ macro_rules! setting_methods {
             self
         }
 
-        /// Through which content codings a body is read; others are answered 415, as are several at a time. Default: none.
+        /// Through which content codings a body is read, and which bytes the application gets then: see
+        /// [`HandOn`](crate::HandOn). Other codings are answered 415, as are several at a time. Default: none.
         ///
-        /// A body is decoded to look into it, within [`body_limit`](Self::body_limit) (of the decoded bytes, too) and a hundred
-        /// times its encoded size; past that, 413. It is passed on as it came, with its header.
-        ///
-        /// **Danger:** the application must decode as well, or refuse. One that reads encoded bytes as if they were none
-        /// reads what nobody has verified.
+        /// A body is decoded within [`body_limit`](Self::body_limit) (of the decoded bytes, too) and a hundred times its encoded
+        /// size; past that, 413. The budget of [`buffered`](Self::buffered) counts decoded bytes as well.
         #[cfg(feature = "decompression")]
         #[cfg_attr(docsrs, doc(cfg(feature = "decompression")))]
-        pub fn decode(mut self, codings: impl IntoIterator<Item = $crate::Coding>) -> Self {
-            self.overrides.decode = Some(codings.into_iter().collect());
+        pub fn decode(mut self, codings: impl IntoIterator<Item = $crate::Coding>, hand_on: $crate::HandOn) -> Self {
+            let codings = codings.into_iter().collect();
+            self.overrides.decode = Some($crate::body::Decoding { codings, hand_on });
             self
         }
 
@@ -205,9 +210,30 @@ macro_rules! setting_methods {
         /// corrected, and every other byte stays. Off by default: the body is then never touched.
         ///
         /// A phone that was not proven, or does not sit in the body, is left as it is. With media types, codings or
-        /// closures that cannot be pinned the layer is not built.
+        /// closures that cannot be pinned the layer is not built: a coding can be where the decoded bytes are handed on.
         pub fn pin_phone(mut self) -> Self {
             self.overrides.pin_phone = Some(true);
+            self
+        }
+
+        /// Hands JSON and forms on in the layer's own writing, so that one body has one meaning for every backend, whatever it
+        /// makes of the `Content-Type`. Off by default: the body is then handed on as it came.
+        ///
+        /// JSON is written without white space and in ASCII: `&`, `=`, `;`, `<`, `>` and all other characters outside of ASCII
+        /// are written as `\uXXXX`. Members keep their order and numbers their digits. A name that occurs twice in one object is
+        /// refused, guarded or not. Forms are encoded again, pair by pair, in their order: repeated names such as `tags[]` stay,
+        /// empty pairs go, and a name without `=` gets one. The proven phone is written as
+        /// [`pin_phone`](Self::pin_phone) writes it. A body that [`otherwise_pass`](crate::Rule::otherwise_pass) lets through
+        /// is written in the same way.
+        ///
+        /// The body has no coding, `Content-Type` and `Content-Length` describe what is handed on, and `Content-Encoding`,
+        /// `Content-MD5`, `Content-Digest`, `Repr-Digest` and `Digest` are removed, from trailers too. **A signature that the
+        /// client makes over its body does not match any more.**
+        ///
+        /// Bodies in other media types, those that [`extract`](Self::extract) reads, and bodies of rules without a field in the
+        /// body are handed on as they came. With a [`decode`](crate::Rule) that hands on encoded bytes the layer is not built.
+        pub fn canonical_body(mut self) -> Self {
+            self.overrides.canonical_body = Some(true);
             self
         }
 
@@ -271,7 +297,7 @@ impl Shares {
     pub(crate) fn new(layer: &Overrides) -> Result<Self, ConfigError> {
         Ok(Self {
             bulkhead: permits("in_flight", layer.in_flight.unwrap_or(IN_FLIGHT))?,
-            buffered: permits("buffered", layer.buffered.unwrap_or(BUFFERED))?,
+            buffered: Budget::new(layer.buffered.unwrap_or(BUFFERED))?,
             #[cfg(feature = "grpc-descriptors")]
             descriptors: layer.descriptors.as_ref().map(Descriptors::parse).transpose()?,
         })
@@ -305,14 +331,10 @@ impl Settings {
         if body_limit == 0 {
             return Err(zero("body_limit"));
         }
-        let buffered = rule.buffered.or(layer.buffered).unwrap_or(BUFFERED);
-        if buffered < body_limit {
-            return Err(ConfigError::new(
-                "buffered",
-                buffered.to_string(),
-                "less than `body_limit`: one body must fit",
-            ));
-        }
+        let canonical_body = rule.canonical_body.or(layer.canonical_body).unwrap_or(false);
+        let decode = rule.decode.as_ref().or(layer.decode.as_ref()).cloned().unwrap_or_default();
+        let times = if canonical_body { GROWTH } else { 1 + usize::from(decode.hands_on_encoded()) };
+        Budget::check(rule.buffered.or(layer.buffered).unwrap_or(BUFFERED), body_limit, times)?;
         let accept = rule.accept.as_ref().or(layer.accept.as_ref()).cloned();
         if accept.as_ref().is_some_and(Vec::is_empty) {
             return Err(ConfigError::unshown("accept", "a rule that accepts no media type refuses everything"));
@@ -328,14 +350,15 @@ impl Settings {
             body: body::Limits {
                 bytes: body_limit,
                 deadline: body_deadline,
-                budget: rule.buffered.map_or_else(|| Ok(Arc::clone(&shares.buffered)), |n| permits("buffered", n))?,
+                budget: rule.buffered.map_or_else(|| Ok(shares.buffered.clone()), Budget::new)?,
             },
             accept: accept.unwrap_or_else(|| vec![Media::Json, Media::Form]),
-            decode: rule.decode.as_ref().or(layer.decode.as_ref()).cloned().unwrap_or_default(),
+            decode,
             extractor,
             client_ip,
             phone_grammar: rule.phone_grammar.or(layer.phone_grammar).unwrap_or_default(),
             forward_phone: rule.forward_phone.or(layer.forward_phone).unwrap_or(false),
+            canonical_body,
             pin_phone: rule.pin_phone.or(layer.pin_phone).unwrap_or(false),
             ex_id_from_request_id: rule.ex_id_from_request_id.or(layer.ex_id_from_request_id).unwrap_or(false),
             ignore_query: rule.ignore_query.or(layer.ignore_query).unwrap_or(false),
@@ -350,31 +373,6 @@ impl Settings {
                 },
             },
         })
-    }
-
-    /// Whether every body that is read is one whose phone can be pinned.
-    pub(super) fn can_pin(&self) -> bool {
-        let pinnable = |media: &Media| matches!(media, Media::Json | Media::Form);
-        self.accept.iter().all(pinnable) && self.decode.is_empty() && self.extractor.is_none()
-    }
-
-    /// Whether a body is read the same way under both: before the value is known that chooses between them.
-    pub(super) fn reads_like(&self, other: &Self) -> bool {
-        #[cfg(feature = "grpc")]
-        let grpc_alike = self.grpc == other.grpc;
-        #[cfg(not(feature = "grpc"))]
-        let grpc_alike = true;
-        self.body.bytes == other.body.bytes
-            && self.body.deadline == other.body.deadline
-            && Arc::ptr_eq(&self.body.budget, &other.body.budget)
-            && self.accept == other.accept
-            && self.decode == other.decode
-            && match (&self.extractor, &other.extractor) {
-                (Some(one), Some(other)) => one.is(other),
-                (one, other) => one.is_none() && other.is_none(),
-            }
-            && self.ignore_query == other.ignore_query
-            && grpc_alike
     }
 }
 

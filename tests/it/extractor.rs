@@ -5,7 +5,9 @@ use http::{Request, request::Parts};
 use http_body_util::Full;
 use secrecy::ExposeSecret;
 use tower::BoxError;
-use tower_jverify::{Coding, Extracted, Field, JVerifyBuilder, JVerifyLayer, Question, Rule, captcha, number, one_tap};
+use tower_jverify::{
+    Coding, Extracted, Field, HandOn, JVerifyBuilder, JVerifyLayer, Question, Rule, captcha, number, one_tap,
+};
 
 use crate::support::{Guarded, LOGIN, Verifier, code, post_json};
 
@@ -100,7 +102,7 @@ async fn what_a_closure_finds_is_held_to_what_any_value_is() {
 
 #[tokio::test]
 async fn a_closure_that_panics_lets_nothing_through_and_holds_nothing() {
-    let rule = Rule::post("/login", number()).extract(["text/x-lines"], lines).in_flight(1).body_limit(64).buffered(64);
+    let rule = Rule::post("/login", number()).extract(["text/x-lines"], lines).in_flight(1).body_limit(64).buffered(86);
     let guarded = Guarded::by([rule]);
     for _ in 0..8 {
         let response = guarded.send(post("token t\nphone 13812345678\npanic now")).await;
@@ -135,15 +137,18 @@ async fn nested_fields_values_of_when_and_places_come_out_of_a_closure_too() {
 
 #[tokio::test]
 async fn a_closure_gets_the_head_and_the_decoded_body() {
-    let rule = Rule::post("/login", one_tap()).decode([Coding::Brotli]).extract(["text/x-token"], |head, body| {
-        assert_eq!(head.headers["x-other"], "1");
-        Ok(Extracted::new().with("/loginToken", String::from_utf8(body.to_vec())?).with("/phone", None))
-    });
+    let rule = Rule::post("/login", one_tap()).decode([Coding::Brotli], HandOn::Decoded).extract(
+        ["text/x-token"],
+        |head, body| {
+            assert_eq!(head.headers["x-other"], "1");
+            Ok(Extracted::new().with("/loginToken", String::from_utf8(body.to_vec())?).with("/phone", None))
+        },
+    );
     let guarded = Guarded::by([rule]);
     let mut encoded = Vec::new();
     brotli::BrotliCompress(&mut &b"login-token"[..], &mut encoded, &brotli::enc::BrotliEncoderParams::default())
         .unwrap();
-    let mut request = typed("text/x-token", encoded.clone());
+    let mut request = typed("text/x-token", encoded);
     request.headers_mut().insert("content-encoding", "br".parse().unwrap());
     request.headers_mut().insert("x-other", "1".parse().unwrap());
     let response = guarded.send(request).await;
@@ -151,7 +156,7 @@ async fn a_closure_gets_the_head_and_the_decoded_body() {
         Question::OneTap { login_token } => assert_eq!(login_token.expose_secret(), "login-token"),
         other => panic!("{other:?}"),
     }
-    assert_eq!((response.status().as_u16(), guarded.application.last().body.unwrap()), (200, encoded.into()));
+    assert_eq!((response.status().as_u16(), guarded.application.last().body.unwrap()), (200, "login-token".into()));
 }
 
 #[test]

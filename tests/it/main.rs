@@ -6,6 +6,7 @@
 mod support;
 
 mod bodies;
+mod canonical;
 mod codings;
 mod configuration;
 mod decisions;

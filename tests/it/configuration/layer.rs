@@ -155,6 +155,22 @@ fn rules_that_do_not_tie_are_taken() {
 }
 
 #[test]
+fn one_body_of_the_limit_must_fit_into_the_part_for_large_ones() {
+    let error = |buffered, canonical: bool| {
+        let rule = login().body_limit(3_000).buffered(buffered);
+        of_rules([if canonical { rule.canonical_body() } else { rule }])
+    };
+    assert_eq!((error(4_000, false), error(24_000, true)), (None, None));
+    for (buffered, canonical, numbers) in
+        [(3_998, false, ["2999 ", "3000 "]), (23_998, true, ["17999 ", "18000 "]), (3_000, false, ["2250 ", "3000 "])]
+    {
+        let error = error(buffered, canonical).expect("too small");
+        assert_eq!((error.setting(), error.value()), ("buffered", Some(&*buffered.to_string())));
+        assert!(numbers.iter().all(|number| error.to_string().contains(number)), "{error}");
+    }
+}
+
+#[test]
 fn rules_among_which_a_value_chooses_are_read_in_one_way() {
     let (kind, other) = (|| Field::body("/kind"), || Field::body("/other"));
     for rules in [
@@ -164,6 +180,7 @@ fn rules_among_which_a_value_chooses_are_read_in_one_way() {
         [login().when(kind(), "a"), login().when(kind(), "b").buffered(1 << 20)],
         [login().when(kind(), "a"), login().when(kind(), "b").accept([tower_jverify::Media::Form])],
         [login().when(kind(), "a"), login().when(kind(), "b").ignore_query()],
+        [login().when(kind(), "a"), login().when(kind(), "b").canonical_body()],
         [login().when(kind(), "a").otherwise_pass(), login()],
     ] {
         let shown = format!("{rules:?}");

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use http::Request;
 use http_body_util::Full;
-use tower_jverify::{Coding, JVerifyLayer, PhoneGrammar, Rule, number};
+use tower_jverify::{Coding, HandOn, JVerifyLayer, PhoneGrammar, Rule, number};
 
 use crate::support::{Application, LOGIN, Verifier, builder, post_json, send};
 
@@ -62,8 +62,18 @@ async fn decode() {
     };
     let layer = builder(&verifier).rule(login()).build().unwrap();
     assert_eq!(status(&layer, &application, request()).await, 415);
-    for layer in both!(&verifier, .decode([Coding::Gzip])) {
+    for layer in both!(&verifier, .decode([Coding::Gzip], HandOn::EncodedUnprotected)) {
         assert_eq!(status(&layer, &application, request()).await, 200);
+    }
+}
+
+#[tokio::test]
+async fn canonical_body() {
+    let (verifier, application) = (Verifier::passing(), Application::default());
+    for layer in both!(&verifier, .canonical_body()) {
+        let body = r#"{ "token": "t", "phone": "13812345678" }"#;
+        assert_eq!(status(&layer, &application, post_json("/login", body)).await, 200);
+        assert_eq!(application.last().body.unwrap(), r#"{"token":"t","phone":"13812345678"}"#);
     }
 }
 

@@ -13,6 +13,14 @@ use super::{
 };
 use crate::support::Guarded;
 
+/// The frame is handed on as it came, so whatever is in the comment would be too.
+fn with_comment(bytes: &[u8]) -> Vec<u8> {
+    let builder = flate2::GzBuilder::new().comment("&phone=13999998888&");
+    let mut encoder = builder.write(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes).unwrap();
@@ -170,6 +178,7 @@ async fn what_is_not_plainly_compressed_is_refused() {
         ("body_malformed", &["gzip"], login.clone(), "not gzip"),
         ("body_malformed", &["gzip"], zstd(&login), "zstd as gzip"),
         ("body_malformed", &["gzip"], Vec::new(), "nothing as gzip"),
+        ("body_malformed", &["gzip"], with_comment(&login), "a gzip comment"),
         ("body_malformed", &["gzip"], [gzip(&login), gzip(&other)].concat(), "a second member"),
         ("body_malformed", &["gzip"], [gzip(&login), vec![0]].concat(), "a byte after the gzip"),
         ("body_malformed", &["gzip"], gzip(&login)[..20].to_vec(), "a cut gzip"),

@@ -1,0 +1,164 @@
+//! Which bytes of a body the application gets, and the head that describes them.
+//!
+//! What was read is what is handed on: as it came, decoded, or in our own writing. Bytes that are not the client's need a head
+//! that is not the client's either: a length or digest of other bytes is at best an error, and at worst a second framing.
+
+use std::ops::Range;
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRAILER, TRANSFER_ENCODING},
+    request::Parts,
+};
+
+use crate::{
+    Coding, HandOn, Media, Phone,
+    body::{Crowded, Share, Whole},
+    denial::{DenialReason, Refusal},
+    headers,
+    proof::{self, Plan},
+    rule::Settings,
+};
+
+/// What the application gets of a body that was read whole.
+pub(super) enum HandedOn {
+    /// The client's bytes, but for a pinned phone.
+    AsItCame,
+    /// The client's bytes, decoded.
+    Decoded,
+    /// Our own writing of a body of this type.
+    Canonical(Media),
+}
+
+/// A body decoded to be read, while the application gets the encoded bytes. Holds its share of the budget.
+pub(super) struct Aside {
+    pub(super) data: Vec<u8>,
+    _share: Share,
+}
+
+/// What describes the encoded or original bytes alone.
+const DESCRIPTIONS: [HeaderName; 6] = [
+    CONTENT_ENCODING,
+    CONTENT_LENGTH,
+    HeaderName::from_static("content-md5"),
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("repr-digest"),
+    HeaderName::from_static("digest"),
+];
+
+/// Puts the bytes that are handed on in the place of those that came, before they are read; so what is verified is what the
+/// application gets. `media` is `None` where a closure reads the body.
+///
+/// # Errors
+///
+/// The body is not of its coding or its media type, is too large once decoded, has a name twice in one JSON object, or does
+/// not fit into the budget.
+pub(super) fn prepare(
+    whole: &mut Whole,
+    (media, coding): (Option<Media>, Option<Coding>),
+    plan: &Plan,
+    settings: &Settings,
+    headers: &HeaderMap,
+) -> Result<(HandedOn, Option<Aside>), Refusal> {
+    let budget = &settings.body.budget;
+    let mut handed_on = HandedOn::AsItCame;
+    let mut aside = None;
+    if let Some(coding) = coding {
+        let data = coding.decode(&whole.data, settings.body.bytes)?;
+        match settings.decode.hand_on {
+            HandOn::Decoded => {
+                whole.replace(data, budget)?;
+                handed_on = HandedOn::Decoded;
+            }
+            HandOn::EncodedUnprotected => {
+                if coding.has_unread_fields(&whole.data) {
+                    let refusal = Refusal::new(DenialReason::BodyMalformed);
+                    return Err(refusal.with_detail("a gzip header with optional fields"));
+                }
+                let _share = budget.share(data.len())?;
+                aside = Some(Aside { data, _share });
+            }
+        }
+    }
+    if settings.canonical_body
+        && let Some(media) = media
+        && let Some(write) = proof::canonical(media)
+    {
+        // All that is refused in what came is refused, whatever our writing makes of it.
+        plan.read_body(media, headers, &whole.data, &mut plan.values())?;
+        let written = write(&whole.data)?;
+        whole.replace(written, budget)?;
+        handed_on = HandedOn::Canonical(media);
+    }
+    Ok((handed_on, aside))
+}
+
+// === impl HandedOn ===
+
+impl HandedOn {
+    /// Puts the proven phone in the place of the body's, in the same type, and makes the head describe what is handed on.
+    pub(super) fn finish(
+        &self,
+        whole: &mut Whole,
+        pinned: Option<(Phone, &[Range<usize>])>,
+        parts: &mut Parts,
+    ) {
+        let is_other = pinned.is_some_and(|(phone, places)| {
+            whole.rewrite(places, |old| match old.first() {
+                Some(b'"') => format!("\"{}\"", phone.as_str()).into_bytes(),
+                _ => phone.as_str().into(),
+            })
+        });
+        let head = &mut parts.headers;
+        match self {
+            Self::AsItCame => {
+                if is_other && head.contains_key(CONTENT_LENGTH) {
+                    head.insert(CONTENT_LENGTH, HeaderValue::from(whole.data.len()));
+                }
+                return;
+            }
+            Self::Decoded => {}
+            Self::Canonical(media) => {
+                if let Some(media_type) = canonical_type(*media) {
+                    head.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+                }
+            }
+        }
+        if let Some(trailers) = &mut whole.trailers {
+            headers::remove(trailers, &DESCRIPTIONS);
+        }
+        whole.trailers.take_if(|trailers| trailers.is_empty());
+        // Trailers over HTTP/1.1 need chunks, and chunks no length.
+        if whole.trailers.is_some() && head.contains_key(TRANSFER_ENCODING) {
+            headers::remove(head, &DESCRIPTIONS);
+            return;
+        }
+        let mut framing = DESCRIPTIONS.to_vec();
+        framing.push(TRANSFER_ENCODING);
+        if whole.trailers.is_none() {
+            framing.push(TRAILER);
+        }
+        headers::remove(head, &framing);
+        head.insert(CONTENT_LENGTH, HeaderValue::from(whole.data.len()));
+    }
+}
+
+/// The `Content-Type` of our own writing.
+fn canonical_type(media: Media) -> Option<&'static str> {
+    match media {
+        Media::Json => Some("application/json"),
+        Media::Form => Some("application/x-www-form-urlencoded"),
+        #[cfg(feature = "grpc")]
+        Media::Grpc => None,
+        #[cfg(feature = "multipart")]
+        Media::Multipart => None,
+    }
+}
+
+// === impl Refusal ===
+
+impl From<Crowded> for Refusal {
+    fn from(Crowded: Crowded) -> Self {
+        Self::new(DenialReason::Overloaded)
+    }
+}
