@@ -75,8 +75,8 @@ pub(super) fn prepare(
                     let refusal = Refusal::new(DenialReason::BodyMalformed);
                     return Err(refusal.with_detail("a gzip header with optional fields"));
                 }
-                let _share = budget.share(data.len())?;
-                aside = Some(Aside { data, _share });
+                let share = budget.share(data.len())?;
+                aside = Some(Aside { data, _share: share });
             }
         }
     }

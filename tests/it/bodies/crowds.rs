@@ -114,7 +114,7 @@ async fn a_client_that_stalls_with_a_large_body_does_not_shut_out_logins() {
 #[tokio::test]
 async fn a_body_that_grows_above_4_kib_moves_or_is_refused() {
     let guarded = guarded();
-    let stall = async |bytes: usize| {
+    let begin = async |bytes: usize| {
         let (frames, body) = channel();
         frames.send(Ok(data(vec![b' '; bytes]))).unwrap();
         let (layer, application) = (guarded.layer.clone(), guarded.application.clone());
@@ -123,9 +123,9 @@ async fn a_body_that_grows_above_4_kib_moves_or_is_refused() {
         (frames, answer)
     };
     // All of the general part but 4,096 bytes, and 4,095 of the small one.
-    let (large, ended) = stall(5 * SMALL).await;
-    let (small, refused) = stall(SMALL - 1).await;
-    let (other, moved) = stall(SMALL).await;
+    let (large, ended) = begin(5 * SMALL).await;
+    let (small, refused) = begin(SMALL - 1).await;
+    let (other, moved) = begin(SMALL).await;
     assert!(!refused.is_finished() && !moved.is_finished());
     small.send(Ok(data("{}"))).unwrap();
     let refused = refused.await.unwrap();
