@@ -144,6 +144,7 @@ impl HandedOn {
 }
 
 /// The `Content-Type` of our own writing.
+#[allow(clippy::unnecessary_wraps, reason = "some features bring media types that we do not write")]
 fn canonical_type(media: Media) -> Option<&'static str> {
     match media {
         Media::Json => Some("application/json"),
