@@ -123,7 +123,7 @@ pub use self::{
     foreign_backend::{ForeignBackend, Suspicion},
     layer::{JVerify, JVerifyBuilder, JVerifyLayer, ResponseFuture},
     phone::{NotAPhone, Phone, PhoneGrammar},
-    proof::{Extracted, Field, Media},
+    proof::{Extracted, Field, JsonTypes, Media},
     rule::{AnyOf, Ask, Captcha, ClientIp, Number, OneTap, Rule, captcha, number},
     verdict::{Class, Risk, Verdict},
 };

@@ -22,6 +22,26 @@ struct Levels {
     count: u32,
 }
 
+/// What looks on while a value is skipped.
+pub(crate) trait Watch {
+    type Error: From<Malformed>;
+
+    /// An array or an object has begun that is not empty. In an array its first element comes next.
+    fn open(&mut self, is_object: bool);
+
+    /// The next element of the innermost array comes.
+    fn element(&mut self);
+
+    /// The innermost array or object has ended, unless it was empty.
+    fn close(&mut self);
+
+    /// Takes a key of the innermost object, after its opening quote.
+    fn key(&mut self, json: &mut Scanner<'_>) -> Result<(), Self::Error>;
+}
+
+/// Looks at nothing.
+struct Blind;
+
 // === impl Scanner ===
 
 impl<'v> Scanner<'v> {
@@ -115,6 +135,11 @@ impl<'v> Scanner<'v> {
 
     /// Takes any value while `open` levels are open already.
     pub(crate) fn skip(&mut self, open: u32) -> Result<(), Malformed> {
+        self.skip_watched(open, &mut Blind)
+    }
+
+    /// The same, watched.
+    pub(crate) fn skip_watched<W: Watch>(&mut self, open: u32, watch: &mut W) -> Result<(), W::Error> {
         let mut levels = Levels::default();
         loop {
             match self.next_byte() {
@@ -127,12 +152,13 @@ impl<'v> Scanner<'v> {
                     self.at += 1;
                     let is_object = opening == b'{';
                     if open + levels.count >= DEEPEST {
-                        return Err(Malformed::TooDeep);
+                        return Err(Malformed::TooDeep.into());
                     }
                     if !self.eat(if is_object { b'}' } else { b']' }) {
                         levels.open(is_object);
+                        watch.open(is_object);
                         if is_object {
-                            self.skip_key()?;
+                            self.skip_key(watch)?;
                         }
                         continue;
                     }
@@ -140,7 +166,7 @@ impl<'v> Scanner<'v> {
                 Some(b't') => self.skip_word("true")?,
                 Some(b'f') => self.skip_word("false")?,
                 Some(b'n') => self.skip_word("null")?,
-                _ => return Err(Malformed::NotJson),
+                _ => return Err(Malformed::NotJson.into()),
             }
             // A value ended. What may follow depends on where it stands.
             loop {
@@ -151,12 +177,18 @@ impl<'v> Scanner<'v> {
                 self.at += 1;
                 match (next, levels.in_object()) {
                     (Some(b','), true) => {
-                        self.skip_key()?;
+                        self.skip_key(watch)?;
                         break;
                     }
-                    (Some(b','), false) => break,
-                    (Some(b'}'), true) | (Some(b']'), false) => levels.close(),
-                    _ => return Err(Malformed::NotJson),
+                    (Some(b','), false) => {
+                        watch.element();
+                        break;
+                    }
+                    (Some(b'}'), true) | (Some(b']'), false) => {
+                        levels.close();
+                        watch.close();
+                    }
+                    _ => return Err(Malformed::NotJson.into()),
                 }
             }
         }
@@ -173,18 +205,38 @@ impl<'v> Scanner<'v> {
     }
 
     #[inline]
-    fn skip_key(&mut self) -> Result<(), Malformed> {
+    fn skip_key<W: Watch>(&mut self, watch: &mut W) -> Result<(), W::Error> {
         if !self.eat(b'"') {
-            return Err(Malformed::NotJson);
+            return Err(Malformed::NotJson.into());
         }
-        self.skip_text()?;
-        if self.eat(b':') { Ok(()) } else { Err(Malformed::NotJson) }
+        watch.key(self)?;
+        if self.eat(b':') { Ok(()) } else { Err(Malformed::NotJson.into()) }
     }
 
     fn skip_word(&mut self, word: &str) -> Result<(), Malformed> {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
         self.at += word.len();
         if rest.starts_with(word.as_bytes()) { Ok(()) } else { Err(Malformed::NotJson) }
+    }
+}
+
+// === impl Blind ===
+
+impl Watch for Blind {
+    type Error = Malformed;
+
+    #[inline]
+    fn open(&mut self, _: bool) {}
+
+    #[inline]
+    fn element(&mut self) {}
+
+    #[inline]
+    fn close(&mut self) {}
+
+    #[inline]
+    fn key(&mut self, json: &mut Scanner<'_>) -> Result<(), Malformed> {
+        json.skip_text()
     }
 }
 

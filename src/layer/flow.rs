@@ -174,7 +174,8 @@ where
     }
     if parts.headers.get_all(TRANSFER_ENCODING).iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
     {
-        return Err(Refusal::new(DenialReason::UnsupportedEncoding));
+        let refusal = Refusal::new(DenialReason::UnsupportedEncoding);
+        return Err(refusal.with_detail("a Transfer-Encoding other than chunked"));
     }
     if plan.stands_on_the_query_alone() {
         // A backend that merges the two lets the body win, and reads the query in the charset that the body's type names.
@@ -182,7 +183,7 @@ where
             return Err(Refusal::new(DenialReason::ProofMalformed).with_detail("a body beside a proof in the query"));
         }
         if parts.headers.contains_key(CONTENT_TYPE) {
-            proof::media_of(&parts.headers)?;
+            proof::media_of(&parts.headers, &settings.accept)?;
         }
     }
     let reader = if plan.reads_body() { Some(reader(group, settings, is_grpc, parts)?) } else { None };
@@ -200,7 +201,11 @@ where
         let choice = {
             let message = grpc::first_message(&beginning.data, &parts.headers, settings.body.bytes)?;
             let mut values = head;
-            plan.read_body(Media::Grpc, &parts.headers, &message, &mut values)?;
+            plan.read_body(&Media::Grpc, &parts.headers, &message, &mut values)?;
+            // The rest of the stream flows on unseen, as the doc of `client_streaming` says.
+            for text in [beginning.data.as_ref(), message.as_ref()] {
+                proof::hidden_form(plan, text)?;
+            }
             group.choose(&values)?
         };
         return Ok((Seen::Beginning(beginning, body), choice));
@@ -213,21 +218,23 @@ where
     if let Some(trailers) = &whole.trailers {
         plan.check_trailers(trailers)?;
     }
-    let media = match reader {
-        Reader::Ours(media) => Some(media),
-        Reader::Users(_) => None,
+    let (media, is_form) = match &reader {
+        Reader::Ours(media) => (Some(media), *media == Media::Form),
+        Reader::Users(_) => (None, proof::claims_a_form(&parts.headers)),
     };
     let (handed_on, aside) = prepare(&mut whole, (media, coding), plan, settings, &parts.headers)?;
+    handed_on.search(&whole, aside.as_ref(), plan, is_form)?;
     let choice = {
         let data = aside.as_ref().map_or(&*whole.data, |aside| &aside.data);
         #[cfg(feature = "grpc")]
         let message;
         let mut values = head;
-        match reader {
+        match &reader {
             #[cfg(feature = "grpc")]
-            Reader::Ours(Media::Grpc) => {
+            Reader::Ours(media @ Media::Grpc) => {
                 message = grpc::only_message(data, &parts.headers, settings.body.bytes)?;
-                plan.read_body(Media::Grpc, &parts.headers, &message, &mut values)?;
+                plan.read_body(media, &parts.headers, &message, &mut values)?;
+                proof::hidden_form(plan, &message)?;
             }
             Reader::Ours(media) => plan.read_body(media, &parts.headers, data, &mut values)?,
             Reader::Users(extractor) => extractor.read(plan, parts, data, &mut values)?,
@@ -254,14 +261,21 @@ fn reader<'s>(
     if let Some(extractor) = settings.extractor.as_ref().filter(takes) {
         return Ok((Reader::Users(extractor), proof::coding_of(&parts.headers, &settings.decode.codings)?));
     }
-    let media = proof::media_of(&parts.headers)?;
+    let media = proof::media_of(&parts.headers, &settings.accept)?;
     #[cfg(feature = "grpc")]
     let frames = media == Media::Grpc;
     #[cfg(not(feature = "grpc"))]
     let frames = false;
+    let refuse = |part| Err(Refusal::new(DenialReason::UnsupportedMediaType).with_detail(part));
     // Neither gRPC over HTTP/1.1, nor a body of another kind to whoever is answered as gRPC.
-    if frames != is_grpc || !group.plan().fits(media) || !settings.accept.contains(&media) {
-        return Err(Refusal::new(DenialReason::UnsupportedMediaType));
+    if frames != is_grpc {
+        return refuse("gRPC over HTTP/1.1, or a body of another type in a gRPC call");
+    }
+    if !settings.accept.contains(&media) {
+        return refuse("a media type that is not accepted");
+    }
+    if !group.plan().fits(&media) {
+        return refuse("a media type that cannot hold the fields of the body");
     }
     // A call says in its frames how its messages are compressed, and never around them.
     let allowed = if frames { &[] } else { settings.decode.codings.as_slice() };
@@ -272,10 +286,10 @@ fn reader<'s>(
 
 impl From<MediaError> for Refusal {
     fn from(error: MediaError) -> Self {
-        Self::new(match error {
-            MediaError::UnsupportedType => DenialReason::UnsupportedMediaType,
-            MediaError::UnsupportedEncoding => DenialReason::UnsupportedEncoding,
-        })
+        match error {
+            MediaError::UnsupportedType(part) => Self::new(DenialReason::UnsupportedMediaType).with_detail(part),
+            MediaError::UnsupportedEncoding(part) => Self::new(DenialReason::UnsupportedEncoding).with_detail(part),
+        }
     }
 }
 
@@ -296,7 +310,9 @@ impl From<FrameError> for Refusal {
     fn from(error: FrameError) -> Self {
         match error {
             FrameError::TooLarge => Self::new(DenialReason::BodyTooLarge),
-            FrameError::UnsupportedEncoding => Self::new(DenialReason::UnsupportedEncoding),
+            FrameError::UnsupportedEncoding => {
+                Self::new(DenialReason::UnsupportedEncoding).with_detail("the coding of a gRPC message")
+            }
             FrameError::Malformed(detail) => Self::new(DenialReason::BodyMalformed).with_detail(detail),
         }
     }

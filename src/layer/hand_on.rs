@@ -55,7 +55,7 @@ const DESCRIPTIONS: [HeaderName; 6] = [
 /// not fit into the budget.
 pub(super) fn prepare(
     whole: &mut Whole,
-    (media, coding): (Option<Media>, Option<Coding>),
+    (media, coding): (Option<&Media>, Option<Coding>),
     plan: &Plan,
     settings: &Settings,
     headers: &HeaderMap,
@@ -88,7 +88,7 @@ pub(super) fn prepare(
         plan.read_body(media, headers, &whole.data, &mut plan.values())?;
         let written = write(&whole.data)?;
         whole.replace(written, budget)?;
-        handed_on = HandedOn::Canonical(media);
+        handed_on = HandedOn::Canonical(media.clone());
     }
     Ok((handed_on, aside))
 }
@@ -96,13 +96,32 @@ pub(super) fn prepare(
 // === impl HandedOn ===
 
 impl HandedOn {
-    /// Puts the proven phone in the place of the body's, in the same type, and makes the head describe what is handed on.
-    pub(super) fn finish(
+    /// Looks for a form in the bytes that are handed on, and in those that a backend makes of them by decoding, where they are
+    /// not a form themselves. Our own writing hides none.
+    ///
+    /// # Errors
+    ///
+    /// A form reader finds a guarded name: see [`proof::hidden_form`].
+    pub(super) fn search(
         &self,
-        whole: &mut Whole,
-        pinned: Option<(Phone, &[Range<usize>])>,
-        parts: &mut Parts,
-    ) {
+        whole: &Whole,
+        aside: Option<&Aside>,
+        plan: &Plan,
+        is_form: bool,
+    ) -> Result<(), Refusal> {
+        if matches!(self, Self::Canonical(_)) {
+            return Ok(());
+        }
+        let encoded = aside.map(|_| &*whole.data);
+        let plain = (!is_form).then(|| aside.map_or(&*whole.data, |aside| &aside.data));
+        for text in encoded.into_iter().chain(plain) {
+            proof::hidden_form(plan, text)?;
+        }
+        Ok(())
+    }
+
+    /// Puts the proven phone in the place of the body's, in the same type, and makes the head describe what is handed on.
+    pub(super) fn finish(&self, whole: &mut Whole, pinned: Option<(Phone, &[Range<usize>])>, parts: &mut Parts) {
         let is_other = pinned.is_some_and(|(phone, places)| {
             whole.rewrite(places, |old| match old.first() {
                 Some(b'"') => format!("\"{}\"", phone.as_str()).into_bytes(),
@@ -119,8 +138,8 @@ impl HandedOn {
             }
             Self::Decoded => {}
             Self::Canonical(media) => {
-                if let Some(media_type) = canonical_type(*media) {
-                    head.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+                if let Some(media_type) = canonical_type(media, head) {
+                    head.insert(CONTENT_TYPE, media_type);
                 }
             }
         }
@@ -143,12 +162,15 @@ impl HandedOn {
     }
 }
 
-/// The `Content-Type` of our own writing.
+/// The `Content-Type` of our own writing; of a type that the user named, as the user wrote it.
 #[allow(clippy::unnecessary_wraps, reason = "some features bring media types that we do not write")]
-fn canonical_type(media: Media) -> Option<&'static str> {
+fn canonical_type(media: &Media, headers: &HeaderMap) -> Option<HeaderValue> {
     match media {
-        Media::Json => Some("application/json"),
-        Media::Form => Some("application/x-www-form-urlencoded"),
+        Media::Json => Some(HeaderValue::from_static("application/json")),
+        Media::Form => Some(HeaderValue::from_static("application/x-www-form-urlencoded")),
+        Media::JsonTypes(types) => {
+            types.named(headers.get(CONTENT_TYPE)?.to_str().ok()?).and_then(|text| text.parse().ok())
+        }
         #[cfg(feature = "grpc")]
         Media::Grpc => None,
         #[cfg(feature = "multipart")]

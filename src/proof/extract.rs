@@ -8,7 +8,8 @@ use tower::BoxError;
 use super::{
     field::unescape,
     fold::{Found, Keys},
-    media::{content_type_of, is_token, trim},
+    media::content_type_of,
+    parameters::{is_token, trim},
     plan::{Member, Plan},
     value::{Unreadable, Value, Values},
 };

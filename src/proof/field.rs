@@ -88,6 +88,21 @@ impl Field {
         })
     }
 
+    /// The segments of its places in bodies, as pointers and as a form's keys, and in the query.
+    pub(super) fn segments(&self) -> Vec<Vec<String>> {
+        let of_key = |key: &str| -> Vec<String> { segments(key).into_iter().map(str::to_owned).collect() };
+        let of_place = |place: &Place| match place {
+            Place::Body(pointer) => {
+                let names: Vec<String> = pointer.split('/').skip(1).filter_map(|name| unescape(name).ok()).collect();
+                let as_keys = names.iter().flat_map(|name| of_key(name)).collect();
+                vec![names, as_keys]
+            }
+            Place::Query(name) => vec![of_key(name)],
+            Place::Header(_) => Vec::new(),
+        };
+        self.0.iter().flat_map(of_place).collect()
+    }
+
     pub(super) fn places(&self) -> &[Place] {
         &self.0
     }
@@ -107,6 +122,11 @@ impl fmt::Display for Field {
         }
         Ok(())
     }
+}
+
+/// The segments of a form's key: `a[b][]`, `a.b.` are `a`, `b` and an empty one.
+pub(super) fn segments(key: &str) -> Vec<&str> {
+    key.split(['.', '[', ':']).map(|segment| segment.strip_suffix(']').unwrap_or(segment)).collect()
 }
 
 /// The name in a segment of a JSON Pointer.

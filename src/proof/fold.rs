@@ -10,6 +10,13 @@
 //! - PHP drops leading spaces of form keys, cuts at NUL, and makes `_` of a dot, a space and an unclosed `[`
 //!   (`php_register_variable_ex`).
 //! - qs, Rack and PHP read `phone[]`, `phone[x]` and `[phone]` as `phone`; Spring and ASP.NET bind `phone.x` to it.
+//! - Spring's `WebDataBinder` takes `_phone` and `!phone` for markers and defaults of the field `phone`.
+//! - Rails assigns `phone(1s)` to the attribute `phone`, and `permit(:phone)` lets it pass (multiparameter attributes).
+//! - Zope converts `phone:utf8` and `phone:string` to `phone`.
+//! - Struts evaluates `['phone']` and `model('phone')` as OGNL.
+//! - .NET's comparisons of the invariant culture pass over zero-width and control characters; other readers trim white space
+//!   of every kind.
+//! - Readers that normalise text (NFKC) make ASCII of full-width letters.
 //!
 //! One comparison covers them all, and more: case folded, separators left out. It may refuse what no parser confuses;
 //! the other way round it would be a hole.
@@ -27,14 +34,16 @@ struct Name {
     exact: Box<str>,
     /// Folded, without separators; never empty.
     bare: Box<str>,
+    /// The same of its last segment: of `user[phone]` it is `phone`.
+    last: Box<str>,
 }
 
 /// Where a key stands, and so what ends the name in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keys {
-    /// A JSON object: only a NUL ends a name early.
+    /// A JSON object: only a NUL or a parenthesis ends a name early.
     Json,
-    /// A form or a query: so do brackets and dots.
+    /// A form or a query: so do brackets, dots and colons.
     Form,
 }
 
@@ -57,13 +66,17 @@ impl Names {
 
     /// Names with ids from 0, in order. Whoever calls has made sure that no two of them are [`alike`].
     pub(super) fn new(names: Vec<Box<str>>) -> Self {
-        let names: Box<[Name]> = names.into_iter().map(|exact| Name { bare: bare(&exact), exact }).collect();
+        let name =
+            |exact: Box<str>| Name { bare: bare(&exact), last: bare(last_segment(&exact).unwrap_or(&exact)), exact };
+        let names: Box<[Name]> = names.into_iter().map(name).collect();
         let mut firsts = [false; 256];
         for (byte, first) in (0_u8..=255).zip(&mut firsts) {
             let c = char::from(byte);
             *first = !byte.is_ascii()
                 || is_separator(c)
-                || names.iter().any(|name| name.bare.starts_with(c.to_ascii_lowercase()));
+                || names
+                    .iter()
+                    .any(|name| [&name.bare, &name.last].iter().any(|it| it.starts_with(c.to_ascii_lowercase())));
         }
         Self { names, firsts }
     }
@@ -77,15 +90,23 @@ impl Names {
         self.names.iter().position(|known| *known.exact == *name)
     }
 
-    /// The bits of the names for which the last segment of a decoded key could be taken. Segments begin after `.`, `[` and
-    /// `:`; one without letters, or a list's index, does not count: `model.phone`, `user[phone][]` and `a:phone[0]` end in
-    /// `phone`.
+    /// The bits of the names whose last segment could be read in a decoded key of a form or a query: in its last segment, or in
+    /// the key as a whole. Segments begin after `.`, `[`, `:` and `(`; one without letters, or a list's index, does not count:
+    /// `model.phone`, `user[phone][]` and `a:phone[0]` end in `phone`.
     pub(super) fn like_last(&self, key: &str) -> u64 {
-        let counts =
-            |segment: &&str| !is_bare(segment) && !segment.trim_end_matches(']').bytes().all(|b| b.is_ascii_digit());
-        let Some(last) = key.rsplit(['.', '[', ':']).find(counts) else { return 0 };
-        let like = |(id, name): (usize, &Name)| u64::from(reads_as(last, &name.bare, Keys::Form)) << id;
-        self.names.iter().enumerate().map(like).fold(0, |all, bit| all | bit)
+        let last = last_segment(key);
+        let reads = |text: &str, name: &Name| reads_as(text, &name.last, Keys::Form);
+        self.bits(|name| last.is_some_and(|last| reads(last, name)) || reads(key, name))
+    }
+
+    /// The bits of the names whose last segment could be read in a key of a JSON object.
+    #[inline]
+    pub(super) fn like_key(&self, key: &str) -> u64 {
+        if self.may_begin(key.as_bytes()) { self.bits(|name| reads_as(key, &name.last, Keys::Json)) } else { 0 }
+    }
+
+    fn bits(&self, is_like: impl Fn(&Name) -> bool) -> u64 {
+        self.names.iter().enumerate().map(|(id, name)| u64::from(is_like(name)) << id).fold(0, |all, bit| all | bit)
     }
 
     /// Looks a decoded key up.
@@ -121,15 +142,52 @@ pub(super) fn alike(one: &str, other: &str) -> bool {
 
 /// Whether nothing is left of a name once separators are left out: nothing could be told from it.
 pub(super) fn is_bare(name: &str) -> bool {
-    bare(name).is_empty()
+    name.chars().all(is_separator)
 }
 
 fn bare(name: &str) -> Box<str> {
     name.chars().filter(|c| !is_separator(*c)).map(fold).collect()
 }
 
+/// The last segment of a key that is neither without letters nor a list's index.
+fn last_segment(key: &str) -> Option<&str> {
+    let is_index = |segment: &str| segment.trim_end_matches([']', ')']).bytes().all(|b| b.is_ascii_digit());
+    key.rsplit(['.', '[', ':', '(']).find(|segment| !is_bare(segment) && !is_index(segment))
+}
+
+/// What some parser leaves out of a name, or removes at its ends.
+#[inline]
 fn is_separator(c: char) -> bool {
-    matches!(c, '_' | '-' | '.' | ' ' | '[' | ']')
+    match c {
+        '_' | '-' | '.' | ' ' | '[' | ']' | '(' | ')' | '\'' | '!' | '\0'..='\x1f' | '\x7f' => true,
+        _ if c.is_ascii() => false,
+        _ => c.is_whitespace() || c.is_control() || is_invisible(c) || ascii_of(c).is_some_and(is_separator),
+    }
+}
+
+/// What is not seen in a text: `Default_Ignorable_Code_Point` (Unicode, `DerivedCoreProperties`), the ends of lines and the
+/// replacement character, which stands where bytes were no UTF-8.
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffd}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 /// Whether some parser might read the key as the (bare) name.
@@ -146,7 +204,7 @@ fn reads_as(key: &str, bare: &str, keys: Keys) -> bool {
     }
     for c in rest {
         match (c, keys) {
-            ('\0', _) | ('[' | ']' | '.', Keys::Form) => return true,
+            ('\0' | '(', _) | ('[' | ']' | '.' | ':', Keys::Form) => return true,
             (c, _) if is_separator(c) => {}
             _ => return false,
         }
@@ -173,9 +231,14 @@ fn fold(c: char) -> char {
     ascii_of(c).unwrap_or_else(|| one(one(c, char::to_uppercase), char::to_lowercase))
 }
 
-/// The only letters outside ASCII that some case mapping takes into it; a test walks Unicode to see that.
+/// The only letters outside ASCII that some case mapping takes into it, which a test walks Unicode to see, and the full-width
+/// forms of ASCII.
 fn ascii_of(c: char) -> Option<char> {
     match c {
+        '\u{ff01}'..='\u{ff5e}' => {
+            let ascii = u8::try_from(u32::from(c) - 0xfee0).ok()?;
+            Some(char::from(ascii).to_ascii_lowercase())
+        }
         '\u{212a}' => Some('k'),
         '\u{17f}' => Some('s'),
         '\u{130}' | '\u{131}' => Some('i'),

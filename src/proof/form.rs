@@ -1,13 +1,21 @@
 //! Forms (`application/x-www-form-urlencoded`), read strictly.
 //!
 //! Usual readers decode lossily: `%zz` stays as it is, `%ff` becomes a replacement character, and each does it in its
-//! own way. Here both are refused, as is a raw `;` (once a separator, to some still), a raw NUL (the end, to PHP's
-//! `parse_str`) and everything outside ASCII.
+//! own way. Here both are refused.
+//!
+//! Other readers do not believe the type: Go's `json.NewDecoder`, Django's `json.loads(request.body)`, PHP's `php://input` parse
+//! JSON, whatever the header says, and some of them take JSON5 or YAML. So a form contains the bytes that URL encoders
+//! write, and a few that people write by hand and that give no text a structure (see [`Media::Form`](super::Media)).
+//! Without `"`, `{`, `<`, white space and control characters there is no object in JSON, JSON5, YAML or XML, except in YAML
+//! that begins with `[` (`['phone':1]`). A raw `;` separates pairs to some, `#` begins a comment to some and a fragment to
+//! others, and a raw NUL ends the form to PHP's `parse_str`.
 
 use std::borrow::Cow;
 
 use super::{
     fold::{Found, Keys},
+    other_phones::ELSEWHERE_IN_BODY,
+    parameters::is_utf8,
     plan::Plan,
     value::{Unreadable, Value, Values},
 };
@@ -19,12 +27,15 @@ pub(super) const MOST: usize = 1000;
 /// Reads the fields out of a form.
 pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> Result<(), Unreadable> {
     const BAD: Unreadable = Unreadable::BodyMalformed("a form that cannot be decoded");
+    const FOREIGN_BYTE: Unreadable = Unreadable::BodyMalformed("a byte in a form that no URL encoder writes");
     let root = plan.object(0).filter(|_| plan.fits_form());
     let root = root.ok_or(Unreadable::BodyMalformed("a form cannot hold these fields"))?;
     // `new URLSearchParams(body)` leaves it out, so that the first name is another one.
     if body.starts_with(b"?") {
         return Err(Unreadable::BodyMalformed("a form that begins with a question mark"));
     }
+    // Keys of several segments are looked at only where the phone's name may not be the last.
+    let decoded = if plan.elsewhere() == 0 { CODED } else { CODED | NESTED };
     let mut scratch = Vec::new();
     let mut seen = 0_u64;
     let mut rest = body;
@@ -35,19 +46,23 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
             return Err(Unreadable::BodyMalformed("more than 1000 pairs in a form"));
         }
         let (key, value);
-        (key, rest) = Piece::split(rest, EQUALS | AMPERSAND).ok_or(BAD)?;
+        (key, rest) = Piece::split(rest, EQUALS | AMPERSAND).ok_or(FOREIGN_BYTE)?;
         (value, rest) = match key.classes & EQUALS {
             0 => (Piece { raw: &[], classes: 0 }, rest),
-            _ => Piece::split(rest, AMPERSAND).ok_or(BAD)?,
+            _ => Piece::split(rest, AMPERSAND).ok_or(FOREIGN_BYTE)?,
         };
         // Most keys need not be decoded to be done.
-        let is_none = key.classes & CODED == 0 && !plan.names().may_begin(key.raw);
+        let is_none = key.classes & decoded == 0 && !plan.names().may_begin(key.raw);
         let found = if is_none {
             Found::Nothing
         } else {
             let key = key.decode(&mut scratch).ok_or(BAD)?;
             check_charset(key, value.raw)?;
-            plan.names().find(key, Keys::Form)
+            let found = plan.names().find(key, Keys::Form);
+            if found == Found::Nothing && plan.is_phone_elsewhere(key) {
+                return Err(ELSEWHERE_IN_BODY);
+            }
+            found
         };
         let name = match found {
             Found::Nothing if value.classes & PERCENT == 0 || is_decodable(value.raw) => continue,
@@ -60,7 +75,7 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
         if value.classes & EQUALS != 0 && is_torn(text) {
             return Err(Unreadable::ProofMalformed("a bracket before an equals sign in a value"));
         }
-        let read = match value.classes & (CODED | CONTROL) {
+        let read = match value.classes & CODED {
             0 => Value::plain(Cow::Borrowed(text))?,
             _ => Value::text(decode_whole(text).ok_or(BAD)?)?,
         };
@@ -71,12 +86,16 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
         });
         values.put(slot, read)?;
     }
+    // A sequence in YAML and JSON5. Asked last: most such names are refused for what they are.
+    if body.starts_with(b"[") {
+        return Err(Unreadable::BodyMalformed("a form that begins with a bracket"));
+    }
     Ok(())
 }
 
 /// Refuses a field by which a form, of either kind, tells that it is not written in UTF-8 (W3C HTML5, 4.10.22.6).
 pub(super) fn check_charset(name: &str, value: &[u8]) -> Result<(), Unreadable> {
-    if name.eq_ignore_ascii_case("_charset_") && !value.eq_ignore_ascii_case(b"utf-8") {
+    if name.eq_ignore_ascii_case("_charset_") && !std::str::from_utf8(value).is_ok_and(is_utf8) {
         return Err(Unreadable::BodyMalformed("a form in another charset"));
     }
     Ok(())
@@ -177,7 +196,8 @@ const PLUS: u8 = 8;
 const CODED: u8 = PERCENT | PLUS;
 /// What must not stand in a form as it is.
 const FOREIGN: u8 = 16;
-const CONTROL: u8 = 32;
+/// What sets the segments of a key apart.
+const NESTED: u8 = 32;
 
 /// By byte, so that the loop that looks at every byte has no branch.
 const CLASSES: [u8; 256] = {
@@ -190,9 +210,27 @@ const CLASSES: [u8; 256] = {
             b'&' => AMPERSAND,
             b'%' => PERCENT,
             b'+' => PLUS,
-            0 | b';' | 0x80.. => FOREIGN,
-            ..b' ' | 0x7f => CONTROL,
-            _ => 0,
+            b'.' | b'[' | b':' | b'(' => NESTED,
+            // What encoders write, and what `Media::Form` lists.
+            b'0'..=b'9'
+            | b'A'..=b'Z'
+            | b'a'..=b'z'
+            | b'-'
+            | b'_'
+            | b'~'
+            | b'*'
+            | b'!'
+            | b'$'
+            | b'\''
+            | b')'
+            | b','
+            | b'/'
+            | b'?'
+            | b'@'
+            | b']'
+            | b'^'
+            | b'|' => 0,
+            _ => FOREIGN,
         };
         byte = byte.wrapping_add(1);
         rest = others;

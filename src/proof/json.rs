@@ -1,14 +1,17 @@
 //! JSON, walked along the way to the fields; the rest is checked for syntax and skipped.
 //!
+//! Before a foreign backend the rest is also searched for the phone's name (`other_phones`).
+//!
 //! What lies on the way must be objects (never `["token", "138…"]`, which derived structs accept), and holds a guarded
 //! name once. How the text is taken apart is the business of `crate::json`.
 
 use super::{
     fold::{Found, Keys},
+    other_phones::{Ahead, ELSEWHERE_IN_BODY},
     plan::{BELONGS_INTO_THE_QUERY, Member, Plan, once},
     value::{Unreadable, Value, Values},
 };
-use crate::json::{Malformed, Scanner};
+use crate::json::{Malformed, Scanner, Watch};
 
 /// Reads the fields out of a JSON document.
 pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> Result<(), Unreadable> {
@@ -18,7 +21,8 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
     if !json.eat(b'{') {
         return Err(Unreadable::BodyMalformed("not a JSON object"));
     }
-    Walk { plan, values }.object(&mut json, 0, 1)?;
+    let search = Search { plan, ahead: plan.other_phones().ahead(), levels: Vec::new() };
+    Walk { plan, values, search }.object(&mut json, 0, 1, plan.other_phones().ahead())?;
     Ok(json.end()?)
 }
 
@@ -26,33 +30,66 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
 struct Walk<'w, 'v> {
     plan: &'w Plan,
     values: &'w mut Values<'v>,
+    search: Search<'w>,
+}
+
+/// Looks for the phone's name in what is skipped.
+struct Search<'w> {
+    plan: &'w Plan,
+    /// The places that may lie in the value that comes next.
+    ahead: Ahead,
+    /// The open arrays and objects of the value that is skipped; kept only if there are such places.
+    levels: Vec<Level>,
+}
+
+struct Level {
+    is_object: bool,
+    /// Of an array: which element comes next.
+    index: u32,
+    ahead: Ahead,
 }
 
 impl<'v> Walk<'_, 'v> {
-    /// Reads an object on the way, after its `{`. `open` levels are open, this one included.
+    /// Reads an object on the way, after its `{`. `open` levels are open, this one included; `ahead` is where the phone's name
+    /// may come too.
     ///
     /// Calls itself once a segment of a pointer: so often as the configuration says, not the client.
-    fn object(&mut self, json: &mut Scanner<'v>, number: usize, open: u32) -> Result<(), Unreadable> {
+    fn object(&mut self, json: &mut Scanner<'v>, number: usize, open: u32, ahead: Ahead) -> Result<(), Unreadable> {
         let mut seen = 0_u64;
         json.members(|json, key| match self.plan.names().find(key, Keys::Json) {
-            Found::Nothing => Ok(json.skip(open)?),
+            Found::Nothing => self.skip(json, key, open, ahead),
             Found::Like(_) => Err(Unreadable::ProofMalformed("a name like a guarded one")),
             Found::Name(name) => {
                 once(name, &mut seen)?;
-                self.member(json, number, name, open)
+                self.member(json, number, (name, key), open, ahead)
             }
         })
     }
 
+    /// Skips the value of a key that leads to no field.
+    #[inline]
+    fn skip(&mut self, json: &mut Scanner<'v>, key: &str, open: u32, ahead: Ahead) -> Result<(), Unreadable> {
+        if self.plan.elsewhere() == 0 { Ok(json.skip(open)?) } else { self.search.skip(json, key, open, ahead) }
+    }
+
     /// Reads the value of a guarded name.
-    fn member(&mut self, json: &mut Scanner<'v>, object: usize, name: usize, open: u32) -> Result<(), Unreadable> {
+    fn member(
+        &mut self,
+        json: &mut Scanner<'v>,
+        object: usize,
+        (name, key): (usize, &str),
+        open: u32,
+        ahead: Ahead,
+    ) -> Result<(), Unreadable> {
         match self.plan.object(object).and_then(|object| object.member(name)) {
             Some(Member::Value(slot)) => self.value(json, slot),
-            Some(Member::Object(inner)) if json.eat(b'{') => self.object(json, inner, open + 1),
+            Some(Member::Object(inner)) if json.eat(b'{') => {
+                self.object(json, inner, open + 1, self.plan.other_phones().behind(ahead, key))
+            }
             Some(Member::Object(_)) => Err(Unreadable::ProofMalformed("not an object on the way to a field")),
             // Frameworks that merge query and body let the body win.
             None if object == 0 && self.plan.query_names() & 1 << name != 0 => Err(BELONGS_INTO_THE_QUERY),
-            None => Ok(json.skip(open)?),
+            None => self.skip(json, key, open, ahead),
         }
     }
 
@@ -78,6 +115,60 @@ impl<'v> Walk<'_, 'v> {
             Value::Integer(number.unsigned().ok_or(NEITHER)?)
         };
         self.values.put(slot, value)
+    }
+}
+
+// === impl Search ===
+
+impl Search<'_> {
+    fn skip(&mut self, json: &mut Scanner<'_>, key: &str, open: u32, ahead: Ahead) -> Result<(), Unreadable> {
+        self.levels.clear();
+        self.look_at(key, ahead)?;
+        json.skip_watched(open, self)
+    }
+
+    /// Refuses a key that names a phone in a place that is not listed.
+    #[inline]
+    fn look_at(&mut self, key: &str, ahead: Ahead) -> Result<(), Unreadable> {
+        let places = self.plan.other_phones();
+        self.ahead = places.behind(ahead, key);
+        let is_phone = self.plan.names().like_key(key) & self.plan.elsewhere() != 0;
+        if is_phone && !places.are_here(self.ahead) { Err(ELSEWHERE_IN_BODY) } else { Ok(()) }
+    }
+}
+
+impl Watch for Search<'_> {
+    type Error = Unreadable;
+
+    #[inline]
+    fn open(&mut self, is_object: bool) {
+        if self.plan.other_phones().is_empty() {
+            return;
+        }
+        self.levels.push(Level { is_object, index: 0, ahead: self.ahead });
+        if !is_object {
+            self.ahead = self.plan.other_phones().behind_index(self.ahead, 0);
+        }
+    }
+
+    #[inline]
+    fn element(&mut self) {
+        if let Some(level) = self.levels.last_mut().filter(|level| !level.is_object) {
+            level.index = level.index.saturating_add(1);
+            self.ahead = self.plan.other_phones().behind_index(level.ahead, level.index);
+        }
+    }
+
+    #[inline]
+    fn close(&mut self) {
+        self.levels.pop();
+    }
+
+    #[inline]
+    fn key(&mut self, json: &mut Scanner<'_>) -> Result<(), Unreadable> {
+        let key = json.text()?;
+        let ahead = self.levels.last().map(|level| level.ahead).unwrap_or_default();
+        self.look_at(&key, ahead)
     }
 }
 

@@ -8,16 +8,31 @@ use http::{
     header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
 
-use super::head::aliases;
-use crate::Coding;
+use super::{
+    head::aliases,
+    json_types::JsonTypes,
+    parameters::{is_utf8, parameter, trim},
+};
+use crate::{Coding, ConfigError};
 
 /// A media type that proofs are read from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+///
+/// JSON and forms have one type each. The only parameter that is accepted is `charset`, once, with a spelling of UTF-8
+/// (`utf-8`, `UTF-8`, `utf8`, `"utf-8"`). Every other type or parameter is refused with 415, unless
+/// [`Media::json_types`] names the whole value.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Media {
-    /// `application/json` and `application/…+json`, in UTF-8; at most 127 levels deep.
+    /// `application/json`, in UTF-8; at most 127 levels deep.
     Json,
+    /// Other types that are read as JSON. Made by [`Media::json_types`].
+    JsonTypes(JsonTypes),
     /// `application/x-www-form-urlencoded`, in UTF-8; at most 1,000 pairs.
+    ///
+    /// A form may contain the bytes that URL encoders write (letters, digits, `-` `.` `_` `~` `*` `+` `%XX`, `&` and `=`) and, as
+    /// they are, these: `!` `$` `'` `(` `)` `,` `/` `:` `?` `@` `[` `]` `^` `|`. Every other byte is refused, in names and in
+    /// values, as is a form that begins with `?` or `[`: some backends parse any body as JSON, YAML or XML, and none of
+    /// these finds an object in what is left.
     Form,
     /// gRPC over HTTP/2: `application/grpc` and `application/grpc+proto`.
     ///
@@ -32,24 +47,72 @@ pub enum Media {
     Multipart,
 }
 
-/// Why a body is not read.
+/// Why a body is not read. The text says which part was refused; it is ours, never the client's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MediaError {
     /// No `Content-Type`, several, or one that is not a [`Media`].
-    UnsupportedType,
+    UnsupportedType(&'static str),
     /// A `Content-Encoding` that is neither `identity` nor allowed.
-    UnsupportedEncoding,
+    UnsupportedEncoding(&'static str),
 }
 
-/// The media type of a body, as its headers tell.
+// === impl Media ===
+
+impl Media {
+    /// Other types that are read as JSON, each named by the whole value of its `Content-Type`, and compared without case and
+    /// spaces: `application/vnd.api+json`, `text/json`, `application/json;v=2`.
+    ///
+    /// This does not include [`Media::Json`]: list both where both are accepted.
+    ///
+    /// A type that some reader takes for a form, multipart or gRPC (one that contains `x-www-form-urlencoded`, `form-data`,
+    /// `multipart` or `application/grpc`) is a [`ConfigError`] of `build()`, as is a charset other than UTF-8.
+    ///
+    /// ```
+    /// use tower_jverify::{Media, Rule, number};
+    ///
+    /// let rule = Rule::post("/login", number())
+    ///     .accept([Media::Json, Media::json_types(["application/vnd.api+json", "application/json;v=2"])]);
+    /// # let _ = rule;
+    /// ```
+    pub fn json_types(types: impl IntoIterator<Item = impl Into<Box<str>>>) -> Self {
+        Self::JsonTypes(JsonTypes::new(types))
+    }
+
+    /// Whether a body of this type is read as JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        matches!(self, Self::Json | Self::JsonTypes(_))
+    }
+
+    /// # Errors
+    ///
+    /// Names the setting `accept`: see [`JsonTypes::validate`].
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        if let Self::JsonTypes(types) = self { types.validate() } else { Ok(()) }
+    }
+}
+
+/// The media type of a body, as its headers say. Whether it is among those `accepted` is for the caller to ask; they are
+/// looked at for the types that only the user knows.
 ///
 /// # Errors
 ///
-/// As [`content_type_of`]; when it is no [`Media`], has a `charset` other than UTF-8 or anything that is not plainly a
-/// parameter.
-pub(crate) fn media_of(headers: &HeaderMap) -> Result<Media, MediaError> {
-    parse(content_type_of(headers)?).ok_or(MediaError::UnsupportedType)
+/// As [`content_type_of`]; when it is not a [`Media`], or has a parameter other than one `charset` of UTF-8.
+pub(crate) fn media_of(headers: &HeaderMap, accepted: &[Media]) -> Result<Media, MediaError> {
+    let content_type = content_type_of(headers)?;
+    let is_named = |media: &&Media| matches!(media, Media::JsonTypes(types) if types.contain(content_type));
+    match accepted.iter().find(is_named) {
+        Some(named) => Ok(named.clone()),
+        None => parse(content_type).map_err(MediaError::UnsupportedType),
+    }
 }
+
+/// Whether a body claims to be a form, with whatever parameters.
+pub(crate) fn claims_a_form(headers: &HeaderMap) -> bool {
+    let essence = |content_type: &str| trim(content_type.split(';').next().unwrap_or_default()).to_ascii_lowercase();
+    content_type_of(headers).is_ok_and(|content_type| essence(content_type) == FORM)
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The only `Content-Type`.
 ///
@@ -57,8 +120,12 @@ pub(crate) fn media_of(headers: &HeaderMap) -> Result<Media, MediaError> {
 ///
 /// When there is not exactly one, in ASCII; when another header aliases it (`content_type`).
 pub(super) fn content_type_of(headers: &HeaderMap) -> Result<&str, MediaError> {
-    let value = only(headers, &CONTENT_TYPE).map_err(|()| MediaError::UnsupportedType)?;
-    value.and_then(|value| value.to_str().ok()).ok_or(MediaError::UnsupportedType)
+    let value = only(headers, &CONTENT_TYPE).map_err(|not_one| match not_one {
+        NotOne::Twice => MediaError::UnsupportedType("two Content-Type headers"),
+        NotOne::Aliased => MediaError::UnsupportedType("a header with a name like Content-Type"),
+    })?;
+    let value = value.ok_or(MediaError::UnsupportedType("no Content-Type"))?;
+    value.to_str().map_err(|_| MediaError::UnsupportedType("a Content-Type outside of ASCII"))
 }
 
 /// The coding that a body has to be decoded from to be read.
@@ -68,114 +135,100 @@ pub(super) fn content_type_of(headers: &HeaderMap) -> Result<&str, MediaError> {
 /// When there is a `Content-Encoding` that is not exactly one, `identity` or one of those allowed; when another header
 /// aliases it.
 pub(crate) fn coding_of(headers: &HeaderMap, allowed: &[Coding]) -> Result<Option<Coding>, MediaError> {
-    let value = only(headers, &CONTENT_ENCODING).map_err(|()| MediaError::UnsupportedEncoding)?;
+    let value = only(headers, &CONTENT_ENCODING).map_err(|not_one| match not_one {
+        NotOne::Twice => MediaError::UnsupportedEncoding("two Content-Encoding headers"),
+        NotOne::Aliased => MediaError::UnsupportedEncoding("a header with a name like Content-Encoding"),
+    })?;
     match value.map(HeaderValue::as_bytes) {
         None => Ok(None),
         Some(name) if name.eq_ignore_ascii_case(b"identity") => Ok(None),
         Some(name) => match Coding::named(name).filter(|coding| allowed.contains(coding)) {
             Some(coding) => Ok(Some(coding)),
-            None => Err(MediaError::UnsupportedEncoding),
+            None if name.contains(&b',') => Err(MediaError::UnsupportedEncoding("several content codings")),
+            None => Err(MediaError::UnsupportedEncoding("a content coding that is not accepted")),
         },
     }
 }
 
-/// The only value of a header, if there is any; an error if it comes twice or beside an alias.
-fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h HeaderValue>, ()> {
+/// Why a header has more than one value, to one reader or another.
+enum NotOne {
+    Twice,
+    /// Another header has a name that some servers take for it.
+    Aliased,
+}
+
+/// The only value of a header, if there is any.
+fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h HeaderValue>, NotOne> {
     let mut only = None;
     for (other, value) in headers {
-        let is_alias = other != name && aliases(other.as_str(), name.as_str());
-        if is_alias || (other == name && only.replace(value).is_some()) {
-            return Err(());
+        if other == name {
+            if only.replace(value).is_some() {
+                return Err(NotOne::Twice);
+            }
+        } else if aliases(other.as_str(), name.as_str()) {
+            return Err(NotOne::Aliased);
         }
     }
     Ok(only)
 }
 
-fn parse(value: &str) -> Option<Media> {
+const TYPE: &str = "a media type that is not accepted";
+const PARAMETER: &str = "a parameter in Content-Type";
+const CHARSET: &str = "a charset in Content-Type that is not plainly UTF-8";
+
+fn parse(value: &str) -> Result<Media, &'static str> {
     // By far the most common spellings.
     match value {
-        "application/json" => return Some(Media::Json),
-        "application/x-www-form-urlencoded" => return Some(Media::Form),
+        "application/json" => return Ok(Media::Json),
+        FORM => return Ok(Media::Form),
         _ => {}
     }
-    #[cfg(feature = "multipart")]
-    if value.split(';').next().is_some_and(|essence| trim(essence).eq_ignore_ascii_case("multipart/form-data")) {
-        return super::multipart::boundary(value).map(|_| Media::Multipart);
-    }
     let (essence, parameters) = match value.split_once(';') {
-        Some((essence, parameters)) => (essence, Some(parameters)),
-        None => (value, None),
+        Some((essence, parameters)) => (trim(essence), Some(parameters)),
+        None => (trim(value), None),
     };
-    let (kind, subtype) = trim(essence).split_once('/')?;
-    if !kind.eq_ignore_ascii_case("application") || !is_token(subtype) {
-        return None;
+    #[cfg(feature = "multipart")]
+    if essence.eq_ignore_ascii_case("multipart/form-data") {
+        let problem = "a multipart type without a plain boundary, or with another parameter";
+        return super::multipart::boundary(value).map(|_| Media::Multipart).ok_or(problem);
     }
-    // What follows the name says what is in the frames: `+json` there makes no JSON of them, and some servers take a
-    // parameter for it.
-    if let Some(codec) = strip_prefix(subtype, "grpc") {
-        return if parameters.is_none() { grpc(codec) } else { None };
-    }
-    let media = if subtype.eq_ignore_ascii_case("json") {
+    // A `+json` suffix is not JSON: `application/x-www-form-urlencoded+json` is a form to readers that compare a prefix.
+    let media = if essence.eq_ignore_ascii_case("application/json") {
         Media::Json
-    } else if subtype.eq_ignore_ascii_case("x-www-form-urlencoded") {
+    } else if essence.eq_ignore_ascii_case(FORM) {
         Media::Form
     } else {
-        let (before, suffix) = subtype.split_at_checked(subtype.len().checked_sub("+json".len())?)?;
-        (!before.is_empty() && suffix.eq_ignore_ascii_case("+json")).then_some(Media::Json)?
+        return grpc(essence, parameters);
     };
     let mut charset = false;
-    for text in parameters.into_iter().flat_map(|all| all.split(';')) {
-        let (name, value) = parameter(text)?;
+    for text in parameters.into_iter().flat_map(|all| all.split(';')).map(trim).filter(|text| !text.is_empty()) {
         // RFC 2231: `charset*=utf-8''utf-7` and `charset*0=utf-7` are a charset to Django and to readers of mail.
-        if name.contains('*') {
-            return None;
+        if !text.get(.."charset".len()).is_some_and(|name| name.eq_ignore_ascii_case("charset")) {
+            return Err(PARAMETER);
         }
-        if name.eq_ignore_ascii_case("charset") {
-            if charset || !value.eq_ignore_ascii_case("utf-8") {
-                return None;
-            }
-            charset = true;
+        let is_plain =
+            parameter(text).is_some_and(|(name, value)| name.eq_ignore_ascii_case("charset") && is_utf8(value));
+        if charset || !is_plain {
+            return Err(CHARSET);
         }
+        charset = true;
     }
-    Some(media)
+    Ok(media)
 }
 
+/// What follows `grpc` says what is in the frames: `+json` there makes no JSON of them, and some servers take a parameter
+/// for it.
 #[cfg(feature = "grpc")]
-fn grpc(codec: &str) -> Option<Media> {
-    (codec.is_empty() || codec.eq_ignore_ascii_case("+proto")).then_some(Media::Grpc)
+fn grpc(essence: &str, parameters: Option<&str>) -> Result<Media, &'static str> {
+    let is = |known: &str| essence.eq_ignore_ascii_case(known);
+    match parameters {
+        _ if !is("application/grpc") && !is("application/grpc+proto") => Err(TYPE),
+        Some(_) => Err(PARAMETER),
+        None => Ok(Media::Grpc),
+    }
 }
 
 #[cfg(not(feature = "grpc"))]
-fn grpc(_: &str) -> Option<Media> {
-    None
-}
-
-/// Without case.
-fn strip_prefix<'t>(text: &'t str, prefix: &str) -> Option<&'t str> {
-    let (start, rest) = text.split_at_checked(prefix.len())?;
-    start.eq_ignore_ascii_case(prefix).then_some(rest)
-}
-
-/// A parameter's name and value. `None` for anything that is not plainly one.
-pub(super) fn parameter(text: &str) -> Option<(&str, &str)> {
-    let (name, value) = trim(text).split_once('=')?;
-    let value = match value.strip_prefix('"') {
-        Some(quoted) => quoted.strip_suffix('"').filter(|inside| inside.chars().all(is_plain_quoted))?,
-        None => Some(value).filter(|value| is_token(value))?,
-    };
-    is_token(name).then_some((name, value))
-}
-
-pub(super) fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t'])
-}
-
-/// A token of RFC 9110, section 5.6.2.
-pub(super) fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
-}
-
-/// Quoted text without escapes and without what a careless parser splits at. (`;` has been split at already.)
-fn is_plain_quoted(c: char) -> bool {
-    matches!(c, ' '..='~') && !matches!(c, '"' | '\\' | ',')
+fn grpc(_: &str, _: Option<&str>) -> Result<Media, &'static str> {
+    Err(TYPE)
 }

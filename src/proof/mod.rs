@@ -12,10 +12,12 @@
 //! | `field` | [`Field`]: where one part of a proof sits, as users write it |
 //! | `plan`, `compile` | [`Plan`]: all fields of a rule, compiled, with their names |
 //! | `fold` | which keys some parser might take for a guarded name |
-//! | `media` | [`Media`]: what the body claims to be |
+//! | `media`, `json_types`, `parameters` | [`Media`]: what the body claims to be; which other types are JSON |
 //! | `head`, `query` | headers, `Connection`, trailers; the query |
 //! | `bare` | what names a person in a request that no rule reads, or in a cookie |
 //! | `json`, `form`, `multipart`, `protobuf` | the bodies; JSON's grammar is `crate::json`'s |
+//! | `hidden` | a form inside of a body that is not a form |
+//! | `other_phones` | the phone's name elsewhere, and where an application may have it |
 //! | `grpc`, `descriptors` | the frame around a message; a message's fields by name |
 //! | `canonical` | our own writing of JSON and forms, to be handed on |
 //! | `extract` | [`Extracted`]: a closure of the user's in place of these |
@@ -35,10 +37,14 @@ mod form;
 #[cfg(feature = "grpc")]
 pub(crate) mod grpc;
 mod head;
+mod hidden;
 mod json;
+mod json_types;
 mod media;
 #[cfg(feature = "multipart")]
 mod multipart;
+mod other_phones;
+mod parameters;
 mod plan;
 #[cfg(feature = "grpc")]
 mod protobuf;
@@ -51,11 +57,12 @@ pub(crate) use self::field::Role;
 pub(crate) use self::{
     canonical::{GROWTH, canonical},
     extract::Extractor,
-    media::{MediaError, coding_of, media_of},
+    hidden::hidden_form,
+    media::{MediaError, claims_a_form, coding_of, media_of},
     plan::Plan,
     value::{Unreadable, Value, Values},
 };
-pub use self::{extract::Extracted, field::Field, media::Media};
+pub use self::{extract::Extracted, field::Field, json_types::JsonTypes, media::Media};
 
 #[cfg(test)]
 mod tests;

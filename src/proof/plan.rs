@@ -12,13 +12,15 @@ use super::{
     fold::Names,
     form, head, json,
     media::Media,
+    other_phones::OtherPhones,
     query,
     value::{Unreadable, Values},
 };
-use crate::{ConfigError, ForeignBackend};
+use crate::{ConfigError, ForeignBackend, Suspicion};
 
 /// The compiled fields of a rule. What is read of a request is exactly what they name.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own; features take some away")]
 pub(crate) struct Plan {
     /// The value of each field, by the field's index: a field may be given twice.
     slots: Vec<usize>,
@@ -40,6 +42,10 @@ pub(crate) struct Plan {
     /// The bits of the names by which a request names a person or carries a whole proof: phones among them.
     identities: u64,
     foreign: ForeignBackend,
+    /// The bits of the names that may come in their own places only: phones, if the backend is suspected.
+    elsewhere: u64,
+    /// But also in these.
+    other_phones: OtherPhones,
     /// The fields' numbers, where gRPC is accepted and can hold them.
     #[cfg(feature = "grpc")]
     messages: Option<Messages>,
@@ -101,6 +107,8 @@ impl Plan {
             phones: 0,
             identities: 0,
             foreign: ForeignBackend::none(),
+            elsewhere: 0,
+            other_phones: OtherPhones::default(),
             #[cfg(feature = "grpc")]
             messages: None,
             #[cfg(feature = "grpc")]
@@ -154,7 +162,25 @@ impl Plan {
             }
         }
         self.foreign = foreign.clone();
+        self.elsewhere = if self.suspects(Suspicion::OtherPhone) { self.phones } else { 0 };
         self
+    }
+
+    /// Lets the phone's name come in these places too. To be called after [`Plan::before`], with the same fields and roles.
+    ///
+    /// # Errors
+    ///
+    /// Names the setting `other_phones`: see [`OtherPhones::compile`].
+    pub(crate) fn allowing_other_phones(
+        mut self,
+        entries: &[Box<str>],
+        fields: &[Field],
+        roles: &[Role],
+    ) -> Result<Self, ConfigError> {
+        let phones = fields.iter().zip(roles).filter(|(_, role)| **role == Role::Phone);
+        let guarded: Vec<_> = phones.flat_map(|(field, _)| field.segments()).collect();
+        self.other_phones = OtherPhones::compile(entries, &self.names, self.phones, &guarded)?;
+        Ok(self)
     }
 
     /// Whether any field sits in the body. If not, the body need not be read.
@@ -168,14 +194,14 @@ impl Plan {
     }
 
     /// Whether a body of this type can hold the fields of the body.
-    pub(crate) fn fits(&self, media: Media) -> bool {
+    pub(crate) fn fits(&self, media: &Media) -> bool {
         match media {
             #[cfg(feature = "grpc")]
             Media::Grpc => self.messages.is_some(),
             // Some servers take JSON on the paths of their gRPC methods, by names that are not the numbers.
             #[cfg(feature = "grpc")]
             _ if self.is_numbered => false,
-            Media::Json => true,
+            Media::Json | Media::JsonTypes(_) => true,
             Media::Form => self.fits_form(),
             #[cfg(feature = "multipart")]
             Media::Multipart => self.fits_form(),
@@ -226,7 +252,7 @@ impl Plan {
     #[cfg_attr(not(feature = "multipart"), expect(unused_variables, reason = "only multipart leaves something open"))]
     pub(crate) fn read_body<'v>(
         &self,
-        media: Media,
+        media: &Media,
         headers: &HeaderMap,
         body: &'v [u8],
         values: &mut Values<'v>,
@@ -239,7 +265,7 @@ impl Plan {
                 None => Err(Unreadable::BodyMalformed("a message cannot hold these fields")),
             },
             _ if body.is_empty() => Err(Unreadable::BodyMalformed("an empty body")),
-            Media::Json => json::read(self, body, values),
+            Media::Json | Media::JsonTypes(_) => json::read(self, body, values),
             Media::Form => form::read(self, body, values),
             #[cfg(feature = "multipart")]
             Media::Multipart => super::multipart::read(self, headers, body, values),
@@ -253,6 +279,26 @@ impl Plan {
     /// A trailer repeats or aliases a header that carries a proof or, where the body is read, that describes it.
     pub(crate) fn check_trailers(&self, trailers: &HeaderMap) -> Result<(), Unreadable> {
         head::check_trailers(self, trailers)
+    }
+
+    /// Whether the backend is suspected of this habit.
+    pub(super) fn suspects(&self, class: Suspicion) -> bool {
+        self.foreign.suspects(class)
+    }
+
+    /// The bits of the names that may come in their own places only.
+    pub(super) fn elsewhere(&self) -> u64 {
+        self.elsewhere
+    }
+
+    /// Whether a decoded key of a form or a query, which is not a guarded name, names a phone in a place that is not listed.
+    pub(super) fn is_phone_elsewhere(&self, key: &str) -> bool {
+        self.elsewhere != 0 && self.names.like_last(key) & self.elsewhere != 0 && !self.other_phones.contain(key)
+    }
+
+    /// Where the phone's name may come beside its own place.
+    pub(super) fn other_phones(&self) -> &OtherPhones {
+        &self.other_phones
     }
 
     pub(super) fn names(&self) -> &Names {

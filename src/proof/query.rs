@@ -6,6 +6,7 @@
 use super::{
     fold::{Found, Keys},
     form,
+    other_phones::ELSEWHERE_IN_QUERY,
     plan::Plan,
     value::{Unreadable, Value, Values},
 };
@@ -37,6 +38,8 @@ pub(super) fn read<'v>(plan: &Plan, query: &'v str, values: &mut Values<'v>) -> 
         let key =
             form::decode(key, &mut scratch).ok_or(Unreadable::ProofMalformed("a query that cannot be decoded"))?;
         let name = match plan.names().find(key, Keys::Form) {
+            // With `ignore_query` the query may hold any name that is not read from it.
+            Found::Nothing if guarded == u64::MAX && plan.is_phone_elsewhere(key) => return Err(ELSEWHERE_IN_QUERY),
             Found::Nothing => continue,
             Found::Like(names) if names & guarded == 0 => continue,
             Found::Like(_) => return Err(Unreadable::ProofMalformed("a name like a guarded one in the query")),

@@ -2,6 +2,7 @@
 
 mod forms;
 mod heads;
+mod hidden;
 mod json;
 mod plans;
 #[cfg(feature = "grpc")]
@@ -20,9 +21,10 @@ fn plan(fields: &[Field]) -> Plan {
 }
 
 /// What a body gives, field by field: `text`, `#integer` or nothing.
+#[allow(clippy::needless_pass_by_value, reason = "tests name a type")]
 fn read(plan: &Plan, media: Media, body: &[u8]) -> Result<Vec<Option<String>>, Unreadable> {
     let mut values = plan.values();
-    plan.read_body(media, &http::HeaderMap::new(), body, &mut values)?;
+    plan.read_body(&media, &http::HeaderMap::new(), body, &mut values)?;
     Ok(shown(&values))
 }
 

@@ -115,7 +115,7 @@ impl Group {
             let refuse = |problem: &'static str| Err(ConfigError::new("rule.when", first.state.name.clone(), problem));
             if compiled.iter().any(|rule| !rule.state.settings.reads_like(&first.state.settings)) {
                 return refuse(
-                    "rules among which a value chooses share body limits, media types, codings, `extract`, `canonical_body` and `ignore_query`",
+                    "rules among which a value chooses share body limits, media types, codings, `extract`, `canonical_body`, `other_phones` and `ignore_query`",
                 );
             }
             if otherwise_passes && compiled.iter().any(|rule| rule.when.is_none()) {
@@ -124,12 +124,14 @@ impl Group {
         }
         let ignore_query = compiled.first().is_some_and(|rule| rule.state.settings.ignore_query);
         let plan = Plan::compile(fields.as_slice(), ignore_query)?.before(foreign, fields.as_slice(), fields.roles());
+        let other_phones = compiled.first().map(|rule| rule.state.settings.other_phones.as_slice()).unwrap_or_default();
+        let plan = plan.allowing_other_phones(other_phones, fields.as_slice(), fields.roles())?;
         #[cfg(feature = "grpc")]
         let (plan, client_streaming) = grpc::accept(plan, &fields, rules)?;
         if let Some(first) = compiled.first()
             && plan.reads_body()
             && first.state.settings.extractor.is_none()
-            && !first.state.settings.accept.iter().any(|media| plan.fits(*media))
+            && !first.state.settings.accept.iter().any(|media| plan.fits(media))
         {
             let problem = "no media type that is accepted can hold the fields of the body";
             return Err(ConfigError::new("accept", first.state.name.clone(), problem));

@@ -206,6 +206,32 @@ impl Rule {
         matches!(self.methods, Methods::Named(_)) && self.ask.is_captcha_alone()
     }
 
+    /// Places where the application has a phone for another purpose than to log in: an emergency contact, an address.
+    ///
+    /// With [`foreign_backend`](crate::JVerifyBuilder::foreign_backend) the name of a phone field may come in its own place only.
+    /// Elsewhere in the body or the query it is refused, because some backends read it there: ASP.NET and Struts bind
+    /// `model.phone`, and Rails merges inner objects. A place that is listed here is neither read nor refused.
+    ///
+    /// An entry is a JSON Pointer (`/emergency/phone`) or a key as forms write it (`address[phone]`, `address.phone`). Both mean
+    /// the same place: `/address/phone` also allows the form key `address[phone]`, and `address[phone]` the member `phone` of
+    /// the member `address` in JSON. `*` stands for one segment or one index of an array: `/contacts/*/phone`. Names are
+    /// compared exactly. Places are the same for forms, multipart, JSON and the query; gRPC messages have numbers in place
+    /// of names and are not searched. Default: none.
+    ///
+    /// All rules of one path must list the same places. An entry that is empty, does not end in the name of a phone field of
+    /// the rule, or is the place of such a field, is a [`ConfigError`](crate::ConfigError) of `build()`.
+    ///
+    /// ```
+    /// use tower_jverify::{Rule, number};
+    ///
+    /// let rule = Rule::post("/register", number()).other_phones(["/emergency/phone", "address[phone]", "/contacts/*/phone"]);
+    /// # let _ = rule;
+    /// ```
+    pub fn other_phones(mut self, places: impl IntoIterator<Item = impl Into<Box<str>>>) -> Self {
+        self.overrides.other_phones = Some(places.into_iter().map(Into::into).collect());
+        self
+    }
+
     setting_methods!();
 }
 

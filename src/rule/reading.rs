@@ -28,7 +28,7 @@ impl Settings {
 
     /// Whether every body that is read is one whose phone can be pinned.
     fn can_pin(&self) -> bool {
-        let pinnable = |media: &Media| matches!(media, Media::Json | Media::Form);
+        let pinnable = |media: &Media| media.is_json() || *media == Media::Form;
         self.accept.iter().all(pinnable) && !self.decode.hands_on_encoded() && self.extractor.is_none()
     }
 
@@ -42,6 +42,7 @@ impl Settings {
             && self.body.deadline == other.body.deadline
             && self.body.budget.is(&other.body.budget)
             && self.accept == other.accept
+            && self.other_phones == other.other_phones
             && self.decode == other.decode
             && match (&self.extractor, &other.extractor) {
                 (Some(one), Some(other)) => one.is(other),

@@ -30,6 +30,7 @@ pub(crate) struct Overrides {
     pub(crate) body_deadline: Option<Duration>,
     pub(crate) buffered: Option<usize>,
     pub(crate) accept: Option<Vec<Media>>,
+    pub(crate) other_phones: Option<Vec<Box<str>>>,
     pub(crate) decode: Option<Decoding>,
     pub(crate) extractor: Option<Extractor>,
     pub(crate) client_ip: Option<ClientIp>,
@@ -55,6 +56,7 @@ pub(crate) struct Settings {
     pub(crate) bulkhead: Arc<Semaphore>,
     pub(crate) body: body::Limits,
     pub(crate) accept: Vec<Media>,
+    pub(crate) other_phones: Vec<Box<str>>,
     pub(crate) decode: Decoding,
     pub(crate) extractor: Option<Extractor>,
     pub(crate) client_ip: Option<ClientIp>,
@@ -136,7 +138,7 @@ macro_rules! setting_methods {
         }
 
         /// Which media types a proof is read from; others are answered 415. Default: JSON, and forms where every field
-        /// of the body has one segment.
+        /// of the body has one segment. [`Media::json_types`](crate::Media::json_types) names further types of JSON.
         pub fn accept(mut self, media: impl IntoIterator<Item = $crate::Media>) -> Self {
             self.overrides.accept = Some(media.into_iter().collect());
             self
@@ -339,6 +341,7 @@ impl Settings {
         if accept.as_ref().is_some_and(Vec::is_empty) {
             return Err(ConfigError::unshown("accept", "a rule that accepts no media type refuses everything"));
         }
+        accept.iter().flatten().try_for_each(Media::validate)?;
         let extractor = rule.extractor.as_ref().or(layer.extractor.as_ref()).cloned();
         if let Some(extractor) = &extractor {
             extractor.validate()?;
@@ -353,6 +356,7 @@ impl Settings {
                 budget: rule.buffered.map_or_else(|| Ok(shares.buffered.clone()), Budget::new)?,
             },
             accept: accept.unwrap_or_else(|| vec![Media::Json, Media::Form]),
+            other_phones: rule.other_phones.as_ref().or(layer.other_phones.as_ref()).cloned().unwrap_or_default(),
             decode,
             extractor,
             client_ip,

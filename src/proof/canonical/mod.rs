@@ -33,9 +33,9 @@ pub(crate) type Writer = fn(&[u8]) -> Result<Vec<u8>, Unreadable>;
 ///
 /// It takes linear time (JSON: times the logarithm of the number of an object's names), and does not call itself.
 #[allow(clippy::unnecessary_wraps, reason = "some features bring media types that we do not write")]
-pub(crate) fn canonical(media: Media) -> Option<Writer> {
+pub(crate) fn canonical(media: &Media) -> Option<Writer> {
     match media {
-        Media::Json => Some(json::write),
+        Media::Json | Media::JsonTypes(_) => Some(json::write),
         Media::Form => Some(form::write),
         #[cfg(feature = "grpc")]
         Media::Grpc => None,

@@ -16,7 +16,8 @@ use self::parts::Part;
 use super::{
     fold::{Found, Keys},
     form,
-    media::parameter,
+    other_phones::ELSEWHERE_IN_BODY,
+    parameters::{is_utf8, parameter},
     plan::Plan,
     value::{Unreadable, Value, Values},
 };
@@ -50,6 +51,9 @@ pub(super) fn read<'v>(
                 // Some decode names as a query's; a name that cannot be decoded is none of ours to them either.
                 let decoded = form::decode(part.name, &mut scratch).unwrap_or_default();
                 if plan.names().find(decoded, Keys::Form) == Found::Nothing {
+                    if [part.name, decoded].into_iter().any(|name| plan.is_phone_elsewhere(name)) {
+                        return Err(ELSEWHERE_IN_BODY);
+                    }
                     continue;
                 }
                 return Err(Unreadable::ProofMalformed("a name like a guarded one"));
@@ -76,7 +80,7 @@ pub(super) fn boundary(content_type: &str) -> Option<&str> {
         let (name, value) = parameter(text)?;
         let known = if name.eq_ignore_ascii_case("boundary") {
             boundary.replace(value)
-        } else if name.eq_ignore_ascii_case("charset") && value.eq_ignore_ascii_case("utf-8") {
+        } else if name.eq_ignore_ascii_case("charset") && is_utf8(value) {
             charset.replace(value)
         } else {
             return None;

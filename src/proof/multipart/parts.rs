@@ -10,7 +10,7 @@
 
 use super::super::{
     head::aliases,
-    media::{is_token, parameter, trim},
+    parameters::{is_token, is_utf8, parameter, trim},
 };
 
 const DISPOSITION: &str = "content-disposition";
@@ -144,8 +144,6 @@ fn is_plain_utf8(content_type: &str) -> bool {
     let essence = pieces.next().unwrap_or_default();
     trim(essence).eq_ignore_ascii_case("text/plain")
         && pieces.all(|piece| {
-            parameter(piece).is_some_and(|(name, value)| {
-                name.eq_ignore_ascii_case("charset") && value.eq_ignore_ascii_case("utf-8")
-            })
+            parameter(piece).is_some_and(|(name, value)| name.eq_ignore_ascii_case("charset") && is_utf8(value))
         })
 }

@@ -33,7 +33,7 @@ fn fields_are_read_wherever_they_stand_and_however_they_are_spelled() {
 fn plain_values_are_borrowed() {
     let plan = login();
     let mut values = plan.values();
-    plan.read_body(Media::Form, &http::HeaderMap::new(), b"token=T&phone=13800000000", &mut values).unwrap();
+    plan.read_body(&Media::Form, &http::HeaderMap::new(), b"token=T&phone=13800000000", &mut values).unwrap();
     for index in 0..2 {
         assert!(matches!(values.get(index), Some(Value::Text(std::borrow::Cow::Borrowed(_)))));
     }
@@ -41,7 +41,12 @@ fn plain_values_are_borrowed() {
 
 #[test]
 fn a_form_that_names_another_charset_is_refused() {
-    for body in ["_charset_=utf-8&token=T&phone=P", "token=T&phone=P&_charset_=UTF-8", "_charsets_=x&token=T&phone=P"] {
+    for body in [
+        "_charset_=utf-8&token=T&phone=P",
+        "_charset_=utf8&token=T&phone=P",
+        "token=T&phone=P&_charset_=UTF-8",
+        "_charsets_=x&token=T&phone=P",
+    ] {
         assert_eq!(read_login(body), some("T", "P"), "{body}");
     }
     for pair in ["_charset_=utf-7", "_charset_", "_charset_=", "%5fcharset%5F=gbk", "_CHARSET_=x", "_charset_=utf-16"] {
@@ -76,6 +81,19 @@ fn a_guarded_name_twice_is_refused_however_it_is_written() {
         "to%E2%84%AAen",
         "[[phone",
         "phone[0][1]",
+        "!phone",
+        "%09phone",
+        "phone%C2%A0",
+        "phone%E3%80%80",
+        "pho%C2%ADne",
+        "%EF%BB%BFphone",
+        "ph%E2%80%8Bone",
+        "%EF%BD%90hone",
+        "phone:utf8",
+        "phone(1s)",
+        "('phone')",
+        "['phone']",
+        "ph%00one",
     ];
     for other in others {
         for body in [
@@ -100,6 +118,40 @@ fn what_cannot_be_decoded_strictly_is_refused_anywhere() {
     refused_as_body(&read_login(""), "");
 }
 
+/// A reader that does not believe the type may parse JSON, JSON5, YAML or XML.
+#[test]
+fn a_form_holds_only_what_url_encoders_write() {
+    let harmless = b"!$'(),/:?@[]^|-._~*";
+    for byte in 0..=255_u8 {
+        let is_plain = byte.is_ascii_alphanumeric() || harmless.contains(&byte);
+        for at in ["x=1#", "x=#1", "x#=1", "#x=1", "#"] {
+            let pair: Vec<u8> = at.bytes().flat_map(|b| if b == b'#' { vec![byte] } else { vec![b] }).collect();
+            for body in [[b"token=T&phone=P&", &pair[..]].concat(), [&pair[..], b"&token=T&phone=P"].concat()] {
+                let outcome = read(&login(), Media::Form, &body);
+                let begins = matches!(body.first(), Some(b'?' | b'['));
+                match byte {
+                    b'&' | b'=' | b'+' => assert_eq!(outcome, some("T", "P"), "{}", body.escape_ascii()),
+                    _ if is_plain && !begins => assert_eq!(outcome, some("T", "P"), "{}", body.escape_ascii()),
+                    _ => refused_as_body(&outcome, &body.escape_ascii().to_string()),
+                }
+            }
+        }
+    }
+    for body in [
+        r#"{"token":"x","phone":"V","y":"&token=T&phone=P&z="}"#,
+        "{token:'x',phone:'V',y:'&token=T&phone=P&z='}",
+        "['x':1,'y':'&token=T&phone=P&z=']",
+        "['&token=T&phone=P&','V']",
+        r#""&token=T&phone=P&z=""#,
+        "phone: V # &token=T&phone=P",
+        "phone:\nV\n&token=T&phone=P",
+        "<phone>V</phone>&token=T&phone=P",
+        "1 &token=T&phone=P",
+    ] {
+        refused_as_body(&read_login(body), body);
+    }
+}
+
 proptest! {
     /// They are only looked through, where a guarded one is decoded.
     #[test]
@@ -120,7 +172,7 @@ proptest! {
 
 #[test]
 fn a_value_is_not_empty_and_has_no_control_characters() {
-    for value in ["", "=", "%00", "P%0A", "%7F", "%C2%85", "P\n", "\u{1f}P", "P\u{7f}"] {
+    for value in ["", "=", "%00", "P%0A", "%7F", "%C2%85"] {
         let body = format!("token=T&phone={value}");
         if value != "=" {
             refused_as_proof(&read_login(&body), &body);
@@ -132,7 +184,7 @@ fn a_value_is_not_empty_and_has_no_control_characters() {
 #[test]
 fn a_form_cannot_hold_what_lies_deeper() {
     let plan = plan(&[Field::body("/login/token")]);
-    assert!(!plan.fits(Media::Form));
+    assert!(!plan.fits(&Media::Form));
     refused_as_body(&read(&plan, Media::Form, b"login=1"), "login=1");
 }
 
@@ -140,7 +192,7 @@ fn a_form_cannot_hold_what_lies_deeper() {
 fn names_with_brackets_can_be_fields_of_a_form() {
     let plan = plan(&[Field::body("/user[token]"), Field::body("/user[phone]")]);
     assert_eq!(read(&plan, Media::Form, b"user[token]=T&user%5Bphone%5D=P&user[x]=1"), some("T", "P"));
-    for other in ["user.phone", "user[phone][]", "user[ phone]", "user[phone", "User[Phone]"] {
+    for other in ["user.phone", "user[phone][]", "user[+phone]", "user[phone", "User[Phone]"] {
         let body = format!("user[token]=T&user[phone]=P&{other}=Q");
         refused_as_proof(&read(&plan, Media::Form, body.as_bytes()), &body);
     }

@@ -135,6 +135,6 @@ fn a_body_may_not_hold_what_is_read_from_the_query() {
     let (parts, ()) = Request::post("/?phone=Q").body(()).unwrap().into_parts();
     let mut values = both.values();
     both.read_head(&parts, &mut values).unwrap();
-    both.read_body(Media::Json, &http::HeaderMap::new(), br#"{"phone":"P"}"#, &mut values).unwrap();
+    both.read_body(&Media::Json, &http::HeaderMap::new(), br#"{"phone":"P"}"#, &mut values).unwrap();
     assert_eq!(shown(&values), some("Q", "P").unwrap());
 }

@@ -35,7 +35,7 @@ fn a_field_that_is_not_there_is_absent() {
 fn text_is_borrowed_unless_it_is_escaped() {
     let plan = login();
     let mut values = plan.values();
-    plan.read_body(Media::Json, &http::HeaderMap::new(), br#"{"token":"T","phone":"\u0050"}"#, &mut values).unwrap();
+    plan.read_body(&Media::Json, &http::HeaderMap::new(), br#"{"token":"T","phone":"\u0050"}"#, &mut values).unwrap();
     assert!(matches!(values.get(0), Some(Value::Text(std::borrow::Cow::Borrowed("T")))));
     assert!(matches!(values.get(1), Some(Value::Text(std::borrow::Cow::Owned(text))) if text == "P"));
 }

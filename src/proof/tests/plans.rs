@@ -50,7 +50,7 @@ fn a_field_may_be_given_twice_and_there_may_be_many() {
     let body: Vec<_> = (0..12).map(|n| format!("name{n}={n}")).collect();
     let body = body.join("&");
     let mut values = plan.values();
-    plan.read_body(Media::Form, &http::HeaderMap::new(), body.as_bytes(), &mut values).unwrap();
+    plan.read_body(&Media::Form, &http::HeaderMap::new(), body.as_bytes(), &mut values).unwrap();
     assert_eq!(values.get(0), values.get(12));
     assert_eq!(values.get(12), Some(&Value::Text("11".into())));
     assert_eq!(values.get(3), Some(&Value::Text("2".into())));
@@ -59,11 +59,11 @@ fn a_field_may_be_given_twice_and_there_may_be_many() {
 
 #[test]
 fn a_plan_tells_what_it_needs() {
-    assert!(login().reads_body() && login().fits(Media::Form));
+    assert!(login().reads_body() && login().fits(&Media::Form));
     let head = plan(&[Field::header("x-token"), Field::query("phone")]);
     assert!(!head.reads_body());
     assert_eq!(head.header_names(), ["x-token"]);
-    assert!(!plan(&[Field::body("/a/b")]).fits(Media::Form));
+    assert!(!plan(&[Field::body("/a/b")]).fits(&Media::Form));
     let escaped = plan(&[Field::body("/a~1b~0c")]);
     assert_eq!(read(&escaped, Media::Json, br#"{"a/b~c":"x"}"#), Ok(vec![Some("x".into()), None]));
 }
@@ -72,7 +72,7 @@ fn a_plan_tells_what_it_needs() {
 fn values_are_not_shown() {
     let plan = login();
     let mut values = plan.values();
-    plan.read_body(Media::Json, &http::HeaderMap::new(), br#"{"token":"canary","phone":13800000000}"#, &mut values)
+    plan.read_body(&Media::Json, &http::HeaderMap::new(), br#"{"token":"canary","phone":13800000000}"#, &mut values)
         .unwrap();
     let shown = format!("{values:?} {:?}", values.get(0));
     assert!(!shown.contains("canary") && !shown.contains("138"), "{shown}");
@@ -106,4 +106,42 @@ fn names_outside_ascii_fold_too() {
     assert_eq!(names.find("电话", Keys::Json), Found::Name(2));
     assert_eq!(names.find("电话[]", Keys::Form), Found::Like(4));
     assert_eq!(names.find("电", Keys::Form), Found::Nothing);
+}
+
+#[test]
+fn the_last_segment_of_a_key_counts() {
+    let names = Names::new(vec!["phone".into(), "user[token]".into()]);
+    for key in
+        ["phone", "model.phone", "user[Phone][]", "a:phone[0]", "a.b[c]:ph_one", "x('phone')", "phone:utf8", "phone[x]"]
+    {
+        assert_eq!(names.like_last(key), 1, "{key}");
+    }
+    for key in ["x[token]", "token", "user.token"] {
+        assert_eq!(names.like_last(key), 2, "{key}");
+    }
+    for key in ["", "phones", "model.phones", "phonebook.x", "a_phone", "x.phone.number"] {
+        assert_eq!(names.like_last(key), 0, "{key}");
+    }
+    assert_eq!((names.like_key("Phone"), names.like_key("token"), names.like_key("a.phone")), (1, 2, 0));
+}
+
+#[test]
+fn what_is_not_seen_or_stands_for_ascii_folds_away() {
+    let names = Names::new(vec!["phone".into()]);
+    for key in [
+        "phone\u{200b}",
+        "\u{feff}phone",
+        "pho\u{ad}ne",
+        "\tphone",
+        "phone\u{a0}",
+        "\u{3000}phone",
+        "ＰＨＯＮＥ",
+        "ph＿one",
+        "pho\u{1}ne",
+        "p\0hone",
+    ] {
+        assert_eq!(names.find(key, Keys::Json), Found::Like(1), "{key:?}");
+    }
+    // A combining accent is seen.
+    assert_eq!(names.find("phone\u{301}", Keys::Json), Found::Nothing);
 }

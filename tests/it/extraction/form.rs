@@ -95,5 +95,7 @@ async fn half_a_proof_in_a_form_is_refused() {
 #[tokio::test]
 async fn json_that_calls_itself_a_form_is_refused() {
     let guarded = Guarded::login();
-    guarded.refuses(post_form(crate::support::LOGIN), "proof_missing", "JSON as a form").await;
+    guarded.refuses(post_form(crate::support::LOGIN), "body_malformed", "JSON as a form").await;
+    let both = r#"{"token":"x","phone":"13912345678","y":"&token=t&phone=13812345678&z="}"#;
+    guarded.refuses(post_form(both), "body_malformed", "JSON and a form").await;
 }

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use http::{HeaderValue, Request, header::CONTENT_TYPE};
 use http_body_util::Full;
-use tower_jverify::{Field, Media, Rule, number};
+use tower_jverify::{Denial, Field, Media, Rule, number};
 
 use super::post_form;
-use crate::support::{Guarded, LOGIN, post_json};
+use crate::support::{Guarded, LOGIN, Verifier, builder, post_json};
 
 fn typed(content_type: &str) -> Request<Full<Bytes>> {
     let mut request = post_json("/login", LOGIN);
@@ -22,8 +22,9 @@ async fn json_under_its_own_names_is_read() {
         "Application/JSON",
         "application/json; charset=utf-8",
         "application/json;charset=\"UTF-8\"",
-        "application/vnd.acme.login+json",
-        "application/json; v=1",
+        "application/json; charset=utf8",
+        "application/json;",
+        "application/json; charset=utf-8;",
     ] {
         guarded.verifies(typed(content_type), content_type).await;
     }
@@ -48,7 +49,10 @@ async fn json_under_any_other_name_is_refused() {
         "application/json; charset=utf-16",
         "application/json; charset=utf-8; charset=gbk",
         "application/json, text/plain",
-        "application/json;",
+        "application/vnd.acme.login+json",
+        "application/json; v=1",
+        "application/x-www-form-urlencoded+json",
+        "application/x-www-form-urlencoded; a=+json",
         "application/json; charset",
         "application/ json",
         "application/x-www-form-urlencoded; charset=gbk",
@@ -58,6 +62,54 @@ async fn json_under_any_other_name_is_refused() {
     ] {
         guarded.refuses(typed(content_type), "unsupported_media_type", content_type).await;
     }
+}
+
+#[tokio::test]
+async fn a_type_is_json_where_the_user_names_the_whole_value() {
+    let named = Media::json_types(["application/vnd.acme+json", "application/json;v=2"]);
+    let guarded = Guarded::by([Rule::post("/login", number()).accept([Media::Form, named.clone()])]);
+    for content_type in ["application/vnd.acme+json", "Application/VND.acme+JSON", "application/json; v=2"] {
+        guarded.verifies(typed(content_type), content_type).await;
+    }
+    for content_type in ["application/json", "application/vnd.acme+json; charset=utf-8", "application/json;v=3"] {
+        guarded.refuses(typed(content_type), "unsupported_media_type", content_type).await;
+    }
+    guarded.verifies(post_form("token=t&phone=13812345678"), "a form").await;
+
+    let pinned = Guarded::by([Rule::post("/login", number()).accept([named]).pin_phone()]);
+    pinned.verifies(typed("application/vnd.acme+json"), "pinned").await;
+}
+
+#[test]
+fn a_type_that_some_reader_takes_for_a_form_cannot_be_named_json() {
+    for content_type in [
+        "application/x-www-form-urlencoded",
+        "APPLICATION / X-www-form-urlencoded+json",
+        "multipart/form-data",
+        "application/grpc+json",
+    ] {
+        let rule = Rule::post("/login", number()).accept([Media::json_types([content_type])]);
+        let error = builder(&Verifier::passing()).rule(rule).build().expect_err(content_type);
+        assert_eq!((error.setting(), error.value()), ("accept", Some(content_type)));
+    }
+}
+
+#[tokio::test]
+async fn a_denial_says_which_part_of_the_type_was_refused() {
+    let guarded = Guarded::login();
+    for (content_type, part) in [
+        ("text/canary", "media type"),
+        ("application/json; canary=1", "parameter"),
+        ("application/json; charset=canary", "charset"),
+    ] {
+        let response = guarded.send(typed(content_type)).await;
+        let detail = response.extensions().get::<Denial>().unwrap().detail().unwrap();
+        assert!(detail.contains(part) && !detail.contains("canary"), "{content_type}: {detail}");
+    }
+    let mut twice = typed("application/json");
+    twice.headers_mut().append(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let response = guarded.send(twice).await;
+    assert_eq!(response.extensions().get::<Denial>().unwrap().detail(), Some("two Content-Type headers"));
 }
 
 #[tokio::test]

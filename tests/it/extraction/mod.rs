@@ -2,8 +2,10 @@
 
 mod form;
 mod head;
+mod hidden_forms;
 mod json;
 mod media;
+mod other_phones;
 mod phones;
 mod places;
 mod proofs;

@@ -1,0 +1,142 @@
+//! The phone's name elsewhere in the request, and where an application may have it.
+//!
+//! ASP.NET's model binding and Struts read `model.phone` of a form or the query as the model's `phone`; Rails' parameter
+//! wrapper takes the root's members from an inner object. So before a foreign backend the name of a phone field may
+//! come in its own place only, and in those that [`Rule::other_phones`](crate::Rule::other_phones) lists. A token's name
+//! elsewhere identifies nobody, and passes.
+//!
+//! Protobuf has numbers in place of names: gRPC messages are not searched.
+
+use super::{
+    field::{segments, unescape},
+    fold::{Names, alike},
+    value::Unreadable,
+};
+use crate::{ConfigError, Suspicion};
+
+pub(super) const ELSEWHERE_IN_BODY: Unreadable =
+    Unreadable::Suspicious(Suspicion::OtherPhone, "the name of the phone elsewhere in the body");
+pub(super) const ELSEWHERE_IN_QUERY: Unreadable =
+    Unreadable::Suspicious(Suspicion::OtherPhone, "the name of the phone elsewhere in the query");
+
+/// Places where the application has a phone for another purpose.
+#[derive(Debug, Default)]
+pub(super) struct OtherPhones(Vec<Vec<Segment>>);
+
+#[derive(Debug)]
+enum Segment {
+    /// `*`: one name, or one index of an array.
+    Any,
+    Named(Box<str>),
+}
+
+/// Those places that lie behind some part of a document, as bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ahead {
+    places: u64,
+    /// How many segments have been taken.
+    depth: usize,
+}
+
+// === impl OtherPhones ===
+
+impl OtherPhones {
+    /// Parses what a user lists. `guarded` are the segments of each place that a phone is read from.
+    ///
+    /// # Errors
+    ///
+    /// Names the setting `other_phones`: an entry that is empty, has an empty segment, or does not end in the name of a
+    /// phone field (one of `phones`); one that is, or could be taken for, a guarded place; more than 64 of them.
+    pub(super) fn compile(
+        entries: &[Box<str>],
+        names: &Names,
+        phones: u64,
+        guarded: &[Vec<String>],
+    ) -> Result<Self, ConfigError> {
+        let mut places = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let place = parse(entry).and_then(|place| {
+                let last = place.last().map(String::as_str).unwrap_or_default();
+                if names.like_key(last) & phones == 0 {
+                    return Err("an entry ends in the name of a field that holds the phone");
+                }
+                let is_guarded = |known: &Vec<String>| {
+                    known.len() == place.len() && known.iter().zip(&place).all(|(one, other)| alike(one, other))
+                };
+                if guarded.iter().any(is_guarded) {
+                    return Err("the phone that is verified is read from this place");
+                }
+                Ok(place)
+            });
+            places.push(place.map_err(|problem| ConfigError::new("other_phones", entry.clone(), problem))?);
+        }
+        if places.len() > 64 {
+            return Err(ConfigError::new("other_phones", places.len().to_string(), "more than 64 places"));
+        }
+        let segment = |text: String| if text == "*" { Segment::Any } else { Segment::Named(text.into()) };
+        Ok(Self(places.into_iter().map(|place| place.into_iter().map(segment).collect()).collect()))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All places, before the first segment.
+    pub(super) fn ahead(&self) -> Ahead {
+        Ahead { places: u64::MAX.checked_shr(64 - u32::try_from(self.0.len()).unwrap_or(64)).unwrap_or(0), depth: 0 }
+    }
+
+    /// Those behind a member of this name.
+    #[inline]
+    pub(super) fn behind(&self, ahead: Ahead, key: &str) -> Ahead {
+        self.step(ahead, |name| name == key)
+    }
+
+    /// Those behind an element of an array.
+    #[inline]
+    pub(super) fn behind_index(&self, ahead: Ahead, index: u32) -> Ahead {
+        self.step(ahead, |name| *name == *index.to_string())
+    }
+
+    #[inline]
+    fn step(&self, ahead: Ahead, is_named: impl Fn(&str) -> bool) -> Ahead {
+        let depth = ahead.depth + 1;
+        if ahead.places == 0 {
+            return Ahead { places: 0, depth };
+        }
+        let leads = |place: &Vec<Segment>| match place.get(ahead.depth) {
+            Some(Segment::Any) => true,
+            Some(Segment::Named(name)) => is_named(name),
+            None => false,
+        };
+        let bits = self.0.iter().enumerate().map(|(at, place)| u64::from(leads(place)) << at);
+        Ahead { places: ahead.places & bits.fold(0, |all, bit| all | bit), depth }
+    }
+
+    /// Whether one of them is exactly here.
+    pub(super) fn are_here(&self, ahead: Ahead) -> bool {
+        self.0.iter().enumerate().any(|(at, place)| ahead.places & 1 << at != 0 && place.len() == ahead.depth)
+    }
+
+    /// Whether a decoded key of a form or a query is one of them. `address[phone]`, `address.phone`, `address:phone` are the
+    /// same place; the index of a list at the end does not count.
+    pub(super) fn contain(&self, key: &str) -> bool {
+        let mut segments = segments(key);
+        while segments.len() > 1 && segments.last().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit())) {
+            segments.pop();
+        }
+        self.are_here(segments.into_iter().fold(self.ahead(), |ahead, segment| self.behind(ahead, segment)))
+    }
+}
+
+/// The segments of an entry, of which none is empty: a JSON Pointer, or a key as forms write it.
+fn parse(entry: &str) -> Result<Vec<String>, &'static str> {
+    let segments: Vec<String> = match entry.strip_prefix('/') {
+        Some(pointer) => pointer.split('/').map(unescape).collect::<Result<_, _>>()?,
+        None => segments(entry).into_iter().map(str::to_owned).collect(),
+    };
+    if segments.iter().any(String::is_empty) {
+        return Err("an empty segment");
+    }
+    Ok(segments)
+}

@@ -1,0 +1,30 @@
+//! The grammar of media types and their parameters, without the slack in which readers differ.
+
+/// Whether a charset's name is a spelling of UTF-8.
+pub(super) fn is_utf8(charset: &str) -> bool {
+    charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8")
+}
+
+/// A parameter's name and value. `None` for anything that is not plainly one.
+pub(super) fn parameter(text: &str) -> Option<(&str, &str)> {
+    let (name, value) = trim(text).split_once('=')?;
+    let value = match value.strip_prefix('"') {
+        Some(quoted) => quoted.strip_suffix('"').filter(|inside| inside.chars().all(is_plain_quoted))?,
+        None => Some(value).filter(|value| is_token(value))?,
+    };
+    is_token(name).then_some((name, value))
+}
+
+pub(super) fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t'])
+}
+
+/// A token of RFC 9110, section 5.6.2.
+pub(super) fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
+
+/// Quoted text without escapes and without what a careless parser splits at. (`;` has been split at already.)
+fn is_plain_quoted(c: char) -> bool {
+    matches!(c, ' '..='~') && !matches!(c, '"' | '\\' | ',')
+}
