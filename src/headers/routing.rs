@@ -146,7 +146,9 @@ impl Routing {
             return Ok(None);
         }
         let mut marks = Marks([0; 32]);
-        entries.iter().for_each(|entry| marks.add(entry.name));
+        for entry in &entries {
+            marks.add(entry.name);
+        }
         if h2c {
             marks.add(HTTP2_SETTINGS);
             marks.add(UPGRADE.as_str());

@@ -24,12 +24,16 @@ pub(crate) struct Unnamed<'r> {
     /// The methods that rules of the path name.
     named: Vec<&'r Method>,
     /// The path may be a guarded one, and only a request that cannot be a login passes.
-    doubt: Option<Option<Suspicion>>,
+    doubt: Option<Doubt>,
     /// Whether methods are refused that no rule names.
     is_strict: bool,
     /// What guards the request if it passes.
     otherwise: Option<&'r Arc<Group>>,
 }
+
+/// The path can be read as a guarded one; with the class of suspicion where only a foreign backend reads it so.
+#[derive(Clone, Copy)]
+struct Doubt(Option<Suspicion>);
 
 // === impl Unnamed ===
 
@@ -49,7 +53,7 @@ impl<'r> Unnamed<'r> {
         suspicion: Option<Suspicion>,
         otherwise: Option<&'r Arc<Group>>,
     ) -> Self {
-        Self { groups, named: Vec::new(), doubt: Some(suspicion), is_strict: true, otherwise }
+        Self { groups, named: Vec::new(), doubt: Some(Doubt(suspicion)), is_strict: true, otherwise }
     }
 
     /// Whether the request passes.
@@ -59,7 +63,7 @@ impl<'r> Unnamed<'r> {
     /// `path_ambiguous` where the path only may be guarded; else `method_not_allowed`, or `proof_malformed` and
     /// `upgrade_refused` for a GET or HEAD that some backend may take for a login or a tunnel.
     pub(crate) fn check<B: Body>(&self, request: &Request<B>) -> Result<(), Refusal> {
-        if let Some(suspicion) = self.doubt {
+        if let Some(Doubt(suspicion)) = self.doubt {
             return self
                 .check_bare(request)
                 .map_err(|_| Refusal::new(DenialReason::PathAmbiguous).with_suspicion(suspicion));
@@ -158,7 +162,7 @@ fn has_body<B: Body>(request: &Request<B>) -> bool {
         || headers.get_all(header::CONTENT_LENGTH).iter().any(|length| length != "0")
 }
 
-/// Whether a parameter makes some backend run another method: WordPress reads `_method` in the query of a GET
+/// Whether a parameter makes some backend run another method: `WordPress` reads `_method` in the query of a GET
 /// (`WP_REST_Server::serve_request`).
 fn names_a_method(query: &str) -> bool {
     query.split(['&', ';', '?']).any(|pair| {

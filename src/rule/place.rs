@@ -28,9 +28,10 @@ impl<'u> Place<'u> {
             (Found::One(one), Found::One(other)) if std::ptr::eq(one, other) => Found::One(one),
             (Found::Nothing, other) => other,
             (one, Found::Nothing) => one,
-            (Found::Ambiguous(None), _) | (_, Found::Ambiguous(None)) => Found::Ambiguous(None),
+            (Found::One(_), Found::One(_)) | (Found::Ambiguous(None), _) | (_, Found::Ambiguous(None)) => {
+                Found::Ambiguous(None)
+            }
             (Found::Ambiguous(suspicion), _) | (_, Found::Ambiguous(suspicion)) => Found::Ambiguous(suspicion),
-            (Found::One(_), Found::One(_)) => Found::Ambiguous(None),
         }
     }
 }

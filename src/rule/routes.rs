@@ -222,14 +222,13 @@ impl Foreign {
         // Patterns that differ in the names of their parameters are one here.
         let patterns: BTreeSet<Pattern> = by_pattern.keys().map(Pattern::renamed).collect();
         let build = |patterns: Vec<Pattern>| Table::build(patterns.into_iter().zip(0_usize..));
-        let paths = match build(patterns.iter().cloned().collect()) {
-            Ok(table) => vec![table],
+        let paths = if let Ok(table) = build(patterns.iter().cloned().collect()) {
+            vec![table]
+        } else {
             // `/{x}` for one method and `/{*rest}` for another: no table holds both.
-            Err(_) => {
-                let (exact, others): (Vec<_>, Vec<_>) = patterns.into_iter().partition(Pattern::is_exact);
-                let each = others.into_iter().map(|pattern| vec![pattern]);
-                [exact].into_iter().chain(each).filter_map(|patterns| build(patterns).ok()).collect()
-            }
+            let (exact, others): (Vec<_>, Vec<_>) = patterns.into_iter().partition(Pattern::is_exact);
+            let each = others.into_iter().map(|pattern| vec![pattern]);
+            [exact].into_iter().chain(each).filter_map(|patterns| build(patterns).ok()).collect()
         };
         Self {
             paths: paths.into_iter().map(|table| table.foreign_backend(spellings)).collect(),

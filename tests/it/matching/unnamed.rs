@@ -2,7 +2,7 @@
 
 use http::{Method, Request, request::Builder};
 use http_body_util::{Empty, Full};
-use tower_jverify::{Denial, DenialReason, Field, ForeignBackend, Rule, Suspicion, captcha, number};
+use tower_jverify::{Denial, DenialReason, Field, ForeignBackend, JVerifyBuilder, Rule, Suspicion, captcha, number};
 
 use super::kinds_asked;
 use crate::support::{Guarded, LOGIN, Verifier, builder, code, post_json};
@@ -11,12 +11,7 @@ type Bodiless = Empty<bytes::Bytes>;
 
 fn before(backend: ForeignBackend, rules: impl IntoIterator<Item = Rule>) -> Guarded {
     Guarded::with(|verifier| {
-        rules
-            .into_iter()
-            .fold(builder(verifier), |builder, rule| builder.rule(rule))
-            .foreign_backend(backend)
-            .build()
-            .unwrap()
+        rules.into_iter().fold(builder(verifier), JVerifyBuilder::rule).foreign_backend(backend).build().unwrap()
     })
 }
 
