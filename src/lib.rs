@@ -9,10 +9,10 @@
 //! ```
 //! # #[cfg(feature = "sandbox")]
 //! # fn main() -> Result<(), tower_jverify::ConfigError> {
-//! use tower_jverify::{Credentials, JPush, JVerifyLayer, Rule, Sandbox, captcha, number};
+//! use tower_jverify::{JVerifyLayer, Rule, Sandbox, captcha, number};
 //!
 //! // In production: JPush::builder(Credentials::from_env()?).build()?
-//! let jpush = JPush::with_transport(Credentials::new("app key", "master secret")?, Sandbox::new()).build()?;
+//! let jpush = Sandbox::new().client().build()?;
 //!
 //! let layer = JVerifyLayer::builder(jpush)
 //!     .rule(Rule::post("/login", number()))                     // token and phone from the body
@@ -84,6 +84,7 @@ mod decision;
 mod denial;
 mod error;
 mod ex_id;
+mod exhaustion;
 mod foreign_backend;
 mod headers;
 #[cfg(feature = "client")]

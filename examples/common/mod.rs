@@ -26,8 +26,9 @@ pub(crate) struct Settings {
 pub(crate) enum Vendor {
     /// `--sandbox`: the sandbox in this process.
     Sandbox,
-    /// `JPUSH_APP_KEY`, `JPUSH_MASTER_SECRET` and, for another host than the vendor's, `JPUSH_BASE_URL`.
-    JPush { app_key: String, master_secret: String, base_url: Option<String> },
+    /// `JPUSH_APP_KEY`, `JPUSH_MASTER_SECRET` and, for another host than the vendor's, `JPUSH_BASE_URL`; with
+    /// `JPUSH_PROOF_BYTES`, proofs may contain the bytes of that text too (`#注册` for those of the example `sandbox`).
+    JPush { app_key: String, master_secret: String, base_url: Option<String>, proof_bytes: Option<String> },
 }
 
 impl Settings {
@@ -80,7 +81,9 @@ impl Settings {
         let base_url = var("JPUSH_BASE_URL")?;
         let vendor = match credentials {
             _ if sandbox => Vendor::Sandbox,
-            Some((app_key, master_secret)) => Vendor::JPush { app_key, master_secret, base_url },
+            Some((app_key, master_secret)) => {
+                Vendor::JPush { app_key, master_secret, base_url, proof_bytes: var("JPUSH_PROOF_BYTES")? }
+            }
             None => return Err("set `JPUSH_APP_KEY` and `JPUSH_MASTER_SECRET`, or try it with `--sandbox`".into()),
         };
 
@@ -103,14 +106,14 @@ impl Settings {
 impl Vendor {
     fn verifier(&self) -> Result<Verifier, ConfigError> {
         Ok(match self {
-            Self::Sandbox => {
-                let credentials = Credentials::new("sandbox", "sandbox")?;
-                BoxCloneSyncService::new(JPush::with_transport(credentials, Sandbox::new()).build()?)
-            }
-            Self::JPush { app_key, master_secret, base_url } => {
+            Self::Sandbox => BoxCloneSyncService::new(Sandbox::new().client().build()?),
+            Self::JPush { app_key, master_secret, base_url, proof_bytes } => {
                 let mut jpush = JPush::builder(Credentials::new(app_key.as_str(), master_secret.as_str())?);
                 if let Some(base_url) = base_url {
                     jpush = jpush.base_url(base_url);
+                }
+                if let Some(bytes) = proof_bytes {
+                    jpush = jpush.proof_bytes(bytes.bytes());
                 }
                 BoxCloneSyncService::new(jpush.build()?)
             }

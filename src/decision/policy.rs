@@ -97,13 +97,17 @@ impl Policy {
 
     /// **Danger.** Lets requests through unverified while JPush cannot be reached. Off by default.
     ///
-    /// A queue or a limit of one's own between the layer and the verifier makes waiting something that clients can bring
-    /// about; a deadline that passes there looks like an outage. Tower's `LoadShed` is told apart and never opened.
+    /// Opens only if [`JPush`](crate::JPush) could not connect (DNS, TCP or TLS failed, or took longer than `connect_timeout`),
+    /// so that nothing of the check was sent. Everything after that is refused, because what a client sends can cause it: a
+    /// broken connection, no answer in time, a 5xx, a reply that cannot be read, and the codes 9099 and 2000. So are the
+    /// layer's own deadline, a limit or `LoadShed` in front of JPush, an empty balance, and a wrong key.
     ///
-    /// Opens for nothing but an outage: no connection, no answer in time, a 5xx that is no pass, or a code that says so. A
-    /// reply that cannot be read, a limit, an empty balance or a wrong key can be provoked, or stay unnoticed. What was
-    /// opened is marked `unverified` in header, extension and event, and [`Verified`](crate::axum::Verified) refuses
-    /// it.
+    /// If this process lacks file descriptors, ports, buffers, memory or threads, a client can be the cause: that is overload
+    /// (503 with `Retry-After`), and never opens. The errors of a custom verifier never open either, unless they are JPush's
+    /// own `CallError`.
+    ///
+    /// What was opened is marked `unverified` in header, extension and event, and [`Verified`](crate::axum::Verified)
+    /// refuses it.
     pub fn open_when_unavailable(mut self) -> Self {
         self.opens_when_unavailable = true;
         self

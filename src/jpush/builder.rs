@@ -10,7 +10,9 @@ use super::{
     base_url::{BaseUrl, VENDOR},
     client::Shared,
     one_tap::OneTapKey,
+    proof_bytes::ProofBytes,
     request::Endpoints,
+    sandboxed,
     transport::HttpsSettings,
 };
 use crate::ConfigError;
@@ -18,10 +20,12 @@ use crate::ConfigError;
 /// Builds a [`JPush`]. From [`JPush::builder`] or [`JPush::with_transport`].
 #[must_use = "a builder does nothing until `build()`"]
 pub struct JPushBuilder<T = Https> {
-    credentials: Credentials,
+    credentials: Result<Credentials, ConfigError>,
     base_url: Box<str>,
     call_timeout: Duration,
     one_tap_key: Result<Option<OneTapKey>, ConfigError>,
+    proof_bytes: ProofBytes,
+    requires_ex_id: bool,
     transport: Transport<T>,
 }
 
@@ -35,7 +39,7 @@ enum Transport<T> {
 
 impl JPushBuilder<Https> {
     pub(super) fn https(credentials: Credentials) -> Self {
-        Self::new(credentials, Transport::Default(Box::default(), Https::build))
+        Self::new(Ok(credentials), Transport::Default(Box::default(), Https::build))
     }
 
     /// How long a connection may take to come about: DNS, TCP and TLS together. Default: 2 s.
@@ -82,13 +86,31 @@ impl JPushBuilder<Https> {
 }
 
 impl<T> JPushBuilder<T> {
-    pub(super) fn given(credentials: Credentials, transport: T) -> Self {
-        Self::new(credentials, Transport::Given(transport))
+    pub(super) fn given(credentials: Credentials, transport: T) -> Self
+    where
+        T: 'static,
+    {
+        if sandboxed::is_sandbox(&transport) {
+            return Self::sandboxed(Ok(credentials), transport);
+        }
+        Self::new(Ok(credentials), Transport::Given(transport))
     }
 
-    fn new(credentials: Credentials, transport: Transport<T>) -> Self {
-        let (base_url, call_timeout) = (VENDOR.into(), Duration::from_secs(5));
-        Self { credentials, base_url, call_timeout, one_tap_key: Ok(None), transport }
+    /// The same for the sandbox: its documented proofs are sent.
+    pub(super) fn sandboxed(credentials: Result<Credentials, ConfigError>, sandbox: T) -> Self {
+        Self { proof_bytes: ProofBytes::printable(), ..Self::new(credentials, Transport::Given(sandbox)) }
+    }
+
+    fn new(credentials: Result<Credentials, ConfigError>, transport: Transport<T>) -> Self {
+        Self {
+            credentials,
+            base_url: VENDOR.into(),
+            call_timeout: Duration::from_secs(5),
+            one_tap_key: Ok(None),
+            proof_bytes: ProofBytes::default(),
+            requires_ex_id: false,
+            transport,
+        }
     }
 
     /// Where the API is. Default: `https://api.verification.jpush.cn`. A path in front of the vendor's is allowed.
@@ -115,25 +137,61 @@ impl<T> JPushBuilder<T> {
         self
     }
 
+    /// Allows more bytes in the proofs that are sent: a `token`, `loginToken` or `captchaContent`. Can be set repeatedly.
+    ///
+    /// By default a proof has 1 to 4,096 bytes of `A-Z a-z 0-9 + / = _ - . ~ :`, without `..`. Any other is answered
+    /// [`Class::Invalid`](crate::Class::Invalid), and nothing is sent: a firewall or gateway in front of JPush may answer
+    /// for JPush to what a client put there. The length, `..` and control characters cannot be allowed.
+    ///
+    /// ```
+    /// use tower_jverify::{Credentials, JPush};
+    ///
+    /// # fn main() -> Result<(), tower_jverify::ConfigError> {
+    /// let credentials = Credentials::new("app key", "master secret")?;
+    /// let jpush = JPush::builder(credentials).proof_bytes(*b"#|").proof_bytes(0x80..=0xff).build()?;
+    /// # let _ = jpush;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn proof_bytes(mut self, bytes: impl IntoIterator<Item = u8>) -> Self {
+        self.proof_bytes.allow(bytes);
+        self
+    }
+
+    /// Believes a pass only if it repeats the check's `exID`; any other is an error, and never lets a request through. A
+    /// check without an `exID` gets one. Default: a pass without an `exID` is believed, because the vendor's own example
+    /// leaves it out.
+    ///
+    /// It protects from a late surplus reply of the vendor's edge, which could be taken for the answer to the next check on
+    /// the same connection. Set it once your endpoints are known to repeat the `exID`: a WARN is written the first time that
+    /// an endpoint which repeats it sends a pass without.
+    pub fn require_ex_id(mut self) -> Self {
+        self.requires_ex_id = true;
+        self
+    }
+
     /// Builds the client. Nothing is sent and nothing resolved.
     ///
     /// # Errors
     ///
     /// When a setting cannot stand; the error names it: `base_url`, `connect_timeout`, `call_timeout`, `idle_timeout`,
-    /// `max_idle`, `platform_roots`, `extra_root_pem`, `one_tap_key`.
+    /// `max_idle`, `platform_roots`, `extra_root_pem`, `one_tap_key`, `proof_bytes`.
     pub fn build(self) -> Result<JPush<T>, ConfigError> {
         let base = BaseUrl::parse(&self.base_url)?;
         if self.call_timeout.is_zero() {
             return Err(ConfigError::new("call_timeout", "0", "nobody answers in no time"));
         }
+        self.proof_bytes.validate()?;
         let transport = match self.transport {
             Transport::Given(transport) => transport,
             Transport::Default(settings, build) => build(&settings, &base)?,
         };
         let shared = Shared {
-            endpoints: Endpoints::new(&base, &self.credentials)?,
+            endpoints: Endpoints::new(&base, &self.credentials?)?,
             one_tap_key: self.one_tap_key?,
             call_timeout: self.call_timeout,
+            proof_bytes: self.proof_bytes,
+            requires_ex_id: self.requires_ex_id,
         };
         Ok(JPush::new(shared, transport))
     }

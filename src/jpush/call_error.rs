@@ -7,7 +7,8 @@ use std::{error::Error, fmt, io};
 
 use hyper_util::client::legacy;
 
-use super::BoxError;
+use super::{BoxError, sandboxed};
+use crate::exhaustion::{self, Exhausted};
 
 /// A check that got no answer that can be read.
 ///
@@ -49,6 +50,8 @@ pub(super) enum BadReply {
     PassWithoutSuccess,
     /// A 5xx whose code nobody knows.
     ServerError,
+    /// A pass that does not repeat the check's `exID`, where that is required.
+    WithoutExId,
 }
 
 /// Dialling took longer than its timeout.
@@ -73,6 +76,13 @@ impl CallError {
         matches!(self.kind, Kind::Connect | Kind::ConnectTimeout | Kind::NotReady)
     }
 
+    /// Whether this process or machine lacked something: file descriptors, ports, buffers, memory, threads.
+    ///
+    /// Clients can bring that about, so the layer answers it as overload and never takes it for an outage.
+    pub fn is_exhausted(&self) -> bool {
+        exhaustion::is_exhausted(self)
+    }
+
     pub(super) fn timeout() -> Self {
         Self { kind: Kind::Timeout, source: None }
     }
@@ -88,6 +98,11 @@ impl CallError {
         Self { kind: Kind::Reply(problem), source: None }
     }
 
+    /// A reply that broke off. What broke may carry the peer's words, so it goes no further.
+    pub(super) fn broken_reply(error: &(dyn Error + 'static)) -> Self {
+        Self { kind: Kind::Reply(BadReply::Incomplete), source: exhausted(error) }
+    }
+
     /// Reads the error of any transport.
     ///
     /// Only the error itself is asked whether it is of connecting, never its sources: a transport that follows
@@ -99,6 +114,7 @@ impl CallError {
         };
         match error.downcast::<legacy::Error>() {
             Ok(error) => Self::client(*error),
+            Err(foreign) if sandboxed::is_refused(&*foreign) => Self { kind: Kind::Connect, source: Some(foreign) },
             Err(foreign) if chain(&*foreign).any(is_elapsed) => Self { kind: Kind::Timeout, source: Some(foreign) },
             Err(foreign) => Self { kind: Kind::Transport, source: Some(foreign) },
         }
@@ -116,8 +132,13 @@ impl CallError {
         let broken = chain(&error).find_map(|error| error.downcast_ref::<io::Error>()).map(io::Error::kind);
         let late = broken == Some(io::ErrorKind::TimedOut);
         let kind = if late { Kind::Timeout } else { Kind::Transport };
-        Self { kind, source: broken.map(|kind| io::Error::from(kind).into()) }
+        Self { kind, source: exhausted(&error).or_else(|| broken.map(|kind| io::Error::from(kind).into())) }
     }
+}
+
+/// The exhaustion among an error's sources, without their words.
+fn exhausted(error: &(dyn Error + 'static)) -> Option<BoxError> {
+    exhaustion::is_exhausted(error).then(|| Exhausted::bare().into())
 }
 
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
@@ -131,12 +152,14 @@ fn is_elapsed(error: &(dyn Error + 'static)) -> bool {
 }
 
 impl CallError {
-    /// Whether nobody answered: as opposed to a reply that cannot be read, or is somebody else's. Such a reply may be the
-    /// answer of a firewall to what the client put into its token, and never opens anything.
+    /// Whether JPush could not be reached: no connection came about, and not for want of something here.
+    ///
+    /// Nothing after a connection is an outage: what a client put into its token may be why the connection broke, or why no
+    /// answer came. A transport that was not ready may have a limit that clients can reach.
     pub(crate) fn is_outage(&self) -> bool {
         match self.kind {
-            Kind::Connect | Kind::ConnectTimeout | Kind::NotReady | Kind::Timeout | Kind::Transport => true,
-            Kind::Reply(reply) => matches!(reply, BadReply::ServerError | BadReply::Incomplete),
+            Kind::Connect | Kind::ConnectTimeout => !self.is_exhausted(),
+            Kind::NotReady | Kind::Timeout | Kind::Transport | Kind::Reply(_) => false,
         }
     }
 }
@@ -155,6 +178,7 @@ impl fmt::Display for CallError {
             Kind::Reply(BadReply::SomebodyElses) => "a reply to another check",
             Kind::Reply(BadReply::PassWithoutSuccess) => "a pass under a status that is no success",
             Kind::Reply(BadReply::ServerError) => "a server error without a known code",
+            Kind::Reply(BadReply::WithoutExId) => "a pass without the check's exID",
         })
     }
 }

@@ -14,15 +14,21 @@ use bytes::Bytes;
 use http::{HeaderName, Request, Response};
 use http_body::Body;
 use http_body_util::Full;
+use secrecy::ExposeSecret;
 use tower::util::ServiceExt as _;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
-    BoxError, CallError, Credentials, Https, JPushBuilder, collect::collect, one_tap::OneTapKey, reply::judge,
+    BoxError, CallError, Credentials, Https, JPushBuilder,
+    call_error::BadReply,
+    collect::collect,
+    one_tap::OneTapKey,
+    proof_bytes::ProofBytes,
+    reply::{Judged, judge},
     request::Endpoints,
 };
-use crate::{Check, CheckKind, Class, Verdict, verdict::SANDBOX_HEADER};
+use crate::{Check, CheckKind, Class, ExId, Question, Verdict, verdict::SANDBOX_HEADER};
 
 /// Compared with the few names of a reply: to look it up would be to hash it.
 static SANDBOX_MARK: HeaderName = HeaderName::from_static(SANDBOX_HEADER);
@@ -49,6 +55,8 @@ pub(super) struct Shared {
     pub(super) endpoints: Endpoints,
     pub(super) one_tap_key: Option<OneTapKey>,
     pub(super) call_timeout: Duration,
+    pub(super) proof_bytes: ProofBytes,
+    pub(super) requires_ex_id: bool,
 }
 
 // === impl JPush ===
@@ -64,7 +72,10 @@ impl<T> JPush<T> {
     /// Begins a client over another transport.
     ///
     /// The transport must not follow redirects, and must not send a request twice.
-    pub fn with_transport(credentials: Credentials, transport: T) -> JPushBuilder<T> {
+    pub fn with_transport(credentials: Credentials, transport: T) -> JPushBuilder<T>
+    where
+        T: 'static,
+    {
         JPushBuilder::given(credentials, transport)
     }
 
@@ -115,11 +126,14 @@ where
     }
 
     fn call(&mut self, check: Check) -> AskFuture {
-        if check.kind() == CheckKind::OneTap && self.shared.one_tap_key.is_none() {
-            // Its answer could not be read, so nothing is spent on it.
-            let verdict = Verdict::new(CheckKind::OneTap, Class::Misconfigured);
-            return AskFuture(Box::pin(std::future::ready(Ok(verdict))));
+        if let Some(class) = self.shared.refuse(&check) {
+            return AskFuture(Box::pin(std::future::ready(Ok(Verdict::new(check.kind(), class)))));
         }
+        let check = match check.ex_id() {
+            // By nothing else could its reply be known.
+            None if self.shared.requires_ex_id => check.with_ex_id(ExId::generate()),
+            _ => check,
+        };
         // The one that was ready goes; its clone, which is not, stays.
         let clone = self.transport.clone();
         let transport = mem::replace(&mut self.transport, clone);
@@ -138,8 +152,9 @@ where
     let first =
         transport.call(shared.endpoints.request(&check)).await.map_err(|error| CallError::transport(error.into()));
     let reply = match first {
-        // Both words count: a transport that was never ready is broken, and dialling it again is no cure.
-        Err(error) if error.is_connect() && error.nothing_sent() => {
+        // All words count: a transport that was never ready is broken, and dialling it again is no cure; nor is it where
+        // this process lacks what a dial needs.
+        Err(error) if error.is_connect() && error.nothing_sent() && !error.is_exhausted() => {
             poll_fn(|cx| transport.poll_ready(cx)).await.map_err(|error| CallError::not_ready(error.into()))?;
             let second = transport.call(shared.endpoints.request(&check)).await;
             second.map_err(|error| CallError::transport(error.into()))?
@@ -148,8 +163,35 @@ where
     };
     let (head, body) = reply.into_parts();
     let body = collect(body).await?;
-    let verdict = judge(&check, head.status, &body, shared.one_tap_key.as_ref()).map_err(CallError::reply)?;
+    let judged = judge(&check, head.status, &body, shared.one_tap_key.as_ref()).map_err(CallError::reply)?;
+    let Judged { verdict, repeats_ex_id } = judged;
+    let is_pass = verdict.class().is_pass();
+    if check.ex_id().is_some() {
+        shared.endpoints.of(&check).note(repeats_ex_id, is_pass);
+    }
+    if is_pass && shared.requires_ex_id && !repeats_ex_id {
+        return Err(CallError::reply(BadReply::WithoutExId));
+    }
     Ok(if head.headers.keys().any(|name| name == SANDBOX_MARK) { verdict.with_sandbox_mark() } else { verdict })
+}
+
+// === impl Shared ===
+
+impl Shared {
+    /// What a check is without asking JPush, if that is known.
+    fn refuse(&self, check: &Check) -> Option<Class> {
+        let proof = match check.question() {
+            Question::Number { token, .. } => token,
+            Question::Captcha { content } => content,
+            Question::OneTap { login_token } => login_token,
+            Question::Risk { .. } => return None,
+        };
+        if !self.proof_bytes.take(proof.expose_secret()) {
+            return Some(Class::Invalid);
+        }
+        // Its answer could not be read, so nothing is spent on it.
+        (check.kind() == CheckKind::OneTap && self.one_tap_key.is_none()).then_some(Class::Misconfigured)
+    }
 }
 
 impl<T> fmt::Debug for JPush<T> {

@@ -30,8 +30,7 @@ where
     let mut rest = BytesMut::new();
     let mut empty = 0;
     while let Some(frame) = body.as_mut().frame().await {
-        // Whatever broke may carry the peer's words, so it goes no further.
-        let Ok(frame) = frame else { return Err(CallError::reply(BadReply::Incomplete)) };
+        let frame = frame.map_err(|error| CallError::broken_reply(&*error.into()))?;
         let Ok(mut data) = frame.into_data() else { continue };
         let length = data.remaining();
         if length == 0 {

@@ -1,9 +1,12 @@
 //! One connection, in one time: DNS, TCP and TLS together.
+//!
+//! A dial that fails because this process lacks something says so ([`Exhausted`]): a client can bring that about, and must
+//! not look like an outage of JPush.
 
 use std::{
     io::{self, IoSlice},
-    pin::Pin,
-    sync::Arc,
+    pin::{Pin, pin},
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
     time::Duration,
 };
@@ -15,10 +18,21 @@ use hyper_util::{
     client::legacy::connect::{Connected, Connection, HttpConnector},
     rt::TokioIo,
 };
-use tokio::net::TcpStream;
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout},
+};
 use tower_service::Service;
 
-use super::{BoxError, call_error::DialTimeout};
+use super::{BoxError, call_error::DialTimeout, resolve::Resolver};
+use crate::exhaustion::{Exhausted, is_exhausted, lacks_sockets};
+
+/// For this long after a dial that failed for want of something, others that fail count as such: between their failure
+/// and the look for sockets, a file descriptor may come free, and clients can arrange for that.
+const SHADOW: Duration = Duration::from_secs(2);
+
+/// A timeout that fires this late was not JPush's doing: the runtime itself did not get to run.
+const LATE: Duration = Duration::from_secs(1);
 
 /// The connector, under a timeout. It dials the base URL and nothing else, whatever a request's URI says.
 ///
@@ -29,9 +43,12 @@ pub(super) struct Dial(Arc<Dialled>);
 
 #[derive(Debug)]
 struct Dialled {
-    connector: HttpsConnector<HttpConnector>,
+    connector: HttpsConnector<HttpConnector<Resolver>>,
+    resolver: Resolver,
     base: Uri,
     timeout: Duration,
+    /// When this process last lacked something.
+    lacked: Mutex<Option<Instant>>,
 }
 
 /// A connection that tells nothing of itself. The connector's own would put both of its addresses into the extensions of
@@ -42,8 +59,14 @@ pub(super) struct Stream(MaybeHttpsStream<TokioIo<TcpStream>>);
 // === impl Dial ===
 
 impl Dial {
-    pub(super) fn new(connector: HttpsConnector<HttpConnector>, base: Uri, timeout: Duration) -> Self {
-        Self(Arc::new(Dialled { connector, base, timeout }))
+    /// `resolver` is the connector's.
+    pub(super) fn new(
+        connector: HttpsConnector<HttpConnector<Resolver>>,
+        resolver: Resolver,
+        base: Uri,
+        timeout: Duration,
+    ) -> Self {
+        Self(Arc::new(Dialled { connector, resolver, base, timeout, lacked: Mutex::default() }))
     }
 }
 
@@ -60,9 +83,35 @@ impl Service<Uri> for Dial {
     fn call(&mut self, _: Uri) -> Self::Future {
         let dialled = Arc::clone(&self.0);
         Box::pin(async move {
+            let began = Instant::now();
             let connect = dialled.connector.clone().call(dialled.base.clone());
-            tokio::time::timeout(dialled.timeout, connect).await.unwrap_or_else(|_| Err(DialTimeout.into())).map(Stream)
+            // Not dropped before it is known why it failed: a lookup that waits for a thread is to be seen waiting.
+            let mut connect = pin!(timeout(dialled.timeout, connect));
+            match connect.as_mut().await {
+                Ok(Ok(stream)) => Ok(Stream(stream)),
+                Ok(Err(error)) => Err(dialled.explain(error, false)),
+                Err(_) => {
+                    let is_late = began.elapsed() >= dialled.timeout.saturating_add(LATE);
+                    Err(dialled.explain(DialTimeout.into(), is_late || dialled.resolver.is_waiting()))
+                }
+            }
         })
+    }
+}
+
+// === impl Dialled ===
+
+impl Dialled {
+    /// The error of a dial that failed just now: as it is, or as one for want of something.
+    fn explain(&self, error: BoxError, is_local: bool) -> BoxError {
+        let is_local = is_local || is_exhausted(&*error) || lacks_sockets();
+        let now = Instant::now();
+        let mut lacked = self.lacked.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_local {
+            *lacked = Some(now);
+        }
+        let in_shadow = lacked.is_some_and(|lacked| now.saturating_duration_since(lacked) < SHADOW);
+        if in_shadow { Exhausted::with(error).into() } else { error }
     }
 }
 

@@ -3,7 +3,7 @@
 //! A call costs money, spends the user's single-use token and cannot be repeated, and its answer lets somebody in. So
 //! this client is narrow on purpose: TLS is always verified, nothing is followed, nothing that may have been sent is
 //! sent again, a reply is read strictly where a pass depends on it and leniently where it does not, and none of the
-//! vendor's text goes any further.
+//! vendor's text goes any further. A proof that no carrier or captcha issues is not sent at all.
 //!
 //! It is an ordinary `tower::Service<Check, Response = Verdict, Error = CallError>`; [`JPush::ask`] is the same call
 //! under a timeout, for use alone:
@@ -51,9 +51,13 @@ mod codes;
 mod collect;
 mod credentials;
 mod dial;
+mod echo;
 mod one_tap;
+mod proof_bytes;
 mod reply;
 mod request;
+mod resolve;
+mod sandboxed;
 mod transport;
 mod wire;
 

@@ -1,5 +1,7 @@
 //! What a reply means: bytes become a verdict, or the reason why they cannot be believed.
 
+use std::borrow::Cow;
+
 use http::StatusCode;
 
 use super::{
@@ -9,6 +11,14 @@ use super::{
     wire::{Reply, Scalar, Tags},
 };
 use crate::{Check, CheckKind, Class, ExId, Phone, Risk, Verdict};
+
+/// What a reply says.
+#[derive(Debug, PartialEq)]
+pub(super) struct Judged {
+    pub(super) verdict: Verdict,
+    /// It repeats the check's `exID`.
+    pub(super) repeats_ex_id: bool,
+}
 
 /// Judges the reply to a check. The body speaks first, whatever the status: this host's statuses are not documented.
 ///
@@ -20,12 +30,10 @@ pub(super) fn judge(
     status: StatusCode,
     body: &[u8],
     key: Option<&OneTapKey>,
-) -> Result<Verdict, BadReply> {
+) -> Result<Judged, BadReply> {
     let unreadable = if status.is_server_error() { BadReply::ServerError } else { BadReply::Unreadable };
     let reply = Reply::parse(body).ok_or(unreadable)?;
-    if is_somebody_elses(check.ex_id(), reply.ex_id.as_ref()) {
-        return Err(BadReply::SomebodyElses);
-    }
+    let repeats_ex_id = repeats(check.ex_id(), reply.ex_id.as_ref())?;
     let kind = check.kind();
     let (class, phone) = class_and_phone(kind, &reply, key);
     match class {
@@ -50,7 +58,7 @@ pub(super) fn judge(
     {
         verdict = verdict.with_scene(scene);
     }
-    Ok(verdict)
+    Ok(Judged { verdict, repeats_ex_id })
 }
 
 fn class_and_phone(kind: CheckKind, reply: &Reply<'_>, key: Option<&OneTapKey>) -> (Class, Option<Phone>) {
@@ -73,14 +81,23 @@ fn class_and_phone(kind: CheckKind, reply: &Reply<'_>, key: Option<&OneTapKey>) 
     }
 }
 
-/// Only an `exID` that is there, not empty and not ours. The captcha document's own example answers an empty one.
-fn is_somebody_elses(ours: Option<&ExId>, theirs: Option<&Scalar<'_>>) -> bool {
-    let ours = ours.map_or("", ExId::as_str);
-    match theirs {
-        Some(Scalar::Text(theirs)) => !theirs.is_empty() && theirs != ours,
-        Some(Scalar::Unsigned(theirs)) => theirs.to_string() != ours,
-        Some(Scalar::Signed(theirs)) => theirs.to_string() != ours,
-        Some(Scalar::Other) | None => false,
+/// Whether a reply repeats our `exID`. An absent or empty one is not repeated, and not somebody else's either: the captcha
+/// document's own example answers an empty one.
+///
+/// # Errors
+///
+/// It carries another check's.
+fn repeats(ours: Option<&ExId>, theirs: Option<&Scalar<'_>>) -> Result<bool, BadReply> {
+    let theirs = match theirs {
+        Some(Scalar::Text(theirs)) => Cow::Borrowed(theirs.as_ref()),
+        Some(Scalar::Unsigned(theirs)) => Cow::Owned(theirs.to_string()),
+        Some(Scalar::Signed(theirs)) => Cow::Owned(theirs.to_string()),
+        Some(Scalar::Other) | None => return Ok(false),
+    };
+    match ours {
+        _ if theirs.is_empty() => Ok(false),
+        Some(ours) if ours.as_str() == theirs => Ok(true),
+        Some(_) | None => Err(BadReply::SomebodyElses),
     }
 }
 

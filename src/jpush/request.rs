@@ -8,21 +8,27 @@ use http::{
 use http_body_util::Full;
 use secrecy::ExposeSecret;
 
-use super::{Credentials, base_url::BaseUrl};
+use super::{Credentials, base_url::BaseUrl, echo::Echo};
 use crate::{Channel, Check, CheckKind, ConfigError, Question, headers::decimal};
 
 /// Everything of a request that does not depend on the check, made once.
 pub(super) struct Endpoints {
     headers: HeaderMap,
     number: ByChannel,
-    captcha: Uri,
+    captcha: Endpoint,
     one_tap: ByChannel,
-    risk: Uri,
+    risk: Endpoint,
 }
 
 struct ByChannel {
-    app: Uri,
-    web: Uri,
+    app: Endpoint,
+    web: Endpoint,
+}
+
+/// One of the vendor's endpoints.
+pub(super) struct Endpoint {
+    uri: Uri,
+    echo: Echo,
 }
 
 // === impl Endpoints ===
@@ -45,13 +51,14 @@ impl Endpoints {
             USER_AGENT,
             HeaderValue::from_static(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"))),
         );
-        let by_channel = |app, web| Ok(ByChannel { app: base.endpoint(app)?, web: base.endpoint(web)? });
+        let endpoint = |path| Ok(Endpoint { uri: base.endpoint(path)?, echo: Echo::default() });
+        let by_channel = |app, web| Ok(ByChannel { app: endpoint(app)?, web: endpoint(web)? });
         Ok(Self {
             headers,
             number: by_channel("/v2/web/verify", "/v2/web/h5/verify")?,
-            captcha: base.endpoint("/action/check")?,
+            captcha: endpoint("/action/check")?,
             one_tap: by_channel("/v2/web/loginTokenVerify", "/v2/web/h5/loginTokenVerify")?,
-            risk: base.endpoint("/v2/web/queryBusinessRisk")?,
+            risk: endpoint("/v2/web/queryBusinessRisk")?,
         })
     }
 
@@ -61,13 +68,14 @@ impl Endpoints {
         let length = decimal(u64::try_from(body.len()).unwrap_or(u64::MAX));
         let mut request = Request::new(Full::new(Bytes::from(body)));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.uri(check).clone();
+        *request.uri_mut() = self.of(check).uri.clone();
         request.headers_mut().clone_from(&self.headers);
         request.headers_mut().insert(CONTENT_LENGTH, length);
         request
     }
 
-    fn uri(&self, check: &Check) -> &Uri {
+    /// The endpoint of a check.
+    pub(super) fn of(&self, check: &Check) -> &Endpoint {
         match check.question() {
             Question::Number { .. } => self.number.of(check.channel()),
             Question::Captcha { .. } => &self.captcha,
@@ -78,11 +86,18 @@ impl Endpoints {
 }
 
 impl ByChannel {
-    fn of(&self, channel: Channel) -> &Uri {
+    fn of(&self, channel: Channel) -> &Endpoint {
         match channel {
             Channel::App => &self.app,
             Channel::Web => &self.web,
         }
+    }
+}
+
+impl Endpoint {
+    /// Takes note of whether a reply repeats the `exID` of its check.
+    pub(super) fn note(&self, repeats_ex_id: bool, is_pass: bool) {
+        self.echo.note(self.uri.path(), repeats_ex_id, is_pass);
     }
 }
 

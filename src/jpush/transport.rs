@@ -26,7 +26,7 @@ use rustls::{
 };
 use tower_service::Service;
 
-use super::{CallError, base_url::BaseUrl, dial::Dial};
+use super::{CallError, base_url::BaseUrl, dial::Dial, resolve::Resolver};
 use crate::ConfigError;
 
 /// How long an HTTP/2 connection with checks in flight may be silent before it is asked, and then before it is dead.
@@ -77,7 +77,8 @@ impl Https {
         settings.check()?;
         let connector = HttpsConnectorBuilder::new().with_tls_config(settings.tls()?);
         let connector = if base.is_plain() { connector.https_or_http() } else { connector.https_only() };
-        let mut tcp = HttpConnector::new();
+        let resolver = Resolver::default();
+        let mut tcp = HttpConnector::new_with_resolver(resolver.clone());
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         // One protocol each: a pool of HTTP/1.1 connections does better against a far host than one of HTTP/2, and
@@ -108,7 +109,7 @@ impl Https {
             // to be written; and hyper-util repeats it only when the connection was a reused one. So a kept connection
             // that the server closed meanwhile costs nothing, and whatever was begun is never repeated.
             .retry_canceled_requests(true);
-        let client = client.build(Dial::new(connector, base.endpoint("/")?, settings.connect_timeout));
+        let client = client.build(Dial::new(connector, resolver, base.endpoint("/")?, settings.connect_timeout));
         // HTTP/1.1 sends the path and our own `Host`; HTTP/2 sends the URI's authority, so there it stays.
         let alias = (!settings.http2).then(|| Authority::from_static("j"));
         Ok(Self(Arc::new(Shared { client, alias })))

@@ -75,7 +75,8 @@ pub struct JVerifyLayer<V> {
 
 impl<V> JVerifyLayer<V> {
     /// Starts with a verifier: [`JPush`](crate::JPush), or any `tower::Service<Check, Response = Verdict>`. Every error of
-    /// it counts as [`Class::Unavailable`](crate::Class).
+    /// it counts as [`Class::Unavailable`](crate::Class), except that Tower's `LoadShed` and errors such as `EMFILE` among its
+    /// sources count as overload.
     pub fn builder(verifier: V) -> JVerifyBuilder<V> {
         JVerifyBuilder::new(verifier)
     }

@@ -14,6 +14,7 @@ use super::event::Account;
 use crate::{
     Action, Check, CheckKind, Class, Decision, DecisionReason, ExId, Level, Phone, Risk, Verdict,
     denial::{DenialReason, Refusal},
+    exhaustion::is_exhausted,
     rule::{LEAST_LEFT, Planned, Settings},
 };
 
@@ -159,15 +160,15 @@ where
     ///
     /// # Errors
     ///
-    /// [`DenialReason::Overloaded`], when a limit of the user's between the layer and the verifier sheds load: clients can
-    /// bring that about, so it is never an outage that a policy may open for. [`DenialReason::DeadlineExceeded`], for the
-    /// same reason, when it was the client's deadline.
+    /// [`DenialReason::Overloaded`], when a limit of the user's between the layer and the verifier sheds load, or this process
+    /// lacks what a call needs: clients can bring that about, so it is never an outage that a policy may open for.
+    /// [`DenialReason::DeadlineExceeded`], for the same reason, when it was the client's deadline.
     async fn verdict(&mut self, check: Check) -> Result<Answer, Refusal> {
         let kind = check.kind();
         let unavailable = |is_outage| Answer { verdict: Verdict::new(kind, Class::Unavailable), is_outage };
         let too_late = || {
             let refusal = Refusal::new(DenialReason::DeadlineExceeded);
-            if self.is_clients { Err(refusal) } else { Ok(unavailable(true)) }
+            if self.is_clients { Err(refusal) } else { Ok(unavailable(false)) }
         };
         let now = self.now.take().unwrap_or_else(Instant::now);
         if self.deadline.saturating_duration_since(now) < LEAST_LEFT {
@@ -180,12 +181,12 @@ where
             None => check,
         };
         match timeout_at(self.deadline, self.verifier.clone().oneshot(check)).await {
-            Ok(Ok(verdict)) if verdict.kind() == kind => Ok(Answer { verdict, is_outage: true }),
+            Ok(Ok(verdict)) if verdict.kind() == kind => Ok(Answer { verdict, is_outage: false }),
             Ok(Ok(_)) => Ok(unavailable(false)),
             Err(_) => too_late(),
             Ok(Err(error)) => {
                 let error: BoxError = error.into();
-                if is_shed(&*error) {
+                if is_shed(&*error) || is_exhausted(&*error) {
                     return Err(Refusal::new(DenialReason::Overloaded));
                 }
                 Ok(unavailable(is_outage(&*error)))
@@ -197,21 +198,22 @@ where
 /// What came of a check.
 struct Answer {
     verdict: Verdict,
-    /// If it is [`Class::Unavailable`]: nobody answered. A reply that cannot be read is none of that: whoever stands in front
-    /// of JPush may answer so to what a client sent.
+    /// JPush could not be reached, and nothing was sent to it. After that, nothing is an outage: whatever is in front of JPush
+    /// may answer, or not answer, because of what a client sent.
     is_outage: bool,
 }
 
-/// Whether an error means that nobody answered.
+/// Whether an error means that JPush could not be reached, and that nothing was sent. Only our client's own error says so:
+/// a custom verifier may have sent the check before, and an error around ours may come of a second try.
 #[cfg(feature = "client")]
 fn is_outage(error: &(dyn Error + Send + Sync + 'static)) -> bool {
-    error.downcast_ref::<crate::CallError>().is_none_or(crate::CallError::is_outage)
+    error.downcast_ref::<crate::CallError>().is_some_and(crate::CallError::is_outage)
 }
 
-/// Whether an error means that nobody answered: who knows, of a verifier of the user's.
+/// Whether an error means that JPush could not be reached: of a custom verifier that is not known.
 #[cfg(not(feature = "client"))]
 fn is_outage(_: &(dyn Error + Send + Sync + 'static)) -> bool {
-    true
+    false
 }
 
 /// Whether a `LoadShed` of Tower's is behind an error.

@@ -78,6 +78,10 @@
 //! one: 9001, 6000 with `fail`, 8001. The examples of the vendor's own documents (their token with 15813554612, their
 //! `captchaContent`) are answered as documented there, again and again.
 //!
+//! Many of these proofs contain bytes that no carrier's do (`#`, spaces, `注册`), and that the client does not send by default:
+//! `Sandbox::client` and `JPush::with_transport` with a sandbox allow them; with the sandbox behind an HTTP server, set
+//! `JPushBuilder::proof_bytes`.
+//!
 //! # Where the vendor is silent
 //!
 //! The texts in `content` are the vendor's only for 9000, 9011, 6000 and 1802. Every answer with a code has status 200.
@@ -145,6 +149,11 @@ impl Sandbox {
     pub fn credentials(mut self, app_key: impl Into<Box<str>>, master_secret: impl Into<SecretString>) -> Self {
         self.credentials = Some(Arc::new(Expected { app_key: app_key.into(), master_secret: master_secret.into() }));
         self
+    }
+
+    /// The only application key and master secret that are accepted, if some were set.
+    pub(crate) fn expected(&self) -> Option<(&str, &SecretString)> {
+        self.credentials.as_deref().map(|expected| (&*expected.app_key, &expected.master_secret))
     }
 
     /// Spoils every later request, until `fault(None)`. Default: none.

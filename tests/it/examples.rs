@@ -43,7 +43,7 @@ pub(crate) struct Example {
 pub(crate) fn command(name: &str, flags: &[&str], vars: &[(&str, &str)]) -> Command {
     let mut command = Command::new(built().join(name));
     for ours in
-        ["JPUSH_APP_KEY", "JPUSH_MASTER_SECRET", "JPUSH_BASE_URL", "LISTEN_ADDR", "UPSTREAM_URL", "TRUSTED_PROXIES"]
+        ["JPUSH_APP_KEY", "JPUSH_MASTER_SECRET", "JPUSH_BASE_URL", "JPUSH_PROOF_BYTES", "LISTEN_ADDR", "UPSTREAM_URL", "TRUSTED_PROXIES"]
     {
         command.env_remove(ours);
     }

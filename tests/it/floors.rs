@@ -12,12 +12,12 @@ use syn::{
 };
 
 /// Each module of the crate's root, and the floor it is on.
-const FLOORS: [(&str, u8); 19] = [
+const FLOORS: [(&str, u8); 20] = [
     ("layer", 4),
+    ("jpush", 3),
     ("rule", 3),
     ("decision", 2),
     ("denial", 2),
-    ("jpush", 2),
     ("proof", 2),
     ("sandbox", 2),
     ("body", 1),
@@ -29,6 +29,7 @@ const FLOORS: [(&str, u8); 19] = [
     ("check_kind", 0),
     ("error", 0),
     ("ex_id", 0),
+    ("exhaustion", 0),
     ("foreign_backend", 0),
     ("observe", 0),
     ("phone", 0),

@@ -45,7 +45,7 @@ fn risk_query() -> Check {
 }
 
 fn told(check: &Check, body: &str) -> Result<Verdict, BadReply> {
-    judge(check, StatusCode::OK, body.as_bytes(), None)
+    judge(check, StatusCode::OK, body.as_bytes(), None).map(|judged| judged.verdict)
 }
 
 fn class(check: &Check, body: &str) -> Class {
@@ -234,7 +234,7 @@ fn a_pass_needs_a_status_of_success() {
     for status in [100, 301, 302, 304, 400, 401, 403, 404, 429, 500, 502, 503, 504] {
         let status = StatusCode::from_u16(status).unwrap();
         for (check, body) in [(number(), NUMBER_PASS), (captcha(), CAPTCHA_PASS)] {
-            let told = judge(&check, status, body.as_bytes(), None);
+            let told = judge(&check, status, body.as_bytes(), None).map(|judged| judged.verdict);
             assert_eq!(told, Err(BadReply::PassWithoutSuccess), "{status}");
         }
     }
@@ -243,9 +243,9 @@ fn a_pass_needs_a_status_of_success() {
 #[test]
 fn a_known_code_counts_under_any_status_and_an_unknown_one_not_under_5xx() {
     for status in [200, 302, 401, 500, 503].map(|status| StatusCode::from_u16(status).unwrap()) {
-        let verdict = judge(&number(), status, NUMBER_FAIL.as_bytes(), None).unwrap();
+        let verdict = judge(&number(), status, NUMBER_FAIL.as_bytes(), None).unwrap().verdict;
         assert_eq!(verdict.class(), Class::Misconfigured);
-        let failed = judge(&captcha(), status, br#"{"code":6000,"result":"fail"}"#, None).unwrap();
+        let failed = judge(&captcha(), status, br#"{"code":6000,"result":"fail"}"#, None).unwrap().verdict;
         assert_eq!(failed.class(), Class::Rejected);
     }
     let page = b"<html>Bad Gateway</html>";
@@ -253,7 +253,7 @@ fn a_known_code_counts_under_any_status_and_an_unknown_one_not_under_5xx() {
     assert_eq!(judge(&number(), StatusCode::FORBIDDEN, page, None), Err(BadReply::Unreadable));
     let strange = br#"{"code":4711}"#;
     assert_eq!(judge(&number(), StatusCode::BAD_GATEWAY, strange, None), Err(BadReply::ServerError));
-    assert_eq!(judge(&number(), StatusCode::FORBIDDEN, strange, None).unwrap().class(), Class::Unknown);
+    assert_eq!(judge(&number(), StatusCode::FORBIDDEN, strange, None).unwrap().verdict.class(), Class::Unknown);
 }
 
 #[test]
@@ -456,7 +456,7 @@ proptest! {
     #[test]
     fn random_bytes_never_pass(body in vec(any::<u8>(), 0..200)) {
         let judged = judge(&number(), StatusCode::OK, &body, None);
-        prop_assert!(!judged.is_ok_and(|verdict| verdict.class().is_pass()));
+        prop_assert!(!judged.is_ok_and(|judged| judged.verdict.class().is_pass()));
     }
 
     #[test]

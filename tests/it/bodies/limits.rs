@@ -1,9 +1,9 @@
 //! How large a body may be.
 
-use tower_jverify::{Class, Policy, Rule, number};
+use tower_jverify::{Policy, Rule, number, sandbox::Fault};
 
 use super::{data, head, of_frames, post_body};
-use crate::support::{Guarded, LOGIN, Verifier, builder, exchange, post_json, serve};
+use crate::support::{Guarded, LOGIN, Sandboxed, builder, exchange, post_json, serve};
 
 const LIMIT: usize = 64 * 1024;
 
@@ -81,14 +81,12 @@ async fn fields_after_the_limit_are_refused_too() {
 
 #[tokio::test]
 async fn a_body_over_the_limit_does_not_pass_even_where_outages_do() {
-    let open = |verifier: &Verifier| {
-        let policy = Policy::default().open_when_unavailable();
-        builder(verifier).policy(policy).rule(Rule::post("/login", number())).build().unwrap()
-    };
-    let guarded = Guarded::asking(Verifier::of_class(Class::Unavailable), open);
-    guarded.refuses(post_json("/login", login_of(LIMIT + 1)), "body_too_large", "failing open").await;
-    let seen = guarded.verifies(post_json("/login", login_of(LIMIT)), "failing open").await;
-    assert_eq!(seen.parts.headers["x-jverify-decision"], "unverified");
+    let desk = Sandboxed::new(Rule::post("/login", number()).policy(Policy::default().open_when_unavailable()));
+    desk.sandbox.fault(Fault::Refuse);
+    assert_eq!(desk.send(post_json("/login", login_of(LIMIT + 1))).await.status(), 413);
+    assert_eq!(desk.application.runs(), 0);
+    assert_eq!(desk.send(post_json("/login", login_of(LIMIT))).await.status(), 200);
+    assert_eq!(desk.application.header("x-jverify-decision").as_deref(), Some("unverified"));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod answers;
 mod context;
+mod exhaustion;
 mod one_tap;
 mod order;
 mod outages;

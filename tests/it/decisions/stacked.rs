@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_jverify::{
     Action, Decision, DecisionReason, JPush, JVerifyLayer, Level, Phone, Policy, Rule, Sandbox, captcha, number,
+    sandbox::Fault,
 };
 
 use super::PHONE;
@@ -19,7 +20,16 @@ fn layer(sandbox: &Sandbox, rule: Rule) -> JVerifyLayer<JPush<Sandbox>> {
 
 /// A captcha outside, a number inside.
 async fn through_both(outer: Rule, inner: Rule, body: &Value) -> (Response<()>, Application, usize) {
-    let (sandbox, application) = (Sandbox::new(), Application::default());
+    through_both_over(Sandbox::new(), outer, inner, body).await
+}
+
+async fn through_both_over(
+    sandbox: Sandbox,
+    outer: Rule,
+    inner: Rule,
+    body: &Value,
+) -> (Response<()>, Application, usize) {
+    let application = Application::default();
     let service = layer(&sandbox, outer).layer(layer(&sandbox, inner).layer(application.clone()));
     let response = service.oneshot(post_json("/login", body.to_string())).await.unwrap();
     (response.map(drop), application, sandbox.calls().len())
@@ -106,10 +116,14 @@ async fn two_different_phones_are_none() {
 #[tokio::test]
 async fn what_one_of_them_opened_is_unverified() {
     let open = |rule: Rule| rule.policy(Policy::default().open_when_unavailable());
-    for (captcha_content, token) in [("sandbox-reset-pass", "sandbox-9000"), ("sandbox-pass", "sandbox-reset-9000")] {
+    let body = json!({"captchaContent": "sandbox-pass", "token": "sandbox-9000", "phone": PHONE});
+    for answered in [0, 1] {
         let (outer, inner) = (open(Rule::post("/login", captcha())), open(Rule::post("/login", number())));
-        let body = json!({"captchaContent": captcha_content, "token": token, "phone": PHONE});
-        let (response, application, _) = through_both(outer, inner, &body).await;
+        let sandbox = Sandbox::new();
+        sandbox.fault_next(answered, &Fault::Delay(std::time::Duration::ZERO));
+        // A dial that fails is tried once more.
+        sandbox.fault_next(2, &Fault::Refuse);
+        let (response, application, _) = through_both_over(sandbox, outer, inner, &body).await;
         assert_eq!(response.status(), 200, "{body}");
         assert_eq!(application.header("x-jverify-decision").as_deref(), Some("unverified"), "{body}");
         assert_eq!(decision(&application).reason(), DecisionReason::Unavailable, "{body}");

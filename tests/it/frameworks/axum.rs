@@ -11,10 +11,12 @@ use axum::{
 use http::{StatusCode, Version};
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tower_jverify::{Class, ClientIp, Decision, Phone, Policy, Rule, axum::Verified, number};
+use tower_jverify::{
+    ClientIp, Decision, JVerifyLayer, Phone, Policy, Rule, Sandbox, axum::Verified, number, sandbox::Fault,
+};
 
 use super::{ask, ips};
-use crate::support::{LOGIN, Verifier, builder, code, login_layer};
+use crate::support::{LOGIN, Verifier, builder, code, jpush, login_layer};
 
 /// Says who was verified, and reads the body after the layer has.
 async fn login(verified: Verified, Json(body): Json<Value>) -> String {
@@ -122,14 +124,15 @@ async fn a_handler_that_takes_verified_says_what_is_missing() {
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
 
     // What was opened for an outage.
-    let outage = Verifier::of_class(Class::Unavailable);
+    let unreachable = Sandbox::new();
+    unreachable.fault(Fault::Refuse);
     let rule = Rule::post("/login", number()).policy(Policy::default().open_when_unavailable());
-    let server = serve(routes().layer(builder(&outage).rule(rule).build().unwrap())).await;
+    let layer = JVerifyLayer::builder(jpush(&unreachable)).rule(rule).build().unwrap();
+    let server = serve(routes().layer(layer)).await;
     let response = ask(server, Version::HTTP_11, "/login", LOGIN).await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     let said = String::from_utf8_lossy(response.body());
     assert!(said.contains("unverified"), "{said}");
-    assert_eq!(outage.calls(), 1);
 }
 
 #[tokio::test]

@@ -1,9 +1,12 @@
 //! The client against a JPush that behaves, and one that does not.
 
 mod bad_days;
+mod exhaustion;
 mod http2;
+mod proofs;
 mod replies;
 mod retry;
 mod settings;
 mod support;
+mod surplus;
 mod tls;

@@ -26,6 +26,8 @@ fn each_setting_that_cannot_stand_is_named() {
         (refused(|b| b.extra_root_pem(b"canary")), "extra_root_pem"),
         (refused(|b| b.extra_root_pem(b"")), "extra_root_pem"),
         (refused(|b| b.one_tap_key(&SecretString::from("canary"))), "one_tap_key"),
+        (refused(|b| b.proof_bytes(*b"#\n")), "proof_bytes"),
+        (refused(|b| b.proof_bytes(0..=0xff)), "proof_bytes"),
     ] {
         assert_eq!(error.setting(), setting);
         assert!(!format!("{error} {error:?}").contains("canary"), "{error}");

@@ -2,6 +2,7 @@
 
 mod canaries;
 mod event;
+mod ex_ids;
 mod foreign;
 
 use std::{

@@ -36,7 +36,7 @@ fn pem(label: &str, der: &[u8]) -> String {
 
 fn told(sealed: &str, key: Option<&OneTapKey>) -> Verdict {
     let body = format!(r#"{{"id":1,"code":8000,"content":"get phone success","phone":{sealed}}}"#);
-    judge(&Check::one_tap("token"), StatusCode::OK, body.as_bytes(), key).unwrap()
+    judge(&Check::one_tap("token"), StatusCode::OK, body.as_bytes(), key).unwrap().verdict
 }
 
 #[test]

@@ -1,0 +1,39 @@
+//! Whether an endpoint repeats a check's `exID`, by which a reply is known to answer it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::observe::event;
+
+/// What is known of one endpoint.
+#[derive(Debug, Default)]
+pub(super) struct Echo {
+    repeats: AtomicBool,
+    warned: AtomicBool,
+}
+
+// === impl Echo ===
+
+impl Echo {
+    /// Takes note of a reply to a check that had an `exID`. The first pass that leaves it out, of an endpoint that has
+    /// repeated one before, is a WARN: the reply may belong to an earlier check.
+    #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
+    pub(super) fn note(&self, path: &str, is_repeated: bool, is_pass: bool) {
+        if is_repeated {
+            // Looks before it writes: all cores share this line of memory.
+            if !self.repeats.load(Ordering::Relaxed) {
+                self.repeats.store(true, Ordering::Relaxed);
+            }
+        } else if is_pass
+            && self.repeats.load(Ordering::Relaxed)
+            && !self.warned.load(Ordering::Relaxed)
+            && !self.warned.swap(true, Ordering::Relaxed)
+        {
+            event!(
+                WARN,
+                endpoint = path,
+                "a pass without the check's exID, from an endpoint that repeats exIDs: it may answer another check. \
+                 `JPushBuilder::require_ex_id` refuses such passes"
+            );
+        }
+    }
+}

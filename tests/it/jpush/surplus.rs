@@ -1,0 +1,107 @@
+//! CASES 97, 98: a reply too many is not the answer to the next check.
+
+use std::sync::Arc;
+
+use tokio::sync::{Notify, mpsc};
+use tower_jverify::{Check, Class, ExId, JPush, Phone};
+
+use super::support::{Conn, PHONE, Server, client, http};
+
+const PASS: &str = r#"{"code":9000}"#;
+const REJECTED: &str = r#"{"code":9001}"#;
+
+fn check(round: usize) -> Check {
+    let phone = Phone::parse(PHONE).unwrap();
+    Check::number(format!("token-{round}"), phone).with_ex_id(ExId::parse(&format!("round-{round}")).unwrap())
+}
+
+/// The reply that belongs to a request: a rejection that repeats its `exID`.
+fn rejection(request: &str) -> String {
+    let ex_id = request.split("\"exID\":\"").nth(1).unwrap().split('"').next().unwrap();
+    http(200, &format!(r#"{{"code":9001,"exID":"{ex_id}"}}"#))
+}
+
+#[tokio::test]
+async fn bytes_on_an_idle_connection_end_it() {
+    for in_one_write in [true, false] {
+        let (closed, mut closes) = mpsc::unbounded_channel();
+        let idle = Arc::new(Notify::new());
+        let answered = Arc::clone(&idle);
+        let server = Server::start(move |mut conn: Conn| {
+            let (closed, idle) = (closed.clone(), Arc::clone(&idle));
+            async move {
+                if conn.request().await.is_none() {
+                    return;
+                }
+                if in_one_write {
+                    conn.write(format!("{}{}", http(200, REJECTED), http(200, PASS))).await;
+                } else {
+                    conn.write(http(200, REJECTED)).await;
+                    // The client has its answer, and keeps the connection.
+                    idle.notified().await;
+                    conn.write(http(200, PASS)).await;
+                }
+                assert_eq!(conn.request().await, None, "nothing more is sent on it");
+                let _ = closed.send(());
+            }
+        })
+        .await;
+        let jpush = client(&server.url()).build().unwrap();
+        for round in 0..50 {
+            let verdict = jpush.ask(check(round)).await.unwrap();
+            assert_eq!(verdict.class(), Class::Rejected, "{round}: the surplus reply was taken for the answer");
+            answered.notify_one();
+            closes.recv().await.expect("the client closes the connection");
+            assert_eq!(server.connections(), round + 1);
+        }
+    }
+}
+
+/// A server that answers each connection's second request twice over: first with a late surplus pass.
+async fn late(surplus: &'static str) -> Server {
+    Server::start(move |mut conn: Conn| async move {
+        let Some(first) = conn.request().await else { return };
+        conn.write(rejection(&first)).await;
+        let Some(second) = conn.request().await else { return };
+        conn.write(format!("{}{}", http(200, surplus), rejection(&second))).await;
+        conn.request().await;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_late_surplus_pass_is_not_believed_where_the_ex_id_is_required() {
+    for surplus in [PASS, r#"{"code":9000,"exID":""}"#, r#"{"code":9000,"exID":null}"#, r#"{"code":9000,"exID":[]}"#] {
+        let server = late(surplus).await;
+        let jpush = client(&server.url()).require_ex_id().build().unwrap();
+        for round in 0..50 {
+            assert_eq!(jpush.ask(check(2 * round)).await.unwrap().class(), Class::Rejected);
+            let error = jpush.ask(check(2 * round + 1)).await.expect_err("a pass of another check");
+            assert!(!error.nothing_sent() && !error.is_connect(), "{error:?}");
+        }
+    }
+    // Another check's exID is refused without the setting.
+    let server = late(r#"{"code":9000,"exID":"another"}"#).await;
+    let jpush = client(&server.url()).build().unwrap();
+    assert_eq!(jpush.ask(check(0)).await.unwrap().class(), Class::Rejected);
+    assert!(jpush.ask(check(1)).await.is_err());
+}
+
+#[tokio::test]
+async fn a_pass_that_repeats_the_ex_id_is_believed_and_what_is_no_pass_needs_none() {
+    let echo = Server::start(|mut conn: Conn| async move {
+        while let Some(request) = conn.request().await {
+            conn.write(rejection(&request).replace("9001", "9000")).await;
+        }
+    })
+    .await;
+    let jpush = client(&echo.url()).require_ex_id().build().unwrap();
+    assert!(jpush.ask(check(0)).await.unwrap().class().is_pass());
+    // A check without one gets one.
+    let phone = Phone::parse(PHONE).unwrap();
+    assert!(jpush.ask(Check::number("token", phone)).await.unwrap().class().is_pass());
+
+    let mute = Server::answering(http(200, REJECTED)).await;
+    let jpush: JPush = client(&mute.url()).require_ex_id().build().unwrap();
+    assert_eq!(jpush.ask(check(0)).await.unwrap().class(), Class::Rejected);
+}
