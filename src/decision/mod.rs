@@ -28,6 +28,9 @@ use crate::{CheckKind, Phone, Verdict};
 ///
 /// Only the layer makes one, and only for a request that it lets through. Handlers that must not run for anything but a
 /// verified request take [`Verified`](crate::axum::Verified) instead, or ask [`Decision::is_verified`].
+///
+/// **A captcha proves no phone.** A request that passed with a captcha alone is verified, and has no proven phone, whatever phone
+/// its body contains. Who logs in is [`Decision::phone`], never the body.
 #[derive(Clone)]
 pub struct Decision(Arc<Inner>);
 
@@ -93,7 +96,8 @@ impl Decision {
         self.0.level
     }
 
-    /// The phone, only when a number or one-tap check passed: a phone that nobody proved is not here.
+    /// The phone, only when a number or one-tap check passed. `None` after a captcha alone, and for what a policy opened: the
+    /// body's phone is then unproven.
     pub fn phone(&self) -> Option<Phone> {
         self.0.phone
     }

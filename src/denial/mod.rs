@@ -55,7 +55,8 @@ pub(crate) struct Audience {
     locale: Locale,
 }
 
-/// Whether a client is answered as one of gRPC.
+/// Whether a request is a gRPC call: it has frames, and perhaps a `grpc-timeout`. How it is answered is another question, see
+/// [`Audience::of`].
 pub(crate) fn is_grpc(version: Version, headers: &HeaderMap) -> bool {
     Format::of(version, headers).is_grpc()
 }
@@ -63,8 +64,11 @@ pub(crate) fn is_grpc(version: Version, headers: &HeaderMap) -> bool {
 // === impl Audience ===
 
 impl Audience {
-    pub(crate) fn of(version: Version, headers: &HeaderMap) -> Self {
-        Self { format: Format::of(version, headers), locale: Locale::of(headers) }
+    /// A gRPC client gets gRPC's answer only where `grpc_answers` permits it: that answer has status 200, and anybody can send
+    /// the media type to a path whose answers are trusted by their status.
+    pub(crate) fn of(version: Version, headers: &HeaderMap, grpc_answers: bool) -> Self {
+        let format = if grpc_answers { Format::of(version, headers) } else { Format::Problem };
+        Self { format, locale: Locale::of(headers) }
     }
 
     /// Answers a refusal. A user's closure that panics is answered for; whatever it makes carries the denial.
@@ -161,7 +165,7 @@ impl Denial {
         self.suspicion
     }
 
-    /// The HTTP status. A gRPC answer has status 200 and [`Denial::grpc_code`].
+    /// The HTTP status. A gRPC answer ([`Denial::is_grpc`]) has status 200 and [`Denial::grpc_code`].
     pub fn status(&self) -> StatusCode {
         self.reason.status()
     }
@@ -179,7 +183,8 @@ impl Denial {
         self.reason.grpc_code()
     }
 
-    /// Whether the request was a gRPC call.
+    /// Whether the answer has the shape of gRPC: the request was a call, and its rule answers calls so (see
+    /// [`Rule::grpc_answers`](crate::Rule::grpc_answers)).
     pub fn is_grpc(&self) -> bool {
         self.format.is_grpc()
     }

@@ -25,7 +25,7 @@ fn answer_over(
         request = request.header(*name, *value);
     }
     let (parts, ()) = request.body(()).unwrap().into_parts();
-    Audience::of(parts.version, &parts.headers).refuse(refusal, respond)
+    Audience::of(parts.version, &parts.headers, true).refuse(refusal, respond)
 }
 
 fn of_class(class: Class) -> Refusal {

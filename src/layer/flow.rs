@@ -33,7 +33,7 @@ use crate::{
     body::{self, Coding, DecodeError, ReadError, Whole},
     denial::{Audience, DenialReason, Refusal, is_grpc},
     proof::{self, Extractor, Media, MediaError},
-    rule::{Choice, Group, RuleState, Settings},
+    rule::{Choice, Group, Settings},
 };
 
 /// How the story of a guarded request ends.
@@ -92,22 +92,27 @@ where
                 account.denied(&shared.alarms, &refusal);
                 let settings = account.rule().map(|rule| &rule.settings);
                 let respond = settings.map_or(shared.respond.as_ref(), |settings| settings.respond.as_ref());
-                Outcome::Denied(Audience::of(parts.version, &parts.headers).refuse(&refusal, respond))
+                Outcome::Denied(
+                    Audience::of(parts.version, &parts.headers, group.answers_grpc()).refuse(&refusal, respond),
+                )
             }
         }
     }
 }
 
-/// Refuses a request by its head alone. `rule`: what guards its path, where that is known.
+/// Refuses a request by its head alone. `group`: what guards its path, where that is known.
 pub(super) fn refuse<V, B>(
     shared: &Shared<V>,
     request: &Request<B>,
-    rule: Option<&RuleState>,
+    group: Option<&Group>,
     refusal: &Refusal,
 ) -> Response<Bytes> {
+    let rule = group.and_then(Group::first_rule);
     Account::new(rule).denied(&shared.alarms, refusal);
     let respond = rule.map_or(shared.respond.as_ref(), |rule| rule.settings.respond.as_ref());
-    Audience::of(request.version(), request.headers()).refuse(refusal, respond)
+    // Where no rule is known, it is not known either whether a status of 200 would be safe.
+    let grpc_answers = group.is_some_and(Group::answers_grpc);
+    Audience::of(request.version(), request.headers(), grpc_answers).refuse(refusal, respond)
 }
 
 async fn tell<'s, V, B>(

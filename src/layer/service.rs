@@ -135,7 +135,7 @@ fn refuse_unnamed<V, B>(
     unnamed: &Unnamed<'_>,
     refusal: &Refusal,
 ) -> Response<Bytes> {
-    let mut response = flow::refuse(shared, request, unnamed.first_rule(), refusal);
+    let mut response = flow::refuse(shared, request, unnamed.first_group(), refusal);
     if response.status() == StatusCode::METHOD_NOT_ALLOWED
         && !response.headers().contains_key(ALLOW)
         && let Some(allow) = unnamed.allow()

@@ -12,6 +12,7 @@
 //! | `field` | [`Field`]: where one part of a proof sits, as users write it |
 //! | `plan`, `compile` | [`Plan`]: all fields of a rule, compiled, with their names |
 //! | `fold` | which keys some parser might take for a guarded name |
+//! | `reading` | which values some application might take for another |
 //! | `media`, `json_types`, `parameters` | [`Media`]: what the body claims to be; which other types are JSON |
 //! | `head`, `query` | headers, `Connection`, trailers; the query |
 //! | `bare` | what names a person in a request that no rule reads, or in a cookie |
@@ -49,6 +50,7 @@ mod plan;
 #[cfg(feature = "grpc")]
 mod protobuf;
 mod query;
+mod reading;
 mod value;
 
 #[cfg(feature = "grpc-descriptors")]
@@ -60,6 +62,7 @@ pub(crate) use self::{
     hidden::hidden_form,
     media::{MediaError, claims_a_form, coding_of, media_of},
     plan::Plan,
+    reading::may_be_read_as,
     value::{Unreadable, Value, Values},
 };
 pub use self::{extract::Extracted, field::Field, json_types::JsonTypes, media::Media};

@@ -50,6 +50,10 @@ pub(super) struct StepUp {
 }
 
 /// One proof or several of which at least one must be there; all that are there must pass, a captcha first.
+///
+/// **Danger:** a captcha proves that a person is there, and no phone. After `captcha().or(number())` the client chooses, and
+/// may send a captcha beside the phone of somebody else: take the phone from [`Decision::phone`](crate::Decision::phone),
+/// which is then `None`, and never from the body.
 #[derive(Clone, Debug)]
 pub struct AnyOf {
     pub(super) proofs: Vec<Proof>,
@@ -215,7 +219,7 @@ impl OneTap {
 // === impl AnyOf ===
 
 impl AnyOf {
-    /// Or another proof: whichever the request carries.
+    /// Or another proof: whichever the request carries. A captcha proves no phone: see [`AnyOf`].
     pub fn or(mut self, other: impl Into<AnyOf>) -> Self {
         self.proofs.extend(other.into().proofs);
         self
@@ -260,6 +264,9 @@ macro_rules! combinators {
         $(
             impl $proof {
                 /// Or another: whichever the request carries. At least one must be there, and all that are there must pass.
+                ///
+                /// **Danger:** a captcha proves no phone. If one of the two is a captcha, a request that passes may have no
+                /// proven phone, whatever phone its body contains: see [`AnyOf`].
                 pub fn or(self, other: impl Into<AnyOf>) -> AnyOf {
                     AnyOf::from(self).or(other)
                 }

@@ -1,6 +1,7 @@
 //! The rules of one path and method, among which a value in the request may choose.
 
 use std::{
+    borrow::Cow,
     ops::Range,
     sync::{
         Arc,
@@ -21,7 +22,7 @@ use crate::{
     body::TrailerFilter,
     denial::{DenialReason, Refusal},
     headers::{Names, remove_cookies},
-    proof::{Plan, Value, Values},
+    proof::{Plan, Value, Values, may_be_read_as},
 };
 
 /// The rules of one path and method, and the one reading of a request that serves them all.
@@ -35,6 +36,7 @@ pub(crate) struct Group {
     preflight_passes: bool,
     /// Methods that no rule here guards, and that pass all the same.
     other_methods: Vec<Method>,
+    answers_grpc: bool,
     trailers: TrailerFilter,
     #[cfg(feature = "grpc")]
     client_streaming: bool,
@@ -118,6 +120,11 @@ impl Group {
                     "rules among which a value chooses share body limits, media types, codings, `extract`, `canonical_body`, `other_phones` and `ignore_query`",
                 );
             }
+            if compiled.iter().any(|rule| rule.state.settings.grpc_answers != first.state.settings.grpc_answers) {
+                // A request may be refused before it is known which of them applies.
+                let problem = "rules among which a value chooses answer gRPC calls alike";
+                return Err(ConfigError::new("grpc_answers", first.state.name.clone(), problem));
+            }
             if otherwise_passes && compiled.iter().any(|rule| rule.when.is_none()) {
                 return refuse("`otherwise_pass` beside a rule without `when` never applies");
             }
@@ -146,12 +153,14 @@ impl Group {
         if foreign.suspects(Suspicion::Cookie) {
             no_trailers.push(COOKIE);
         }
+        let answers_grpc = compiled.first().is_some_and(|rule| answers_grpc(&plan, &rule.state.settings));
         Ok(Self {
             when,
             rules: compiled,
             otherwise_passes,
             preflight_passes: rules.iter().any(|(rule, _)| rule.preflight_passes),
             other_methods: rules.iter().flat_map(|(rule, _)| rule.other_methods.iter().cloned()).collect(),
+            answers_grpc,
             trailers: trailer_filter(names, &no_trailers),
             plan,
             #[cfg(feature = "grpc")]
@@ -190,6 +199,11 @@ impl Group {
         }
     }
 
+    /// Whether a refused gRPC call gets a gRPC answer, with HTTP status 200.
+    pub(crate) fn answers_grpc(&self) -> bool {
+        self.answers_grpc
+    }
+
     pub(crate) fn preflight_passes(&self) -> bool {
         self.preflight_passes
     }
@@ -201,7 +215,8 @@ impl Group {
 
     /// The rule that applies to these values, and what it asks for.
     pub(crate) fn choose(&self, values: &Values<'_>) -> Result<Choice<'_>, Refusal> {
-        let chosen = match self.when.and_then(|index| values.get(index)) {
+        let value = self.when.and_then(|index| values.get(index));
+        let chosen = match value {
             None => self.rules.iter().find(|rule| rule.when.is_none()),
             Some(Value::Text(text)) => self.named(text),
             Some(Value::Integer(number)) => {
@@ -228,13 +243,30 @@ impl Group {
                 }
                 Ok(Choice::Ask { rule: &rule.state, checks, step_up, pins })
             }
-            None if self.otherwise_passes => Ok(Choice::Pass),
+            None if self.otherwise_passes => {
+                if value.is_some_and(|value| self.may_be_named(value)) {
+                    let refusal = Refusal::new(DenialReason::ProofMalformed);
+                    return Err(
+                        refusal.with_detail("a value of `when` that some application reads as one that a rule names")
+                    );
+                }
+                Ok(Choice::Pass)
+            }
             None => Err(Refusal::new(DenialReason::ProofMissing).with_detail("a value of `when` that no rule names")),
         }
     }
 
     fn named(&self, value: &str) -> Option<&Compiled> {
         self.rules.iter().find(|rule| rule.when.as_deref().is_none_or(|named| named == value))
+    }
+
+    /// Whether some application might read a value as one that a rule names, although it is another text.
+    fn may_be_named(&self, value: &Value<'_>) -> bool {
+        let text = match value {
+            Value::Text(text) => Cow::Borrowed(&**text),
+            Value::Integer(number) => Cow::Owned(number.to_string()),
+        };
+        self.rules.iter().filter_map(|rule| rule.when.as_deref()).any(|named| may_be_read_as(&text, named))
     }
 
     /// What must not come in the trailers of a request that is let through.
@@ -248,6 +280,15 @@ pub(crate) fn remove_phone_cookies(groups: &[&Arc<Group>], headers: &mut HeaderM
     if headers.contains_key(COOKIE) {
         remove_cookies(headers, |name| groups.iter().any(|group| group.plan.is_phone_cookie(name)));
     }
+}
+
+/// Whether a refused call gets a gRPC answer: as set, or where a call could have been let through.
+fn answers_grpc(plan: &Plan, settings: &Settings) -> bool {
+    #[cfg(feature = "grpc")]
+    let accepts = settings.accept.contains(&crate::Media::Grpc);
+    #[cfg(not(feature = "grpc"))]
+    let accepts = false;
+    settings.grpc_answers.unwrap_or(accepts || !plan.reads_body())
 }
 
 /// Takes our prefix and the proof's headers out of trailers.

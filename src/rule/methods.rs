@@ -10,7 +10,7 @@ use http::{HeaderValue, Method, Request, header};
 use http_body::Body;
 use percent_encoding::percent_decode_str;
 
-use super::{Group, RuleState};
+use super::Group;
 use crate::{
     Suspicion,
     denial::{DenialReason, Refusal},
@@ -131,9 +131,10 @@ impl<'r> Unnamed<'r> {
         self.otherwise
     }
 
-    /// The rule to speak of in a refusal, where the path has one.
-    pub(crate) fn first_rule(&self) -> Option<&'r RuleState> {
-        self.doubt.is_none().then(|| self.groups.first()?.first_rule()).flatten()
+    /// The rules to name in a refusal, where it is known which path is meant.
+    pub(crate) fn first_group(&self) -> Option<&'r Group> {
+        let groups = if self.doubt.is_none() { self.groups.as_slice() } else { &[] };
+        groups.first().map(|group| &***group)
     }
 }
 

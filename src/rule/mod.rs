@@ -29,6 +29,7 @@ mod client_ip;
 mod group;
 #[cfg(feature = "grpc")]
 mod grpc;
+mod limits;
 mod methods;
 mod place;
 mod plan;
@@ -165,6 +166,9 @@ impl Rule {
     }
 
     /// Lets a request pass unverified when no rule of this path names its [`Rule::when`] value, or it has none.
+    ///
+    /// A value that some application reads as a named one is refused, although it is another text: `SMS`, `"sms "` or full-width
+    /// letters for `sms`, `01` or `1.0` for `1`.
     ///
     /// **Danger:** the application then has to refuse the values that it does not know.
     pub fn otherwise_pass(mut self) -> Self {

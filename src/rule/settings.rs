@@ -9,7 +9,10 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
-use super::ClientIp;
+use super::{
+    ClientIp,
+    limits::{duration, permits, zero},
+};
 #[cfg(feature = "grpc-descriptors")]
 use crate::proof::Descriptors;
 use crate::{
@@ -40,6 +43,7 @@ pub(crate) struct Overrides {
     pub(crate) canonical_body: Option<bool>,
     pub(crate) ex_id_from_request_id: Option<bool>,
     pub(crate) ignore_query: Option<bool>,
+    pub(crate) grpc_answers: Option<bool>,
     pub(crate) respond: Option<Respond>,
     #[cfg(feature = "grpc")]
     pub(crate) client_streaming: Option<bool>,
@@ -66,6 +70,8 @@ pub(crate) struct Settings {
     pub(crate) canonical_body: bool,
     pub(crate) ex_id_from_request_id: bool,
     pub(crate) ignore_query: bool,
+    /// `None`: as the rule's media types say.
+    pub(crate) grpc_answers: Option<bool>,
     pub(crate) respond: Option<Respond>,
     #[cfg(feature = "grpc")]
     pub(super) grpc: super::grpc::Settings,
@@ -270,10 +276,24 @@ macro_rules! setting_methods {
         /// it has the method that is a rule's path (`/package.Service/Method`), the rule's fields are those of the method's
         /// message, by name or by number, and the method says whether it is client-streaming. Default: none, and fields are
         /// numbers.
+        ///
+        /// **Danger:** without descriptors the members of a `oneof` are not known. A message with a guarded field and another
+        /// member of its `oneof` is then accepted, and the application keeps only the member that came last.
         #[cfg(feature = "grpc-descriptors")]
         #[cfg_attr(docsrs, doc(cfg(feature = "grpc-descriptors")))]
         pub fn descriptors(mut self, file_descriptor_set: impl Into<bytes::Bytes>) -> Self {
             self.overrides.descriptors = Some(file_descriptor_set.into());
+            self
+        }
+
+        /// Whether a refused gRPC call (`application/grpc` over HTTP/2) gets a gRPC answer: HTTP status 200, and the refusal in
+        /// `grpc-status`. Otherwise it gets the problem document with its HTTP status. Default: only where the rule accepts
+        /// `Media::Grpc`, or reads no body at all. A path that can be read in several ways never gets a gRPC answer.
+        ///
+        /// **Danger:** every client can send this media type. A gateway that trusts a status of 200 would take the refusal
+        /// for a success.
+        pub fn grpc_answers(mut self, grpc_answers: bool) -> Self {
+            self.overrides.grpc_answers = Some(grpc_answers);
             self
         }
 
@@ -366,6 +386,7 @@ impl Settings {
             pin_phone: rule.pin_phone.or(layer.pin_phone).unwrap_or(false),
             ex_id_from_request_id: rule.ex_id_from_request_id.or(layer.ex_id_from_request_id).unwrap_or(false),
             ignore_query: rule.ignore_query.or(layer.ignore_query).unwrap_or(false),
+            grpc_answers: rule.grpc_answers.or(layer.grpc_answers),
             respond: rule.respond.as_ref().or(layer.respond.as_ref()).cloned(),
             #[cfg(feature = "grpc")]
             grpc: super::grpc::Settings {
@@ -378,22 +399,4 @@ impl Settings {
             },
         })
     }
-}
-
-fn permits(setting: &'static str, permits: usize) -> Result<Arc<Semaphore>, ConfigError> {
-    if permits == 0 {
-        return Err(zero(setting));
-    }
-    if permits > Semaphore::MAX_PERMITS || u32::try_from(permits).is_err() {
-        return Err(ConfigError::new(setting, permits.to_string(), "more than can be counted"));
-    }
-    Ok(Arc::new(Semaphore::new(permits)))
-}
-
-fn zero(setting: &'static str) -> ConfigError {
-    ConfigError::new(setting, "0", "a limit of zero refuses everything")
-}
-
-fn duration(setting: &'static str, value: Duration, problem: &'static str) -> ConfigError {
-    ConfigError::new(setting, format!("{value:?}"), problem)
 }

@@ -42,9 +42,15 @@ pub(crate) struct Example {
 /// An example with only these variables of ours set.
 pub(crate) fn command(name: &str, flags: &[&str], vars: &[(&str, &str)]) -> Command {
     let mut command = Command::new(built().join(name));
-    for ours in
-        ["JPUSH_APP_KEY", "JPUSH_MASTER_SECRET", "JPUSH_BASE_URL", "JPUSH_PROOF_BYTES", "LISTEN_ADDR", "UPSTREAM_URL", "TRUSTED_PROXIES"]
-    {
+    for ours in [
+        "JPUSH_APP_KEY",
+        "JPUSH_MASTER_SECRET",
+        "JPUSH_BASE_URL",
+        "JPUSH_PROOF_BYTES",
+        "LISTEN_ADDR",
+        "UPSTREAM_URL",
+        "TRUSTED_PROXIES",
+    ] {
         command.env_remove(ours);
     }
     command.args(flags).envs(vars.iter().copied());

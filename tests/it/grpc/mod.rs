@@ -1,5 +1,6 @@
 //! Proofs out of gRPC calls: the message is read, and nothing of the call is changed.
 
+mod answers;
 mod calls;
 mod deadlines;
 mod frames;

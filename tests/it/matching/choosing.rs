@@ -84,6 +84,48 @@ async fn other_values_pass_unverified_where_a_rule_says_so() {
     assert_eq!(kinds_for(&guarded, Some(r#""oneclick""#)).await, [CheckKind::Number]);
 }
 
+/// CASES 96.
+#[tokio::test]
+async fn a_value_that_an_application_may_read_as_a_named_one_does_not_pass() {
+    let kind = || Field::body("/loginType");
+    let guarded = Guarded::by([
+        Rule::post("/login", number()).when(kind(), "oneclick"),
+        Rule::post("/login", captcha()).when(kind(), "1").otherwise_pass(),
+    ]);
+    for value in [
+        "OneClick",
+        " oneclick",
+        "oneclick ",
+        "one_click",
+        "ｏｎｅｃｌｉｃｋ",
+        "one\\u00adclick",
+        "onec\\u200blick",
+        "oneclic\\u212a",
+        "\\u3000oneclick",
+        "on\\u00e9click",
+        "01",
+        "1.0",
+        "+1",
+        "1e0",
+        "１",
+        "1 ",
+        "0x1",
+        "1abc",
+        "4294967297",
+    ] {
+        let value = format!("\"{value}\"");
+        guarded.refuses(post_json("/login", body(Some(&value))), "proof_malformed", &value).await;
+    }
+    for value in [r#""sms""#, r#""oneclick2""#, r#""短信""#, r#""11""#, "10", "2", "0"] {
+        guarded.leaves_alone(post_json("/login", body(Some(value))), value).await;
+    }
+    let by_number = Guarded::by([Rule::post("/login", number()).when(kind(), "01").otherwise_pass()]);
+    by_number.refuses(post_json("/login", body(Some("1"))), "proof_malformed", "a number for a text").await;
+    // Where a rule without a condition is the rest, it guards these values too.
+    let guarded = Guarded::by([Rule::post("/login", captcha()), Rule::post("/login", number()).when(kind(), "sms")]);
+    assert_eq!(kinds_for(&guarded, Some(r#""SMS""#)).await, [CheckKind::Captcha]);
+}
+
 #[tokio::test]
 async fn a_rule_without_a_condition_guards_all_other_values() {
     let kind = Field::body("/loginType");

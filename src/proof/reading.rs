@@ -1,0 +1,171 @@
+//! Which values some application might take for another.
+//!
+//! A value that chooses what a request must prove is compared exactly. An application may compare it loosely:
+//!
+//! - `equalsIgnoreCase`, a column with a case-insensitive collation, `trim()` and MySQL's padding of spaces;
+//! - NFKC, which makes ASCII of full-width, mathematical, circled and superscript letters and digits, and collations that
+//!   ignore accents and invisible characters;
+//! - `parseInt`, PHP's `(int)` and `==`, which read `01`, `1.0`, `1e0`, `+1` and `1abc` as 1.
+
+use std::{borrow::Cow, num::ParseIntError};
+
+use super::fold::alike;
+
+/// Whether some application might read `value` as `named`, which is another text. In doubt it might.
+pub(crate) fn may_be_read_as(value: &str, named: &str) -> bool {
+    let value = narrow(value);
+    let named = narrow(named);
+    alike(&value, &named)
+        // ASCII and letters without case (Chinese, for example) are only themselves. What else there is in a value, some
+        // normalisation maps to ASCII or leaves out.
+        || value.chars().any(|c| !c.is_ascii() && !is_caseless(c))
+        || is_same_number(&value, &named)
+}
+
+/// A letter without case that is its own normal form.
+fn is_caseless(c: char) -> bool {
+    c.is_alphabetic()
+        && !c.is_uppercase()
+        && !c.is_lowercase()
+        // Enclosed, squared and half-width forms; Hangul fillers, which are invisible.
+        && !matches!(c, '\u{2071}'..='\u{24ff}' | '\u{3200}'..='\u{33ff}' | '\u{ff00}'..='\u{ffef}' | '\u{1f100}'..='\u{1f2ff}')
+        && !matches!(c, '\u{115f}' | '\u{1160}' | '\u{3164}')
+        && !matches!(c, '\u{aa}' | '\u{ba}' | '\u{1d400}'..='\u{1d7ff}' | '\u{f900}'..='\u{faff}')
+}
+
+/// Full-width ASCII and the ideographic space as ASCII; without invisible characters and white space around.
+fn narrow(value: &str) -> Cow<'_, str> {
+    if value.is_ascii() {
+        return Cow::Borrowed(value.trim());
+    }
+    let narrow = |c: char| match c {
+        '\u{ff01}'..='\u{ff5e}' => u32::from(c).checked_sub(0xfee0).and_then(char::from_u32).unwrap_or(c),
+        c if c.is_whitespace() => ' ',
+        c => c,
+    };
+    let narrow: String = value.chars().filter(|c| !is_invisible(*c)).map(narrow).collect();
+    Cow::Owned(narrow.trim().to_owned())
+}
+
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Whether a value reads as the number that `named` is, entirely or from its beginning, or as one that 32 bits make of it.
+fn is_same_number(value: &str, named: &str) -> bool {
+    let Ok(named) = named.parse::<f64>() else { return false };
+    let is_named = |number: f64| (number - named).abs() < f64::EPSILON;
+    let unsigned = value.trim_start_matches(['+', '-', ' ']);
+    let prefixed = unsigned.split_at_checked(2).and_then(|(prefix, digits)| {
+        let radix = match prefix {
+            "0x" | "0X" => 16,
+            "0o" | "0O" => 8,
+            "0b" | "0B" => 2,
+            _ => return None,
+        };
+        Some((digits, radix))
+    });
+    let begins = |(text, radix)| match leading(text, radix) {
+        Some(Ok(integer)) => is_named(f64::from(integer)),
+        // Cut off at 32 bits it could be any.
+        Some(Err(_)) => true,
+        None => false,
+    };
+    // As a whole; 0.99999999999999999 is 1 too.
+    value.parse().is_ok_and(is_named)
+        || begins((unsigned, 10))
+        || prefixed.is_some_and(begins)
+        || (unsigned.starts_with('.') && is_named(0.0))
+}
+
+/// The integer that a text begins with, if it begins with digits; an error beyond 32 bits.
+fn leading(text: &str, radix: u32) -> Option<Result<u32, ParseIntError>> {
+    let end = text.find(|c: char| !c.is_digit(radix)).unwrap_or(text.len());
+    text.get(..end).filter(|digits| !digits.is_empty()).map(|digits| u32::from_str_radix(digits, radix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_be_read_as;
+
+    #[test]
+    fn what_only_folds_to_a_value_may_be_read_as_it() {
+        for value in [
+            "SMS",
+            "Sms",
+            "sms ",
+            " sms",
+            "s ms",
+            "ｓｍｓ",
+            "ＳＭＳ",
+            "sms\u{200b}",
+            "s\u{ad}ms",
+            "\u{feff}sms",
+            "\u{3000}sms",
+            "sms\u{a0}",
+            "ſms",
+            "\u{1d42c}\u{1d426}\u{1d42c}",
+            "\u{24e2}ms",
+            "ṡms",
+            "s\u{2120}",
+            "s-m_s",
+            "sm\u{0301}s",
+            "s\u{e0041}ms",
+        ] {
+            assert!(may_be_read_as(value, "sms"), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn what_parses_to_a_number_may_be_read_as_it() {
+        for value in [
+            "01",
+            "1.0",
+            "1.",
+            "+1",
+            "1e0",
+            "10e-1",
+            "0.1e1",
+            " 1",
+            "1 ",
+            "１",
+            "1abc",
+            "1,0",
+            "0x1",
+            "0b1",
+            "0o1",
+            "0.99999999999999999999",
+            "4294967297",
+            "18446744073709551617",
+            "1\u{200b}",
+            "\u{b9}",
+            "\u{661}",
+        ] {
+            assert!(may_be_read_as(value, "1"), "{value:?}");
+        }
+        assert!(may_be_read_as("1", "01") && may_be_read_as("-0", "0") && may_be_read_as("0.5", "0"));
+    }
+
+    #[test]
+    fn other_values_are_others() {
+        for (value, named) in [
+            ("password", "sms"),
+            ("sm", "sms"),
+            ("smss", "sms"),
+            ("7", "1"),
+            ("10", "1"),
+            ("2.5", "1"),
+            ("-1", "2"),
+            ("密码", "sms"),
+            ("短信", "密码"),
+            ("sms", "1"),
+            ("1", "sms"),
+            ("one", "1"),
+            ("微信2", "2"),
+        ] {
+            assert!(!may_be_read_as(value, named), "{value:?} {named:?}");
+        }
+    }
+}

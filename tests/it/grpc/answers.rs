@@ -1,0 +1,69 @@
+//! CASES 95: gRPC's answer, whose HTTP status is 200, only where a call could have been let through.
+
+use bytes::Bytes;
+use http::{Request, Response, Version};
+use tower_jverify::{Field, Media, Rule, number};
+
+use super::{LOGIN, by_numbers, call, grpc_status, rule};
+use crate::support::{Guarded, Verifier, builder, post_json};
+
+fn typed(path: &str) -> Request<http_body_util::Full<Bytes>> {
+    let mut request = post_json(path, "{}");
+    *request.version_mut() = Version::HTTP_2;
+    request.headers_mut().insert("content-type", "application/grpc".parse().unwrap());
+    request
+}
+
+fn head() -> Rule {
+    Rule::post("/head", number().token(Field::header("t")).phone(Field::header("p")))
+}
+
+/// The HTTP status, and gRPC's if it has that form.
+fn statuses(response: &Response<Bytes>) -> (u16, Option<u8>) {
+    let is_problem = response.headers()["content-type"] == "application/problem+json";
+    assert_ne!(is_problem, grpc_status(response.headers()).is_some());
+    (response.status().as_u16(), grpc_status(response.headers()))
+}
+
+#[tokio::test]
+async fn a_path_that_takes_no_calls_answers_with_its_http_status() {
+    let guarded = Guarded::by([Rule::post("/login", number()), rule(), head()]);
+    assert_eq!(statuses(&guarded.send(typed("/login")).await), (415, None));
+    assert_eq!(statuses(&guarded.send(call("")).await), (200, Some(3)));
+    assert_eq!(statuses(&guarded.send(typed("/head")).await), (200, Some(3)));
+    // Whatever rule the path may be meant for.
+    assert_eq!(statuses(&guarded.send(typed(&format!("{LOGIN}%2F"))).await), (400, None));
+    assert_eq!(statuses(&guarded.send(typed("/head%2F")).await), (400, None));
+}
+
+#[tokio::test]
+async fn a_rule_or_the_layer_decides_otherwise() {
+    let guarded = Guarded::by([
+        Rule::post("/login", number()).grpc_answers(true),
+        rule().grpc_answers(false),
+        head().grpc_answers(false),
+    ]);
+    assert_eq!(statuses(&guarded.send(typed("/login")).await), (200, Some(3)));
+    assert_eq!(statuses(&guarded.send(call("")).await), (400, None));
+    assert_eq!(statuses(&guarded.send(typed("/head")).await), (400, None));
+    // A call is still read as one.
+    guarded.verifies(call(super::good()), "a good call").await;
+
+    let layer = Guarded::with(|verifier| {
+        builder(verifier)
+            .rule(Rule::post("/login", number()))
+            .rule(head().grpc_answers(false))
+            .grpc_answers(true)
+            .build()
+            .unwrap()
+    });
+    assert_eq!(statuses(&layer.send(typed("/login")).await), (200, Some(3)));
+    assert_eq!(statuses(&layer.send(typed("/head")).await), (400, None));
+}
+
+#[test]
+fn rules_among_which_a_value_chooses_answer_alike() {
+    let when = |value| Rule::post(LOGIN, by_numbers()).when(Field::body("/9"), value).accept([Media::Grpc]);
+    let both = builder(&Verifier::passing()).rule(when("1").grpc_answers(false)).rule(when("2")).build();
+    assert_eq!(both.unwrap_err().setting(), "grpc_answers");
+}
