@@ -2,7 +2,7 @@
 //!
 //! A value that chooses what a request must prove is compared exactly. An application may compare it loosely:
 //!
-//! - `equalsIgnoreCase`, a column with a case-insensitive collation, `trim()` and MySQL's padding of spaces;
+//! - `equalsIgnoreCase`, a column with a case-insensitive collation, `trim()`, and databases that pad with spaces;
 //! - NFKC, which makes ASCII of full-width, mathematical, circled and superscript letters and digits, and collations that
 //!   ignore accents and invisible characters;
 //! - `parseInt`, PHP's `(int)` and `==`, which read `01`, `1.0`, `1e0`, `+1` and `1abc` as 1.

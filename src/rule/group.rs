@@ -26,6 +26,7 @@ use crate::{
 };
 
 /// The rules of one path and method, and the one reading of a request that serves them all.
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own, and none says anything about another")]
 pub(crate) struct Group {
     plan: Plan,
     /// The field that chooses, where a value does.

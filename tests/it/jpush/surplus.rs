@@ -24,7 +24,7 @@ fn rejection(request: &str) -> String {
 #[tokio::test]
 async fn bytes_on_an_idle_connection_end_it() {
     for in_one_write in [true, false] {
-        let (closed, mut closes) = mpsc::unbounded_channel();
+        let (closed, mut ended) = mpsc::unbounded_channel();
         let idle = Arc::new(Notify::new());
         let answered = Arc::clone(&idle);
         let server = Server::start(move |mut conn: Conn| {
@@ -51,7 +51,7 @@ async fn bytes_on_an_idle_connection_end_it() {
             let verdict = jpush.ask(check(round)).await.unwrap();
             assert_eq!(verdict.class(), Class::Rejected, "{round}: the surplus reply was taken for the answer");
             answered.notify_one();
-            closes.recv().await.expect("the client closes the connection");
+            ended.recv().await.expect("the client closes the connection");
             assert_eq!(server.connections(), round + 1);
         }
     }

@@ -290,7 +290,12 @@ async fn nothing_is_told_by_the_real_transport_either() {
 
     // Errors of calls, with their sources: an answer that cannot be read, a break, and nobody there.
     let phone = Phone::parse(PHONE).unwrap();
-    let nobody = JPush::builder(credentials()).base_url("http://127.0.0.1:1").build().unwrap();
+    let nobody = JPush::builder(credentials())
+        .proof_bytes(b' '..=b'~')
+        .proof_bytes(0x80..=0xff)
+        .base_url("http://127.0.0.1:1")
+        .build()
+        .unwrap();
     let garbage = format!("{{\"code\":\"{CONTENT}\"}}");
     for (client, fault) in [
         (&client, Some(Fault::Garbage(garbage.into()))),
