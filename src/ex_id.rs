@@ -4,7 +4,7 @@ use std::{
     fmt,
     hash::{BuildHasher, RandomState},
     sync::{
-        OnceLock,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -13,7 +13,7 @@ use std::{
 ///
 /// An id for correlation, not a secret and not an idempotency key: JPush has none.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ExId(Box<str>);
+pub struct ExId(Arc<str>);
 
 // === impl ExId ===
 

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::{CheckKind, Phone};
+use crate::{CheckKind, ExId, Phone};
 
 /// The name of the header by which the sandbox marks its replies, so that the client marks their verdicts.
 #[cfg(feature = "client")]
@@ -32,6 +32,7 @@ pub struct Verdict {
     phone: Option<Phone>,
     scene: Option<Box<str>>,
     sandbox: bool,
+    ex_id: Option<ExId>,
 }
 
 /// What an answer means to us. The table of codes is in `docs/codes.md`.
@@ -84,7 +85,17 @@ pub enum Risk {
 impl Verdict {
     /// An answer of a class, with nothing else known.
     pub fn new(kind: CheckKind, class: Class) -> Self {
-        Self { kind, class, code: None, id: None, risk: Risk::NotAsked, phone: None, scene: None, sandbox: false }
+        Self {
+            kind,
+            class,
+            code: None,
+            id: None,
+            risk: Risk::NotAsked,
+            phone: None,
+            scene: None,
+            sandbox: false,
+            ex_id: None,
+        }
     }
 
     /// The vendor's code. Default: none came.
@@ -120,6 +131,12 @@ impl Verdict {
     /// Marks an answer that no carrier stands behind.
     pub fn with_sandbox_mark(mut self) -> Self {
         self.sandbox = true;
+        self
+    }
+
+    /// The id of the check that this answers.
+    pub(crate) fn answering(mut self, ex_id: ExId) -> Self {
+        self.ex_id = Some(ex_id);
         self
     }
 
@@ -164,6 +181,11 @@ impl Verdict {
         self.scene.as_deref()
     }
 
+    /// The id of the check that this answers. The layer sets it.
+    pub fn ex_id(&self) -> Option<&ExId> {
+        self.ex_id.as_ref()
+    }
+
     /// Whether it came from a sandbox.
     pub fn is_sandbox(&self) -> bool {
         self.sandbox
@@ -186,6 +208,7 @@ impl fmt::Debug for Verdict {
             .field("phone", &self.phone)
             .field("has_scene", &self.scene.is_some())
             .field("sandbox", &self.sandbox)
+            .field("ex_id", &self.ex_id)
             .finish()
     }
 }

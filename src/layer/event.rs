@@ -4,7 +4,7 @@
 use std::fmt;
 use std::{
     sync::{
-        OnceLock,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -12,20 +12,18 @@ use std::{
 
 use tokio::time::Instant;
 
+use super::evidence::Evidence;
 use crate::{
-    Class, Decision, Phone, Suspicion, Verdict,
+    Class, Decision, Suspicion, Verdict,
     denial::{DenialReason, Refusal},
     observe::event,
     rule::RuleState,
 };
 
 /// What is known of a guarded request by the time that it is decided.
-#[cfg_attr(not(feature = "tracing"), allow(dead_code))]
 pub(super) struct Account<'s> {
-    rule: Option<&'s RuleState>,
-    verdicts: Vec<Verdict>,
-    phone: Option<Phone>,
-    began: Instant,
+    rule: Option<&'s Arc<RuleState>>,
+    evidence: Evidence,
 }
 
 /// Lets an alarm of a class through once in a while: a wrong key fails every login, and one line says it.
@@ -40,39 +38,37 @@ pub(super) struct Alarms {
 #[derive(Debug, Default)]
 struct Alarm(AtomicU64);
 
+/// The word for a request whose client was not waited for.
+const ABANDONED: &str = "abandoned";
+
 /// An alarm of one class goes off at most this often.
 const QUIET: Duration = Duration::from_secs(60);
 
 // === impl Account ===
 
 impl<'s> Account<'s> {
-    pub(super) fn new(rule: Option<&'s RuleState>) -> Self {
-        Self { rule, verdicts: Vec::new(), phone: None, began: Instant::now() }
+    pub(super) fn new(rule: Option<&'s Arc<RuleState>>) -> Self {
+        Self::of(rule, Evidence::new())
     }
 
-    pub(super) fn chose(&mut self, rule: &'s RuleState) {
+    pub(super) fn of(rule: Option<&'s Arc<RuleState>>, evidence: Evidence) -> Self {
+        Self { rule, evidence }
+    }
+
+    pub(super) fn chose(&mut self, rule: &'s Arc<RuleState>) {
         self.rule = Some(rule);
     }
 
-    pub(super) fn rule(&self) -> Option<&'s RuleState> {
+    pub(super) fn rule(&self) -> Option<&'s Arc<RuleState>> {
         self.rule
     }
 
-    pub(super) fn heard(&mut self, verdict: Verdict) {
-        self.verdicts.push(verdict);
+    pub(super) fn evidence(&self) -> &Evidence {
+        &self.evidence
     }
 
-    /// The phone that this is about: as the client claims it, then as it was proven. For the event alone.
-    pub(super) fn about(&mut self, phone: Phone) {
-        self.phone = Some(phone);
-    }
-
-    pub(super) fn verdicts(&self) -> &[Verdict] {
-        &self.verdicts
-    }
-
-    pub(super) fn take_verdicts(&mut self) -> Vec<Verdict> {
-        std::mem::take(&mut self.verdicts)
+    pub(super) fn evidence_mut(&mut self) -> &mut Evidence {
+        &mut self.evidence
     }
 
     /// A request that no rule's `when` names, let through by `otherwise_pass`.
@@ -85,13 +81,20 @@ impl<'s> Account<'s> {
     pub(super) fn decided(&self, alarms: &Alarms, decision: &Decision) {
         let verdicts = decision.verdicts();
         let word = if decision.is_verified() { decision.action().as_str() } else { "unverified" };
-        self.tell(alarms, verdicts, word, decision.reason().as_str(), None, None);
+        self.tell(alarms, verdicts, word, Some(decision.reason().as_str()), None, None);
+    }
+
+    /// The client left during a check, or its own deadline passed. Written by the task that has finished the check.
+    #[cfg_attr(not(feature = "tracing"), allow(unused_variables, clippy::unused_self))]
+    pub(super) fn abandoned(&self, alarms: &Alarms) {
+        self.tell(alarms, self.evidence.verdicts(), ABANDONED, None, None, None);
     }
 
     #[cfg_attr(not(feature = "tracing"), allow(unused_variables, clippy::unused_self))]
     pub(super) fn denied(&self, alarms: &Alarms, refusal: &Refusal) {
         let suspicion = refusal.suspicion().map(Suspicion::as_str);
-        self.tell(alarms, &self.verdicts, "deny", refusal.reason().as_str(), refusal.detail(), suspicion);
+        let (verdicts, reason) = (self.evidence.verdicts(), refusal.reason().as_str());
+        self.tell(alarms, verdicts, "deny", Some(reason), refusal.detail(), suspicion);
     }
 
     /// The one event. An alarm that is due makes it an ERROR that says what to do; an outage or a limit makes it a WARN.
@@ -101,13 +104,23 @@ impl<'s> Account<'s> {
         alarms: &Alarms,
         verdicts: &[Verdict],
         decision: &'static str,
-        reason: &'static str,
+        reason: Option<&'static str>,
         detail: Option<&'static str>,
         suspicion: Option<&'static str>,
     ) {
         let due = verdicts.iter().find_map(|verdict| alarms.due(verdict.class()));
         let troubled = verdicts.iter().any(|verdict| matches!(verdict.class(), Class::Unavailable | Class::Quota))
-            || [DenialReason::Overloaded, DenialReason::Panicked].iter().any(|trouble| trouble.as_str() == reason);
+            || [DenialReason::Overloaded, DenialReason::Panicked]
+                .iter()
+                .any(|trouble| Some(trouble.as_str()) == reason);
+        let is_abandoned = decision == ABANDONED;
+        // Only here: of a decision, the ids of JPush are enough.
+        let ex_ids = is_abandoned.then(|| {
+            List(verdicts, |verdict, f| match verdict.ex_id() {
+                Some(ex_id) => fmt::Display::fmt(ex_id, f),
+                None => f.write_str("-"),
+            })
+        });
         macro_rules! tell {
             ($level:ident, $message:expr) => {
                 event!(
@@ -121,9 +134,10 @@ impl<'s> Account<'s> {
                     classes = %List(verdicts, |verdict, f| f.write_str(verdict.class().as_str())),
                     codes = %List(verdicts, |verdict, f| number(f, verdict.code())),
                     ids = %List(verdicts, |verdict, f| number(f, verdict.id())),
+                    ex_ids = ex_ids.map(::tracing::field::display),
                     sandbox = verdicts.iter().any(Verdict::is_sandbox),
-                    phone = self.phone.map(|phone| ::tracing::field::display(phone.masked())),
-                    ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
+                    phone = self.evidence.about().map(|phone| ::tracing::field::display(phone.masked())),
+                    ms = self.evidence.milliseconds(),
                     "{}",
                     $message
                 )
@@ -132,6 +146,7 @@ impl<'s> Account<'s> {
         match due {
             Some(what_to_do) => tell!(ERROR, what_to_do),
             None if troubled => tell!(WARN, "decided without JPush: an outage, a limit, or a panic"),
+            None if is_abandoned => tell!(INFO, "the client left while a check was in flight"),
             None => tell!(INFO, "decided"),
         }
     }

@@ -59,7 +59,8 @@ enum Reader<'s> {
     Users(&'s Extractor),
 }
 
-/// Decides about a request. Dropping the future at any await gives back what it holds and asks nothing more.
+/// Decides about a request. Dropping the future at any await gives back what it holds and asks nothing more; a check that has
+/// begun is finished by a task, which holds its place until then.
 ///
 /// No `async fn`: that would hold its arguments twice, and a story is copied into its box.
 pub(super) fn guard<V, B>(
@@ -68,8 +69,9 @@ pub(super) fn guard<V, B>(
     request: Request<B>,
 ) -> impl Future<Output = Outcome<B>>
 where
-    V: Service<Check, Response = Verdict> + Clone,
+    V: Service<Check, Response = Verdict> + Clone + 'static,
     V::Error: Into<BoxError>,
+    V::Future: Send,
     B: Body<Data = Bytes>,
 {
     let (mut parts, body) = request.into_parts();
@@ -123,8 +125,9 @@ async fn tell<'s, V, B>(
     account: &mut Account<'s>,
 ) -> Result<RequestBody<B>, Refusal>
 where
-    V: Service<Check, Response = Verdict> + Clone,
+    V: Service<Check, Response = Verdict> + Clone + 'static,
     V::Error: Into<BoxError>,
+    V::Future: Send,
     B: Body<Data = Bytes>,
 {
     let is_grpc = is_grpc(parts.version, &parts.headers);
@@ -153,7 +156,7 @@ where
     account.chose(rule);
 
     let settings = &rule.settings;
-    let mut questions = Questions::new(&shared.verifier, settings, client_deadline, parts, account)?;
+    let mut questions = Questions::new(shared, settings, client_deadline, parts, account)?;
     let decision = questions.decide(checks, step_up).await?;
     drop(questions);
 

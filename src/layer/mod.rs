@@ -11,6 +11,14 @@
 //! of the inner service to readiness inside the future: at once for an unmatched request, after the decision for a
 //! guarded one. It follows that load shedding and limits for the application go *inside* of this layer.
 //!
+//! # Clients that leave
+//!
+//! A check that has begun is finished, whether its client is still there or not: it is paid for, and JPush works on it. If
+//! the server drops a request while a check is in flight, the rest of that check moves into a task on the runtime on which
+//! it began, and keeps its place in the bulkhead (`in_flight`) until JPush has answered or the `deadline` has passed. The
+//! request's next check is not started. The task writes the event `abandoned`. The same happens when the deadline of a gRPC
+//! client (`grpc-timeout`) passes during a check. When the runtime ends, so do its tasks: see [`JVerifyLayer::drained`].
+//!
 //! ```
 //! use std::convert::Infallible;
 //!
@@ -44,11 +52,14 @@
 //! # });
 //! ```
 
+mod abandoned;
 #[cfg(feature = "axum")]
 pub mod axum;
 mod builder;
+mod call;
 mod client_deadline;
 mod event;
+mod evidence;
 mod flow;
 mod future;
 mod hand_on;
@@ -85,6 +96,24 @@ impl<V> JVerifyLayer<V> {
     /// traffic is misspelt, or guards a path that is gone.
     pub fn unmatched_rules(&self) -> Vec<String> {
         self.shared.routes.unmatched().map(ToOwned::to_owned).collect()
+    }
+
+    /// Returns when no abandoned check is running: at once, if there is none. For a shutdown, after the server has closed its
+    /// connections and before the runtime ends, which would end these checks and lose their events.
+    ///
+    /// A check whose client is still there is not waited for; if the client leaves before this returns, it is. May be awaited
+    /// on any runtime, any number of times.
+    ///
+    /// ```no_run
+    /// # async fn serve() {}
+    /// # async fn shut_down<V>(layer: tower_jverify::JVerifyLayer<V>) {
+    /// serve().await;
+    /// // At most the rules' longest `deadline`.
+    /// layer.drained().await;
+    /// # }
+    /// ```
+    pub async fn drained(&self) {
+        self.shared.abandoned.drained().await;
     }
 }
 

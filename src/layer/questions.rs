@@ -1,38 +1,39 @@
 //! Asking: the bulkhead, the one deadline, and what the answers come to.
 
-use std::{error::Error, net::IpAddr};
+use std::{error::Error, future::poll_fn, net::IpAddr};
 
 use http::request::Parts;
-use tokio::{
-    sync::SemaphorePermit,
-    time::{Instant, timeout_at},
-};
+use tokio::time::{Instant, timeout_at};
 use tower::{BoxError, ServiceExt, load_shed::error::Overloaded};
 use tower_service::Service;
 
-use super::event::Account;
+use super::{
+    Shared,
+    call::{Call, Place},
+    event::Account,
+};
 use crate::{
-    Action, Check, CheckKind, Class, Decision, DecisionReason, ExId, Level, Phone, Risk, Verdict,
+    Action, Check, CheckKind, Class, Decision, DecisionReason, ExId, Level, Risk, Verdict,
     denial::{DenialReason, Refusal},
     exhaustion::is_exhausted,
-    rule::{LEAST_LEFT, Planned, Settings},
+    rule::{Client, Full, LEAST_LEFT, Permit, Planned, Settings},
 };
 
 /// The questions of one request, under one permit and one deadline.
 pub(super) struct Questions<'q, 's, V> {
-    verifier: &'s V,
+    shared: &'s Shared<V>,
     settings: &'s Settings,
+    /// When a check is ended.
     deadline: Instant,
+    /// When the client gives up, if that is sooner.
+    clients: Option<Instant>,
     /// When the first question is asked: it need not look at a clock again.
     now: Option<Instant>,
-    /// The deadline is not ours, but the client's own.
-    is_clients: bool,
     ip: Option<IpAddr>,
     ex_id: Option<ExId>,
-    /// The phone that a check has proven.
-    proven: Option<Phone>,
     account: &'q mut Account<'s>,
-    _permit: SemaphorePermit<'s>,
+    /// Gone once a check has been abandoned, which ends the request.
+    permit: Option<Permit>,
 }
 
 // === impl Questions ===
@@ -40,40 +41,45 @@ pub(super) struct Questions<'q, 's, V> {
 impl<'q, 's, V> Questions<'q, 's, V> {
     /// # Errors
     ///
-    /// [`DenialReason::Overloaded`], at once, when the bulkhead is full.
+    /// [`DenialReason::Overloaded`], at once, when the bulkhead is full or the client holds its share of it.
     pub(super) fn new(
-        verifier: &'s V,
+        shared: &'s Shared<V>,
         settings: &'s Settings,
         client_deadline: Option<Instant>,
         parts: &Parts,
         account: &'q mut Account<'s>,
     ) -> Result<Self, Refusal> {
-        let permit = settings.bulkhead.try_acquire().map_err(|_| Refusal::new(DenialReason::Overloaded))?;
-        // Both before the clock: one of them may be a closure of the user's.
-        let ip = settings.client_ip.as_ref().and_then(|client_ip| client_ip.find(parts));
+        // Before the clock and the permit: it may be a closure of the user's.
+        let found = settings.client_ip.as_ref().map(|client_ip| client_ip.find(parts));
+        let permit = settings.bulkhead.enter(found.map(Client::at)).map_err(|full| {
+            let refusal = Refusal::new(DenialReason::Overloaded);
+            match full {
+                Full::All => refusal,
+                Full::Share => refusal.with_detail("one client holds its share of `in_flight`"),
+            }
+        })?;
         let ex_id = settings.ex_id_from_request_id.then(|| request_id(parts)).flatten();
         let now = Instant::now();
-        let ours = now + settings.deadline;
-        let clients = client_deadline.filter(|clients| *clients < ours);
+        let deadline = now + settings.deadline;
         Ok(Self {
-            verifier,
+            shared,
             settings,
-            deadline: clients.unwrap_or(ours),
+            deadline,
+            clients: client_deadline.filter(|clients| *clients < deadline),
             now: Some(now),
-            is_clients: clients.is_some(),
-            ip,
+            ip: found.flatten().filter(|_| settings.send_client_ip),
             ex_id,
-            proven: None,
             account,
-            _permit: permit,
+            permit: Some(permit),
         })
     }
 }
 
 impl<V> Questions<'_, '_, V>
 where
-    V: Service<Check, Response = Verdict> + Clone,
+    V: Service<Check, Response = Verdict> + Clone + 'static,
     V::Error: Into<BoxError>,
+    V::Future: Send,
 {
     /// Asks in order and decides. The first check that fails ends it; what comes after is not spent.
     pub(super) async fn decide(
@@ -85,11 +91,11 @@ where
         for planned in checks {
             self.ask(planned).await?;
         }
-        let mut action = policy.action_for(self.account.verdicts());
+        let mut action = policy.action_for(self.account.evidence().verdicts());
         let mut stepped_up = false;
         if action == Action::StepUp {
             let solved = |verdict: &Verdict| verdict.kind() == CheckKind::Captcha && verdict.class().is_pass();
-            if !self.account.verdicts().iter().any(solved) {
+            if !self.account.evidence().verdicts().iter().any(solved) {
                 let captcha = step_up.ok_or_else(|| Refusal::new(DenialReason::CaptchaRequired))?;
                 self.ask(*captcha).await?;
             }
@@ -99,7 +105,7 @@ where
         if action == Action::Deny {
             return Err(Refusal::new(DenialReason::RiskTooHigh).telling_risk(policy.tells_risk()));
         }
-        let verdicts = self.account.take_verdicts();
+        let verdicts = self.account.evidence_mut().take_verdicts();
         let opened =
             verdicts.iter().any(|verdict| policy.opens_for(verdict.class()) && verdict.kind() != CheckKind::Risk);
         let reason = match action {
@@ -110,7 +116,7 @@ where
             _ => DecisionReason::Risk,
         };
         let action = if opened { Action::Flag } else { action };
-        Ok(Decision::new(policy, action, reason, self.proven, verdicts))
+        Ok(Decision::new(policy, action, reason, self.account.evidence().proven(), verdicts))
     }
 
     /// Asks one check and reads its verdict; a risk query only follows a check that passed.
@@ -118,13 +124,13 @@ where
         let Planned { check, scene, claimed, with_risk } = planned;
         let (kind, channel) = (check.kind(), check.channel());
         if let Some(claimed) = claimed {
-            self.account.about(claimed);
+            self.account.evidence_mut().claimed(claimed);
         }
         let Answer { verdict, is_outage } = self.verdict(check).await?;
         if !verdict.class().is_pass() {
             let refusal = Refusal::of_verdict(&verdict);
             let opens = is_outage && self.settings.policy.opens_for(verdict.class());
-            self.account.heard(verdict);
+            self.account.evidence_mut().heard(verdict);
             return if opens { Ok(()) } else { Err(refusal) };
         }
         let phone = match kind {
@@ -134,15 +140,14 @@ where
         };
         let other_scene = scene.is_some_and(|scene| verdict.scene() != Some(&*scene));
         let other_phone = claimed.is_some_and(|claimed| phone != Some(claimed))
-            || self.proven.is_some_and(|proven| phone.is_some_and(|phone| phone != proven));
+            || self.account.evidence().proven().is_some_and(|proven| phone.is_some_and(|phone| phone != proven));
         if other_scene || other_phone {
-            self.account.heard(verdict.reclassed(Class::Rejected));
+            self.account.evidence_mut().heard(verdict.reclassed(Class::Rejected));
             return Err(Refusal::new(DenialReason::Mismatch));
         }
-        self.account.heard(verdict);
+        self.account.evidence_mut().heard(verdict);
         let Some(phone) = phone else { return Ok(()) };
-        self.proven = Some(phone);
-        self.account.about(phone);
+        self.account.evidence_mut().prove(phone);
         if with_risk {
             // Risk is context: a query that fails is no verdict on the client, and no low risk either.
             let query = Check::risk(phone).with_channel(channel);
@@ -151,7 +156,7 @@ where
             if !verdict.class().is_pass() || *verdict.risk() == Risk::NotAsked {
                 verdict = verdict.with_risk(Risk::Unknown);
             }
-            self.account.heard(verdict);
+            self.account.evidence_mut().heard(verdict);
         }
         Ok(())
     }
@@ -165,27 +170,42 @@ where
     /// [`DenialReason::DeadlineExceeded`], for the same reason, when it was the client's deadline.
     async fn verdict(&mut self, check: Check) -> Result<Answer, Refusal> {
         let kind = check.kind();
-        let unavailable = |is_outage| Answer { verdict: Verdict::new(kind, Class::Unavailable), is_outage };
+        let ex_id = self.ex_id.clone().unwrap_or_else(ExId::generate);
+        let unavailable = |is_outage| {
+            let verdict = Verdict::new(kind, Class::Unavailable).answering(ex_id.clone());
+            Answer { verdict, is_outage }
+        };
         let too_late = || {
             let refusal = Refusal::new(DenialReason::DeadlineExceeded);
-            if self.is_clients { Err(refusal) } else { Ok(unavailable(false)) }
+            if self.clients.is_some() { Err(refusal) } else { Ok(unavailable(false)) }
         };
         let now = self.now.take().unwrap_or_else(Instant::now);
-        if self.deadline.saturating_duration_since(now) < LEAST_LEFT {
+        let nearer = self.clients.unwrap_or(self.deadline);
+        if nearer.saturating_duration_since(now) < LEAST_LEFT {
             // Begun now, it could spend the token and be given up on.
             return too_late();
         }
-        let check = check.with_ex_id(self.ex_id.clone().unwrap_or_else(ExId::generate));
         let check = match self.ip {
             Some(ip) => check.with_ip(ip),
             None => check,
         };
-        match timeout_at(self.deadline, self.verifier.clone().oneshot(check)).await {
-            Ok(Ok(verdict)) if verdict.kind() == kind => Ok(Answer { verdict, is_outage: false }),
+        let Shared { verifier, alarms, abandoned, .. } = self.shared;
+        let place = Place { account: self.account, permit: &mut self.permit, alarms, abandoned };
+        let verifier = verifier.clone().map_err(Into::into);
+        let mut call = Call::new(verifier, check, ex_id.clone(), self.deadline, place);
+        let answered = timeout_at(nearer, poll_fn(|cx| call.poll(cx))).await;
+        if answered.is_err() {
+            if self.clients.is_some() { call.abandon() } else { call.end() }
+        } else {
+            drop(call);
+        }
+        match answered {
+            Ok(Ok(verdict)) if verdict.kind() == kind => {
+                Ok(Answer { verdict: verdict.answering(ex_id), is_outage: false })
+            }
             Ok(Ok(_)) => Ok(unavailable(false)),
             Err(_) => too_late(),
             Ok(Err(error)) => {
-                let error: BoxError = error.into();
                 if is_shed(&*error) || is_exhausted(&*error) {
                     return Err(Refusal::new(DenialReason::Overloaded));
                 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, request::Parts};
 
-use super::event::Alarms;
+use super::{abandoned::Abandoned, event::Alarms};
 use crate::{
     Decision,
     body::TrailerFilter,
@@ -20,7 +20,9 @@ pub(super) struct Shared<V> {
     pub(super) trailers: TrailerFilter,
     /// For refusals that no rule is known for.
     pub(super) respond: Option<Respond>,
-    pub(super) alarms: Alarms,
+    pub(super) alarms: Arc<Alarms>,
+    /// The checks that outlive their requests.
+    pub(super) abandoned: Arc<Abandoned>,
     names: Names,
 }
 
@@ -29,7 +31,8 @@ pub(super) struct Shared<V> {
 impl<V> Shared<V> {
     pub(super) fn new(verifier: V, routes: Routes, names: Names, respond: Option<Respond>) -> Arc<Self> {
         let trailers = trailer_filter(&names, &[]);
-        Arc::new(Self { verifier, routes, trailers, respond, alarms: Alarms::default(), names })
+        let (alarms, abandoned) = (Arc::default(), Arc::default());
+        Arc::new(Self { verifier, routes, trailers, respond, alarms, abandoned, names })
     }
 
     /// Makes the head of a request safe to pass on that no decision of this layer is about: what is under our prefix goes.

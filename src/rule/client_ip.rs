@@ -1,7 +1,7 @@
 //! The client's address, when the operator says where to find it.
 //!
-//! Nothing is sent by default: which address is the client's depends on what stands in front, and a forwarded header
-//! that nobody vouches for is the client's own invention.
+//! There is no default: which address is the client's depends on the proxies in front, and the client can invent a
+//! forwarded header that no trusted proxy wrote.
 
 use std::{
     fmt,
@@ -15,9 +15,11 @@ use crate::ConfigError;
 
 type FromFn = Arc<dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync>;
 
-/// Where the client's address is found that JPush is told (`ip`).
+/// Where the client's address is found. It says who the client is: see [`Rule::client_ip`](crate::Rule::client_ip). JPush
+/// gets it only with [`Rule::send_client_ip`](crate::Rule::send_client_ip).
 ///
-/// A private, loopback or otherwise not global address is never sent, wherever it was found.
+/// An IPv4 address is one client, also where it is written as IPv6 (mapped, behind NAT64's well-known prefix, or in 6to4), as is
+/// an IPv6 network of 64 bits.
 #[derive(Clone)]
 pub struct ClientIp(Source);
 

@@ -60,7 +60,7 @@ struct Compiled {
 pub(crate) enum Choice<'g> {
     /// These checks, in order.
     Ask {
-        rule: &'g RuleState,
+        rule: &'g Arc<RuleState>,
         checks: Vec<Planned>,
         /// Boxed, for few have one, and a story carries it from one floor to the next.
         step_up: Option<Box<Planned>>,
@@ -186,8 +186,8 @@ impl Group {
     }
 
     /// The rule to speak of until it is known which one applies.
-    pub(crate) fn first_rule(&self) -> Option<&RuleState> {
-        self.rules.first().map(|rule| &*rule.state)
+    pub(crate) fn first_rule(&self) -> Option<&Arc<RuleState>> {
+        self.rules.first().map(|rule| &rule.state)
     }
 
     /// A request is for these rules. Where there is but one, it has been matched, whatever comes of the request; else the

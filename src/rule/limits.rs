@@ -1,24 +1,21 @@
-//! Limits that cannot stand.
+//! Limits that could never work, refused when they are set.
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Semaphore;
 
+use super::bulkhead::Bulkhead;
 use crate::ConfigError;
 
-/// A limit, as permits.
-///
-/// # Errors
-///
-/// Zero, and more than can be counted.
-pub(super) fn permits(setting: &'static str, permits: usize) -> Result<Arc<Semaphore>, ConfigError> {
-    if permits == 0 {
-        return Err(zero(setting));
+/// The places of `in_flight`.
+pub(super) fn places(places: usize) -> Result<Arc<Bulkhead>, ConfigError> {
+    if places == 0 {
+        return Err(zero("in_flight"));
     }
-    if permits > Semaphore::MAX_PERMITS || u32::try_from(permits).is_err() {
-        return Err(ConfigError::new(setting, permits.to_string(), "more than can be counted"));
+    if places > Semaphore::MAX_PERMITS || u32::try_from(places).is_err() {
+        return Err(ConfigError::new("in_flight", places.to_string(), "more than can be counted"));
     }
-    Ok(Arc::new(Semaphore::new(permits)))
+    Ok(Arc::new(Bulkhead::new(places)))
 }
 
 pub(super) fn zero(setting: &'static str) -> ConfigError {

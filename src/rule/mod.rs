@@ -25,6 +25,7 @@
 //! ```
 
 mod ask;
+mod bulkhead;
 mod client_ip;
 mod group;
 #[cfg(feature = "grpc")]
@@ -34,6 +35,7 @@ mod methods;
 mod place;
 mod plan;
 mod reading;
+mod resolved;
 mod routes;
 mod settings;
 
@@ -49,11 +51,13 @@ pub use self::{
     client_ip::ClientIp,
 };
 pub(crate) use self::{
+    bulkhead::{Client, Full, Permit},
     group::{Choice, Group, RuleState, remove_phone_cookies, trailer_filter},
     methods::{Unnamed, is_preflight},
     plan::Planned,
+    resolved::{LEAST_LEFT, Settings, Shares},
     routes::{Match, Routes},
-    settings::{LEAST_LEFT, Overrides, Settings, Shares, setting_methods},
+    settings::{Overrides, setting_methods},
 };
 use crate::proof::Field;
 

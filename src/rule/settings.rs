@@ -3,24 +3,18 @@
 //! A setting has one home: the methods below, its documentation and its default. The builder has them for all rules, a
 //! rule for itself.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 #[cfg(feature = "grpc-descriptors")]
 use bytes::Bytes;
-use tokio::sync::Semaphore;
 
-use super::{
-    ClientIp,
-    limits::{duration, permits, zero},
-};
-#[cfg(feature = "grpc-descriptors")]
-use crate::proof::Descriptors;
+use super::ClientIp;
 use crate::{
-    ConfigError, PhoneGrammar,
-    body::{self, Budget, Decoding},
+    PhoneGrammar,
+    body::Decoding,
     decision::Policy,
     denial::Respond,
-    proof::{Extractor, GROWTH, Media},
+    proof::{Extractor, Media},
 };
 
 /// What was set, and what was left.
@@ -37,6 +31,7 @@ pub(crate) struct Overrides {
     pub(crate) decode: Option<Decoding>,
     pub(crate) extractor: Option<Extractor>,
     pub(crate) client_ip: Option<ClientIp>,
+    pub(crate) send_client_ip: Option<bool>,
     pub(crate) phone_grammar: Option<PhoneGrammar>,
     pub(crate) forward_phone: Option<bool>,
     pub(crate) pin_phone: Option<bool>,
@@ -50,52 +45,6 @@ pub(crate) struct Overrides {
     #[cfg(feature = "grpc-descriptors")]
     pub(crate) descriptors: Option<Bytes>,
 }
-
-/// What holds for one rule.
-#[derive(Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, and none says anything about another")]
-pub(crate) struct Settings {
-    pub(crate) policy: Policy,
-    pub(crate) deadline: Duration,
-    pub(crate) bulkhead: Arc<Semaphore>,
-    pub(crate) body: body::Limits,
-    pub(crate) accept: Vec<Media>,
-    pub(crate) other_phones: Vec<Box<str>>,
-    pub(crate) decode: Decoding,
-    pub(crate) extractor: Option<Extractor>,
-    pub(crate) client_ip: Option<ClientIp>,
-    pub(crate) phone_grammar: PhoneGrammar,
-    pub(crate) forward_phone: bool,
-    pub(crate) pin_phone: bool,
-    pub(crate) canonical_body: bool,
-    pub(crate) ex_id_from_request_id: bool,
-    pub(crate) ignore_query: bool,
-    /// `None`: as the rule's media types say.
-    pub(crate) grpc_answers: Option<bool>,
-    pub(crate) respond: Option<Respond>,
-    #[cfg(feature = "grpc")]
-    pub(super) grpc: super::grpc::Settings,
-}
-
-/// What all rules of a layer share, but for those that have their own.
-pub(crate) struct Shares {
-    bulkhead: Arc<Semaphore>,
-    buffered: Budget,
-    #[cfg(feature = "grpc-descriptors")]
-    descriptors: Option<Descriptors>,
-}
-
-/// A check is not begun with less than this left of the deadline: it could spend the token and tell nobody.
-pub(crate) const LEAST_LEFT: Duration = Duration::from_secs(1);
-
-/// Beyond this a deadline is a mistake, and could not be added to a clock.
-const LONGEST: Duration = Duration::from_secs(3600);
-
-const DEADLINE: Duration = Duration::from_secs(5);
-const IN_FLIGHT: usize = 256;
-const BODY_LIMIT: usize = 64 * 1024;
-const BODY_DEADLINE: Duration = Duration::from_secs(5);
-const BUFFERED: usize = 64 * 1024 * 1024;
 
 /// The setters of [`Overrides`], for a type that has them in a field `overrides`.
 macro_rules! setting_methods {
@@ -113,8 +62,11 @@ macro_rules! setting_methods {
             self
         }
 
-        /// How many requests may be asking at the same time; the next is answered 503 at once, with nothing spent.
-        /// Default: 256, shared by all services of the layer. A rule that sets it has a bulkhead of its own.
+        /// How many requests may have a check in flight at the same time; the next is answered 503 at once, with nothing
+        /// spent. Default: 256, shared by all services of the layer. A rule that sets it has a bulkhead of its own.
+        ///
+        /// A check that has begun is finished when its client leaves, and keeps its place until then. Where `client_ip` is
+        /// set, one client holds at most an eighth of the places, and at least one.
         pub fn in_flight(mut self, requests: usize) -> Self {
             self.overrides.in_flight = Some(requests);
             self
@@ -195,9 +147,20 @@ macro_rules! setting_methods {
             self
         }
 
-        /// Where to find the client's address for JPush. Default: none is sent.
+        /// Who the client is: one that holds its share of `in_flight` is answered 503. Requests whose address is not found
+        /// share one eighth. Default: clients are not distinguished.
+        ///
+        /// **Danger:** a source that finds the same address for everybody, such as the peer behind a proxy, gives all clients
+        /// together one share.
         pub fn client_ip(mut self, client_ip: $crate::ClientIp) -> Self {
             self.overrides.client_ip = Some(client_ip);
+            self
+        }
+
+        /// Sends the address that `client_ip` finds to JPush (`ip`), unless it is private, loopback or otherwise not global.
+        /// Off by default. Without `client_ip` the layer is not built.
+        pub fn send_client_ip(mut self) -> Self {
+            self.overrides.send_client_ip = Some(true);
             self
         }
 
@@ -309,94 +272,3 @@ macro_rules! setting_methods {
     };
 }
 pub(crate) use setting_methods;
-
-// === impl Shares ===
-
-impl Shares {
-    /// # Errors
-    ///
-    /// As [`Settings::resolve`].
-    pub(crate) fn new(layer: &Overrides) -> Result<Self, ConfigError> {
-        Ok(Self {
-            bulkhead: permits("in_flight", layer.in_flight.unwrap_or(IN_FLIGHT))?,
-            buffered: Budget::new(layer.buffered.unwrap_or(BUFFERED))?,
-            #[cfg(feature = "grpc-descriptors")]
-            descriptors: layer.descriptors.as_ref().map(Descriptors::parse).transpose()?,
-        })
-    }
-}
-
-// === impl Settings ===
-
-impl Settings {
-    /// A rule's own, then the layer's, then the default.
-    ///
-    /// # Errors
-    ///
-    /// Names the setting that cannot stand: a limit of zero, a deadline of a second or less, bands that make no sense.
-    pub(crate) fn resolve(rule: &Overrides, layer: &Overrides, shares: &Shares) -> Result<Self, ConfigError> {
-        let policy = rule.policy.as_ref().or(layer.policy.as_ref()).cloned().unwrap_or_default();
-        policy.validate()?;
-        let deadline = rule.deadline.or(layer.deadline).unwrap_or(DEADLINE);
-        if !(LEAST_LEFT..=LONGEST).contains(&deadline) || deadline == LEAST_LEFT {
-            return Err(duration("deadline", deadline, "more than 1 s, or no check is begun, and at most an hour"));
-        }
-        let body_deadline = rule.body_deadline.or(layer.body_deadline).unwrap_or(BODY_DEADLINE);
-        if body_deadline.is_zero() {
-            return Err(duration("body_deadline", body_deadline, "no body arrives in no time"));
-        }
-        let client_ip = rule.client_ip.as_ref().or(layer.client_ip.as_ref()).cloned();
-        if let Some(client_ip) = &client_ip {
-            client_ip.validate()?;
-        }
-        let body_limit = rule.body_limit.or(layer.body_limit).unwrap_or(BODY_LIMIT);
-        if body_limit == 0 {
-            return Err(zero("body_limit"));
-        }
-        let canonical_body = rule.canonical_body.or(layer.canonical_body).unwrap_or(false);
-        let decode = rule.decode.as_ref().or(layer.decode.as_ref()).cloned().unwrap_or_default();
-        let times = if canonical_body { GROWTH } else { 1 + usize::from(decode.hands_on_encoded()) };
-        Budget::check(rule.buffered.or(layer.buffered).unwrap_or(BUFFERED), body_limit, times)?;
-        let accept = rule.accept.as_ref().or(layer.accept.as_ref()).cloned();
-        if accept.as_ref().is_some_and(Vec::is_empty) {
-            return Err(ConfigError::unshown("accept", "a rule that accepts no media type refuses everything"));
-        }
-        accept.iter().flatten().try_for_each(Media::validate)?;
-        let extractor = rule.extractor.as_ref().or(layer.extractor.as_ref()).cloned();
-        if let Some(extractor) = &extractor {
-            extractor.validate()?;
-        }
-        Ok(Self {
-            policy,
-            deadline,
-            bulkhead: rule.in_flight.map_or_else(|| Ok(Arc::clone(&shares.bulkhead)), |n| permits("in_flight", n))?,
-            body: body::Limits {
-                bytes: body_limit,
-                deadline: body_deadline,
-                budget: rule.buffered.map_or_else(|| Ok(shares.buffered.clone()), Budget::new)?,
-            },
-            accept: accept.unwrap_or_else(|| vec![Media::Json, Media::Form]),
-            other_phones: rule.other_phones.as_ref().or(layer.other_phones.as_ref()).cloned().unwrap_or_default(),
-            decode,
-            extractor,
-            client_ip,
-            phone_grammar: rule.phone_grammar.or(layer.phone_grammar).unwrap_or_default(),
-            forward_phone: rule.forward_phone.or(layer.forward_phone).unwrap_or(false),
-            canonical_body,
-            pin_phone: rule.pin_phone.or(layer.pin_phone).unwrap_or(false),
-            ex_id_from_request_id: rule.ex_id_from_request_id.or(layer.ex_id_from_request_id).unwrap_or(false),
-            ignore_query: rule.ignore_query.or(layer.ignore_query).unwrap_or(false),
-            grpc_answers: rule.grpc_answers.or(layer.grpc_answers),
-            respond: rule.respond.as_ref().or(layer.respond.as_ref()).cloned(),
-            #[cfg(feature = "grpc")]
-            grpc: super::grpc::Settings {
-                client_streaming: rule.client_streaming.or(layer.client_streaming).unwrap_or(false),
-                #[cfg(feature = "grpc-descriptors")]
-                descriptors: match &rule.descriptors {
-                    Some(bytes) => Some(Descriptors::parse(bytes)?),
-                    None => shares.descriptors.clone(),
-                },
-            },
-        })
-    }
-}

@@ -80,6 +80,16 @@ fn what_could_never_apply_is_refused() {
 }
 
 #[test]
+fn an_address_to_send_must_be_found_somewhere() {
+    let found = || ClientIp::peer();
+    for error in [error(|builder| builder.rule(login()).send_client_ip()), of_rules([login().send_client_ip()])] {
+        assert_eq!(error.unwrap().setting(), "send_client_ip");
+    }
+    assert_eq!(error(|builder| builder.rule(login().send_client_ip()).client_ip(found())), None);
+    assert_eq!(error(|builder| builder.rule(login().client_ip(found())).send_client_ip()), None);
+}
+
+#[test]
 fn a_layer_without_a_rule_is_refused() {
     assert_eq!(of_rules([]).unwrap().setting(), "rule");
 }

@@ -133,8 +133,9 @@ async fn forwarded_hops_are_counted_from_the_right() {
         (1, &["::ffff:10.0.0.1"], None),
         (1, &["::ffff:8.8.8.8"], Some("8.8.8.8")),
     ] {
-        let desk =
-            Sandboxed::set(|builder| builder.rule(Rule::post("/login", number())).client_ip(ClientIp::forwarded(hops)));
+        let desk = Sandboxed::set(|builder| {
+            builder.rule(Rule::post("/login", number())).client_ip(ClientIp::forwarded(hops)).send_client_ip()
+        });
         let mut request = login();
         for line in lines {
             request.headers_mut().append("x-forwarded-for", line.parse().unwrap());
@@ -150,7 +151,7 @@ async fn the_peer_and_ones_own_function_are_asked_when_set_and_private_ones_neve
         let ip: IpAddr = address.parse().unwrap();
         for source in ["connect info", "socket address", "function"] {
             let client_ip = if source == "function" { ClientIp::from_fn(move |_| Some(ip)) } else { ClientIp::peer() };
-            let desk = Sandboxed::new(Rule::post("/login", number()).client_ip(client_ip));
+            let desk = Sandboxed::new(Rule::post("/login", number()).client_ip(client_ip).send_client_ip());
             let mut request = login();
             let peer = SocketAddr::new(ip, 1);
             match source {
@@ -165,10 +166,23 @@ async fn the_peer_and_ones_own_function_are_asked_when_set_and_private_ones_neve
 }
 
 #[tokio::test]
+async fn an_address_that_says_who_the_client_is_is_not_sent_unless_asked_for() {
+    let ip = || ClientIp::from_fn(|_| Some(IpAddr::from([8, 8, 8, 8])));
+    for (rule, sent) in [
+        (Rule::post("/login", number()).client_ip(ip()), None),
+        (Rule::post("/login", number()).client_ip(ip()).send_client_ip(), Some("8.8.8.8")),
+    ] {
+        let desk = Sandboxed::new(rule);
+        assert_eq!(desk.send(login()).await.status(), 200);
+        assert_eq!(desk.sandbox.calls()[0].ip(), sent);
+    }
+}
+
+#[tokio::test]
 async fn a_captcha_is_sent_no_address() {
     let desk = Sandboxed::set(|builder| {
         let ip = ClientIp::from_fn(|_| Some(IpAddr::from([8, 8, 8, 8])));
-        builder.rule(Rule::post("/login", captcha().then(number()))).client_ip(ip)
+        builder.rule(Rule::post("/login", captcha().then(number()))).client_ip(ip).send_client_ip()
     });
     assert_eq!(desk.send(login()).await.status(), 200);
     let ips: Vec<_> = desk.sandbox.calls().iter().map(|call| call.ip().map(ToOwned::to_owned)).collect();

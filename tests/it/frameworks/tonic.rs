@@ -73,7 +73,12 @@ impl Service<http::Request<Body>> for Accounts {
 
 fn layer(verifier: &Verifier) -> JVerifyLayer<Verifier> {
     let proof = number().token(Field::header("x-token")).phone(Field::header("x-phone"));
-    builder(verifier).rule(Rule::post("/accounts.Accounts/Login", proof)).client_ip(ClientIp::peer()).build().unwrap()
+    builder(verifier)
+        .rule(Rule::post("/accounts.Accounts/Login", proof))
+        .client_ip(ClientIp::peer())
+        .send_client_ip()
+        .build()
+        .unwrap()
 }
 
 async fn serve(layer: JVerifyLayer<Verifier>) -> SocketAddr {

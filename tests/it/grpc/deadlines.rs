@@ -92,6 +92,25 @@ async fn a_client_cannot_have_its_risk_left_out_by_its_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_check_that_the_client_gives_up_on_is_finished_and_keeps_its_place() {
+    let slow = tower::service_fn(|check: tower_jverify::Check| async move {
+        sleep(Duration::from_secs(3)).await;
+        Ok::<_, Infallible>(Verdict::new(check.kind(), Class::Passed))
+    });
+    let layer = tower_jverify::JVerifyLayer::builder(slow).rule(rule()).in_flight(1).build().unwrap();
+    let (application, began) = (Application::default(), Instant::now());
+    let response = send(&layer, &application, timed("2S")).await;
+    assert_eq!(denial(&response).reason(), DenialReason::DeadlineExceeded);
+    assert_eq!(began.elapsed(), Duration::from_secs(2));
+    let response = send(&layer, &application, timed("5S")).await;
+    assert_eq!(denial(&response).reason(), DenialReason::Overloaded);
+    layer.drained().await;
+    assert_eq!(began.elapsed().as_millis(), 3_000);
+    send(&layer, &application, timed("5S")).await;
+    assert_eq!(application.runs(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_body_is_not_waited_for_past_the_clients_deadline() {
     let guarded = guarded();
     let never = http_body_util::StreamBody::new(futures_util::stream::pending::<Result<_, Infallible>>());

@@ -1,4 +1,4 @@
-//! CASES 56: a future dropped at any await leaks nothing and asks nothing more.
+//! CASES 56: a future dropped at any await leaks nothing, asks nothing more, and finishes what it has begun.
 
 use std::{
     convert::Infallible,
@@ -70,6 +70,7 @@ impl Body for Dribble {
 #[derive(Clone, Default)]
 struct Stutterer {
     calls: Arc<AtomicUsize>,
+    answered: Arc<AtomicUsize>,
     left: usize,
 }
 
@@ -84,8 +85,10 @@ impl Service<Check> for Stutterer {
 
     fn call(&mut self, check: Check) -> Self::Future {
         self.calls.fetch_add(1, Ordering::SeqCst);
+        let answered = Arc::clone(&self.answered);
         Box::pin(async move {
             stuttering().await;
+            answered.fetch_add(1, Ordering::SeqCst);
             Ok(Verdict::new(check.kind(), Class::Passed))
         })
     }
@@ -112,13 +115,14 @@ fn request() -> Request<Dribble> {
 }
 
 #[test]
-fn dropped_after_any_number_of_polls_all_is_as_before_and_nothing_more_is_asked() {
+fn dropped_after_any_number_of_polls_a_begun_check_is_finished_and_nothing_more_is_asked() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    let _within = runtime.enter();
+    let within = runtime.enter();
     let mut cx = Context::from_waker(Waker::noop());
 
-    let stutterer = Stutterer { calls: Arc::default(), left: PENDING };
+    let stutterer = Stutterer { left: PENDING, ..Stutterer::default() };
     let asked = || stutterer.calls.load(Ordering::SeqCst);
+    let in_flight = || asked() - stutterer.answered.load(Ordering::SeqCst);
     // Room for one request, to the byte: three quarters of the budget.
     let layer = JVerifyLayer::builder(stutterer.clone())
         .rule(Rule::post("/login", captcha().then(number())))
@@ -139,16 +143,34 @@ fn dropped_after_any_number_of_polls_all_is_as_before_and_nothing_more_is_asked(
     assert_eq!((polls.first(), polls.last()), (Some(&0), Some(&2)), "it waits before, between and after");
     assert!(polls.contains(&1) && polls.len() > 6 * PENDING, "{polls:?}");
 
+    drop(within);
+    let mut finished = 0;
     for (after, expected) in polls.iter().enumerate() {
+        let within = runtime.enter();
         let before = asked();
         let mut dropped = Box::pin(service.clone().oneshot(request()));
         for _ in 0..=after {
             assert!(dropped.as_mut().poll(&mut cx).is_pending(), "dropped after poll {after}");
         }
         drop(dropped);
+        drop(within);
         assert_eq!(asked() - before, *expected, "dropped after poll {after}");
 
+        // A check that has begun holds the place until it is finished; nothing else does.
+        let held = in_flight();
+        if held > 0 {
+            let _within = runtime.enter();
+            let mut refused = pin!(service.clone().oneshot(request()));
+            let response = std::iter::repeat_with(|| refused.as_mut().poll(&mut cx)).take(1_000).find(Poll::is_ready);
+            let Some(Poll::Ready(Ok(response))) = response else { panic!("dropped after poll {after}") };
+            assert_eq!(response.status(), 503, "dropped after poll {after}");
+        }
+        finished += held;
+        runtime.block_on(layer.drained());
+        assert_eq!((asked() - before, in_flight()), (*expected, 0), "dropped after poll {after}");
+
         // The bulkhead's one place, the budget's last byte and the application's one slot are there again.
+        let _within = runtime.enter();
         let mut next = pin!(service.clone().oneshot(request()));
         let response = std::iter::repeat_with(|| next.as_mut().poll(&mut cx)).take(1_000).find_map(|poll| match poll {
             Poll::Ready(response) => Some(response.unwrap()),
@@ -157,6 +179,7 @@ fn dropped_after_any_number_of_polls_all_is_as_before_and_nothing_more_is_asked(
         assert_eq!(response.map(|response| response.status()).unwrap(), 200, "dropped after poll {after}");
         assert_eq!(asked() - before, *expected + 2, "dropped after poll {after}: asked behind the client's back");
     }
+    assert!(finished >= 2 * PENDING, "{finished} checks were left in flight");
 }
 
 #[test]

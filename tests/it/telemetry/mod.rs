@@ -1,5 +1,6 @@
 //! CASES 62: what is told, and that nothing of a person or a secret is among it.
 
+mod abandoned;
 mod canaries;
 mod event;
 mod ex_ids;

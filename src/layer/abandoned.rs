@@ -1,0 +1,106 @@
+//! Checks that outlive their requests.
+
+use std::{future::poll_fn, sync::Arc};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
+
+use super::{
+    call::Calling,
+    event::{Account, Alarms},
+    evidence::Evidence,
+};
+use crate::{
+    CheckKind, Class, ExId, Verdict,
+    rule::{Permit, RuleState},
+};
+
+/// How many there are of a layer.
+#[derive(Debug, Default)]
+pub(super) struct Abandoned(watch::Sender<usize>);
+
+/// One of them is running.
+struct Running(Arc<Abandoned>);
+
+/// A check in flight, and what belongs to it. Dropped with its runtime, it ends and leaves no event.
+pub(super) struct Rest {
+    // Dropped in this order: the place is free once the call has ended.
+    check: Option<InFlight>,
+    permit: Option<Permit>,
+    rule: Option<Arc<RuleState>>,
+    evidence: Evidence,
+    alarms: Arc<Alarms>,
+    _running: Running,
+}
+
+/// The check whose answer is waited for.
+pub(super) struct InFlight {
+    pub(super) calling: Calling,
+    pub(super) kind: CheckKind,
+    pub(super) ex_id: ExId,
+    /// The layer's deadline, never the client's.
+    pub(super) deadline: Instant,
+}
+
+// === impl Abandoned ===
+
+impl Abandoned {
+    /// Waits until none is running.
+    pub(super) async fn drained(&self) {
+        // It fails when the sender is gone, which is borrowed here.
+        let _ = self.0.subscribe().wait_for(|running| *running == 0).await;
+    }
+
+    fn enter(self: &Arc<Self>) -> Running {
+        self.0.send_modify(|running| *running += 1);
+        Running(Arc::clone(self))
+    }
+}
+
+// === impl Running ===
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|running| *running = running.saturating_sub(1));
+    }
+}
+
+// === impl Rest ===
+
+impl Rest {
+    /// Takes over what a request has come to. Without a check in flight there is only the event to write.
+    pub(super) fn of(
+        account: &Account<'_>,
+        check: Option<InFlight>,
+        permit: Option<Permit>,
+        alarms: &Arc<Alarms>,
+        abandoned: &Arc<Abandoned>,
+    ) -> Self {
+        Self {
+            check,
+            permit,
+            rule: account.rule().cloned(),
+            evidence: account.evidence().clone(),
+            alarms: Arc::clone(alarms),
+            _running: abandoned.enter(),
+        }
+    }
+
+    /// Waits for the answer, frees the place and writes the event.
+    pub(super) async fn finish(mut self) {
+        if let Some(InFlight { calling, kind, ex_id, deadline }) = &mut self.check {
+            let answered = timeout_at(*deadline, poll_fn(|cx| calling.poll(cx))).await;
+            let verdict = match answered {
+                Ok(Ok(Ok(verdict))) if verdict.kind() == *kind => verdict,
+                // An answer to another question, an error, a panic, or the deadline.
+                Ok(Ok(Ok(_) | Err(_)) | Err(_)) | Err(_) => Verdict::new(*kind, Class::Unavailable),
+            };
+            self.evidence.heard(verdict.answering(ex_id.clone()));
+        }
+        drop(self.check.take());
+        drop(self.permit.take());
+        Account::of(self.rule.as_ref(), self.evidence).abandoned(&self.alarms);
+    }
+}

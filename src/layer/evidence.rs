@@ -1,0 +1,66 @@
+//! What the checks of a request have come to.
+
+use tokio::time::Instant;
+
+use crate::{Phone, Verdict};
+
+/// The verdicts so far, each with the id of its check, and the phone that they prove. Owned: a check that outlives its
+/// request takes it along.
+#[derive(Clone)]
+pub(super) struct Evidence {
+    verdicts: Vec<Verdict>,
+    /// The phone that a check has proven.
+    proven: Option<Phone>,
+    /// The phone that this is about: as the client claims it, then as it was proven. For the event alone.
+    about: Option<Phone>,
+    began: Instant,
+}
+
+// === impl Evidence ===
+
+impl Evidence {
+    /// None yet, of a request that begins now.
+    pub(super) fn new() -> Self {
+        Self { verdicts: Vec::new(), proven: None, about: None, began: Instant::now() }
+    }
+
+    pub(super) fn heard(&mut self, verdict: Verdict) {
+        self.verdicts.push(verdict);
+    }
+
+    pub(super) fn claimed(&mut self, phone: Phone) {
+        self.about = Some(phone);
+    }
+
+    pub(super) fn prove(&mut self, phone: Phone) {
+        self.proven = Some(phone);
+        self.about = Some(phone);
+    }
+
+    pub(super) fn proven(&self) -> Option<Phone> {
+        self.proven
+    }
+
+    pub(super) fn verdicts(&self) -> &[Verdict] {
+        &self.verdicts
+    }
+
+    pub(super) fn has_verdicts(&self) -> bool {
+        !self.verdicts.is_empty()
+    }
+
+    pub(super) fn take_verdicts(&mut self) -> Vec<Verdict> {
+        std::mem::take(&mut self.verdicts)
+    }
+
+    #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
+    pub(super) fn about(&self) -> Option<Phone> {
+        self.about
+    }
+
+    /// Milliseconds since the request began.
+    #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
+    pub(super) fn milliseconds(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}

@@ -1,0 +1,194 @@
+//! How many checks may be in flight, and how many of them for one client.
+//!
+//! A place is held as long as its check is in flight, whether the client is still there or not. Without a bound for one
+//! client, a single connection that opens requests and leaves them would take every place.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+/// The places of one bulkhead, each for one request whose checks are in flight.
+pub(crate) struct Bulkhead {
+    free: AtomicUsize,
+    /// How many places one client may hold.
+    share: usize,
+    /// Who holds how many, where it is known who the client is. A client is in it while it holds a place, so there are never
+    /// more entries than places.
+    held: Mutex<HashMap<Client, usize>>,
+}
+
+/// Whoever shares one address, or one IPv6 network of 64 bits, which is the least that a provider hands out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Client {
+    V4(Ipv4Addr),
+    V6(u64),
+    /// All clients whose address is not found: together they are one.
+    Unknown,
+}
+
+/// One place. Dropped, it is free again.
+pub(crate) struct Permit {
+    bulkhead: Arc<Bulkhead>,
+    client: Option<Client>,
+}
+
+/// Why there is no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Full {
+    /// All places are taken.
+    All,
+    /// The client holds its share.
+    Share,
+}
+
+/// One client may hold this part of all places.
+const PART: usize = 8;
+
+// === impl Bulkhead ===
+
+impl Bulkhead {
+    /// With so many places, at least one of which any client may hold.
+    pub(super) fn new(places: usize) -> Self {
+        Self { free: AtomicUsize::new(places), share: (places / PART).max(1), held: Mutex::default() }
+    }
+
+    /// Takes a place, or fails at once. With a client, the place counts toward its share.
+    pub(crate) fn enter(self: &Arc<Self>, client: Option<Client>) -> Result<Permit, Full> {
+        match client {
+            None => self.take()?,
+            Some(client) => {
+                let mut held = self.held();
+                let already = held.get(&client).copied().unwrap_or_default();
+                if already >= self.share {
+                    return Err(Full::Share);
+                }
+                self.take()?;
+                held.insert(client, already + 1);
+            }
+        }
+        Ok(Permit { bulkhead: Arc::clone(self), client })
+    }
+
+    fn take(&self) -> Result<(), Full> {
+        let less = |free: usize| free.checked_sub(1);
+        self.free.fetch_update(Ordering::Acquire, Ordering::Relaxed, less).map(drop).map_err(|_| Full::All)
+    }
+
+    /// Nothing in this file panics while it is locked.
+    fn held(&self) -> MutexGuard<'_, HashMap<Client, usize>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Permit ===
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if let Some(client) = self.client {
+            let mut held = self.bulkhead.held();
+            match held.get_mut(&client) {
+                Some(places) if *places > 1 => *places -= 1,
+                Some(_) | None => drop(held.remove(&client)),
+            }
+        }
+        self.bulkhead.free.fetch_add(1, Ordering::Release);
+    }
+}
+
+// === impl Client ===
+
+impl Client {
+    /// The client at this address. One that has an IPv4 address stays the same client when it writes that as IPv6.
+    pub(crate) fn at(address: Option<IpAddr>) -> Self {
+        match address {
+            None => Self::Unknown,
+            Some(IpAddr::V4(address)) => Self::V4(address),
+            Some(IpAddr::V6(address)) => match inner(address) {
+                Some(address) => Self::V4(address),
+                None => Self::V6(u64::try_from(address.to_bits() >> 64).unwrap_or_default()),
+            },
+        }
+    }
+}
+
+/// The IPv4 address in an IPv6 one: mapped (RFC 4291, section 2.5.5.2), behind the well-known prefix of NAT64 (RFC 6052), or
+/// the owner of a 6to4 network, which has 65,536 networks of 64 bits (RFC 3056).
+fn inner(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let v4 = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
+    match address.segments() {
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+            Some(v4(high, low))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bulkhead, Client, Full};
+    use std::{net::IpAddr, sync::Arc};
+
+    fn client(address: &str) -> Client {
+        Client::at(Some(address.parse::<IpAddr>().unwrap()))
+    }
+
+    #[test]
+    fn a_client_holds_an_eighth_and_at_least_one_place() {
+        for (places, share) in [(1, 1), (2, 1), (8, 1), (15, 1), (16, 2), (256, 32)] {
+            let bulkhead = Arc::new(Bulkhead::new(places));
+            let held: Vec<_> = (0..share).map(|_| bulkhead.enter(Some(Client::Unknown)).unwrap()).collect();
+            assert_eq!(bulkhead.enter(Some(Client::Unknown)).err(), Some(Full::Share), "{places}");
+            let others = (share..places).map(|_| bulkhead.enter(None).unwrap()).collect::<Vec<_>>();
+            assert_eq!(bulkhead.enter(None).err(), Some(Full::All), "{places}");
+            assert_eq!(bulkhead.enter(Some(client("192.0.2.1"))).err(), Some(Full::All), "{places}");
+            drop((held, others));
+            assert!(bulkhead.held().is_empty(), "{places}: an entry is left");
+            assert!(
+                (0..places).map(|_| bulkhead.enter(None)).collect::<Vec<_>>().iter().all(Result::is_ok),
+                "{places}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_refused_client_takes_no_place_and_leaves_no_entry() {
+        let bulkhead = Arc::new(Bulkhead::new(1));
+        let held = bulkhead.enter(Some(client("192.0.2.1"))).unwrap();
+        for n in 0..1_000_u32 {
+            let other = Client::at(Some(IpAddr::V4(n.into())));
+            assert_eq!(bulkhead.enter(Some(other)).err(), Some(Full::All));
+        }
+        assert_eq!(bulkhead.held().len(), 1);
+        drop(held);
+        assert!(bulkhead.enter(Some(client("192.0.2.1"))).is_ok());
+    }
+
+    #[test]
+    fn addresses_of_one_client_are_one() {
+        for same in [
+            &[
+                "192.0.2.1",
+                "::ffff:192.0.2.1",
+                "::ffff:c000:201",
+                "64:ff9b::192.0.2.1",
+                "2002:c000:201::1",
+                "2002:c000:201:9::",
+            ][..],
+            &["2001:db8:1:2::", "2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff"],
+        ] {
+            for address in same {
+                assert_eq!(client(address), client(same[0]), "{address}");
+            }
+        }
+        let all = ["192.0.2.1", "192.0.2.2", "2001:db8:1:2::", "2001:db8:1:3::", "::1", "64:ff9b:1::192.0.2.1"];
+        for (n, one) in all.iter().enumerate() {
+            assert!(all[n + 1..].iter().all(|other| client(one) != client(other)), "{one}");
+            assert_ne!(client(one), Client::Unknown);
+        }
+    }
+}
