@@ -62,11 +62,8 @@ macro_rules! setting_methods {
             self
         }
 
-        /// How many requests may have a check in flight at the same time; the next is answered 503 at once, with nothing
-        /// spent. Default: 256, shared by all services of the layer. A rule that sets it has a bulkhead of its own.
-        ///
-        /// A check that has begun is finished when its client leaves, and keeps its place until then. Where `client_ip` is
-        /// set, one client holds at most an eighth of the places, and at least one.
+        /// How many requests may have a check in flight (also one whose client has left); the next is answered 503. Default:
+        /// 256 for the layer; a rule that sets it has its own. Where `client_ip` is set, one client holds at most an eighth.
         pub fn in_flight(mut self, requests: usize) -> Self {
             self.overrides.in_flight = Some(requests);
             self
@@ -147,18 +144,15 @@ macro_rules! setting_methods {
             self
         }
 
-        /// Who the client is: one that holds its share of `in_flight` is answered 503. Requests whose address is not found
-        /// share one eighth. Default: clients are not distinguished.
+        /// Who the client is, for its share of `in_flight`; all that are not found share one. Default: not distinguished.
         ///
-        /// **Danger:** a source that finds the same address for everybody, such as the peer behind a proxy, gives all clients
-        /// together one share.
+        /// **Danger:** a source that finds one address for everybody (the peer behind a proxy) gives them one share.
         pub fn client_ip(mut self, client_ip: $crate::ClientIp) -> Self {
             self.overrides.client_ip = Some(client_ip);
             self
         }
 
-        /// Sends the address that `client_ip` finds to JPush (`ip`), unless it is private, loopback or otherwise not global.
-        /// Off by default. Without `client_ip` the layer is not built.
+        /// Sends the address that `client_ip` (required) finds to JPush, unless it is not global (private). Off by default.
         pub fn send_client_ip(mut self) -> Self {
             self.overrides.send_client_ip = Some(true);
             self
