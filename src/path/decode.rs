@@ -2,6 +2,8 @@
 //!
 //! An escape that is none (`%zz`, a lone `%`) stays as it is.
 
+use super::meter::{Exhausted, Meter};
+
 /// What to take for an escape, beside `%41`.
 #[derive(Clone, Copy)]
 pub(super) struct Escapes {
@@ -12,70 +14,150 @@ pub(super) struct Escapes {
 }
 
 /// The bytes one escape stands for: one, or the UTF-8 of an IIS escape.
-struct Decoded {
+struct Escape {
     utf8: [u8; 4],
     len: usize,
     /// Length of the escape itself, in bytes.
-    escape: usize,
+    length: usize,
 }
 
-/// Decodes every escape once.
-pub(super) fn once(text: &[u8], escapes: Escapes) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
+/// Appends a text with every escape decoded once.
+pub(super) fn once(text: &[u8], escapes: Escapes, out: &mut Vec<u8>) {
     let mut rest = text;
-    while let Some((&first, tail)) = rest.split_first() {
-        let decoded = if first == b'%' { escape(rest, escapes) } else { None };
-        if let Some(Decoded { utf8, len, escape }) = decoded {
+    while let Some(at) = rest.iter().position(|&byte| byte == b'%') {
+        let (plain, escaped) = rest.split_at_checked(at).unwrap_or_default();
+        out.extend_from_slice(plain);
+        if let Some(Escape { utf8, len, length }) = escape(escaped, escapes) {
             out.extend(utf8.iter().take(len));
-            rest = rest.get(escape..).unwrap_or_default();
+            rest = escaped.get(length..).unwrap_or_default();
         } else {
-            out.push(first);
-            rest = tail;
+            out.push(b'%');
+            rest = escaped.get(1..).unwrap_or_default();
         }
     }
-    out
+    out.extend_from_slice(rest);
+}
+
+/// Appends a text decoded until nothing is left to decode, in one pass: see [`decode`].
+pub(super) fn fully(text: &[u8], escapes: Escapes, out: &mut Vec<u8>) {
+    let start = out.len();
+    for &byte in text {
+        out.push(byte);
+        while let Some(Escape { utf8, len, length }) = escape_at_end(out.get(start..).unwrap_or_default(), escapes) {
+            out.truncate(out.len() - length);
+            out.extend(utf8.iter().take(len));
+        }
+    }
+}
+
+/// A path decoded to the end, and what was decoded.
+pub(super) struct Decoded {
+    /// With a slash in front.
+    pub(super) text: Vec<u8>,
+    /// A dot, a slash or a semicolon was escaped.
+    pub(super) structure: bool,
+    /// An escape was escaped, or written as IIS does: who decodes once, as the standard says, has another text.
+    pub(super) deeper: bool,
+    /// A slash was escaped.
+    pub(super) slash: bool,
 }
 
 /// Decodes until nothing is left to decode, in one pass: an escape that a decoded byte completes is decoded too.
 ///
 /// Escapes never overlap, so the order of decoding does not matter and this is what any number of rounds ends in.
-pub(super) fn fully(text: &[u8], escapes: Escapes) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    for &byte in text {
-        out.push(byte);
-        while let Some(Decoded { utf8, len, escape }) = escape_at_end(&out, escapes) {
-            out.truncate(out.len() - escape);
-            out.extend(utf8.iter().take(len));
-        }
+///
+/// # Errors
+///
+/// Returns an error if that takes more work than is left.
+pub(super) fn decode(path: &str, meter: &mut Meter) -> Result<Decoded, Exhausted> {
+    meter.spend(150 + path.len() * 4)?;
+    let mut decoded =
+        Decoded { text: Vec::with_capacity(path.len() + 1), structure: false, deeper: false, slash: false };
+    if !path.starts_with('/') {
+        decoded.text.push(b'/');
     }
-    out
+    let mut rest = path.as_bytes();
+    // Where the last byte that was decoded ends, and whether a percent sign before may still begin an escape.
+    let (mut fresh, mut open) = (0, false);
+    while let Some((&first, tail)) = rest.split_first() {
+        if !open {
+            if first != b'%' {
+                let plain = rest.iter().position(|&byte| byte == b'%').unwrap_or(rest.len());
+                let (plain, escaped) = rest.split_at_checked(plain).unwrap_or_default();
+                decoded.text.extend_from_slice(plain);
+                rest = escaped;
+                continue;
+            }
+            if let [high, low, tail @ ..] = tail
+                && let Some(byte) = octet(*high, *low)
+                && byte != b'%'
+            {
+                meter.spend(40)?;
+                decoded.text.push(byte);
+                decoded.structure |= matches!(byte, b'.' | b'/' | b';');
+                decoded.slash |= byte == b'/';
+                fresh = decoded.text.len();
+                rest = tail;
+                continue;
+            }
+        }
+        meter.spend(45)?;
+        decoded.text.push(first);
+        rest = tail;
+        let mut last = first;
+        while last.is_ascii_hexdigit()
+            && let Some(Escape { utf8, len, length }) = escape_at_end(&decoded.text, Escapes { slash: true, iis: true })
+        {
+            meter.spend(40 + length * 10)?;
+            let start = decoded.text.len() - length;
+            decoded.deeper |= length == 6 || fresh > start;
+            last = utf8.first().copied().unwrap_or_default();
+            decoded.structure |= matches!(last, b'.' | b'/' | b';');
+            decoded.slash |= last == b'/';
+            decoded.text.truncate(start);
+            decoded.text.extend(utf8.iter().take(len));
+            fresh = decoded.text.len();
+        }
+        // The longest escape, but for its last byte.
+        let end = decoded.text.len().saturating_sub(5);
+        open = decoded.text.get(end..).is_some_and(|end| end.contains(&b'%'));
+    }
+    Ok(decoded)
 }
 
-fn escape_at_end(text: &[u8], escapes: Escapes) -> Option<Decoded> {
+fn octet(high: u8, low: u8) -> Option<u8> {
+    Some(digit(high)? << 4 | digit(low)?)
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    }
+}
+
+fn escape_at_end(text: &[u8], escapes: Escapes) -> Option<Escape> {
     [3, 6].into_iter().find_map(|length| {
         let end = text.get(text.len().checked_sub(length)?..)?;
-        escape(end, escapes).filter(|decoded| decoded.escape == length)
+        escape(end, escapes).filter(|decoded| decoded.length == length)
     })
 }
 
 /// The escape that `text` begins with.
-fn escape(text: &[u8], escapes: Escapes) -> Option<Decoded> {
+fn escape(text: &[u8], escapes: Escapes) -> Option<Escape> {
     let decoded = match *text {
         [b'%', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-            let byte = u8::try_from(number(&[high, low])?).ok()?;
-            Decoded { utf8: [byte, 0, 0, 0], len: 1, escape: 3 }
+            Escape { utf8: [octet(high, low)?, 0, 0, 0], len: 1, length: 3 }
         }
         [b'%', b'u' | b'U', a, b, c, d, ..] if escapes.iis => {
-            let character = char::from_u32(number(&[a, b, c, d])?).unwrap_or(char::REPLACEMENT_CHARACTER);
+            let code = u32::from(octet(a, b)?) << 8 | u32::from(octet(c, d)?);
             let mut utf8 = [0; 4];
-            let len = character.encode_utf8(&mut utf8).len();
-            Decoded { utf8, len, escape: 6 }
+            let len = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER).encode_utf8(&mut utf8).len();
+            Escape { utf8, len, length: 6 }
         }
         _ => return None,
     };
     (escapes.slash || decoded.utf8.first() != Some(&b'/')).then_some(decoded)
-}
-
-fn number(digits: &[u8]) -> Option<u32> {
-    digits.iter().try_fold(0, |number, &digit| Some(number * 16 + char::from(digit).to_digit(16)?))
 }

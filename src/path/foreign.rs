@@ -1,68 +1,188 @@
-//! What a backend of another language may read into a path: scripts, extensions, what Windows drops.
+//! What a backend of another language may read into a path, beside what every backend may.
 //!
-//! `/login.json` is Rails' `/login` in another format, `/login.php/x` is PHP's `/login.php` with path-info,
-//! `/index.php/login` is a front controller's `/login`, and `/login.` is `/login` on Windows. None of these means a guarded
-//! path for sure, so a hit is a refusal.
+//! | spelling of `/login` | who serves it |
+//! |---|---|
+//! | `/login.json`, `/login.do`, `/login.*` | Rails' `(.:format)`, Struts and Spring's suffix patterns, `MultiViews` |
+//! | `/login!input`, `/login,1`, `/login~1`, `/login&x=1` | Struts' `action!method`, `RewriteRule ^(.*)$ index.php?q=$1`: cut at a mark |
+//! | `/login.`, `/login%20`, `/login::$DATA`, `/v1:$i30:$INDEX_ALLOCATION/login` | Windows' file names |
+//! | `/login.php/x`, `/login;x` | `PATH_INFO` behind a script |
+//! | `/index.php/login`, `/app/index.php/login`, `/cgi-bin/login`, `/public/login` | a front controller, or the folder it is in |
+//! | `/login/index`, `/login/index.html`, `/login/default.aspx`, `/index/login` | default actions, modules and documents |
+//! | `/(S(abc))/login`, `/(A(a)F(b))/login`, `/lo/(S(x))gin` | ASP.NET's `CookielessHelper`, which removes the session |
+//!
+//! What letters are taken for others is in `letters`. None of these means a guarded path for sure, so a hit is a refusal.
+//! Not covered, because no path could be told from them: further segments that a router takes for parameters without a
+//! default action between (`/login/x/y` in Yii 1 and `ThinkPHP`), and short names of Windows (`/REGIST~1`).
 
-/// More segments with a dot than this are a path made to confuse.
-const DOTTED: usize = 8;
+use super::meter::{Exhausted, Meter};
 
-/// The readings that another backend may have of a folded path, besides itself; `None` if there are too many.
-pub(super) fn readings(text: &str) -> Option<Vec<String>> {
-    if !text.contains(['.', ' ', ':']) {
-        return Some(Vec::new());
+/// More scripts in a row than this are a path made to confuse.
+const SCRIPTS: usize = 8;
+
+/// What a folder is answered with, and the action that a controller has where none is named.
+const DEFAULTS: [&str; 3] = ["index", "default", "iisstart"];
+
+/// Folders that front controllers are in.
+const FOLDERS: [&str; 9] =
+    ["public", "webroot", "wwwroot", "htdocs", "public_html", "cgi-bin", "fcgi-bin", "index", "~"];
+
+/// Extensions of scripts; `php` with any version.
+const SCRIPT: [&str; 37] = [
+    "phtml", "phar", "phps", "pht", "inc", "asp", "aspx", "ashx", "asmx", "axd", "svc", "mvc", "cshtml", "vbhtml",
+    "jsp", "jspx", "jspa", "jsf", "faces", "do", "action", "cgi", "fcgi", "pl", "pm", "py", "wsgi", "rb", "lua", "cfm",
+    "cfc", "exe", "dll", "shtml", "html", "htm", "nsf",
+];
+
+/// Whether there is anything in a path by which [`is_read_otherwise`] could read it otherwise.
+pub(super) fn has_marks(path: &str) -> bool {
+    path.split('/').any(|segment| {
+        let has_mark = segment.bytes().any(is_mark) && !matches!(segment, "." | "..");
+        has_mark || DEFAULTS.contains(&segment) || FOLDERS.contains(&segment)
+    })
+}
+
+/// Whether `hit` holds for a path that another backend may read in a folded path.
+///
+/// # Errors
+///
+/// Returns an error if that takes more work than is left.
+pub(super) fn is_read_otherwise(text: &str, hit: impl Fn(&str) -> bool, meter: &mut Meter) -> Result<bool, Exhausted> {
+    meter.spend(100 + text.len() * 6)?;
+    if let Some(without) = without_sessions(text) {
+        meter.spend(600 + text.len() * 40)?;
+        if hit(&without) || is_read_among_segments(&without, &hit, meter)? {
+            return Ok(true);
+        }
     }
-    let segments: Vec<&str> = text.strip_prefix('/').unwrap_or(text).split('/').collect();
-    let trimmed: Vec<&str> = segments.iter().map(|segment| trim(segment)).collect();
-    let dotted: Vec<usize> =
-        (0..trimmed.len()).filter(|&at| trimmed.get(at).is_some_and(|s| s.contains('.'))).collect();
-    if dotted.len() > DOTTED {
-        return None;
+    is_read_among_segments(text, &hit, meter)
+}
+
+/// A path without the sessions that ASP.NET keeps in it; `None` if there are none.
+pub(super) fn without_sessions(text: &str) -> Option<String> {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, session)) = rest.split_once("/(") {
+        let length = session_length(session);
+        let (kept, after) = match length {
+            // Another pair of parentheses.
+            None => (before.len() + 2, session),
+            Some(length) => (before.len(), session.get(length..).unwrap_or_default()),
+        };
+        out.push_str(rest.get(..kept).unwrap_or_default());
+        rest = after;
     }
-    let mut all = vec![path(&trimmed)];
-    all.extend(without_extension(&trimmed));
-    for at in dotted {
-        let (before, script_and_after) = trimmed.split_at_checked(at)?;
-        let (script, after) = script_and_after.split_first()?;
-        // The script is what is asked for; the rest is its path-info.
-        let script: Vec<&str> = before.iter().chain([script]).copied().collect();
-        all.extend(without_extension(&script));
-        all.push(path(&script));
-        if after.is_empty() {
-            // The page that a directory is answered with.
-            if trimmed.get(at).is_some_and(|name| name.starts_with("index.") || name.starts_with("default.")) {
-                all.push(path(before));
-            }
+    out.push_str(rest);
+    if out.is_empty() {
+        out.push('/');
+    }
+    (out.len() < text.len()).then_some(out)
+}
+
+/// The length of `S(abc))`, of one such word or several, with the parenthesis that closes what went before.
+fn session_length(text: &str) -> Option<usize> {
+    let mut rest = text;
+    while let [letter, b'(', ..] = *rest.as_bytes()
+        && letter.is_ascii_alphabetic()
+    {
+        (_, rest) = rest.split_once(')')?;
+    }
+    let after = rest.strip_prefix(')').filter(|_| rest.len() < text.len())?;
+    Some(text.len() - after.len())
+}
+
+fn is_read_among_segments(text: &str, hit: &impl Fn(&str) -> bool, meter: &mut Meter) -> Result<bool, Exhausted> {
+    meter.spend(700 + text.len() * 20)?;
+    let segments: Vec<&str> = text.split('/').filter(|segment| !trim(segment).is_empty()).collect();
+    let mut asked = Asked { path: String::with_capacity(text.len() + 1), hit, meter };
+    if asked.is_hit([].iter(), segments.iter())? {
+        return Ok(true);
+    }
+    let mut scripts = 0;
+    for (at, segment) in segments.iter().enumerate() {
+        asked.meter.spend(350)?;
+        if !is_script(trim(segment)) && !FOLDERS.contains(segment) {
             continue;
         }
-        // The script is a front controller; the rest is what is asked for, there or from the root.
-        let beside: Vec<&str> = before.iter().chain(after).copied().collect();
-        for asked in [beside.as_slice(), after] {
-            all.extend(without_extension(asked));
-            all.push(path(asked));
+        scripts += 1;
+        if scripts > SCRIPTS {
+            return Err(Exhausted);
+        }
+        // The rest is what is asked for, from the root or there.
+        let (before, after) = (segments.iter().take(at), segments.iter().skip(at + 1));
+        if asked.is_hit([].iter(), after.clone())? || (at > 0 && asked.is_hit(before, after)?) {
+            return Ok(true);
         }
     }
-    Some(all)
+    Ok(false)
+}
+
+/// The paths that may be asked for.
+struct Asked<'a, H> {
+    path: String,
+    hit: &'a H,
+    meter: &'a mut Meter,
+}
+
+// === impl Asked ===
+
+impl<H: Fn(&str) -> bool> Asked<'_, H> {
+    /// Whether these segments are a hit, or the first of them, where the next one or a mark may be the end.
+    fn is_hit<'s>(
+        &mut self,
+        before: impl Iterator<Item = &'s &'s str>,
+        after: impl Iterator<Item = &'s &'s str>,
+    ) -> Result<bool, Exhausted> {
+        self.path.clear();
+        for segment in before.chain(after) {
+            self.meter.spend(220 + segment.len() * 16)?;
+            if is_default(segment) && self.is_hit_so_far()? {
+                return Ok(true);
+            }
+            let start = self.path.len() + 1;
+            self.path.push('/');
+            self.path.push_str(segment);
+            let marks = segment.bytes().enumerate().skip(1).filter(|&(_, byte)| is_mark(byte));
+            for (cut, _) in marks.filter(|_| *segment != "..") {
+                let rest = segment.get(cut..).unwrap_or_default();
+                self.path.truncate(start + cut);
+                if self.is_hit_so_far()? {
+                    return Ok(true);
+                }
+                self.path.push_str(rest);
+            }
+            let trimmed = trim(segment);
+            if trimmed.len() < segment.len() {
+                self.path.truncate(start);
+                self.path.push_str(trimmed);
+            }
+        }
+        self.is_hit_so_far()
+    }
+
+    fn is_hit_so_far(&mut self) -> Result<bool, Exhausted> {
+        self.meter.spend(220 + self.path.len() * 4)?;
+        Ok((self.hit)(if self.path.is_empty() { "/" } else { &self.path }))
+    }
 }
 
 /// A segment as Windows takes it: without trailing dots and spaces, and without the name of an NTFS stream.
 fn trim(segment: &str) -> &str {
-    segment.split(':').next().unwrap_or_default().trim_end_matches(['.', ' '])
-}
-
-/// A path whose last segment lost its extension: the last one, and all of them.
-fn without_extension(segments: &[&str]) -> Vec<String> {
-    let Some((last, before)) = segments.split_last() else { return Vec::new() };
-    let cuts = [last.rfind('.'), last.find('.')];
-    let stems = cuts.into_iter().flatten().filter_map(|at| last.get(..at));
-    stems.map(|stem| path(&before.iter().copied().chain([stem]).collect::<Vec<_>>())).collect()
-}
-
-fn path(segments: &[&str]) -> String {
-    let mut path = String::with_capacity(segments.iter().map(|segment| segment.len() + 1).sum());
-    for segment in segments {
-        path.push('/');
-        path.push_str(segment);
+    if matches!(segment, "." | "..") {
+        return segment;
     }
-    path
+    segment.split(':').next().unwrap_or_default().trim_end_matches(['.', ' ']).trim_start_matches(' ')
+}
+
+fn is_script(segment: &str) -> bool {
+    segment.rsplit_once('.').is_some_and(|(_, extension)| extension.starts_with("php") || SCRIPT.contains(&extension))
+}
+
+fn is_default(segment: &str) -> bool {
+    let stem = segment.split(|c: char| c.is_ascii() && is_mark(c as u8)).next().unwrap_or_default();
+    DEFAULTS.contains(&stem)
+}
+
+/// Whether a name may end before a byte: punctuation but `-` and `_`, and control characters.
+fn is_mark(byte: u8) -> bool {
+    byte.is_ascii() && !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_' | b'/')
 }

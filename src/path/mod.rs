@@ -26,16 +26,23 @@
 mod decode;
 mod exact;
 mod foreign;
+mod letters;
+mod meter;
+#[cfg(test)]
+mod oracle;
 mod pattern;
 mod plain;
 #[cfg(test)]
 mod properties;
 mod readings;
+mod resolve;
 mod route_parameters;
 mod segments;
+mod skeleton;
 mod table;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub(crate) use self::{
     pattern::Pattern,

@@ -8,7 +8,7 @@ use std::{
     str::Chars,
 };
 
-use super::readings::fold;
+use super::letters::fold;
 use crate::error::ConfigError;
 
 /// Parameters of one path. The router has letters for 25; a path with more than a few is a mistake.

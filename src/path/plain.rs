@@ -4,8 +4,6 @@
 //! bytes takes about 60. What is not certainly plain is looked at closer, or goes to the readings; a mistake in that
 //! direction costs time, never safety.
 
-use super::segments::{has_dots, has_doubled_slash};
-
 /// Longest path that is folded without allocating, in bytes.
 pub(super) const FOLDABLE: usize = 256;
 
@@ -38,9 +36,7 @@ pub(super) fn shape(path: &str) -> Shape<'_> {
 
 #[inline(never)]
 fn closer(path: &str, seen: Seen) -> Shape<'_> {
-    let odd = |byte| matches!(byte, 0..=b' ' | 0x7f.. | b'%' | b';' | b'\\' | b'?' | b'#');
-    let bytes = path.as_bytes();
-    if seen.suspect && (bytes.iter().any(|&byte| odd(byte)) || has_dots(bytes) || has_doubled_slash(bytes)) {
+    if seen.suspect && has_odd(path.as_bytes()) {
         Shape::Other
     } else if !seen.upper {
         Shape::Plain(path)
@@ -49,6 +45,38 @@ fn closer(path: &str, seen: Seen) -> Shape<'_> {
     } else {
         Shape::Other
     }
+}
+
+/// Whether there is something to decode, to cut or to resolve.
+fn has_odd(path: &[u8]) -> bool {
+    let mut before = 0;
+    for (at, &byte) in path.iter().enumerate() {
+        if ODD.get(usize::from(byte)).is_some_and(|odd| *odd) {
+            return true;
+        }
+        if before == b'/' && matches!(byte, b'/' | b'.') {
+            let rest = path.get(at..).unwrap_or_default();
+            if matches!(rest, [b'/', ..] | b"." | [b'.', b'/', ..] | b".." | [b'.', b'.', b'/', ..]) {
+                return true;
+            }
+        }
+        before = byte;
+    }
+    false
+}
+
+/// Bytes that are not themselves in every reading.
+static ODD: [bool; 256] = odd();
+
+#[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "evaluated when it is compiled")]
+const fn odd() -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut at = 0;
+    while at < table.len() {
+        table[at] = matches!(at as u8, 0..=b' ' | 0x7f.. | b'%' | b';' | b'\\' | b'?' | b'#');
+        at += 1;
+    }
+    table
 }
 
 /// What one pass has seen.

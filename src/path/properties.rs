@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::{
     Found, Pattern, Table,
+    oracle::Readings,
     plain::{Shape, shape},
-    readings::Readings,
     tests::{meaning, table},
 };
 
@@ -112,6 +112,21 @@ fn respelling() -> impl Strategy<Value = Respelling> {
     ]
 }
 
+/// What a path means if all its readings are looked up; `None` if there are too many.
+fn meaning_by_all_readings<'t>(table: &'t Table<String>, path: &str) -> Option<&'t str> {
+    let readings = Readings::of(path);
+    let texts = readings.texts.iter().map(|text| str::from_utf8(text).unwrap());
+    let mut meanings: Vec<&str> = texts.filter_map(|text| Some(table.one_reading(text)?.as_str())).collect();
+    meanings.sort_unstable();
+    meanings.dedup();
+    match meanings.as_slice() {
+        _ if readings.too_many => None,
+        [] => Some("-"),
+        [one] if !readings.several => Some(one),
+        _ => Some("400"),
+    }
+}
+
 /// Whether `pattern` matches, by the plainest means: for few parameters and short paths.
 fn matches(pattern: &[u8], path: &[u8]) -> bool {
     match pattern {
@@ -155,6 +170,24 @@ proptest! {
             prop_assert!(!readings.several);
             let canonical = String::from_utf8(readings.texts[0].clone()).unwrap();
             prop_assert_eq!(meaning(&table, &path), meaning(&table, &canonical));
+        }
+    }
+
+    #[test]
+    fn no_reading_that_is_in_the_table_is_overlooked(
+        path in nasty_path(),
+        guarded in prop::sample::select(vec!["/login", "/v1/acme/login", "/files/a/b", "/l", "//login/x"]),
+        changes in prop::collection::vec((respelling(), any::<prop::sample::Index>()), 0..5),
+    ) {
+        let spelling = respelled(guarded.to_owned(), &changes);
+        let ascii = ["/login", "/v1/{tenant}/login", "/files/{*rest}", "/l"];
+        let beyond = ["/login", "/é/{x}", "/登录/{*rest}"];
+        for table in [table(&ascii[..1]), table(&ascii), table(&beyond)] {
+            for path in [&path, &spelling, &format!("/{path}{spelling}"), &format!("{spelling}{path}")] {
+                let found = meaning(&table, path);
+                let Some(expected) = meaning_by_all_readings(&table, path) else { continue };
+                prop_assert!(found == expected || found == "400", "{} is {}, not {}", path, found, expected);
+            }
         }
     }
 

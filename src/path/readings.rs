@@ -1,268 +1,313 @@
 //! All readings of a path that is not plain.
 //!
-//! Each stage asks of every text so far: could backends differ here? If so the text is replaced by its alternatives,
-//! the canonical one first. Most paths meet one such stage or two; only a path made to confuse meets many, and then
-//! the number of readings is bounded and the path counts as unreadable.
+//! Each stage asks of every text so far: could backends differ here? If so the text is replaced by its alternatives. Most
+//! paths meet one such stage or two; only a path made to confuse meets many, and then the [`Meter`] runs out and the path
+//! counts as unreadable.
+//!
+//! The texts of a stage are in one buffer, and stages for what a path does not have are left out. The last stage, of
+//! segments, writes no texts but lets each be looked up: see `resolve`.
 
 use super::{
     decode::{Escapes, fully, once},
-    segments::{before, collapse_slashes, cut_parameters, has_dots, has_doubled_slash, resolve_dots},
+    letters::{fold, has_no_case, narrow},
+    meter::{Exhausted, Meter},
+    resolve::{Way, write},
+    segments::{before, has_dots, has_doubled_slash, resolve_dots},
+    skeleton::{Marks, Skeleton, reveal_overlong},
 };
 
-/// More readings than this are a path made to confuse.
-const READINGS: usize = 256;
-/// Bytes of all readings of one path together: one reading of the longest path that `http::Uri` holds.
-const BYTES: usize = 1 << 16;
+/// More texts than this are a path made to confuse.
+const TEXTS: usize = 32;
 
-/// What a path may mean.
-pub(super) struct Readings {
-    /// The readings, folded and without trailing slash; of UTF-8.
-    pub(super) texts: Vec<Vec<u8>>,
-    /// It can be read in several ways: a hit in the table is then no answer but a refusal.
-    pub(super) several: bool,
+/// Decoded and folded texts, one behind the other, whose segments are as they came.
+pub(super) struct Texts {
+    bytes: Vec<u8>,
+    ends: [usize; TEXTS],
+    count: usize,
     /// Its bytes are no UTF-8 at all, so a backend may read it in an encoding that we do not know.
     pub(super) foreign: bool,
-    /// It has more readings than anybody should compute.
-    pub(super) too_many: bool,
 }
 
-/// Case folding for table and readings alike: what differs in case only is the same, as in a backend that
-/// ignores case the Unicode way.
-pub(super) fn fold(c: char, out: &mut String) {
-    if c.is_ascii() {
-        out.push(c.to_ascii_lowercase());
+/// Appends the alternatives of a text and returns true; or false, if it has none.
+type Stage = fn(&[u8], &mut Texts) -> bool;
+
+/// The texts of a path as it was received; without a slash at its beginning it is one of its readings to have one.
+/// `None` if the skeleton is the only one.
+pub(super) fn texts(path: &str, skeleton: &Skeleton, meter: &mut Meter) -> Result<Option<Texts>, Exhausted> {
+    let marks = skeleton.marks;
+    let raw = path.as_bytes();
+    let before_decoding_differs = marks.structure && (raw.contains(&b';') || raw.windows(2).any(|pair| pair == b"/."));
+    let decodes = marks.deeper || marks.slash || before_decoding_differs;
+    if !(decodes || marks.beyond_ascii || marks.backslash || marks.query || marks.control || marks.space) {
+        return Ok(None);
+    }
+    meter.spend(700 + path.len() * 2)?;
+    let mut work = Work { texts: Texts::new(path.len()), next: Texts::new(path.len()), meter };
+    if decodes {
+        if marks.unrooted {
+            work.texts.bytes.push(b'/');
+        }
+        work.texts.add(path.as_bytes());
+        if before_decoding_differs {
+            work.stage(12, before_decoding)?;
+        }
+        work.decode(marks)?;
     } else {
-        out.extend(c.to_uppercase().flat_map(char::to_lowercase));
+        work.texts.add(&skeleton.decoded);
     }
+    let foreign = (marks.broken || (marks.deeper && marks.beyond_ascii)) && work.stage(30, broken_utf8)?;
+    if marks.wide {
+        work.stage(40, full_width)?;
+    }
+    work.fold(marks)?;
+    for (has, cost, stage) in [
+        (marks.backslash, 6, backslash as Stage),
+        (marks.query, 4, query),
+        (marks.control, 12, control),
+        (marks.space, 4, space),
+    ] {
+        if has || marks.broken {
+            work.stage(cost, stage)?;
+        }
+    }
+    work.texts.foreign = foreign;
+    Ok(Some(work.texts))
 }
 
-// === impl Readings ===
+/// The texts between two stages.
+struct Work<'m> {
+    texts: Texts,
+    /// Where the next stage writes; empty between stages.
+    next: Texts,
+    meter: &'m mut Meter,
+}
 
-impl Readings {
-    /// All readings of a path as it was received; without a slash at its beginning it is one of its readings to have
-    /// one.
-    pub(super) fn of(path: &str) -> Self {
-        let mut text = path.as_bytes().to_vec();
-        let rooted = text.starts_with(b"/");
-        if !rooted {
-            text.insert(0, b'/');
-        }
-        let mut readings = Self { texts: vec![text], several: !rooted, foreign: false, too_many: false };
+// === impl Work ===
 
-        readings.harmless(before_decoding);
-        readings.decode();
-        readings.foreign = readings.ambiguous(broken_utf8);
-        readings.ambiguous(look_alikes);
-        readings.harmless(full_width);
-        for text in &mut readings.texts {
-            *text = folded(text);
-        }
-        readings.ambiguous(backslash);
-        readings.ambiguous(query);
-        readings.ambiguous(control);
-        readings.harmless(space);
-        readings.harmless(parameters);
-        readings.harmless(doubled_slash);
-        readings.harmless(dots);
-        readings.harmless(trailing_slash);
-        readings
-    }
-
-    /// A stage whose alternatives a backend may well choose among without harm, if they mean the same entry.
-    fn harmless(&mut self, stage: fn(&[u8]) -> Option<Vec<Vec<u8>>>) -> bool {
+impl Work<'_> {
+    /// Runs a stage that costs so many instructions a byte. Returns whether a text had alternatives.
+    fn stage(&mut self, cost: usize, stage: Stage) -> Result<bool, Exhausted> {
         let mut affected = false;
-        let mut next = Vec::with_capacity(self.texts.len());
-        for text in std::mem::take(&mut self.texts) {
-            if let Some(alternatives) = stage(&text) {
+        for text in self.texts.iter() {
+            self.meter.spend(130 + text.len() * (cost + cost / 2) + self.next.count * 30)?;
+            if stage(text, &mut self.next) {
                 affected = true;
-                next.extend(alternatives);
             } else {
-                next.push(text);
+                self.next.add(text);
             }
         }
-        self.texts = next;
-        self.bound();
-        affected
-    }
-
-    /// A stage whose alternatives make the path ambiguous. Returns whether there were any.
-    fn ambiguous(&mut self, stage: fn(&[u8]) -> Option<Vec<Vec<u8>>>) -> bool {
-        let affected = self.harmless(stage);
-        self.several |= affected;
-        affected
+        self.swap()?;
+        Ok(affected)
     }
 
     /// Once as the standard says; when more could be decoded, or a slash was encoded, in other ways too.
-    fn decode(&mut self) {
-        let mut next = Vec::with_capacity(self.texts.len());
-        for text in std::mem::take(&mut self.texts) {
+    fn decode(&mut self, marks: Marks) -> Result<(), Exhausted> {
+        for text in self.texts.iter() {
+            self.meter.spend(150 + text.len() * 10)?;
             if !text.contains(&b'%') {
-                next.push(text);
+                self.next.add(text);
                 continue;
             }
-            let all = fully(&text, Escapes { slash: true, iis: true });
-            let slashes_left = fully(&text, Escapes { slash: false, iis: true }) != all;
-            let deeper = once(&text, Escapes { slash: true, iis: false }) != all;
-            self.several |= slashes_left || deeper;
-            decode_rounds(&text, true, deeper, &mut next);
-            if slashes_left {
-                decode_rounds(&text, false, deeper, &mut next);
+            for slash in [true, false] {
+                if slash || marks.slash {
+                    if marks.deeper {
+                        self.meter.spend(1_200 + text.len() * 120)?;
+                        decode_deeper(text, slash, &mut self.next);
+                    }
+                    self.next.write(|out| once(text, Escapes { slash, iis: false }, out));
+                }
             }
         }
-        self.texts = next;
-        self.bound();
+        self.swap()
     }
 
-    fn bound(&mut self) {
-        if self.texts.len() > READINGS || self.texts.iter().map(Vec::len).sum::<usize>() > BYTES {
-            self.too_many = true;
-            self.texts.clear();
+    fn fold(&mut self, marks: Marks) -> Result<(), Exhausted> {
+        if !marks.beyond_ascii {
+            self.meter.spend(40 + self.texts.bytes.len())?;
+            self.texts.bytes.make_ascii_lowercase();
+            return Ok(());
+        }
+        for text in self.texts.iter() {
+            self.meter.spend(150 + text.len() * 14)?;
+            // Nothing is replaced: a broken text is replaced before.
+            let text = String::from_utf8_lossy(text);
+            let mut out = String::with_capacity(text.len());
+            for c in text.chars() {
+                if !c.is_ascii() && !has_no_case(c) {
+                    self.meter.spend(300)?;
+                }
+                fold(c, &mut out);
+            }
+            self.next.add(out.as_bytes());
+        }
+        self.swap()
+    }
+
+    fn swap(&mut self) -> Result<(), Exhausted> {
+        std::mem::swap(&mut self.texts, &mut self.next);
+        self.next.bytes.clear();
+        self.next.count = 0;
+        if self.texts.count == TEXTS { Err(Exhausted) } else { Ok(()) }
+    }
+}
+
+// === impl Texts ===
+
+impl Texts {
+    /// Room for a few texts of this length.
+    fn new(length: usize) -> Self {
+        Self { bytes: Vec::with_capacity(4 * length + 64), ends: [0; TEXTS], count: 0, foreign: false }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).take(self.count).filter_map(|(start, &end)| self.bytes.get(start..end))
+    }
+
+    fn add(&mut self, text: &[u8]) {
+        self.write(|out| out.extend_from_slice(text));
+    }
+
+    /// Makes a text of what is written, unless it is there already or there are too many.
+    fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        write(&mut self.bytes);
+        let start = self.count.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or(0);
+        let text = self.bytes.get(start..).unwrap_or_default();
+        if self.iter().any(|earlier| earlier == text) {
+            self.bytes.truncate(start);
+        } else if let Some(end) = self.ends.get_mut(self.count) {
+            *end = self.bytes.len();
+            self.count += 1;
         }
     }
 }
 
 // === stages ===
 
-fn decode_rounds(text: &[u8], slash: bool, deeper: bool, out: &mut Vec<Vec<u8>>) {
-    let first = once(text, Escapes { slash, iis: false });
-    if deeper {
-        let escapes = Escapes { slash, iis: true };
-        let second = once(&first, escapes);
-        if has_dots(&first) {
-            out.push(once(&resolve_dots(&first), escapes));
-        }
-        out.push(once(text, escapes));
-        out.push(once(&second, escapes));
-        out.push(second);
-        out.push(fully(text, escapes));
-    }
-    out.push(first);
-}
-
 /// A backend may cut parameters and resolve dots in the path as it came, and decode what is left.
-fn before_decoding(text: &[u8]) -> Option<Vec<Vec<u8>>> {
+fn before_decoding(text: &[u8], out: &mut Texts) -> bool {
     let (dots, parameters) = (has_dots(text), text.contains(&b';'));
     if !text.contains(&b'%') || !(dots || parameters) {
-        return None;
+        return false;
     }
-    let mut all = vec![text.to_vec()];
+    out.add(text);
+    let way = |cut, collapse, resolve| Way { cut, collapse, resolve };
     if parameters {
-        all.push(cut_parameters(text));
+        if has_escaped_structure(text) {
+            out.write(|out| _ = write(text, way(true, false, false), out));
+        }
+        out.write(|out| _ = write(text, way(true, false, true), out));
     }
-    if dots || parameters {
-        all.extend(all.clone().iter().filter(|text| has_dots(text)).map(|text| resolve_dots(text)));
+    if dots {
+        out.write(|out| _ = write(text, way(false, false, true), out));
+        if has_doubled_slash(text) {
+            out.write(|out| _ = write(text, way(false, true, true), out));
+        }
     }
-    if dots && has_doubled_slash(text) {
-        all.push(resolve_dots(&collapse_slashes(text)));
+    true
+}
+
+/// Whether an escape may become a `;` or a slash, so that it matters whether parameters are cut before or after.
+fn has_escaped_structure(text: &[u8]) -> bool {
+    text.windows(3).any(|escape| match escape {
+        [b'%', b'3', b'b' | b'B'] | [b'%', b'2', b'f' | b'F' | b'5'] => true,
+        [b'%', high, low] => !(high.is_ascii_hexdigit() && low.is_ascii_hexdigit()),
+        _ => false,
+    })
+}
+
+/// Twice, thrice and to the end, with the escapes of IIS, and dots resolved in between.
+fn decode_deeper(text: &[u8], slash: bool, out: &mut Texts) {
+    let escapes = Escapes { slash, iis: true };
+    let decoded = |text: &[u8], escapes| {
+        let mut decoded = Vec::with_capacity(text.len());
+        once(text, escapes, &mut decoded);
+        decoded
+    };
+    let first = decoded(text, Escapes { slash, iis: false });
+    let second = decoded(&first, escapes);
+    if has_dots(&first) {
+        let mut resolved = Vec::with_capacity(first.len());
+        resolve_dots(&first, &mut resolved);
+        out.write(|out| once(&resolved, escapes, out));
     }
-    Some(all)
+    out.write(|out| once(text, escapes, out));
+    out.write(|out| once(&second, escapes, out));
+    out.add(&second);
+    out.write(|out| fully(text, escapes, out));
 }
 
 /// Broken bytes may be replaced, dropped, or (in an overlong form, `%c0%af`) taken for the character they hide.
-fn broken_utf8(text: &[u8]) -> Option<Vec<Vec<u8>>> {
-    str::from_utf8(text).err()?;
-    let revealed = reveal_overlong(text);
-    Some(vec![
-        String::from_utf8_lossy(text).into_owned().into_bytes(),
-        text.utf8_chunks().flat_map(|chunk| chunk.valid().bytes()).collect(),
-        String::from_utf8_lossy(&revealed).into_owned().into_bytes(),
-        revealed.utf8_chunks().flat_map(|chunk| chunk.valid().bytes()).collect(),
-    ])
-}
-
-/// ASCII that was written in two, three or four bytes, as RFC 3629 forbids.
-fn reveal_overlong(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&first, tail)) = rest.split_first() {
-        let (ascii, length) = match *rest {
-            [lead @ 0xc0..=0xc1, last, ..] => (lead << 6 | last & 0x3f, 2),
-            [0xe0, lead @ 0x80..=0x81, last, ..] => (lead << 6 | last & 0x3f, 3),
-            [0xf0, 0x80, lead @ 0x80..=0x81, last, ..] => (lead << 6 | last & 0x3f, 4),
-            _ => (first, 1),
-        };
-        out.push(ascii);
-        rest = if length == 1 { tail } else { rest.get(length..).unwrap_or_default() };
+fn broken_utf8(text: &[u8], out: &mut Texts) -> bool {
+    if str::from_utf8(text).is_ok() {
+        return false;
     }
-    out
-}
-
-/// The long s and the Kelvin sign are `s` and `k` to who ignores case; folding makes them so.
-fn look_alikes(text: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let found = ["\u{17f}", "\u{212a}"].iter().any(|c| text.windows(c.len()).any(|window| window == c.as_bytes()));
-    found.then(|| vec![text.to_vec()])
+    let revealed = reveal_overlong(text);
+    for text in [text, &revealed] {
+        out.add(String::from_utf8_lossy(text).as_bytes());
+        out.write(|out| text.utf8_chunks().for_each(|chunk| out.extend_from_slice(chunk.valid().as_bytes())));
+    }
+    true
 }
 
 /// Full-width letters, digits, slashes and dots, which a conversion to a narrower encoding makes ASCII.
-fn full_width(text: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let narrow = |c: char| {
-        let ascii = char::from_u32(u32::from(c).checked_sub(0xfee0)?)?;
-        (ascii.is_ascii_alphanumeric() || matches!(ascii, '/' | '.' | '-' | '_')).then_some(ascii)
-    };
-    let wide = str::from_utf8(text).ok().filter(|text| !text.is_ascii())?;
-    wide.chars().find_map(narrow)?;
-    Some(vec![text.to_vec(), wide.chars().map(|c| narrow(c).unwrap_or(c)).collect::<String>().into_bytes()])
+fn full_width(text: &[u8], out: &mut Texts) -> bool {
+    let Ok(wide) = str::from_utf8(text) else { return false };
+    if !wide.chars().any(|c| narrow(c).is_some()) {
+        return false;
+    }
+    let mut narrowed = String::with_capacity(text.len());
+    narrowed.extend(wide.chars().map(|c| narrow(c).unwrap_or(c)));
+    out.add(narrowed.as_bytes());
+    out.add(text);
+    true
 }
 
-fn folded(text: &[u8]) -> Vec<u8> {
-    let text = String::from_utf8_lossy(text);
-    let mut out = String::with_capacity(text.len());
-    text.chars().for_each(|c| fold(c, &mut out));
-    out.into_bytes()
-}
-
-fn backslash(text: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let as_slash = || text.iter().map(|&byte| if byte == b'\\' { b'/' } else { byte }).collect();
-    text.contains(&b'\\').then(|| vec![as_slash(), text.to_vec()])
+fn backslash(text: &[u8], out: &mut Texts) -> bool {
+    if !text.contains(&b'\\') {
+        return false;
+    }
+    out.write(|out| out.extend(text.iter().map(|&byte| if byte == b'\\' { b'/' } else { byte })));
+    out.add(text);
+    true
 }
 
 /// A decoded `?` or `#` may end the path once it is written into another request.
-fn query(text: &[u8]) -> Option<Vec<Vec<u8>>> {
+fn query(text: &[u8], out: &mut Texts) -> bool {
     let cut = before(text, |byte| matches!(byte, b'?' | b'#'));
-    (cut.len() < text.len()).then(|| vec![cut.to_vec(), text.to_vec()])
+    if cut.len() == text.len() {
+        return false;
+    }
+    out.add(cut);
+    out.add(text);
+    true
 }
 
 /// Control characters may be kept, dropped, or end the path: NUL in C, a line break in HTTP.
-fn control(text: &[u8]) -> Option<Vec<Vec<u8>>> {
+fn control(text: &[u8], out: &mut Texts) -> bool {
     let cut = before(text, |byte| byte.is_ascii_control());
     if cut.len() == text.len() {
-        return None;
+        return false;
     }
-    let without = |text: &[u8]| text.iter().copied().filter(|byte| !byte.is_ascii_control()).collect::<Vec<_>>();
-    let mut all = vec![cut.to_vec(), without(text), text.to_vec()];
+    let without = |text: &[u8], out: &mut Vec<u8>| out.extend(text.iter().filter(|byte| !byte.is_ascii_control()));
+    out.add(cut);
+    out.write(|out| without(text, out));
+    out.add(text);
     let c_string = before(text, |byte| byte == 0);
     if c_string.len() < text.len() && c_string.len() > cut.len() {
-        all.extend([without(c_string), c_string.to_vec()]);
+        out.write(|out| without(c_string, out));
+        out.add(c_string);
     }
-    Some(all)
+    true
 }
 
 /// A decoded space ends the path once it is written into another request line.
-fn space(text: &[u8]) -> Option<Vec<Vec<u8>>> {
+fn space(text: &[u8], out: &mut Texts) -> bool {
     let cut = before(text, |byte| byte == b' ');
-    (cut.len() < text.len()).then(|| vec![text.to_vec(), cut.to_vec()])
-}
-
-/// Parameters may be cut in every segment, kept, or end the path.
-fn parameters(text: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let cut = before(text, |byte| byte == b';');
-    (cut.len() < text.len()).then(|| vec![cut_parameters(text), text.to_vec(), cut.to_vec()])
-}
-
-fn doubled_slash(text: &[u8]) -> Option<Vec<Vec<u8>>> {
-    has_doubled_slash(text).then(|| vec![collapse_slashes(text), text.to_vec()])
-}
-
-fn dots(text: &[u8]) -> Option<Vec<Vec<u8>>> {
-    has_dots(text).then(|| vec![resolve_dots(text), text.to_vec()])
-}
-
-/// A trailing slash does not count; of several, left as they are, the last may be a segment's content.
-fn trailing_slash(text: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let stripped = text.strip_suffix(b"/").filter(|rest| !rest.is_empty())?;
-    let mut all = vec![stripped.to_vec()];
-    if stripped.ends_with(b"/") {
-        all.push(text.to_vec());
+    if cut.len() == text.len() {
+        return false;
     }
-    Some(all)
+    out.add(text);
+    out.add(cut);
+    true
 }

@@ -1,11 +1,21 @@
 //! Query parameters by which frameworks route: `ThinkPHP`'s `?s=/login` is `/login` whatever the path says.
-
-use std::borrow::Cow;
-
-use percent_encoding::percent_decode_str;
+//!
+//! | parameter | who routes by it |
+//! |---|---|
+//! | `s` | `ThinkPHP` (`var_pathinfo`) |
+//! | `r`, `route` | Yii's `UrlManager::$routeParam`, `OpenCart` |
+//! | `rest_route` | `WordPress` |
+//! | `_url` | Phalcon |
+//! | `_path` | Symfony's fragments |
+//! | `q`, with a slash in front | Drupal 6, `RewriteRule ^(.*)$ index.php?q=$1` |
+//! | none: a pair that begins with a slash | `CodeIgniter` (`?/login`), and what a rewritten `index.php?/login` leaves |
+//!
+//! Names compare as PHP makes variables of them: leading spaces are dropped, what follows `[` is, and other marks are `_`.
+//! Not covered: routes in two parameters (`m=user&c=login`), and routes of a framework's own form (`user/login` for
+//! `/login`).
 
 use super::table::{Found, Table};
-use crate::{ForeignBackend, Suspicion};
+use crate::{ConfigError, ForeignBackend, Suspicion};
 
 /// The names that are known, with whether a value counts only with a slash in front: `q` is also a search.
 const USUAL: [(&str, bool); 7] = [
@@ -18,6 +28,9 @@ const USUAL: [(&str, bool); 7] = [
     ("q", true),
 ];
 
+/// More routing parameters than this in one query are made to confuse.
+const PARAMETERS: usize = 8;
+
 /// The names of the parameters by which a backend may route.
 #[derive(Debug)]
 pub(crate) struct RouteParameters(Vec<(Box<str>, bool)>);
@@ -26,18 +39,45 @@ pub(crate) struct RouteParameters(Vec<(Box<str>, bool)>);
 
 impl RouteParameters {
     /// The usual names, or those that the user gives; `None` if this class is off.
-    pub(crate) fn of(foreign: &ForeignBackend) -> Option<Self> {
+    ///
+    /// # Errors
+    ///
+    /// Names `foreign_backend.route_parameters` if no name is given, or one of which nothing is left to compare.
+    pub(crate) fn of(foreign: &ForeignBackend) -> Result<Option<Self>, ConfigError> {
         if !foreign.suspects(Suspicion::RouteParameter) {
-            return None;
+            return Ok(None);
         }
-        Some(Self(match foreign.own_route_parameters() {
-            Some(names) => names.iter().map(|name| (name.clone(), false)).collect(),
-            None => USUAL.map(|(name, rooted)| (name.into(), rooted)).into(),
-        }))
+        let setting = "foreign_backend.route_parameters";
+        let Some(own) = foreign.own_route_parameters() else {
+            return Ok(Some(Self(USUAL.map(|(name, rooted)| (name.into(), rooted)).into())));
+        };
+        if own.is_empty() {
+            return Err(ConfigError::unshown(
+                setting,
+                "no name is given: without_route_parameters() switches this off",
+            ));
+        }
+        let mut names = Vec::with_capacity(own.len());
+        for name in own {
+            let folded = variable(&decoded(name));
+            if folded.is_empty() {
+                return Err(ConfigError::new(setting, &**name, "this names no parameter"));
+            }
+            names.push((folded.into(), false));
+        }
+        Ok(Some(Self(names)))
     }
 
+    /// Whether a name is one of a routing parameter, and if so whether its value counts only with a slash in front.
     fn get(&self, name: &str) -> Option<bool> {
-        self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, rooted)| *rooted)
+        // Most names of most queries are longer than these, and are compared without being copied.
+        let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let same = |known: &str, name: &str| known.eq_ignore_ascii_case(name);
+        if plain {
+            return self.0.iter().find(|(known, _)| same(known, name)).map(|(_, rooted)| *rooted);
+        }
+        let name = variable(&decoded(name));
+        self.0.iter().find(|(known, _)| same(known, &name)).map(|(_, rooted)| *rooted)
     }
 }
 
@@ -45,27 +85,158 @@ impl RouteParameters {
 
 impl<T> Table<T> {
     /// What the routing parameters of a query mean, as paths: [`Found::One`] or [`Found::Ambiguous`] if any of them may be
-    /// one in the table.
+    /// one in the table. Two that mean different entries are ambiguous.
     pub(crate) fn find_in_query(&self, query: &str, parameters: &RouteParameters) -> Found<'_, T> {
-        for pair in query.split(['&', ';']) {
+        let mut found = Found::Nothing;
+        let mut looked_up = 0;
+        for pair in query.split(['&', ';', '?']) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let Some(rooted) = parameters.get(&decoded(name)) else { continue };
-            let value = decoded(value);
-            let path = match value.strip_prefix('/') {
-                Some(_) => value,
-                None if rooted => continue,
-                None => format!("/{value}").into(),
+            let value = match parameters.get(name) {
+                Some(rooted) => {
+                    let value = decoded(value);
+                    if rooted && !is_rooted(&value) {
+                        continue;
+                    }
+                    value
+                }
+                // `CodeIgniter` and rewritten front controllers: the pair is the path.
+                None if is_rooted(&decoded(name)) => decoded(name),
+                None => continue,
             };
-            match self.find(&path) {
-                Found::Nothing => {}
-                found => return found,
+            looked_up += 1;
+            if looked_up > PARAMETERS {
+                return Found::Ambiguous(Some(Suspicion::RouteParameter));
             }
+            found = match (found, self.find_route(&value)) {
+                (Found::Nothing, other) | (other, Found::Nothing) => other,
+                (Found::One(one), Found::One(other)) if std::ptr::eq(one, other) => Found::One(one),
+                _ => return Found::Ambiguous(Some(Suspicion::RouteParameter)),
+            };
         }
-        Found::Nothing
+        found
+    }
+
+    /// What a route means, with a slash in front or not, with a query of its own or not, and as a whole URL.
+    fn find_route(&self, value: &str) -> Found<'_, T> {
+        let value = value.trim();
+        let value = match value.split_once("://") {
+            Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default(),
+            None => value,
+        };
+        let path = value.split(['?', '#', '&']).next().unwrap_or_default();
+        if path.is_empty() || path.bytes().all(|byte| byte == b'/') {
+            // The start page: what the path itself says.
+            return Found::Nothing;
+        }
+        if path.starts_with('/') { self.find(path) } else { self.find(&format!("/{path}")) }
     }
 }
 
-/// A query's text, decoded once.
-fn decoded(text: &str) -> Cow<'_, str> {
-    percent_decode_str(text).decode_utf8_lossy()
+fn is_rooted(value: &str) -> bool {
+    value.trim_start().starts_with(['/', '\\'])
+}
+
+/// A query's text, decoded once. What is escaped twice is left to the readings of the path.
+fn decoded(text: &str) -> String {
+    let spaced = text.replace('+', " ");
+    percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
+}
+
+/// The variable that PHP makes of a decoded name (`php_register_variable_ex`).
+fn variable(name: &str) -> String {
+    let name = name.trim_start_matches(' ').split('\0').next().unwrap_or_default();
+    let end = name.find('[').filter(|at| *at > 0).unwrap_or(name.len());
+    let name = name.get(..end).unwrap_or_default().trim_end();
+    name.trim_end_matches(['.', ' ']).replace(['.', ' ', '-'], "_").to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::table;
+    use super::*;
+
+    fn means(query: &str) -> bool {
+        let table = table(&["/login", "/v1/{tenant}/login"]).foreign_backend(true);
+        let parameters = RouteParameters::of(&ForeignBackend::any()).unwrap().unwrap();
+        !matches!(table.find_in_query(query, &parameters), Found::Nothing)
+    }
+
+    #[test]
+    fn a_routing_parameter_that_reads_as_a_guarded_path_is_one() {
+        for query in [
+            "s=/login",
+            "s=login",
+            "S=login",
+            "%73=login",
+            "s[]=login",
+            "s%5B0%5D=login",
+            "+s=login",
+            "s.=login",
+            "x=1&s=login",
+            "x=1;s=login",
+            "s=x&s=login",
+            "r=/login/",
+            "route=%2Flogin",
+            "route=%2flogin",
+            "rest_route=/login",
+            "rest.route=/login",
+            "rest+route=/login",
+            "rest%20route=/login",
+            "_url=/LOGIN",
+            "_path=//login",
+            "q=/login",
+            "q=%2flogin",
+            "s=%252Flogin",
+            "s=%2Fx%2F..%2Flogin",
+            "s=index.php/login",
+            "s=/login.html",
+            "s=/v1/acme/login",
+            "s=http://x/login",
+            "s=+/login",
+            "s=/login?x=1",
+            "s=/login%26x",
+            "/login",
+            "/login=",
+            "%2flogin",
+            "/login&x=1",
+            "x=1&/login",
+            "?s=/login",
+            "s=/%6Cogin",
+            "s=login/index",
+        ] {
+            assert!(means(query), "{query}");
+        }
+    }
+
+    #[test]
+    fn what_names_no_route_means_nothing() {
+        for query in [
+            "",
+            "next=/login",
+            "q=login",
+            "x=/login",
+            "s=",
+            "s=/",
+            "s",
+            "ss=/login",
+            "s=logins",
+            "s=/x/login",
+            "redirect=s%3D/login",
+        ] {
+            assert!(!means(query), "{query}");
+        }
+    }
+
+    #[test]
+    fn names_of_ones_own_replace_the_usual_ones_and_may_not_be_empty() {
+        let own = |names: &[&str]| RouteParameters::of(&ForeignBackend::any().route_parameters(names.iter().copied()));
+        let table = table(&["/login"]);
+        let parameters = own(&["page"]).unwrap().unwrap();
+        assert!(matches!(table.find_in_query("Page=login", &parameters), Found::One(_)));
+        assert!(matches!(table.find_in_query("s=login", &parameters), Found::Nothing));
+        for names in [&[][..], &[""], &["page", " "], &["[]x", "."]] {
+            let error = own(names).unwrap_err();
+            assert_eq!(error.setting(), "foreign_backend.route_parameters");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Slashes, dots and `;x`: what a path is made of once it is decoded.
 //!
-//! Every function takes a text that begins with a slash and returns one that does, in time linear in its length.
+//! Every function takes a text that begins with a slash and appends one that does, in time linear in its length.
 
 /// Whether a segment is `.` or `..`.
 pub(super) fn has_dots(text: &[u8]) -> bool {
@@ -13,36 +13,41 @@ pub(super) fn has_doubled_slash(text: &[u8]) -> bool {
 }
 
 /// Resolves `.` and `..`; above the root is the root. Empty segments count as segments.
-pub(super) fn resolve_dots(text: &[u8]) -> Vec<u8> {
-    let mut out: Vec<u8> = Vec::with_capacity(text.len());
+pub(super) fn resolve_dots(text: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
     for segment in segments(text) {
         match segment {
             b"." => {}
-            b".." => out.truncate(out.iter().rposition(|&byte| byte == b'/').unwrap_or(0)),
-            _ => push_segment(&mut out, segment),
+            b".." => {
+                let written = out.get(start..).unwrap_or_default();
+                out.truncate(start + written.iter().rposition(|&byte| byte == b'/').unwrap_or(0));
+            }
+            _ => push_segment(out, segment),
         }
     }
-    rooted(out)
+    rooted(start, out);
 }
 
 /// Makes one slash of any number.
-pub(super) fn collapse_slashes(text: &[u8]) -> Vec<u8> {
-    let mut out: Vec<u8> = Vec::with_capacity(text.len());
-    for &byte in text {
-        if byte != b'/' || out.last() != Some(&b'/') {
-            out.push(byte);
-        }
+#[cfg(test)]
+pub(super) fn collapse_slashes(text: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    for segment in segments(text).filter(|segment| !segment.is_empty()) {
+        push_segment(out, segment);
     }
-    out
+    if out.len() == start || text.ends_with(b"/") {
+        out.push(b'/');
+    }
 }
 
 /// Cuts the parameters (`;x=1`) off every segment.
-pub(super) fn cut_parameters(text: &[u8]) -> Vec<u8> {
-    let mut out: Vec<u8> = Vec::with_capacity(text.len());
+#[cfg(test)]
+pub(super) fn cut_parameters(text: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
     for segment in segments(text) {
-        push_segment(&mut out, segment.split(|&byte| byte == b';').next().unwrap_or_default());
+        push_segment(out, before(segment, |byte| byte == b';'));
     }
-    rooted(out)
+    rooted(start, out);
 }
 
 /// What stands before the first byte that `end` says ends the path.
@@ -59,9 +64,8 @@ fn push_segment(out: &mut Vec<u8>, segment: &[u8]) {
     out.extend_from_slice(segment);
 }
 
-fn rooted(mut out: Vec<u8>) -> Vec<u8> {
-    if out.is_empty() {
+fn rooted(start: usize, out: &mut Vec<u8>) {
+    if out.len() == start {
         out.push(b'/');
     }
-    out
 }

@@ -8,8 +8,13 @@ use super::{
     Pattern,
     exact::Exact,
     foreign,
+    letters::simplest_of,
+    meter::{Exhausted, Meter},
     plain::{FOLDABLE, Shape, shape},
-    readings::Readings,
+    readings::{Texts, texts},
+    resolve::Resolve,
+    skeleton::Skeleton,
+    words::{Named, Words},
 };
 use crate::{Suspicion, error::ConfigError};
 
@@ -19,6 +24,7 @@ pub(crate) struct Table<T> {
     entries: Vec<T>,
     exact: Exact,
     patterns: Option<matchit::Router<usize>>,
+    words: Words,
     /// A literal part is not ASCII, so that a path in another encoding than UTF-8 may mean it.
     beyond_ascii: bool,
     /// What stands behind us may read scripts and extensions into a path.
@@ -50,11 +56,12 @@ impl<T> Table<T> {
     pub(crate) fn build(entries: impl IntoIterator<Item = (Pattern, T)>) -> Result<Self, ConfigError> {
         let mut exact = HashMap::with_hasher(FixedState::default());
         let mut patterns: Option<matchit::Router<usize>> = None;
-        let (mut values, mut beyond_ascii) = (Vec::new(), false);
+        let (mut values, mut keys, mut beyond_ascii) = (Vec::new(), Vec::new(), false);
         for (pattern, value) in entries {
             let index = values.len();
             values.push(value);
             beyond_ascii |= !pattern.key().is_ascii();
+            keys.push(Box::<str>::from(pattern.key()));
             if pattern.is_exact() {
                 if exact.insert(pattern.key().into(), index).is_some() {
                     return Err(ConfigError::new("rule.path", pattern.as_str(), "the same path is there already"));
@@ -66,7 +73,8 @@ impl<T> Table<T> {
                     .map_err(|error| ConfigError::new("rule.path", pattern.as_str(), error.to_string()))?;
             }
         }
-        Ok(Self { entries: values, exact: Exact::new(exact), patterns, beyond_ascii, foreign_backend: false })
+        let words = Words::of(keys.iter().map(|key| &**key), beyond_ascii);
+        Ok(Self { entries: values, exact: Exact::new(exact), patterns, words, beyond_ascii, foreign_backend: false })
     }
 
     /// Whether paths are to be refused as well that a backend of another language may read as one in the table.
@@ -95,13 +103,20 @@ impl<T> Table<T> {
         }
         match shape(path) {
             Shape::Plain(path) if !self.foreign_backend => self.one(self.index(path)),
-            Shape::Foldable(path) if !self.foreign_backend => self.find_folded(path),
-            Shape::Plain(_) | Shape::Foldable(_) | Shape::Other => self.find_among_readings(path),
+            Shape::Plain(path) => self.find_before_foreign(path),
+            Shape::Foldable(path) => self.find_folded(path),
+            Shape::Other => self.find_among_readings(path),
         }
     }
 
     fn one(&self, index: Option<usize>) -> Found<'_, T> {
         index.and_then(|index| self.entries.get(index)).map_or(Found::Nothing, Found::One)
+    }
+
+    /// The entry of a path that is not read in any way.
+    #[cfg(test)]
+    pub(super) fn one_reading(&self, reading: &str) -> Option<&T> {
+        self.entries.get(self.index(reading)?)
     }
 
     /// The entry of one reading.
@@ -121,46 +136,163 @@ impl<T> Table<T> {
             Some(folded) => {
                 folded.copy_from_slice(path.as_bytes());
                 folded.make_ascii_lowercase();
-                str::from_utf8(folded).map_or(Found::Ambiguous(None), |folded| self.one(self.index(folded)))
+                match str::from_utf8(folded) {
+                    Ok(folded) if self.foreign_backend => self.find_before_foreign(folded),
+                    Ok(folded) => self.one(self.index(folded)),
+                    Err(_) => Found::Ambiguous(None),
+                }
             }
             None => self.find_among_readings(path),
         }
     }
 
-    #[cold]
-    fn find_among_readings(&self, path: &str) -> Found<'_, T> {
-        let mut readings = Readings::of(path);
-        if readings.too_many || (readings.foreign && self.beyond_ascii) {
-            return Found::Ambiguous(None);
+    /// What a plain and folded path means where a foreign backend may read something into it.
+    #[inline(never)]
+    fn find_before_foreign(&self, path: &str) -> Found<'_, T> {
+        if let Some(index) = self.exact.get(path) {
+            return self.one(Some(index));
         }
-        // Many stages change nothing about many readings.
-        readings.texts.sort_unstable();
-        readings.texts.dedup();
-        let mut found = None;
-        for text in &readings.texts {
-            let Ok(text) = str::from_utf8(text) else { return Found::Ambiguous(None) };
-            match (self.index(text), found) {
-                (None, _) => {}
-                (Some(_), _) if readings.several => return Found::Ambiguous(None),
-                (Some(index), Some(earlier)) if index != earlier => return Found::Ambiguous(None),
-                (index, _) => found = index,
-            }
-            if self.foreign_backend && self.is_foreign(text) {
-                return Found::Ambiguous(Some(Suspicion::PathSpelling));
-            }
+        let own = self.index(path);
+        if !self.has_word(path.as_bytes(), false) || !foreign::has_marks(path) {
+            return self.one(own);
         }
-        self.one(found)
+        let mut meter = self.meter(path);
+        match self.is_foreign(path, own, &mut meter) {
+            Ok(false) => self.one(own),
+            Ok(true) => Found::Ambiguous(Some(Suspicion::PathSpelling)),
+            Err(Exhausted) => Found::Ambiguous(None),
+        }
     }
 
-    /// Whether another backend may take a path for one in the table that it is not. A path that a rule names exactly is
-    /// what the rule says.
-    fn is_foreign(&self, text: &str) -> bool {
-        if self.exact.get(text).is_some() {
-            return false;
+    #[inline(never)]
+    fn find_among_readings(&self, path: &str) -> Found<'_, T> {
+        self.find_by_skeleton(path, &mut self.meter(path)).unwrap_or(Found::Ambiguous(None))
+    }
+
+    fn find_by_skeleton(&self, path: &str, meter: &mut Meter) -> Result<Found<'_, T>, Exhausted> {
+        let skeleton = Skeleton::of(path, self.beyond_ascii, meter)?;
+        if self.beyond_ascii && skeleton.marks.broken {
+            return Ok(Found::Ambiguous(None));
         }
-        let own = self.index(text);
-        foreign::readings(text).is_none_or(|readings| {
-            readings.iter().filter_map(|reading| self.index(reading)).any(|index| Some(index) != own)
-        })
+        for text in skeleton.texts() {
+            let slashes = text.iter().filter(|&&byte| byte == b'/').count();
+            meter.spend(80 + text.len() * 6 + slashes * 40)?;
+        }
+        let dropped = skeleton.marks.control || skeleton.marks.broken;
+        if !skeleton.texts().any(|text| self.has_word(text, dropped)) {
+            return Ok(Found::Nothing);
+        }
+        for text in skeleton.texts() {
+            let slashes = text.iter().filter(|&&byte| byte == b'/').count();
+            meter.spend(150 + text.len() * 6 + slashes * 50)?;
+        }
+        let named = skeleton.texts().map(|text| self.words.named_in(text)).fold(Named::Nothing, Named::and);
+        self.find_by(path, &skeleton, named, meter)
+    }
+
+    /// What a path means in whose skeleton these entries are `named`.
+    fn find_by(
+        &self,
+        path: &str,
+        skeleton: &Skeleton,
+        named: Named,
+        meter: &mut Meter,
+    ) -> Result<Found<'_, T>, Exhausted> {
+        if let Named::Only(index) = named
+            && skeleton.marks.skeleton_is_canonical()
+        {
+            let is_other = |reading: &[u8]| str::from_utf8(reading).is_ok_and(|reading| self.index(reading).is_none());
+            if !Resolve::new(path.len(), self.look_up_cost(), meter).each_cut(&skeleton.text, is_other)? {
+                return Ok(self.one(Some(index)));
+            }
+        }
+        let several = skeleton.marks.several();
+        // The first hit is the answer: either no other is possible, or it is ambiguous.
+        let first_is_all = several || matches!(named, Named::Only(_));
+        let texts = texts(path, skeleton, meter)?;
+        if self.beyond_ascii && texts.as_ref().is_some_and(|texts| texts.foreign) {
+            return Ok(Found::Ambiguous(None));
+        }
+        let mut found = None;
+        let (mut exact, mut differ) = (Vec::new(), false);
+        let mut look_up = |reading: &[u8]| {
+            let Ok(reading) = str::from_utf8(reading) else {
+                differ = true;
+                return false;
+            };
+            let Some(index) = self.index(reading) else { return true };
+            if self.foreign_backend && self.exact.get(reading).is_some() {
+                exact.push(simplest_of(reading, self.beyond_ascii));
+            }
+            let first = *found.get_or_insert(index);
+            differ |= first != index;
+            !differ && !first_is_all
+        };
+        let mut resolve = Resolve::new(path.len(), self.look_up_cost(), meter);
+        let alone = texts.is_none().then_some(&*skeleton.text);
+        for text in alone.into_iter().chain(texts.iter().flat_map(Texts::iter)) {
+            if !resolve.each(text, &mut look_up)? {
+                break;
+            }
+        }
+        if differ || (several && found.is_some()) {
+            return Ok(Found::Ambiguous(None));
+        }
+        let is_all = first_is_all && found.is_some();
+        if self.foreign_backend && !is_all && self.has_foreign_reading(found, &exact, skeleton, &mut resolve)? {
+            return Ok(Found::Ambiguous(Some(Suspicion::PathSpelling)));
+        }
+        Ok(self.one(found))
+    }
+
+    /// Whether another backend may read a path for one in the table that it is not. A path that a rule names exactly is what
+    /// the rule says: these paths are `exact`.
+    fn has_foreign_reading(
+        &self,
+        found: Option<usize>,
+        exact: &[Vec<u8>],
+        skeleton: &Skeleton,
+        resolve: &mut Resolve<'_>,
+    ) -> Result<bool, Exhausted> {
+        for text in skeleton.texts() {
+            let mut readings: Vec<Box<str>> = Vec::new();
+            resolve.each_cut(text, |reading| {
+                if let Ok(reading) = str::from_utf8(reading)
+                    && !exact.iter().any(|exact| exact == reading.as_bytes())
+                    && !readings.iter().any(|earlier| **earlier == *reading)
+                {
+                    readings.push(reading.into());
+                }
+                true
+            })?;
+            for reading in readings {
+                let is_other = self.index(&reading).is_some_and(|index| Some(index) != found);
+                resolve.meter.spend(250 + reading.len() * 16)?;
+                if is_other || (foreign::has_marks(&reading) && self.is_foreign(&reading, found, resolve.meter)?) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether another backend may take a path for one in the table that it is not.
+    fn is_foreign(&self, text: &str, own: Option<usize>, meter: &mut Meter) -> Result<bool, Exhausted> {
+        let is_other = |reading: &str| self.index(reading).is_some_and(|index| Some(index) != own);
+        foreign::is_read_otherwise(text, is_other, meter)
+    }
+
+    fn has_word(&self, text: &[u8], dropped: bool) -> bool {
+        self.words.occur_in(text, dropped, self.foreign_backend)
+    }
+
+    /// Instructions to look a reading up, about.
+    fn look_up_cost(&self) -> usize {
+        if self.patterns.is_some() { 250 } else { 60 }
+    }
+
+    /// What may be done for a path; `benches/paths.rs` counts what is done.
+    fn meter(&self, path: &str) -> Meter {
+        if self.foreign_backend { Meter::new(6_500 + 38 * path.len()) } else { Meter::new(5_200 + 18 * path.len()) }
     }
 }

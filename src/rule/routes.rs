@@ -114,7 +114,7 @@ impl Routes {
             by_method,
             others: table(&by_pattern, None, names, foreign)?.foreign_backend(spellings),
             every: group(&every, None, names, foreign)?,
-            foreign: (*foreign != ForeignBackend::none()).then(|| Foreign::new(&by_pattern, foreign)),
+            foreign: (*foreign != ForeignBackend::none()).then(|| Foreign::new(&by_pattern, foreign)).transpose()?,
             has_paths: !by_pattern.is_empty(),
             states,
         })
@@ -217,7 +217,10 @@ impl Routes {
 // === impl Foreign ===
 
 impl Foreign {
-    fn new(by_pattern: &BTreeMap<Pattern, Vec<Entry<'_>>>, foreign: &ForeignBackend) -> Self {
+    /// # Errors
+    ///
+    /// As [`RouteParameters::of`].
+    fn new(by_pattern: &BTreeMap<Pattern, Vec<Entry<'_>>>, foreign: &ForeignBackend) -> Result<Self, ConfigError> {
         let spellings = foreign.suspects(Suspicion::PathSpelling);
         // Patterns that differ in the names of their parameters are one here.
         let patterns: BTreeSet<Pattern> = by_pattern.keys().map(Pattern::renamed).collect();
@@ -230,11 +233,11 @@ impl Foreign {
             let each = others.into_iter().map(|pattern| vec![pattern]);
             [exact].into_iter().chain(each).filter_map(|patterns| build(patterns).ok()).collect()
         };
-        Self {
+        Ok(Self {
             paths: paths.into_iter().map(|table| table.foreign_backend(spellings)).collect(),
-            parameters: RouteParameters::of(foreign),
+            parameters: RouteParameters::of(foreign)?,
             is_strict: foreign.suspects(Suspicion::OtherMethod),
-        }
+        })
     }
 
     #[inline]

@@ -1,0 +1,33 @@
+//! What deciding one path may cost.
+
+/// Work that is left, in instructions, roughly; `benches/paths.rs` compares it with what is counted.
+///
+/// Whoever reads a path pays before each step. When nothing is left the path counts as one that was made to confuse.
+#[derive(Debug)]
+pub(super) struct Meter(usize);
+
+/// The work was used up.
+#[derive(Debug)]
+pub(super) struct Exhausted;
+
+// === impl Meter ===
+
+impl Meter {
+    pub(super) fn new(work: usize) -> Self {
+        Self(work)
+    }
+
+    #[inline]
+    pub(super) fn spend(&mut self, work: usize) -> Result<(), Exhausted> {
+        match self.0.checked_sub(work) {
+            Some(left) => {
+                self.0 = left;
+                Ok(())
+            }
+            None => {
+                self.0 = 0;
+                Err(Exhausted)
+            }
+        }
+    }
+}

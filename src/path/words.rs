@@ -1,0 +1,284 @@
+//! Which rules' words a skeleton has in it: without its word no rule can be meant.
+//!
+//! A pattern's word is its last literal segment, in the simplest letters. Whatever a backend does to a path, a segment that
+//! becomes that literal begins with it in the skeleton, because nothing is ever cut off the beginning of a segment. The same
+//! holds for its other literals.
+
+use super::letters::simplest_of;
+
+/// Of longer words only so many bytes are looked for.
+const LONGEST: usize = 8;
+/// If more patterns than this share a word, it is not asked which of them may be meant.
+const SHARED: usize = 4;
+
+/// The words of a table.
+pub(super) struct Words {
+    /// Sorted; none is the beginning of another.
+    sorted: Box<[Shared]>,
+    /// A bit for each hash of the first four bytes of a word.
+    hashes: [u64; 16],
+    /// A bit for each first byte of a word of less than four.
+    short: [u64; 4],
+    /// Some pattern has no word.
+    always: bool,
+}
+
+/// Which entries of a table a path may mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    Nothing,
+    Only(usize),
+    Several,
+}
+
+/// The beginning of a segment.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Word {
+    /// In the order of texts, with zeros behind.
+    bytes: u64,
+    /// The bits of it that count.
+    mask: u64,
+}
+
+/// A word, and the patterns that have it.
+struct Shared {
+    word: Word,
+    patterns: Vec<Literals>,
+    /// The words of some of them are longer.
+    longer: bool,
+}
+
+/// The index of a pattern's entry, and its other literals.
+struct Literals(usize, Box<[Word]>);
+
+// === impl Words ===
+
+impl Words {
+    /// `keys`: canonical patterns in the order of their entries.
+    pub(super) fn of<'k>(keys: impl Iterator<Item = &'k str>, beyond_ascii: bool) -> Self {
+        let mut words = Self { sorted: Box::default(), hashes: [0; 16], short: [0; 4], always: false };
+        let mut all = Vec::new();
+        for (index, key) in keys.enumerate() {
+            let literals = key.split('/').skip(1).filter(|segment| !is_parameter(segment));
+            let mut literals: Vec<Word> = literals.filter_map(|literal| Word::of(literal, beyond_ascii)).collect();
+            match literals.pop() {
+                Some(word) => all.push((word, Literals(index, literals.into()))),
+                None => words.always = true,
+            }
+        }
+        all.sort_by_key(|(word, _)| *word);
+        let mut sorted: Vec<Shared> = Vec::with_capacity(all.len());
+        for (word, pattern) in all {
+            match sorted.last_mut() {
+                Some(shared) if shared.word.begins(word.bytes) => {
+                    shared.longer |= shared.word != word;
+                    shared.patterns.push(pattern);
+                }
+                _ => sorted.push(Shared { word, patterns: vec![pattern], longer: false }),
+            }
+        }
+        for Shared { word, .. } in &sorted {
+            let is_short = word.mask << 24 == 0;
+            let (slots, bit) = if is_short {
+                (words.short.as_mut_slice(), first(word.bytes))
+            } else {
+                (words.hashes.as_mut_slice(), hash(word.bytes))
+            };
+            if let Some(slot) = slots.get_mut(bit >> 6) {
+                *slot |= 1 << (bit & 63);
+            }
+        }
+        words.sorted = sorted.into();
+        words
+    }
+
+    /// Which entries the words in a text leave possible.
+    pub(super) fn named_in(&self, text: &[u8]) -> Named {
+        if self.always {
+            return Named::Several;
+        }
+        let mut named = Named::Nothing;
+        let (mut last, mut words) = (None, 0);
+        for loaded in segments(text) {
+            if !self.may_begin(loaded) {
+                continue;
+            }
+            let Some(shared) = self.search(loaded) else { continue };
+            if last == Some(shared.word) {
+                continue;
+            }
+            last = Some(shared.word);
+            words += 1;
+            if shared.patterns.len() > SHARED || words > SHARED {
+                return Named::Several;
+            }
+            for Literals(index, others) in &shared.patterns {
+                if others.iter().all(|other| segments(text).any(|loaded| other.begins(loaded))) {
+                    named = named.and(Named::Only(*index));
+                }
+            }
+            if named == Named::Several {
+                return named;
+            }
+        }
+        named
+    }
+
+    /// Whether a segment of `text` begins with a word; if nothing was `dropped` from the text, with a word and no letter,
+    /// digit, `-` or `_` behind it, because nothing else is cut off. With `parentheses` also whether it begins with one of
+    /// them, because ASP.NET removes sessions (`/(S(x))`) and what is behind may be the rest of a segment.
+    #[inline(never)]
+    pub(super) fn occur_in(&self, text: &[u8], dropped: bool, parentheses: bool) -> bool {
+        if self.always {
+            return true;
+        }
+        segments(text).any(|loaded| {
+            let found = self.may_begin(loaded)
+                && self.search(loaded).is_some_and(|shared| dropped || shared.longer || shared.word.may_end_in(loaded));
+            found || (parentheses && loaded >> 56 == u64::from(b'('))
+        })
+    }
+
+    #[inline]
+    fn may_begin(&self, loaded: u64) -> bool {
+        is_in(&self.hashes, hash(loaded)) || is_in(&self.short, first(loaded))
+    }
+
+    fn search(&self, loaded: u64) -> Option<&Shared> {
+        let at = self.sorted.partition_point(|shared| shared.word.bytes <= loaded);
+        at.checked_sub(1).and_then(|at| self.sorted.get(at)).filter(|shared| shared.word.begins(loaded))
+    }
+}
+
+// === impl Named ===
+
+impl Named {
+    pub(super) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Nothing, named) | (named, Self::Nothing) => named,
+            (Self::Only(one), Self::Only(other)) if one == other => self,
+            (Self::Only(_) | Self::Several, Self::Only(_) | Self::Several) => Self::Several,
+        }
+    }
+}
+
+// === impl Word ===
+
+impl Word {
+    /// `None` if nothing of the literal is left in the simplest letters.
+    fn of(literal: &str, beyond_ascii: bool) -> Option<Self> {
+        // Whether a brace is doubled does not matter up to the first.
+        let literal = literal.split(['{', '}']).next().unwrap_or_default();
+        let simplest = simplest_of(literal, beyond_ascii);
+        let length = simplest.len().min(LONGEST);
+        let mask = u64::MAX.checked_shl(u32::try_from(64 - 8 * length).ok()?)?;
+        Some(Self { bytes: load(&simplest) & mask, mask })
+    }
+
+    /// Whether what stands behind the word may be cut off.
+    fn may_end_in(self, loaded: u64) -> bool {
+        let next = loaded.checked_shl(self.mask.count_ones()).unwrap_or_default() >> 56;
+        !u8::try_from(next)
+            .is_ok_and(|next| next.is_ascii_alphanumeric() || next >= 0x7f || matches!(next, b'-' | b'_'))
+    }
+
+    #[inline]
+    fn begins(self, loaded: u64) -> bool {
+        loaded & self.mask == self.bytes
+    }
+}
+
+/// The beginning of each segment.
+#[inline]
+fn segments(text: &[u8]) -> impl Iterator<Item = u64> {
+    let last = text.last_chunk().map(|last| u64::from_be_bytes(*last));
+    let slashes = text.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+    slashes.map(move |(at, _)| {
+        let rest = text.get(at + 1..).unwrap_or_default();
+        match (rest.first_chunk(), last) {
+            (Some(first), _) => u64::from_be_bytes(*first),
+            (None, Some(last)) => last.checked_shl(u32::try_from(64 - 8 * rest.len()).unwrap_or(64)).unwrap_or(0),
+            (None, None) => load(rest),
+        }
+    })
+}
+
+/// A segment of a canonical pattern that is a parameter: a literal brace is doubled.
+fn is_parameter(segment: &str) -> bool {
+    segment.starts_with('{') && !segment.starts_with("{{")
+}
+
+/// The first eight bytes, in the order of texts; zeros where there are none.
+#[inline]
+fn load(text: &[u8]) -> u64 {
+    if let Some(first) = text.first_chunk() {
+        return u64::from_be_bytes(*first);
+    }
+    text.iter().zip((0..8).rev()).fold(0, |loaded, (&byte, at)| loaded | u64::from(byte) << (8 * at))
+}
+
+#[inline]
+fn first(loaded: u64) -> usize {
+    usize::try_from(loaded >> 56).unwrap_or(0)
+}
+
+/// Of the first four bytes; less than 1,024.
+#[inline]
+fn hash(loaded: u64) -> usize {
+    usize::try_from((loaded >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54).unwrap_or(0)
+}
+
+#[inline]
+fn is_in(bits: &[u64], bit: usize) -> bool {
+    bits.get(bit >> 6).is_some_and(|bits| bits >> (bit & 63) & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_found_where_a_segment_begins_with_it() {
+        let words = Words::of(["/login", "/v1/{tenant}/accounts.accounts", "/ab/{*rest}"].into_iter(), false);
+        for text in ["/login", "/x/login", "/logins", "//login;x", "/abc", "/x/ab", "/accounts.accountz"] {
+            assert!(words.occur_in(text.as_bytes(), true, false), "{text}");
+        }
+        assert!(!words.occur_in(b"/logins/login-x/login_y/abc", false, false));
+        assert!(words.occur_in(b"/logins/login", false, false) && words.occur_in(b"/ab;c", false, false));
+        for text in ["", "/", "/logi", "/xlogin", "/account", "/a", "/tenant", "/v1", "login", "/a/b"] {
+            assert!(!words.occur_in(text.as_bytes(), true, false), "{text}");
+        }
+    }
+
+    #[test]
+    fn among_words_that_begin_alike_each_is_found() {
+        let all: Vec<String> = (0..1000).map(|at| format!("/x/w{at}")).chain(["/x/w".into()]).collect();
+        for (few, word) in [(1000, "/x/w77"), (1000, "/w999"), (1001, "/w-")] {
+            let words = Words::of(all.iter().take(few).map(String::as_str), false);
+            assert!(words.occur_in(word.as_bytes(), true, false), "{word}");
+            assert_eq!(words.occur_in(b"/w", true, false), few == 1001);
+        }
+    }
+
+    #[test]
+    fn what_is_named_has_all_literals_of_its_pattern() {
+        let words = Words::of(["/login", "/v1/{tenant}/login", "/h5/login", "/signin"].into_iter(), false);
+        for (text, named) in [
+            ("/x/login", Named::Only(0)),
+            ("/h5/x/logins", Named::Several),
+            ("/signin/x", Named::Only(3)),
+            ("/signin/login", Named::Several),
+            ("/v1/x/logi", Named::Nothing),
+        ] {
+            assert_eq!(words.named_in(text.as_bytes()), named, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_without_a_literal_has_its_word_everywhere() {
+        for key in ["/", "/{a}", "/{*rest}", "/{{x}}"] {
+            assert!(Words::of([key].into_iter(), false).occur_in(b"/x", true, false), "{key}");
+        }
+        assert!(!Words::of(std::iter::empty(), false).occur_in(b"/x", true, false));
+    }
+}
