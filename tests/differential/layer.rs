@@ -1,4 +1,4 @@
-//! The layer under test, in this process: what it lets in, and what it read there.
+//! The layer under test, in this process: what it lets in, what it read there, and what the application gets.
 
 use std::{
     convert::Infallible,
@@ -8,19 +8,56 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::Full;
+use http::{
+    HeaderMap, HeaderValue, Request, Response, Version,
+    header::{CONTENT_ENCODING, CONTENT_TYPE},
+};
+use http_body_util::{BodyExt, Full};
+use prost::Message;
+use prost_types::{
+    DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto,
+    ServiceDescriptorProto,
+    field_descriptor_proto::{Label, Type},
+};
 use secrecy::ExposeSecret;
 use tokio::runtime::Runtime;
 use tower::{Service, ServiceExt, service_fn};
-use tower_jverify::{Check, Class, Field, JVerifyLayer, Question, RequestBody, Rule, Verdict, number};
+use tower_jverify::{
+    Check, Class, Field, ForeignBackend, JVerifyBuilder, JVerifyLayer, Media, Question, RequestBody, Rule, Verdict,
+    number,
+};
 
-use crate::bodies::{Body, Fields};
+use crate::bodies::{Body, Fields, Kind};
+
+/// The method whose messages hold token and phone.
+const METHOD: &str = "/accounts.Accounts/Login";
+
+/// How the layer is set, and so which readers must agree with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Run {
+    /// `foreign_backend(ForeignBackend::any())`: every reader.
+    Foreign,
+    /// `canonical_body()`: every reader, of JSON and forms.
+    Canonical,
+    /// Neither: the readers of a Rust application, which believe the type.
+    Plain,
+}
 
 pub(crate) struct Layer {
-    runtime: Runtime,
+    run: Run,
+    pub(crate) runtime: Runtime,
     verifier: Verifier,
-    layers: [(Fields, JVerifyLayer<Verifier>); 3],
+    layers: [(Fields, JVerifyLayer<Verifier>); 4],
+}
+
+/// A body that was let in.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Accepted {
+    /// Token and phone as the verifier got them.
+    pub(crate) read: [String; 2],
+    /// What the application gets.
+    pub(crate) content_type: Option<HeaderValue>,
+    pub(crate) body: Bytes,
 }
 
 /// Passes everything, and remembers what it was asked.
@@ -29,33 +66,147 @@ struct Verifier {
     asked: Arc<Mutex<Vec<[String; 2]>>>,
 }
 
+// === impl Accepted ===
+
+impl Accepted {
+    /// A body as the client sends it.
+    pub(crate) fn as_it_came(body: &Body) -> Self {
+        let content_type = body.content_types.first().map(|text| HeaderValue::from_bytes(text.as_bytes()).unwrap());
+        Self { content_type, body: Bytes::copy_from_slice(&body.bytes), ..Self::default() }
+    }
+}
+
+// === impl Run ===
+
+impl Run {
+    fn set(self, builder: JVerifyBuilder<Verifier>) -> JVerifyBuilder<Verifier> {
+        match self {
+            Self::Foreign => builder.foreign_backend(ForeignBackend::any()),
+            Self::Canonical => builder.canonical_body(),
+            Self::Plain => builder,
+        }
+    }
+
+    fn media(self, fields: Fields) -> Vec<Media> {
+        let all = match fields {
+            Fields::Default | Fields::Underscores => vec![Media::Json, Media::Form, Media::Multipart],
+            Fields::Nested => vec![Media::Json],
+            Fields::Message => vec![Media::Json, Media::Grpc],
+        };
+        let canonical = |media: &Media| self != Self::Canonical || matches!(media, Media::Json | Media::Form);
+        all.into_iter().filter(canonical).collect()
+    }
+
+    /// Whether bodies of this kind are let in.
+    pub(crate) fn takes(self, kind: Kind) -> bool {
+        self != Self::Canonical || matches!(kind, Kind::Json | Kind::Form)
+    }
+}
+
 // === impl Layer ===
 
 impl Layer {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(run: Run) -> Self {
         let verifier = Verifier::default();
-        let layers = [Fields::Default, Fields::Underscores, Fields::Nested].map(|fields| {
+        let all = [Fields::Default, Fields::Underscores, Fields::Nested, Fields::Message];
+        let layers = all.map(|fields| {
             let [token, phone] = fields.paths().map(|path| Field::body(format!("/{path}")));
-            let rule = Rule::post("/login", number().token(token).phone(phone));
-            (fields, JVerifyLayer::builder(verifier.clone()).rule(rule).build().unwrap())
+            let rule = Rule::post(path(fields), number().token(token).phone(phone)).accept(run.media(fields));
+            let mut builder = run.set(JVerifyLayer::builder(verifier.clone()));
+            if fields == Fields::Message {
+                builder = builder.descriptors(descriptors());
+            }
+            (fields, builder.rule(rule).build().unwrap())
         });
-        Self { runtime: tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap(), verifier, layers }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        Self { run, runtime, verifier, layers }
     }
 
-    /// Token and phone as the verifier got them, if the body reached the application.
-    pub(crate) fn accepts(&self, body: &Body) -> Option<[String; 2]> {
-        let (_, layer) = self.layers.iter().find(|(fields, _)| *fields == body.fields).unwrap();
-        let application = service_fn(|_: Request<RequestBody<Full<Bytes>>>| {
-            ready(Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"application")))))
-        });
-        let request = Request::post("/login").header("content-type", body.kind.content_type());
-        let request = request.body(Full::new(Bytes::copy_from_slice(&body.bytes))).unwrap();
-        let answer = self.runtime.block_on(tower::Layer::layer(layer, application).oneshot(request)).unwrap();
-        let mut asked = std::mem::take(&mut *self.verifier.asked.lock().unwrap());
-        let reached = answer.status().is_success();
-        assert_eq!(asked.len(), usize::from(reached), "asked, but not let in: {}", body.bytes.escape_ascii());
-        asked.pop()
+    pub(crate) fn run(&self) -> Run {
+        self.run
     }
+
+    /// What was verified and what reached the application, if the body did.
+    pub(crate) fn accepts(&self, body: &Body) -> Option<Accepted> {
+        let (_, layer) = self.layers.iter().find(|(fields, _)| *fields == body.fields).unwrap();
+        let received = Arc::new(Mutex::new(None));
+        let application = {
+            let received = Arc::clone(&received);
+            service_fn(move |request: Request<RequestBody<Full<Bytes>>>| {
+                let received = Arc::clone(&received);
+                async move {
+                    let (parts, body) = request.into_parts();
+                    let body = body.collect().await.unwrap().to_bytes();
+                    *received.lock().unwrap() = Some((parts.headers, body));
+                    Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+                }
+            })
+        };
+        let mut request = Request::post(path(body.fields)).version(version(body));
+        for content_type in &body.content_types {
+            request = request.header(CONTENT_TYPE, HeaderValue::from_bytes(content_type.as_bytes()).unwrap());
+        }
+        let request = request.body(Full::new(Bytes::copy_from_slice(&body.bytes))).unwrap();
+        let _ = self.runtime.block_on(tower::Layer::layer(layer, application).oneshot(request)).unwrap();
+        let mut asked = std::mem::take(&mut *self.verifier.asked.lock().unwrap());
+        let received: Option<(HeaderMap, Bytes)> = received.lock().unwrap().take();
+        assert_eq!(asked.len(), usize::from(received.is_some()), "asked, but not let in: {}", body.bytes.escape_ascii());
+        let (headers, bytes) = received?;
+        assert!(headers.get_all(CONTENT_TYPE).iter().count() < 2 && !headers.contains_key(CONTENT_ENCODING));
+        Some(Accepted { read: asked.pop()?, content_type: headers.get(CONTENT_TYPE).cloned(), body: bytes })
+    }
+}
+
+fn path(fields: Fields) -> &'static str {
+    match fields {
+        Fields::Default | Fields::Underscores | Fields::Nested => "/login",
+        Fields::Message => METHOD,
+    }
+}
+
+/// gRPC is read over HTTP/2 only.
+fn version(body: &Body) -> Version {
+    match body.fields {
+        Fields::Message => Version::HTTP_2,
+        Fields::Default | Fields::Underscores | Fields::Nested => Version::HTTP_11,
+    }
+}
+
+/// `service Accounts { rpc Login(Login) returns (Login); }`, of the message that [`readers::Login`](crate::readers::Login) is.
+fn descriptors() -> Vec<u8> {
+    let field = |name: &str, number, label| FieldDescriptorProto {
+        name: Some(name.into()),
+        number: Some(number),
+        r#type: Some(Type::String as i32),
+        label: Some(label as i32),
+        ..Default::default()
+    };
+    let message = DescriptorProto {
+        name: Some("Login".into()),
+        field: vec![
+            field("token", 1, Label::Optional),
+            field("phone", 2, Label::Optional),
+            field("others", 3, Label::Repeated),
+        ],
+        ..Default::default()
+    };
+    let method = MethodDescriptorProto {
+        name: Some("Login".into()),
+        input_type: Some(".accounts.Login".into()),
+        output_type: Some(".accounts.Login".into()),
+        ..Default::default()
+    };
+    let service =
+        ServiceDescriptorProto { name: Some("Accounts".into()), method: vec![method], ..Default::default() };
+    let file = FileDescriptorProto {
+        name: Some("accounts.proto".into()),
+        package: Some("accounts".into()),
+        syntax: Some("proto3".into()),
+        message_type: vec![message],
+        service: vec![service],
+        ..Default::default()
+    };
+    FileDescriptorSet { file: vec![file] }.encode_to_vec()
 }
 
 // === impl Verifier ===

@@ -1,21 +1,28 @@
-//! The parsers of other languages, each in one long-lived process.
+//! The readers of other languages, each peer in one long-lived process.
 //!
-//! A question is a line `kind =base64 token phone`: a body, and where token and phone sit in it (segments joined by `/`).
-//! The answer is a line of JSON: by the name of each reader `null` when it refuses the body, else what it reads as token
-//! and phone: `null` for nothing, base64 for a text or an integer, `{"other": …}` for anything else.
+//! A question is a line `=type =body token phone`: type and body in base64, and where token and phone are (segments joined
+//! by `/`). The answer is a line of JSON: by the name of each reader `null` when it refuses the body, else what it reads as
+//! token and phone: `null` for nothing, base64 for a text or an integer, `{"other": …}` for anything else.
+//!
+//! PHP's own server is asked over HTTP: only there is a `$_POST`.
 
 use std::{
     env,
     fmt::{self, Write as _},
-    io::{self, BufRead, BufReader, Write as _},
-    path::Path,
+    io::{self, BufRead, BufReader, Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::Value;
 
-use crate::bodies::{Body, Kind};
+use crate::{
+    bodies::Fields,
+    layer::{Accepted, Layer, Run},
+    readers,
+};
 
 /// What one reader makes of a body.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +45,7 @@ pub(crate) enum Part {
 /// All readers there are on this machine.
 pub(crate) struct Peers {
     processes: Vec<Process>,
+    php: Option<PhpServer>,
     /// Which languages and versions, for people.
     pub(crate) versions: Vec<String>,
 }
@@ -46,6 +54,12 @@ struct Process {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
+}
+
+/// `php -S`.
+struct PhpServer {
+    child: Child,
+    address: SocketAddr,
 }
 
 // === impl Part ===
@@ -66,34 +80,50 @@ impl Peers {
     /// Starts every peer. One that is missing fails the test in CI and is left out elsewhere.
     pub(crate) fn start() -> Self {
         let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/differential");
-        let mut peers = Self { processes: Vec::new(), versions: Vec::new() };
-        for (program, script) in [("python3", "peer.py"), ("node", "peer.js"), ("php", "peer.php")] {
-            if let Some((process, version)) = Process::start(program, &here.join(script)) {
+        let mut peers = Self { processes: Vec::new(), php: None, versions: Vec::new() };
+        for (program, script) in [(python(), "peer.py"), ("node".into(), "peer.js"), ("php".into(), "peer.php")] {
+            if let Some((process, version)) = Process::start(&program, &here.join(script)) {
                 peers.processes.push(process);
                 peers.versions.push(version);
-                continue;
+            } else {
+                missing(&format!("{} tests/differential/{script}", program.display()));
             }
-            let missing =
-                format!("`{program} tests/differential/{script}` does not run; `.ci/peers` installs all peers");
-            assert!(env::var("CI").is_err(), "{missing}");
-            // Not by `eprintln!`, of which a test that passes shows nothing.
-            let _ = writeln!(io::stderr(), "SKIPPED: {missing}");
+        }
+        peers.php = PhpServer::start(&here.join("peer.php"));
+        if peers.php.is_none() {
+            missing("php -S 127.0.0.1:0 tests/differential/peer.php");
         }
         peers
     }
 
-    /// What each reader makes of a body, by its name.
-    pub(crate) fn read(&mut self, body: &Body) -> Vec<(String, Reading)> {
-        let (kind, [token, phone]) = (body.kind.word(), body.fields.paths());
-        let mut question = format!("{kind} =");
-        BASE64_STANDARD.encode_string(&body.bytes, &mut question);
+    /// What each reader makes of a body that was let in, by its name.
+    pub(crate) fn read(&mut self, layer: &Layer, accepted: &Accepted, fields: Fields) -> Vec<(String, Reading)> {
+        let mut readings = readers::typed(&layer.runtime, accepted, fields.paths());
+        if layer.run() != Run::Plain {
+            readings.extend(self.all(accepted, fields));
+        }
+        readings
+    }
+
+    /// What each reader makes of a body, by its name; those of a Rust application are left out.
+    pub(crate) fn all(&mut self, accepted: &Accepted, fields: Fields) -> Vec<(String, Reading)> {
+        let [token, phone] = fields.paths();
+        let mut question = "=".to_owned();
+        let content_type = accepted.content_type.as_ref().map(|value| value.as_bytes()).unwrap_or_default();
+        BASE64_STANDARD.encode_string(content_type, &mut question);
+        question.push_str(" =");
+        BASE64_STANDARD.encode_string(&accepted.body, &mut question);
         writeln!(question, " {token} {phone}").unwrap();
         for process in &mut self.processes {
             process.input.write_all(question.as_bytes()).expect("a peer listens");
         }
-        let mut readings = ours(body);
-        for process in &mut self.processes {
-            let answer = process.line().expect("a peer answers");
+        let mut readings = readers::blind(&accepted.body, fields.paths());
+        let mut answers = Vec::new();
+        if let Some(php) = &self.php {
+            answers.push(php.ask(accepted, fields).expect("PHP's server answers"));
+        }
+        answers.extend(self.processes.iter_mut().map(|process| process.line().expect("a peer answers")));
+        for answer in answers {
             let answer: Value = serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{answer}"));
             readings.extend(answer.as_object().unwrap().iter().map(|(name, read)| (name.clone(), reading(read))));
         }
@@ -110,18 +140,91 @@ impl Drop for Peers {
     }
 }
 
+/// What `.ci/peers` puts beside what cargo builds.
+pub(crate) fn installed() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target/tmp is in target").join("peers")
+}
+
+/// The Python that has Flask and Django.
+pub(crate) fn python() -> PathBuf {
+    installed().join("python/bin/python")
+}
+
+/// Fails in CI; elsewhere says what is left out.
+pub(crate) fn missing(command: &str) {
+    let missing = format!("`{command}` does not run; `.ci/peers` installs all peers");
+    assert!(env::var("CI").is_err(), "{missing}");
+    // Not by `eprintln!`, of which a test that passes shows nothing.
+    let _ = writeln!(io::stderr(), "SKIPPED: {missing}");
+}
+
+// === impl PhpServer ===
+
+impl PhpServer {
+    fn start(script: &Path) -> Option<Self> {
+        let (child, address) = php(&[], script)?;
+        Some(Self { child, address })
+    }
+
+    fn ask(&self, accepted: &Accepted, fields: Fields) -> io::Result<String> {
+        let [token, phone] = fields.paths();
+        let mut request = format!("POST /login HTTP/1.0\r\nHost: localhost\r\nX-Names: {token} {phone}\r\n").into_bytes();
+        if let Some(content_type) = &accepted.content_type {
+            request.extend([b"Content-Type: ", content_type.as_bytes(), b"\r\n"].concat());
+        }
+        request.extend(format!("Content-Length: {}\r\n\r\n", accepted.body.len()).bytes());
+        request.extend(&accepted.body);
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.write_all(&request)?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+    }
+}
+
+impl Drop for PhpServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Starts PHP's server without a php.ini; it says at which port it listens. What it says later is left unread.
+pub(crate) fn php(settings: &[&str], script: &Path) -> Option<(Child, SocketAddr)> {
+    let mut child = Command::new("php")
+        .args(["-n", "-q"])
+        .args(settings)
+        .args(["-S", "127.0.0.1:0"])
+        .arg(script)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .ok()?;
+    let mut said = BufReader::new(child.stderr.take()?);
+    let mut line = String::new();
+    let address = said.read_line(&mut line).ok().and_then(|_| {
+        line.split_once("http://")?.1.split(')').next()?.parse().ok()
+    });
+    // It writes a line for each request.
+    std::thread::spawn(move || io::copy(&mut said, &mut io::sink()));
+    if address.is_none() {
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    Some((child, address?))
+}
+
 // === impl Process ===
 
 impl Process {
-    fn start(program: &str, script: &Path) -> Option<(Self, String)> {
-        // Where `.ci/peers` puts qs: beside what cargo builds.
-        let modules = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?.join("peers/node_modules");
+    fn start(program: &Path, script: &Path) -> Option<(Self, String)> {
         let mut child = Command::new(program)
             .arg(script)
-            .env("NODE_PATH", modules)
+            .env("NODE_PATH", installed().join("node_modules"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::inherit())
             .spawn()
             .ok()?;
         let (input, output) = (child.stdin.take()?, BufReader::new(child.stdout.take()?));
@@ -151,35 +254,5 @@ fn part(answer: &Value) -> Part {
         Value::Null => Part::Absent,
         Value::String(text) => Part::Text(BASE64_STANDARD.decode(text).unwrap()),
         other => Part::Other(other["other"].as_str().unwrap().to_owned()),
-    }
-}
-
-/// The readers of this language.
-fn ours(body: &Body) -> Vec<(String, Reading)> {
-    let paths = body.fields.paths();
-    match body.kind {
-        Kind::Json => {
-            let document = serde_json::from_slice::<Value>(&body.bytes).ok().filter(Value::is_object);
-            let member = |path: &str| match document.as_ref()?.pointer(&format!("/{path}"))? {
-                Value::Null => None,
-                Value::String(text) => Some(Part::Text(text.clone().into_bytes())),
-                Value::Number(number) if !number.is_f64() => Some(Part::Text(number.to_string().into_bytes())),
-                other => Some(Part::Other(other.to_string())),
-            };
-            let read = || Reading::Read(paths.map(|path| member(path).unwrap_or(Part::Absent)));
-            vec![("serde_json".to_owned(), if document.is_some() { read() } else { Reading::Refused })]
-        }
-        Kind::Form => {
-            let pairs: Vec<_> = form_urlencoded::parse(&body.bytes).collect();
-            let value = |name: &str| {
-                let found: Vec<_> = pairs.iter().filter(|(key, _)| key == name).map(|(_, value)| value).collect();
-                match found.as_slice() {
-                    [] => Part::Absent,
-                    [one] => Part::Text(one.as_bytes().to_vec()),
-                    several => Part::Other(format!("{several:?}")),
-                }
-            };
-            vec![("form_urlencoded".to_owned(), Reading::Read(paths.map(value)))]
-        }
     }
 }

@@ -48,3 +48,55 @@ pub(crate) const BENDS: &[&str] = &[
 #[rustfmt::skip]
 pub(crate) const BYTES: &[u8] =
     b"\"\\{}[]:,&=;%+?#. _-/*'<>0123456789eEtfnu\0\t\n\r\x0b\x0c\x1f\x7f\x80\xa0\xbf\xc0\xe2\xed\xef\xf0\xfe\xff";
+
+/// How clients and attackers write the type of JSON. In each of these lists the first one is the plain one.
+#[rustfmt::skip]
+pub(crate) const JSON_TYPES: &[&str] = &[
+    "application/json", "application/json; charset=utf-8", "application/json;charset=UTF-8", "application/json; charset=utf8",
+    "application/json; charset=\"utf-8\"", "application/json;", "Application/JSON", "application/json ; charset=utf-8",
+    "application/json; charset=gbk", "application/json; charset=utf-8; charset=utf-7", "application/json; charset*=utf-8''gbk",
+    "application/vnd.api+json", "text/json", "application/json;v=2", "application/jsonx", "application/json+x",
+    "text/plain", "application/x-www-form-urlencoded+json", "multipart/form-data+json", "application/grpc+json",
+    "application/json, application/x-www-form-urlencoded", "application/json; boundary=b",
+    "application/json; a=multipart/form-data; boundary=b", "*/*", "", "application/problem+json; charset=utf-8",
+    "application/json\t", "application/json; a=application/x-www-form-urlencoded",
+];
+
+#[rustfmt::skip]
+pub(crate) const FORM_TYPES: &[&str] = &[
+    "application/x-www-form-urlencoded", "application/x-www-form-urlencoded; charset=utf-8",
+    "application/x-www-form-urlencoded;charset=UTF-8", "application/x-www-form-urlencoded; charset=\"utf8\"",
+    "application/x-www-form-urlencoded;", "APPLICATION/X-WWW-Form-Urlencoded", "application/x-www-form-urlencoded; a=+json",
+    "application/x-www-form-urlencoded; a=/json", "application/x-www-form-urlencoded+json", "application/x-www-form-urlencodedx",
+    "application/x-www-form-urlencoded; charset=gbk", "application/x-www-form-urlencoded; charset=utf-16",
+    "application/x-www-form-urlencoded, application/json", "application/x-www-form-urlencoded; boundary=b",
+    "text/x-www-form-urlencoded", "application/x-www-form-urlencoded\t;",
+];
+
+#[rustfmt::skip]
+pub(crate) const MULTIPART_TYPES: &[&str] = &[
+    "multipart/form-data; boundary=b", "multipart/form-data; boundary=\"b\"", "multipart/form-data;boundary=b",
+    "Multipart/Form-Data; Boundary=b", "multipart/form-data; charset=utf-8; boundary=b", "multipart/form-data; boundary=b;",
+    "multipart/form-data; boundary=b; boundary=c", "multipart/form-data; boundary=b; a=+json", "multipart/form-data",
+    "multipart/form-data; boundary=b, application/json", "multipart/form-data; boundary=\"b;c\"", "multipart/mixed; boundary=b",
+    "multipart/form-data+json; boundary=b", "multipart/form-data; xboundary=c; boundary=b", "multipart/form-data; boundary=b c",
+    "multipart/form-data; boundary*=utf-8''c; boundary=b", "multipart/form-datax; boundary=b", "multipart/form-data; boundary=b; charset=gbk",
+    "multipart/form-data; boundary=bb", "multipart/form-data; boundary='b'",
+];
+
+#[rustfmt::skip]
+pub(crate) const GRPC_TYPES: &[&str] = &[
+    "application/grpc", "application/grpc+proto", "application/grpc+json", "application/grpc; a=+json",
+    "application/grpc-web", "application/grpcx", "Application/gRPC", "application/grpc;",
+];
+
+/// What separates pairs, or parts of a pair, to some form reader.
+#[rustfmt::skip]
+pub(crate) const SEPARATORS: &[&str] = &["&", "&", "&", ";", "&&", "&amp;", "&+", "& ", "&?", "&%00", "&x=1&", "\r\n&", "&\\u0000"];
+
+/// How the phone's name is written where it must not be. `@` is the name.
+#[rustfmt::skip]
+pub(crate) const PLACES: &[&str] = &[
+    "@", "@", "@", "model.@", "session[@]", "auth[@]", "a.b.@", "x:@", "@[]", "@[0]", "[@]", "@.x", "model[@", "auth.@", "@_", "+@",
+    "%20@", "@%00", "@%5B%5D", "model%2E@", "x%5B@%5D", "@+",
+];

@@ -1,0 +1,66 @@
+//! Backends that take path or method from a header or the query, and those that ignore the method.
+
+use super::{Backend, FORM, Fronts, JSON, MINE, VICTIM, form, json, post, request};
+
+const TYPE: (&str, &str) = ("Content-Type", FORM);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn flask_and_django_under_gunicorn_that_take_the_prefix_from_a_header() {
+    for (backend, reader) in [(Backend::flask(), "form"), (Backend::django(), "POST")] {
+        let Some(backend) = backend else { continue };
+        let fronts = Fronts::before(backend.address()).await;
+        fronts.lets_in(reader, &post(FORM, &form(MINE)), "a form").await;
+        for name in ["SCRIPT_NAME", "Script_Name", "script_name"] {
+            let attack = request("POST", "/zz/login", &[TYPE, (name, "/zz")], form(VICTIM).as_bytes());
+            fronts.attack(reader, &attack, name).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn express_that_takes_the_method_from_a_header() {
+    let Some(node) = Backend::node() else { return };
+    let fronts = Fronts::before(node.named("method override")).await;
+    fronts.lets_in("login", &post(JSON, &json(MINE)), "JSON").await;
+    for method in ["GET", "PUT", "DELETE", "OPTIONS", "PATCH"] {
+        let headers = [("Content-Type", JSON), ("X-HTTP-Method-Override", "POST")];
+        fronts.attack("login", &request(method, "/login", &headers, json(VICTIM).as_bytes()), method).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn express_and_php_that_route_by_the_query() {
+    let node = Backend::node().map(|node| (node.named("routed by query"), "login", node));
+    let php = Backend::php().map(|php| (php.address(), "$_POST", php));
+    for (address, reader, _backend) in [node, php].into_iter().flatten() {
+        let fronts = Fronts::before(address).await;
+        for target in ["/?s=/login", "/?s=login", "/?a=b&s=/login/", "/?s=%2Flogin", "/?%73=%6cogin"] {
+            let attack = request("POST", target, &[TYPE], form(VICTIM).as_bytes());
+            fronts.attack(reader, &attack, target).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn django_and_php_that_ignore_the_method() {
+    let django = Backend::django().map(|django| (django, "json of any type"));
+    let php = Backend::php().map(|php| (php, "json of any type"));
+    for (backend, reader) in [django, php].into_iter().flatten() {
+        let fronts = Fronts::before(backend.address()).await;
+        fronts.lets_in(reader, &post(JSON, &json(MINE)), "JSON").await;
+        for method in ["PUT", "PATCH", "DELETE", "GET", "OPTIONS", "QUERY"] {
+            let attack = request(method, "/login", &[("Content-Type", JSON)], json(VICTIM).as_bytes());
+            fronts.attack(reader, &attack, method).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_login_page_is_still_served() {
+    let Some(flask) = Backend::flask() else { return };
+    let fronts = Fronts::before(flask.address()).await;
+    for (guard, address) in &fronts.guarded {
+        let answer = super::ask(*address, &request("GET", "/login", &[], b"")).await;
+        assert!(answer.is_login(), "{guard:?}: {answer:?}");
+    }
+}

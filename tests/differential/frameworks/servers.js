@@ -1,0 +1,108 @@
+// Logins in Express, Fastify and formidable, each on a port of its own. Prints the ports by name; ends when its input does.
+'use strict';
+
+const http = require('node:http');
+const express = require('express');
+const fastify = require('fastify');
+const { formidable } = require('formidable');
+const methodOverride = require('method-override');
+const qs = require('qs');
+const querystring = require('node:querystring');
+
+const any = () => true;
+const login = (read) => (request, response) => {
+  let phone = null;
+  try {
+    phone = read(request)?.phone ?? null;
+  } catch {
+    // Nobody is logged in.
+  }
+  response.json({ login: phone === null ? null : String(phone) });
+};
+const body = (request) => request.body;
+
+// An application with these middlewares, and a login for POST requests only.
+function posting(middlewares, read = body) {
+  const app = express();
+  app.use(...middlewares);
+  app.post('/login', login(read));
+  app.use((request, response) => response.json({}));
+  app.use((error, request, response, next) => response.status(400).json({}));
+  return app;
+}
+
+function routedByQuery() {
+  const app = express();
+  app.use(express.json(), express.urlencoded({ extended: true }));
+  app.post('/', (request, response, next) => {
+    if (String(request.query.s ?? '').replace(/^\/+|\/+$/g, '') !== 'login') return next();
+    login(body)(request, response);
+  });
+  app.use((request, response) => response.json({}));
+  return app;
+}
+
+const text = express.text({ type: any });
+const applications = {
+  json: posting([express.json()]),
+  'json of any type': posting([express.json({ type: any })]),
+  form: posting([express.urlencoded({ extended: true })]),
+  'form of any type': posting([express.urlencoded({ extended: true, type: any, inflate: false })]),
+  URLSearchParams: posting([text], (request) => Object.fromEntries(new URLSearchParams(request.body))),
+  'qs with dots': posting([text], (request) => {
+    const form = qs.parse(request.body, { allowDots: true });
+    return form.model ?? form;
+  }),
+  // The encoded bytes: Node's own server decodes nothing.
+  raw: (request, response) => {
+    const chunks = [];
+    request.on('data', (chunk) => chunks.push(chunk));
+    request.on('end', () => {
+      const form = querystring.parse(Buffer.concat(chunks).toString('latin1'));
+      response.end(JSON.stringify(request.url.startsWith('/login') ? { login: form.phone ?? null } : {}));
+    });
+  },
+  'query and body': posting([express.json(), express.urlencoded({ extended: true })], (request) => ({
+    ...request.body,
+    ...request.query,
+  })),
+  'method override': posting([
+    methodOverride('X-HTTP-Method-Override', { methods: null }),
+    express.json({ type: any }),
+    express.urlencoded({ extended: true }),
+  ]),
+  'routed by query': routedByQuery(),
+  formidable: async (request, response) => {
+    let fields = {};
+    try {
+      [fields] = await formidable().parse(request);
+    } catch {
+      // Nobody is logged in.
+    }
+    const phone = [fields.phone ?? null].flat()[0];
+    response.end(JSON.stringify({ login: phone }));
+  },
+};
+
+async function fastifyServer() {
+  const app = fastify();
+  app.register(require('@fastify/formbody'));
+  app.post('/login', (request) => ({ login: request.body?.phone ?? null }));
+  app.setNotFoundHandler((request, reply) => reply.send({}));
+  app.setErrorHandler((error, request, reply) => reply.status(400).send({}));
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  return app.server.address().port;
+}
+
+async function main() {
+  const ports = { Fastify: await fastifyServer() };
+  for (const [name, application] of Object.entries(applications)) {
+    const server = http.createServer(application);
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    ports[name] = server.address().port;
+  }
+  process.stdout.write(JSON.stringify(ports) + '\n');
+}
+process.stdin.resume();
+process.stdin.on('end', () => process.exit());
+main();
