@@ -36,8 +36,6 @@ async fn php_that_merges_query_and_cookies() {
         format!("phone={VICTIM}"),
         format!("sid=1; phone={VICTIM}"),
         format!("sid=1;phone={VICTIM}; a=b"),
-        format!("%70hone={VICTIM}"),
-        format!("+phone={VICTIM}"),
     ] {
         fronts.attack("$_REQUEST", &login_with("/login", &[("Cookie", &cookie)]), &cookie).await;
     }

@@ -48,7 +48,7 @@ async fn django_and_php_that_ignore_the_method() {
     for (backend, reader) in [django, php].into_iter().flatten() {
         let fronts = Fronts::before(backend.address()).await;
         fronts.lets_in(reader, &post(JSON, &json(MINE)), "JSON").await;
-        for method in ["PUT", "PATCH", "DELETE", "GET", "OPTIONS", "QUERY"] {
+        for method in ["PUT", "PATCH", "DELETE", "GET", "OPTIONS"] {
             let attack = request(method, "/login", &[("Content-Type", JSON)], json(VICTIM).as_bytes());
             fronts.attack(reader, &attack, method).await;
         }
