@@ -4,7 +4,7 @@ use crate::{
     hidden,
     parts::{grpc, multipart},
     texts::{form, json},
-    words::{BENDS, BYTES, GRPC_TYPES, FORM_TYPES, JSON_TYPES, KEYS, MULTIPART_TYPES},
+    words::{BENDS, BYTES, FORM_TYPES, GRPC_TYPES, JSON_TYPES, KEYS, MULTIPART_TYPES},
 };
 
 /// A media type. One more is one more arm here, in `layer.rs` and in each peer.
@@ -35,6 +35,8 @@ pub(crate) struct Body {
     pub(crate) fields: Fields,
     /// The values of all `Content-Type` headers.
     pub(crate) content_types: Vec<String>,
+    /// Sent with gzip; what is below is what it holds.
+    pub(crate) gzip: bool,
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -66,12 +68,13 @@ impl Body {
                 mutate(&mut bytes, chance);
             }
         }
-        Self { kind, fields, content_types: kind.content_types(chance), bytes }
+        let gzip = kind != Kind::Grpc && chance.one_in(10);
+        Self { kind, fields, content_types: kind.content_types(chance), gzip, bytes }
     }
 
     /// A body with the plain type of its kind.
     pub(crate) fn plain(kind: Kind, fields: Fields, bytes: &[u8]) -> Self {
-        Self { kind, fields, content_types: vec![kind.types()[0].to_owned()], bytes: bytes.to_vec() }
+        Self { kind, fields, content_types: vec![kind.types()[0].to_owned()], gzip: false, bytes: bytes.to_vec() }
     }
 
     /// The smallest body found by leaving things out of which `still` holds.

@@ -3,11 +3,13 @@
 use std::{
     convert::Infallible,
     future::{Ready, ready},
+    io::Write,
     sync::{Arc, Mutex},
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
+use flate2::{Compression, write::GzEncoder};
 use http::{
     HeaderMap, HeaderValue, Request, Response, Version,
     header::{CONTENT_ENCODING, CONTENT_TYPE},
@@ -23,8 +25,8 @@ use secrecy::ExposeSecret;
 use tokio::runtime::Runtime;
 use tower::{Service, ServiceExt, service_fn};
 use tower_jverify::{
-    Check, Class, Field, ForeignBackend, JVerifyBuilder, JVerifyLayer, Media, Question, RequestBody, Rule, Verdict,
-    number,
+    Check, Class, Coding, Field, ForeignBackend, HandOn, JVerifyBuilder, JVerifyLayer, Media, Question, RequestBody,
+    Rule, Verdict, number,
 };
 
 use crate::bodies::{Body, Fields, Kind};
@@ -88,10 +90,11 @@ impl Run {
     }
 
     fn media(self, fields: Fields) -> Vec<Media> {
+        let named = Media::json_types(["application/vnd.api+json", "text/json", "application/json;v=2"]);
         let all = match fields {
-            Fields::Default | Fields::Underscores => vec![Media::Json, Media::Form, Media::Multipart],
-            Fields::Nested => vec![Media::Json],
-            Fields::Message => vec![Media::Json, Media::Grpc],
+            Fields::Default | Fields::Underscores => vec![Media::Json, named, Media::Form, Media::Multipart],
+            Fields::Nested => vec![Media::Json, named],
+            Fields::Message => vec![Media::Json, named, Media::Grpc],
         };
         let canonical = |media: &Media| self != Self::Canonical || matches!(media, Media::Json | Media::Form);
         all.into_iter().filter(canonical).collect()
@@ -116,7 +119,7 @@ impl Layer {
             if fields == Fields::Message {
                 builder = builder.descriptors(descriptors());
             }
-            (fields, builder.rule(rule).build().unwrap())
+            (fields, builder.decode([Coding::Gzip], HandOn::Decoded).rule(rule).build().unwrap())
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Self { run, runtime, verifier, layers }
@@ -146,11 +149,23 @@ impl Layer {
         for content_type in &body.content_types {
             request = request.header(CONTENT_TYPE, HeaderValue::from_bytes(content_type.as_bytes()).unwrap());
         }
-        let request = request.body(Full::new(Bytes::copy_from_slice(&body.bytes))).unwrap();
+        let mut bytes = body.bytes.clone();
+        if body.gzip {
+            request = request.header(CONTENT_ENCODING, "gzip");
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+            encoder.write_all(&bytes).unwrap();
+            bytes = encoder.finish().unwrap();
+        }
+        let request = request.body(Full::new(Bytes::from(bytes))).unwrap();
         let _ = self.runtime.block_on(tower::Layer::layer(layer, application).oneshot(request)).unwrap();
         let mut asked = std::mem::take(&mut *self.verifier.asked.lock().unwrap());
         let received: Option<(HeaderMap, Bytes)> = received.lock().unwrap().take();
-        assert_eq!(asked.len(), usize::from(received.is_some()), "asked, but not let in: {}", body.bytes.escape_ascii());
+        assert_eq!(
+            asked.len(),
+            usize::from(received.is_some()),
+            "asked, but not let in: {}",
+            body.bytes.escape_ascii()
+        );
         let (headers, bytes) = received?;
         assert!(headers.get_all(CONTENT_TYPE).iter().count() < 2 && !headers.contains_key(CONTENT_ENCODING));
         Some(Accepted { read: asked.pop()?, content_type: headers.get(CONTENT_TYPE).cloned(), body: bytes })
@@ -196,8 +211,7 @@ fn descriptors() -> Vec<u8> {
         output_type: Some(".accounts.Login".into()),
         ..Default::default()
     };
-    let service =
-        ServiceDescriptorProto { name: Some("Accounts".into()), method: vec![method], ..Default::default() };
+    let service = ServiceDescriptorProto { name: Some("Accounts".into()), method: vec![method], ..Default::default() };
     let file = FileDescriptorProto {
         name: Some("accounts.proto".into()),
         package: Some("accounts".into()),

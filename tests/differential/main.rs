@@ -78,8 +78,9 @@ fn run(run: Run, usual: u64) {
             let let_in = layer.accepts(&body).unwrap();
             let theirs = peers.read(&layer, &let_in, body.fields).into_iter().find(|(other, _)| *other == name);
             format!(
-                "{:?} {}: let in as {:?}, reaches the application as {:?} {}, read as {theirs:?}",
+                "{:?}{} {}: let in as {:?}, reaches the application as {:?} {}, read as {theirs:?}",
                 body.content_types,
+                if body.gzip { " in gzip" } else { "" },
                 body.bytes.escape_ascii(),
                 let_in.read,
                 let_in.content_type,

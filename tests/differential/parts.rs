@@ -63,10 +63,15 @@ pub(crate) fn multipart(fields: Fields, chance: &mut Chance) -> Vec<u8> {
                 "X: y\r\n z\r\n",
             ],
         );
-        let disposition = chance.mostly(1, &["Content-Disposition: form-data", "content-disposition:form-data", "Content-Disposition: attachment"]);
+        let disposition = chance.mostly(
+            1,
+            &["Content-Disposition: form-data", "content-disposition:form-data", "Content-Disposition: attachment"],
+        );
         write!(text, "--b\r\n{disposition}; name={name}\r\n{kind}\r\n{value}\r\n").unwrap();
     }
-    text.push_str(chance.mostly(1, &["--b--\r\n", "--b--", "--b--\r\nepilogue", "--b\r\n", "", "--b --\r\n", "--b-- \r\n"]));
+    text.push_str(
+        chance.mostly(1, &["--b--\r\n", "--b--", "--b--\r\nepilogue", "--b\r\n", "", "--b --\r\n", "--b-- \r\n"]),
+    );
     text.into_bytes()
 }
 

@@ -168,7 +168,8 @@ impl PhpServer {
 
     fn ask(&self, accepted: &Accepted, fields: Fields) -> io::Result<String> {
         let [token, phone] = fields.paths();
-        let mut request = format!("POST /login HTTP/1.0\r\nHost: localhost\r\nX-Names: {token} {phone}\r\n").into_bytes();
+        let mut request =
+            format!("POST /login HTTP/1.0\r\nHost: localhost\r\nX-Names: {token} {phone}\r\n").into_bytes();
         if let Some(content_type) = &accepted.content_type {
             request.extend([b"Content-Type: ", content_type.as_bytes(), b"\r\n"].concat());
         }
@@ -203,9 +204,8 @@ pub(crate) fn php(settings: &[&str], script: &Path) -> Option<(Child, SocketAddr
         .ok()?;
     let mut said = BufReader::new(child.stderr.take()?);
     let mut line = String::new();
-    let address = said.read_line(&mut line).ok().and_then(|_| {
-        line.split_once("http://")?.1.split(')').next()?.parse().ok()
-    });
+    let address =
+        said.read_line(&mut line).ok().and_then(|_| line.split_once("http://")?.1.split(')').next()?.parse().ok());
     // It writes a line for each request.
     std::thread::spawn(move || io::copy(&mut said, &mut io::sink()));
     if address.is_none() {

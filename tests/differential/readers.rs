@@ -128,4 +128,3 @@ fn form<K: AsRef<str>, V: AsRef<str>>(pairs: &[(K, V)], paths: [&str; 2]) -> Rea
     };
     Reading::Read(paths.map(value))
 }
-

@@ -1,4 +1,4 @@
-//! Backends that read encoded bytes as they came, and those that decode.
+//! Backends that read encoded bytes as they came.
 
 use std::io::Write;
 
@@ -44,7 +44,9 @@ async fn php_and_node_that_do_not_decode() {
             fronts.attack_on_the_body(reader, &encoded(FORM, coding, &hidden(false)), "a file name").await;
             fronts.attack_on_the_body(reader, &encoded(FORM, coding, &behind()), "behind the first member").await;
         }
-        let reader = if reader == "$_POST" { "form of any type" } else { reader };
-        fronts.attack_on_the_body(reader, &encoded(JSON, "gzip", &stored()), "a stored block").await;
+        // PHP's `parse_str` ends at the first NUL of the gzip header.
+        if reader == "login" {
+            fronts.attack_on_the_body(reader, &encoded(JSON, "gzip", &stored()), "a stored block").await;
+        }
     }
 }

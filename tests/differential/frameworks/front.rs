@@ -18,9 +18,7 @@ use hyper::{body::Incoming, client::conn, server::conn::http1};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::net::{TcpListener, TcpStream};
 use tower::{BoxError, Service, ServiceBuilder, service_fn};
-use tower_jverify::{
-    Ask, Check, Class, Coding, ForeignBackend, HandOn, JVerifyLayer, Media, Question, Rule, Verdict,
-};
+use tower_jverify::{Ask, Check, Class, Coding, ForeignBackend, HandOn, JVerifyLayer, Media, Question, Rule, Verdict};
 
 use super::MINE;
 

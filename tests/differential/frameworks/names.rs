@@ -32,11 +32,7 @@ async fn php_that_merges_query_and_cookies() {
     let Some(php) = Backend::php() else { return };
     let fronts = Fronts::before(php.address()).await;
     fronts.lets_in("$_REQUEST", &login_with("/login", &[("Cookie", "sid=1")]), "a session").await;
-    for cookie in [
-        format!("phone={VICTIM}"),
-        format!("sid=1; phone={VICTIM}"),
-        format!("sid=1;phone={VICTIM}; a=b"),
-    ] {
+    for cookie in [format!("phone={VICTIM}"), format!("sid=1; phone={VICTIM}"), format!("sid=1;phone={VICTIM}; a=b")] {
         fronts.attack("$_REQUEST", &login_with("/login", &[("Cookie", &cookie)]), &cookie).await;
     }
     let get = |target: &str| request("GET", target, &[], b"");
@@ -72,7 +68,8 @@ async fn flask_that_wraps_parameters() {
     let Some(flask) = Backend::flask() else { return };
     let fronts = Fronts::before(flask.address()).await;
     fronts.lets_in("wrapped json", &post(JSON, &json(MINE)), "JSON").await;
-    for session in [format!(r#""session":{{"phone":"{VICTIM}"}}"#), format!(r#""session":{{"\u0070hone":"{VICTIM}"}}"#)] {
+    for session in [format!(r#""session":{{"phone":"{VICTIM}"}}"#), format!(r#""session":{{"\u0070hone":"{VICTIM}"}}"#)]
+    {
         let body = format!(r#"{{"token":"real","phone":"{MINE}",{session}}}"#);
         fronts.attack("wrapped json", &post(JSON, &body), &session).await;
     }

@@ -12,7 +12,13 @@ async fn flask_that_ignores_the_type() {
     fronts.lets_in("form", &post(FORM, &form(MINE)), "a form").await;
     let reader = "json of any type";
     fronts.attack_on_the_body(reader, &post(FORM, &both(VICTIM, MINE)), "JSON in a form").await;
-    fronts.attack_on_the_body(reader, &post("application/x-www-form-urlencoded; a=+json", &both(VICTIM, MINE)), "and a parameter").await;
+    fronts
+        .attack_on_the_body(
+            reader,
+            &post("application/x-www-form-urlencoded; a=+json", &both(VICTIM, MINE)),
+            "and a parameter",
+        )
+        .await;
     fronts.attack_on_the_body("form of any type", &post(JSON, &both(MINE, VICTIM)), "a form in JSON").await;
 }
 
@@ -48,7 +54,12 @@ async fn express_fastify_and_formidable() {
         ("form of any type", "a form in JSON", post(JSON, &both(MINE, VICTIM)), post(FORM, &form(MINE))),
         ("URLSearchParams", "a form in JSON", post(JSON, &both(MINE, VICTIM)), post(FORM, &form(MINE))),
         ("Fastify", "a prefix", post(SUFFIXED, &both(MINE, VICTIM)), post(FORM, &form(MINE))),
-        ("formidable", "a part of the type", post(SUFFIXED, &both(MINE, VICTIM)), post(FORM, &form(MINE))),
+        (
+            "formidable",
+            "a part of the type",
+            post(&format!("{FORM}; a=json"), &both(VICTIM, MINE)),
+            post(FORM, &form(MINE)),
+        ),
     ] {
         let fronts = Fronts::before(node.named(name)).await;
         fronts.lets_in("login", &good, name).await;
