@@ -99,10 +99,9 @@ impl Fields {
     /// The way to token and phone, joined by `/`.
     pub(crate) fn paths(self) -> [&'static str; 2] {
         match self {
-            Self::Default => ["token", "phone"],
+            Self::Default | Self::Message => ["token", "phone"],
             Self::Underscores => ["login_token", "phone_number"],
             Self::Nested => ["auth/token", "auth/phone"],
-            Self::Message => ["token", "phone"],
         }
     }
 

@@ -16,6 +16,7 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use http::HeaderValue;
 use serde_json::Value;
 
 use crate::{
@@ -109,7 +110,7 @@ impl Peers {
     pub(crate) fn all(&mut self, accepted: &Accepted, fields: Fields) -> Vec<(String, Reading)> {
         let [token, phone] = fields.paths();
         let mut question = "=".to_owned();
-        let content_type = accepted.content_type.as_ref().map(|value| value.as_bytes()).unwrap_or_default();
+        let content_type = accepted.content_type.as_ref().map(HeaderValue::as_bytes).unwrap_or_default();
         BASE64_STANDARD.encode_string(content_type, &mut question);
         question.push_str(" =");
         BASE64_STANDARD.encode_string(&accepted.body, &mut question);
@@ -162,7 +163,7 @@ pub(crate) fn missing(command: &str) {
 
 impl PhpServer {
     fn start(script: &Path) -> Option<Self> {
-        let (child, address) = php(&[], script)?;
+        let (child, address) = php(script)?;
         Some(Self { child, address })
     }
 
@@ -190,13 +191,12 @@ impl Drop for PhpServer {
     }
 }
 
-/// Starts PHP's server without a php.ini; it says at which port it listens. What it says later is left unread.
-pub(crate) fn php(settings: &[&str], script: &Path) -> Option<(Child, SocketAddr)> {
+/// Starts PHP's server without a php.ini, for a script or a folder with an `index.php`; it writes at which port it listens.
+pub(crate) fn php(root: &Path) -> Option<(Child, SocketAddr)> {
     let mut child = Command::new("php")
-        .args(["-n", "-q"])
-        .args(settings)
-        .args(["-S", "127.0.0.1:0"])
-        .arg(script)
+        .args(["-n", "-q", "-S", "127.0.0.1:0"])
+        .args(if root.is_dir() { Some("-t") } else { None })
+        .arg(root)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

@@ -50,8 +50,8 @@ impl Backend {
 
     /// PHP's own server, without a php.ini.
     pub(crate) fn php() -> Option<Self> {
-        let Some((child, address)) = php(&[], &here("app.php")) else {
-            missing("php -S 127.0.0.1:0 tests/differential/frameworks/app.php");
+        let Some((child, address)) = php(&here("php")) else {
+            missing("php -S 127.0.0.1:0 -t tests/differential/frameworks/php");
             return None;
         };
         Some(Self { child: Some(child), addresses: [(String::new(), address)].into() })

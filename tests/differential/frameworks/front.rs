@@ -38,6 +38,7 @@ impl Guard {
 type JPush = tower::util::ServiceFn<fn(Check) -> Ready<Result<Verdict, Infallible>>>;
 
 /// Confirms the attacker's own phone and no other.
+#[allow(clippy::needless_pass_by_value)]
 fn jpush(check: Check) -> Ready<Result<Verdict, Infallible>> {
     let mine = matches!(check.question(), Question::Number { phone, .. } if phone.as_str() == MINE);
     ready(Ok(Verdict::new(check.kind(), if mine { Class::Passed } else { Class::Rejected })))

@@ -11,7 +11,7 @@ mod paths;
 mod routing;
 mod types;
 
-use std::net::SocketAddr;
+use std::{fmt::Write, net::SocketAddr};
 
 use serde_json::Value;
 use tokio::{
@@ -114,10 +114,10 @@ impl Answer {
 pub(crate) fn request(method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     let mut request = format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
     for (name, value) in headers {
-        request.push_str(&format!("{name}: {value}\r\n"));
+        write!(request, "{name}: {value}\r\n").unwrap();
     }
     if !body.is_empty() {
-        request.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        write!(request, "Content-Length: {}\r\n", body.len()).unwrap();
     }
     [request.as_bytes(), b"\r\n", body].concat()
 }

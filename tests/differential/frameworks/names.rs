@@ -51,6 +51,10 @@ async fn php_that_folds_names() {
         let body = format!("{good}&{name}={VICTIM}");
         fronts.attack_on_the_body("folded", &post(FORM, &body), name).await;
     }
+    for name in ["phone_number", "phone.number", "phone[number"] {
+        let headers = [("Content-Type", FORM), ("Cookie", &format!("sid=1; {name}={VICTIM}"))];
+        fronts.attack("folded", &request("POST", "/login", &headers, good.as_bytes()), name).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,7 @@
 //! No random spelling of `/login` reaches a framework's login without a proof.
 
+use std::fmt::Write;
+
 use super::{Backend, Fronts, JSON, ask, request};
 use crate::bodies::Chance;
 
@@ -23,11 +25,11 @@ fn spelling(chance: &mut Chance) -> String {
         match chance.below(16) {
             _ if plain => path.push(c),
             0 => path.push(c.to_ascii_uppercase()),
-            1 => path.push_str(&format!("%{:02x}", u32::from(c))),
-            2 => path.push_str(&format!("%{:02X}", u32::from(c.to_ascii_uppercase()))),
-            3 if chance.one_in(4) => path.push_str(&format!("%25{:02x}", u32::from(c))),
-            3 if chance.one_in(4) => path.push_str(&format!("%u{:04x}", u32::from(c))),
-            4 if chance.one_in(4) => path.push_str(&format!("{c}%c2%ad")),
+            1 => write!(path, "%{:02x}", u32::from(c)).unwrap(),
+            2 => write!(path, "%{:02X}", u32::from(c.to_ascii_uppercase())).unwrap(),
+            3 if chance.one_in(4) => write!(path, "%25{:02x}", u32::from(c)).unwrap(),
+            3 if chance.one_in(4) => write!(path, "%u{:04x}", u32::from(c)).unwrap(),
+            4 if chance.one_in(4) => write!(path, "{c}%c2%ad").unwrap(),
             _ => path.push(c),
         }
     }

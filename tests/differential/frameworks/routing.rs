@@ -23,8 +23,12 @@ async fn express_that_takes_the_method_from_a_header() {
     let fronts = Fronts::before(node.named("method override")).await;
     fronts.lets_in("login", &post(JSON, &json(MINE)), "JSON").await;
     for method in ["GET", "PUT", "DELETE", "OPTIONS", "PATCH"] {
-        let headers = [("Content-Type", JSON), ("X-HTTP-Method-Override", "POST")];
-        fronts.attack("login", &request(method, "/login", &headers, json(VICTIM).as_bytes()), method).await;
+        for header in ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "x-http-method-override"] {
+            let headers = [("Content-Type", JSON), (header, "POST")];
+            fronts.attack("login", &request(method, "/login", &headers, json(VICTIM).as_bytes()), method).await;
+        }
+        let in_query = request(method, "/login?_method=POST", &[("Content-Type", JSON)], json(VICTIM).as_bytes());
+        fronts.attack("login", &in_query, "a method in the query").await;
     }
 }
 

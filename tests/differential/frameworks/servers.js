@@ -68,6 +68,9 @@ const applications = {
   })),
   'method override': posting([
     methodOverride('X-HTTP-Method-Override', { methods: null }),
+    methodOverride('X-HTTP-Method', { methods: null }),
+    methodOverride('X-Method-Override', { methods: null }),
+    methodOverride('_method', { methods: null }),
     express.json({ type: any }),
     express.urlencoded({ extended: true }),
   ]),

@@ -15,7 +15,8 @@ function form(string $body): array
 }
 
 ini_set('display_errors', '0');
-$path = rawurldecode(parse_url('http://host' . $_SERVER['REQUEST_URI'], PHP_URL_PATH) ?? '');
+// `/index.php/login` and `/login` are the same to a front controller.
+$path = $_SERVER['PATH_INFO'] ?? rawurldecode(parse_url('http://host' . $_SERVER['REQUEST_URI'], PHP_URL_PATH) ?? '');
 $routed = trim($_GET['s'] ?? '', '/') === 'login';
 if (!$routed && strtolower(trim(preg_replace('#/+#', '/', $path), '/')) !== 'login') {
     echo '{}';
@@ -32,5 +33,5 @@ echo json_encode([
     'json of any type' => who(fn () => json_decode($body, true)),
     'form of any type' => who(fn () => form($body)),
     'Laravel' => who(fn () => $json ? json_decode($body, true) : $_POST),
-    'folded' => isset($_POST['phone_number']) ? (string) $_POST['phone_number'] : null,
+    'folded' => isset($_REQUEST['phone_number']) ? (string) $_REQUEST['phone_number'] : null,
 ]);
