@@ -66,3 +66,24 @@ async fn no_spelling_reaches_the_login_unverified() {
         assert!(reached > 20, "{name}: {reached}");
     }
 }
+
+/// What frameworks are known to take for `/login`.
+#[tokio::test(flavor = "multi_thread")]
+async fn known_spellings_reach_the_login_and_not_through_the_layer() {
+    let node = Backend::node().map(|node| (node.named("json of any type"), node, &["/LOGIN", "/login/"][..]));
+    let django = Backend::django().map(|it| (it.address(), it, &["/login/", "/l%6fgin"][..]));
+    let php =
+        Backend::php().map(|it| (it.address(), it, &["/index.php/login", "/x/../login", "/%6cogin", "//login"][..]));
+    for (address, _backend, paths) in [node, django, php].into_iter().flatten() {
+        let fronts = Fronts::before(address).await;
+        for path in paths {
+            let request = request("POST", path, &[("Content-Type", JSON)], b"{}");
+            let answer = ask(fronts.open, &request).await;
+            assert!(answer.is_login(), "without the layer: {path}: {answer:?}");
+            for (guard, address) in fronts.guarded.iter().filter(|(guard, _)| *guard != super::Guard::Canonical) {
+                let answer = ask(*address, &request).await;
+                assert!(!answer.is_login(), "{guard:?}: {path}: {answer:?}");
+            }
+        }
+    }
+}
