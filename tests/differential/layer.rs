@@ -43,6 +43,8 @@ pub(crate) enum Run {
     Canonical,
     /// Neither: the readers of a Rust application, which believe the type.
     Plain,
+    /// Neither, but every reader: they do find other values.
+    Unprotected,
 }
 
 pub(crate) struct Layer {
@@ -85,7 +87,7 @@ impl Run {
         match self {
             Self::Foreign => builder.foreign_backend(ForeignBackend::any()),
             Self::Canonical => builder.canonical_body(),
-            Self::Plain => builder,
+            Self::Plain | Self::Unprotected => builder,
         }
     }
 

@@ -50,7 +50,8 @@ fn number(variable: &str, default: u64) -> u64 {
     env::var(variable).map_or(default, |number| number.parse().unwrap_or_else(|_| panic!("{variable} is a number")))
 }
 
-fn run(run: Run, usual: u64) {
+/// The readers that find another value, each with the smallest request that shows it.
+fn run(run: Run, usual: u64) -> BTreeMap<String, String> {
     let (layer, mut peers) = (Layer::new(run), Peers::start());
     let mut chance = Chance(number("DIFFERENTIAL_SEED", 20_260_801));
     let count = number("DIFFERENTIAL_BODIES", usual);
@@ -69,45 +70,61 @@ fn run(run: Run, usual: u64) {
     }
     println!("{run:?}: {count} requests, read by {:?}", peers.versions);
     println!("{run:?}: let in: {accepted:?}, refused: {refused}");
-    let found: Vec<_> = found
-        .into_iter()
-        .map(|(name, body)| {
-            let body = body.reduced(|less| {
-                disagreeing(&layer, &mut peers, less).is_some_and(|wrong| wrong.iter().any(|(other, _)| *other == name))
-            });
-            let let_in = layer.accepts(&body).unwrap();
-            let theirs = peers.read(&layer, &let_in, body.fields).into_iter().find(|(other, _)| *other == name);
-            format!(
-                "{:?}{} {}: let in as {:?}, reaches the application as {:?} {}, read as {theirs:?}",
-                body.content_types,
-                if body.gzip { " in gzip" } else { "" },
-                body.bytes.escape_ascii(),
-                let_in.read,
-                let_in.content_type,
-                let_in.body.escape_ascii(),
-            )
-        })
-        .collect();
-    assert!(found.is_empty(), "read differently:\n{}", found.join("\n"));
     // Bodies that are all refused would show nothing.
     let enough = |kind: Kind| {
         let let_in: u64 = accepted.iter().filter(|((of, _), _)| *of == kind).map(|(_, count)| count).sum();
         let_in > count / 100 || !run.takes(kind)
     };
     assert!([Kind::Json, Kind::Form, Kind::Multipart, Kind::Grpc].into_iter().all(enough), "too few: {accepted:?}");
+    found.into_iter().map(|(name, body)| shown(&layer, &mut peers, name, body)).collect()
+}
+
+fn shown(layer: &Layer, peers: &mut Peers, name: String, body: Body) -> (String, String) {
+    let body = body.reduced(|less| {
+        disagreeing(layer, peers, less).is_some_and(|wrong| wrong.iter().any(|(other, _)| *other == name))
+    });
+    let let_in = layer.accepts(&body).unwrap();
+    let theirs = peers.read(layer, &let_in, body.fields).into_iter().find(|(other, _)| *other == name);
+    let shown = format!(
+        "{:?}{} {}: let in as {:?}, reaches the application as {:?} {}, read as {theirs:?}",
+        body.content_types,
+        if body.gzip { " in gzip" } else { "" },
+        body.bytes.escape_ascii(),
+        let_in.read,
+        let_in.content_type,
+        let_in.body.escape_ascii(),
+    );
+    (name, shown)
+}
+
+fn finds_nothing(found: &BTreeMap<String, String>) {
+    assert!(found.is_empty(), "read differently:\n{}", found.values().cloned().collect::<Vec<_>>().join("\n"));
 }
 
 #[test]
 fn with_foreign_backend_no_reader_finds_another_value() {
-    run(Run::Foreign, 8_000);
+    finds_nothing(&run(Run::Foreign, 8_000));
 }
 
 #[test]
 fn with_canonical_body_no_reader_finds_another_value() {
-    run(Run::Canonical, 8_000);
+    finds_nothing(&run(Run::Canonical, 8_000));
 }
 
 #[test]
 fn with_neither_no_reader_of_a_rust_application_finds_another_value() {
-    run(Run::Plain, 20_000);
+    finds_nothing(&run(Run::Plain, 20_000));
+}
+
+#[test]
+fn with_neither_readers_of_other_types_do_find_another_value() {
+    let found = run(Run::Unprotected, 1_000);
+    if found.is_empty() {
+        return; // No peer is here.
+    }
+    for reader in
+        ["form_urlencoded", "parse_qs", "URLSearchParams", "qs", "parse_str", "Express urlencoded of any type"]
+    {
+        assert!(found.contains_key(reader), "{reader} finds nothing: {:?}", found.keys());
+    }
 }
