@@ -119,12 +119,11 @@ fn with_neither_no_reader_of_a_rust_application_finds_another_value() {
 #[test]
 fn with_neither_readers_of_other_types_do_find_another_value() {
     let found = run(Run::Unprotected, 1_000);
-    if found.is_empty() {
-        return; // No peer is here.
+    assert!(found.contains_key("form_urlencoded"), "{:?}", found.keys());
+    if env::var("CI").is_err() {
+        return; // Some peers may be missing.
     }
-    for reader in
-        ["form_urlencoded", "parse_qs", "URLSearchParams", "qs", "parse_str", "Express urlencoded of any type"]
-    {
+    for reader in ["parse_qs", "URLSearchParams", "qs", "parse_str", "Express urlencoded of any type"] {
         assert!(found.contains_key(reader), "{reader} finds nothing: {:?}", found.keys());
     }
 }
