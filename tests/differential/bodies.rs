@@ -192,7 +192,7 @@ pub(crate) fn bent(name: &str, chance: &mut Chance) -> String {
     chance.pick(BENDS).replace('@', &name)
 }
 
-/// What stands beside the proof: nobody's keys, mostly, and seldom a bent one.
+/// A key alongside the proof: mostly of another field, seldom a bent guarded name.
 pub(crate) fn other_key(fields: Fields, chance: &mut Chance) -> String {
     if chance.one_in(4) {
         let name = chance.pick(&fields.names());

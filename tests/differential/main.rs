@@ -1,4 +1,4 @@
-//! *Whatever is let in has one meaning, whoever reads it*: the layer against readers of Rust, Python, Node and PHP, over
+//! *Whatever is let in has one meaning, for every reader*: the layer against readers of Rust, Python, Node and PHP, over
 //! thousands of requests made to set them apart. Every body that is let in goes to every reader, whatever its type, as the
 //! application gets it; none may find a guarded name with another value than the layer verified. To find nothing, or to
 //! refuse, is harmless.

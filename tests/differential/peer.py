@@ -56,7 +56,7 @@ def flat(form, names):
 
 
 def bound(pairs, names):
-    """As model binding and Rails bind a phone: by the last part of its name. A token elsewhere identifies nobody."""
+    """As model binding and Rails bind a phone: by the last part of its name. A token elsewhere identifies no person."""
     phone = last(names[1])
     found = [value for key, value in pairs if re.split(r"[.\[:]", key)[-1].rstrip("]").lower() == phone]
     return [None, part(several(sorted(set(found))))]

@@ -27,7 +27,7 @@ pub(crate) const OTHERS: &[&str] = &[
     "\"\u{fffe}\"",
 ];
 
-/// Keys that belong to nobody.
+/// Keys of other fields.
 #[rustfmt::skip]
 pub(crate) const KEYS: &[&str] = &[
     "x", "", "0", "__proto__", "constructor", "toString", "hasOwnProperty", "length", "你", "a.b", "a[b]", "a[", "]",
@@ -44,7 +44,7 @@ pub(crate) const BENDS: &[&str] = &[
     "\"@\"", "$@", "@s", "@[]=", "@]=", "[]@", "@%", "%@", "@+", "+@", "@\r", "\n@",
 ];
 
-/// Bytes that mean something to somebody.
+/// Bytes with a meaning to some reader.
 #[rustfmt::skip]
 pub(crate) const BYTES: &[u8] =
     b"\"\\{}[]:,&=;%+?#. _-/*'<>0123456789eEtfnu\0\t\n\r\x0b\x0c\x1f\x7f\x80\xa0\xbf\xc0\xe2\xed\xef\xf0\xfe\xff";

@@ -15,7 +15,7 @@ const login = (read) => (request, response) => {
   try {
     phone = read(request)?.phone ?? null;
   } catch {
-    // Nobody is logged in.
+    // No login.
   }
   response.json({ login: phone === null ? null : String(phone) });
 };
@@ -80,7 +80,7 @@ const applications = {
     try {
       [fields] = await formidable().parse(request);
     } catch {
-      // Nobody is logged in.
+      // No login.
     }
     const phone = [fields.phone ?? null].flat()[0];
     response.end(JSON.stringify({ login: phone }));
