@@ -114,13 +114,6 @@ impl<'s> Account<'s> {
                 .iter()
                 .any(|trouble| Some(trouble.as_str()) == reason);
         let is_abandoned = decision == ABANDONED;
-        // Only here: of a decision, the ids of JPush are enough.
-        let ex_ids = is_abandoned.then(|| {
-            List(verdicts, |verdict, f| match verdict.ex_id() {
-                Some(ex_id) => fmt::Display::fmt(ex_id, f),
-                None => f.write_str("-"),
-            })
-        });
         macro_rules! tell {
             ($level:ident, $message:expr) => {
                 event!(
@@ -134,7 +127,13 @@ impl<'s> Account<'s> {
                     classes = %List(verdicts, |verdict, f| f.write_str(verdict.class().as_str())),
                     codes = %List(verdicts, |verdict, f| number(f, verdict.code())),
                     ids = %List(verdicts, |verdict, f| number(f, verdict.id())),
-                    ex_ids = ex_ids.map(::tracing::field::display),
+                    // Only here: of a decision, the ids of JPush are enough.
+                    ex_ids = is_abandoned.then_some(::tracing::field::display(List(verdicts, |verdict, f| {
+                        match verdict.ex_id() {
+                            Some(ex_id) => fmt::Display::fmt(ex_id, f),
+                            None => f.write_str("-"),
+                        }
+                    }))),
                     sandbox = verdicts.iter().any(Verdict::is_sandbox),
                     phone = self.evidence.about().map(|phone| ::tracing::field::display(phone.masked())),
                     ms = self.evidence.milliseconds(),

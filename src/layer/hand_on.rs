@@ -113,8 +113,8 @@ impl HandedOn {
             return Ok(());
         }
         let encoded = aside.map(|_| &*whole.data);
-        let plain = (!is_form).then(|| aside.map_or(&*whole.data, |aside| &aside.data));
-        for text in encoded.into_iter().chain(plain) {
+        let decoded = (!is_form).then(|| aside.map_or(&*whole.data, |aside| &aside.data));
+        for text in encoded.into_iter().chain(decoded) {
             proof::hidden_form(plan, text)?;
         }
         Ok(())
