@@ -6,22 +6,34 @@
 //!
 //! 1. It is **plain**: ASCII with nothing to decode, cut or resolve. It has one reading, found in one pass over the
 //!    bytes without allocating. Nearly every request ends here.
-//! 2. It has **one meaning in several spellings** (an escaped letter, dot segments, doubled slashes, `;x`). The
+//! 2. It is **not plain, and names no rule**: in its most decoded and most folded form, the skeleton, no segment may become
+//!    the last literal segment of a rule. Whatever a backend reads in it, it means nothing to us.
+//! 3. It has **one meaning in several spellings** (an escaped letter, dot segments, doubled slashes, `;x`). The
 //!    canonical reading decodes once and resolves all of that; beside it stand the readings of backends that leave some
 //!    of it undone. If all that are in the table are the same entry, that entry guards the request.
-//! 3. It **can be read in several ways** (an encoded slash, a backslash, NUL, double encoding, broken UTF-8, …). If
+//! 4. It **can be read in several ways** (an encoded slash, a backslash, NUL, double encoding, broken UTF-8, …). If
 //!    any reading is in the table the answer is [`Found::Ambiguous`], and the request is refused.
+//!
+//! Reading is paid from a meter. When that is empty the answer is [`Found::Ambiguous`] too: a path that takes so much work
+//! was made to confuse. With a foreign backend the skeleton is also read as other frameworks do (see `foreign`).
 //!
 //! | file | subject |
 //! |---|---|
 //! | `pattern` | a rule's path, checked when the rule is written |
-//! | `plain` | the one pass that tells whether a path is plain |
+//! | `plain` | the one pass that finds whether a path is plain |
+//! | `meter` | what deciding one path may cost |
 //! | `decode` | percent escapes: once, and to the end |
-//! | `segments` | slashes, dots and `;x` |
-//! | `readings` | all readings of a path that is not plain, bounded |
+//! | `letters` | letters that some backend takes for others |
+//! | `skeleton` | the most decoded, most folded form, and what is odd about a path |
+//! | `words` | which rules a skeleton names |
+//! | `segments` | slashes and dots |
+//! | `readings` | what decoding, folding and cutting make of a path, bounded |
+//! | `resolve` | what backends do with `;x`, slashes and dots in each of these texts |
+//! | `foreign` | what backends of another language read into a path |
 //! | `exact` | exact paths, and how most requests are told from all of them without a hash |
 //! | `route_parameters` | query parameters by which frameworks route |
 //! | `table` | `Pattern` to entry, and the verdict over all readings |
+//! | `oracle` | for tests: all readings, unbounded |
 
 mod decode;
 mod exact;

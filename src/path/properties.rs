@@ -186,7 +186,8 @@ proptest! {
             for path in [&path, &spelling, &format!("/{path}{spelling}"), &format!("{spelling}{path}")] {
                 let found = meaning(&table, path);
                 let Some(expected) = meaning_by_all_readings(&table, path) else { continue };
-                prop_assert!(found == expected || found == "400", "{} is {}, not {}", path, found, expected);
+                // More than all those readings may be looked up, never less.
+                prop_assert!(found == expected || found == "400" || expected == "-", "{} is {}, not {}", path, found, expected);
             }
         }
     }

@@ -14,7 +14,10 @@
 //! Not covered: routes in two parameters (`m=user&c=login`), and routes of a framework's own form (`user/login` for
 //! `/login`).
 
-use super::table::{Found, Table};
+use super::{
+    meter::{Exhausted, Meter},
+    table::{Found, Table},
+};
 use crate::{ConfigError, ForeignBackend, Suspicion};
 
 /// The names that are known, with whether a value counts only with a slash in front: `q` is also a search.
@@ -27,9 +30,6 @@ const USUAL: [(&str, bool); 7] = [
     ("_path", false),
     ("q", true),
 ];
-
-/// More routing parameters than this in one query are made to confuse.
-const PARAMETERS: usize = 8;
 
 /// The names of the parameters by which a backend may route.
 #[derive(Debug)]
@@ -68,16 +68,12 @@ impl RouteParameters {
         Ok(Some(Self(names)))
     }
 
-    /// Whether a name is one of a routing parameter, and if so whether its value counts only with a slash in front.
+    /// Whether a decoded name is one of a routing parameter, and if so whether its value counts only with a slash in front.
     fn get(&self, name: &str) -> Option<bool> {
-        // Most names of most queries are longer than these, and are compared without being copied.
-        let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        let same = |known: &str, name: &str| known.eq_ignore_ascii_case(name);
-        if plain {
-            return self.0.iter().find(|(known, _)| same(known, name)).map(|(_, rooted)| *rooted);
-        }
-        let name = variable(&decoded(name));
-        self.0.iter().find(|(known, _)| same(known, &name)).map(|(_, rooted)| *rooted)
+        let is_variable = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let known = |name: &str| self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        let found = if is_variable { known(name) } else { known(&variable(name)) };
+        found.map(|(_, rooted)| *rooted)
     }
 }
 
@@ -87,37 +83,56 @@ impl<T> Table<T> {
     /// What the routing parameters of a query mean, as paths: [`Found::One`] or [`Found::Ambiguous`] if any of them may be
     /// one in the table. Two that mean different entries are ambiguous.
     pub(crate) fn find_in_query(&self, query: &str, parameters: &RouteParameters) -> Found<'_, T> {
+        let mut meter = Meter::new(5_000 + 60 * query.len());
         let mut found = Found::Nothing;
-        let mut looked_up = 0;
         for pair in query.split(['&', ';', '?']) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let value = match parameters.get(name) {
-                Some(rooted) => {
-                    let value = decoded(value);
-                    if rooted && !is_rooted(&value) {
-                        continue;
-                    }
-                    value
-                }
-                // `CodeIgniter` and rewritten front controllers: the pair is the path.
-                None if is_rooted(&decoded(name)) => decoded(name),
-                None => continue,
-            };
-            looked_up += 1;
-            if looked_up > PARAMETERS {
-                return Found::Ambiguous(Some(Suspicion::RouteParameter));
-            }
-            found = match (found, self.find_route(&value)) {
-                (Found::Nothing, other) | (other, Found::Nothing) => other,
-                (Found::One(one), Found::One(other)) if std::ptr::eq(one, other) => Found::One(one),
+            found = match (found, self.find_in_pair(pair, parameters, &mut meter)) {
+                (found, Ok(None)) => found,
+                (Found::Nothing, Ok(Some(route))) | (route, Ok(Some(Found::Nothing))) => route,
+                (Found::One(one), Ok(Some(Found::One(other)))) if std::ptr::eq(one, other) => Found::One(one),
                 _ => return Found::Ambiguous(Some(Suspicion::RouteParameter)),
             };
         }
         found
     }
 
+    /// What one pair of a query means; `None` if it is no route.
+    fn find_in_pair(
+        &self,
+        pair: &str,
+        parameters: &RouteParameters,
+        meter: &mut Meter,
+    ) -> Result<Option<Found<'_, T>>, Exhausted> {
+        meter.spend(100 + pair.len() * 4)?;
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
+        let decoded_name;
+        let name = if is_plain {
+            name
+        } else {
+            meter.spend(600 + name.len() * 20)?;
+            decoded_name = decoded(name);
+            &decoded_name
+        };
+        let value = match parameters.get(name) {
+            Some(rooted) => {
+                meter.spend(600 + value.len() * 20)?;
+                let value = decoded(value);
+                if rooted && !is_rooted(&value) {
+                    return Ok(None);
+                }
+                value
+            }
+            // `CodeIgniter` and rewritten front controllers: the pair is the path.
+            None if is_rooted(name) => name.to_owned(),
+            None => return Ok(None),
+        };
+        meter.spend(500)?;
+        Ok(Some(self.find_route(&value, meter)))
+    }
+
     /// What a route means, with a slash in front or not, with a query of its own or not, and as a whole URL.
-    fn find_route(&self, value: &str) -> Found<'_, T> {
+    fn find_route(&self, value: &str, meter: &mut Meter) -> Found<'_, T> {
         let value = value.trim();
         let value = match value.split_once("://") {
             Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default(),
@@ -128,7 +143,11 @@ impl<T> Table<T> {
             // The start page: what the path itself says.
             return Found::Nothing;
         }
-        if path.starts_with('/') { self.find(path) } else { self.find(&format!("/{path}")) }
+        if path.starts_with('/') {
+            self.find_within(path, Some(meter))
+        } else {
+            self.find_within(&format!("/{path}"), Some(meter))
+        }
     }
 }
 

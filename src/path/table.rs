@@ -97,15 +97,21 @@ impl<T> Table<T> {
     /// most 256 bytes where it has upper-case letters.
     #[inline]
     pub(crate) fn find(&self, path: &str) -> Found<'_, T> {
+        self.find_within(path, None)
+    }
+
+    /// The same within a work that several paths share; `None`: within that of this path.
+    #[inline]
+    pub(super) fn find_within(&self, path: &str, meter: Option<&mut Meter>) -> Found<'_, T> {
         // As for the methods that no rule names: most of what most applications are asked.
         if self.entries.is_empty() {
             return Found::Nothing;
         }
         match shape(path) {
             Shape::Plain(path) if !self.foreign_backend => self.one(self.index(path)),
-            Shape::Plain(path) => self.find_before_foreign(path),
-            Shape::Foldable(path) => self.find_folded(path),
-            Shape::Other => self.find_among_readings(path),
+            Shape::Plain(path) => self.find_before_foreign(path, meter),
+            Shape::Foldable(path) => self.find_folded(path, meter),
+            Shape::Other => self.find_among_readings(path, meter),
         }
     }
 
@@ -130,25 +136,25 @@ impl<T> Table<T> {
     }
 
     #[inline(never)]
-    fn find_folded(&self, path: &str) -> Found<'_, T> {
+    fn find_folded(&self, path: &str, meter: Option<&mut Meter>) -> Found<'_, T> {
         let mut folded = [0; FOLDABLE];
         match folded.get_mut(..path.len()) {
             Some(folded) => {
                 folded.copy_from_slice(path.as_bytes());
                 folded.make_ascii_lowercase();
                 match str::from_utf8(folded) {
-                    Ok(folded) if self.foreign_backend => self.find_before_foreign(folded),
+                    Ok(folded) if self.foreign_backend => self.find_before_foreign(folded, meter),
                     Ok(folded) => self.one(self.index(folded)),
                     Err(_) => Found::Ambiguous(None),
                 }
             }
-            None => self.find_among_readings(path),
+            None => self.find_among_readings(path, meter),
         }
     }
 
     /// What a plain and folded path means where a foreign backend may read something into it.
     #[inline(never)]
-    fn find_before_foreign(&self, path: &str) -> Found<'_, T> {
+    fn find_before_foreign(&self, path: &str, meter: Option<&mut Meter>) -> Found<'_, T> {
         if let Some(index) = self.exact.get(path) {
             return self.one(Some(index));
         }
@@ -156,8 +162,8 @@ impl<T> Table<T> {
         if !self.has_word(path.as_bytes(), false) || !foreign::has_marks(path) {
             return self.one(own);
         }
-        let mut meter = self.meter(path);
-        match self.is_foreign(path, own, &mut meter) {
+        let mut own_meter = self.meter(path);
+        match self.is_foreign(path, own, meter.unwrap_or(&mut own_meter)) {
             Ok(false) => self.one(own),
             Ok(true) => Found::Ambiguous(Some(Suspicion::PathSpelling)),
             Err(Exhausted) => Found::Ambiguous(None),
@@ -165,8 +171,9 @@ impl<T> Table<T> {
     }
 
     #[inline(never)]
-    fn find_among_readings(&self, path: &str) -> Found<'_, T> {
-        self.find_by_skeleton(path, &mut self.meter(path)).unwrap_or(Found::Ambiguous(None))
+    fn find_among_readings(&self, path: &str, meter: Option<&mut Meter>) -> Found<'_, T> {
+        let mut own_meter = self.meter(path);
+        self.find_by_skeleton(path, meter.unwrap_or(&mut own_meter)).unwrap_or(Found::Ambiguous(None))
     }
 
     fn find_by_skeleton(&self, path: &str, meter: &mut Meter) -> Result<Found<'_, T>, Exhausted> {

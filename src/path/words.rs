@@ -44,8 +44,8 @@ struct Word {
 struct Shared {
     word: Word,
     patterns: Vec<Literals>,
-    /// The words of some of them are longer.
-    longer: bool,
+    /// The whole literal, if all of them have the same.
+    literal: Option<Box<[u8]>>,
 }
 
 /// The index of a pattern's entry, and its other literals.
@@ -60,21 +60,24 @@ impl Words {
         let mut all = Vec::new();
         for (index, key) in keys.enumerate() {
             let literals = key.split('/').skip(1).filter(|segment| !is_parameter(segment));
-            let mut literals: Vec<Word> = literals.filter_map(|literal| Word::of(literal, beyond_ascii)).collect();
+            let mut literals: Vec<Box<[u8]>> = literals.filter_map(|literal| simplest(literal, beyond_ascii)).collect();
             match literals.pop() {
-                Some(word) => all.push((word, Literals(index, literals.into()))),
+                Some(literal) => {
+                    let others = literals.iter().map(|literal| Word::of(literal)).collect();
+                    all.push((Word::of(&literal), literal, Literals(index, others)));
+                }
                 None => words.always = true,
             }
         }
-        all.sort_by_key(|(word, _)| *word);
+        all.sort_by(|(one, literal, _), (other, second, _)| (one, literal).cmp(&(other, second)));
         let mut sorted: Vec<Shared> = Vec::with_capacity(all.len());
-        for (word, pattern) in all {
+        for (word, literal, pattern) in all {
             match sorted.last_mut() {
                 Some(shared) if shared.word.begins(word.bytes) => {
-                    shared.longer |= shared.word != word;
+                    shared.literal = shared.literal.take().filter(|shared| *shared == literal);
                     shared.patterns.push(pattern);
                 }
-                _ => sorted.push(Shared { word, patterns: vec![pattern], longer: false }),
+                _ => sorted.push(Shared { word, patterns: vec![pattern], literal: Some(literal) }),
             }
         }
         for Shared { word, .. } in &sorted {
@@ -99,7 +102,7 @@ impl Words {
         }
         let mut named = Named::Nothing;
         let (mut last, mut words) = (None, 0);
-        for loaded in segments(text) {
+        for (_, loaded) in segments(text) {
             if !self.may_begin(loaded) {
                 continue;
             }
@@ -113,7 +116,7 @@ impl Words {
                 return Named::Several;
             }
             for Literals(index, others) in &shared.patterns {
-                if others.iter().all(|other| segments(text).any(|loaded| other.begins(loaded))) {
+                if others.iter().all(|other| segments(text).any(|(_, loaded)| other.begins(loaded))) {
                     named = named.and(Named::Only(*index));
                 }
             }
@@ -132,9 +135,11 @@ impl Words {
         if self.always {
             return true;
         }
-        segments(text).any(|loaded| {
+        segments(text).any(|(at, loaded)| {
             let found = self.may_begin(loaded)
-                && self.search(loaded).is_some_and(|shared| dropped || shared.longer || shared.word.may_end_in(loaded));
+                && self
+                    .search(loaded)
+                    .is_some_and(|shared| dropped || shared.may_be(text.get(at..).unwrap_or_default()));
             found || (parentheses && loaded >> 56 == u64::from(b'('))
         })
     }
@@ -162,24 +167,26 @@ impl Named {
     }
 }
 
+// === impl Shared ===
+
+impl Shared {
+    /// Whether a segment that begins with the word may become the literal, if something is cut off its end.
+    fn may_be(&self, segment: &[u8]) -> bool {
+        let Some(literal) = &self.literal else { return true };
+        segment.strip_prefix(&**literal).is_some_and(|rest| {
+            let name = |next: &u8| next.is_ascii_alphanumeric() || *next >= 0x7f || matches!(next, b'-' | b'_');
+            !rest.first().is_some_and(name)
+        })
+    }
+}
+
 // === impl Word ===
 
 impl Word {
-    /// `None` if nothing of the literal is left in the simplest letters.
-    fn of(literal: &str, beyond_ascii: bool) -> Option<Self> {
-        // Whether a brace is doubled does not matter up to the first.
-        let literal = literal.split(['{', '}']).next().unwrap_or_default();
-        let simplest = simplest_of(literal, beyond_ascii);
-        let length = simplest.len().min(LONGEST);
-        let mask = u64::MAX.checked_shl(u32::try_from(64 - 8 * length).ok()?)?;
-        Some(Self { bytes: load(&simplest) & mask, mask })
-    }
-
-    /// Whether what stands behind the word may be cut off.
-    fn may_end_in(self, loaded: u64) -> bool {
-        let next = loaded.checked_shl(self.mask.count_ones()).unwrap_or_default() >> 56;
-        !u8::try_from(next)
-            .is_ok_and(|next| next.is_ascii_alphanumeric() || next >= 0x7f || matches!(next, b'-' | b'_'))
+    /// The beginning of a literal that is not empty.
+    fn of(literal: &[u8]) -> Self {
+        let mask = u64::MAX << (64 - 8 * literal.len().clamp(1, LONGEST));
+        Self { bytes: load(literal) & mask, mask }
     }
 
     #[inline]
@@ -188,18 +195,26 @@ impl Word {
     }
 }
 
-/// The beginning of each segment.
+/// A literal in the simplest letters; `None` if nothing is left of it.
+fn simplest(literal: &str, beyond_ascii: bool) -> Option<Box<[u8]>> {
+    // Up to the first brace it does not matter whether braces are doubled.
+    let literal = literal.split(['{', '}']).next().unwrap_or_default();
+    Some(simplest_of(literal, beyond_ascii)).filter(|simplest| !simplest.is_empty()).map(Into::into)
+}
+
+/// Where each segment is, and its beginning.
 #[inline]
-fn segments(text: &[u8]) -> impl Iterator<Item = u64> {
+fn segments(text: &[u8]) -> impl Iterator<Item = (usize, u64)> {
     let last = text.last_chunk().map(|last| u64::from_be_bytes(*last));
     let slashes = text.iter().enumerate().filter(|(_, byte)| **byte == b'/');
     slashes.map(move |(at, _)| {
         let rest = text.get(at + 1..).unwrap_or_default();
-        match (rest.first_chunk(), last) {
+        let loaded = match (rest.first_chunk(), last) {
             (Some(first), _) => u64::from_be_bytes(*first),
             (None, Some(last)) => last.checked_shl(u32::try_from(64 - 8 * rest.len()).unwrap_or(64)).unwrap_or(0),
             (None, None) => load(rest),
-        }
+        };
+        (at + 1, loaded)
     })
 }
 
@@ -243,6 +258,7 @@ mod tests {
         for text in ["/login", "/x/login", "/logins", "//login;x", "/abc", "/x/ab", "/accounts.accountz"] {
             assert!(words.occur_in(text.as_bytes(), true, false), "{text}");
         }
+        assert!(!words.occur_in(b"/accounts.accountz/accounts.accountss", false, false));
         assert!(!words.occur_in(b"/logins/login-x/login_y/abc", false, false));
         assert!(words.occur_in(b"/logins/login", false, false) && words.occur_in(b"/ab;c", false, false));
         for text in ["", "/", "/logi", "/xlogin", "/account", "/a", "/tenant", "/v1", "login", "/a/b"] {

@@ -4,7 +4,7 @@ use tower_jverify::{ForeignBackend, Rule, captcha, number};
 
 use crate::support::{Application, LOGIN, Verifier, builder, code, post_json, send};
 
-const FOREIGN: [&str; 20] = [
+const FOREIGN: [&str; 42] = [
     "/login.json",
     "/login.tar.gz",
     "/LOGIN.JSON",
@@ -25,6 +25,28 @@ const FOREIGN: [&str; 20] = [
     "/login/index.html",
     "/login/default.aspx",
     "/login::$DATA",
+    "/login/index",
+    "/login/Index",
+    "/login/index/x/y",
+    "/index/login",
+    "/(S(abc))/login",
+    "/(A(ab)F(cd))/login",
+    "/lo/(S(x))gin",
+    "/login!input",
+    "/login.action",
+    "/login,1",
+    "/login~1",
+    "/login'",
+    "/login*",
+    "/login&x=1",
+    "/public/login",
+    "/cgi-bin/app.pl/login",
+    "/log%C2%ADin",
+    "/log%E2%80%8Bin",
+    "/login%EF%BB%BF",
+    "/log%C2%A0in",
+    "/%E2%93%9Bogin",
+    "/log%C4%ADn",
 ];
 
 #[tokio::test]

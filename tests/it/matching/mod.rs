@@ -4,6 +4,7 @@ mod choosing;
 mod foreign;
 mod methods;
 mod nested;
+mod ordinary;
 mod patterns;
 mod random;
 mod spellings;
