@@ -25,14 +25,14 @@ struct Escape {
 pub(super) fn once(text: &[u8], escapes: Escapes, out: &mut Vec<u8>) {
     let mut rest = text;
     while let Some(at) = rest.iter().position(|&byte| byte == b'%') {
-        let (plain, escaped) = rest.split_at_checked(at).unwrap_or_default();
+        let (plain, behind) = rest.split_at_checked(at).unwrap_or_default();
         out.extend_from_slice(plain);
-        if let Some(Escape { utf8, len, length }) = escape(escaped, escapes) {
+        if let Some(Escape { utf8, len, length }) = escape(behind, escapes) {
             out.extend(utf8.iter().take(len));
-            rest = escaped.get(length..).unwrap_or_default();
+            rest = behind.get(length..).unwrap_or_default();
         } else {
             out.push(b'%');
-            rest = escaped.get(1..).unwrap_or_default();
+            rest = behind.get(1..).unwrap_or_default();
         }
     }
     out.extend_from_slice(rest);

@@ -19,15 +19,8 @@ impl Meter {
 
     #[inline]
     pub(super) fn spend(&mut self, work: usize) -> Result<(), Exhausted> {
-        match self.0.checked_sub(work) {
-            Some(left) => {
-                self.0 = left;
-                Ok(())
-            }
-            None => {
-                self.0 = 0;
-                Err(Exhausted)
-            }
-        }
+        let left = self.0.checked_sub(work);
+        self.0 = left.unwrap_or(0);
+        if left.is_some() { Ok(()) } else { Err(Exhausted) }
     }
 }

@@ -165,7 +165,7 @@ fn simplify_ascii(text: &[u8], out: &mut Vec<u8>, marks: &mut Marks, meter: &mut
         let written = out.get(before..).unwrap_or_default();
         if seen & SLASHES == 0 {
             let pairs = written.iter().zip(written.iter().skip(1));
-            let resolvable = |(&one, &other): (&u8, &u8)| (one == b'/') & ((other == b'/') | (other == b'.'));
+            let resolvable = |(&one, &other): (&u8, &u8)| one == b'/' && matches!(other, b'/' | b'.');
             seen |= if pairs.map(resolvable).fold(false, |seen, pair| seen | pair) { SLASHES } else { 0 };
         }
         let Some((&special, after)) = special.split_first() else { break };

@@ -182,7 +182,7 @@ impl<T> Table<T> {
             return Ok(Found::Ambiguous(None));
         }
         for text in skeleton.texts() {
-            let slashes = text.iter().filter(|&&byte| byte == b'/').count();
+            let slashes = slashes(text);
             meter.spend(80 + text.len() * 6 + slashes * 40)?;
         }
         let dropped = skeleton.marks.control || skeleton.marks.broken;
@@ -190,7 +190,7 @@ impl<T> Table<T> {
             return Ok(Found::Nothing);
         }
         for text in skeleton.texts() {
-            let slashes = text.iter().filter(|&&byte| byte == b'/').count();
+            let slashes = slashes(text);
             meter.spend(150 + text.len() * 6 + slashes * 50)?;
         }
         let named = skeleton.texts().map(|text| self.words.named_in(text)).fold(Named::Nothing, Named::and);
@@ -302,4 +302,9 @@ impl<T> Table<T> {
     fn meter(&self, path: &str) -> Meter {
         if self.foreign_backend { Meter::new(6_500 + 38 * path.len()) } else { Meter::new(5_200 + 18 * path.len()) }
     }
+}
+
+/// How many slashes there are.
+fn slashes(text: &[u8]) -> usize {
+    text.iter().map(|&byte| usize::from(byte == b'/')).sum()
 }
