@@ -177,12 +177,12 @@ fn a_request_that_is_dropped_by_a_panic_has_its_check_finished_too() {
     let panicked: std::thread::Result<()> = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         runtime.block_on(async move {
             let mut request = pin!(async move { send(&asked, &Application::default(), login()).await });
-            poll_fn(|cx| {
+            poll_fn(|cx| -> Poll<()> {
                 assert!(request.as_mut().poll(cx).is_pending());
                 panic!("somebody else's panic")
             })
-            .await
-        })
+            .await;
+        });
     }));
     assert!(panicked.is_err());
     runtime.block_on(layer.drained());
