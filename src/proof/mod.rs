@@ -62,7 +62,7 @@ pub(crate) use self::{
     hidden::hidden_form,
     media::{MediaError, claims_a_form, coding_of, media_of},
     plan::Plan,
-    reading::may_be_read_as,
+    reading::{may_be_read_as, may_equal_in_php},
     value::{Unreadable, Value, Values},
 };
 pub use self::{extract::Extracted, field::Field, json_types::JsonTypes, media::Media};

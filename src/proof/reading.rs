@@ -5,7 +5,8 @@
 //! - `equalsIgnoreCase`, a column with a case-insensitive collation, `trim()`, and databases that pad with spaces;
 //! - NFKC, which makes ASCII of full-width, mathematical, circled and superscript letters and digits, and collations that
 //!   ignore accents and invisible characters;
-//! - `parseInt`, PHP's `(int)` and `==`, which read `01`, `1.0`, `1e0`, `+1` and `1abc` as 1.
+//! - `parseInt`, PHP's `(int)` and `==`, which read `01`, `1.0`, `1e0`, `+1` and `1abc` as 1;
+//! - PHP 7's `==` and `switch`, for which the number 0 equals every text that begins with no digit.
 
 use std::{borrow::Cow, num::ParseIntError};
 
@@ -20,6 +21,16 @@ pub(crate) fn may_be_read_as(value: &str, named: &str) -> bool {
         // normalisation maps to ASCII or leaves out.
         || value.chars().any(|c| !c.is_ascii() && !is_caseless(c))
         || is_same_number(&value, &named)
+}
+
+/// Whether PHP 7 takes a JSON number for `named`: `0 == "sms"` is true there, as is `1 == "1st"`. In a form both are texts, which
+/// it compares otherwise.
+pub(crate) fn may_equal_in_php(number: u64, named: &str) -> bool {
+    match leading(named.trim_start(), 10) {
+        None => number == 0,
+        Some(Ok(integer)) => number == u64::from(integer),
+        Some(Err(_)) => true,
+    }
 }
 
 /// A letter without case that is its own normal form.
@@ -88,7 +99,7 @@ fn leading(text: &str, radix: u32) -> Option<Result<u32, ParseIntError>> {
 
 #[cfg(test)]
 mod tests {
-    use super::may_be_read_as;
+    use super::{may_be_read_as, may_equal_in_php};
 
     #[test]
     fn what_only_folds_to_a_value_may_be_read_as_it() {
@@ -146,6 +157,16 @@ mod tests {
             assert!(may_be_read_as(value, "1"), "{value:?}");
         }
         assert!(may_be_read_as("1", "01") && may_be_read_as("-0", "0") && may_be_read_as("0.5", "0"));
+    }
+
+    #[test]
+    fn a_number_equals_what_php_7_makes_of_a_text() {
+        for (number, named) in [(0, "sms"), (0, "密码"), (1, "1st"), (1, " 1"), (0, "0"), (1, "99999999999")] {
+            assert!(may_equal_in_php(number, named), "{number} {named:?}");
+        }
+        for (number, named) in [(1, "sms"), (2, "1"), (0, "1st"), (10, "1")] {
+            assert!(!may_equal_in_php(number, named), "{number} {named:?}");
+        }
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The rules of one path and method, among which a value in the request may choose.
 
 use std::{
-    borrow::Cow,
     ops::Range,
     sync::{
         Arc,
@@ -22,7 +21,7 @@ use crate::{
     body::TrailerFilter,
     denial::{DenialReason, Refusal},
     headers::{Names, remove_cookies},
-    proof::{Plan, Value, Values, may_be_read_as},
+    proof::{Plan, Value, Values, may_be_read_as, may_equal_in_php},
 };
 
 /// The rules of one path and method, and the one reading of a request that serves them all.
@@ -263,11 +262,14 @@ impl Group {
 
     /// Whether some application might read a value as one that a rule names, although it is another text.
     fn may_be_named(&self, value: &Value<'_>) -> bool {
-        let text = match value {
-            Value::Text(text) => Cow::Borrowed(&**text),
-            Value::Integer(number) => Cow::Owned(number.to_string()),
-        };
-        self.rules.iter().filter_map(|rule| rule.when.as_deref()).any(|named| may_be_read_as(&text, named))
+        let mut named = self.rules.iter().filter_map(|rule| rule.when.as_deref());
+        match value {
+            Value::Text(text) => named.any(|named| may_be_read_as(text, named)),
+            Value::Integer(number) => {
+                let digits = number.to_string();
+                named.any(|named| may_be_read_as(&digits, named) || may_equal_in_php(*number, named))
+            }
+        }
     }
 
     /// What must not come in the trailers of a request that is let through.

@@ -116,8 +116,12 @@ async fn a_value_that_an_application_may_read_as_a_named_one_does_not_pass() {
         let value = format!("\"{value}\"");
         guarded.refuses(post_json("/login", body(Some(&value))), "proof_malformed", &value).await;
     }
-    for value in [r#""sms""#, r#""oneclick2""#, r#""短信""#, r#""11""#, "10", "2", "0"] {
+    for value in [r#""sms""#, r#""oneclick2""#, r#""短信""#, r#""11""#, "10", "2", r#""0""#] {
         guarded.leaves_alone(post_json("/login", body(Some(value))), value).await;
+    }
+    // PHP 7: `0 == "oneclick"`. In its `switch`, `true` is the first case.
+    for value in ["0", "true", "false", "null", "[]", "{}", "-1", "1.5"] {
+        guarded.refuses(post_json("/login", body(Some(value))), "proof_malformed", value).await;
     }
     let by_number = Guarded::by([Rule::post("/login", number()).when(kind(), "01").otherwise_pass()]);
     by_number.refuses(post_json("/login", body(Some("1"))), "proof_malformed", "a number for a text").await;
