@@ -44,12 +44,16 @@ impl<'v> Value<'v> {
     ///
     /// # Errors
     ///
-    /// Refuses an empty text, more than 8 KiB, and control characters (C0, DEL and C1).
+    /// Refuses an empty text, more than 8 KiB, control characters (C0, DEL and C1), and a byte order mark at the beginning:
+    /// readers that decode as the Encoding Standard does (axum's `Field::text`, busboy, `TextDecoder`) leave it out.
     pub(super) fn text(text: Cow<'v, str>) -> Result<Self, Unreadable> {
         // Most text has only these bytes, and they take no decoding.
         let is_plain = text.bytes().fold(true, |plain, byte| plain & (b' '..=b'~').contains(&byte));
         if !is_plain && text.chars().any(char::is_control) {
             return Err(Unreadable::ProofMalformed("a control character in a value"));
+        }
+        if !is_plain && text.starts_with('\u{feff}') {
+            return Err(Unreadable::ProofMalformed("a byte order mark at the beginning of a value"));
         }
         Self::plain(text)
     }

@@ -125,6 +125,8 @@ async fn a_boundary_is_told_once_and_plainly() {
         "multipart/form-data; boundary = XX",
         "multipart/form-data; boundary=XX;",
         "multipart/form-data; boundary=XX; charset=gbk",
+        "multipart/form-data; boundary=-",
+        "multipart/form-data; boundary=_.",
         "multipart/form-data boundary=XX",
         "multipart/mixed; boundary=XX",
         "multipart/*; boundary=XX",
@@ -272,6 +274,11 @@ async fn a_guarded_part_twice_bent_coded_or_a_file_is_refused() {
     for body in bodies {
         guarded.refuses(post(body.clone()), "proof_malformed", &body).await;
     }
+    // axum's `Field::text` and busboy leave the mark out, and read another token.
+    for token in ["\u{feff}", "\u{feff}t", "\u{feff}\u{feff}t"] {
+        let marked = format!("{}{}--XX--\r\n", field("token", token), field("phone", "13812345678"));
+        guarded.refuses(post(marked.clone()), "proof_malformed", &marked).await;
+    }
     let raw = [
         field("phone", "13812345678").as_bytes(),
         field("token", "t").replace("\r\n\r\nt", "\r\n\r\n\u{ff}").as_bytes(),
@@ -326,7 +333,7 @@ proptest! {
     fn what_a_simple_writer_wrote_is_read(
         token in "[!-~][ -~]{0,40}",
         others in prop::collection::vec(("[a-o]{1,8}", "[ -~\r\n]{0,40}"), 0..6),
-        boundary in "[-_.A-Za-z0-9]{4,70}",
+        boundary in "[-_.A-Za-z0-9]{3,69}[A-Za-z0-9]",
         at in 0..6_usize,
     ) {
         let mut fields = others;

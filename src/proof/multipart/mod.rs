@@ -76,7 +76,8 @@ pub(super) fn read<'v>(
 }
 
 /// The boundary, where a `Content-Type` names exactly one, made of letters, digits and `-_.=+`, and nothing beside it but
-/// `charset=utf-8`. (PHP takes the first `boundary` that it finds, in whatever parameter.)
+/// `charset=utf-8`. (PHP takes the first `boundary` that it finds, in whatever parameter.) It has a letter or digit: the
+/// boundary `-` makes lines of `---`, and readers of YAML find documents between them.
 pub(super) fn boundary(content_type: &str) -> Option<&str> {
     let (_, parameters) = content_type.split_once(';')?;
     let (mut boundary, mut charset) = (None, None);
@@ -94,7 +95,8 @@ pub(super) fn boundary(content_type: &str) -> Option<&str> {
         }
     }
     let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.=+".contains(&byte));
-    boundary.filter(|text| (1..=70).contains(&text.len()) && is_plain(text))
+    let is_marked = |text: &str| text.bytes().any(|byte| byte.is_ascii_alphanumeric());
+    boundary.filter(|text| text.len() <= 70 && is_plain(text) && is_marked(text))
 }
 
 /// Whether multer finds the same names and data. All of the body is here, so it never has to wait.
