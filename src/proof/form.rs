@@ -90,6 +90,10 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
     if body.starts_with(b"[") {
         return Err(Unreadable::BodyMalformed("a form that begins with a bracket"));
     }
+    // To js-yaml too, which needs no white space behind an anchor: `&a['phone':1]`.
+    if body.starts_with(b"&") && body.ends_with(b"]") {
+        return Err(Unreadable::BodyMalformed("a form that begins with an ampersand and ends with a bracket"));
+    }
     Ok(())
 }
 

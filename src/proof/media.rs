@@ -31,7 +31,7 @@ pub enum Media {
     ///
     /// A form may contain the bytes that URL encoders write (letters, digits, `-` `.` `_` `~` `*` `+` `%XX`, `&` and `=`) and, as
     /// they are, these: `!` `$` `'` `(` `)` `,` `/` `:` `?` `@` `[` `]` `^` `|`. Every other byte is refused, in names and in
-    /// values, as is a form that begins with `?` or `[`: some backends parse any body as JSON, YAML or XML, and none of
+    /// values, as is a form that begins with `?` or `[`, or begins with `&` and ends with `]`: some backends parse any body as JSON, YAML or XML, and none of
     /// these finds an object in what is left.
     Form,
     /// gRPC over HTTP/2: `application/grpc` and `application/grpc+proto`.

@@ -43,6 +43,8 @@ async fn a_guarded_name_twice_or_bent_is_refused() {
         "token=a]=b&phone=13812345678",
         "token=a%5D=b&phone=13812345678",
         "token=a%5d==&phone=13812345678",
+        // Some readers leave a byte order mark out.
+        "token=%EF%BB%BFt&phone=13812345678",
     ];
     refuses_each(&guarded, post_form, bodies.map(|body| ("proof_malformed", body))).await;
 }
@@ -66,6 +68,9 @@ async fn a_form_that_backends_decode_differently_is_refused() {
         // `URLSearchParams` leaves the question mark out and reads the first phone.
         "?phone=13912345678&token=t&phone=13812345678",
         "?x=1&token=t&phone=13812345678",
+        // js-yaml takes what follows the ampersand for an anchor, and the rest for a list of objects.
+        "&a['phone':13912345678,'token':'x','&token=t&phone=13812345678&z=']",
+        "&token=t&phone=13812345678&a['phone':13912345678]",
         // PHP's `parse_str` ends there.
         "x=\0&token=t&phone=13812345678",
         "",
