@@ -149,10 +149,18 @@ fn bare(name: &str) -> Box<str> {
     name.chars().filter(|c| !is_separator(*c)).map(fold).collect()
 }
 
-/// The last segment of a key that is neither without letters nor a list's index.
+/// The last segment of a key that is neither without letters nor an index: of a list, or with a type, as Rails writes it in
+/// `phone(1s)`. Without the quotation marks around it: Spring (`BeanWrapper`) and OGNL read `map["phone"]` as `map['phone']`.
 fn last_segment(key: &str) -> Option<&str> {
-    let is_index = |segment: &str| segment.trim_end_matches([']', ')']).bytes().all(|b| b.is_ascii_digit());
-    key.rsplit(['.', '[', ':', '(']).find(|segment| !is_bare(segment) && !is_index(segment))
+    let is_index = |segment: &str| {
+        let index = segment.trim_end_matches([']', ')']);
+        index.strip_suffix(['i', 'f', 's', 'a']).unwrap_or(index).bytes().all(|b| b.is_ascii_digit())
+    };
+    let last = key.rsplit(['.', '[', ':', '(']).find(|segment| !is_bare(segment) && !is_index(segment))?;
+    Some(match last.strip_prefix('"') {
+        Some(quoted) => quoted.split('"').next().unwrap_or_default(),
+        None => last,
+    })
 }
 
 /// What some parser leaves out of a name, or removes at its ends.

@@ -66,15 +66,17 @@ fn is_guarded(plan: &Plan, key: &[u8], scratch: &mut Vec<u8>) -> bool {
         return false;
     }
     let key = decode(key, scratch);
-    plan.names().find(key, Keys::Form) != Found::Nothing
-        // `{"note":"call me (phone` ends in the name, but is no path of segments to any reader.
-        || key.bytes().all(is_of_keys) && plan.is_phone_elsewhere(key)
+    // `mail; phone: 12","x":"` and `{"note":"call me (phone` are no paths of segments to any reader, but PHP takes everything
+    // behind a bracket.
+    let is_path = key.bytes().all(is_of_keys);
+    let keys = if is_path || key.contains(['[', ']']) { Keys::Form } else { Keys::Json };
+    plan.names().find(key, keys) != Found::Nothing || is_path && plan.is_phone_elsewhere(key)
 }
 
 /// Whether a byte may be part of a key that names a property by a path of segments.
 #[inline]
 fn is_of_keys(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b" !'()*-.:@[]_~$/".contains(&byte) || !byte.is_ascii()
+    byte.is_ascii_alphanumeric() || b" !\"'()*-.:@[]_~$/".contains(&byte) || !byte.is_ascii()
 }
 
 /// Decodes as the most lenient readers do: what cannot be decoded stays, `%uXXXX` is a UTF-16 unit (ASP.NET's `UrlDecode`),

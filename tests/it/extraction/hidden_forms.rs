@@ -62,6 +62,8 @@ async fn json_in_which_a_form_reader_finds_a_guarded_name_is_refused() {
         "&user[phone][]=1",
         "&a:phone=1",
         "&model['phone']=1",
+        "&model[%22phone%22]=1",
+        "&phone[a,b]=1",
         "x&amp;phone=1",
     ] {
         is_suspected(&guarded, post_json("/login", with(text)), text).await;
@@ -84,6 +86,11 @@ async fn other_ampersands_pass() {
         "call me (phone=1)",
         "&{phone=1",
         "a:phone;=",
+        "by mail & phone",
+        "by mail & phone. Thank you",
+        "mail; phone: 010-12345678",
+        "<p>Tom &amp; Jerry&nbsp;</p>",
+        "https://example.com/?utm=a&from=phone",
     ] {
         let body = with(text);
         let seen = guarded.verifies(post_json("/login", body.clone()), text).await;

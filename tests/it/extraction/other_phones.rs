@@ -39,7 +39,7 @@ async fn is_suspected(guarded: &Guarded, request: Request<Full<Bytes>>, what: &s
     assert_eq!((guarded.verifier.calls(), guarded.application.runs()), before, "asked or let through: {what}");
 }
 
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 19] = [
     "model.phone",
     "Model.Phone",
     "user[phone]",
@@ -56,6 +56,11 @@ const KEYS: [&str; 16] = [
     "model['phone']",
     "model('phone')",
     "a.phone[",
+    // Spring's `BeanWrapper` and OGNL.
+    "model[%22phone%22]",
+    "model.a[%22phone%22][0]",
+    // Rails' multiparameter attributes.
+    "user[phone(1s)]",
 ];
 
 #[tokio::test]
