@@ -94,9 +94,8 @@ impl Names {
     /// the key as a whole. Segments begin after `.`, `[`, `:` and `(`; one without letters, or a list's index, does not count:
     /// `model.phone`, `user[phone][]` and `a:phone[0]` end in `phone`.
     pub(super) fn like_last(&self, key: &str) -> u64 {
-        let last = last_segment(key);
-        let reads = |text: &str, name: &Name| reads_as(text, &name.last, Keys::Form);
-        self.bits(|name| last.is_some_and(|last| reads(last, name)) || reads(key, name))
+        let lasts = [last_segment(key), before_rest(key).and_then(last_segment), Some(key)];
+        self.bits(|name| lasts.iter().flatten().any(|last| reads_as(last, &name.last, Keys::Form)))
     }
 
     /// The bits of the names whose last segment could be read in a key of a JSON object.
@@ -161,6 +160,15 @@ fn last_segment(key: &str) -> Option<&str> {
         Some(quoted) => quoted.split('"').next().unwrap_or_default(),
         None => last,
     })
+}
+
+/// The key without what PHP leaves out (`php_register_variable_ex`): whatever comes after a bracket that closes, unless it is
+/// one that opens. `user[phone].x` and `user[phone]x[y]` are `user[phone]`. `None` where nothing is left out.
+pub(super) fn before_rest(key: &str) -> Option<&str> {
+    let open = key.find('[')?;
+    let mut ends = key.match_indices(']').map(|(at, _)| at + 1).filter(|end| *end > open);
+    let end = ends.find(|end| key.get(*end..).is_some_and(|rest| !rest.starts_with('[')))?;
+    key.get(..end).filter(|before| before.len() < key.len())
 }
 
 /// What some parser leaves out of a name, or removes at its ends.

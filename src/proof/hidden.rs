@@ -10,7 +10,7 @@
 //! ampersand to write may write `\u0026`.
 
 use super::{
-    fold::{Found, Keys},
+    fold::{Found, Keys, before_rest},
     plan::Plan,
     value::Unreadable,
 };
@@ -70,7 +70,8 @@ fn is_guarded(plan: &Plan, key: &[u8], scratch: &mut Vec<u8>) -> bool {
     // behind a bracket.
     let is_path = key.bytes().all(is_of_keys);
     let keys = if is_path || key.contains(['[', ']']) { Keys::Form } else { Keys::Json };
-    plan.names().find(key, keys) != Found::Nothing || is_path && plan.is_phone_elsewhere(key)
+    let path = if is_path { Some(key) } else { before_rest(key).filter(|key| key.bytes().all(is_of_keys)) };
+    plan.names().find(key, keys) != Found::Nothing || path.is_some_and(|path| plan.is_phone_elsewhere(path))
 }
 
 /// Whether a byte may be part of a key that names a property by a path of segments.

@@ -9,7 +9,7 @@ use super::protobuf::{self, Messages};
 use super::{
     compile::Compiling,
     field::{Field, Role},
-    fold::Names,
+    fold::{self, Names},
     form, head, json,
     media::Media,
     other_phones::OtherPhones,
@@ -293,7 +293,9 @@ impl Plan {
 
     /// Whether a decoded key of a form or a query, which is not a guarded name, names a phone in a place that is not listed.
     pub(super) fn is_phone_elsewhere(&self, key: &str) -> bool {
-        self.elsewhere != 0 && self.names.like_last(key) & self.elsewhere != 0 && !self.other_phones.contain(key)
+        let is_elsewhere =
+            |key: &str| self.names.like_last(key) & self.elsewhere != 0 && !self.other_phones.contain(key);
+        self.elsewhere != 0 && (is_elsewhere(key) || fold::before_rest(key).is_some_and(is_elsewhere))
     }
 
     /// Where the phone's name may come beside its own place.

@@ -64,6 +64,8 @@ async fn json_in_which_a_form_reader_finds_a_guarded_name_is_refused() {
         "&model['phone']=1",
         "&model[%22phone%22]=1",
         "&phone[a,b]=1",
+        "&user[phone].x=1",
+        "&user[phone]{,}=1",
         "x&amp;phone=1",
     ] {
         is_suspected(&guarded, post_json("/login", with(text)), text).await;

@@ -39,7 +39,7 @@ async fn is_suspected(guarded: &Guarded, request: Request<Full<Bytes>>, what: &s
     assert_eq!((guarded.verifier.calls(), guarded.application.runs()), before, "asked or let through: {what}");
 }
 
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 23] = [
     "model.phone",
     "Model.Phone",
     "user[phone]",
@@ -61,6 +61,11 @@ const KEYS: [&str; 19] = [
     "model.a[%22phone%22][0]",
     // Rails' multiparameter attributes.
     "user[phone(1s)]",
+    // PHP leaves out what follows the closing bracket.
+    "user[phone].x",
+    "user[phone]:x",
+    "user[phone]x[y]",
+    "a]b[user][phone]x",
 ];
 
 #[tokio::test]
@@ -135,6 +140,7 @@ async fn a_place_that_is_listed_passes() {
         "contacts[0][phone]",
         "contacts[][phone]",
         "contacts.home.phone",
+        "contacts[0].phone",
         "list[0][phone]",
     ] {
         guarded.verifies(form(key), key).await;
@@ -149,9 +155,14 @@ async fn a_place_that_is_listed_passes() {
     ] {
         guarded.verifies(json(members), members).await;
     }
-    for key in
-        ["emergency.Phone", "x.emergency.phone", "emergency.phone.phone", "contacts[0][1][phone]", "contacts.phone"]
-    {
+    for key in [
+        "emergency.Phone",
+        "x.emergency.phone",
+        "emergency.phone.phone",
+        "contacts[0][1][phone]",
+        "contacts.phone",
+        "contacts[phone]x[phone]",
+    ] {
         is_suspected(&guarded, form(key), key).await;
     }
     for members in [
