@@ -43,6 +43,9 @@ mod common;
 /// Before a connection is accepted again after an error: without descriptors left, the next attempt fails at once.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// After so many connections in a row the next error is a new one. Near the limit single connections are accepted in between.
+const RECOVERED: u32 = 1_000;
+
 /// Headers by which others name the client's address. The backend gets `X-Forwarded-For` alone.
 const ADDRESSES: [&str; 7] =
     ["x-forwarded-for", "forwarded", "x-real-ip", "x-client-ip", "client-ip", "true-client-ip", "x-cluster-client-ip"];
@@ -117,19 +120,19 @@ where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + 'static,
     B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
-    let mut is_failing = false;
+    let mut accepted_in_a_row = RECOVERED;
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                if !std::mem::replace(&mut is_failing, true) {
+                if std::mem::take(&mut accepted_in_a_row) >= RECOVERED {
                     eprintln!("no connection can be accepted, and each attempt waits: {error}");
                 }
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
         };
-        is_failing = false;
+        accepted_in_a_row = accepted_in_a_row.saturating_add(1);
         let service = service.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
