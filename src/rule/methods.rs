@@ -68,7 +68,10 @@ impl<'r> Unnamed<'r> {
                 .check_bare(request)
                 .map_err(|_| Refusal::new(DenialReason::PathAmbiguous).with_suspicion(suspicion));
         }
-        let passes = !self.is_strict || self.is_handled_elsewhere(request.method()) || is_preflight(request);
+        let passes = !self.is_strict
+            || self.is_handled_elsewhere(request.method())
+            // A script that ignores the method reads a login in the query of an OPTIONS as well.
+            || (is_preflight(request) && !self.has_proof_in_head(request));
         if passes { Ok(()) } else { self.check_bare(request) }
     }
 
@@ -103,6 +106,13 @@ impl<'r> Unnamed<'r> {
             return refuse(DenialReason::ProofMalformed, "another method in the query");
         }
         Ok(())
+    }
+
+    fn has_proof_in_head<B>(&self, request: &Request<B>) -> bool {
+        self.groups.iter().any(|group| {
+            let plan = group.plan();
+            plan.is_in_headers(request.headers()) || request.uri().query().is_some_and(|query| plan.is_in_query(query))
+        })
     }
 
     fn is_handled_elsewhere(&self, method: &Method) -> bool {

@@ -241,6 +241,7 @@ async fn a_preflight_passes_and_nothing_that_only_claims_to_be_one() {
     passes(&guarded, preflight("/login"), "a preflight").await;
     for request in [
         preflight("/login?_method=POST"),
+        preflight("/login?phone=13999998888&token=x"),
         preflight("/login").header("content-length", "3"),
         preflight("/login").method("options"),
         bare("OPTIONS", "/login").header("origin", "https://app.example"),
