@@ -68,7 +68,8 @@ pub enum Suspicion {
 ///
 /// 1. GET and HEAD without a body, without a header that a rule of the path reads, and without the name of a phone,
 ///    `loginToken` or `captchaContent` field or `_method` in the query. Cookies with the phone's name are removed.
-/// 2. A CORS preflight that meets the conditions of [`Rule::preflight_passes`](crate::Rule::preflight_passes).
+/// 2. A CORS preflight that meets the conditions of [`Rule::preflight_passes`](crate::Rule::preflight_passes), also without
+///    such a header or name. Where the rule reads its proof in the query, put a CORS layer outside of this one.
 /// 3. What [`Rule::other_methods`](crate::Rule::other_methods) lists.
 ///
 /// A GET or HEAD with such a header or name gets 400, `proof_malformed`; everything else 405 with `Allow`. Where only some
