@@ -16,7 +16,7 @@ use super::{ResponseFuture, Shared, flow};
 use crate::{
     Check, Decision, RequestBody, ResponseBody, Verdict,
     denial::{DenialReason, Refusal},
-    rule::{Match, Unnamed, is_preflight},
+    rule::{Match, Unnamed, has_proof_in_head, is_preflight},
 };
 
 /// An application whose logins prove themselves. Made by [`JVerifyLayer`](super::JVerifyLayer).
@@ -98,7 +98,8 @@ where
         if is_foreign {
             shared.strip_for(&[group], request.headers_mut());
         }
-        if group.preflight_passes() && is_preflight(&request) {
+        // A script that ignores the method reads a login in the head of an OPTIONS as well.
+        if group.preflight_passes() && is_preflight(&request) && !(is_foreign && has_proof_in_head(group, &request)) {
             return self.pass(request);
         }
         let story = flow::guard(Arc::clone(shared), Arc::clone(group), request);

@@ -71,7 +71,7 @@ impl<'r> Unnamed<'r> {
         let passes = !self.is_strict
             || self.is_handled_elsewhere(request.method())
             // A script that ignores the method reads a login in the query of an OPTIONS as well.
-            || (is_preflight(request) && !self.has_proof_in_head(request));
+            || (is_preflight(request) && !self.groups.iter().any(|group| has_proof_in_head(group, request)));
         if passes { Ok(()) } else { self.check_bare(request) }
     }
 
@@ -106,13 +106,6 @@ impl<'r> Unnamed<'r> {
             return refuse(DenialReason::ProofMalformed, "another method in the query");
         }
         Ok(())
-    }
-
-    fn has_proof_in_head<B>(&self, request: &Request<B>) -> bool {
-        self.groups.iter().any(|group| {
-            let plan = group.plan();
-            plan.is_in_headers(request.headers()) || request.uri().query().is_some_and(|query| plan.is_in_query(query))
-        })
     }
 
     fn is_handled_elsewhere(&self, method: &Method) -> bool {
@@ -159,6 +152,12 @@ pub(crate) fn is_preflight<B: Body>(request: &Request<B>) -> bool {
         && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
         && !has_body(request)
         && !headers.keys().any(|name| overrides_method(name.as_str()))
+}
+
+/// Whether the head has a header that these rules read, or a name in the query by which a backend may find a login there.
+pub(crate) fn has_proof_in_head<B>(group: &Group, request: &Request<B>) -> bool {
+    let plan = group.plan();
+    plan.is_in_headers(request.headers()) || request.uri().query().is_some_and(|query| plan.is_in_query(query))
 }
 
 /// Methods compare without case.

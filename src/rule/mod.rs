@@ -53,7 +53,7 @@ pub use self::{
 pub(crate) use self::{
     bulkhead::{Client, Full, Permit},
     group::{Choice, Group, RuleState, remove_phone_cookies, trailer_filter},
-    methods::{Unnamed, is_preflight},
+    methods::{Unnamed, has_proof_in_head, is_preflight},
     plan::Planned,
     resolved::{LEAST_LEFT, Settings, Shares},
     routes::{Match, Routes},
@@ -181,7 +181,9 @@ impl Rule {
     }
 
     /// Lets a CORS preflight pass an [`Rule::any`] rule: an `OPTIONS` request with `Origin` and
-    /// `Access-Control-Request-Method`, without a body and without a header that overrides the method.
+    /// `Access-Control-Request-Method`, without a body and without a header that overrides the method. With
+    /// [`foreign_backend`](crate::JVerifyBuilder::foreign_backend) also without a header that the rule reads, and without the name
+    /// of a phone, login token or captcha field in the query.
     pub fn preflight_passes(mut self) -> Self {
         self.preflight_passes = true;
         self

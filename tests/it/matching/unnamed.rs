@@ -253,6 +253,19 @@ async fn a_preflight_passes_and_nothing_that_only_claims_to_be_one() {
 }
 
 #[tokio::test]
+async fn a_preflight_that_may_pass_a_rule_for_any_method_brings_no_login_in_its_head() {
+    let token = || number().token(Field::header("x-token").or(Field::body("/token")));
+    let guarded = any([Rule::any("/login", token()).preflight_passes()]);
+    let preflight = |uri: &str| {
+        bare("OPTIONS", uri).header("origin", "https://app.example").header("access-control-request-method", "POST")
+    };
+    passes(&guarded, preflight("/login"), "a preflight").await;
+    // They are guarded like any other request: without a body there is nothing to read.
+    refuses(&guarded, preflight("/login?phone=13999998888&token=x"), "unsupported_media_type").await;
+    refuses(&guarded, preflight("/login").header("x-token", "x"), "unsupported_media_type").await;
+}
+
+#[tokio::test]
 async fn on_a_path_that_only_may_be_guarded_a_bare_get_goes_on_and_nothing_else() {
     let guarded = any([login()]);
     for path in ["/%256Cogin", "/login%2Fx%2F..", "/login.json", "/index.php/login"] {
