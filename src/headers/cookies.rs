@@ -63,7 +63,9 @@ fn removed_in<'v>(text: &'v [u8], is_removed: &'v impl Fn(&str) -> bool) -> impl
             let piece = rest.split(|byte| is_end(*byte)).next().unwrap_or_default();
             let start = at;
             let begins = std::mem::replace(&mut is_first, false);
-            if !is_removed(&name_of(piece)) {
+            // Inside a value, only what has a value of its own is a cookie to a reader that ends cookies elsewhere.
+            let is_cookie = begins || has_value(piece, rest);
+            if !is_cookie || !is_removed(&name_of(piece)) {
                 at += piece.len();
                 continue;
             }
@@ -96,6 +98,12 @@ fn whole(text: &[u8]) -> usize {
         }
         None => first,
     }
+}
+
+/// Whether there is an equals sign in a piece or, behind white space, after it.
+fn has_value(piece: &[u8], rest: &[u8]) -> bool {
+    let after = rest.get(piece.len()..).unwrap_or_default();
+    piece.contains(&b'=') || after.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'=')
 }
 
 fn is_end(byte: u8) -> bool {

@@ -72,7 +72,9 @@ async fn a_name_that_a_backend_reads_as_the_phone_goes_too() {
         assert_eq!(left(&guarded, &[&line]).await, ["a=1; b=2"], "{name}");
     }
     // Readers that end a cookie at a comma or at white space.
-    for line in ["a=1,phone=2", "a=1 phone=2", "a=\"x; phone=2; y\"", "a=1,\tphone=2"] {
+    for line in
+        ["a=1,phone=2", "a=1 phone=2", "a=\"x; phone=2; y\"", "a=1,\tphone=2", "a=1,phone =2", "a=1 phone \t= 2"]
+    {
         let left = left(&guarded, &[line]).await.concat();
         assert!(!left.contains("phone") && left.starts_with("a="), "{line}: {left}");
     }
@@ -90,6 +92,10 @@ async fn other_cookies_stay_byte_for_byte() {
         "",
         ";;a=1 ; ;b",
         "lang=zh; theme=\"dark; light\"",
+        "seen=tablet,phone,tv; b=2",
+        "device=watch, phone",
+        "q=my phone is new",
+        "a={\"t\":\"new phone: now\"}",
     ] {
         assert_eq!(left(&guarded, &[line]).await, [line]);
     }
