@@ -7,7 +7,8 @@
 //!
 //! HTTP/1.1 and prior-knowledge HTTP/2 in, HTTP/1.1 out, and HTTP/2 for gRPC. Bodies are streamed both ways, and trailers passed that a
 //! `Trailer` header lists. The backend learns from the headers what was verified, so nobody else may reach it. It gets no
-//! header with an underscore, which a CGI-style server takes for another header.
+//! header whose name has other characters than letters, digits and dashes: a CGI-style server takes `X_Real_IP` and `x.real.ip` for
+//! `X-Real-IP`.
 //!
 //! `TRUSTED_PROXIES` is the number of proxies in front that add to `X-Forwarded-For`. Unset: the client's address is not known.
 //! `0`: it is the peer's. `n`: it is the n-th address from the end of that header. The backend gets that header's last `n`
@@ -47,8 +48,25 @@ const PAUSE: Duration = Duration::from_millis(100);
 const RECOVERED: u32 = 1_000;
 
 /// Headers by which others name the client's address. The backend gets `X-Forwarded-For` alone.
-const ADDRESSES: [&str; 7] =
-    ["x-forwarded-for", "forwarded", "x-real-ip", "x-client-ip", "client-ip", "true-client-ip", "x-cluster-client-ip"];
+const ADDRESSES: [&str; 17] = [
+    "x-forwarded-for",
+    "forwarded",
+    "x-forwarded",
+    "forwarded-for",
+    "x-original-forwarded-for",
+    "x-real-ip",
+    "x-client-ip",
+    "client-ip",
+    "true-client-ip",
+    "x-cluster-client-ip",
+    "proxy-client-ip",
+    "wl-proxy-client-ip",
+    "cf-connecting-ip",
+    "fastly-client-ip",
+    "x-remote-ip",
+    "x-remote-addr",
+    "remote-addr",
+];
 
 /// The backend by HTTP/1.1, and by the HTTP/2 that gRPC needs.
 #[derive(Clone)]
@@ -189,10 +207,9 @@ fn at_backend(backend: &Uri, uri: &Uri) -> Option<Uri> {
 
 /// The headers of a request as the backend gets them, with one framing: that of the body in hand.
 fn towards_backend(request: &Parts, body: &impl Body, is_grpc: bool, trusted_proxies: usize) -> HeaderMap {
-    let is_kept = |name: &HeaderName| {
-        // Hyper takes the backend's own host from its URL.
-        name != HOST && !name.as_str().contains('_') && !ADDRESSES.contains(&name.as_str())
-    };
+    let is_plain = |name: &HeaderName| name.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    // Hyper takes the backend's own host from its URL.
+    let is_kept = |name: &HeaderName| name != HOST && is_plain(name) && !ADDRESSES.contains(&name.as_str());
     let mut headers = end_to_end(&request.headers, is_kept);
     if let Some(addresses) = forwarded_for(request, trusted_proxies) {
         headers.insert("x-forwarded-for", addresses);
