@@ -8,6 +8,7 @@
 //! | `/login.php/x`, `/login;x` | `PATH_INFO` behind a script |
 //! | `/index.php/login`, `/app/index.php/login`, `/cgi-bin/login`, `/public/login` | a front controller, or the folder it is in |
 //! | `/login/index`, `/login/index.html`, `/login/default.aspx`, `/index/login` | default actions, modules and documents |
+//! | `//host/login`, `/\host/login` | PHP's `parse_url($_SERVER['REQUEST_URI'])`, Node's `new URL(request.url, base)`: a URL without a scheme |
 //! | `/(S(abc))/login`, `/(A(a)F(b))/login`, `/lo/(S(x))gin` | ASP.NET's `CookielessHelper`, which removes the session |
 //!
 //! What letters are taken for others is in `letters`. None of these means a guarded path for sure, so a hit is a refusal.
@@ -32,6 +33,17 @@ const SCRIPT: [&str; 37] = [
     "jsp", "jspx", "jspa", "jsf", "faces", "do", "action", "cgi", "fcgi", "pl", "pm", "py", "wsgi", "rb", "lua", "cfm",
     "cfc", "exe", "dll", "shtml", "html", "htm", "nsf",
 ];
+
+/// What follows the host, where a path begins with two slashes or more and so is a URL without a scheme to some.
+#[inline]
+pub(super) fn behind_host(path: &str) -> Option<&str> {
+    let is_slash = |c| matches!(c, '/' | '\\');
+    if !matches!(path.as_bytes(), [b'/' | b'\\', b'/' | b'\\', ..]) {
+        return None;
+    }
+    let host = path.trim_start_matches(is_slash);
+    host.find(is_slash).and_then(|at| host.get(at..))
+}
 
 /// Whether there is anything in a path by which [`is_read_otherwise`] could read it otherwise.
 pub(super) fn has_marks(path: &str) -> bool {

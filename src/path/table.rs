@@ -103,6 +103,27 @@ impl<T> Table<T> {
     /// The same within a work that several paths share; `None`: within that of this path.
     #[inline]
     pub(super) fn find_within(&self, path: &str, meter: Option<&mut Meter>) -> Found<'_, T> {
+        match foreign::behind_host(path) {
+            Some(rest) if self.foreign_backend => self.find_behind_host(path, rest, meter),
+            _ => self.find_as_path(path, meter),
+        }
+    }
+
+    /// What a path means to a backend that takes its first segment for a host, or does not.
+    #[cold]
+    fn find_behind_host(&self, path: &str, rest: &str, meter: Option<&mut Meter>) -> Found<'_, T> {
+        let mut own_meter = self.meter(path);
+        let meter = meter.unwrap_or(&mut own_meter);
+        let own = self.find_as_path(path, Some(&mut *meter));
+        match (own, self.find_as_path(rest, Some(meter))) {
+            (own @ Found::Ambiguous(_), _) | (own, Found::Nothing) => own,
+            (Found::One(one), Found::One(other)) if std::ptr::eq(one, other) => Found::One(one),
+            (Found::Nothing | Found::One(_), _) => Found::Ambiguous(Some(Suspicion::PathSpelling)),
+        }
+    }
+
+    #[inline]
+    fn find_as_path(&self, path: &str, meter: Option<&mut Meter>) -> Found<'_, T> {
         // As for the methods that no rule names: most of what most applications are asked.
         if self.entries.is_empty() {
             return Found::Nothing;

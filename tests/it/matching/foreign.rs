@@ -4,7 +4,7 @@ use tower_jverify::{ForeignBackend, Rule, captcha, number};
 
 use crate::support::{Application, LOGIN, Verifier, builder, code, post_json, send};
 
-const FOREIGN: [&str; 42] = [
+const FOREIGN: [&str; 46] = [
     "/login.json",
     "/login.tar.gz",
     "/LOGIN.JSON",
@@ -29,6 +29,10 @@ const FOREIGN: [&str; 42] = [
     "/login/Index",
     "/login/index/x/y",
     "/index/login",
+    "//h/login",
+    "///h/login",
+    "/\\h/login",
+    "//h//%6Cogin",
     "/(S(abc))/login",
     "/(A(ab)F(cd))/login",
     "/lo/(S(x))gin",
@@ -78,6 +82,7 @@ async fn what_nobody_confuses_passes_before_a_foreign_backend_too() {
         builder(&verifier).rule(Rule::post("/login", number())).foreign_backend(ForeignBackend::any()).build().unwrap();
     for path in [
         "/app.js",
+        "//h/logins",
         "/login/app.js",
         "/health/index.html",
         "/v1.2/users",
