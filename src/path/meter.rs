@@ -1,8 +1,8 @@
 //! What deciding one path may cost.
 
-/// Work that is left, in instructions, roughly; `benches/paths.rs` compares it with what is counted.
+/// Work that is left, in instructions, roughly.
 ///
-/// Whoever reads a path pays before each step. When nothing is left the path counts as one that was made to confuse.
+/// Each step spends its work before it begins. When nothing is left the path counts as one that was made to confuse.
 #[derive(Debug)]
 pub(super) struct Meter(usize);
 
