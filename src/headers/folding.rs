@@ -15,7 +15,7 @@ pub(crate) fn aliases(one: &str, other: &str) -> bool {
 /// Whether a name begins as `start` does, in any spelling.
 #[inline]
 pub(super) fn begins_like(name: &[u8], start: &[u8]) -> bool {
-    name.len() >= start.len() && start.iter().zip(name).all(|(&one, &other)| fold(one) == fold(other))
+    name.len() >= start.len() && start.iter().zip(name).all(|(&one, &other)| one == other || fold(one) == fold(other))
 }
 
 /// Every character but a letter or a digit is one and the same.

@@ -55,15 +55,16 @@ impl Names {
     #[inline]
     fn occurs_in(&self, headers: &HeaderMap, keeping: Keeping) -> bool {
         let first = self.prefix().as_bytes().first();
-        let routing = self.routing();
-        headers.keys().any(|name| {
-            let text = name.as_str();
-            let bytes = text.as_bytes();
-            // The cheap tests first: most headers differ in their first letter.
-            (bytes.first() == first && self.covers(bytes))
-                || (bytes == b"connection" && self.is_named_by_connection(headers))
-                || routing.is_some_and(|routing| routing.concerns(text, headers, keeping))
-        })
+        // The cheap tests first: most headers differ in their first letter.
+        let is_ours = headers.keys().any(|name| {
+            let name = name.as_str().as_bytes();
+            (name.first() == first && self.covers(name))
+                || (name == b"connection" && self.is_named_by_connection(headers))
+        });
+        is_ours
+            || self
+                .routing()
+                .is_some_and(|routing| headers.keys().any(|name| routing.concerns(name.as_str(), headers, keeping)))
     }
 
     #[cold]

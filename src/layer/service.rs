@@ -78,8 +78,8 @@ where
             shared.strip(request.headers_mut());
         }
         let group = match shared.routes.find(request.method(), request.uri(), original_uri(&request)) {
-            Match::Nothing => return self.pass(request),
-            Match::Group(group) => group,
+            Match::Nothing => None,
+            Match::Group(group) => Some(group),
             Match::Ambiguous(suspicion) => {
                 let refusal = Refusal::new(DenialReason::PathAmbiguous).with_suspicion(suspicion);
                 return ResponseFuture::refused(flow::refuse(shared, &request, None, &refusal));
@@ -89,37 +89,25 @@ where
                     return ResponseFuture::refused(refuse_unnamed(shared, &request, &unnamed, &refusal));
                 }
                 shared.strip_for(unnamed.groups(), request.headers_mut());
-                match unnamed.otherwise() {
-                    Some(group) => group,
-                    None => return self.pass(request),
-                }
+                unnamed.otherwise()
             }
         };
-        if is_foreign {
-            shared.strip_for(&[group], request.headers_mut());
+        if let Some(group) = group {
+            if is_foreign {
+                shared.strip_for(&[group], request.headers_mut());
+            }
+            // A script that ignores the method reads a login in the head of an OPTIONS as well.
+            let passes = group.preflight_passes()
+                && is_preflight(&request)
+                && !(is_foreign && has_proof_in_head(group, &request));
+            if !passes {
+                let story = flow::guard(Arc::clone(shared), Arc::clone(group), request);
+                return ResponseFuture::guarded(self.inner.clone(), Box::pin(story));
+            }
         }
-        // A script that ignores the method reads a login in the head of an OPTIONS as well.
-        if group.preflight_passes() && is_preflight(&request) && !(is_foreign && has_proof_in_head(group, &request)) {
-            return self.pass(request);
-        }
-        let story = flow::guard(Arc::clone(shared), Arc::clone(group), request);
-        ResponseFuture::guarded(self.inner.clone(), Box::pin(story))
-    }
-}
-
-impl<S, V> JVerify<S, V>
-where
-    S: Clone,
-{
-    /// A request that no decision of this layer is about.
-    #[inline]
-    fn pass<B>(&self, mut request: Request<B>) -> ResponseFuture<S, B>
-    where
-        S: Service<Request<RequestBody<B>>>,
-    {
-        let shared = &self.shared;
+        // No decision of this layer is about it. One way out: a request is large, and every move of it counts.
         let outer = request.extensions().get::<Decision>().cloned();
-        if shared.routes.are_before_foreign() {
+        if is_foreign {
             shared.pass_stripped(request.headers_mut(), outer.as_ref());
         } else {
             shared.pass(request.headers_mut(), outer.as_ref());

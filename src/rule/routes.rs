@@ -49,7 +49,8 @@ pub(crate) enum Match<'r> {
     /// The path can be read in several ways, at least one of which is guarded.
     Ambiguous(Option<Suspicion>),
     /// The path is, or may be, guarded, but not for this method.
-    Unnamed(Unnamed<'r>),
+    /// Boxed: few requests are, and this is returned for every one.
+    Unnamed(Box<Unnamed<'r>>),
 }
 
 type Entry<'r> = (&'r Rule, Arc<RuleState>);
@@ -161,12 +162,14 @@ impl Routes {
             Found::Nothing => self.every.as_ref(),
         };
         match (own, path) {
-            _ if in_query => Match::Unnamed(Unnamed::in_doubt(self.groups(), Some(Suspicion::RouteParameter), own)),
+            _ if in_query => {
+                Match::Unnamed(Box::new(Unnamed::in_doubt(self.groups(), Some(Suspicion::RouteParameter), own)))
+            }
             (Some(group), _) => Match::Group(group),
             (None, Found::Ambiguous(suspicion)) if foreign.is_strict => {
-                Match::Unnamed(Unnamed::in_doubt(self.groups(), suspicion, None))
+                Match::Unnamed(Box::new(Unnamed::in_doubt(self.groups(), suspicion, None)))
             }
-            (None, _) => Match::Unnamed(Unnamed::on_a_guarded_path(self.named(place), foreign.is_strict)),
+            (None, _) => Match::Unnamed(Box::new(Unnamed::on_a_guarded_path(self.named(place), foreign.is_strict))),
         }
     }
 
