@@ -54,7 +54,7 @@ fn main() {
     let of = format!("{foreign_three:.0} - {bare:.0}");
     table.row("unmatched, `foreign_backend`", (foreign_three - bare).round(), Target::AtMost(2000.0), &of);
     let further = ((foreign_eight - bare_eight) - (foreign_three - bare)) / 5.0;
-    table.row("unmatched, `foreign_backend`, a further header", further, Target::AtMost(60.0), "");
+    table.row("unmatched, `foreign_backend`, a further header", further, Target::Told, "");
 
     for (bytes, requests, most) in [(200, 2000, 0.40), (2 * 1024, 400, 0.28), (64 * 1000, 20, 0.22)] {
         let ours = cost(&format!("json layer {bytes}"), requests, Some("*Plan::read_body*"));
