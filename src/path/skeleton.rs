@@ -44,9 +44,6 @@ pub(super) struct Marks {
     pub(super) query: bool,
     pub(super) control: bool,
     pub(super) space: bool,
-    pub(super) semicolon: bool,
-    /// A slash with another or a dot behind it.
-    pub(super) slashes: bool,
 }
 
 // === impl Marks ===
@@ -160,14 +157,7 @@ fn simplify_ascii(text: &[u8], out: &mut Vec<u8>, marks: &mut Marks, meter: &mut
             odd(byte) & (CONTROL | SPACE) != 0
         });
         let (plain, special) = rest.split_at_checked(end.unwrap_or(rest.len())).unwrap_or_default();
-        let before = out.len().saturating_sub(1);
         out.extend(plain.iter().map(simple));
-        let written = out.get(before..).unwrap_or_default();
-        if seen & SLASHES == 0 {
-            let pairs = written.iter().zip(written.iter().skip(1));
-            let resolvable = |(&one, &other): (&u8, &u8)| one == b'/' && matches!(other, b'/' | b'.');
-            seen |= if pairs.map(resolvable).fold(false, |seen, pair| seen | pair) { SLASHES } else { 0 };
-        }
         let Some((&special, after)) = special.split_first() else { break };
         meter.spend(90)?;
         if special == b' ' && out.last() != Some(&b'/') {
@@ -179,8 +169,6 @@ fn simplify_ascii(text: &[u8], out: &mut Vec<u8>, marks: &mut Marks, meter: &mut
     marks.query |= seen & QUERY != 0;
     marks.control |= seen & CONTROL != 0;
     marks.space |= seen & SPACE != 0;
-    marks.semicolon |= seen & SEMICOLON != 0;
-    marks.slashes |= seen & SLASHES != 0;
     Ok(())
 }
 
@@ -188,8 +176,6 @@ const BACKSLASH: u8 = 2;
 const QUERY: u8 = 4;
 const CONTROL: u8 = 8;
 const SPACE: u8 = 16;
-const SEMICOLON: u8 = 32;
-const SLASHES: u8 = 128;
 
 /// What is odd about each byte of ASCII.
 static ODD: [u8; 256] = table(true);
@@ -206,7 +192,6 @@ const fn table(odd: bool) -> [u8; 256] {
             b'\\' => (b'/', BACKSLASH),
             b'?' | b'#' => (byte, QUERY),
             b' ' => (byte, SPACE),
-            b';' => (byte, SEMICOLON),
             0..=0x1f | 0x7f => (byte, CONTROL),
             _ => (byte.to_ascii_lowercase(), 0),
         };

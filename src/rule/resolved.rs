@@ -134,7 +134,7 @@ impl Settings {
                 budget: rule.buffered.map_or_else(|| Ok(shares.buffered.clone()), Budget::new)?,
             },
             accept: accept.unwrap_or_else(|| vec![Media::Json, Media::Form]),
-            other_phones: rule.other_phones.as_ref().or(layer.other_phones.as_ref()).cloned().unwrap_or_default(),
+            other_phones: rule.other_phones.clone().unwrap_or_default(),
             decode,
             extractor,
             client_ip,
