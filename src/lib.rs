@@ -90,11 +90,14 @@ mod headers;
 #[cfg(feature = "client")]
 mod jpush;
 mod json;
+mod judge;
 mod layer;
+mod log;
 mod observe;
 mod path;
 mod phone;
 mod proof;
+mod reading;
 mod rule;
 #[cfg(feature = "sandbox")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sandbox")))]
@@ -122,10 +125,11 @@ pub use self::{
     error::ConfigError,
     ex_id::ExId,
     foreign_backend::{ForeignBackend, Suspicion},
+    judge::ClientIp,
     layer::{JVerify, JVerifyBuilder, JVerifyLayer, ResponseFuture},
     phone::{NotAPhone, Phone, PhoneGrammar},
     proof::{Extracted, Field, JsonTypes, Media},
-    rule::{AnyOf, Ask, Captcha, ClientIp, Number, OneTap, Rule, captcha, number},
+    rule::{AnyOf, Ask, Captcha, Number, OneTap, Rule, captcha, number},
     verdict::{Class, Risk, Verdict},
 };
 

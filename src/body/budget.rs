@@ -61,16 +61,18 @@ impl Budget {
         Err(ConfigError::new("buffered", bytes.to_string(), problem))
     }
 
-    /// Whether both are one budget.
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.general, &other.general)
-    }
-
     /// A share of so many bytes.
     pub(crate) fn share(&self, bytes: usize) -> Result<Share, Crowded> {
         let mut share = Share::default();
         share.resize(self, bytes, bytes)?;
         Ok(share)
+    }
+}
+
+/// Whether both are one budget.
+impl PartialEq for Budget {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.general, &other.general)
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) use self::{
     budget::{Budget, Crowded, Share},
     coding::DecodeError,
     hand_on::Decoding,
-    read::{Limits, ReadError, Whole, read},
+    read::{Begun, Kept, Limits, ReadError, Unread, Whole, read},
     request::TrailerFilter,
 };
 pub use self::{coding::Coding, hand_on::HandOn};

@@ -12,7 +12,7 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::Whole;
+use super::{Begun, Kept, Whole};
 
 /// Takes out of trailers what must not come from outside. A box in an `Arc`: so it is one word, and it is moved with every
 /// request, guarded or not.
@@ -41,8 +41,7 @@ pin_project! {
         Untouched { #[pin] body: B },
         // Boxed: this is moved with every request, guarded or not.
         Replay { whole: Box<Whole> },
-        // Pinned when it was begun.
-        Resumed { beginning: Box<Whole>, body: Pin<Box<B>> },
+        Resumed { begun: Box<Begun<B>> },
     }
 }
 
@@ -65,18 +64,26 @@ impl<B> RequestBody<B> {
         Self { source: Source::Untouched { body }, trailers }
     }
 
-    pub(crate) fn replay(mut whole: Whole, filter: TrailerFilter) -> Self {
-        if let Some(trailers) = &mut whole.trailers {
-            filter.apply(trailers);
-        }
-        Self { source: Source::Replay { whole: Box::new(whole) }, trailers: filter }
+    /// A body of which any part may have been read.
+    pub(crate) fn of(kept: Kept<B>, trailers: TrailerFilter) -> Self {
+        let source = match kept {
+            Kept::Untouched(body) => Source::Untouched { body },
+            Kept::Whole(mut whole) => {
+                filter(&mut whole, &trailers);
+                Source::Replay { whole: Box::new(whole) }
+            }
+            Kept::Begun(mut begun) => {
+                filter(&mut begun.whole, &trailers);
+                Source::Resumed { begun: Box::new(begun) }
+            }
+        };
+        Self { source, trailers }
     }
 }
 
-#[cfg(feature = "grpc")]
-impl<B> RequestBody<B> {
-    pub(crate) fn resumed(beginning: Whole, body: Pin<Box<B>>, trailers: TrailerFilter) -> Self {
-        Self { source: Source::Resumed { beginning: Box::new(beginning), body }, trailers }
+fn filter(whole: &mut Whole, filter: &TrailerFilter) {
+    if let Some(trailers) = &mut whole.trailers {
+        filter.apply(trailers);
     }
 }
 
@@ -90,18 +97,14 @@ where
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = self.project();
         let body = match this.source.project() {
-            SourceProj::Resumed { beginning, .. } if !beginning.data.is_empty() => {
-                return Poll::Ready(Some(Ok(Frame::data(beginning.hand_over()))));
-            }
-            SourceProj::Replay { whole } => {
-                return Poll::Ready(if whole.data.is_empty() {
-                    whole.trailers.take().map(|trailers| Ok(Frame::trailers(trailers)))
-                } else {
-                    Some(Ok(Frame::data(whole.hand_over())))
-                });
-            }
+            SourceProj::Replay { whole } => return Poll::Ready(whole.next_frame().map(Ok)),
             SourceProj::Untouched { body } => body,
-            SourceProj::Resumed { body, .. } => body.as_mut(),
+            SourceProj::Resumed { begun } => {
+                if let Some(frame) = begun.next_frame() {
+                    return Poll::Ready(Some(Ok(frame)));
+                }
+                begun.rest.as_mut()
+            }
         };
         let mut frame = ready!(body.poll_frame(cx));
         if let Some(Ok(frame)) = &mut frame
@@ -115,8 +118,8 @@ where
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Untouched { body } => body.is_end_stream(),
-            Source::Replay { whole } => whole.data.is_empty() && whole.trailers.is_none(),
-            Source::Resumed { beginning, body } => beginning.data.is_empty() && body.is_end_stream(),
+            Source::Replay { whole } => whole.is_over(),
+            Source::Resumed { begun } => begun.whole.is_over() && begun.excess.is_empty() && begun.rest.is_end_stream(),
         }
     }
 
@@ -126,14 +129,16 @@ where
             Source::Replay { whole } => {
                 u64::try_from(whole.data.len()).map_or_else(|_| SizeHint::new(), SizeHint::with_exact)
             }
-            Source::Resumed { beginning, body } => both(&beginning.data, &body.size_hint()),
+            Source::Resumed { begun } => {
+                both(begun.whole.data.len().saturating_add(begun.excess.len()), &begun.rest.size_hint())
+            }
         }
     }
 }
 
 /// The size of a beginning and of what follows it.
-fn both(beginning: &Bytes, rest: &SizeHint) -> SizeHint {
-    let beginning = u64::try_from(beginning.len()).unwrap_or(u64::MAX);
+fn both(beginning: usize, rest: &SizeHint) -> SizeHint {
+    let beginning = u64::try_from(beginning).unwrap_or(u64::MAX);
     let mut hint = SizeHint::new();
     if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(beginning)) {
         hint.set_upper(upper);

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::observe::event;
+use crate::log::event;
 
 /// What is known of one endpoint.
 #[derive(Debug, Default)]

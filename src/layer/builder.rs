@@ -6,7 +6,7 @@ use super::{JVerifyLayer, Shared};
 use crate::{
     ConfigError, ForeignBackend, Rule, Suspicion,
     headers::{Names, USUAL},
-    observe::event,
+    log::event,
     rule::{Overrides, Routes, setting_methods},
 };
 

@@ -12,7 +12,7 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::flow::Outcome;
+use super::flow::End;
 use crate::{RequestBody, ResponseBody, body::TrailerFilter};
 
 pin_project! {
@@ -29,7 +29,7 @@ pin_project! {
     }
 }
 
-type Story<B> = Pin<Box<dyn Future<Output = Outcome<B>> + Send>>;
+type Story<B> = Pin<Box<dyn Future<Output = End<B>> + Send>>;
 
 pin_project! {
     #[project = StateProj]
@@ -77,9 +77,9 @@ where
             match this.state.as_mut().project() {
                 StateProj::Guarded { inner, story } => {
                     let next = match (ready!(story.as_mut().poll(cx)), inner.take()) {
-                        (Outcome::Denied(response), _) => State::Refused { response: Some(response) },
-                        (Outcome::Through(request), Some(inner)) => State::Ready { inner, request: Some(request) },
-                        (Outcome::Through(_), None) => State::Refused { response: None },
+                        (End::Denied(response), _) => State::Refused { response: Some(response) },
+                        (End::Through(request), Some(inner)) => State::Ready { inner, request: Some(request) },
+                        (End::Through(_), None) => State::Refused { response: None },
                     };
                     this.state.set(next);
                 }

@@ -52,18 +52,12 @@
 //! # });
 //! ```
 
-mod abandoned;
 #[cfg(feature = "axum")]
 pub mod axum;
 mod builder;
-mod call;
-mod client_deadline;
-mod event;
-mod evidence;
+mod enforce;
 mod flow;
 mod future;
-mod hand_on;
-mod questions;
 mod service;
 mod shared;
 
@@ -113,7 +107,7 @@ impl<V> JVerifyLayer<V> {
     /// # }
     /// ```
     pub async fn drained(&self) {
-        self.shared.abandoned.drained().await;
+        self.shared.judge.drained().await;
     }
 }
 

@@ -4,25 +4,24 @@ use std::sync::Arc;
 
 use http::{HeaderMap, request::Parts};
 
-use super::{abandoned::Abandoned, event::Alarms};
 use crate::{
     Decision,
     body::TrailerFilter,
     denial::Respond,
     headers::Names,
+    judge::Judge,
+    observe::Observers,
     rule::{Group, Routes, remove_phone_cookies, trailer_filter},
 };
 
 pub(super) struct Shared<V> {
-    pub(super) verifier: V,
+    pub(super) judge: Judge<V>,
     pub(super) routes: Routes,
     /// For requests that no proof's header has a part in.
     pub(super) trailers: TrailerFilter,
     /// For refusals that no rule is known for.
     pub(super) respond: Option<Respond>,
-    pub(super) alarms: Arc<Alarms>,
-    /// The checks that outlive their requests.
-    pub(super) abandoned: Arc<Abandoned>,
+    pub(super) observers: Arc<Observers>,
     names: Names,
 }
 
@@ -31,8 +30,9 @@ pub(super) struct Shared<V> {
 impl<V> Shared<V> {
     pub(super) fn new(verifier: V, routes: Routes, names: Names, respond: Option<Respond>) -> Arc<Self> {
         let trailers = trailer_filter(&names, &[]);
-        let (alarms, abandoned) = (Arc::default(), Arc::default());
-        Arc::new(Self { verifier, routes, trailers, respond, alarms, abandoned, names })
+        let observers = Arc::<Observers>::default();
+        let judge = Judge::new(verifier, Arc::clone(&observers));
+        Arc::new(Self { judge, routes, trailers, respond, observers, names })
     }
 
     /// Makes the head of a request safe to pass on that no decision of this layer is about: what is under our prefix goes.

@@ -83,11 +83,6 @@ impl Extractor {
         }
     }
 
-    /// Whether these are one and the same.
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.extract, &other.extract) && Arc::ptr_eq(&self.media_types, &other.media_types)
-    }
-
     /// Whether the closure reads what the headers tell of.
     pub(crate) fn takes(&self, headers: &HeaderMap) -> bool {
         let Ok(content_type) = content_type_of(headers) else { return false };
@@ -115,6 +110,13 @@ impl Extractor {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether both are one and the same.
+impl PartialEq for Extractor {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.extract, &other.extract) && Arc::ptr_eq(&self.media_types, &other.media_types)
     }
 }
 

@@ -79,6 +79,15 @@ impl Media {
     }
 
     /// Whether a body of this type is read as JSON.
+    /// Whether a body has frames around its messages.
+    pub(crate) fn has_frames(&self) -> bool {
+        #[cfg(feature = "grpc")]
+        let has_frames = *self == Self::Grpc;
+        #[cfg(not(feature = "grpc"))]
+        let has_frames = false;
+        has_frames
+    }
+
     pub(crate) fn is_json(&self) -> bool {
         matches!(self, Self::Json | Self::JsonTypes(_))
     }

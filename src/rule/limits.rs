@@ -4,8 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Semaphore;
 
-use super::bulkhead::Bulkhead;
-use crate::ConfigError;
+use crate::{ConfigError, judge::Bulkhead};
 
 /// The places of `in_flight`.
 pub(super) fn places(places: usize) -> Result<Arc<Bulkhead>, ConfigError> {

@@ -89,14 +89,14 @@ impl<'r> Unnamed<'r> {
         if request.headers().contains_key(header::UPGRADE) {
             return refuse(DenialReason::Upgrade, "a GET or HEAD on a guarded path");
         }
-        if self.groups.iter().any(|group| group.plan().is_in_headers(request.headers())) {
+        if self.groups.iter().any(|group| group.reading().plan().is_in_headers(request.headers())) {
             return refuse(
                 DenialReason::ProofMalformed,
                 "a header that the rule reads, of a method that it does not name",
             );
         }
         let Some(query) = request.uri().query() else { return Ok(()) };
-        if self.groups.iter().any(|group| group.plan().is_in_query(query)) {
+        if self.groups.iter().any(|group| group.reading().plan().is_in_query(query)) {
             return refuse(
                 DenialReason::ProofMalformed,
                 "a name of the rule in the query of a method that it does not name",
@@ -156,7 +156,7 @@ pub(crate) fn is_preflight<B: Body>(request: &Request<B>) -> bool {
 
 /// Whether the head has a header that these rules read, or a name in the query by which a backend may find a login there.
 pub(crate) fn has_proof_in_head<B>(group: &Group, request: &Request<B>) -> bool {
-    let plan = group.plan();
+    let plan = group.reading().plan();
     plan.is_in_headers(request.headers()) || request.uri().query().is_some_and(|query| plan.is_in_query(query))
 }
 

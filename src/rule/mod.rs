@@ -25,16 +25,12 @@
 //! ```
 
 mod ask;
-mod bulkhead;
-mod client_ip;
 mod group;
-#[cfg(feature = "grpc")]
-mod grpc;
 mod limits;
 mod methods;
+mod mode;
 mod place;
 mod plan;
-mod reading;
 mod resolved;
 mod routes;
 mod settings;
@@ -45,17 +41,13 @@ use http::Method;
 
 #[cfg(feature = "one-tap")]
 pub use self::ask::one_tap;
+pub use self::ask::{AnyOf, Ask, Captcha, Number, OneTap, captcha, number};
 use self::methods::is_same;
-pub use self::{
-    ask::{AnyOf, Ask, Captcha, Number, OneTap, captcha, number},
-    client_ip::ClientIp,
-};
 pub(crate) use self::{
-    bulkhead::{Client, Full, Permit},
     group::{Choice, Group, RuleState, remove_phone_cookies, trailer_filter},
     methods::{Unnamed, has_proof_in_head, is_preflight},
-    plan::Planned,
-    resolved::{LEAST_LEFT, Settings, Shares},
+    mode::Mode,
+    resolved::{Settings, Shares},
     routes::{Match, Routes},
     settings::{Overrides, setting_methods},
 };
@@ -243,6 +235,13 @@ impl Rule {
     }
 
     setting_methods!();
+
+    /// Lets refused requests reach the inner service.
+    #[cfg(test)]
+    pub(crate) fn observe(mut self) -> Self {
+        self.overrides.mode = Some(Mode::Observe);
+        self
+    }
 }
 
 impl fmt::Display for Rule {

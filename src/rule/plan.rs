@@ -7,17 +7,10 @@ use crate::{
     Channel, Check, ConfigError, Phone, PhoneGrammar,
     decision::Policy,
     denial::{DenialReason, Refusal},
+    judge::Planned,
     proof::{Field, Role, Value, Values},
+    reading::Fields,
 };
-
-/// The fields of a group of rules, each once, in the order in which their values are indexed.
-#[derive(Default)]
-pub(super) struct FieldSet {
-    fields: Vec<Field>,
-    /// Whether the user named it, or only we did.
-    required: Vec<bool>,
-    roles: Vec<Role>,
-}
 
 /// An ask whose fields are indices.
 #[derive(Debug)]
@@ -25,18 +18,6 @@ pub(super) struct AskPlan {
     steps: Vec<Vec<Leaf>>,
     /// The captcha that a risk may ask for on top.
     step_up: Option<CaptchaLeaf>,
-}
-
-/// A check that a request's proofs are good for, and how its verdict is to be read.
-#[derive(Clone, Debug)]
-pub(crate) struct Planned {
-    pub(crate) check: Check,
-    /// The scene that a captcha must have been solved for.
-    pub(crate) scene: Option<Box<str>>,
-    /// The phone that the client claims.
-    pub(crate) claimed: Option<Phone>,
-    /// Whether the phone's risk is to be asked for once this has passed.
-    pub(crate) with_risk: bool,
 }
 
 #[derive(Debug)]
@@ -52,61 +33,13 @@ struct CaptchaLeaf {
     scene: Option<Box<str>>,
 }
 
-// === impl FieldSet ===
-
-impl FieldSet {
-    pub(super) fn index(&mut self, field: &Field) -> usize {
-        let index = self.index_optional(field);
-        if let Some(required) = self.required.get_mut(index) {
-            *required = true;
-        }
-        index
-    }
-
-    /// The same for a field that a message need not have: nobody asked for it by name.
-    fn index_optional(&mut self, field: &Field) -> usize {
-        self.fields.iter().position(|known| known == field).unwrap_or_else(|| {
-            self.fields.push(field.clone());
-            self.required.push(false);
-            self.roles.push(Role::Other);
-            self.fields.len() - 1
-        })
-    }
-
-    /// The same, of a field by whose name elsewhere a request could speak of somebody else.
-    fn index_as(&mut self, field: &Field, role: Role) -> usize {
-        let index = self.index(field);
-        self.give(index, role);
-        index
-    }
-
-    fn give(&mut self, index: usize, role: Role) {
-        if let Some(known) = self.roles.get_mut(index) {
-            *known = role.max(*known);
-        }
-    }
-
-    pub(super) fn roles(&self) -> &[Role] {
-        &self.roles
-    }
-
-    pub(super) fn as_slice(&self) -> &[Field] {
-        &self.fields
-    }
-
-    #[cfg(feature = "grpc")]
-    pub(super) fn required(&self) -> &[bool] {
-        &self.required
-    }
-}
-
 // === impl AskPlan ===
 
 impl AskPlan {
     /// # Errors
     ///
     /// `rule.ask`, when a kind of proof is asked for twice (its token works once) or two parts of a proof share a field.
-    pub(super) fn compile(ask: &Ask, policy: &Policy, fields: &mut FieldSet) -> Result<Self, ConfigError> {
+    pub(super) fn compile(ask: &Ask, policy: &Policy, fields: &mut Fields) -> Result<Self, ConfigError> {
         let kinds: Vec<_> = ask.proofs().map(std::mem::discriminant).collect();
         if kinds.iter().enumerate().any(|(at, kind)| kinds.iter().skip(at + 1).any(|other| other == kind)) {
             return Err(ConfigError::unshown("rule.ask", "a kind of proof is asked for twice, and works once"));
@@ -196,7 +129,7 @@ fn step_up_captcha(proof: &ask::Proof) -> Option<(Field, bool, Option<Box<str>>)
 // === impl Leaf ===
 
 impl Leaf {
-    fn compile(proof: &ask::Proof, fields: &mut FieldSet) -> Result<Self, ConfigError> {
+    fn compile(proof: &ask::Proof, fields: &mut Fields) -> Result<Self, ConfigError> {
         let shared = |one: &Field, other: &Field| {
             (one == other)
                 .then(|| ConfigError::new("rule.ask", one.to_string(), "two parts of a proof sit in one field"))

@@ -2,42 +2,30 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{ClientIp, Overrides, bulkhead::Bulkhead, limits};
+use super::{Mode, Overrides, limits};
 #[cfg(feature = "grpc-descriptors")]
 use crate::proof::Descriptors;
 use crate::{
     ConfigError, PhoneGrammar,
-    body::{self, Budget, Decoding},
-    decision::Policy,
+    body::{self, Budget},
     denial::Respond,
-    proof::{Extractor, GROWTH, Media},
+    judge::{self, Bulkhead, LEAST_LEFT},
+    proof::{GROWTH, Media},
+    reading,
 };
 
 /// What holds for one rule.
 #[derive(Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, and none says anything about another")]
 pub(crate) struct Settings {
-    pub(crate) policy: Policy,
-    pub(crate) deadline: Duration,
-    pub(crate) bulkhead: Arc<Bulkhead>,
-    pub(crate) body: body::Limits,
-    pub(crate) accept: Vec<Media>,
-    pub(crate) other_phones: Vec<Box<str>>,
-    pub(crate) decode: Decoding,
-    pub(crate) extractor: Option<Extractor>,
-    pub(crate) client_ip: Option<ClientIp>,
-    pub(crate) send_client_ip: bool,
+    pub(crate) mode: Mode,
+    pub(crate) reading: reading::Settings,
+    pub(crate) judge: judge::Settings,
     pub(crate) phone_grammar: PhoneGrammar,
     pub(crate) forward_phone: bool,
     pub(crate) pin_phone: bool,
-    pub(crate) canonical_body: bool,
-    pub(crate) ex_id_from_request_id: bool,
-    pub(crate) ignore_query: bool,
     /// `None`: as the rule's media types say.
     pub(crate) grpc_answers: Option<bool>,
     pub(crate) respond: Option<Respond>,
-    #[cfg(feature = "grpc")]
-    pub(super) grpc: super::grpc::Settings,
 }
 
 /// What all rules of a layer share, but for those that have their own.
@@ -47,9 +35,6 @@ pub(crate) struct Shares {
     #[cfg(feature = "grpc-descriptors")]
     descriptors: Option<Descriptors>,
 }
-
-/// A check is not begun with less than this left of the deadline: it could spend the token and tell nobody.
-pub(crate) const LEAST_LEFT: Duration = Duration::from_secs(1);
 
 /// Beyond this a deadline is a mistake, and could not be added to a clock.
 const LONGEST: Duration = Duration::from_secs(3600);
@@ -125,37 +110,47 @@ impl Settings {
             extractor.validate()?;
         }
         Ok(Self {
-            policy,
-            deadline,
-            bulkhead: rule.in_flight.map_or_else(|| Ok(Arc::clone(&shares.bulkhead)), limits::places)?,
-            body: body::Limits {
-                bytes: body_limit,
-                deadline: body_deadline,
-                budget: rule.buffered.map_or_else(|| Ok(shares.buffered.clone()), Budget::new)?,
-            },
-            accept: accept.unwrap_or_else(|| vec![Media::Json, Media::Form]),
-            other_phones: rule.other_phones.clone().unwrap_or_default(),
-            decode,
-            extractor,
-            client_ip,
-            send_client_ip,
-            phone_grammar: rule.phone_grammar.or(layer.phone_grammar).unwrap_or_default(),
-            forward_phone: rule.forward_phone.or(layer.forward_phone).unwrap_or(false),
-            canonical_body,
-            pin_phone: rule.pin_phone.or(layer.pin_phone).unwrap_or(false),
-            ex_id_from_request_id: rule.ex_id_from_request_id.or(layer.ex_id_from_request_id).unwrap_or(false),
-            ignore_query: rule.ignore_query.or(layer.ignore_query).unwrap_or(false),
-            grpc_answers: rule.grpc_answers.or(layer.grpc_answers),
-            respond: rule.respond.as_ref().or(layer.respond.as_ref()).cloned(),
-            #[cfg(feature = "grpc")]
-            grpc: super::grpc::Settings {
-                client_streaming: rule.client_streaming.or(layer.client_streaming).unwrap_or(false),
-                #[cfg(feature = "grpc-descriptors")]
-                descriptors: match &rule.descriptors {
-                    Some(bytes) => Some(Descriptors::parse(bytes)?),
-                    None => shares.descriptors.clone(),
+            mode: rule.mode.or(layer.mode).unwrap_or_default(),
+            reading: reading::Settings {
+                limits: body::Limits {
+                    bytes: body_limit,
+                    deadline: body_deadline,
+                    budget: rule.buffered.map_or_else(|| Ok(shares.buffered.clone()), Budget::new)?,
+                },
+                accept: accept.unwrap_or_else(|| vec![Media::Json, Media::Form]),
+                decode,
+                extractor,
+                other_phones: rule.other_phones.clone().unwrap_or_default(),
+                canonical_body,
+                ignore_query: rule.ignore_query.or(layer.ignore_query).unwrap_or(false),
+                #[cfg(feature = "grpc")]
+                grpc: reading::grpc::Settings {
+                    client_streaming: rule.client_streaming.or(layer.client_streaming).unwrap_or(false),
+                    #[cfg(feature = "grpc-descriptors")]
+                    descriptors: match &rule.descriptors {
+                        Some(bytes) => Some(Descriptors::parse(bytes)?),
+                        None => shares.descriptors.clone(),
+                    },
                 },
             },
+            judge: judge::Settings {
+                policy,
+                deadline,
+                bulkhead: rule.in_flight.map_or_else(|| Ok(Arc::clone(&shares.bulkhead)), limits::places)?,
+                client_ip,
+                send_client_ip,
+                ex_id_from_request_id: rule.ex_id_from_request_id.or(layer.ex_id_from_request_id).unwrap_or(false),
+            },
+            phone_grammar: rule.phone_grammar.or(layer.phone_grammar).unwrap_or_default(),
+            forward_phone: rule.forward_phone.or(layer.forward_phone).unwrap_or(false),
+            pin_phone: rule.pin_phone.or(layer.pin_phone).unwrap_or(false),
+            grpc_answers: rule.grpc_answers.or(layer.grpc_answers),
+            respond: rule.respond.as_ref().or(layer.respond.as_ref()).cloned(),
         })
+    }
+
+    /// Whether the proven phone takes the place of the body's.
+    pub(super) fn pins(&self) -> bool {
+        self.pin_phone || self.reading.canonical_body
     }
 }

@@ -298,14 +298,12 @@ fn group(
                 && rule.when.as_ref().map(|when| &when.1) == other.when.as_ref().map(|when| &when.1)
         });
         if tie {
-            return Err(ConfigError::new("rule", state.name.clone(), "two rules say what this request must prove"));
+            return Err(ConfigError::new("rule", &*state.name, "two rules say what this request must prove"));
         }
     }
-    if applying.is_empty() {
-        return Ok(None);
-    }
     let rules: Vec<Entry<'_>> = applying.into_iter().map(|(_, _, (rule, state))| (*rule, Arc::clone(state))).collect();
-    Group::compile(&rules, names, foreign).map(|group| Some(Arc::new(group)))
+    let Some((first, others)) = rules.split_first() else { return Ok(None) };
+    Group::compile(first, others, names, foreign).map(|group| Some(Arc::new(group)))
 }
 
 /// How specifically a rule names a method: itself, `HEAD` by `GET`, any. `None`: it does not apply.

@@ -8,18 +8,20 @@ use std::time::Duration;
 #[cfg(feature = "grpc-descriptors")]
 use bytes::Bytes;
 
-use super::ClientIp;
+use super::Mode;
 use crate::{
     PhoneGrammar,
     body::Decoding,
     decision::Policy,
     denial::Respond,
+    judge::ClientIp,
     proof::{Extractor, Media},
 };
 
 /// What was set, and what was left.
 #[derive(Clone, Default)]
 pub(crate) struct Overrides {
+    pub(crate) mode: Option<Mode>,
     pub(crate) policy: Option<Policy>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) in_flight: Option<usize>,

@@ -12,10 +12,13 @@ use syn::{
 };
 
 /// Each module of the crate's root, and the floor it is on.
-const FLOORS: [(&str, u8); 20] = [
-    ("layer", 4),
+const FLOORS: [(&str, u8); 23] = [
+    ("layer", 6),
+    ("rule", 5),
+    ("judge", 4),
     ("jpush", 3),
-    ("rule", 3),
+    ("observe", 3),
+    ("reading", 3),
     ("decision", 2),
     ("denial", 2),
     ("proof", 2),
@@ -31,7 +34,7 @@ const FLOORS: [(&str, u8); 20] = [
     ("ex_id", 0),
     ("exhaustion", 0),
     ("foreign_backend", 0),
-    ("observe", 0),
+    ("log", 0),
     ("phone", 0),
 ];
 

@@ -52,7 +52,7 @@ impl ClientIp {
         Self(Source::FromFn(Arc::new(find)))
     }
 
-    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         match &self.0 {
             Source::Forwarded { trusted_hops: 0, .. } => {
                 Err(ConfigError::new("client_ip", "0", "without a trusted proxy there is no forwarded address"))
@@ -61,7 +61,7 @@ impl ClientIp {
         }
     }
 
-    pub(crate) fn find(&self, parts: &Parts) -> Option<IpAddr> {
+    pub(super) fn find(&self, parts: &Parts) -> Option<IpAddr> {
         match &self.0 {
             Source::Peer => peer(parts),
             Source::Forwarded { header, trusted_hops } => forwarded(parts, header, *trusted_hops),

@@ -5,8 +5,7 @@
 //! service's future when an HTTP/2 stream is reset, or when an HTTP/1.1 client closes its connection.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    pin::Pin,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     task::{Context, Poll},
     thread,
@@ -18,32 +17,31 @@ use tower_service::Service;
 
 use super::{
     abandoned::{Abandoned, InFlight, Rest},
-    event::{Account, Alarms},
+    bulkhead::Permit,
+    calling::{Answer, Calling},
+    evidence::Evidence,
 };
-use crate::{Check, CheckKind, ExId, Verdict, observe::CurrentSpan, rule::Permit};
-
-type Answer = Result<Verdict, BoxError>;
-
-/// A call that the verifier has taken. Its panics are results.
-pub(super) struct Calling(Option<Pin<Box<dyn Future<Output = Answer> + Send>>>);
+use crate::{Check, CheckKind, ExId, Verdict, log::CurrentSpan, observe::Observers};
 
 /// A check of a request: polled by the request, and finished by a task if the request is dropped.
-pub(super) struct Call<'c, 's, S> {
+pub(super) struct Call<'c, S> {
     stage: Stage<S>,
     kind: CheckKind,
     ex_id: ExId,
     /// The layer's deadline, never the client's.
     deadline: Instant,
-    place: Place<'c, 's>,
+    place: Place<'c>,
     runtime: Handle,
     span: Option<CurrentSpan>,
 }
 
 /// What a call needs from its request if the request is dropped.
-pub(super) struct Place<'c, 's> {
-    pub(super) account: &'c Account<'s>,
+pub(super) struct Place<'c> {
+    /// The rule's name.
+    pub(super) rule: &'c Arc<str>,
+    pub(super) evidence: &'c Evidence,
     pub(super) permit: &'c mut Option<Permit>,
-    pub(super) alarms: &'c Arc<Alarms>,
+    pub(super) observers: &'c Arc<Observers>,
     pub(super) abandoned: &'c Arc<Abandoned>,
 }
 
@@ -59,17 +57,17 @@ enum Stage<S> {
 
 // === impl Call ===
 
-impl<'c, 's, S> Call<'c, 's, S> {
+impl<'c, S> Call<'c, S> {
     /// Neither begins the call nor waits. Panics outside of a Tokio runtime.
-    pub(super) fn new(verifier: S, check: Check, ex_id: ExId, deadline: Instant, place: Place<'c, 's>) -> Self {
+    pub(super) fn new(verifier: S, check: Check, ex_id: ExId, deadline: Instant, place: Place<'c>) -> Self {
         let kind = check.kind();
         let check = Some(check.with_ex_id(ex_id.clone()));
         let (runtime, span) = (Handle::current(), Some(CurrentSpan::get()));
         Self { stage: Stage::Waiting { verifier, check }, kind, ex_id, deadline, place, runtime, span }
     }
 
-    /// The answer. A panic of the verifier ends the call and goes on to the caller.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Answer>
+    /// The answer, or the panic of the verifier, which ends the call.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<thread::Result<Answer>>
     where
         S: Service<Check, Response = Verdict, Error = BoxError>,
         S::Future: Send + 'static,
@@ -78,28 +76,25 @@ impl<'c, 's, S> Call<'c, 's, S> {
             let begun = catch_unwind(AssertUnwindSafe(|| {
                 let ready = std::task::ready!(verifier.poll_ready(cx));
                 let call = check.take().map(|check| verifier.call(check));
-                Poll::Ready(ready.map(|()| Calling(call.map(|call| Box::pin(call) as Pin<Box<_>>))))
+                Poll::Ready(ready.map(|()| Calling::new(call)))
             }));
             match begun {
                 Ok(Poll::Pending) => return Poll::Pending,
                 Ok(Poll::Ready(Ok(calling))) => self.stage = Stage::Begun(calling),
                 Ok(Poll::Ready(Err(error))) => {
                     self.stage = Stage::Over;
-                    return Poll::Ready(Err(error));
+                    return Poll::Ready(Ok(Err(error)));
                 }
                 Err(panic) => {
                     self.stage = Stage::Over;
-                    resume_unwind(panic)
+                    return Poll::Ready(Err(panic));
                 }
             }
         }
         let Stage::Begun(calling) = &mut self.stage else { panic!("a call is not polled after it has answered") };
         let answered = std::task::ready!(calling.poll(cx));
         self.stage = Stage::Over;
-        match answered {
-            Ok(answer) => Poll::Ready(answer),
-            Err(panic) => resume_unwind(panic),
-        }
+        Poll::Ready(answered)
     }
 
     /// Ends the call: the layer's own deadline has passed.
@@ -121,8 +116,8 @@ impl<'c, 's, S> Call<'c, 's, S> {
         // Without a call, the place is free as soon as the request is gone.
         let permit = calling.as_ref().and_then(|_| self.place.permit.take());
         let check = calling.map(|calling| InFlight { calling, kind, ex_id, deadline });
-        let Place { account, alarms, abandoned, .. } = &self.place;
-        let (rest, span) = (Rest::of(account, check, permit, alarms, abandoned), self.span.take());
+        let Place { rule, evidence, observers, abandoned, .. } = &self.place;
+        let (rest, span) = (Rest::of(rule, evidence, check, permit, observers, abandoned), self.span.take());
         let spawned = AssertUnwindSafe(|| match span {
             Some(span) => drop(self.runtime.spawn(span.around(rest.finish()))),
             None => drop(self.runtime.spawn(rest.finish())),
@@ -132,41 +127,13 @@ impl<'c, 's, S> Call<'c, 's, S> {
     }
 }
 
-impl<S> Drop for Call<'_, '_, S> {
+impl<S> Drop for Call<'_, S> {
     fn drop(&mut self) {
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Begun(calling) => self.leave(Some(calling)),
             // What the request's earlier checks have cost is not lost.
-            Stage::Waiting { .. } if self.place.account.evidence().has_verdicts() => self.leave(None),
+            Stage::Waiting { .. } if self.place.evidence.has_verdicts() => self.leave(None),
             Stage::Waiting { .. } | Stage::Over => {}
         }
-    }
-}
-
-// === impl Calling ===
-
-impl Calling {
-    /// Polls the call, and drops it once it has answered or panicked.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<thread::Result<Answer>> {
-        let Some(call) = &mut self.0 else { panic!("a call is not polled after it has answered") };
-        let polled = match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(answer)) => Ok(answer),
-            Err(panic) => Err(panic),
-        };
-        let ended = self.end();
-        Poll::Ready(polled.and_then(|answer| ended.map(|()| answer)))
-    }
-
-    /// A future that panics while it is dropped, too, must not take the layer with it.
-    fn end(&mut self) -> thread::Result<()> {
-        let call = self.0.take();
-        catch_unwind(AssertUnwindSafe(|| drop(call)))
-    }
-}
-
-impl Drop for Calling {
-    fn drop(&mut self) {
-        drop(self.end());
     }
 }

@@ -2,12 +2,12 @@
 
 use tokio::time::Instant;
 
-use crate::{Phone, Verdict};
+use crate::{CheckKind, Phone, Verdict};
 
 /// The verdicts so far, each with the id of its check, and the phone that they prove. Owned: a check that outlives its
 /// request takes it along.
 #[derive(Clone)]
-pub(super) struct Evidence {
+pub(crate) struct Evidence {
     verdicts: Vec<Verdict>,
     /// The phone that a check has proven.
     proven: Option<Phone>,
@@ -20,7 +20,7 @@ pub(super) struct Evidence {
 
 impl Evidence {
     /// None yet, of a request that begins now.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { verdicts: Vec::new(), proven: None, about: None, began: Instant::now() }
     }
 
@@ -41,7 +41,7 @@ impl Evidence {
         self.proven
     }
 
-    pub(super) fn verdicts(&self) -> &[Verdict] {
+    pub(crate) fn verdicts(&self) -> &[Verdict] {
         &self.verdicts
     }
 
@@ -49,18 +49,21 @@ impl Evidence {
         !self.verdicts.is_empty()
     }
 
+    /// Whether a check of this kind has passed.
+    pub(super) fn has_passed(&self, kind: CheckKind) -> bool {
+        self.verdicts.iter().any(|verdict| verdict.kind() == kind && verdict.class().is_pass())
+    }
+
     pub(super) fn take_verdicts(&mut self) -> Vec<Verdict> {
         std::mem::take(&mut self.verdicts)
     }
 
-    #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
-    pub(super) fn about(&self) -> Option<Phone> {
+    pub(crate) fn about(&self) -> Option<Phone> {
         self.about
     }
 
-    /// Milliseconds since the request began.
-    #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
-    pub(super) fn milliseconds(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    /// When the request came.
+    pub(crate) fn began(&self) -> Instant {
+        self.began
     }
 }

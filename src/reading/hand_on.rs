@@ -11,18 +11,20 @@ use http::{
     request::Parts,
 };
 
+use super::{Reading, Settings};
 use crate::{
     Coding, HandOn, Media, Phone,
-    body::{Crowded, Share, Whole},
+    body::{Share, Whole},
     denial::{DenialReason, Refusal},
     headers,
     proof::{self, Plan},
-    rule::Settings,
 };
 
 /// What the application gets of a body that was read whole.
-pub(super) enum HandedOn {
+#[derive(Default)]
+pub(crate) enum HandedOn {
     /// The client's bytes, but for a pinned phone.
+    #[default]
     AsItCame,
     /// The client's bytes, decoded.
     Decoded,
@@ -46,51 +48,55 @@ const DESCRIPTIONS: [HeaderName; 6] = [
     HeaderName::from_static("digest"),
 ];
 
-/// Puts the bytes that are handed on in the place of those that came, before they are read; so what is verified is what the
-/// application gets. `media` is `None` where a closure reads the body.
-///
-/// # Errors
-///
-/// The body is not of its coding or its media type, is too large once decoded, has a name twice in one JSON object, or does
-/// not fit into the budget.
-pub(super) fn prepare(
-    whole: &mut Whole,
-    (media, coding): (Option<&Media>, Option<Coding>),
-    plan: &Plan,
-    settings: &Settings,
-    headers: &HeaderMap,
-) -> Result<(HandedOn, Option<Aside>), Refusal> {
-    let budget = &settings.body.budget;
-    let mut handed_on = HandedOn::AsItCame;
-    let mut aside = None;
-    if let Some(coding) = coding {
-        let data = coding.decode(&whole.data, settings.body.bytes)?;
-        match settings.decode.hand_on {
-            HandOn::Decoded => {
-                whole.replace(data, budget)?;
-                handed_on = HandedOn::Decoded;
-            }
-            HandOn::EncodedUnprotected => {
-                if coding.has_unread_fields(&whole.data) {
-                    let refusal = Refusal::new(DenialReason::BodyMalformed);
-                    return Err(refusal.with_detail("a gzip header with optional fields"));
+// === impl Reading ===
+
+impl Reading {
+    /// Puts the bytes that are handed on in the place of those that came, before they are read; so what is verified is what the
+    /// application gets. `media` is `None` where a closure reads the body.
+    ///
+    /// # Errors
+    ///
+    /// The body is not of its coding or its media type, is too large once decoded, has a name twice in one JSON object, or does
+    /// not fit into the budget.
+    pub(super) fn prepare(
+        &self,
+        whole: &mut Whole,
+        media: Option<&Media>,
+        coding: Option<Coding>,
+        headers: &HeaderMap,
+    ) -> Result<(HandedOn, Option<Aside>), Refusal> {
+        let Settings { limits, decode, canonical_body, .. } = &self.settings;
+        let mut handed_on = HandedOn::AsItCame;
+        let mut aside = None;
+        if let Some(coding) = coding {
+            let data = coding.decode(&whole.data, limits.bytes)?;
+            match decode.hand_on {
+                HandOn::Decoded => {
+                    whole.replace(data, &limits.budget, self.keeps_original)?;
+                    handed_on = HandedOn::Decoded;
                 }
-                let share = budget.share(data.len())?;
-                aside = Some(Aside { data, _share: share });
+                HandOn::EncodedUnprotected => {
+                    if coding.has_unread_fields(&whole.data) {
+                        let refusal = Refusal::new(DenialReason::BodyMalformed);
+                        return Err(refusal.with_detail("a gzip header with optional fields"));
+                    }
+                    let share = limits.budget.share(data.len())?;
+                    aside = Some(Aside { data, _share: share });
+                }
             }
         }
+        if *canonical_body
+            && let Some(media) = media
+            && let Some(write) = proof::canonical(media)
+        {
+            // All that is refused in what came is refused, whatever our writing makes of it.
+            self.plan.read_body(media, headers, &whole.data, &mut self.plan.values())?;
+            let written = write(&whole.data)?;
+            whole.replace(written, &limits.budget, self.keeps_original)?;
+            handed_on = HandedOn::Canonical(media.clone());
+        }
+        Ok((handed_on, aside))
     }
-    if settings.canonical_body
-        && let Some(media) = media
-        && let Some(write) = proof::canonical(media)
-    {
-        // All that is refused in what came is refused, whatever our writing makes of it.
-        plan.read_body(media, headers, &whole.data, &mut plan.values())?;
-        let written = write(&whole.data)?;
-        whole.replace(written, budget)?;
-        handed_on = HandedOn::Canonical(media.clone());
-    }
-    Ok((handed_on, aside))
 }
 
 // === impl HandedOn ===
@@ -121,7 +127,7 @@ impl HandedOn {
     }
 
     /// Puts the proven phone in the place of the body's, in the same type, and makes the head describe what is handed on.
-    pub(super) fn finish(&self, whole: &mut Whole, pinned: Option<(Phone, &[Range<usize>])>, parts: &mut Parts) {
+    pub(crate) fn finish(&self, whole: &mut Whole, pinned: Option<(Phone, &[Range<usize>])>, parts: &mut Parts) {
         let is_other = pinned.is_some_and(|(phone, places)| {
             whole.rewrite(places, |old| match old.first() {
                 Some(b'"') => format!("\"{}\"", phone.as_str()).into_bytes(),
@@ -175,13 +181,5 @@ fn canonical_type(media: &Media, headers: &HeaderMap) -> Option<HeaderValue> {
         Media::Grpc => None,
         #[cfg(feature = "multipart")]
         Media::Multipart => None,
-    }
-}
-
-// === impl Refusal ===
-
-impl From<Crowded> for Refusal {
-    fn from(Crowded: Crowded) -> Self {
-        Self::new(DenialReason::Overloaded)
     }
 }

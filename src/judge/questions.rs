@@ -1,6 +1,12 @@
-//! Asking: the bulkhead, the one deadline, and what the answers come to.
+//! Asking: the bulkhead, the one deadline, and one check after the other.
 
-use std::{error::Error, future::poll_fn, net::IpAddr};
+use std::{
+    error::Error,
+    future::poll_fn,
+    net::IpAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use http::request::Parts;
 use tokio::time::{Instant, timeout_at};
@@ -8,21 +14,25 @@ use tower::{BoxError, ServiceExt, load_shed::error::Overloaded};
 use tower_service::Service;
 
 use super::{
-    Shared,
+    Judge,
+    bulkhead::{Client, Full, Permit},
     call::{Call, Place},
-    event::Account,
+    evidence::Evidence,
+    planned::{Plan, Planned},
+    settings::{LEAST_LEFT, Settings},
 };
 use crate::{
-    Action, Check, CheckKind, Class, Decision, DecisionReason, ExId, Level, Risk, Verdict,
+    Action, Check, CheckKind, Class, ExId, Risk, Verdict,
     denial::{DenialReason, Refusal},
     exhaustion::is_exhausted,
-    rule::{Client, Full, LEAST_LEFT, Permit, Planned, Settings},
 };
 
 /// The questions of one request, under one permit and one deadline.
-pub(super) struct Questions<'q, 's, V> {
-    shared: &'s Shared<V>,
-    settings: &'s Settings,
+pub(super) struct Questions<'q, V> {
+    judge: &'q Judge<V>,
+    /// The rule's name.
+    rule: &'q Arc<str>,
+    settings: &'q Settings,
     /// When a check is ended.
     deadline: Instant,
     /// When the client gives up, if that is sooner.
@@ -31,26 +41,29 @@ pub(super) struct Questions<'q, 's, V> {
     now: Option<Instant>,
     ip: Option<IpAddr>,
     ex_id: Option<ExId>,
-    account: &'q mut Account<'s>,
+    evidence: &'q mut Evidence,
     /// Gone once a check has been abandoned, which ends the request.
     permit: Option<Permit>,
 }
 
 // === impl Questions ===
 
-impl<'q, 's, V> Questions<'q, 's, V> {
+impl<'q, V> Questions<'q, V> {
     /// # Errors
     ///
-    /// [`DenialReason::Overloaded`], at once, when the bulkhead is full or the client holds its share of it.
+    /// [`DenialReason::Overloaded`], at once, when the bulkhead is full or the client holds its share of it;
+    /// [`DenialReason::Panicked`], when a user's closure of `client_ip` does.
     pub(super) fn new(
-        shared: &'s Shared<V>,
-        settings: &'s Settings,
+        judge: &'q Judge<V>,
+        rule: &'q Arc<str>,
+        settings: &'q Settings,
         client_deadline: Option<Instant>,
         parts: &Parts,
-        account: &'q mut Account<'s>,
+        evidence: &'q mut Evidence,
     ) -> Result<Self, Refusal> {
         // Before the clock and the permit: it may be a closure of the user's.
-        let found = settings.client_ip.as_ref().map(|client_ip| client_ip.find(parts));
+        let find = AssertUnwindSafe(|| settings.client_ip.as_ref().map(|client_ip| client_ip.find(parts)));
+        let found = catch_unwind(find).map_err(|_| Refusal::new(DenialReason::Panicked))?;
         let permit = settings.bulkhead.enter(found.map(Client::at)).map_err(|full| {
             let refusal = Refusal::new(DenialReason::Overloaded);
             match full {
@@ -62,61 +75,40 @@ impl<'q, 's, V> Questions<'q, 's, V> {
         let now = Instant::now();
         let deadline = now + settings.deadline;
         Ok(Self {
-            shared,
+            judge,
+            rule,
             settings,
             deadline,
             clients: client_deadline.filter(|clients| *clients < deadline),
             now: Some(now),
             ip: found.flatten().filter(|_| settings.send_client_ip),
             ex_id,
-            account,
+            evidence,
             permit: Some(permit),
         })
     }
 }
 
-impl<V> Questions<'_, '_, V>
+impl<V> Questions<'_, V>
 where
     V: Service<Check, Response = Verdict> + Clone + 'static,
     V::Error: Into<BoxError>,
     V::Future: Send,
 {
-    /// Asks in order and decides. The first check that fails ends it; what comes after is not spent.
-    pub(super) async fn decide(
-        &mut self,
-        checks: Vec<Planned>,
-        step_up: Option<Box<Planned>>,
-    ) -> Result<Decision, Refusal> {
-        let policy = &self.settings.policy;
+    /// Asks in order. The first check that fails ends it; what comes after is not spent. The captcha that a risk asks for comes
+    /// last.
+    pub(super) async fn ask_all(&mut self, Plan { checks, step_up }: Plan) -> Result<(), Refusal> {
         for planned in checks {
             self.ask(planned).await?;
         }
-        let mut action = policy.action_for(self.account.evidence().verdicts());
-        let mut stepped_up = false;
-        if action == Action::StepUp {
-            let solved = |verdict: &Verdict| verdict.kind() == CheckKind::Captcha && verdict.class().is_pass();
-            if !self.account.evidence().verdicts().iter().any(solved) {
-                let captcha = step_up.ok_or_else(|| Refusal::new(DenialReason::CaptchaRequired))?;
-                self.ask(*captcha).await?;
-            }
-            stepped_up = true;
-            action = Action::Flag;
+        let asks_captcha = self.settings.policy.action_for(self.evidence.verdicts()) == Action::StepUp;
+        if asks_captcha
+            && !self.evidence.has_passed(CheckKind::Captcha)
+            && let Some(captcha) = step_up
+        {
+            self.ask(*captcha).await?;
         }
-        if action == Action::Deny {
-            return Err(Refusal::new(DenialReason::RiskTooHigh).telling_risk(policy.tells_risk()));
-        }
-        let verdicts = self.account.evidence_mut().take_verdicts();
-        let opened =
-            verdicts.iter().any(|verdict| policy.opens_for(verdict.class()) && verdict.kind() != CheckKind::Risk);
-        let reason = match action {
-            _ if opened => DecisionReason::Unavailable,
-            _ if stepped_up => DecisionReason::SteppedUp,
-            Action::Allow => DecisionReason::Verified,
-            _ if policy.level_for(&verdicts) == Some(Level::Unknown) => DecisionReason::RiskUnknown,
-            _ => DecisionReason::Risk,
-        };
-        let action = if opened { Action::Flag } else { action };
-        Ok(Decision::new(policy, action, reason, self.account.evidence().proven(), verdicts))
+        Ok(())
     }
 
     /// Asks one check and reads its verdict; a risk query only follows a check that passed.
@@ -124,13 +116,13 @@ where
         let Planned { check, scene, claimed, with_risk } = planned;
         let (kind, channel) = (check.kind(), check.channel());
         if let Some(claimed) = claimed {
-            self.account.evidence_mut().claimed(claimed);
+            self.evidence.claimed(claimed);
         }
         let Answer { verdict, is_outage } = self.verdict(check).await?;
         if !verdict.class().is_pass() {
             let refusal = Refusal::of_verdict(&verdict);
             let opens = is_outage && self.settings.policy.opens_for(verdict.class());
-            self.account.evidence_mut().heard(verdict);
+            self.evidence.heard(verdict);
             return if opens { Ok(()) } else { Err(refusal) };
         }
         let phone = match kind {
@@ -140,14 +132,14 @@ where
         };
         let other_scene = scene.is_some_and(|scene| verdict.scene() != Some(&*scene));
         let other_phone = claimed.is_some_and(|claimed| phone != Some(claimed))
-            || self.account.evidence().proven().is_some_and(|proven| phone.is_some_and(|phone| phone != proven));
+            || self.evidence.proven().is_some_and(|proven| phone.is_some_and(|phone| phone != proven));
         if other_scene || other_phone {
-            self.account.evidence_mut().heard(verdict.reclassed(Class::Rejected));
+            self.evidence.heard(verdict.reclassed(Class::Rejected));
             return Err(Refusal::new(DenialReason::Mismatch));
         }
-        self.account.evidence_mut().heard(verdict);
+        self.evidence.heard(verdict);
         let Some(phone) = phone else { return Ok(()) };
-        self.account.evidence_mut().prove(phone);
+        self.evidence.prove(phone);
         if with_risk {
             // Risk is context: a query that fails is no verdict on the client, and no low risk either.
             let query = Check::risk(phone).with_channel(channel);
@@ -156,7 +148,7 @@ where
             if !verdict.class().is_pass() || *verdict.risk() == Risk::NotAsked {
                 verdict = verdict.with_risk(Risk::Unknown);
             }
-            self.account.evidence_mut().heard(verdict);
+            self.evidence.heard(verdict);
         }
         Ok(())
     }
@@ -189,8 +181,9 @@ where
             Some(ip) => check.with_ip(ip),
             None => check,
         };
-        let Shared { verifier, alarms, abandoned, .. } = self.shared;
-        let place = Place { account: self.account, permit: &mut self.permit, alarms, abandoned };
+        let Judge { verifier, observers, abandoned } = self.judge;
+        let (rule, evidence) = (self.rule, &*self.evidence);
+        let place = Place { rule, evidence, permit: &mut self.permit, observers, abandoned };
         let verifier = verifier.clone().map_err(Into::into);
         let mut call = Call::new(verifier, check, ex_id.clone(), self.deadline, place);
         let answered = timeout_at(nearer, poll_fn(|cx| call.poll(cx))).await;
@@ -200,12 +193,13 @@ where
             drop(call);
         }
         match answered {
-            Ok(Ok(verdict)) if verdict.kind() == kind => {
+            Ok(Ok(Ok(verdict))) if verdict.kind() == kind => {
                 Ok(Answer { verdict: verdict.answering(ex_id), is_outage: false })
             }
-            Ok(Ok(_)) => Ok(unavailable(false)),
+            Ok(Ok(Ok(_))) => Ok(unavailable(false)),
             Err(_) => too_late(),
-            Ok(Err(error)) => {
+            Ok(Err(_)) => Err(Refusal::new(DenialReason::Panicked)),
+            Ok(Ok(Err(error))) => {
                 if is_shed(&*error) || is_exhausted(&*error) {
                     return Err(Refusal::new(DenialReason::Overloaded));
                 }

@@ -1,8 +1,6 @@
-//! What a group of rules needs in order to read gRPC calls.
+//! What a path group needs in order to read gRPC calls.
 
-use std::sync::Arc;
-
-use super::{Rule, RuleState, plan::FieldSet};
+use super::{Fields, settings};
 #[cfg(feature = "grpc-descriptors")]
 use crate::proof::Descriptors;
 use crate::{
@@ -11,43 +9,43 @@ use crate::{
 };
 
 /// How a rule reads gRPC calls.
-#[derive(Clone, PartialEq)]
-pub(super) struct Settings {
-    pub(super) client_streaming: bool,
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Settings {
+    pub(crate) client_streaming: bool,
     #[cfg(feature = "grpc-descriptors")]
-    pub(super) descriptors: Option<Descriptors>,
+    pub(crate) descriptors: Option<Descriptors>,
 }
 
-/// The plan for these rules, and whether the calls are client-streaming.
+/// The plan for a group of this name and path, and whether its calls are client-streaming.
 ///
 /// # Errors
 ///
 /// `field`, as the plan says; `client_streaming`, where the descriptors say otherwise.
+#[cfg_attr(not(feature = "grpc-descriptors"), expect(unused_variables, reason = "they tell what descriptors know"))]
 pub(super) fn accept(
     plan: Plan,
-    fields: &FieldSet,
-    rules: &[(&Rule, Arc<RuleState>)],
+    fields: &Fields,
+    settings: &settings::Settings,
+    (name, path): (&str, Option<&str>),
 ) -> Result<(Plan, bool), ConfigError> {
-    let Some((rule, state)) = rules.first() else { return Ok((plan, false)) };
-    let settings = &state.settings.grpc;
-    if !state.settings.accept.contains(&Media::Grpc) {
+    if !settings.accept.contains(&Media::Grpc) {
         return Ok((plan, false));
     }
+    let settings = &settings.grpc;
     #[cfg(feature = "grpc-descriptors")]
     {
-        let path = rule.path.as_deref().unwrap_or_default();
+        let path = path.unwrap_or_default();
         let method = settings.descriptors.as_ref().and_then(|descriptors| descriptors.method(path));
         let plan = plan.accepting_grpc(fields.as_slice(), fields.required(), method.as_ref())?;
         let known = method.map(|method| method.is_client_streaming);
         if known == Some(false) && settings.client_streaming {
             let problem = "by its descriptor the method takes one message";
-            return Err(ConfigError::new("client_streaming", rule.to_string(), problem));
+            return Err(ConfigError::new("client_streaming", name, problem));
         }
         Ok((plan, known.unwrap_or(settings.client_streaming)))
     }
     #[cfg(not(feature = "grpc-descriptors"))]
     {
-        let _ = rule;
         let plan = plan.accepting_grpc(fields.as_slice(), fields.required())?;
         Ok((plan, settings.client_streaming))
     }

@@ -53,7 +53,7 @@ const PART: usize = 8;
 
 impl Bulkhead {
     /// With so many places, at least one of which any client may hold.
-    pub(super) fn new(places: usize) -> Self {
+    pub(crate) fn new(places: usize) -> Self {
         Self { free: AtomicUsize::new(places), share: (places / PART).max(1), held: Mutex::default() }
     }
 

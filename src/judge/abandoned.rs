@@ -7,14 +7,10 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{
-    call::Calling,
-    event::{Account, Alarms},
-    evidence::Evidence,
-};
+use super::{bulkhead::Permit, calling::Calling, evidence::Evidence};
 use crate::{
     CheckKind, Class, ExId, Verdict,
-    rule::{Permit, RuleState},
+    observe::{Decided, Observers, Outcome},
 };
 
 /// How many there are of a layer.
@@ -29,9 +25,10 @@ pub(super) struct Rest {
     // Dropped in this order: the place is free once the call has ended.
     check: Option<InFlight>,
     permit: Option<Permit>,
-    rule: Option<Arc<RuleState>>,
+    /// The rule's name.
+    rule: Arc<str>,
     evidence: Evidence,
-    alarms: Arc<Alarms>,
+    observers: Arc<Observers>,
     _running: Running,
 }
 
@@ -72,18 +69,19 @@ impl Drop for Running {
 impl Rest {
     /// Takes over what a request has come to. Without a check in flight there is only the event to write.
     pub(super) fn of(
-        account: &Account<'_>,
+        rule: &Arc<str>,
+        evidence: &Evidence,
         check: Option<InFlight>,
         permit: Option<Permit>,
-        alarms: &Arc<Alarms>,
+        observers: &Arc<Observers>,
         abandoned: &Arc<Abandoned>,
     ) -> Self {
         Self {
             check,
             permit,
-            rule: account.rule().cloned(),
-            evidence: account.evidence().clone(),
-            alarms: Arc::clone(alarms),
+            rule: Arc::clone(rule),
+            evidence: evidence.clone(),
+            observers: Arc::clone(observers),
             _running: abandoned.enter(),
         }
     }
@@ -101,6 +99,12 @@ impl Rest {
         }
         drop(self.check.take());
         drop(self.permit.take());
-        Account::of(self.rule.as_ref(), self.evidence).abandoned(&self.alarms);
+        self.observers.decided(&Decided {
+            rule: Some(&self.rule),
+            outcome: Outcome::Abandoned,
+            verdicts: self.evidence.verdicts(),
+            phone: self.evidence.about(),
+            began: self.evidence.began(),
+        });
     }
 }

@@ -1,4 +1,4 @@
-//! The log macros and spans, wrapped once, so that no call site carries a `cfg`.
+//! The log macro and spans, wrapped once, so that no call site carries a `cfg`.
 
 #[cfg(feature = "tracing")]
 use ::tracing::{

@@ -1,0 +1,47 @@
+//! What the evidence of a request comes to.
+
+use super::evidence::Evidence;
+use crate::{
+    Action, CheckKind, Decision, DecisionReason, Level,
+    decision::Policy,
+    denial::{DenialReason, Refusal},
+};
+
+/// What is known of a request, and what follows from it. Whether it is enforced is another question.
+pub(crate) struct Judgement {
+    /// Without the verdicts of a decision, which has them itself.
+    pub(crate) evidence: Evidence,
+    pub(crate) result: Result<Decision, Refusal>,
+}
+
+// === impl Judgement ===
+
+impl Judgement {
+    /// `asked`: why not all checks were asked, if they were not.
+    pub(super) fn of(asked: Result<(), Refusal>, mut evidence: Evidence, policy: &Policy) -> Self {
+        let result = asked.and_then(|()| decide(&mut evidence, policy));
+        Self { evidence, result }
+    }
+}
+
+/// The policy's only input is the evidence. The verdicts move into the decision.
+fn decide(evidence: &mut Evidence, policy: &Policy) -> Result<Decision, Refusal> {
+    let stepped_up = evidence.has_passed(CheckKind::Captcha);
+    let (action, stepped_up) = match policy.action_for(evidence.verdicts()) {
+        Action::Deny => return Err(Refusal::new(DenialReason::RiskTooHigh).telling_risk(policy.tells_risk())),
+        Action::StepUp if !stepped_up => return Err(Refusal::new(DenialReason::CaptchaRequired)),
+        Action::StepUp => (Action::Flag, true),
+        action @ (Action::Allow | Action::Flag) => (action, false),
+    };
+    let verdicts = evidence.take_verdicts();
+    let opened = verdicts.iter().any(|verdict| policy.opens_for(verdict.class()) && verdict.kind() != CheckKind::Risk);
+    let reason = match action {
+        _ if opened => DecisionReason::Unavailable,
+        _ if stepped_up => DecisionReason::SteppedUp,
+        Action::Allow => DecisionReason::Verified,
+        _ if policy.level_for(&verdicts) == Some(Level::Unknown) => DecisionReason::RiskUnknown,
+        _ => DecisionReason::Risk,
+    };
+    let action = if opened { Action::Flag } else { action };
+    Ok(Decision::new(policy, action, reason, evidence.proven(), verdicts))
+}

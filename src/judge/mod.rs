@@ -1,0 +1,82 @@
+//! From a request's proofs to a judgement: the permit, the one deadline, one check at a time, and the policy.
+//!
+//! Nothing here knows a request's body or its answer. Evidence comes in, a [`Judgement`] goes out, and what is done with it is
+//! decided elsewhere.
+//!
+//! A check costs money, and the verifier works on it whether its client waits or not. So a check that has begun is finished:
+//! if the request is dropped, the rest of the check moves into a task together with its permit (`call`, `abandoned`).
+
+mod abandoned;
+mod bulkhead;
+mod call;
+mod calling;
+mod client_ip;
+mod evidence;
+mod judgement;
+mod planned;
+mod questions;
+mod settings;
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use tokio::time::Instant;
+use tower::BoxError;
+use tower_service::Service;
+
+pub use self::client_ip::ClientIp;
+use self::{abandoned::Abandoned, questions::Questions};
+pub(crate) use self::{
+    bulkhead::Bulkhead,
+    evidence::Evidence,
+    judgement::Judgement,
+    planned::{Plan, Planned},
+    settings::{LEAST_LEFT, Settings},
+};
+use crate::{Check, Verdict, observe::Observers};
+
+/// Judges the requests of a layer.
+pub(crate) struct Judge<V> {
+    verifier: V,
+    observers: Arc<Observers>,
+    /// The checks that outlive their requests.
+    abandoned: Arc<Abandoned>,
+}
+
+// === impl Judge ===
+
+impl<V> Judge<V> {
+    pub(crate) fn new(verifier: V, observers: Arc<Observers>) -> Self {
+        Self { verifier, observers, abandoned: Arc::default() }
+    }
+
+    /// Waits until no abandoned check is running.
+    pub(crate) async fn drained(&self) {
+        self.abandoned.drained().await;
+    }
+}
+
+impl<V> Judge<V>
+where
+    V: Service<Check, Response = Verdict> + Clone + 'static,
+    V::Error: Into<BoxError>,
+    V::Future: Send,
+{
+    /// Asks the checks of a plan in their order and judges by the answers. `rule` is the rule's name, and `client_deadline` says
+    /// when the client gives up.
+    pub(crate) async fn judge(
+        &self,
+        rule: &Arc<str>,
+        settings: &Settings,
+        plan: Plan,
+        parts: &Parts,
+        client_deadline: Option<Instant>,
+        mut evidence: Evidence,
+    ) -> Judgement {
+        let result = match Questions::new(self, rule, settings, client_deadline, parts, &mut evidence) {
+            Ok(mut questions) => questions.ask_all(plan).await,
+            Err(refusal) => Err(refusal),
+        };
+        Judgement::of(result, evidence, &settings.policy)
+    }
+}

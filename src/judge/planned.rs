@@ -1,0 +1,22 @@
+//! The checks that a request's proofs are good for.
+
+use crate::{Check, Phone};
+
+/// A check, and how its verdict is to be read.
+#[derive(Clone, Debug)]
+pub(crate) struct Planned {
+    pub(crate) check: Check,
+    /// The scene that a captcha must have been solved for.
+    pub(crate) scene: Option<Box<str>>,
+    /// The phone that the client claims.
+    pub(crate) claimed: Option<Phone>,
+    /// Whether the phone's risk is to be asked for once this has passed.
+    pub(crate) with_risk: bool,
+}
+
+/// All checks of a request, in their order.
+pub(crate) struct Plan {
+    pub(crate) checks: Vec<Planned>,
+    /// The captcha that a risk may ask for. Boxed, for few have one.
+    pub(crate) step_up: Option<Box<Planned>>,
+}

@@ -1,0 +1,20 @@
+//! The settings by which a request is judged.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{bulkhead::Bulkhead, client_ip::ClientIp};
+use crate::decision::Policy;
+
+/// A check is not begun with less than this left of the deadline: it could spend the token and answer nobody.
+pub(crate) const LEAST_LEFT: Duration = Duration::from_secs(1);
+
+/// How the requests of a rule are judged.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) policy: Policy,
+    pub(crate) deadline: Duration,
+    pub(crate) bulkhead: Arc<Bulkhead>,
+    pub(crate) client_ip: Option<ClientIp>,
+    pub(crate) send_client_ip: bool,
+    pub(crate) ex_id_from_request_id: bool,
+}

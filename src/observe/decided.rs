@@ -1,0 +1,31 @@
+//! The record of a guarded request.
+
+use tokio::time::Instant;
+
+use crate::{Decision, Phone, Verdict, denial::Refusal};
+
+/// A guarded request that is over for the layer.
+#[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "without an observer nothing reads it"))]
+pub(crate) struct Decided<'d> {
+    /// The rule, as in `POST /login`, where it is known which one applies.
+    pub(crate) rule: Option<&'d str>,
+    pub(crate) outcome: Outcome<'d>,
+    /// What the checks answered, in their order.
+    pub(crate) verdicts: &'d [Verdict],
+    /// The phone that it is about: proven, or as the client claims it.
+    pub(crate) phone: Option<Phone>,
+    /// When the request came.
+    pub(crate) began: Instant,
+}
+
+/// How a guarded request ended.
+#[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "without an observer nothing reads it"))]
+pub(crate) enum Outcome<'d> {
+    /// No rule names the value of `when`, and `otherwise_pass` let it through.
+    NotGuarded,
+    /// It passed: verified, or opened for an outage.
+    Passed(&'d Decision),
+    Denied(&'d Refusal),
+    /// The client left during a check, or its own deadline passed.
+    Abandoned,
+}

@@ -1,0 +1,14 @@
+//! No observer.
+
+use super::Decided;
+
+/// Nothing is informed.
+#[derive(Debug, Default)]
+pub(crate) struct Observers;
+
+// === impl Observers ===
+
+impl Observers {
+    #[inline]
+    pub(crate) fn decided(&self, _: &Decided<'_>) {}
+}

@@ -1,0 +1,60 @@
+//! The fields that a path group reads.
+
+use crate::proof::{Field, Role};
+
+/// The fields of a path group, each once, in the order in which their values are indexed.
+#[derive(Default)]
+pub(crate) struct Fields {
+    fields: Vec<Field>,
+    /// Whether the user named it, or only we did.
+    required: Vec<bool>,
+    roles: Vec<Role>,
+}
+
+// === impl Fields ===
+
+impl Fields {
+    pub(crate) fn index(&mut self, field: &Field) -> usize {
+        let index = self.index_optional(field);
+        if let Some(required) = self.required.get_mut(index) {
+            *required = true;
+        }
+        index
+    }
+
+    /// The same for a field that a message need not have: the user did not name it.
+    pub(crate) fn index_optional(&mut self, field: &Field) -> usize {
+        self.fields.iter().position(|known| known == field).unwrap_or_else(|| {
+            self.fields.push(field.clone());
+            self.required.push(false);
+            self.roles.push(Role::Other);
+            self.fields.len() - 1
+        })
+    }
+
+    /// The same, of a field by whose name elsewhere a request could speak of somebody else.
+    pub(crate) fn index_as(&mut self, field: &Field, role: Role) -> usize {
+        let index = self.index(field);
+        self.give(index, role);
+        index
+    }
+
+    pub(crate) fn give(&mut self, index: usize, role: Role) {
+        if let Some(known) = self.roles.get_mut(index) {
+            *known = role.max(*known);
+        }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[Field] {
+        &self.fields
+    }
+
+    pub(super) fn roles(&self) -> &[Role] {
+        &self.roles
+    }
+
+    #[cfg(feature = "grpc")]
+    pub(super) fn required(&self) -> &[bool] {
+        &self.required
+    }
+}

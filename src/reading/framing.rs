@@ -1,0 +1,51 @@
+//! What a request's head says about its framing.
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, Method,
+    header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING, UPGRADE},
+    request::Parts,
+};
+use http_body::Body;
+
+use super::Reading;
+use crate::{
+    denial::{DenialReason, Refusal},
+    proof,
+};
+
+/// Refuses what cannot be framed as a body that is read here, before anything is read.
+pub(super) fn check<B: Body<Data = Bytes>>(reading: &Reading, parts: &Parts, body: &B) -> Result<(), Refusal> {
+    if parts.method == Method::CONNECT || parts.headers.contains_key(UPGRADE) {
+        return Err(Refusal::new(DenialReason::Upgrade));
+    }
+    let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    if !parts.headers.get_all(TRANSFER_ENCODING).iter().all(is_chunked) {
+        let refusal = Refusal::new(DenialReason::UnsupportedEncoding);
+        return Err(refusal.with_detail("a Transfer-Encoding other than chunked"));
+    }
+    if reading.plan.stands_on_the_query_alone() {
+        // A backend that merges the two lets the body win, and reads the query in the charset that the body's type names.
+        if !body.is_end_stream() {
+            return Err(Refusal::new(DenialReason::ProofMalformed).with_detail("a body beside a proof in the query"));
+        }
+        if parts.headers.contains_key(CONTENT_TYPE) {
+            proof::media_of(&parts.headers, &reading.settings.accept)?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a body of another length than its head says.
+pub(super) fn check_length(headers: &HeaderMap, length: usize) -> Result<(), Refusal> {
+    if headers.get_all(CONTENT_LENGTH).iter().any(|said| parse(said) != Some(length)) {
+        return Err(Refusal::new(DenialReason::BodyMalformed).with_detail("a body of another length than told"));
+    }
+    Ok(())
+}
+
+/// A Content-Length: digits and nothing else.
+fn parse(length: &HeaderValue) -> Option<usize> {
+    let digits = length.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    digits.parse().ok()
+}
