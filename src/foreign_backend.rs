@@ -15,9 +15,11 @@ use std::{collections::BTreeSet, fmt};
 pub enum Suspicion {
     /// A body that is not a form, in which a form reader finds a guarded name.
     HiddenForm,
-    /// The name of a phone field elsewhere in the body or in the query.
+    /// The name of a phone field elsewhere in the body or in the query; in a form or the query also that of what
+    /// [`Rule::when`](crate::Rule::when) reads.
     OtherPhone,
-    /// A cookie with the name of a phone field. It is removed; the request goes on.
+    /// A cookie with the name of a phone field, or of what [`Rule::when`](crate::Rule::when) reads. It is removed; the request
+    /// goes on.
     Cookie,
     /// A header that names another path, prefix or method. It is removed; the request goes on. See the table of
     /// [`ForeignBackend`].
@@ -144,12 +146,12 @@ impl ForeignBackend {
         self.without(Suspicion::HiddenForm)
     }
 
-    /// Does not look for the phone's name elsewhere in the body and in the query.
+    /// Does not look for the names of [`Suspicion::OtherPhone`] elsewhere in the body and in the query.
     pub fn without_other_phones(self) -> Self {
         self.without(Suspicion::OtherPhone)
     }
 
-    /// Leaves cookies with the name of a phone field in place.
+    /// Leaves the cookies of [`Suspicion::Cookie`] in place.
     pub fn without_cookies(self) -> Self {
         self.without(Suspicion::Cookie)
     }

@@ -32,9 +32,10 @@ impl Plan {
         })
     }
 
-    /// Whether a backend that merges cookies with the body may take this (decoded) name of a cookie for a phone's.
+    /// Whether a backend that merges cookies with the body may take this (decoded) name of a cookie for a phone's, or for that
+    /// of the value which chooses the rule.
     pub(crate) fn is_phone_cookie(&self, name: &str) -> bool {
-        self.foreign().suspects(Suspicion::Cookie) && self.names_like(name) & self.phones() != 0
+        self.foreign().suspects(Suspicion::Cookie) && self.names_like(name) & self.cookies() != 0
     }
 
     /// The bits of all names for which a decoded key could be taken: as a whole, or by its last segment.

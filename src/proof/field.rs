@@ -32,6 +32,8 @@ pub(crate) enum Role {
     /// Nothing about a person: a token alone identifies nobody.
     #[default]
     Other,
+    /// Which rule applies: what [`Rule::when`](crate::Rule::when) reads.
+    Choice,
     /// A whole proof: a login token, or the answer of a captcha.
     Login,
     /// Who logs in.

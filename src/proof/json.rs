@@ -69,7 +69,7 @@ impl<'v> Walk<'_, 'v> {
     /// Skips the value of a key that leads to no field.
     #[inline]
     fn skip(&mut self, json: &mut Scanner<'v>, key: &str, open: u32, ahead: Ahead) -> Result<(), Unreadable> {
-        if self.plan.elsewhere() == 0 { Ok(json.skip(open)?) } else { self.search.skip(json, key, open, ahead) }
+        if self.plan.elsewhere_in_json() == 0 { Ok(json.skip(open)?) } else { self.search.skip(json, key, open, ahead) }
     }
 
     /// Reads the value of a guarded name.
@@ -132,7 +132,7 @@ impl Search<'_> {
     fn look_at(&mut self, key: &str, ahead: Ahead) -> Result<(), Unreadable> {
         let places = self.plan.other_phones();
         self.ahead = places.behind(ahead, key);
-        let is_phone = self.plan.names().like_key(key) & self.plan.elsewhere() != 0;
+        let is_phone = self.plan.names().like_key(key) & self.plan.elsewhere_in_json() != 0;
         if is_phone && !places.are_here(self.ahead) { Err(ELSEWHERE_IN_BODY) } else { Ok(()) }
     }
 }

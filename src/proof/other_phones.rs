@@ -3,7 +3,8 @@
 //! ASP.NET's model binding and Struts read `model.phone` of a form or the query as the model's `phone`; Rails' parameter
 //! wrapper takes the root's members from an inner object. So before a foreign backend the name of a phone field may
 //! come in its own place only, and in those that [`Rule::other_phones`](crate::Rule::other_phones) lists. A token's name
-//! elsewhere identifies nobody, and passes.
+//! elsewhere identifies nobody, and passes. In forms and queries the same holds for the name of what
+//! [`Rule::when`](crate::Rule::when) reads: Struts would take another login for `model.loginType` than the layer has checked.
 //!
 //! Protobuf has numbers in place of names: gRPC messages are not searched.
 
@@ -14,10 +15,14 @@ use super::{
 };
 use crate::{ConfigError, Suspicion};
 
-pub(super) const ELSEWHERE_IN_BODY: Unreadable =
-    Unreadable::Suspicious(Suspicion::OtherPhone, "the name of the phone elsewhere in the body");
-pub(super) const ELSEWHERE_IN_QUERY: Unreadable =
-    Unreadable::Suspicious(Suspicion::OtherPhone, "the name of the phone elsewhere in the query");
+pub(super) const ELSEWHERE_IN_BODY: Unreadable = Unreadable::Suspicious(
+    Suspicion::OtherPhone,
+    "the name of the phone, or of what `when` reads, elsewhere in the body",
+);
+pub(super) const ELSEWHERE_IN_QUERY: Unreadable = Unreadable::Suspicious(
+    Suspicion::OtherPhone,
+    "the name of the phone, or of what `when` reads, elsewhere in the query",
+);
 
 /// Places where the application has a phone for another purpose.
 #[derive(Debug, Default)]

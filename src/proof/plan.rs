@@ -39,10 +39,12 @@ pub(crate) struct Plan {
     keeps_spans: bool,
     /// The bits of the names of phone fields.
     phones: u64,
+    /// The bits of the names by which a rule is chosen.
+    choices: u64,
     /// The bits of the names by which a request names a person or carries a whole proof: phones among them.
     identities: u64,
     foreign: ForeignBackend,
-    /// The bits of the names that may come in their own places only: phones, if the backend is suspected.
+    /// The bits of the names that may come in their own places only, if the backend is suspected: phones and choices.
     elsewhere: u64,
     /// But also in these.
     other_phones: OtherPhones,
@@ -105,6 +107,7 @@ impl Plan {
             ignore_query,
             keeps_spans: false,
             phones: 0,
+            choices: 0,
             identities: 0,
             foreign: ForeignBackend::none(),
             elsewhere: 0,
@@ -153,6 +156,7 @@ impl Plan {
                 let bit = 1 << id;
                 match role {
                     Role::Other => {}
+                    Role::Choice => self.choices |= bit,
                     Role::Login => self.identities |= bit,
                     Role::Phone => {
                         self.phones |= bit;
@@ -162,7 +166,7 @@ impl Plan {
             }
         }
         self.foreign = foreign.clone();
-        self.elsewhere = if self.suspects(Suspicion::OtherPhone) { self.phones } else { 0 };
+        self.elsewhere = if self.suspects(Suspicion::OtherPhone) { self.phones | self.choices } else { 0 };
         self
     }
 
@@ -177,9 +181,9 @@ impl Plan {
         fields: &[Field],
         roles: &[Role],
     ) -> Result<Self, ConfigError> {
-        let phones = fields.iter().zip(roles).filter(|(_, role)| **role == Role::Phone);
-        let guarded: Vec<_> = phones.flat_map(|(field, _)| field.segments()).collect();
-        self.other_phones = OtherPhones::compile(entries, &self.names, self.phones, &guarded)?;
+        let read = fields.iter().zip(roles).filter(|(_, role)| matches!(role, Role::Phone | Role::Choice));
+        let guarded: Vec<_> = read.flat_map(|(field, _)| field.segments()).collect();
+        self.other_phones = OtherPhones::compile(entries, &self.names, self.phones | self.choices, &guarded)?;
         Ok(self)
     }
 
@@ -291,7 +295,12 @@ impl Plan {
         self.elsewhere
     }
 
-    /// Whether a decoded key of a form or a query, which is not a guarded name, names a phone in a place that is not listed.
+    /// The same in JSON, where many inner objects have a `type` of their own, and no reader takes it for the root's.
+    pub(super) fn elsewhere_in_json(&self) -> u64 {
+        self.elsewhere & self.phones
+    }
+
+    /// Whether a decoded key of a form or a query, not a guarded name, names a phone or a choice in a place that is not listed.
     pub(super) fn is_phone_elsewhere(&self, key: &str) -> bool {
         let is_elsewhere =
             |key: &str| self.names.like_last(key) & self.elsewhere != 0 && !self.other_phones.contain(key);
@@ -327,9 +336,9 @@ impl Plan {
         self.query_slots.iter().find(|(id, _)| *id == name).map(|(_, slot)| *slot)
     }
 
-    /// The bits of the names of phone fields.
-    pub(super) fn phones(&self) -> u64 {
-        self.phones
+    /// The bits of the names that are removed from cookies: those of phone fields, and what chooses the rule.
+    pub(super) fn cookies(&self) -> u64 {
+        self.phones | self.choices
     }
 
     /// The bits of the names by which a request names a person or carries a whole proof.

@@ -17,7 +17,7 @@ use crate::{
     denial::{DenialReason, Refusal},
     headers::{Names, remove_cookies},
     judge,
-    proof::{Media, Value, Values, may_be_read_as, may_equal_in_php},
+    proof::{Media, Role, Value, Values, may_be_read_as, may_equal_in_php},
     reading::{Fields, Reading},
 };
 
@@ -268,7 +268,7 @@ impl Compiled {
         let value = match &rule.when {
             None => None,
             Some((field, value)) => {
-                let index = fields.index(field);
+                let index = fields.index_as(field, Role::Choice);
                 if value.is_empty() {
                     return refuse("an empty value is never read");
                 }

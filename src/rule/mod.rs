@@ -156,6 +156,9 @@ impl Rule {
     /// The value is a string or an unsigned integer, compared as text, exactly. All rules of one path that use `when` name
     /// the same field. A value that no rule of the path names is refused, unless one of them has no `when`, or
     /// [`Rule::otherwise_pass`].
+    ///
+    /// With [`foreign_backend`](crate::JVerifyBuilder::foreign_backend) cookies with the field's name are removed, and a key of a
+    /// form or the query whose last segment is the name (`model.loginType`) is refused, unless [`Rule::other_phones`] lists it.
     pub fn when(mut self, field: Field, value: impl Into<Box<str>>) -> Self {
         self.when = Some((field, value.into()));
         self

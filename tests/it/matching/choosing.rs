@@ -1,8 +1,8 @@
 //! One path, several ways in: a value of the request chooses.
 
-use tower_jverify::{CheckKind, Field, Rule, captcha, number};
+use tower_jverify::{CheckKind, Denial, Field, ForeignBackend, JVerifyBuilder, Rule, Suspicion, captcha, number};
 
-use crate::support::{Guarded, post_json};
+use crate::support::{Guarded, builder, post_json};
 
 const PROOFS: &str = r#""token":"tok-canary-7f3a","phone":"13812345678","captchaContent":"captcha-canary""#;
 
@@ -128,6 +128,58 @@ async fn a_value_that_an_application_may_read_as_a_named_one_does_not_pass() {
     // Where a rule without a condition is the rest, it guards these values too.
     let guarded = Guarded::by([Rule::post("/login", captcha()), Rule::post("/login", number()).when(kind(), "sms")]);
     assert_eq!(kinds_for(&guarded, Some(r#""SMS""#)).await, [CheckKind::Captcha]);
+}
+
+#[tokio::test]
+async fn before_a_foreign_backend_the_value_that_chooses_has_no_other_place() {
+    let rules = || {
+        let kind = || Field::body("/loginType");
+        [
+            Rule::post("/login", captcha()).when(kind(), "password"),
+            Rule::post("/login", number()).when(kind(), "oneclick").otherwise_pass(),
+        ]
+    };
+    let before = |backend, rules: [Rule; 2]| {
+        Guarded::with(|verifier| {
+            let builder = builder(verifier).foreign_backend(backend);
+            rules.into_iter().fold(builder, JVerifyBuilder::rule).build().unwrap()
+        })
+    };
+    let form = |pairs: &str| {
+        let mut request = post_json("/login", format!("phone=13999998888&captchaContent=c&{pairs}"));
+        request.headers_mut().insert("content-type", "application/x-www-form-urlencoded".parse().unwrap());
+        request
+    };
+    let guarded = before(ForeignBackend::any(), rules());
+    for key in ["model.loginType", "a[loginType]", "x.Login_Type", "a%2EloginType", "model['loginType']", "a:loginType"]
+    {
+        for first in ["loginType=password", "loginType=other", "x=1"] {
+            let pairs = format!("{first}&{key}=oneclick");
+            let response = guarded.send(form(&pairs)).await;
+            let denial = response.extensions().get::<Denial>().unwrap_or_else(|| panic!("let in: {pairs}"));
+            assert_eq!(denial.suspicion(), Some(Suspicion::OtherPhone), "{pairs}");
+        }
+    }
+    assert_eq!((guarded.verifier.calls(), guarded.application.runs()), (0, 0));
+    // To PHP's `$_REQUEST`, a cookie wins.
+    for first in ["loginType=password", "loginType=other"] {
+        let mut request = form(first);
+        request.headers_mut().insert("cookie", "a=1; loginType=oneclick; LoginType[]=x; b=2".parse().unwrap());
+        assert_eq!(guarded.send(request).await.status(), 200, "{first}");
+        assert_eq!(guarded.application.header("cookie").as_deref(), Some("a=1; b=2"), "{first}");
+    }
+    // In JSON many an inner object has a name like it.
+    let body = r#"{"loginType":"other","device":{"loginType":"x"}}"#;
+    guarded.leaves_alone(post_json("/login", body), body).await;
+    // The page of a login may be asked for by its kind.
+    let page =
+        http::Request::get("/login?loginType=oneclick").body(http_body_util::Empty::<bytes::Bytes>::new()).unwrap();
+    guarded.leaves_alone(page, "a page").await;
+    // Another meaning of the name is the user's to list, and each class has its switch.
+    let listed = before(ForeignBackend::any(), rules().map(|rule| rule.other_phones(["device[loginType]"])));
+    listed.leaves_alone(form("loginType=other&device[loginType]=x"), "listed").await;
+    let off = before(ForeignBackend::any().without_other_phones().without_cookies(), rules());
+    off.leaves_alone(form("loginType=other&model.loginType=x"), "switched off").await;
 }
 
 #[tokio::test]
