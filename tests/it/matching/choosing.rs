@@ -1,6 +1,8 @@
 //! One path, several ways in: a value of the request chooses.
 
-use tower_jverify::{CheckKind, Denial, Field, ForeignBackend, JVerifyBuilder, Rule, Suspicion, captcha, number};
+use tower_jverify::{
+    CheckKind, Denial, Field, ForeignBackend, JVerifyBuilder, Media, Rule, Suspicion, captcha, number,
+};
 
 use crate::support::{Guarded, builder, post_json};
 
@@ -128,6 +130,108 @@ async fn a_value_that_an_application_may_read_as_a_named_one_does_not_pass() {
     // Where a rule without a condition is the rest, it guards these values too.
     let guarded = Guarded::by([Rule::post("/login", captcha()), Rule::post("/login", number()).when(kind(), "sms")]);
     assert_eq!(kinds_for(&guarded, Some(r#""SMS""#)).await, [CheckKind::Captcha]);
+}
+
+#[tokio::test]
+async fn it_does_not_pass_in_a_form_either_nor_in_the_query() {
+    const FORM: &str = "application/x-www-form-urlencoded";
+    let of = |uri: String, pair: &str| {
+        let mut request = post_json(&uri, format!("token=t&phone=13812345678{pair}"));
+        request.headers_mut().insert("content-type", FORM.parse().unwrap());
+        request
+    };
+    let in_form = Guarded::by([Rule::post("/login", number()).when(Field::body("/type"), "sms").otherwise_pass()]);
+    let in_query = Guarded::by([Rule::post("/login", number()).when(Field::query("type"), "sms").otherwise_pass()]);
+    let form = |pair: &str| of("/login".to_owned(), &format!("&{pair}"));
+    let query = |pair: &str| of(format!("/login?{pair}"), "");
+    for pair in [
+        "type=SMS",
+        "type=Sms",
+        "type=sms%20",
+        "type=+sms",
+        "type=sms%C2%A0",
+        "type=s_m-s",
+        "type=%EF%BD%93%EF%BD%8D%EF%BD%93",
+        "type=%C5%BFms",
+        "type=s%E2%80%8Bms",
+        "type=%EF%BB%BFsms",
+        "type=sms%00",
+        "type=sms%09",
+        "type=",
+        "type",
+        "type=x&type=sms",
+        "type=sms&type=x",
+        "type=x&Type=sms",
+        "type[]=sms",
+        "type[0]=sms",
+        "type[x]=sms",
+        "type%5B%5D=sms",
+        "type.x=sms",
+        "Type=sms",
+        "ty_pe=sms",
+        "+type=sms",
+        "%74ype%00=sms",
+    ] {
+        in_form.refuses(form(pair), "proof_malformed", pair).await;
+        in_query.refuses(query(pair), "proof_malformed", pair).await;
+    }
+    in_form.refuses(query("type=sms"), "proof_malformed", "in the query of a rule that reads the body").await;
+    in_query.refuses(form("type=sms"), "proof_malformed", "in the body of a rule that reads the query").await;
+    for pair in ["type=password", "type=smsx", "type=%E7%9F%AD%E4%BF%A1", "types=sms", "x=sms"] {
+        in_form.leaves_alone(form(pair), pair).await;
+        in_query.leaves_alone(query(pair), pair).await;
+    }
+    for pair in ["type=sms", "t%79pe=%73ms"] {
+        in_form.verifies(form(pair), pair).await;
+        in_query.verifies(query(pair), pair).await;
+    }
+}
+
+#[tokio::test]
+async fn an_enum_of_a_message_passes_only_as_another_value() {
+    let ask = number().token(Field::body("/1")).phone(Field::body("/2"));
+    let guarded = Guarded::by([Rule::post("/a.B/Login", ask)
+        .accept([Media::Grpc])
+        .when(Field::body("/3"), "1")
+        .otherwise_pass()]);
+    let call = |field: &[u8]| {
+        let message = [b"\x0a\x01t\x12\x0b13812345678".as_slice(), field].concat();
+        let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+        let mut request = post_json("/a.B/Login", [&[0], length.as_slice(), &message].concat());
+        *request.version_mut() = http::Version::HTTP_2;
+        request.headers_mut().insert("content-type", "application/grpc".parse().unwrap());
+        request
+    };
+    let refused: [(&str, &[u8]); 12] = [
+        ("twice, and the last counts", b"\x18\x02\x18\x01"),
+        ("twice", b"\x18\x01\x18\x02"),
+        ("packed", b"\x1a\x01\x01"),
+        ("a text with a zero in front", b"\x1a\x0201"),
+        ("a text with a space", b"\x1a\x021 "),
+        ("fixed, of 32 bits", b"\x1d\x01\0\0\0"),
+        ("fixed, of 64 bits", b"\x19\x01\0\0\0\0\0\0\0"),
+        ("a group", b"\x1b\x1c"),
+        ("2^32 + 1", b"\x18\x81\x80\x80\x80\x10"),
+        ("2^64 + 1", b"\x18\x81\x80\x80\x80\x80\x80\x80\x80\x80\x02"),
+        ("-1", b"\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"),
+        ("a number without an end", b"\x18\x81"),
+    ];
+    for (what, field) in refused {
+        let before = (guarded.verifier.calls(), guarded.application.runs());
+        let response = guarded.send(call(field)).await;
+        assert_eq!(response.headers().get("grpc-status").map(http::HeaderValue::as_bytes), Some(&b"3"[..]), "{what}");
+        assert_eq!((guarded.verifier.calls(), guarded.application.runs()), before, "{what}");
+    }
+    for (what, field) in
+        [("1", &b"\x18\x01"[..]), ("in more bytes than it needs", b"\x18\x81\x80\0"), ("a text", b"\x1a\x011")]
+    {
+        guarded.verifies(call(field), what).await;
+    }
+    for (what, field) in
+        [("2", &b"\x18\x02"[..]), ("a text", b"\x1a\x01a"), ("none", b""), ("another field", b"\x20\x01")]
+    {
+        guarded.leaves_alone(call(field), what).await;
+    }
 }
 
 #[tokio::test]
