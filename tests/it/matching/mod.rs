@@ -7,6 +7,7 @@ mod nested;
 mod ordinary;
 mod patterns;
 mod random;
+mod route_parameters;
 mod spellings;
 mod unnamed;
 

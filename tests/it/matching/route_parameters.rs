@@ -1,0 +1,120 @@
+//! Query parameters by which a backend routes, through a real server.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use tower::Layer;
+use tower_jverify::{Denial, ForeignBackend, Rule, number};
+
+use crate::support::{Application, LOGIN, Verifier, builder, exchange, serve};
+
+/// The documented list, each with a value that names a guarded path.
+const USUAL: [&str; 16] = [
+    "s=/login",
+    "s=login",
+    "S=login",
+    "%73=%2Flogin",
+    "s[]=login",
+    "x=1&s=login",
+    "r=login",
+    "route=%2flogin",
+    "rest_route=/login",
+    "rest.route=/login",
+    "_url=/login",
+    "_url=login",
+    "_path=/login",
+    "q=/login",
+    "/login",
+    "s=http://x/login",
+];
+
+/// A server on a real socket whose refusals say their class.
+struct Site {
+    address: SocketAddr,
+    verifier: Verifier,
+    application: Application,
+}
+
+impl Site {
+    async fn before(backend: ForeignBackend) -> Self {
+        let (verifier, application) = (Verifier::passing(), Application::default());
+        let respond = |denial: &Denial| {
+            let class = denial.suspicion().map_or("none", |class| class.as_str());
+            let text = format!("{} {class}", denial.code());
+            let mut response = Response::new(Bytes::from(text));
+            *response.status_mut() = denial.status();
+            response
+        };
+        let layer = builder(&verifier).rule(Rule::post("/login", number())).foreign_backend(backend).respond(respond);
+        let address = serve(layer.build().unwrap().layer(application.clone())).await;
+        Self { address, verifier, application }
+    }
+
+    /// The status and the body.
+    async fn answers(&self, method: &str, target: &str, body: &str) -> (StatusCode, String) {
+        let kind = if body.is_empty() { "" } else { "content-type: application/json\r\n" };
+        let length = body.len();
+        let head = format!("{method} {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{kind}");
+        let answer = exchange(self.address, format!("{head}content-length: {length}\r\n\r\n{body}")).await;
+        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+        (status.unwrap_or_else(|| panic!("{method} {target}: {answer:?}")), body.to_owned())
+    }
+
+    async fn refuses(&self, method: &str, target: &str) {
+        let before = (self.verifier.calls(), self.application.runs());
+        let answer = self.answers(method, target, LOGIN).await;
+        let expected = (StatusCode::BAD_REQUEST, "path_ambiguous route_parameter".to_owned());
+        assert_eq!(answer, expected, "{method} {target}");
+        assert_eq!((self.verifier.calls(), self.application.runs()), before, "{method} {target}");
+    }
+
+    /// Passes without a question.
+    async fn passes(&self, method: &str, target: &str, body: &str) {
+        let (calls, runs) = (self.verifier.calls(), self.application.runs());
+        assert_eq!(self.answers(method, target, body).await.0, StatusCode::OK, "{method} {target}");
+        assert_eq!((self.verifier.calls(), self.application.runs()), (calls, runs + 1), "{method} {target}");
+    }
+}
+
+#[tokio::test]
+async fn a_parameter_that_names_a_guarded_path_is_refused_whatever_the_path_says() {
+    let site = Site::before(ForeignBackend::any()).await;
+    for query in USUAL {
+        for path in ["/", "/index.php", "/login"] {
+            site.refuses("POST", &format!("{path}?{query}")).await;
+        }
+        site.refuses("PUT", &format!("/?{query}")).await;
+        // A site's search.
+        site.passes("GET", &format!("/?{query}"), "").await;
+    }
+    for query in ["next=/login", "s=other", "q=login", "s=", "redirect=s%3D/login"] {
+        site.passes("POST", &format!("/?{query}"), LOGIN).await;
+    }
+    let before = site.verifier.calls();
+    assert_eq!(site.answers("POST", "/login?next=/login", LOGIN).await.0, StatusCode::OK);
+    assert_eq!(site.verifier.calls(), before + 1);
+}
+
+#[tokio::test]
+async fn without_route_parameters_they_are_parameters_like_any_other() {
+    let site = Site::before(ForeignBackend::any().without_route_parameters()).await;
+    for query in USUAL {
+        site.passes("POST", &format!("/?{query}"), LOGIN).await;
+    }
+}
+
+#[tokio::test]
+async fn names_of_ones_own_are_the_only_ones() {
+    let site = Site::before(ForeignBackend::any().route_parameters(["page", "do[action]"])).await;
+    for query in ["page=/login", "Page=login", "x=1&page=%2Flogin", "do=login", "do[action]=login"] {
+        site.refuses("POST", &format!("/?{query}")).await;
+        site.passes("GET", &format!("/?{query}"), "").await;
+    }
+    for query in USUAL.iter().filter(|query| !query.starts_with('/')) {
+        site.passes("POST", &format!("/?{query}"), LOGIN).await;
+    }
+    // A pair that is a path has no name that could be replaced.
+    site.refuses("POST", "/?/login").await;
+}
