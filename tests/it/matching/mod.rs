@@ -5,6 +5,7 @@ mod foreign;
 mod methods;
 mod nested;
 mod ordinary;
+mod ordinary_requests;
 mod patterns;
 mod random;
 mod route_parameters;
