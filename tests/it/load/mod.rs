@@ -4,6 +4,7 @@ mod abandoned;
 mod bulkhead;
 mod deadline;
 mod dropped;
+mod own_future;
 mod resets;
 mod shares;
 

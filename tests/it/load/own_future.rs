@@ -1,0 +1,58 @@
+//! While the client is there, a check runs inside of its request's own future.
+
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    sync::{Arc, Mutex},
+    task::Poll,
+};
+
+use tokio::task::Id;
+use tower::{Layer, ServiceExt};
+use tower_jverify::{Check, Class, JVerifyLayer, Rule, Verdict, captcha, number};
+use tracing::Span;
+
+use crate::support::{Application, post_json};
+
+const BOTH: &str = r#"{"captchaContent":"c","token":"t","phone":"13812345678"}"#;
+
+tokio::task_local! {
+    static TENANT: u32;
+}
+
+/// Where a verifier was polled: the task, the task-local and the span.
+type Where = (Option<Id>, Option<u32>, Option<&'static str>);
+
+fn here() -> Where {
+    let tenant = TENANT.try_with(|tenant| *tenant).ok();
+    (tokio::task::try_id(), tenant, Span::current().metadata().map(tracing::Metadata::name))
+}
+
+#[tokio::test]
+async fn its_task_its_task_locals_and_its_span_are_the_requests_at_every_poll() {
+    let _listening = tracing::subscriber::set_default(tracing_subscriber::registry());
+    let polled = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&polled);
+    let verifier = tower::service_fn(move |check: Check| {
+        let (seen, mut left) = (Arc::clone(&seen), 3);
+        poll_fn(move |cx| {
+            seen.lock().unwrap().push(here());
+            if left == 0 {
+                return Poll::Ready(Ok::<_, Infallible>(Verdict::new(check.kind(), Class::Passed)));
+            }
+            left -= 1;
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+    });
+    let rule = Rule::post("/login", captcha().then(number()));
+    let layer = JVerifyLayer::builder(verifier).rule(rule).build().unwrap();
+    let request = post_json("/login", BOTH);
+    let service = layer.layer(Application::default());
+    let answered = tracing::Instrument::instrument(service.oneshot(request), tracing::info_span!("request"));
+    let request = tokio::spawn(TENANT.scope(7, answered));
+    let task = request.id();
+    assert_eq!(request.await.unwrap().unwrap().status(), 200);
+    let polled = polled.lock().unwrap();
+    assert_eq!(*polled, vec![(Some(task), Some(7), Some("request")); 8]);
+}
