@@ -3,6 +3,7 @@
 mod bad_days;
 mod exhaustion;
 mod http2;
+mod leaving;
 mod proofs;
 mod replies;
 mod retry;
