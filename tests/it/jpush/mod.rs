@@ -4,6 +4,7 @@ mod bad_days;
 mod exhaustion;
 mod http2;
 mod leaving;
+mod outages;
 mod proofs;
 mod replies;
 mod retry;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use tower_jverify::{Check, Class, Credentials, JPush, Phone, Sandbox};
+use tower_jverify::{Check, Class, Credentials, DenialReason, Field, JPush, JVerifyLayer, Phone, Rule, Sandbox};
 
 use super::support::{Server, TOKEN, client, credentials, http};
+use crate::support::{Application, denial, send};
 
 /// The vendor's example of a `captchaContent`.
 const CAPTCHA: &str = "ZnzfTTCrPZuLk1J_kxXnGu6IKhjhGCIQp3_yTBs7G_5hhGJpJzMGGcVgSHq8CI6yFpAHQdhz1WbM3hICmkxG2a-DZXRIDdDic6Nbll-N0KnfYyZGv-ZDuiOQSW2r1NMBuoyT82vrOgxoFgAxJdeeeYINXWwuRMFX2Ms9YDfPliRlNBx4qivro84z3146PvGVjuL8tjDKo5N3wTwBDwChaj2qakZN47tsX_QN5cdTPZC0rdP_ugv9TnMwH7OeOhX1w5woFuqru-2_odcfS22yEtC_4qh8Zse2ks7-QS7ISiTdeBUdOmIrGV9JRv439kHBLfLNvriP7lB3MRDsIcD3A17MI98VfzQp8cgUiBgfogV7qLZLQ4lSbpZwL1qlRmBV9xGwNeattCQ5Zg7NBA9YK01MpnLTHYb5HU9DyvLBn_st5loAaHztbtsCTBryrTZ6zYnf0SpxgXzHK-H4WipM4Q4CjcPbNhTWJ67smd44cwEvk-aN_OQmN2pw0P83Oy6q8WQrmbT01WFCjpu5ViPVf6PkMx0Ag8woajzGV_WGXZrLjRPbGBmS4XQpSwf6uuBwEjJhVWyu4gmvkTL3O1jqH0WYL6bDQq9tnwNsY2UtBRBwsi2SAP7lSuB3hrW9QvoSnKHzwOZKJlAArbrbRX_DTS6ITkmFAdHEy7FdH9JPZp9x_M9ETg0raXPEqQLFl4H9tC61DPi3IKQvNXHRn0P5NQ==";
@@ -72,6 +73,79 @@ async fn the_vendors_own_examples_and_everything_within_the_set_is_sent() {
         jpush.ask(captcha).await.unwrap();
         assert_eq!(server.requests().len(), 2 * (sent + 1), "{proof}");
         assert!(server.requests().last().unwrap().contains(proof));
+    }
+}
+
+/// As JSON escapes each byte.
+fn escaped(proof: &str) -> String {
+    proof.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()
+}
+
+/// As a form escapes each byte.
+fn percent(proof: &str) -> String {
+    proof.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+#[tokio::test]
+async fn a_request_may_write_it_as_it_likes_what_it_says_counts() {
+    let server = Server::answering(http(200, PASSES)).await;
+    let jpush = client(&server.url()).one_tap_key(&Sandbox::one_tap_key_pem()).build().unwrap();
+    let (header, query) = (|| Field::header("x-proof"), || Field::query("proof"));
+    let layer = JVerifyLayer::builder(jpush)
+        .rule(Rule::post("/number", tower_jverify::number()))
+        .rule(Rule::post("/captcha", tower_jverify::captcha()))
+        .rule(Rule::post("/one-tap", tower_jverify::one_tap()))
+        .rule(Rule::post("/header", tower_jverify::captcha().content(header())))
+        .rule(Rule::post("/query", tower_jverify::captcha().content(query())))
+        .build()
+        .unwrap();
+    let request = |path: &str, media: &str, body: String| {
+        let request = http::Request::post(path).header("content-type", media);
+        request.body(http_body_util::Full::<bytes::Bytes>::from(body)).unwrap()
+    };
+    let (json, form) = ("application/json", "application/x-www-form-urlencoded");
+    let sent = |path: &str, proof: &str| {
+        let (name, phone) = match path {
+            "/number" => ("token", "13800000000"),
+            "/captcha" => ("captchaContent", "13800000000"),
+            _ => ("loginToken", "13800000000"),
+        };
+        [
+            request(path, json, format!(r#"{{"{name}":"{}","phone":"{phone}"}}"#, escaped(proof))),
+            request(path, form, format!("{name}={}&phone={phone}", percent(proof))),
+        ]
+    };
+    let application = Application::default();
+    let refused = ["<script>", "1 UNION SELECT", "a..b", "../etc", "a%2e", "注册", "a'b", "ａ", &"A".repeat(4097)];
+    for path in ["/number", "/captcha", "/one-tap"] {
+        for request in refused.iter().flat_map(|proof| sent(path, proof)) {
+            let response = send(&layer, &application, request).await;
+            assert_eq!(denial(&response).reason(), DenialReason::Verdict(Class::Invalid), "{path}");
+            assert_eq!(response.status(), 400, "{path}");
+        }
+    }
+    for proof in refused.iter().filter(|proof| proof.is_ascii()) {
+        let mut head = request("/header", json, String::new());
+        head.headers_mut().insert("x-proof", proof.parse().unwrap());
+        let query =
+            http::Request::post(format!("/query?proof={}", percent(proof))).body(http_body_util::Full::default());
+        for request in [head, query.unwrap()] {
+            let response = send(&layer, &application, request).await;
+            assert_eq!(denial(&response).reason(), DenialReason::Verdict(Class::Invalid), "{proof}");
+        }
+    }
+    assert_eq!((server.connections(), application.runs()), (0, 0));
+    // The same spellings of what is issued are sent as what they say.
+    let most = "A".repeat(4096);
+    for proof in ["x", "a+b/c=_-.~:Z9", &most] {
+        for path in ["/number", "/captcha", "/one-tap"] {
+            for request in sent(path, proof) {
+                let before = server.requests().len();
+                send(&layer, &application, request).await;
+                assert_eq!(server.requests().len(), before + 1, "{path}");
+                assert!(server.requests().last().unwrap().contains(&format!("\"{proof}\"")), "{path}");
+            }
+        }
     }
 }
 
