@@ -99,6 +99,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conn<S> {
         self.stream.write_all(bytes.as_ref()).await.is_ok() && self.stream.flush().await.is_ok()
     }
 
+    /// The same of several pieces, which TLS puts into records of their own and sends together.
+    pub(crate) async fn write_in_records<const N: usize>(&mut self, pieces: [&str; N]) -> bool {
+        for piece in pieces {
+            if self.stream.write_all(piece.as_bytes()).await.is_err() {
+                return false;
+            }
+        }
+        self.stream.flush().await.is_ok()
+    }
+
     /// The same connection inside of something, such as TLS; `None` when that does not come about.
     pub(crate) async fn wrap<N, F: Future<Output = io::Result<N>>>(self, wrap: impl FnOnce(S) -> F) -> Option<Conn<N>> {
         Some(Conn { stream: wrap(self.stream).await.ok()?, number: self.number, seen: self.seen })

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
 use tower_jverify::{Check, Class, ExId, JPush, Phone};
 
-use super::support::{Conn, PHONE, Server, client, http};
+use super::{
+    support::{Conn, PHONE, Server, client, http},
+    tls::Tls,
+};
 
 const PASS: &str = r#"{"code":9000}"#;
 const REJECTED: &str = r#"{"code":9001}"#;
@@ -53,6 +56,82 @@ async fn bytes_on_an_idle_connection_end_it() {
             answered.notify_one();
             ended.recv().await.expect("the client closes the connection");
             assert_eq!(server.connections(), round + 1);
+        }
+    }
+}
+
+/// Where the surplus reply is in the stream.
+#[derive(Clone, Copy, Debug)]
+enum Surplus {
+    /// In the record of the reply.
+    SameRecord,
+    /// In a record of its own, in the same write.
+    NextRecord,
+    /// When the connection is idle.
+    Idle,
+}
+
+#[tokio::test]
+async fn over_tls_bytes_on_an_idle_connection_end_it_too() {
+    // Replies as JPush sends them, and such as fill the buffers of TLS and HTTP to the brim.
+    let Tls { acceptor, root } = Tls::trusted();
+    for padding in [0, 8_080, 16_384] {
+        for (surplus, reused) in [
+            (Surplus::SameRecord, false),
+            (Surplus::NextRecord, false),
+            (Surplus::NextRecord, true),
+            (Surplus::Idle, false),
+            (Surplus::Idle, true),
+        ] {
+            let (closed, mut ended) = mpsc::unbounded_channel();
+            let idle = Arc::new(Notify::new());
+            let (answered, acceptor) = (Arc::clone(&idle), acceptor.clone());
+            let server = Server::start(move |conn: Conn| {
+                let (acceptor, closed, idle) = (acceptor.clone(), closed.clone(), Arc::clone(&idle));
+                async move {
+                    let Some(mut conn) = conn.wrap(|stream| acceptor.accept(stream)).await else { return };
+                    let rejected = http(200, &format!(r#"{{"code":9001,"content":"{}"}}"#, "x".repeat(padding)));
+                    if reused {
+                        conn.request().await;
+                        conn.write(&rejected).await;
+                        idle.notified().await;
+                    }
+                    if conn.request().await.is_none() {
+                        return;
+                    }
+                    let pass = http(200, PASS);
+                    match surplus {
+                        Surplus::SameRecord => drop(conn.write(format!("{rejected}{pass}")).await),
+                        Surplus::NextRecord => drop(conn.write_in_records([&rejected, &pass]).await),
+                        Surplus::Idle => {
+                            conn.write(&rejected).await;
+                            idle.notified().await;
+                            conn.write(&pass).await;
+                        }
+                    }
+                    assert_eq!(conn.request().await, None, "nothing more is sent on it");
+                    let _ = closed.send(());
+                }
+            })
+            .await;
+            let url = format!("https://localhost:{}", server.port());
+            let jpush = client(&url).extra_root_pem(root.as_bytes()).build().unwrap();
+            let ask = async |round| {
+                let verdict = jpush.ask(check(round)).await.unwrap();
+                assert_eq!(verdict.class(), Class::Rejected, "{padding} {surplus:?}, reused: {reused}");
+            };
+            for round in 0..5 {
+                if reused {
+                    ask(2 * round).await;
+                    answered.notify_one();
+                }
+                ask(2 * round + 1).await;
+                if matches!(surplus, Surplus::Idle) {
+                    answered.notify_one();
+                }
+                ended.recv().await.expect("the client closes the connection");
+                assert_eq!(server.connections(), round + 1, "{padding} {surplus:?}, reused: {reused}");
+            }
         }
     }
 }
