@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{Request, Response, Version};
-use tower_jverify::{Field, Media, Rule, number};
+use tower_jverify::{Field, ForeignBackend, JVerifyBuilder, Media, Rule, number};
 
 use super::{LOGIN, by_numbers, call, grpc_status, rule};
 use crate::support::{Guarded, Verifier, builder, post_json};
@@ -59,6 +59,67 @@ async fn a_rule_or_the_layer_decides_otherwise() {
     });
     assert_eq!(statuses(&layer.send(typed("/login")).await), (200, Some(3)));
     assert_eq!(statuses(&layer.send(typed("/head")).await), (400, None));
+}
+
+#[tokio::test]
+async fn what_is_not_a_call_over_http2_gets_its_http_status() {
+    // Even where the rule says that calls are answered as calls.
+    for guarded in [Guarded::by([rule()]), Guarded::by([rule().grpc_answers(true)])] {
+        for media in [
+            "application/grpc-web",
+            "application/grpc-web+proto",
+            "application/grpc-web-text",
+            "application/grpc-web-text+proto",
+            "Application/GRPC-Web",
+            "application/grpcx",
+            "application/json, application/grpc",
+            "text/plain; a=application/grpc",
+        ] {
+            let mut request = call("");
+            request.headers_mut().insert("content-type", media.parse().unwrap());
+            assert_eq!(statuses(&guarded.send(request).await), (415, None), "{media}");
+        }
+        for version in [Version::HTTP_10, Version::HTTP_11, Version::HTTP_3] {
+            let mut request = call(super::good());
+            *request.version_mut() = version;
+            assert_eq!(statuses(&guarded.send(request).await), (415, None), "{version:?}");
+        }
+        assert_eq!((guarded.verifier.calls(), guarded.application.runs()), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn in_front_of_a_foreign_backend_the_same_rules_decide() {
+    let guarded = Guarded::with(|verifier| {
+        let rules = [
+            Rule::post("/login", number()),
+            Rule::post("/no", number()).grpc_answers(false),
+            Rule::post("/yes", number()).grpc_answers(true),
+            rule(),
+            Rule::post("/grpc-no", by_numbers()).accept([Media::Grpc]).grpc_answers(false),
+            head(),
+        ];
+        let builder = builder(verifier).foreign_backend(ForeignBackend::any());
+        rules.into_iter().fold(builder, JVerifyBuilder::rule).build().unwrap()
+    });
+    for (path, is_call) in
+        [("/login", false), ("/no", false), ("/yes", true), (LOGIN, true), ("/grpc-no", false), ("/head", true)]
+    {
+        // A method that no rule names.
+        let mut put = typed(path);
+        *put.method_mut() = http::Method::PUT;
+        let response = guarded.send(put).await;
+        assert_eq!(response.headers().contains_key("allow"), !is_call, "{path}");
+        assert_eq!(statuses(&response), if is_call { (200, Some(12)) } else { (405, None) }, "{path}");
+        let mut put = typed(path);
+        (*put.method_mut(), *put.version_mut()) = (http::Method::PUT, Version::HTTP_11);
+        assert_eq!(statuses(&guarded.send(put).await), (405, None), "{path}");
+        // A path or a routing parameter that may name it.
+        for path in [format!("{path}.json"), format!("/?s={path}"), format!("{path}%2F"), format!("{path}?s={path}")] {
+            assert_eq!(statuses(&guarded.send(typed(&path)).await), (400, None), "{path}");
+        }
+    }
+    assert_eq!((guarded.verifier.calls(), guarded.application.runs()), (0, 0));
 }
 
 #[test]
