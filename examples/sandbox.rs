@@ -10,7 +10,7 @@
 //! private key that decrypts them; a new one at every start, and worth nothing elsewhere. It listens on
 //! loopback only: whoever reaches it passes every check.
 
-use std::{error::Error, net::SocketAddr};
+use std::{error::Error, net::SocketAddr, time::Duration};
 
 use http_body_util::{BodyExt, Full};
 use hyper_util::{
@@ -42,7 +42,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let sandbox = Sandbox::new();
     loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            // Without descriptors left, the next attempt fails at once.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
         let service = TowerToHyperService::new(sandbox.clone());
         tokio::spawn(async move {
             // The only errors are clients that went away, and the resets that a proof asked for.

@@ -1,9 +1,12 @@
 //! The proxy example: what it believes of the proxies in front, and what it hands on.
 
+use std::net::SocketAddr;
+#[cfg(target_os = "linux")]
 use std::{
-    io::{BufRead, BufReader, Read},
-    net::{SocketAddr, TcpStream},
-    process::Stdio,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    process::{Child, ChildStdout, Command, Stdio},
+    time::Duration,
 };
 
 use http::HeaderMap;
@@ -93,41 +96,99 @@ fn a_number_of_proxies_that_cannot_be_is_an_error_at_the_start() {
     }
 }
 
-/// Linux only: the example runs with as many descriptors as a shell allows it.
+/// An example that may open 24 descriptors, as a shell allows it. Ended when it is dropped.
+#[cfg(target_os = "linux")]
+struct Starved {
+    child: Child,
+    address: SocketAddr,
+    /// Held to the end: the example prints more than its address.
+    _printed: BufReader<ChildStdout>,
+}
+
+#[cfg(target_os = "linux")]
+impl Starved {
+    fn start(name: &str, flags: &str) -> Self {
+        let example = command(name, &[], &[]);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -n 24; exec \"$0\" {flags}")]).arg(example.get_program());
+        for (name, _) in example.get_envs() {
+            shell.env_remove(name);
+        }
+        shell.env("LISTEN_ADDR", "127.0.0.1:0").stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = shell.spawn().unwrap();
+        let mut first = String::new();
+        let mut printed = BufReader::new(child.stdout.take().unwrap());
+        printed.read_line(&mut first).unwrap();
+        let (_, address) = first.split_once("http://").expect("an address");
+        let is_of_it = |c: char| c.is_ascii_digit() || matches!(c, '.' | ':');
+        let address = address.split(|c| !is_of_it(c)).next().unwrap().trim_end_matches('.').parse().unwrap();
+        Self { child, address, _printed: printed }
+    }
+
+    /// How many descriptors it has open.
+    fn open(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+
+    /// The time that it has run on any core, in ticks of a hundredth of a second.
+    fn ticks(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let (_, fields) = stat.rsplit_once(") ").unwrap();
+        fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+    }
+
+    fn answer(&self) -> String {
+        let mut client = TcpStream::connect(self.address).unwrap();
+        client.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        answer
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for Starved {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_proxy_without_descriptors_says_so_once_and_accepts_again_when_it_has_some() {
-    let example = command("hyper_proxy", &["--sandbox"], &[]);
-    let mut shell = std::process::Command::new("sh");
-    shell.args(["-c", "ulimit -n 24; exec \"$0\" --sandbox"]).arg(example.get_program());
-    for (name, _) in example.get_envs() {
-        shell.env_remove(name);
-    }
-    shell.env("LISTEN_ADDR", "127.0.0.1:0").stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = shell.spawn().unwrap();
-    let mut first = String::new();
-    // Held to the end: the example prints more than this line.
-    let mut printed = BufReader::new(child.stdout.take().unwrap());
-    printed.read_line(&mut first).unwrap();
-    let (_, address) = first.split_once("http://").expect("an address");
-    let address: SocketAddr = address.split(',').next().unwrap().parse().unwrap();
-
-    let idle: Vec<TcpStream> = (0..40).map(|_| TcpStream::connect(address).unwrap()).collect();
-    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    let mut example = Starved::start("hyper_proxy", "--sandbox");
+    let idle: Vec<TcpStream> = (0..40).map(|_| TcpStream::connect(example.address).unwrap()).collect();
+    let mut errors = BufReader::new(example.child.stderr.take().unwrap());
     let mut said = String::new();
     while !said.contains("no connection can be accepted") {
         assert_ne!(errors.read_line(&mut said).unwrap(), 0, "{said}");
     }
     // Some attempts later it is still the one line.
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    std::thread::sleep(Duration::from_millis(500));
     drop(idle);
-    let mut answer = String::new();
-    let mut client = TcpStream::connect(address).unwrap();
-    std::io::Write::write_all(&mut client, b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-    client.read_to_string(&mut answer).unwrap();
+    let answer = example.answer();
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-    child.kill().unwrap();
-    child.wait().unwrap();
+    drop(example);
     errors.read_to_string(&mut said).unwrap();
     assert_eq!(said.matches("no connection can be accepted").count(), 1, "{said}");
+}
+
+/// A loop that tries again at once takes every tick that it can get.
+#[cfg(target_os = "linux")]
+#[test]
+fn without_descriptors_an_example_waits_before_it_accepts_again() {
+    for (name, flags) in [("hyper_proxy", "--sandbox"), ("sandbox", "")] {
+        let example = Starved::start(name, flags);
+        let idle: Vec<TcpStream> = (0..40).map(|_| TcpStream::connect(example.address).unwrap()).collect();
+        while example.open() < 24 {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let before = example.ticks();
+        std::thread::sleep(Duration::from_secs(1));
+        let ran = example.ticks() - before;
+        assert!(ran <= 5, "{name}: {ran} ticks of 100");
+        drop(idle);
+        assert!(example.answer().starts_with("HTTP/1.1 "), "{name}");
+    }
 }
