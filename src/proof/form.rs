@@ -10,7 +10,7 @@
 //! that begins with `[` (`['phone':1]`). A raw `;` separates pairs to some, `#` begins a comment to some and a fragment to
 //! others, and a raw NUL ends the form to PHP's `parse_str`.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use super::{
     fold::{Found, Keys},
@@ -36,6 +36,11 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
     }
     // Keys of several segments are looked at only where the phone's name may not be the last.
     let decoded = if plan.elsewhere() == 0 { CODED } else { CODED | NESTED };
+    // Read as text once, and not piece by piece. What is no UTF-8 is a foreign byte to the piece that has it.
+    let text = match str::from_utf8(body) {
+        Ok(text) => text,
+        Err(error) => body.get(..error.valid_up_to()).and_then(|valid| str::from_utf8(valid).ok()).unwrap_or_default(),
+    };
     let mut scratch = Vec::new();
     let mut seen = 0_u64;
     let mut rest = body;
@@ -56,7 +61,7 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
         let found = if is_none {
             Found::Nothing
         } else {
-            let key = key.decode(&mut scratch).ok_or(BAD)?;
+            let key = key.decode(body, text, &mut scratch).ok_or(BAD)?;
             check_charset(key, value.raw)?;
             let found = plan.names().find(key, Keys::Form);
             if found == Found::Nothing && plan.is_phone_elsewhere(key) {
@@ -71,19 +76,16 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
             Found::Name(name) => name,
         };
         let slot = root.slot_in_form(name, &mut seen)?;
-        let text = value.text().ok_or(BAD)?;
-        if value.classes & EQUALS != 0 && is_torn(text) {
+        let raw = value.within(body, text).ok_or(BAD)?;
+        if value.classes & EQUALS != 0 && is_torn(raw) {
             return Err(Unreadable::ProofMalformed("a bracket before an equals sign in a value"));
         }
         let read = match value.classes & CODED {
-            0 => Value::plain(Cow::Borrowed(text))?,
-            _ => Value::text(decode_whole(text).ok_or(BAD)?)?,
+            0 => Value::plain(Cow::Borrowed(raw))?,
+            _ => Value::text(decode_whole(raw).ok_or(BAD)?)?,
         };
         // A value that was read is not empty, so it is a piece of the body.
-        values.stands(slot, || {
-            let start = value.raw.as_ptr().addr() - body.as_ptr().addr();
-            start..start + value.raw.len()
-        });
+        values.stands(slot, || value.place(body));
         values.put(slot, read)?;
     }
     // A sequence in YAML and JSON5. Asked last: most such names are refused for what they are.
@@ -178,12 +180,26 @@ impl<'v> Piece<'v> {
 
     /// Decodes to look at.
     #[inline]
-    fn decode<'s>(self, scratch: &'s mut Vec<u8>) -> Option<&'s str>
+    fn decode<'s>(self, body: &[u8], text: &'v str, scratch: &'s mut Vec<u8>) -> Option<&'s str>
     where
         'v: 's,
     {
-        let text = self.text()?;
+        let text = self.within(body, text)?;
         if self.classes & CODED == 0 { Some(text) } else { decode(text, scratch) }
+    }
+
+    /// Where in its body it is.
+    #[inline]
+    fn place(self, body: &[u8]) -> Range<usize> {
+        // An empty one may be no part of it.
+        let start = if self.raw.is_empty() { 0 } else { self.raw.as_ptr().addr() - body.as_ptr().addr() };
+        start..start + self.raw.len()
+    }
+
+    /// As [`Piece::text`], where the body has been read as text before.
+    #[inline]
+    fn within(self, body: &[u8], text: &'v str) -> Option<&'v str> {
+        text.get(self.place(body))
     }
 
     /// As it came: all of it is ASCII.
