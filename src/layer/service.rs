@@ -105,14 +105,18 @@ where
                 return ResponseFuture::guarded(self.inner.clone(), Box::pin(story));
             }
         }
-        // No decision of this layer is about it. One way out: a request is large, and every move of it counts.
-        let outer = request.extensions().get::<Decision>().cloned();
-        if is_foreign {
-            shared.pass_stripped(request.headers_mut(), outer.as_ref());
-        } else {
-            shared.pass(request.headers_mut(), outer.as_ref());
+        // No decision of this layer is about it.
+        {
+            let outer = request.extensions().get::<Decision>().cloned();
+            if is_foreign {
+                shared.pass_stripped(request.headers_mut(), outer.as_ref());
+            } else {
+                shared.pass(request.headers_mut(), outer.as_ref());
+            }
         }
-        ResponseFuture::unmatched(self.inner.clone(), request, shared.trailers.clone())
+        // One way out, and the request comes last: it is large, and every move of it counts.
+        let (inner, trailers) = (self.inner.clone(), shared.trailers.clone());
+        ResponseFuture::unmatched(inner, request, trailers)
     }
 }
 
