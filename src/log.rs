@@ -4,6 +4,7 @@
 use ::tracing::{
     Span,
     instrument::{Instrument, WithSubscriber},
+    level_filters::LevelFilter,
 };
 
 /// One event at a level chosen at the call site; nothing without the feature `tracing`.
@@ -34,7 +35,8 @@ pub(crate) struct CurrentSpan;
 impl CurrentSpan {
     #[inline]
     pub(crate) fn get() -> Self {
-        Self(Span::current())
+        // Asked for every check: where nothing is logged there is no span, and a look at the level is cheaper.
+        Self(if LevelFilter::current() == LevelFilter::OFF { Span::none() } else { Span::current() })
     }
 
     /// A future that runs within this span, and logs to whoever is logged to now.

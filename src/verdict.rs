@@ -135,6 +135,7 @@ impl Verdict {
     }
 
     /// The id of the check that this answers.
+    #[inline]
     pub(crate) fn answering(mut self, ex_id: ExId) -> Self {
         self.ex_id = Some(ex_id);
         self

@@ -21,9 +21,9 @@ pub(super) struct Abandoned(watch::Sender<usize>);
 struct Running(Arc<Abandoned>);
 
 /// A check in flight, and what belongs to it. Dropped with its runtime, it ends and leaves no event.
-pub(super) struct Rest {
+pub(super) struct Rest<F> {
     // Dropped in this order: the place is free once the call has ended.
-    check: Option<InFlight>,
+    check: Option<InFlight<F>>,
     permit: Option<Permit>,
     /// The rule's name.
     rule: Arc<str>,
@@ -33,8 +33,8 @@ pub(super) struct Rest {
 }
 
 /// The check whose answer is waited for.
-pub(super) struct InFlight {
-    pub(super) calling: Calling,
+pub(super) struct InFlight<F> {
+    pub(super) calling: Calling<F>,
     pub(super) kind: CheckKind,
     pub(super) ex_id: ExId,
     /// The layer's deadline, never the client's.
@@ -66,12 +66,15 @@ impl Drop for Running {
 
 // === impl Rest ===
 
-impl Rest {
+impl<F, E> Rest<F>
+where
+    F: Future<Output = Result<Verdict, E>>,
+{
     /// Takes over what a request has come to. Without a check in flight there is only the event to write.
     pub(super) fn of(
         rule: &Arc<str>,
         evidence: &Evidence,
-        check: Option<InFlight>,
+        check: Option<InFlight<F>>,
         permit: Option<Permit>,
         observers: &Arc<Observers>,
         abandoned: &Arc<Abandoned>,

@@ -8,26 +8,29 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     task::{Context, Poll},
-    thread,
 };
 
 use tokio::{runtime::Handle, time::Instant};
-use tower::BoxError;
 use tower_service::Service;
 
 use super::{
     abandoned::{Abandoned, InFlight, Rest},
     bulkhead::Permit,
-    calling::{Answer, Calling},
+    calling::Calling,
     evidence::Evidence,
 };
 use crate::{Check, CheckKind, ExId, Verdict, log::CurrentSpan, observe::Observers};
 
 /// A check of a request: polled by the request, and finished by a task if the request is dropped.
-pub(super) struct Call<'c, S> {
-    stage: Stage<S>,
+pub(super) struct Call<'c, S>
+where
+    S: Service<Check, Response = Verdict> + 'static,
+    S::Future: Send,
+{
+    stage: Stage,
+    calling: Calling<S::Future>,
     kind: CheckKind,
-    ex_id: ExId,
+    ex_id: &'c ExId,
     /// The layer's deadline, never the client's.
     deadline: Instant,
     place: Place<'c>,
@@ -45,56 +48,54 @@ pub(super) struct Place<'c> {
     pub(super) abandoned: &'c Arc<Abandoned>,
 }
 
-enum Stage<S> {
+#[derive(Clone, Copy)]
+enum Stage {
     /// The verifier is made ready. Nothing is spent yet.
-    Waiting {
-        verifier: S,
-        check: Option<Check>,
-    },
-    Begun(Calling),
+    Waiting,
+    Begun,
+    /// Also while the verifier or its call is polled: after a panic there is nothing to finish.
     Over,
 }
 
 // === impl Call ===
 
-impl<'c, S> Call<'c, S> {
+impl<'c, S> Call<'c, S>
+where
+    S: Service<Check, Response = Verdict> + 'static,
+    S::Future: Send,
+{
     /// Neither begins the call nor waits. Panics outside of a Tokio runtime.
-    pub(super) fn new(verifier: S, check: Check, ex_id: ExId, deadline: Instant, place: Place<'c>) -> Self {
-        let kind = check.kind();
-        let check = Some(check.with_ex_id(ex_id.clone()));
+    pub(super) fn new(kind: CheckKind, ex_id: &'c ExId, deadline: Instant, place: Place<'c>) -> Self {
         let (runtime, span) = (Handle::current(), Some(CurrentSpan::get()));
-        Self { stage: Stage::Waiting { verifier, check }, kind, ex_id, deadline, place, runtime, span }
+        Self { stage: Stage::Waiting, calling: Calling::none(), kind, ex_id, deadline, place, runtime, span }
     }
 
-    /// The answer, or the panic of the verifier, which ends the call.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<thread::Result<Answer>>
-    where
-        S: Service<Check, Response = Verdict, Error = BoxError>,
-        S::Future: Send + 'static,
-    {
-        if let Stage::Waiting { verifier, check } = &mut self.stage {
-            let begun = catch_unwind(AssertUnwindSafe(|| {
-                let ready = std::task::ready!(verifier.poll_ready(cx));
-                let call = check.take().map(|check| verifier.call(check));
-                Poll::Ready(ready.map(|()| Calling::new(call)))
-            }));
-            match begun {
-                Ok(Poll::Pending) => return Poll::Pending,
-                Ok(Poll::Ready(Ok(calling))) => self.stage = Stage::Begun(calling),
-                Ok(Poll::Ready(Err(error))) => {
-                    self.stage = Stage::Over;
-                    return Poll::Ready(Ok(Err(error)));
+    /// The answer. `waiting` is the verifier and the check until the call begins. A panic of the verifier goes through
+    /// here to the caller and ends the call.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        waiting: &mut Option<(S, Check)>,
+    ) -> Poll<Result<Verdict, S::Error>> {
+        if let Some((verifier, _)) = waiting {
+            self.stage = Stage::Over;
+            match verifier.poll_ready(cx) {
+                Poll::Pending => {
+                    self.stage = Stage::Waiting;
+                    return Poll::Pending;
                 }
-                Err(panic) => {
-                    self.stage = Stage::Over;
-                    return Poll::Ready(Err(panic));
-                }
+                Poll::Ready(ready) => ready?,
+            }
+            if let Some((mut verifier, check)) = waiting.take() {
+                self.calling = Calling::begun(verifier.call(check));
             }
         }
-        let Stage::Begun(calling) = &mut self.stage else { panic!("a call is not polled after it has answered") };
-        let answered = std::task::ready!(calling.poll(cx));
         self.stage = Stage::Over;
-        Poll::Ready(answered)
+        let polled = self.calling.poll_through(cx);
+        if polled.is_pending() {
+            self.stage = Stage::Begun;
+        }
+        polled
     }
 
     /// Ends the call: the layer's own deadline has passed.
@@ -104,14 +105,15 @@ impl<'c, S> Call<'c, S> {
 
     /// Leaves the call to a task, if it has begun. The request goes on and answers its client.
     pub(super) fn abandon(mut self) {
-        if let Stage::Begun(calling) = std::mem::replace(&mut self.stage, Stage::Over) {
+        if matches!(std::mem::replace(&mut self.stage, Stage::Over), Stage::Begun) {
+            let calling = self.calling.take();
             self.leave(Some(calling));
         }
     }
 
     /// Neither logs nor polls here: this may run inside of a `drop`, on any thread, while it panics, or while the runtime ends,
     /// which then drops the task at once.
-    fn leave(&mut self, calling: Option<Calling>) {
+    fn leave(&mut self, calling: Option<Calling<S::Future>>) {
         let (kind, ex_id, deadline) = (self.kind, self.ex_id.clone(), self.deadline);
         // Without a call, the place is free as soon as the request is gone.
         let permit = calling.as_ref().and_then(|_| self.place.permit.take());
@@ -127,13 +129,20 @@ impl<'c, S> Call<'c, S> {
     }
 }
 
-impl<S> Drop for Call<'_, S> {
+impl<S> Drop for Call<'_, S>
+where
+    S: Service<Check, Response = Verdict> + 'static,
+    S::Future: Send,
+{
     fn drop(&mut self) {
-        match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Begun(calling) => self.leave(Some(calling)),
+        match self.stage {
+            Stage::Begun => {
+                let calling = self.calling.take();
+                self.leave(Some(calling));
+            }
             // What the request's earlier checks have cost is not lost.
-            Stage::Waiting { .. } if self.place.evidence.has_verdicts() => self.leave(None),
-            Stage::Waiting { .. } | Stage::Over => {}
+            Stage::Waiting if self.place.evidence.has_verdicts() => self.leave(None),
+            Stage::Waiting | Stage::Over => {}
         }
     }
 }

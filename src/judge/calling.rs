@@ -7,26 +7,45 @@ use std::{
     thread,
 };
 
-use tower::BoxError;
-
-use crate::Verdict;
-
-/// What a verifier answers.
-pub(super) type Answer = Result<Verdict, BoxError>;
-
-/// A call that the verifier has taken. Its panics are results.
-pub(super) struct Calling(Option<Pin<Box<dyn Future<Output = Answer> + Send>>>);
+/// A call that the verifier has taken. Boxed, because it moves from the request into a task.
+pub(super) struct Calling<F>(Option<Pin<Box<F>>>);
 
 // === impl Calling ===
 
-impl Calling {
-    /// The verifier's answer to come; `None` is never polled.
-    pub(super) fn new(call: Option<impl Future<Output = Answer> + Send + 'static>) -> Self {
-        Self(call.map(|call| Box::pin(call) as Pin<Box<_>>))
+impl<F> Calling<F> {
+    /// None yet.
+    pub(super) fn none() -> Self {
+        Self(None)
     }
 
-    /// Polls the call, and drops it once it has answered or panicked.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<thread::Result<Answer>> {
+    pub(super) fn begun(call: F) -> Self {
+        Self(Some(Box::pin(call)))
+    }
+
+    pub(super) fn take(&mut self) -> Self {
+        Self(self.0.take())
+    }
+
+    /// A future that panics while it is dropped, too, must not take the layer with it.
+    fn end(&mut self) -> thread::Result<()> {
+        match self.0.take() {
+            Some(call) => catch_unwind(AssertUnwindSafe(|| drop(call))),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<F: Future> Calling<F> {
+    /// Polls the call, and drops it once it has answered. Its panics go through to the caller.
+    pub(super) fn poll_through(&mut self, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let Some(call) = &mut self.0 else { panic!("a call is not polled after it has answered") };
+        let answer = std::task::ready!(call.as_mut().poll(cx));
+        self.0 = None;
+        Poll::Ready(answer)
+    }
+
+    /// Polls the call, and drops it once it has answered or panicked. Its panics are results: for a task.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<thread::Result<F::Output>> {
         let Some(call) = &mut self.0 else { panic!("a call is not polled after it has answered") };
         let polled = match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {
             Ok(Poll::Pending) => return Poll::Pending,
@@ -36,15 +55,9 @@ impl Calling {
         let ended = self.end();
         Poll::Ready(polled.and_then(|answer| ended.map(|()| answer)))
     }
-
-    /// A future that panics while it is dropped, too, must not take the layer with it.
-    fn end(&mut self) -> thread::Result<()> {
-        let call = self.0.take();
-        catch_unwind(AssertUnwindSafe(|| drop(call)))
-    }
 }
 
-impl Drop for Calling {
+impl<F> Drop for Calling<F> {
     fn drop(&mut self) {
         drop(self.end());
     }

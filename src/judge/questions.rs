@@ -6,11 +6,12 @@ use std::{
     net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    task::{Context, Poll},
 };
 
 use http::request::Parts;
 use tokio::time::{Instant, timeout_at};
-use tower::{BoxError, ServiceExt, load_shed::error::Overloaded};
+use tower::{BoxError, load_shed::error::Overloaded};
 use tower_service::Service;
 
 use super::{
@@ -184,9 +185,13 @@ where
         let Judge { verifier, observers, abandoned } = self.judge;
         let (rule, evidence) = (self.rule, &*self.evidence);
         let place = Place { rule, evidence, permit: &mut self.permit, observers, abandoned };
-        let verifier = verifier.clone().map_err(Into::into);
-        let mut call = Call::new(verifier, check, ex_id.clone(), self.deadline, place);
-        let answered = timeout_at(nearer, poll_fn(|cx| call.poll(cx))).await;
+        let mut waiting = Some((verifier.clone(), check.with_ex_id(ex_id.clone())));
+        let mut call = Call::new(kind, &ex_id, self.deadline, place);
+        let caught = |cx: &mut Context<'_>| match catch_unwind(AssertUnwindSafe(|| call.poll(cx, &mut waiting))) {
+            Ok(polled) => polled.map(Ok),
+            Err(_) => Poll::Ready(Err(Refusal::new(DenialReason::Panicked))),
+        };
+        let answered = timeout_at(nearer, poll_fn(caught)).await;
         if answered.is_err() {
             if self.clients.is_some() { call.abandon() } else { call.end() }
         } else {
@@ -198,8 +203,9 @@ where
             }
             Ok(Ok(Ok(_))) => Ok(unavailable(false)),
             Err(_) => too_late(),
-            Ok(Err(_)) => Err(Refusal::new(DenialReason::Panicked)),
+            Ok(Err(panicked)) => Err(panicked),
             Ok(Ok(Err(error))) => {
+                let error: BoxError = error.into();
                 if is_shed(&*error) || is_exhausted(&*error) {
                     return Err(Refusal::new(DenialReason::Overloaded));
                 }
