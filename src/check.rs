@@ -20,7 +20,7 @@ use std::{fmt, net::IpAddr};
 
 use secrecy::SecretString;
 
-use crate::{CheckKind, ExId, Phone};
+use crate::{check_kind::CheckKind, ex_id::ExId, phone::Phone};
 
 /// One question to JPush, with its context.
 ///

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::{CheckKind, ExId, Phone};
+use crate::{check_kind::CheckKind, ex_id::ExId, phone::Phone};
 
 /// The name of the header by which the sandbox marks its replies, so that the client marks their verdicts.
 #[cfg(feature = "client")]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::ConfigError;
+use crate::error::ConfigError;
 
 /// The largest body that may use the part for small ones, in bytes, inclusive.
 pub(crate) const SMALL: usize = 4 * 1024;

@@ -1,6 +1,6 @@
 //! Which bytes of a compressed body the application gets.
 
-use super::Coding;
+use super::coding::Coding;
 
 /// Which bytes the application gets of a body that was decoded to be read: see [`Rule::decode`](crate::Rule).
 ///

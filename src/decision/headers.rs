@@ -5,10 +5,11 @@ use std::{borrow::Cow, fmt::Write};
 use http::{HeaderMap, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Action, Decision};
+use super::{Decision, policy::Action};
 use crate::{
-    CheckKind, Risk,
+    check_kind::CheckKind,
     headers::{Header, Names, decimal},
+    verdict::Risk,
 };
 
 /// At most so many tags are handed on: a header line is not the vendor's to grow.

@@ -1,12 +1,10 @@
 //! Several answers, one picture: the worst action and the highest risk.
 
-use super::{Decision, Inner, Level, Policy};
-use crate::{Risk, Verdict};
-
-/// The highest score told.
-pub(super) fn score(verdicts: &[Verdict]) -> Option<u16> {
-    verdicts.iter().filter_map(|verdict| verdict.risk().score()).max()
-}
+use super::{
+    Decision, Inner,
+    policy::{Level, Policy},
+};
+use crate::verdict::{Risk, Verdict};
 
 // === impl Policy ===
 

@@ -22,7 +22,7 @@ mod tests;
 use std::{fmt, sync::Arc};
 
 pub use self::policy::{Action, Level, Policy};
-use crate::{CheckKind, Phone, Verdict};
+use crate::{check_kind::CheckKind, phone::Phone, verdict::Verdict};
 
 /// Why a guarded request reached the application, as a request extension.
 ///
@@ -109,7 +109,7 @@ impl Decision {
 
     /// The highest risk score told, 0 to 900.
     pub fn score(&self) -> Option<u16> {
-        merge::score(&self.0.verdicts)
+        self.0.verdicts.iter().filter_map(|verdict| verdict.risk().score()).max()
     }
 
     /// Whether a check of this kind passed.

@@ -1,6 +1,9 @@
 //! The operator's settings: which risk means what.
 
-use crate::{Class, ConfigError, Risk, Verdict};
+use crate::{
+    error::ConfigError,
+    verdict::{Class, Risk, Verdict},
+};
 
 /// What the verdicts of a request mean.
 ///

@@ -1,7 +1,12 @@
 use http::HeaderMap;
 
 use super::{Action, Decision, DecisionReason, Level, Policy};
-use crate::{CheckKind, Class, Phone, Risk, Verdict, headers::Names};
+use crate::{
+    check_kind::CheckKind,
+    headers::Names,
+    phone::Phone,
+    verdict::{Class, Risk, Verdict},
+};
 
 fn passed(risk: Risk) -> Verdict {
     Verdict::new(CheckKind::Number, Class::Passed).with_id(117_270_465_679_982_592).with_risk(risk)

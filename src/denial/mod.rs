@@ -4,6 +4,7 @@
 //! must learn everything that is ours to tell. So a [`Denial`] carries both: its code for the client, and its reason,
 //! as an extension of the response, for the operator's own logs.
 
+mod format;
 mod locale;
 mod reason;
 mod response;
@@ -16,8 +17,11 @@ use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, Version};
 
 pub use self::reason::DenialReason;
-use self::{locale::Locale, response::Format};
-use crate::{Class, Suspicion, Verdict};
+use self::{format::Format, locale::Locale, reason::throttled_for};
+use crate::{
+    foreign_backend::Suspicion,
+    verdict::{Class, Verdict},
+};
 
 /// A refusal: what the client is told, and why. Also an extension of the response.
 ///
@@ -127,7 +131,7 @@ impl Refusal {
     pub(crate) fn of_verdict(verdict: &Verdict) -> Self {
         let mut refusal = Self::new(DenialReason::Verdict(verdict.class()));
         if verdict.class() == Class::Throttled {
-            refusal.retry_after = Some(response::throttled_for(verdict.code()));
+            refusal.retry_after = Some(throttled_for(verdict.code()));
         }
         refusal
     }
@@ -202,11 +206,6 @@ impl Denial {
     /// What the client may do next: `captcha`, `new_token`, `wait`, `other_method`.
     pub fn next(&self) -> &'static [&'static str] {
         self.reason.next()
-    }
-
-    /// The answer as it is without a closure of the user's: `application/problem+json`, or trailers-only gRPC.
-    pub fn response(&self) -> Response<Bytes> {
-        response::response(self)
     }
 }
 

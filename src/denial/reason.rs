@@ -1,8 +1,10 @@
 //! The table of answers.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use http::StatusCode;
 
-use crate::Class;
+use crate::verdict::Class;
 
 /// Why a request was refused.
 ///
@@ -167,4 +169,17 @@ impl DenialReason {
             },
         }
     }
+}
+
+/// For how many seconds JPush will throttle: 9005 for 30, 9006 until midnight in Shanghai (vendor FAQ: 30 s between
+/// submissions and 10 a calendar day for one number).
+pub(super) fn throttled_for(code: Option<i64>) -> u32 {
+    const DAY: u64 = 86_400;
+    /// China Standard Time, without daylight saving since 1991.
+    const SHANGHAI: u64 = 8 * 3600;
+    if code != Some(9006) {
+        return 30;
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    u32::try_from(DAY - (now + SHANGHAI) % DAY).unwrap_or(30)
 }

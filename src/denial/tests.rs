@@ -4,7 +4,10 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode, Version};
 
 use super::{Audience, Denial, DenialReason, Refusal, Respond, locale::Locale};
-use crate::{CheckKind, Class, Verdict};
+use crate::{
+    check_kind::CheckKind,
+    verdict::{Class, Verdict},
+};
 
 fn answer(headers: &[(&str, &str)], refusal: Refusal) -> Response<Bytes> {
     answer_with(headers, &refusal, None)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::routing::Routing;
-use crate::{ConfigError, ForeignBackend};
+use crate::{error::ConfigError, foreign_backend::ForeignBackend};
 
 /// One header of ours, without its prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,7 +13,11 @@ use http::{
 };
 
 use super::folding::{aliases, tokens};
-use crate::{ConfigError, ForeignBackend, Suspicion, log::event};
+use crate::{
+    error::ConfigError,
+    foreign_backend::{ForeignBackend, Suspicion},
+    log::event,
+};
 
 /// What a header names in place of the request line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use http::{
 };
 
 use super::{
-    Names,
     folding::{aliases, begins_like, rebuild, tokens, without_tokens},
+    names::Names,
     routing::Keeping,
 };
 

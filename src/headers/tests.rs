@@ -1,7 +1,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{Header, Names, routing};
-use crate::ForeignBackend;
+use crate::foreign_backend::ForeignBackend;
 
 fn names() -> Names {
     Names::new("x-jverify").unwrap()

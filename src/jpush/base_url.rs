@@ -7,7 +7,7 @@ use http::{
     uri::{Authority, PathAndQuery, Scheme},
 };
 
-use crate::ConfigError;
+use crate::error::ConfigError;
 
 /// The vendor's host (reference documents, "Call Address").
 pub(super) const VENDOR: &str = "https://api.verification.jpush.cn";

@@ -6,16 +6,16 @@ use std::{fmt, time::Duration};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    Credentials, Https, JPush,
     base_url::{BaseUrl, VENDOR},
-    client::Shared,
+    client::{JPush, Shared},
+    credentials::Credentials,
     one_tap::OneTapKey,
     proof_bytes::ProofBytes,
     request::Endpoints,
     sandboxed,
-    transport::HttpsSettings,
+    transport::{Https, HttpsSettings},
 };
-use crate::ConfigError;
+use crate::error::ConfigError;
 
 /// Builds a [`JPush`]. From [`JPush::builder`] or [`JPush::with_transport`].
 #[must_use = "a builder does nothing until `build()`"]
@@ -33,6 +33,27 @@ enum Transport<T> {
     Given(T),
     /// The function is `Https::build`: a `T` that only the default transport's builder can name.
     Default(Box<HttpsSettings>, fn(&HttpsSettings, &BaseUrl) -> Result<T, ConfigError>),
+}
+
+// === impl JPush ===
+
+impl JPush<Https> {
+    /// Begins a client that calls over HTTPS.
+    pub fn builder(credentials: Credentials) -> JPushBuilder {
+        JPushBuilder::https(credentials)
+    }
+}
+
+impl<T> JPush<T> {
+    /// Begins a client over another transport.
+    ///
+    /// The transport must not follow redirects, and must not send a request twice.
+    pub fn with_transport(credentials: Credentials, transport: T) -> JPushBuilder<T>
+    where
+        T: 'static,
+    {
+        JPushBuilder::given(credentials, transport)
+    }
 }
 
 // === impl JPushBuilder ===

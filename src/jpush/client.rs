@@ -20,15 +20,21 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
-    BoxError, CallError, Credentials, Https, JPushBuilder,
-    call_error::BadReply,
+    BoxError,
+    call_error::{BadReply, CallError},
     collect::collect,
     one_tap::OneTapKey,
     proof_bytes::ProofBytes,
     reply::{Judged, judge},
     request::Endpoints,
+    transport::Https,
 };
-use crate::{Check, CheckKind, Class, ExId, Question, Verdict, verdict::SANDBOX_HEADER};
+use crate::{
+    check::{Check, Question},
+    check_kind::CheckKind,
+    ex_id::ExId,
+    verdict::{Class, SANDBOX_HEADER, Verdict},
+};
 
 /// Compared with the few names of a reply: to look it up would be to hash it.
 static SANDBOX_MARK: HeaderName = HeaderName::from_static(SANDBOX_HEADER);
@@ -61,24 +67,7 @@ pub(super) struct Shared {
 
 // === impl JPush ===
 
-impl JPush<Https> {
-    /// Begins a client that calls over HTTPS.
-    pub fn builder(credentials: Credentials) -> JPushBuilder {
-        JPushBuilder::https(credentials)
-    }
-}
-
 impl<T> JPush<T> {
-    /// Begins a client over another transport.
-    ///
-    /// The transport must not follow redirects, and must not send a request twice.
-    pub fn with_transport(credentials: Credentials, transport: T) -> JPushBuilder<T>
-    where
-        T: 'static,
-    {
-        JPushBuilder::given(credentials, transport)
-    }
-
     pub(super) fn new(shared: Shared, transport: T) -> Self {
         Self { shared: Arc::new(shared), transport }
     }

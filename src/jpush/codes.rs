@@ -4,7 +4,7 @@
 //! the vendor's list of return codes (号码认证, 行为验证) and the two reference documents. The vendor's client SDKs reuse
 //! 1000–2018 and 6000–6002 with other meanings; those never come from this API.
 
-use crate::{CheckKind, Class};
+use crate::{check_kind::CheckKind, verdict::Class};
 
 /// Every code that is known and is no pass. Whatever is not here is [`Class::Unknown`].
 #[rustfmt::skip]

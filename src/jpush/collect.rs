@@ -4,7 +4,10 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http_body::Body;
 use http_body_util::BodyExt as _;
 
-use super::{BoxError, CallError, call_error::BadReply};
+use super::{
+    BoxError,
+    call_error::{BadReply, CallError},
+};
 
 /// The most bytes of a reply. A real one is below 1 KiB.
 pub(super) const LIMIT: usize = 64 * 1024;

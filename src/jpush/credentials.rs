@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::ConfigError;
+use crate::error::ConfigError;
 
 const APP_KEY: &str = "JPUSH_APP_KEY";
 const MASTER_SECRET: &str = "JPUSH_MASTER_SECRET";

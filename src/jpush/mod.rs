@@ -52,6 +52,8 @@ mod collect;
 mod credentials;
 mod dial;
 mod echo;
+#[cfg(feature = "sandbox")]
+mod of_sandbox;
 mod one_tap;
 mod proof_bytes;
 mod reply;

@@ -13,7 +13,7 @@ use aws_lc_rs::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use crate::Phone;
+use crate::phone::Phone;
 
 /// The developer's private key, whose public half is in the vendor's console.
 pub(super) struct OneTapKey(Pkcs1PrivateDecryptingKey);
@@ -27,10 +27,10 @@ impl OneTapKey {
     ///
     /// `one_tap_key`: when it is anything else. The error does not repeat it.
     #[cfg(feature = "one-tap")]
-    pub(super) fn from_pem(pem: &str) -> Result<Self, crate::ConfigError> {
+    pub(super) fn from_pem(pem: &str) -> Result<Self, crate::error::ConfigError> {
         use rustls::pki_types::{PrivateKeyDer, pem::PemObject};
 
-        let wrong = |problem: &'static str| crate::ConfigError::unshown("one_tap_key", problem);
+        let wrong = |problem: &'static str| crate::error::ConfigError::unshown("one_tap_key", problem);
         let unusable = || wrong("not an RSA key of 2048 to 8192 bits");
         let der = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| wrong("not a private key in PEM"))?;
         let key = match &der {

@@ -4,7 +4,7 @@
 //! `1 UNION SELECT`, a gateway answer 502 for `<script>`. What no carrier or captcha issues is therefore refused here, with
 //! nothing sent and no connection made.
 
-use crate::ConfigError;
+use crate::error::ConfigError;
 
 /// The longest proof in bytes. The vendor's longest, a captcha's answer, has about 1,000.
 const LONGEST: usize = 4096;

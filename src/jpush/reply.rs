@@ -10,7 +10,13 @@ use super::{
     one_tap::OneTapKey,
     wire::{Reply, Scalar, Tags},
 };
-use crate::{Check, CheckKind, Class, ExId, Phone, Risk, Verdict};
+use crate::{
+    check::Check,
+    check_kind::CheckKind,
+    ex_id::ExId,
+    phone::Phone,
+    verdict::{Class, Risk, Verdict},
+};
 
 /// What a reply says.
 #[derive(Debug, PartialEq)]

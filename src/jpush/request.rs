@@ -8,8 +8,13 @@ use http::{
 use http_body_util::Full;
 use secrecy::ExposeSecret;
 
-use super::{Credentials, base_url::BaseUrl, echo::Echo};
-use crate::{Channel, Check, CheckKind, ConfigError, Question, headers::decimal};
+use super::{base_url::BaseUrl, credentials::Credentials, echo::Echo};
+use crate::{
+    check::{Channel, Check, Question},
+    check_kind::CheckKind,
+    error::ConfigError,
+    headers::decimal,
+};
 
 /// Everything of a request that does not depend on the check, made once.
 pub(super) struct Endpoints {
@@ -156,7 +161,7 @@ fn write_plain(json: &mut Vec<u8>, name: &str, value: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ExId, Phone};
+    use crate::{ex_id::ExId, phone::Phone};
 
     fn phone() -> Phone {
         Phone::parse("15813554612").unwrap()

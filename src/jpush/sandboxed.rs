@@ -5,8 +5,6 @@
 use std::{any::Any, error::Error};
 
 #[cfg(feature = "sandbox")]
-use super::{Credentials, JPushBuilder};
-#[cfg(feature = "sandbox")]
 use crate::sandbox::{Sandbox, SandboxFault};
 
 /// Whether a transport is the sandbox, whose documented proofs contain more than those of carriers.
@@ -31,29 +29,4 @@ pub(super) fn is_refused(error: &(dyn Error + Send + Sync + 'static)) -> bool {
 #[cfg(not(feature = "sandbox"))]
 pub(super) fn is_refused(_: &(dyn Error + Send + Sync + 'static)) -> bool {
     false
-}
-
-#[cfg(feature = "sandbox")]
-impl Sandbox {
-    /// A client of this sandbox, with credentials that it accepts. It sends every documented proof: those of the sandbox
-    /// contain bytes that [`JPushBuilder::proof_bytes`] does not allow by default.
-    ///
-    /// ```
-    /// use tower_jverify::{Check, Sandbox};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let jpush = Sandbox::new().client().build()?;
-    /// let verdict = jpush.ask(Check::captcha("sandbox-pass-scene-注册")).await?;
-    /// assert_eq!(verdict.scene(), Some("注册"));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn client(&self) -> JPushBuilder<Self> {
-        let credentials = match self.expected() {
-            Some((app_key, master_secret)) => Credentials::new(app_key, master_secret.clone()),
-            None => Credentials::new("sandbox", "sandbox"),
-        };
-        JPushBuilder::sandboxed(credentials, self.clone())
-    }
 }

@@ -26,8 +26,8 @@ use rustls::{
 };
 use tower_service::Service;
 
-use super::{CallError, base_url::BaseUrl, dial::Dial, resolve::Resolver};
-use crate::ConfigError;
+use super::{base_url::BaseUrl, call_error::CallError, dial::Dial, resolve::Resolver};
+use crate::error::ConfigError;
 
 /// How long an HTTP/2 connection with checks in flight may be silent before it is asked, and then before it is dead.
 const HTTP2_PING: Duration = Duration::from_secs(2);

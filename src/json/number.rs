@@ -1,6 +1,6 @@
 //! Numbers: what JSON allows, no more, and nothing that an `f64` does not hold.
 
-use super::{Malformed, Scanner};
+use super::{Malformed, scan::Scanner};
 
 /// A number, as it is written.
 pub(crate) struct Number<'v> {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Malformed, Scanner};
+use super::{Malformed, scan::Scanner};
 
 // === impl Scanner ===
 

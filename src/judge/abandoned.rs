@@ -9,8 +9,10 @@ use tokio::{
 
 use super::{bulkhead::Permit, calling::Calling, evidence::Evidence};
 use crate::{
-    CheckKind, Class, ExId, Verdict,
+    check_kind::CheckKind,
+    ex_id::ExId,
     observe::{Decided, Observers, Outcome},
+    verdict::{Class, Verdict},
 };
 
 /// How many there are of a layer.

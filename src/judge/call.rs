@@ -19,7 +19,7 @@ use super::{
     calling::Calling,
     evidence::Evidence,
 };
-use crate::{Check, CheckKind, ExId, Verdict, log::CurrentSpan, observe::Observers};
+use crate::{check::Check, check_kind::CheckKind, ex_id::ExId, log::CurrentSpan, observe::Observers, verdict::Verdict};
 
 /// A check of a request: polled by the request, and finished by a task if the request is dropped.
 pub(super) struct Call<'c, S>

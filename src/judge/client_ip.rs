@@ -11,7 +11,7 @@ use std::{
 
 use http::{HeaderName, request::Parts};
 
-use crate::ConfigError;
+use crate::error::ConfigError;
 
 type FromFn = Arc<dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync>;
 

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use crate::{CheckKind, Phone, Verdict};
+use crate::{check_kind::CheckKind, phone::Phone, verdict::Verdict};
 
 /// The verdicts so far, each with the id of its check, and the phone that they prove. Owned: a check that outlives its
 /// request takes it along.

@@ -2,8 +2,8 @@
 
 use super::evidence::Evidence;
 use crate::{
-    Action, CheckKind, Decision, DecisionReason, Level,
-    decision::Policy,
+    check_kind::CheckKind,
+    decision::{Action, Decision, DecisionReason, Level, Policy},
     denial::{DenialReason, Refusal},
 };
 

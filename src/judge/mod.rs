@@ -33,7 +33,7 @@ pub(crate) use self::{
     planned::{Plan, Planned},
     settings::{LEAST_LEFT, Settings},
 };
-use crate::{Check, Verdict, observe::Observers};
+use crate::{check::Check, observe::Observers, verdict::Verdict};
 
 /// Judges the requests of a layer.
 pub(crate) struct Judge<V> {

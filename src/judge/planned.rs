@@ -1,6 +1,6 @@
 //! The checks that a request's proofs are good for.
 
-use crate::{Check, Phone};
+use crate::{check::Check, phone::Phone};
 
 /// A check, and how its verdict is to be read.
 #[derive(Clone, Debug)]

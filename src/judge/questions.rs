@@ -23,9 +23,13 @@ use super::{
     settings::{LEAST_LEFT, Settings},
 };
 use crate::{
-    Action, Check, CheckKind, Class, ExId, Risk, Verdict,
+    check::Check,
+    check_kind::CheckKind,
+    decision::Action,
     denial::{DenialReason, Refusal},
+    ex_id::ExId,
     exhaustion::is_exhausted,
+    verdict::{Class, Risk, Verdict},
 };
 
 /// The questions of one request, under one permit and one deadline.

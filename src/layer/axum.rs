@@ -40,7 +40,14 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{JVerify, JVerifyLayer};
-use crate::{Action, Check, CheckKind, Class, Decision, DecisionReason, Phone, Policy, ResponseBody, Verdict};
+use crate::{
+    body::ResponseBody,
+    check::Check,
+    check_kind::CheckKind,
+    decision::{Action, Decision, DecisionReason, Policy},
+    phone::Phone,
+    verdict::{Class, Verdict},
+};
 
 /// An axum extractor: the decision of a request that was verified. Derefs to [`Decision`].
 ///

@@ -4,10 +4,11 @@ use std::fmt;
 
 use super::{JVerifyLayer, Shared};
 use crate::{
-    ConfigError, ForeignBackend, Rule, Suspicion,
+    error::ConfigError,
+    foreign_backend::{ForeignBackend, Suspicion},
     headers::{Names, USUAL},
     log::event,
-    rule::{Overrides, Routes, setting_methods},
+    rule::{Overrides, Routes, Rule, setting_methods},
 };
 
 /// Builds a [`JVerifyLayer`]. What is set here holds for every rule that does not set it for itself.

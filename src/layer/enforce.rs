@@ -1,6 +1,6 @@
 //! What is done with a judgement.
 
-use crate::{Decision, body::Kept, denial::Refusal, rule::Mode};
+use crate::{body::Kept, decision::Decision, denial::Refusal, rule::Mode};
 
 /// How a guarded request ends.
 pub(super) enum Enforced<B> {

@@ -20,13 +20,16 @@ use super::{
     enforce::{Enforced, enforce},
 };
 use crate::{
-    Check, Decision, Phone, RequestBody, Verdict,
-    body::Kept,
+    body::{Kept, RequestBody},
+    check::Check,
+    decision::Decision,
     denial::{Audience, DenialReason, Refusal},
     judge::{Evidence, Judgement},
     observe::{Decided, Outcome},
+    phone::Phone,
     reading::{HandedOn, Read, Unread},
     rule::{Choice, Group, RuleState},
+    verdict::Verdict,
 };
 
 /// How the story of a guarded request ends.

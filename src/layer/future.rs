@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::flow::End;
-use crate::{RequestBody, ResponseBody, body::TrailerFilter};
+use crate::body::{RequestBody, ResponseBody, TrailerFilter};
 
 pin_project! {
     /// Answers a request: the inner service's response, or a denial.

@@ -14,9 +14,12 @@ use tower_service::Service;
 
 use super::{ResponseFuture, Shared, flow};
 use crate::{
-    Check, Decision, RequestBody, ResponseBody, Verdict,
+    body::{RequestBody, ResponseBody},
+    check::Check,
+    decision::Decision,
     denial::{DenialReason, Refusal},
     rule::{Match, Unnamed, has_proof_in_head, is_preflight},
+    verdict::Verdict,
 };
 
 /// An application whose logins prove themselves. Made by [`JVerifyLayer`](super::JVerifyLayer).

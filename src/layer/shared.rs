@@ -5,8 +5,8 @@ use std::sync::Arc;
 use http::{HeaderMap, request::Parts};
 
 use crate::{
-    Decision,
     body::TrailerFilter,
+    decision::Decision,
     denial::Respond,
     headers::Names,
     judge::Judge,

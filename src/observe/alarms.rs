@@ -10,7 +10,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::Class;
+use crate::verdict::Class;
 
 /// Lets an alarm of a class through once in a while: a wrong key fails every login, and one line says it.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use crate::{Decision, Phone, Verdict, denial::Refusal};
+use crate::{decision::Decision, denial::Refusal, phone::Phone, verdict::Verdict};
 
 /// A guarded request that is over for the layer.
 #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "without an observer nothing reads it"))]

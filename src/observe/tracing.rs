@@ -3,7 +3,12 @@
 use std::fmt;
 
 use super::{Decided, Outcome, alarms::Alarms};
-use crate::{Class, Suspicion, Verdict, denial::DenialReason, log::event};
+use crate::{
+    denial::DenialReason,
+    foreign_backend::Suspicion,
+    log::event,
+    verdict::{Class, Verdict},
+};
 
 /// Writes an event for every guarded request.
 #[derive(Debug, Default)]

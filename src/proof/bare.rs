@@ -9,7 +9,7 @@ use super::{
     form,
     plan::Plan,
 };
-use crate::{Suspicion, headers::aliases};
+use crate::{foreign_backend::Suspicion, headers::aliases};
 
 impl Plan {
     /// Whether there is a header that the rule reads, in any spelling.

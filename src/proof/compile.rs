@@ -5,10 +5,9 @@ use http::{HeaderName, header};
 use super::{
     field::{Field, Place, unescape},
     fold::{self, Names},
-    head,
-    plan::{Member, Object},
+    objects::{Member, Object},
 };
-use crate::ConfigError;
+use crate::{error::ConfigError, headers::aliases};
 
 /// Headers that frame, route or describe a message, or that hops rewrite: none can carry a proof.
 const NO_PROOFS: [HeaderName; 20] = [
@@ -103,10 +102,10 @@ impl Compiling {
 
     fn add_header(&mut self, name: &str, slot: usize) -> Result<(), &'static str> {
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| "not a header name")?;
-        if NO_PROOFS.iter().any(|unfit| head::aliases(name.as_str(), unfit.as_str())) {
+        if NO_PROOFS.iter().any(|unfit| aliases(name.as_str(), unfit.as_str())) {
             return Err("this header cannot carry a proof");
         }
-        if self.header_names.iter().any(|known| head::aliases(name.as_str(), known.as_str())) {
+        if self.header_names.iter().any(|known| aliases(name.as_str(), known.as_str())) {
             return Err("two names that a parser may take for each other");
         }
         self.header_names.push(name);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use prost_reflect::{Cardinality, DescriptorPool, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
 
 use super::protobuf::{Accepts, Step, number};
-use crate::ConfigError;
+use crate::error::ConfigError;
 
 /// A parsed `FileDescriptorSet`.
 #[derive(Clone)]

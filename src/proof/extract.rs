@@ -9,11 +9,12 @@ use super::{
     field::unescape,
     fold::{Found, Keys},
     media::content_type_of,
+    objects::Member,
     parameters::{is_token, trim},
-    plan::{Member, Plan},
+    plan::Plan,
     value::{Unreadable, Value, Values},
 };
-use crate::ConfigError;
+use crate::error::ConfigError;
 
 /// What a closure found in a body: the values of [`Field::body`](crate::Field::body) fields, by their pointers.
 ///

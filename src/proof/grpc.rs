@@ -7,8 +7,7 @@ use std::{borrow::Cow, io::Read};
 use http::{HeaderMap, HeaderName};
 use zstd::zstd_safe;
 
-use super::head::aliases;
-use crate::Coding;
+use crate::{body::Coding, headers::aliases};
 
 /// Why no message was found. The text is ours, never the client's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use super::{
     plan::Plan,
     value::{Unreadable, Value, Values},
 };
-pub(super) use crate::headers::aliases;
+use crate::headers::aliases;
 
 /// Refuses a `Connection` that would make a proxy behind us remove a header that we rely on.
 pub(super) fn check_connection(headers: &HeaderMap, proofs: &[HeaderName]) -> Result<(), Unreadable> {

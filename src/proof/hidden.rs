@@ -14,7 +14,7 @@ use super::{
     plan::Plan,
     value::Unreadable,
 };
-use crate::Suspicion;
+use crate::foreign_backend::Suspicion;
 
 const HIDDEN: Unreadable =
     Unreadable::Suspicious(Suspicion::HiddenForm, "a guarded name after `&` or `;` in a body that is not a form");

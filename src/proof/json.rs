@@ -7,8 +7,9 @@
 
 use super::{
     fold::{Found, Keys},
+    objects::{BELONGS_INTO_THE_QUERY, Member, once},
     other_phones::{Ahead, ELSEWHERE_IN_BODY},
-    plan::{BELONGS_INTO_THE_QUERY, Member, Plan, once},
+    plan::Plan,
     value::{Unreadable, Value, Values},
 };
 use crate::json::{Malformed, Scanner, Watch};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::parameters::{is_token, is_utf8, parameter, trim};
-use crate::ConfigError;
+use crate::error::ConfigError;
 
 /// Values of `Content-Type` that are read as JSON. See [`Media::json_types`](super::Media::json_types).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

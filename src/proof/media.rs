@@ -8,12 +8,13 @@ use http::{
     header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
 
+#[cfg(feature = "multipart")]
+use super::parameters::boundary;
 use super::{
-    head::aliases,
     json_types::JsonTypes,
     parameters::{is_utf8, parameter, trim},
 };
-use crate::{Coding, ConfigError};
+use crate::{body::Coding, error::ConfigError, headers::aliases};
 
 /// A media type that proofs are read from.
 ///
@@ -199,7 +200,7 @@ fn parse(value: &str) -> Result<Media, &'static str> {
     #[cfg(feature = "multipart")]
     if essence.eq_ignore_ascii_case("multipart/form-data") {
         let problem = "a multipart type without a plain boundary, or with another parameter";
-        return super::multipart::boundary(value).map(|_| Media::Multipart).ok_or(problem);
+        return boundary(value).map(|_| Media::Multipart).ok_or(problem);
     }
     // A `+json` suffix is not JSON: `application/x-www-form-urlencoded+json` is a form to readers that compare a prefix.
     let media = if essence.eq_ignore_ascii_case("application/json") {

@@ -10,7 +10,8 @@
 //! | file | subject |
 //! |---|---|
 //! | `field` | [`Field`]: where one part of a proof sits, as users write it |
-//! | `plan`, `compile` | [`Plan`]: all fields of a rule, compiled, with their names |
+//! | `plan`, `compile`, `objects` | [`Plan`]: all fields of a rule, compiled, with their names and the way to them |
+//! | `dispatch` | which reader reads which part of a request |
 //! | `fold` | which keys some parser might take for a guarded name |
 //! | `reading` | which values some application might take for another |
 //! | `media`, `json_types`, `parameters` | [`Media`]: what the body claims to be; which other types are JSON |
@@ -31,6 +32,7 @@ mod canonical;
 mod compile;
 #[cfg(feature = "grpc-descriptors")]
 mod descriptors;
+mod dispatch;
 mod extract;
 mod field;
 mod fold;
@@ -44,6 +46,7 @@ mod json_types;
 mod media;
 #[cfg(feature = "multipart")]
 mod multipart;
+mod objects;
 mod other_phones;
 mod parameters;
 mod plan;
@@ -54,7 +57,7 @@ mod reading;
 mod value;
 
 #[cfg(feature = "grpc-descriptors")]
-pub(crate) use self::descriptors::{Descriptors, Method};
+pub(crate) use self::descriptors::Descriptors;
 pub(crate) use self::field::Role;
 pub(crate) use self::{
     canonical::{GROWTH, canonical},

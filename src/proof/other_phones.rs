@@ -13,7 +13,7 @@ use super::{
     fold::{Names, alike},
     value::Unreadable,
 };
-use crate::{ConfigError, Suspicion};
+use crate::{error::ConfigError, foreign_backend::Suspicion};
 
 pub(super) const ELSEWHERE_IN_BODY: Unreadable = Unreadable::Suspicious(
     Suspicion::OtherPhone,

@@ -28,3 +28,28 @@ pub(super) fn is_token(text: &str) -> bool {
 fn is_plain_quoted(c: char) -> bool {
     matches!(c, ' '..='~') && !matches!(c, '"' | '\\' | ',')
 }
+
+/// The boundary, where a `Content-Type` names exactly one, made of letters, digits and `-_.=+`, and nothing beside it but
+/// `charset=utf-8`. (PHP takes the first `boundary` that it finds, in whatever parameter.) It has a letter or digit: the
+/// boundary `-` makes lines of `---`, and readers of YAML find documents between them.
+#[cfg(feature = "multipart")]
+pub(super) fn boundary(content_type: &str) -> Option<&str> {
+    let (_, parameters) = content_type.split_once(';')?;
+    let (mut boundary, mut charset) = (None, None);
+    for text in parameters.split(';') {
+        let (name, value) = parameter(text)?;
+        let known = if name.eq_ignore_ascii_case("boundary") {
+            boundary.replace(value)
+        } else if name.eq_ignore_ascii_case("charset") && is_utf8(value) {
+            charset.replace(value)
+        } else {
+            return None;
+        };
+        if known.is_some() {
+            return None;
+        }
+    }
+    let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.=+".contains(&byte));
+    let is_marked = |text: &str| text.bytes().any(|byte| byte.is_ascii_alphanumeric());
+    boundary.filter(|text| text.len() <= 70 && is_plain(text) && is_marked(text))
+}

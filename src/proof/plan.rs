@@ -2,21 +2,25 @@
 //!
 //! A plan is made once, when the layer is built, and read for every guarded request.
 
-use http::{HeaderMap, HeaderName, request::Parts};
+use http::HeaderName;
 
+#[cfg(feature = "grpc-descriptors")]
+use super::descriptors::Method;
 #[cfg(feature = "grpc")]
 use super::protobuf::{self, Messages};
 use super::{
     compile::Compiling,
     field::{Field, Role},
     fold::{self, Names},
-    form, head, json,
     media::Media,
+    objects::Object,
     other_phones::OtherPhones,
-    query,
-    value::{Unreadable, Values},
+    value::Values,
 };
-use crate::{ConfigError, ForeignBackend, Suspicion};
+use crate::{
+    error::ConfigError,
+    foreign_backend::{ForeignBackend, Suspicion},
+};
 
 /// The compiled fields of a rule. What is read of a request is exactly what they name.
 #[derive(Debug)]
@@ -54,21 +58,6 @@ pub(crate) struct Plan {
     /// Fields of the body are named by numbers: only gRPC can hold them.
     #[cfg(feature = "grpc")]
     is_numbered: bool,
-}
-
-/// An object on the way, by what its members lead to.
-#[derive(Debug, Default)]
-pub(super) struct Object {
-    pub(super) members: Vec<(usize, Member)>,
-}
-
-/// Where a guarded member leads.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Member {
-    /// To a field's value, kept in this slot.
-    Value(usize),
-    /// To this object of the plan.
-    Object(usize),
 }
 
 // === impl Plan ===
@@ -132,7 +121,7 @@ impl Plan {
         mut self,
         fields: &[Field],
         required: &[bool],
-        #[cfg(feature = "grpc-descriptors")] method: Option<&super::Method>,
+        #[cfg(feature = "grpc-descriptors")] method: Option<&Method>,
     ) -> Result<Self, ConfigError> {
         let optional: Vec<&Field> =
             fields.iter().zip(required).filter(|(_, required)| !**required).map(|(field, _)| field).collect();
@@ -234,57 +223,6 @@ impl Plan {
         self
     }
 
-    /// Reads what sits in the head, and guards it. To be asked before the body is.
-    ///
-    /// # Errors
-    ///
-    /// `Connection` names a header that we rely on; a header field comes twice, or beside an alias, or is not visible
-    /// ASCII; the query holds a guarded name, or what could be taken for one, that is not read from it, or one twice.
-    pub(crate) fn read_head<'v>(&self, parts: &'v Parts, values: &mut Values<'v>) -> Result<(), Unreadable> {
-        head::check_connection(&parts.headers, &self.header_names)?;
-        head::read(self, &parts.headers, values)?;
-        parts.uri.query().map_or(Ok(()), |query| query::read(self, query, values))
-    }
-
-    /// Reads what sits in a body that is here as a whole, and guards it. Of gRPC it is the message, without its frame. The
-    /// headers tell what its media type leaves open.
-    ///
-    /// # Errors
-    ///
-    /// The body is not strictly what its media type says; a guarded name, or what could be taken for one, comes twice;
-    /// something on the way to a field is no object; a value is neither text nor an unsigned integer.
-    #[cfg_attr(not(feature = "multipart"), expect(unused_variables, reason = "only multipart leaves something open"))]
-    pub(crate) fn read_body<'v>(
-        &self,
-        media: &Media,
-        headers: &HeaderMap,
-        body: &'v [u8],
-        values: &mut Values<'v>,
-    ) -> Result<(), Unreadable> {
-        match media {
-            // A message without a field has no bytes.
-            #[cfg(feature = "grpc")]
-            Media::Grpc => match &self.messages {
-                Some(messages) => messages.read(body, values),
-                None => Err(Unreadable::BodyMalformed("a message cannot hold these fields")),
-            },
-            _ if body.is_empty() => Err(Unreadable::BodyMalformed("an empty body")),
-            Media::Json | Media::JsonTypes(_) => json::read(self, body, values),
-            Media::Form => form::read(self, body, values),
-            #[cfg(feature = "multipart")]
-            Media::Multipart => super::multipart::read(self, headers, body, values),
-        }
-    }
-
-    /// Guards trailers: some servers merge them into the headers.
-    ///
-    /// # Errors
-    ///
-    /// A trailer repeats or aliases a header that carries a proof or, where the body is read, that describes it.
-    pub(crate) fn check_trailers(&self, trailers: &HeaderMap) -> Result<(), Unreadable> {
-        head::check_trailers(self, trailers)
-    }
-
     /// Whether the backend is suspected of this habit.
     pub(super) fn suspects(&self, class: Suspicion) -> bool {
         self.foreign.suspects(class)
@@ -310,6 +248,12 @@ impl Plan {
     /// Where the phone's name may come beside its own place.
     pub(super) fn other_phones(&self) -> &OtherPhones {
         &self.other_phones
+    }
+
+    /// The fields' numbers in gRPC messages.
+    #[cfg(feature = "grpc")]
+    pub(super) fn messages(&self) -> Option<&Messages> {
+        self.messages.as_ref()
     }
 
     pub(super) fn names(&self) -> &Names {
@@ -355,45 +299,4 @@ impl Plan {
     pub(super) fn guarded_in_query(&self) -> u64 {
         if self.ignore_query { self.query_names } else { u64::MAX }
     }
-}
-
-// === impl Object ===
-
-impl Object {
-    /// Where the member of this name leads, if it is on the way to a field.
-    pub(super) fn member(&self, name: usize) -> Option<Member> {
-        self.members.iter().find(|(id, _)| *id == name).map(|(_, member)| *member)
-    }
-
-    /// Where the value of a name goes that has come in a form, whose root this is.
-    ///
-    /// # Errors
-    ///
-    /// As [`once`]; the name is guarded because it is read from the query. (Frameworks that merge the two let the body win.)
-    pub(super) fn slot_in_form(&self, name: usize, seen: &mut u64) -> Result<usize, Unreadable> {
-        once(name, seen)?;
-        match self.member(name) {
-            Some(Member::Value(slot)) => Ok(slot),
-            Some(Member::Object(_)) | None => Err(BELONGS_INTO_THE_QUERY),
-        }
-    }
-}
-
-/// A name of the query's stands in the body.
-pub(super) const BELONGS_INTO_THE_QUERY: Unreadable =
-    Unreadable::ProofMalformed("a name in the body that belongs into the query");
-
-/// Marks a guarded name as seen in a form or an object.
-///
-/// # Errors
-///
-/// It has been seen there before.
-#[inline]
-pub(super) fn once(name: usize, seen: &mut u64) -> Result<(), Unreadable> {
-    let bit = 1 << name;
-    if *seen & bit != 0 {
-        return Err(Unreadable::ProofMalformed("a guarded name twice"));
-    }
-    *seen |= bit;
-    Ok(())
 }

@@ -10,7 +10,7 @@ use super::{
     field::{Field, Place},
     value::{Unreadable, Value, Values},
 };
-use crate::ConfigError;
+use crate::error::ConfigError;
 
 /// The messages on the way to a rule's fields, the root first.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, ops::Range};
 
-use crate::Suspicion;
+use crate::foreign_backend::Suspicion;
 
 /// The longest text that can be a part of a proof, in bytes. The vendor's longest (`captchaContent`) has about 1,000.
 const LONGEST: usize = 8 * 1024;

@@ -4,7 +4,7 @@ use super::{Fields, settings};
 #[cfg(feature = "grpc-descriptors")]
 use crate::proof::Descriptors;
 use crate::{
-    ConfigError,
+    error::ConfigError,
     proof::{Media, Plan},
 };
 

@@ -13,11 +13,11 @@ use http::{
 
 use super::{Reading, Settings};
 use crate::{
-    Coding, HandOn, Media, Phone,
-    body::{Share, Whole},
+    body::{Coding, HandOn, Share, Whole},
     denial::{DenialReason, Refusal},
     headers,
-    proof::{self, Plan},
+    phone::Phone,
+    proof::{self, Media, Plan},
 };
 
 /// What the application gets of a body that was read whole.

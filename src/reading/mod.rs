@@ -23,7 +23,7 @@ pub(crate) use self::{
     read::{Read, Unread},
     settings::Settings,
 };
-use crate::{ConfigError, ForeignBackend, proof::Plan};
+use crate::{error::ConfigError, foreign_backend::ForeignBackend, proof::Plan};
 
 /// The one reading of a path group.
 pub(crate) struct Reading {

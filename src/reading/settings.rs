@@ -1,8 +1,8 @@
 //! The settings by which bodies are read.
 
 use crate::{
-    ConfigError,
     body::{self, Decoding},
+    error::ConfigError,
     proof::{Extractor, Media},
 };
 

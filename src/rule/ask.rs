@@ -11,7 +11,7 @@
 //! use tower_jverify::risk; // there is no such proof
 //! ```
 
-use crate::{Channel, proof::Field};
+use crate::{check::Channel, proof::Field};
 
 /// A number check (号码认证): a carrier's token belongs to a phone.
 #[derive(Clone, Debug)]

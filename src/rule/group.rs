@@ -1,20 +1,15 @@
 //! The rules of one path and method, among which a value in the request may choose.
 
-use std::{
-    ops::Range,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{ops::Range, sync::Arc};
 
 use http::{HeaderMap, HeaderName, Method, header::COOKIE};
 
-use super::{Mode, Rule, Settings, plan::AskPlan};
+use super::{mode::Mode, plan::AskPlan, resolved::Settings, spec::Rule, state::RuleState};
 use crate::{
-    ConfigError, ForeignBackend, Suspicion,
     body::TrailerFilter,
     denial::{DenialReason, Refusal},
+    error::ConfigError,
+    foreign_backend::{ForeignBackend, Suspicion},
     headers::{Names, remove_cookies},
     judge,
     proof::{Media, Role, Value, Values, may_be_read_as, may_equal_in_php},
@@ -35,13 +30,6 @@ pub(crate) struct Group {
     other_methods: Vec<Method>,
     answers_grpc: bool,
     trailers: TrailerFilter,
-}
-
-/// What a rule is to all groups it is part of.
-pub(crate) struct RuleState {
-    pub(crate) name: Arc<str>,
-    pub(crate) settings: Settings,
-    matched: AtomicBool,
 }
 
 struct Compiled {
@@ -283,25 +271,5 @@ impl Compiled {
         };
         let ask = AskPlan::compile(&rule.ask, &state.settings.judge.policy, fields)?;
         Ok(Self { when: value, ask, state: Arc::clone(state) })
-    }
-}
-
-// === impl RuleState ===
-
-impl RuleState {
-    pub(super) fn new(name: Arc<str>, settings: Settings) -> Self {
-        Self { name, settings, matched: AtomicBool::new(false) }
-    }
-
-    /// Looks before it writes: a line of memory that all cores write to would go round among them.
-    fn mark_matched(&self) {
-        if !self.has_matched() {
-            self.matched.store(true, Ordering::Relaxed);
-        }
-    }
-
-    /// Whether any request has matched it.
-    pub(super) fn has_matched(&self) -> bool {
-        self.matched.load(Ordering::Relaxed)
     }
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Semaphore;
 
-use crate::{ConfigError, judge::Bulkhead};
+use crate::{error::ConfigError, judge::Bulkhead};
 
 /// The places of `in_flight`.
 pub(super) fn places(places: usize) -> Result<Arc<Bulkhead>, ConfigError> {

@@ -10,10 +10,11 @@ use http::{HeaderValue, Method, Request, header};
 use http_body::Body;
 use percent_encoding::percent_decode_str;
 
-use super::Group;
+use super::group::Group;
+pub(super) use super::spec::is_same;
 use crate::{
-    Suspicion,
     denial::{DenialReason, Refusal},
+    foreign_backend::Suspicion,
     headers::{aliases, overrides_method},
 };
 
@@ -158,11 +159,6 @@ pub(crate) fn is_preflight<B: Body>(request: &Request<B>) -> bool {
 pub(crate) fn has_proof_in_head<B>(group: &Group, request: &Request<B>) -> bool {
     let plan = group.reading().plan();
     plan.is_in_headers(request.headers()) || request.uri().query().is_some_and(|query| plan.is_in_query(query))
-}
-
-/// Methods compare without case.
-pub(super) fn is_same(one: &Method, other: &Method) -> bool {
-    one.as_str().eq_ignore_ascii_case(other.as_str())
 }
 
 fn has_body<B: Body>(request: &Request<B>) -> bool {

@@ -4,10 +4,12 @@ use secrecy::SecretString;
 
 use super::ask::{self, Ask};
 use crate::{
-    Channel, Check, ConfigError, Phone, PhoneGrammar,
+    check::{Channel, Check},
     decision::Policy,
     denial::{DenialReason, Refusal},
+    error::ConfigError,
     judge::Planned,
+    phone::{Phone, PhoneGrammar},
     proof::{Field, Role, Value, Values},
     reading::Fields,
 };

@@ -2,14 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Mode, Overrides, limits};
+use super::{limits, mode::Mode, settings::Overrides};
 #[cfg(feature = "grpc-descriptors")]
 use crate::proof::Descriptors;
 use crate::{
-    ConfigError, PhoneGrammar,
     body::{self, Budget},
     denial::Respond,
+    error::ConfigError,
     judge::{self, Bulkhead, LEAST_LEFT},
+    phone::PhoneGrammar,
     proof::{GROWTH, Media},
     reading,
 };

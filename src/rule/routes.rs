@@ -16,7 +16,8 @@ use super::{
     place::Place,
 };
 use crate::{
-    ConfigError, ForeignBackend, Suspicion,
+    error::ConfigError,
+    foreign_backend::{ForeignBackend, Suspicion},
     headers::Names,
     path::{Found, Pattern, RouteParameters, Table},
 };

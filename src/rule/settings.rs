@@ -8,13 +8,13 @@ use std::time::Duration;
 #[cfg(feature = "grpc-descriptors")]
 use bytes::Bytes;
 
-use super::Mode;
+use super::mode::Mode;
 use crate::{
-    PhoneGrammar,
     body::Decoding,
     decision::Policy,
     denial::Respond,
     judge::ClientIp,
+    phone::PhoneGrammar,
     proof::{Extractor, Media},
 };
 
@@ -52,7 +52,7 @@ pub(crate) struct Overrides {
 macro_rules! setting_methods {
     () => {
         /// What verdicts mean. Default: [`Policy::default`](crate::Policy).
-        pub fn policy(mut self, policy: $crate::Policy) -> Self {
+        pub fn policy(mut self, policy: $crate::decision::Policy) -> Self {
             self.overrides.policy = Some(policy);
             self
         }
@@ -96,7 +96,7 @@ macro_rules! setting_methods {
 
         /// Which media types a proof is read from; others are answered 415. Default: JSON, and forms where every field
         /// of the body has one segment. [`Media::json_types`](crate::Media::json_types) names further types of JSON.
-        pub fn accept(mut self, media: impl IntoIterator<Item = $crate::Media>) -> Self {
+        pub fn accept(mut self, media: impl IntoIterator<Item = $crate::proof::Media>) -> Self {
             self.overrides.accept = Some(media.into_iter().collect());
             self
         }
@@ -108,7 +108,11 @@ macro_rules! setting_methods {
         /// size; past that, 413. The budget of [`buffered`](Self::buffered) counts decoded bytes as well.
         #[cfg(feature = "decompression")]
         #[cfg_attr(docsrs, doc(cfg(feature = "decompression")))]
-        pub fn decode(mut self, codings: impl IntoIterator<Item = $crate::Coding>, hand_on: $crate::HandOn) -> Self {
+        pub fn decode(
+            mut self,
+            codings: impl IntoIterator<Item = $crate::body::Coding>,
+            hand_on: $crate::body::HandOn,
+        ) -> Self {
             let codings = codings.into_iter().collect();
             self.overrides.decode = Some($crate::body::Decoding { codings, hand_on });
             self
@@ -137,7 +141,7 @@ macro_rules! setting_methods {
         pub fn extract(
             mut self,
             media_types: impl IntoIterator<Item = impl Into<Box<str>>>,
-            extract: impl Fn(&http::request::Parts, &[u8]) -> Result<$crate::Extracted, tower::BoxError>
+            extract: impl Fn(&http::request::Parts, &[u8]) -> Result<$crate::proof::Extracted, tower::BoxError>
             + Send
             + Sync
             + 'static,
@@ -149,7 +153,7 @@ macro_rules! setting_methods {
         /// Who the client is, for its share of `in_flight`; all that are not found share one. Default: not distinguished.
         ///
         /// **Danger:** a source that finds one address for everybody (the peer behind a proxy) gives them one share.
-        pub fn client_ip(mut self, client_ip: $crate::ClientIp) -> Self {
+        pub fn client_ip(mut self, client_ip: $crate::judge::ClientIp) -> Self {
             self.overrides.client_ip = Some(client_ip);
             self
         }
@@ -161,7 +165,7 @@ macro_rules! setting_methods {
         }
 
         /// Which spellings of a phone are accepted. Default: exactly eleven digits.
-        pub fn phone_grammar(mut self, grammar: $crate::PhoneGrammar) -> Self {
+        pub fn phone_grammar(mut self, grammar: $crate::phone::PhoneGrammar) -> Self {
             self.overrides.phone_grammar = Some(grammar);
             self
         }
@@ -260,7 +264,7 @@ macro_rules! setting_methods {
         /// extensions either way. A panic is answered 503.
         pub fn respond(
             mut self,
-            respond: impl Fn(&$crate::Denial) -> http::Response<bytes::Bytes> + Send + Sync + 'static,
+            respond: impl Fn(&$crate::denial::Denial) -> http::Response<bytes::Bytes> + Send + Sync + 'static,
         ) -> Self {
             self.overrides.respond = Some(std::sync::Arc::new(respond));
             self

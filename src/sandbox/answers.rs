@@ -1,13 +1,17 @@
-//! Decides checks: which answer a proof gets.
+//! Decides checks: which answer a proof gets, and a request that is not even a question.
 
+#[cfg(feature = "one-tap")]
+use super::one_tap::encrypt;
 use super::{
-    Fault, State,
+    endpoints::Endpoint,
+    fault::Fault,
     magic::{CaptchaSays, Magic, NumberSays},
     reference,
     replies::{CaptchaArgs, Reply, RiskSays, Tagged},
     requests::Asked,
+    state::State,
 };
-use crate::{Channel, CheckKind, Phone};
+use crate::{check::Channel, check_kind::CheckKind, phone::Phone};
 
 /// What an endpoint decided, and what is to go wrong on the way back.
 pub(super) struct Answer {
@@ -17,7 +21,7 @@ pub(super) struct Answer {
 }
 
 /// `None`, here and below: a mandatory field is missing.
-pub(super) fn number(state: &State, channel: Channel, asked: &Asked<'_>) -> Option<Answer> {
+fn number(state: &State, channel: Channel, asked: &Asked<'_>) -> Option<Answer> {
     let token = filled(&asked.token)?;
     let phone = Phone::parse(&asked.phone.as_ref()?.text())?;
     let ex_id = asked.ex_id();
@@ -47,7 +51,7 @@ pub(super) fn number(state: &State, channel: Channel, asked: &Asked<'_>) -> Opti
     Some(Answer::from(&reply(code).with_risk(risk)).spoilt(magic.fault))
 }
 
-pub(super) fn captcha(state: &State, asked: &Asked<'_>) -> Option<Answer> {
+fn captcha(state: &State, asked: &Asked<'_>) -> Option<Answer> {
     let content = filled(&asked.captcha_content)?;
     // Empty although one may have been sent: the vendor's own example does so.
     let reply = |id, code| Reply::decided(id, code, "");
@@ -73,7 +77,7 @@ pub(super) fn captcha(state: &State, asked: &Asked<'_>) -> Option<Answer> {
     Some(Answer::from(&reply).spoilt(magic.fault))
 }
 
-pub(super) fn one_tap(state: &State, channel: Channel, asked: &Asked<'_>) -> Option<Answer> {
+fn one_tap(state: &State, channel: Channel, asked: &Asked<'_>) -> Option<Answer> {
     let login_token = filled(&asked.login_token)?;
     let ex_id = asked.ex_id();
     let reply = |code| Reply::decided(state.ledger.next_id(), code, &ex_id);
@@ -96,7 +100,7 @@ pub(super) fn one_tap(state: &State, channel: Channel, asked: &Asked<'_>) -> Opt
     Some(Answer::from(&reply).spoilt(magic.fault))
 }
 
-pub(super) fn risk(state: &State, asked: &Asked<'_>) -> Option<Answer> {
+fn risk(state: &State, asked: &Asked<'_>) -> Option<Answer> {
     let phone = Phone::parse(&asked.phone.as_ref()?.text())?;
     let score: i64 = phone.as_str().get(8..)?.parse().ok()?;
     let ex_id = asked.ex_id();
@@ -108,11 +112,6 @@ pub(super) fn risk(state: &State, asked: &Asked<'_>) -> Option<Answer> {
     Some(Answer::from(&Reply { score: Some(score), tagged: Some(Tagged::new(score, tags)), ..reply(0) }))
 }
 
-#[cfg(feature = "one-tap")]
-fn encrypt(phone: Phone) -> Option<String> {
-    super::one_tap::encrypt(phone)
-}
-
 #[cfg(not(feature = "one-tap"))]
 fn encrypt(_: Phone) -> Option<String> {
     None
@@ -120,6 +119,35 @@ fn encrypt(_: Phone) -> Option<String> {
 
 fn filled(field: &str) -> Option<&str> {
     (!field.is_empty()).then_some(field)
+}
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    /// Missing or wrong credentials.
+    pub(super) fn auth_failed(self) -> Answer {
+        self.error(9011, 1802)
+    }
+
+    /// Not a request that can be read.
+    pub(super) fn malformed(self) -> Answer {
+        self.error(9012, 1801)
+    }
+
+    fn error(self, code: i64, captcha_code: i64) -> Answer {
+        Answer::from(&Reply::bare(if self == Self::Captcha { captcha_code } else { code }))
+    }
+
+    /// Decides a check.
+    pub(super) fn answer(self, state: &State, asked: &Asked<'_>) -> Answer {
+        let answer = match self {
+            Self::Number(channel) => number(state, channel, asked),
+            Self::Captcha => captcha(state, asked),
+            Self::OneTap(channel) => one_tap(state, channel, asked),
+            Self::Risk => risk(state, asked),
+        };
+        answer.unwrap_or_else(|| self.error(9013, 1801))
+    }
 }
 
 // === impl Answer ===

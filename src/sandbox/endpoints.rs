@@ -1,12 +1,6 @@
-//! The vendor's endpoints: where they are, and what they answer to a request that is not even a question.
+//! The vendor's endpoints: where they are, and what is asked there.
 
-use super::{
-    State,
-    answers::{self, Answer},
-    replies::Reply,
-    requests::Asked,
-};
-use crate::{Channel, CheckKind};
+use crate::{check::Channel, check_kind::CheckKind};
 
 /// One of the vendor's paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,30 +55,5 @@ impl Endpoint {
             Self::Number(channel) | Self::OneTap(channel) => Some(channel),
             Self::Captcha | Self::Risk => None,
         }
-    }
-
-    /// Missing or wrong credentials.
-    pub(super) fn auth_failed(self) -> Answer {
-        self.error(9011, 1802)
-    }
-
-    /// Not a request that can be read.
-    pub(super) fn malformed(self) -> Answer {
-        self.error(9012, 1801)
-    }
-
-    fn error(self, code: i64, captcha_code: i64) -> Answer {
-        Answer::from(&Reply::bare(if self == Self::Captcha { captcha_code } else { code }))
-    }
-
-    /// Decides a check.
-    pub(super) fn answer(self, state: &State, asked: &Asked<'_>) -> Answer {
-        let answer = match self {
-            Self::Number(channel) => answers::number(state, channel, asked),
-            Self::Captcha => answers::captcha(state, asked),
-            Self::OneTap(channel) => answers::one_tap(state, channel, asked),
-            Self::Risk => answers::risk(state, asked),
-        };
-        answer.unwrap_or_else(|| self.error(9013, 1801))
     }
 }

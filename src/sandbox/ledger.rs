@@ -14,7 +14,7 @@ use std::{
 };
 
 use super::endpoints::Endpoint;
-use crate::{Channel, CheckKind};
+use crate::{check::Channel, check_kind::CheckKind};
 
 /// How many calls, and how many spent proofs, are remembered.
 const REMEMBERED: usize = 10_000;

@@ -1,7 +1,7 @@
 //! Reads magic proofs. The table is in the documentation of [`sandbox`](super).
 
-use super::{Fault, replies::RiskSays};
-use crate::{Channel, Phone};
+use super::{fault::Fault, replies::RiskSays};
+use crate::{check::Channel, phone::Phone};
 
 /// A magic proof: its flags, and what is left for the endpoint to read.
 pub(super) struct Magic<'a> {

@@ -98,6 +98,7 @@ mod one_tap;
 mod reference;
 mod replies;
 mod requests;
+mod state;
 mod transport;
 
 #[cfg(test)]
@@ -107,7 +108,7 @@ use std::{fmt, sync::Arc};
 
 use secrecy::SecretString;
 
-use self::{fault::Faults, ledger::Ledger};
+use self::state::State;
 pub use self::{
     fault::{Fault, SandboxFault},
     ledger::{Call, PhoneForm},
@@ -121,13 +122,6 @@ pub use self::{
 pub struct Sandbox {
     state: Arc<State>,
     credentials: Option<Arc<Expected>>,
-}
-
-/// What all clones share.
-#[derive(Default)]
-struct State {
-    ledger: Ledger,
-    faults: Faults,
 }
 
 /// The only credentials that are accepted.

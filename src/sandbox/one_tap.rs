@@ -10,7 +10,7 @@ use aws_lc_rs::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use secrecy::SecretString;
 
-use crate::Phone;
+use crate::phone::Phone;
 
 /// One for the process: making one takes long, and nothing is protected by it.
 fn key() -> &'static PrivateDecryptingKey {

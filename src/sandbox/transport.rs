@@ -15,11 +15,13 @@ use secrecy::ExposeSecret;
 use tower_service::Service;
 
 use super::{
-    Expected, Fault, Sandbox, SandboxFault, State,
+    Expected, Sandbox,
     answers::Answer,
     endpoints::Endpoint,
+    fault::{Fault, SandboxFault},
     ledger::{Call, PhoneForm},
     requests::Asked,
+    state::State,
 };
 use crate::verdict::SANDBOX_HEADER;
 

@@ -17,7 +17,7 @@ use super::{
     fold::{Found, Keys},
     form,
     other_phones::ELSEWHERE_IN_BODY,
-    parameters::{is_utf8, parameter},
+    parameters::boundary,
     plan::Plan,
     value::{Unreadable, Value, Values},
 };
@@ -73,30 +73,6 @@ pub(super) fn read<'v>(
         values.put(slot, Value::text(Cow::Borrowed(text))?)?;
     }
     Ok(())
-}
-
-/// The boundary, where a `Content-Type` names exactly one, made of letters, digits and `-_.=+`, and nothing beside it but
-/// `charset=utf-8`. (PHP takes the first `boundary` that it finds, in whatever parameter.) It has a letter or digit: the
-/// boundary `-` makes lines of `---`, and readers of YAML find documents between them.
-pub(super) fn boundary(content_type: &str) -> Option<&str> {
-    let (_, parameters) = content_type.split_once(';')?;
-    let (mut boundary, mut charset) = (None, None);
-    for text in parameters.split(';') {
-        let (name, value) = parameter(text)?;
-        let known = if name.eq_ignore_ascii_case("boundary") {
-            boundary.replace(value)
-        } else if name.eq_ignore_ascii_case("charset") && is_utf8(value) {
-            charset.replace(value)
-        } else {
-            return None;
-        };
-        if known.is_some() {
-            return None;
-        }
-    }
-    let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.=+".contains(&byte));
-    let is_marked = |text: &str| text.bytes().any(|byte| byte.is_ascii_alphanumeric());
-    boundary.filter(|text| text.len() <= 70 && is_plain(text) && is_marked(text))
 }
 
 /// Whether multer finds the same names and data. All of the body is here, so it never has to wait.

@@ -8,10 +8,8 @@
 //! `=?utf-8?…`: commons-fileupload decodes both) or with a backslash, that some take for an escape and some, for the sake of
 //! old browsers, for itself; values in apostrophes, or that hold what looks like a parameter; parts within parts.
 
-use super::super::{
-    head::aliases,
-    parameters::{is_token, is_utf8, parameter, trim},
-};
+use super::super::parameters::{is_token, is_utf8, parameter, trim};
+use crate::headers::aliases;
 
 const DISPOSITION: &str = "content-disposition";
 

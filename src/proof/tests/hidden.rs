@@ -1,7 +1,7 @@
 //! Forms inside of bodies that are not forms, as bytes.
 
 use super::{super::hidden::hidden_form, *};
-use crate::{ForeignBackend, Suspicion};
+use crate::foreign_backend::{ForeignBackend, Suspicion};
 
 fn before(backend: &ForeignBackend) -> Plan {
     login().before(backend, &[Field::body("/token"), Field::body("/phone")], &[Role::Other, Role::Phone])

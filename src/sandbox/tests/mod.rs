@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::{PhoneForm, Sandbox, SandboxFault, reference};
-use crate::{Channel, CheckKind, verdict::SANDBOX_HEADER};
+use crate::{check::Channel, check_kind::CheckKind, verdict::SANDBOX_HEADER};
 
 const NUMBER: &str = "/v2/web/verify";
 const WEB_NUMBER: &str = "/v2/web/h5/verify";

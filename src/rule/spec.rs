@@ -1,0 +1,230 @@
+//! A rule as users write it.
+
+use std::fmt;
+
+use http::Method;
+
+use super::{
+    ask::Ask,
+    settings::{Overrides, setting_methods},
+};
+use crate::proof::Field;
+
+/// Which requests are guarded, and what they must prove.
+///
+/// Of the rules whose path matches, the most specific path wins, then a named method, then [`Rule::when`]. A method that
+/// no rule of a path names falls through to the next pattern that matches.
+#[derive(Clone)]
+#[must_use = "a rule guards nothing until a builder gets it"]
+pub struct Rule {
+    pub(super) methods: Methods,
+    pub(super) path: Option<Box<str>>,
+    pub(super) ask: Ask,
+    pub(super) when: Option<(Field, Box<str>)>,
+    pub(super) otherwise_passes: bool,
+    pub(super) preflight_passes: bool,
+    pub(super) other_methods: Vec<Method>,
+    pub(super) overrides: Overrides,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Methods {
+    Named(Method),
+    Any,
+}
+
+/// Methods compare without case.
+pub(super) fn is_same(one: &Method, other: &Method) -> bool {
+    one.as_str().eq_ignore_ascii_case(other.as_str())
+}
+
+// === impl Methods ===
+
+impl Methods {
+    pub(super) fn may_be_options(&self) -> bool {
+        match self {
+            Self::Named(method) => method.as_str().eq_ignore_ascii_case("OPTIONS"),
+            Self::Any => true,
+        }
+    }
+
+    /// Whether a rule guards this method. A rule for GET guards HEAD.
+    pub(super) fn names(&self, method: &Method) -> bool {
+        match self {
+            Self::Named(named) => {
+                is_same(named, method) || (is_same(named, &Method::GET) && is_same(method, &Method::HEAD))
+            }
+            Self::Any => true,
+        }
+    }
+}
+
+// === impl Rule ===
+
+impl Rule {
+    /// Guards `POST` on a path: `/login`, or a pattern such as `/v1/{tenant}/login` or `/auth/{*rest}` (which is not `/auth`
+    /// itself: that takes a rule of its own).
+    ///
+    /// **Danger:** a backend that ignores the method logs in by `PUT /login` or `GET /login?phone=…` too: PHP's scripts, Django's
+    /// views, Go's handlers, Spring's `@RequestMapping`, Flask's `request.values`. The rule does not guard these. In front of such
+    /// a backend set [`JVerifyBuilder::foreign_backend`](crate::JVerifyBuilder::foreign_backend), under which only a bare GET or
+    /// HEAD, a CORS preflight and [`Rule::other_methods`] pass on the path, or use [`Rule::any`].
+    ///
+    /// **Danger:** [`captcha()`] alone proves no phone, so the layer cannot distinguish `GET /register`, the page, from `GET
+    /// /register?name=…&password=…`, a registration in the query. If the backend reads the query, guard the path with
+    /// [`Rule::any`]. Under `foreign_backend` each such rule is in the log when the layer is built.
+    ///
+    /// Wrong patterns are refused when the layer is built.
+    pub fn post(path: impl Into<Box<str>>, ask: impl Into<Ask>) -> Self {
+        Self::method(Method::POST, path, ask)
+    }
+
+    /// Guards one method on a path. Methods compare without case; a rule for `GET` guards `HEAD` too.
+    pub fn method(method: Method, path: impl Into<Box<str>>, ask: impl Into<Ask>) -> Self {
+        Self::new(Methods::Named(method), Some(path.into()), ask.into())
+    }
+
+    /// Guards every method on a path, `OPTIONS` included: put a CORS layer outside of this one, or see
+    /// [`Rule::preflight_passes`].
+    pub fn any(path: impl Into<Box<str>>, ask: impl Into<Ask>) -> Self {
+        Self::new(Methods::Any, Some(path.into()), ask.into())
+    }
+
+    /// Guards every request that comes by: for a layer on one route only (axum's `route_layer`).
+    ///
+    /// Beside other rules it is the least specific.
+    pub fn every(ask: impl Into<Ask>) -> Self {
+        Self::new(Methods::Any, None, ask.into())
+    }
+
+    fn new(methods: Methods, path: Option<Box<str>>, ask: Ask) -> Self {
+        Self {
+            methods,
+            path,
+            ask,
+            when: None,
+            otherwise_passes: false,
+            preflight_passes: false,
+            other_methods: Vec::new(),
+            overrides: Overrides::default(),
+        }
+    }
+
+    /// Applies only where a field has this value: one path, several ways in.
+    ///
+    /// **Danger:** a field that is absent names no value: the rule without `when` applies, or [`Rule::otherwise_pass`]. An
+    /// application that takes an absent field for one of the values needs a rule without `when` that asks as much.
+    ///
+    /// The value is a string or an unsigned integer, compared as text, exactly. All rules of one path that use `when` name
+    /// the same field. A value that no rule of the path names is refused, unless one of them has no `when`, or
+    /// [`Rule::otherwise_pass`].
+    ///
+    /// With [`foreign_backend`](crate::JVerifyBuilder::foreign_backend) cookies with the field's name are removed, and a key of a
+    /// form or the query whose last segment is the name (`model.loginType`) is refused, unless [`Rule::other_phones`] lists it.
+    pub fn when(mut self, field: Field, value: impl Into<Box<str>>) -> Self {
+        self.when = Some((field, value.into()));
+        self
+    }
+
+    /// Lets a request pass unverified when no rule of this path names its [`Rule::when`] value, or it has none.
+    ///
+    /// A value that some application reads as a named one is refused, although it is another text: `SMS`, `"sms "` or full-width
+    /// letters for `sms`, `01` or `1.0` for `1`.
+    ///
+    /// **Danger:** the application then has to refuse the values that it does not know.
+    pub fn otherwise_pass(mut self) -> Self {
+        self.otherwise_passes = true;
+        self
+    }
+
+    /// Lets a CORS preflight pass an [`Rule::any`] rule: an `OPTIONS` request with `Origin` and
+    /// `Access-Control-Request-Method`, without a body and without a header that overrides the method. With
+    /// [`foreign_backend`](crate::JVerifyBuilder::foreign_backend) also without a header that the rule reads, and without the name
+    /// of a phone, login token or captcha field in the query.
+    pub fn preflight_passes(mut self) -> Self {
+        self.preflight_passes = true;
+        self
+    }
+
+    /// Lets requests with these methods pass on the path of this rule, although no rule guards them, where
+    /// [`JVerifyBuilder::foreign_backend`](crate::JVerifyBuilder::foreign_backend) would answer 405. Default: none.
+    ///
+    /// **Danger:** the backend must handle these methods elsewhere than the login: one that ignores the method logs in by
+    /// them, unverified.
+    ///
+    /// `build()` refuses a method that the rule itself guards.
+    ///
+    /// ```
+    /// use http::Method;
+    /// use tower_jverify::{Rule, number};
+    ///
+    /// // `DELETE /session` logs out.
+    /// let rule = Rule::post("/session", number()).other_methods([Method::DELETE]);
+    /// # let _ = rule;
+    /// ```
+    pub fn other_methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
+        self.other_methods.extend(methods);
+        self
+    }
+
+    /// Whether the rule asks for a captcha and nothing else, of one method: a query then cannot be told from a proof.
+    #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
+    pub(crate) fn is_captcha_of_one_method(&self) -> bool {
+        matches!(self.methods, Methods::Named(_)) && self.ask.is_captcha_alone()
+    }
+
+    /// Places where the application has a phone for another purpose than to log in: an emergency contact, an address.
+    ///
+    /// With [`foreign_backend`](crate::JVerifyBuilder::foreign_backend) the name of a phone field may come in its own place only.
+    /// Elsewhere in the body or the query it is refused, because some backends read it there: ASP.NET and Struts bind
+    /// `model.phone`, and Rails merges inner objects. A place that is listed here is neither read nor refused.
+    ///
+    /// An entry is a JSON Pointer (`/emergency/phone`) or a key as forms write it (`address[phone]`, `address.phone`). Both mean
+    /// the same place: `/address/phone` also allows the form key `address[phone]`, and `address[phone]` the member `phone` of
+    /// the member `address` in JSON. `*` stands for one segment or one index of an array: `/contacts/*/phone`. Names are
+    /// compared exactly. Places are the same for forms, multipart, JSON and the query; gRPC messages have numbers in place
+    /// of names and are not searched. Default: none.
+    ///
+    /// All rules of one path must list the same places. An entry that is empty, does not end in the name of a phone field of
+    /// the rule, or is the place of such a field, is a [`ConfigError`](crate::ConfigError) of `build()`.
+    ///
+    /// ```
+    /// use tower_jverify::{Rule, number};
+    ///
+    /// let rule = Rule::post("/register", number()).other_phones(["/emergency/phone", "address[phone]", "/contacts/*/phone"]);
+    /// # let _ = rule;
+    /// ```
+    pub fn other_phones(mut self, places: impl IntoIterator<Item = impl Into<Box<str>>>) -> Self {
+        self.overrides.other_phones = Some(places.into_iter().map(Into::into).collect());
+        self
+    }
+
+    setting_methods!();
+
+    /// Lets refused requests reach the inner service.
+    #[cfg(test)]
+    pub(crate) fn observe(mut self) -> Self {
+        self.overrides.mode = Some(super::mode::Mode::Observe);
+        self
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.methods {
+            Methods::Named(method) => f.write_str(method.as_str())?,
+            Methods::Any => f.write_str("*")?,
+        }
+        write!(f, " {}", self.path.as_deref().unwrap_or("*"))?;
+        if let Some((field, value)) = &self.when {
+            write!(f, " when {field} is {value:?}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Rule({self})")
+    }
+}

@@ -1,0 +1,10 @@
+//! What all clones of a sandbox share.
+
+use super::{fault::Faults, ledger::Ledger};
+
+/// What all clones share.
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) ledger: Ledger,
+    pub(super) faults: Faults,
+}

@@ -1,0 +1,156 @@
+//! The house has floors, and a module looks only down.
+
+mod imports;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use self::imports::{Import, Modules};
+
+/// Each module of the crate's root, and the floor it is on.
+const FLOORS: [(&str, u8); 23] = [
+    ("layer", 6),
+    ("rule", 5),
+    ("judge", 4),
+    ("jpush", 3),
+    ("observe", 3),
+    ("reading", 3),
+    ("decision", 2),
+    ("denial", 2),
+    ("proof", 2),
+    ("sandbox", 2),
+    ("body", 1),
+    ("check", 1),
+    ("headers", 1),
+    ("json", 1),
+    ("path", 1),
+    ("verdict", 1),
+    ("check_kind", 0),
+    ("error", 0),
+    ("ex_id", 0),
+    ("exhaustion", 0),
+    ("foreign_backend", 0),
+    ("log", 0),
+    ("phone", 0),
+];
+
+/// A file longer than this has two subjects.
+const LINES: usize = 400;
+
+/// Files and folders whose imports are not looked at yet, but for their floors.
+const EXEMPT: [&str; 4] = ["layer/", "path/", "rule/place.rs", "rule/routes.rs"];
+
+#[test]
+fn a_module_imports_only_from_floors_below() {
+    let floors = BTreeMap::from(FLOORS);
+    let imports = Modules::read(&src()).imports();
+    for import in &imports {
+        let (module, home) = (module_of(&import.file), module_of(&import.home));
+        if module == "lib" {
+            continue;
+        }
+        let floor = floors.get(module).unwrap_or_else(|| panic!("{module} has no floor"));
+        let below = floors.get(home).unwrap_or_else(|| panic!("{}: {}?", import.file, import.path));
+        assert!(home == module || below < floor, "{}: {module} looks at {home}", import.file);
+    }
+    assert!(imports.len() > 400, "the test found only {} imports", imports.len());
+}
+
+#[test]
+fn no_folders_and_no_files_of_one_folder_import_each_other() {
+    let imports = looked_at();
+    let between = |name: fn(&str) -> &str| {
+        let pairs = imports.iter().map(|import| (name(&import.file).to_owned(), name(&import.home).to_owned()));
+        circle(&pairs.collect())
+    };
+    assert_eq!(between(module_of), None, "folders");
+    assert_eq!(between(inner_folder_of), None, "files, and folders inside of folders");
+    assert_eq!(between(|file| file), None, "files");
+}
+
+#[test]
+fn what_is_shared_is_imported_from_its_home() {
+    let detours = looked_at().into_iter().filter(|import| import.is_detour);
+    let detours: Vec<String> =
+        detours.map(|import| format!("{}: `{}` is from {}", import.file, import.path, import.home)).collect();
+    assert!(detours.is_empty(), "{}", detours.join("\n"));
+}
+
+#[test]
+fn a_file_has_one_subject() {
+    for file in sources() {
+        let lines = fs::read_to_string(&file).unwrap().lines().count();
+        assert!(lines <= LINES, "{} has {lines} lines", file.display());
+    }
+}
+
+/// What is imported by files that are not exempt.
+fn looked_at() -> Vec<Import> {
+    let imports = Modules::read(&src()).imports();
+    let is_exempt =
+        |import: &Import| import.file == "lib.rs" || EXEMPT.iter().any(|file| import.file.starts_with(file));
+    imports.into_iter().filter(|import| !is_exempt(import)).collect()
+}
+
+/// Those that can be reached from themselves, if any can.
+fn circle(edges: &BTreeSet<(String, String)>) -> Option<Vec<String>> {
+    let mut left: BTreeSet<(String, String)> = edges.iter().filter(|(from, to)| from != to).cloned().collect();
+    loop {
+        // What imports nothing, or is imported by nothing, is on no circle.
+        let (from, to): (BTreeSet<_>, BTreeSet<_>) = left.iter().cloned().unzip();
+        let before = left.len();
+        left.retain(|(one, other)| to.contains(one) && from.contains(other));
+        if left.len() == before {
+            let names: BTreeSet<String> = left.into_iter().map(|(from, to)| format!("{from} -> {to}")).collect();
+            return (!names.is_empty()).then(|| names.into_iter().collect());
+        }
+    }
+}
+
+fn src() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// All source files but those of unit tests.
+fn sources() -> Vec<PathBuf> {
+    fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.file_stem().is_some_and(|stem| stem == "tests") {
+                continue;
+            }
+            if path.is_dir() {
+                walk(&path, files);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    let mut files = Vec::new();
+    walk(&src(), &mut files);
+    files
+}
+
+/// The module of the crate's root that a file is part of.
+fn module_of(file: &str) -> &str {
+    file.split('/').next().unwrap_or(file).trim_end_matches(".rs")
+}
+
+/// The folder that a file is in, if that is inside of another; else the file.
+fn inner_folder_of(file: &str) -> &str {
+    match file.rsplit_once('/') {
+        Some((folder, _)) if folder.contains('/') => folder,
+        _ => file,
+    }
+}
+
+#[test]
+fn a_circle_is_found_and_what_leads_to_it_is_not() {
+    let edges = |pairs: &[(&str, &str)]| pairs.iter().map(|&(from, to)| (from.to_owned(), to.to_owned())).collect();
+    assert_eq!(circle(&edges(&[("a", "b"), ("b", "c"), ("a", "c"), ("c", "c")])), None);
+    let found = circle(&edges(&[("a", "b"), ("b", "c"), ("c", "b"), ("c", "d")]));
+    assert_eq!(found, Some(vec!["b -> c".to_owned(), "c -> b".to_owned()]));
+}
