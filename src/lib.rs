@@ -78,6 +78,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))]
 
 mod body;
+mod bytewise;
 mod check;
 mod check_kind;
 mod decision;

@@ -59,12 +59,6 @@ pub(crate) struct Audience {
     locale: Locale,
 }
 
-/// Whether a request is a gRPC call: it has frames, and perhaps a `grpc-timeout`. How it is answered is another question, see
-/// [`Audience::of`].
-pub(crate) fn is_grpc(version: Version, headers: &HeaderMap) -> bool {
-    Format::of(version, headers).is_grpc()
-}
-
 // === impl Audience ===
 
 impl Audience {

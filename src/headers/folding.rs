@@ -50,7 +50,7 @@ pub(crate) fn remove(headers: &mut HeaderMap, names: &[HeaderName]) {
 }
 
 /// The elements of a list, such as `Connection`'s.
-pub(super) fn tokens(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn tokens(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
     value.as_bytes().split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|token| !token.is_empty())
 }
 
@@ -63,4 +63,30 @@ pub(super) fn without_tokens(value: HeaderValue, is_removed: impl Fn(&[u8]) -> b
     let joined = kept.join(b", ".as_slice());
     // Parts of a valid value joined by ", " are a valid value.
     (!joined.is_empty()).then(|| HeaderValue::from_bytes(&joined).ok()).flatten()
+}
+
+/// Why a header has more than one value, to one reader or another.
+pub(crate) enum NotOne {
+    Twice,
+    /// Another header has a name that some servers take for it.
+    Aliased,
+}
+
+/// The only value of a header, if there is any: for every header that the layer reads.
+///
+/// # Errors
+///
+/// The header comes twice, or another header has a name that some server takes for it.
+pub(crate) fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h HeaderValue>, NotOne> {
+    let mut found = None;
+    for (other, value) in headers {
+        if other == name {
+            if found.replace(value).is_some() {
+                return Err(NotOne::Twice);
+            }
+        } else if aliases(other.as_str(), name.as_str()) {
+            return Err(NotOne::Aliased);
+        }
+    }
+    Ok(found)
 }

@@ -8,6 +8,7 @@
 
 mod cookies;
 mod folding;
+mod grpc;
 mod names;
 mod routing;
 mod strip;
@@ -18,7 +19,8 @@ use http::HeaderValue;
 
 pub(crate) use self::{
     cookies::remove_cookies,
-    folding::{aliases, remove},
+    folding::{NotOne, aliases, only, remove, tokens},
+    grpc::{is_grpc, is_grpc_type},
     names::{Header, Names, USUAL},
     routing::overrides_method,
 };

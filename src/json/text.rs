@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Malformed, scan::Scanner};
+use crate::bytewise::{below, equal, find};
 
 // === impl Scanner ===
 
@@ -109,25 +110,6 @@ impl<'v> Scanner<'v> {
 /// How many bytes come before the first quote, backslash or control character.
 #[inline]
 fn plain_length(bytes: &[u8]) -> usize {
-    const ONES: u64 = u64::MAX / 255;
-    // Eight at a time: the borrow out of a byte marks a hit. Bytes above the first hit may be marked wrongly; only
-    // the first counts.
-    let hits = |chunk: u64| {
-        let quote = chunk ^ (ONES * u64::from(b'"'));
-        let backslash = chunk ^ (ONES * u64::from(b'\\'));
-        let control = chunk.wrapping_sub(ONES * 0x20) & !chunk;
-        let quote = quote.wrapping_sub(ONES) & !quote;
-        let backslash = backslash.wrapping_sub(ONES) & !backslash;
-        (quote | backslash | control) & (ONES << 7)
-    };
-    let (chunks, tail) = bytes.as_chunks();
-    let mut length = 0;
-    for chunk in chunks {
-        let hits = hits(u64::from_le_bytes(*chunk));
-        if hits != 0 {
-            return length + hits.trailing_zeros() as usize / 8;
-        }
-        length += chunk.len();
-    }
-    length + tail.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)).unwrap_or(tail.len())
+    let marks = |word| equal(word, b'"') | equal(word, b'\\') | below(word, 0x20);
+    find(bytes, marks, |byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)).unwrap_or(bytes.len())
 }

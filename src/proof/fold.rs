@@ -183,7 +183,7 @@ fn is_separator(c: char) -> bool {
 
 /// What is not seen in a text: `Default_Ignorable_Code_Point` (Unicode, `DerivedCoreProperties`), the ends of lines and the
 /// replacement character, which stands where bytes were no UTF-8.
-fn is_invisible(c: char) -> bool {
+pub(super) fn is_invisible(c: char) -> bool {
     matches!(
         c,
         '\u{ad}'

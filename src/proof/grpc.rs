@@ -4,10 +4,10 @@
 
 use std::{borrow::Cow, io::Read};
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use zstd::zstd_safe;
 
-use crate::{body::Coding, headers::aliases};
+use crate::{body::Coding, headers::only};
 
 /// Why no message was found. The text is ours, never the client's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,15 +79,8 @@ fn head(stream: &[u8]) -> Option<(u8, usize)> {
 
 /// `grpc-encoding`, once and under no other name.
 fn encoding(headers: &HeaderMap) -> Result<Option<&str>, FrameError> {
-    if headers.keys().any(|name| *name != ENCODING && aliases(name.as_str(), ENCODING.as_str())) {
-        return Err(FrameError::UnsupportedEncoding);
-    }
-    let mut all = headers.get_all(ENCODING).iter();
-    match (all.next(), all.next()) {
-        (None, _) => Ok(None),
-        (Some(value), None) => value.to_str().map(Some).map_err(|_| FrameError::UnsupportedEncoding),
-        (Some(_), Some(_)) => Err(FrameError::UnsupportedEncoding),
-    }
+    let value = only(headers, &ENCODING).map_err(|_| FrameError::UnsupportedEncoding)?;
+    value.map(HeaderValue::to_str).transpose().map_err(|_| FrameError::UnsupportedEncoding)
 }
 
 /// One member and nothing after it: some readers stop there, and others go on. Its header has no optional fields: the frame is

@@ -11,17 +11,15 @@ use super::{
     plan::Plan,
     value::{Unreadable, Value, Values},
 };
-use crate::headers::aliases;
+use crate::headers::{NotOne, aliases, only, tokens};
 
 /// Refuses a `Connection` that would make a proxy behind us remove a header that we rely on.
 pub(super) fn check_connection(headers: &HeaderMap, proofs: &[HeaderName]) -> Result<(), Unreadable> {
-    for value in headers.get_all(CONNECTION) {
-        for token in value.as_bytes().split(|byte| *byte == b',') {
-            // Bytes outside ASCII are in none of our names.
-            let token = std::str::from_utf8(token.trim_ascii()).unwrap_or_default();
-            if [&CONTENT_TYPE, &CONTENT_ENCODING].into_iter().chain(proofs).any(|name| aliases(token, name.as_str())) {
-                return Err(Unreadable::ProofMalformed("`Connection` names a header that is relied on"));
-            }
+    for token in headers.get_all(CONNECTION).iter().flat_map(tokens) {
+        // Bytes outside ASCII are in none of our names.
+        let token = std::str::from_utf8(token).unwrap_or_default();
+        if [&CONTENT_TYPE, &CONTENT_ENCODING].into_iter().chain(proofs).any(|name| aliases(token, name.as_str())) {
+            return Err(Unreadable::ProofMalformed("`Connection` names a header that is relied on"));
         }
     }
     Ok(())
@@ -30,14 +28,11 @@ pub(super) fn check_connection(headers: &HeaderMap, proofs: &[HeaderName]) -> Re
 /// Reads the header fields.
 pub(super) fn read<'v>(plan: &Plan, headers: &'v HeaderMap, values: &mut Values<'v>) -> Result<(), Unreadable> {
     for (name, slot) in plan.headers() {
-        if headers.keys().any(|other| other != name && aliases(other.as_str(), name.as_str())) {
-            return Err(Unreadable::ProofMalformed("a header like a guarded one"));
-        }
-        let mut all = headers.get_all(name).iter();
-        let Some(value) = all.next() else { continue };
-        if all.next().is_some() {
-            return Err(Unreadable::ProofMalformed("a guarded header twice"));
-        }
+        let value = only(headers, name).map_err(|not_one| match not_one {
+            NotOne::Twice => Unreadable::ProofMalformed("a guarded header twice"),
+            NotOne::Aliased => Unreadable::ProofMalformed("a header like a guarded one"),
+        })?;
+        let Some(value) = value else { continue };
         let text = value.to_str().map_err(|_| Unreadable::ProofMalformed("a guarded header outside of ASCII"))?;
         values.put(slot, Value::text(Cow::Borrowed(text))?)?;
     }

@@ -14,7 +14,10 @@ use super::{
     plan::Plan,
     value::Unreadable,
 };
-use crate::foreign_backend::Suspicion;
+use crate::{
+    bytewise::{equal, find},
+    foreign_backend::Suspicion,
+};
 
 const HIDDEN: Unreadable =
     Unreadable::Suspicious(Suspicion::HiddenForm, "a guarded name after `&` or `;` in a body that is not a form");
@@ -124,22 +127,5 @@ fn escape(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
 /// Where the first `&` or `;` is.
 #[inline]
 fn separator(bytes: &[u8]) -> Option<usize> {
-    const ONES: u64 = u64::MAX / 255;
-    // Eight at a time: the borrow out of a byte marks a hit. Bytes above the first hit may be marked wrongly; only the first
-    // counts.
-    let hits = |chunk: u64| {
-        let ampersand = chunk ^ (ONES * u64::from(b'&'));
-        let semicolon = chunk ^ (ONES * u64::from(b';'));
-        (ampersand.wrapping_sub(ONES) & !ampersand | semicolon.wrapping_sub(ONES) & !semicolon) & (ONES << 7)
-    };
-    let (chunks, tail) = bytes.as_chunks();
-    let mut before = 0;
-    for chunk in chunks {
-        let hits = hits(u64::from_le_bytes(*chunk));
-        if hits != 0 {
-            return Some(before + hits.trailing_zeros() as usize / 8);
-        }
-        before += chunk.len();
-    }
-    tail.iter().position(|byte| matches!(byte, b'&' | b';')).map(|at| before + at)
+    find(bytes, |word| equal(word, b'&') | equal(word, b';'), |byte| matches!(byte, b'&' | b';'))
 }

@@ -4,7 +4,7 @@
 //! in a grammar without slack.
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue,
+    HeaderMap, HeaderValue,
     header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
 
@@ -14,7 +14,11 @@ use super::{
     json_types::JsonTypes,
     parameters::{is_utf8, parameter, trim},
 };
-use crate::{body::Coding, error::ConfigError, headers::aliases};
+use crate::{
+    body::Coding,
+    error::ConfigError,
+    headers::{NotOne, is_grpc_type, only},
+};
 
 /// A media type that proofs are read from.
 ///
@@ -160,28 +164,6 @@ pub(crate) fn coding_of(headers: &HeaderMap, allowed: &[Coding]) -> Result<Optio
     }
 }
 
-/// Why a header has more than one value, to one reader or another.
-enum NotOne {
-    Twice,
-    /// Another header has a name that some servers take for it.
-    Aliased,
-}
-
-/// The only value of a header, if there is any.
-fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h HeaderValue>, NotOne> {
-    let mut only = None;
-    for (other, value) in headers {
-        if other == name {
-            if only.replace(value).is_some() {
-                return Err(NotOne::Twice);
-            }
-        } else if aliases(other.as_str(), name.as_str()) {
-            return Err(NotOne::Aliased);
-        }
-    }
-    Ok(only)
-}
-
 const TYPE: &str = "a media type that is not accepted";
 const PARAMETER: &str = "a parameter in Content-Type";
 const CHARSET: &str = "a charset in Content-Type that is not plainly UTF-8";
@@ -232,7 +214,9 @@ fn parse(value: &str) -> Result<Media, &'static str> {
 fn grpc(essence: &str, parameters: Option<&str>) -> Result<Media, &'static str> {
     let is = |known: &str| essence.eq_ignore_ascii_case(known);
     match parameters {
-        _ if !is("application/grpc") && !is("application/grpc+proto") => Err(TYPE),
+        _ if !is_grpc_type(essence.as_bytes()) || !(is("application/grpc") || is("application/grpc+proto")) => {
+            Err(TYPE)
+        }
         Some(_) => Err(PARAMETER),
         None => Ok(Media::Grpc),
     }

@@ -10,10 +10,13 @@
 
 use std::{borrow::Cow, num::ParseIntError};
 
-use super::fold::alike;
+use super::fold::{alike, is_invisible};
 
 /// Whether some application might read `value` as `named`, which is another text. In doubt it might.
 pub(crate) fn may_be_read_as(value: &str, named: &str) -> bool {
+    if value.chars().any(is_invisible) {
+        return true;
+    }
     let value = narrow(value);
     let named = narrow(named);
     alike(&value, &named)
@@ -56,12 +59,6 @@ fn narrow(value: &str) -> Cow<'_, str> {
     };
     let narrow: String = value.chars().filter(|c| !is_invisible(*c)).map(narrow).collect();
     Cow::Owned(narrow.trim().to_owned())
-}
-
-fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Whether a value reads as the number that `named` is, entirely or from its beginning, or as one that 32 bits make of it.
@@ -166,6 +163,14 @@ mod tests {
         }
         for (number, named) in [(1, "sms"), (2, "1"), (0, "1st"), (10, "1")] {
             assert!(!may_equal_in_php(number, named), "{number} {named:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_with_what_is_not_seen_may_be_read_as_any() {
+        // All that `fold` leaves out of a key: Hangul fillers, Khmer vowels and shorthand's controls among it.
+        for c in ['\u{115f}', '\u{17b4}', '\u{1bca0}', '\u{1d173}', '\u{2028}', '\u{200d}', '\u{fffd}'] {
+            assert!(may_be_read_as(&format!("密{c}码"), "sms"), "{c:?}");
         }
     }
 

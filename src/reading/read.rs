@@ -12,7 +12,8 @@ use super::{Reading, client_deadline::client_deadline, framing, hand_on::HandedO
 use crate::proof::grpc;
 use crate::{
     body::{self, Coding, Kept, Whole},
-    denial::{DenialReason, Refusal, is_grpc},
+    denial::{DenialReason, Refusal},
+    headers::is_grpc,
     proof::{self, Extractor, Media, Values},
 };
 

@@ -11,7 +11,7 @@ use std::{
 use self::imports::{Import, Modules};
 
 /// Each module of the crate's root, and the floor it is on.
-const FLOORS: [(&str, u8); 23] = [
+const FLOORS: [(&str, u8); 24] = [
     ("layer", 6),
     ("rule", 5),
     ("judge", 4),
@@ -28,6 +28,7 @@ const FLOORS: [(&str, u8); 23] = [
     ("json", 1),
     ("path", 1),
     ("verdict", 1),
+    ("bytewise", 0),
     ("check_kind", 0),
     ("error", 0),
     ("ex_id", 0),
