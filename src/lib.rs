@@ -122,7 +122,7 @@ pub use self::{
     check::{Channel, Check, Question},
     check_kind::CheckKind,
     decision::{Action, Decision, DecisionReason, Level, Policy},
-    denial::{Denial, DenialReason},
+    denial::{Denial, DenialReason, NextStep},
     error::ConfigError,
     ex_id::ExId,
     foreign_backend::{ForeignBackend, Suspicion},

@@ -4,6 +4,7 @@
 //! must learn everything that is ours to tell. So a [`Denial`] carries both: its code for the client, and its reason,
 //! as an extension of the response, for the operator's own logs.
 
+mod answers;
 mod format;
 mod locale;
 mod reason;
@@ -16,8 +17,8 @@ use std::{fmt, panic, sync::Arc};
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, Version};
 
-pub use self::reason::DenialReason;
-use self::{format::Format, locale::Locale, reason::throttled_for};
+use self::{answers::Answer, format::Format, locale::Locale, reason::throttled_for};
+pub use self::{answers::NextStep, reason::DenialReason};
 use crate::{
     foreign_backend::Suspicion,
     verdict::{Class, Verdict},
@@ -165,20 +166,17 @@ impl Denial {
 
     /// The HTTP status. A gRPC answer ([`Denial::is_grpc`]) has status 200 and [`Denial::grpc_code`].
     pub fn status(&self) -> StatusCode {
-        self.reason.status()
+        self.answer().status
     }
 
     /// The `code` that the client gets, such as `captcha_required`.
     pub fn code(&self) -> &'static str {
-        match self.reason {
-            DenialReason::RiskTooHigh if self.tells_risk => "risk_too_high",
-            reason => reason.code(),
-        }
+        self.answer().code
     }
 
     /// The gRPC status code.
     pub fn grpc_code(&self) -> u8 {
-        self.reason.grpc_code()
+        self.answer().grpc_code
     }
 
     /// Whether the answer has the shape of gRPC: the request was a call, and its rule answers calls so (see
@@ -194,12 +192,23 @@ impl Denial {
 
     /// One sentence for a person, in English or Chinese by the request's `Accept-Language`.
     pub fn title(&self) -> &'static str {
-        self.locale.title(self.code())
+        let answer = self.answer();
+        match self.locale {
+            Locale::English => answer.english,
+            Locale::Chinese => answer.chinese,
+        }
     }
 
-    /// What the client may do next: `captcha`, `new_token`, `wait`, `other_method`.
-    pub fn next(&self) -> &'static [&'static str] {
-        self.reason.next()
+    /// What the client may do next.
+    pub fn next(&self) -> &'static [NextStep] {
+        self.answer().next
+    }
+
+    fn answer(&self) -> Answer {
+        match self.reason {
+            DenialReason::RiskTooHigh if self.tells_risk => Answer::RISK_TOO_HIGH,
+            reason => reason.answer(),
+        }
     }
 }
 

@@ -1,8 +1,6 @@
-//! The table of answers.
+//! Why a request was refused.
 
 use std::time::{SystemTime, UNIX_EPOCH};
-
-use http::StatusCode;
 
 use crate::verdict::Class;
 
@@ -11,20 +9,22 @@ use crate::verdict::Class;
 /// | reason | status | `code` | gRPC | `next` |
 /// |---|---|---|---|---|
 /// | a verdict `Rejected` or `Inconclusive`, a scene or phone that does not match, risk at a deny band | 403 | `verification_failed` | 7 | `other_method` |
+/// | risk at a deny band, with [`Policy::tell_risk`](crate::Policy::tell_risk) | 403 | `risk_too_high` | 7 | `other_method` |
 /// | step-up needed | 403 | `captcha_required` | 7 | `captcha` |
 /// | a verdict `Stale` | 403 | `proof_expired` | 7 | `new_token` |
 /// | a proof missing or half | 400 | `proof_missing` | 3 | |
 /// | a proof malformed or ambiguous, a verdict `Invalid` | 400 | `proof_malformed` | 3 | |
 /// | a body that cannot be read | 400 | `body_malformed` | 3 | |
 /// | a path that can be read in several ways | 400 | `path_ambiguous` | 3 | |
-/// | a method that no rule of a guarded path names | 405 | `method_not_allowed` | 12 | |
-/// | a body too large | 413 | `body_too_large` | 3 | |
-/// | a body too slow | 408 | `body_timeout` | 4 | |
 /// | a request that asks to become another protocol | 400 | `upgrade_refused` | 3 | |
-/// | a media type, a content coding that is not accepted | 415 | `unsupported_media_type`, `unsupported_encoding` | 3 | |
+/// | a method that no rule of a guarded path names | 405 | `method_not_allowed` | 12 | |
+/// | a body too slow | 408 | `body_timeout` | 4 | |
+/// | a body too large | 413 | `body_too_large` | 3 | |
+/// | a media type that is not accepted | 415 | `unsupported_media_type` | 3 | |
+/// | a content coding that is not accepted | 415 | `unsupported_encoding` | 3 | |
 /// | a verdict `Throttled` | 429 | `throttled` | 8 | `wait`, `other_method` |
-/// | a gRPC call whose own deadline (`grpc-timeout`) is over, or too near to begin a check | 503 | `verification_unavailable` | 4 | `other_method` |
 /// | any other verdict, too many checks or bodies at once, a closure of the user's that panicked | 503 | `verification_unavailable` | 14 | `other_method` |
+/// | a gRPC call whose own deadline (`grpc-timeout`) is over, or too near to begin a check | 503 | `verification_unavailable` | 4 | `other_method` |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DenialReason {
@@ -77,96 +77,7 @@ impl DenialReason {
             Self::Overloaded => "overloaded",
             Self::DeadlineExceeded => "deadline_exceeded",
             Self::Panicked => "panicked",
-            other => other.code(),
-        }
-    }
-
-    pub(super) const fn status(self) -> StatusCode {
-        match self {
-            Self::Verdict(Class::Rejected | Class::Inconclusive | Class::Stale)
-            | Self::Mismatch
-            | Self::RiskTooHigh
-            | Self::CaptchaRequired => StatusCode::FORBIDDEN,
-            Self::Verdict(Class::Invalid)
-            | Self::ProofMissing
-            | Self::ProofMalformed
-            | Self::BodyMalformed
-            | Self::PathAmbiguous
-            | Self::Upgrade => StatusCode::BAD_REQUEST,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::UnsupportedMediaType | Self::UnsupportedEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Verdict(Class::Throttled) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Verdict(
-                Class::Passed
-                | Class::Quota
-                | Class::Account
-                | Class::Misconfigured
-                | Class::Unavailable
-                | Class::Unknown,
-            )
-            | Self::Overloaded
-            | Self::DeadlineExceeded
-            | Self::Panicked => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
-
-    pub(super) const fn code(self) -> &'static str {
-        match self {
-            Self::Verdict(Class::Rejected | Class::Inconclusive) | Self::Mismatch | Self::RiskTooHigh => {
-                "verification_failed"
-            }
-            Self::Verdict(Class::Stale) => "proof_expired",
-            Self::Verdict(Class::Invalid) | Self::ProofMalformed => "proof_malformed",
-            Self::Verdict(Class::Throttled) => "throttled",
-            Self::CaptchaRequired => "captcha_required",
-            Self::ProofMissing => "proof_missing",
-            Self::BodyMalformed => "body_malformed",
-            Self::PathAmbiguous => "path_ambiguous",
-            Self::MethodNotAllowed => "method_not_allowed",
-            Self::Upgrade => "upgrade_refused",
-            Self::BodyTooLarge => "body_too_large",
-            Self::BodyTimeout => "body_timeout",
-            Self::UnsupportedMediaType => "unsupported_media_type",
-            Self::UnsupportedEncoding => "unsupported_encoding",
-            Self::Verdict(
-                Class::Passed
-                | Class::Quota
-                | Class::Account
-                | Class::Misconfigured
-                | Class::Unavailable
-                | Class::Unknown,
-            )
-            | Self::Overloaded
-            | Self::DeadlineExceeded
-            | Self::Panicked => "verification_unavailable",
-        }
-    }
-
-    /// Codes of the gRPC core, by number: 3 `INVALID_ARGUMENT`, 4 `DEADLINE_EXCEEDED`, 7 `PERMISSION_DENIED`,
-    /// 8 `RESOURCE_EXHAUSTED`, 12 `UNIMPLEMENTED`, 14 `UNAVAILABLE`.
-    pub(super) const fn grpc_code(self) -> u8 {
-        match self.status() {
-            _ if matches!(self, Self::DeadlineExceeded) => 4,
-            StatusCode::FORBIDDEN => 7,
-            StatusCode::REQUEST_TIMEOUT => 4,
-            StatusCode::TOO_MANY_REQUESTS => 8,
-            StatusCode::METHOD_NOT_ALLOWED => 12,
-            StatusCode::SERVICE_UNAVAILABLE => 14,
-            _ => 3,
-        }
-    }
-
-    pub(super) const fn next(self) -> &'static [&'static str] {
-        match self {
-            Self::CaptchaRequired => &["captcha"],
-            Self::Verdict(Class::Stale) => &["new_token"],
-            Self::Verdict(Class::Throttled) => &["wait", "other_method"],
-            _ => match self.status() {
-                StatusCode::FORBIDDEN | StatusCode::SERVICE_UNAVAILABLE => &["other_method"],
-                _ => &[],
-            },
+            other => other.answer().code,
         }
     }
 }

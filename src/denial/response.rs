@@ -41,8 +41,11 @@ fn problem(denial: &Denial) -> Response<Bytes> {
         denial.status().as_u16(),
         denial.code(),
     );
+    for (at, step) in denial.next().iter().enumerate() {
+        let _ = write!(body, r#"{}"{step}""#, if at == 0 { r#","next":["# } else { "," });
+    }
     if !denial.next().is_empty() {
-        let _ = write!(body, r#","next":["{}"]"#, denial.next().join(r#"",""#));
+        body.push(']');
     }
     body.push('}');
 

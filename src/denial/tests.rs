@@ -1,9 +1,12 @@
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, Version};
 
-use super::{Audience, Denial, DenialReason, Refusal, Respond, locale::Locale};
+use super::{Audience, Denial, DenialReason, Refusal, Respond, answers::Answer};
 use crate::{
     check_kind::CheckKind,
     verdict::{Class, Verdict},
@@ -34,6 +37,37 @@ fn answer_over(
 fn of_class(class: Class) -> Refusal {
     Refusal::of_verdict(&Verdict::new(CheckKind::Number, class))
 }
+
+/// Every reason. A new one does not compile until [`is_listed`] has it: add it here too.
+const REASONS: [DenialReason; 27] = [
+    DenialReason::Verdict(Class::Passed),
+    DenialReason::Verdict(Class::Rejected),
+    DenialReason::Verdict(Class::Stale),
+    DenialReason::Verdict(Class::Inconclusive),
+    DenialReason::Verdict(Class::Throttled),
+    DenialReason::Verdict(Class::Quota),
+    DenialReason::Verdict(Class::Account),
+    DenialReason::Verdict(Class::Misconfigured),
+    DenialReason::Verdict(Class::Invalid),
+    DenialReason::Verdict(Class::Unavailable),
+    DenialReason::Verdict(Class::Unknown),
+    DenialReason::Mismatch,
+    DenialReason::RiskTooHigh,
+    DenialReason::CaptchaRequired,
+    DenialReason::ProofMissing,
+    DenialReason::ProofMalformed,
+    DenialReason::BodyMalformed,
+    DenialReason::PathAmbiguous,
+    DenialReason::MethodNotAllowed,
+    DenialReason::Upgrade,
+    DenialReason::BodyTooLarge,
+    DenialReason::BodyTimeout,
+    DenialReason::UnsupportedMediaType,
+    DenialReason::UnsupportedEncoding,
+    DenialReason::Overloaded,
+    DenialReason::DeadlineExceeded,
+    DenialReason::Panicked,
+];
 
 #[test]
 fn every_class_has_its_answer() {
@@ -86,29 +120,95 @@ fn every_other_reason_has_its_answer() {
 
 #[test]
 fn every_code_has_a_title_of_its_own_in_both_languages() {
-    let codes = [
-        "verification_failed",
-        "risk_too_high",
-        "captcha_required",
-        "proof_expired",
-        "proof_missing",
-        "proof_malformed",
-        "body_malformed",
-        "path_ambiguous",
-        "method_not_allowed",
-        "upgrade_refused",
-        "body_too_large",
-        "body_timeout",
-        "unsupported_media_type",
-        "unsupported_encoding",
-        "throttled",
-        "verification_unavailable",
-    ];
-    let titles = |locale: Locale| codes.map(|code| locale.title(code));
-    assert!(titles(Locale::English).iter().all(|title| title.is_ascii()));
-    assert!(titles(Locale::Chinese).iter().all(|title| !title.is_ascii()));
-    for titles in [titles(Locale::English), titles(Locale::Chinese)] {
-        assert_eq!(std::collections::BTreeSet::from(titles).len(), codes.len(), "two codes share a title");
+    let mut titles: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
+    for answer in answers() {
+        let known = titles.insert(answer.code, (answer.english, answer.chinese));
+        assert!(known.is_none_or(|known| known == (answer.english, answer.chinese)), "{}", answer.code);
+        assert!(answer.english.is_ascii() && !answer.chinese.is_ascii(), "{}", answer.code);
+    }
+    let english: BTreeSet<&str> = titles.values().map(|titles| titles.0).collect();
+    let chinese: BTreeSet<&str> = titles.values().map(|titles| titles.1).collect();
+    assert_eq!((english.len(), chinese.len()), (titles.len(), titles.len()), "two codes share a title");
+}
+
+#[test]
+fn the_tables_of_the_documentation_are_the_table() {
+    let rows: BTreeSet<String> = answers().iter().map(row).collect();
+    for (name, text) in [
+        ("README.md", include_str!("../../README.md")),
+        ("README.zh-CN.md", include_str!("../../README.zh-CN.md")),
+        ("DenialReason", include_str!("reason.rs")),
+    ] {
+        let text = text.replace('、', ", ");
+        let lines = text.lines().map(|line| line.trim_start_matches("/// "));
+        let table = lines.skip_while(|line| !(line.starts_with('|') && line.contains("| `code` |")));
+        let table: Vec<&str> = table.skip(2).take_while(|line| line.starts_with('|')).collect();
+        // Without the first column, which names the reason.
+        let listed: BTreeSet<String> =
+            table.iter().filter_map(|line| Some(line.splitn(3, '|').nth(2)?.trim().to_owned())).collect();
+        assert_eq!(listed, rows, "{name}");
+        assert_eq!(table.len(), rows.len(), "{name}: a line twice");
+    }
+}
+
+/// All different answers.
+fn answers() -> Vec<Answer> {
+    let mut answers: Vec<Answer> = Vec::new();
+    for answer in REASONS.map(DenialReason::answer).into_iter().chain([Answer::RISK_TOO_HIGH]) {
+        if !answers.contains(&answer) {
+            answers.push(answer);
+        }
+    }
+    answers
+}
+
+/// The columns of an answer.
+fn row(answer: &Answer) -> String {
+    let next: Vec<String> = answer.next.iter().map(|step| format!("`{step}`")).collect();
+    let next = if next.is_empty() { "|".to_owned() } else { format!("{} |", next.join(", ")) };
+    format!("{} | `{}` | {} | {next}", answer.status.as_u16(), answer.code, answer.grpc_code)
+}
+
+#[test]
+fn the_list_of_reasons_is_complete() {
+    let words: BTreeSet<String> = REASONS.iter().map(|reason| format!("{reason:?}")).collect();
+    assert_eq!(words.len(), REASONS.len(), "a reason twice");
+    assert!(REASONS.into_iter().all(is_listed));
+}
+
+/// No wildcard: what is new must be named here.
+fn is_listed(reason: DenialReason) -> bool {
+    use DenialReason as Is;
+    match reason {
+        Is::Verdict(
+            Class::Passed
+            | Class::Rejected
+            | Class::Stale
+            | Class::Inconclusive
+            | Class::Throttled
+            | Class::Quota
+            | Class::Account
+            | Class::Misconfigured
+            | Class::Invalid
+            | Class::Unavailable
+            | Class::Unknown,
+        )
+        | Is::Mismatch
+        | Is::RiskTooHigh
+        | Is::CaptchaRequired
+        | Is::ProofMissing
+        | Is::ProofMalformed
+        | Is::BodyMalformed
+        | Is::PathAmbiguous
+        | Is::MethodNotAllowed
+        | Is::Upgrade
+        | Is::BodyTooLarge
+        | Is::BodyTimeout
+        | Is::UnsupportedMediaType
+        | Is::UnsupportedEncoding
+        | Is::Overloaded
+        | Is::DeadlineExceeded
+        | Is::Panicked => REASONS.contains(&reason),
     }
 }
 
