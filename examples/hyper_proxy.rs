@@ -95,9 +95,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .accept([Media::Json, Media::Form, Media::Multipart, Media::Grpc])
         .decode([Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd], HandOn::Decoded)
         // JSON and forms reach the backend in the layer's own writing: any reader reads in them what was verified.
-        .canonical_body()
+        .canonical_body(true)
         .foreign_backend(ForeignBackend::any())
-        .forward_phone();
+        .forward_phone(true);
     match settings.trusted_proxies {
         None => {}
         Some(0) => builder = builder.client_ip(ClientIp::peer()),

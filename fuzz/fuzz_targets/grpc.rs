@@ -23,8 +23,8 @@ static LAYER: LazyLock<JVerifyLayer<Verifier>> = LazyLock::new(|| {
         [
             rule("/a.A/Flat", "/1"),
             rule("/a.A/Nested", "/3/1"),
-            rule("/a.A/FlatStream", "/1").client_streaming(),
-            rule("/a.A/NestedStream", "/3/1").client_streaming(),
+            rule("/a.A/FlatStream", "/1").client_streaming(true),
+            rule("/a.A/NestedStream", "/3/1").client_streaming(true),
         ],
     )
 });

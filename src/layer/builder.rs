@@ -12,9 +12,6 @@ use crate::{
 };
 
 /// Builds a [`JVerifyLayer`]. What is set here holds for every rule that does not set it for itself.
-///
-/// A setting without a value (`forward_phone()`, `ignore_query()`) only switches on: what must not hold for some rule is
-/// set on the others, not here.
 #[must_use = "a builder guards nothing until it is built"]
 pub struct JVerifyBuilder<V> {
     verifier: V,
@@ -72,7 +69,7 @@ impl<V> JVerifyBuilder<V> {
         let names = Names::new(&self.header_prefix)?.before(&self.foreign)?;
         self.log();
         let routes = Routes::compile(&self.rules, &self.overrides, &names, &self.foreign)?;
-        Ok(JVerifyLayer { shared: Shared::new(self.verifier, routes, names, self.overrides.respond) })
+        Ok(JVerifyLayer { shared: Shared::new(self.verifier, routes, names, self.overrides.respond.flatten()) })
     }
 }
 

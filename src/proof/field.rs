@@ -62,7 +62,7 @@ impl Field {
     /// A parameter of the query, by its decoded name. It must come exactly once.
     ///
     /// A backend that merges the query and the body lets the body win. So where no field sits in the body, which is then
-    /// not read, a request with a body is refused, unless `ignore_query()` says that the backend tells the two apart.
+    /// not read, a request with a body is refused, unless `ignore_query(true)` says that the backend tells the two apart.
     pub fn query(name: impl Into<Box<str>>) -> Self {
         Self(vec![Place::Query(name.into())])
     }

@@ -50,6 +50,6 @@ pub(crate) use self::{
     mode::Mode,
     resolved::{Settings, Shares},
     routes::{Match, Routes},
-    settings::{Overrides, setting_methods},
+    settings::{Overrides, setters, setting_methods, setting_table},
     state::RuleState,
 };

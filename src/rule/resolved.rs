@@ -2,7 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{limits, mode::Mode, settings::Overrides};
+use super::{
+    limits,
+    mode::Mode,
+    settings::{Overrides, Values},
+};
 #[cfg(feature = "grpc-descriptors")]
 use crate::proof::Descriptors;
 use crate::{
@@ -15,7 +19,7 @@ use crate::{
     reading,
 };
 
-/// What holds for one rule.
+/// What holds for one rule, checked.
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) mode: Mode,
@@ -40,12 +44,6 @@ pub(crate) struct Shares {
 /// Beyond this a deadline is a mistake, and could not be added to a clock.
 const LONGEST: Duration = Duration::from_secs(3600);
 
-const DEADLINE: Duration = Duration::from_secs(5);
-const IN_FLIGHT: usize = 256;
-const BODY_LIMIT: usize = 64 * 1024;
-const BODY_DEADLINE: Duration = Duration::from_secs(5);
-const BUFFERED: usize = 64 * 1024 * 1024;
-
 // === impl Shares ===
 
 impl Shares {
@@ -53,11 +51,12 @@ impl Shares {
     ///
     /// As [`Settings::resolve`].
     pub(crate) fn new(layer: &Overrides) -> Result<Self, ConfigError> {
+        let values = Values::of(&Overrides::default(), layer);
         Ok(Self {
-            bulkhead: limits::places(layer.in_flight.unwrap_or(IN_FLIGHT))?,
-            buffered: Budget::new(layer.buffered.unwrap_or(BUFFERED))?,
+            bulkhead: limits::places(values.in_flight)?,
+            buffered: Budget::new(values.buffered)?,
             #[cfg(feature = "grpc-descriptors")]
-            descriptors: layer.descriptors.as_ref().map(Descriptors::parse).transpose()?,
+            descriptors: values.descriptors.as_ref().map(Descriptors::parse).transpose()?,
         })
     }
 }
@@ -71,82 +70,45 @@ impl Settings {
     ///
     /// Names the setting that cannot stand: a limit of zero, a deadline of a second or less, bands that make no sense.
     pub(crate) fn resolve(rule: &Overrides, layer: &Overrides, shares: &Shares) -> Result<Self, ConfigError> {
-        let policy = rule.policy.as_ref().or(layer.policy.as_ref()).cloned().unwrap_or_default();
-        policy.validate()?;
-        let deadline = rule.deadline.or(layer.deadline).unwrap_or(DEADLINE);
-        if !(LEAST_LEFT..=LONGEST).contains(&deadline) || deadline == LEAST_LEFT {
-            return Err(limits::duration(
-                "deadline",
-                deadline,
-                "more than 1 s, or no check is begun, and at most an hour",
-            ));
-        }
-        let body_deadline = rule.body_deadline.or(layer.body_deadline).unwrap_or(BODY_DEADLINE);
-        if body_deadline.is_zero() {
-            return Err(limits::duration("body_deadline", body_deadline, "no body arrives in no time"));
-        }
-        let client_ip = rule.client_ip.as_ref().or(layer.client_ip.as_ref()).cloned();
-        if let Some(client_ip) = &client_ip {
-            client_ip.validate()?;
-        }
-        let send_client_ip = rule.send_client_ip.or(layer.send_client_ip).unwrap_or(false);
-        if send_client_ip && client_ip.is_none() {
-            return Err(ConfigError::unshown("send_client_ip", "`client_ip` must say where the address is found"));
-        }
-        let body_limit = rule.body_limit.or(layer.body_limit).unwrap_or(BODY_LIMIT);
-        if body_limit == 0 {
-            return Err(limits::zero("body_limit"));
-        }
-        let canonical_body = rule.canonical_body.or(layer.canonical_body).unwrap_or(false);
-        let decode = rule.decode.as_ref().or(layer.decode.as_ref()).cloned().unwrap_or_default();
-        let times = if canonical_body { GROWTH } else { 1 + usize::from(decode.hands_on_encoded()) };
-        Budget::check(rule.buffered.or(layer.buffered).unwrap_or(BUFFERED), body_limit, times)?;
-        let accept = rule.accept.as_ref().or(layer.accept.as_ref()).cloned();
-        if accept.as_ref().is_some_and(Vec::is_empty) {
-            return Err(ConfigError::unshown("accept", "a rule that accepts no media type refuses everything"));
-        }
-        accept.iter().flatten().try_for_each(Media::validate)?;
-        let extractor = rule.extractor.as_ref().or(layer.extractor.as_ref()).cloned();
-        if let Some(extractor) = &extractor {
-            extractor.validate()?;
-        }
+        let values = Values::of(rule, layer);
+        check(&values)?;
         Ok(Self {
-            mode: rule.mode.or(layer.mode).unwrap_or_default(),
+            mode: rule.mode.unwrap_or_default(),
             reading: reading::Settings {
                 limits: body::Limits {
-                    bytes: body_limit,
-                    deadline: body_deadline,
+                    bytes: values.body_limit,
+                    deadline: values.body_deadline,
                     budget: rule.buffered.map_or_else(|| Ok(shares.buffered.clone()), Budget::new)?,
                 },
-                accept: accept.unwrap_or_else(|| vec![Media::Json, Media::Form]),
-                decode,
-                extractor,
+                accept: values.accept,
+                decode: values.decode,
+                extractor: values.extractor,
                 other_phones: rule.other_phones.clone().unwrap_or_default(),
-                canonical_body,
-                ignore_query: rule.ignore_query.or(layer.ignore_query).unwrap_or(false),
+                canonical_body: values.canonical_body,
+                ignore_query: values.ignore_query,
                 #[cfg(feature = "grpc")]
                 grpc: reading::grpc::Settings {
-                    client_streaming: rule.client_streaming.or(layer.client_streaming).unwrap_or(false),
+                    client_streaming: values.client_streaming,
                     #[cfg(feature = "grpc-descriptors")]
                     descriptors: match &rule.descriptors {
-                        Some(bytes) => Some(Descriptors::parse(bytes)?),
-                        None => shares.descriptors.clone(),
+                        Some(Some(bytes)) => Some(Descriptors::parse(bytes)?),
+                        Some(None) | None => shares.descriptors.clone(),
                     },
                 },
             },
             judge: judge::Settings {
-                policy,
-                deadline,
+                policy: values.policy,
+                deadline: values.deadline,
                 bulkhead: rule.in_flight.map_or_else(|| Ok(Arc::clone(&shares.bulkhead)), limits::places)?,
-                client_ip,
-                send_client_ip,
-                ex_id_from_request_id: rule.ex_id_from_request_id.or(layer.ex_id_from_request_id).unwrap_or(false),
+                client_ip: values.client_ip,
+                send_client_ip: values.send_client_ip,
+                ex_id_from_request_id: values.ex_id_from_request_id,
             },
-            phone_grammar: rule.phone_grammar.or(layer.phone_grammar).unwrap_or_default(),
-            forward_phone: rule.forward_phone.or(layer.forward_phone).unwrap_or(false),
-            pin_phone: rule.pin_phone.or(layer.pin_phone).unwrap_or(false),
-            grpc_answers: rule.grpc_answers.or(layer.grpc_answers),
-            respond: rule.respond.as_ref().or(layer.respond.as_ref()).cloned(),
+            phone_grammar: values.phone_grammar,
+            forward_phone: values.forward_phone,
+            pin_phone: values.pin_phone,
+            grpc_answers: values.grpc_answers,
+            respond: values.respond,
         })
     }
 
@@ -154,4 +116,32 @@ impl Settings {
     pub(super) fn pins(&self) -> bool {
         self.pin_phone || self.reading.canonical_body
     }
+}
+
+/// Refuses what cannot stand.
+fn check(values: &Values) -> Result<(), ConfigError> {
+    values.policy.validate()?;
+    if !(LEAST_LEFT..=LONGEST).contains(&values.deadline) || values.deadline == LEAST_LEFT {
+        let problem = "more than 1 s, or no check is begun, and at most an hour";
+        return Err(limits::duration("deadline", values.deadline, problem));
+    }
+    if values.body_deadline.is_zero() {
+        return Err(limits::duration("body_deadline", values.body_deadline, "no body arrives in no time"));
+    }
+    if let Some(client_ip) = &values.client_ip {
+        client_ip.validate()?;
+    }
+    if values.send_client_ip && values.client_ip.is_none() {
+        return Err(ConfigError::unshown("send_client_ip", "`client_ip` must say where the address is found"));
+    }
+    if values.body_limit == 0 {
+        return Err(limits::zero("body_limit"));
+    }
+    let times = if values.canonical_body { GROWTH } else { 1 + usize::from(values.decode.hands_on_encoded()) };
+    Budget::check(values.buffered, values.body_limit, times)?;
+    if values.accept.is_empty() {
+        return Err(ConfigError::unshown("accept", "a rule that accepts no media type refuses everything"));
+    }
+    values.accept.iter().try_for_each(Media::validate)?;
+    values.extractor.as_ref().map_or(Ok(()), crate::proof::Extractor::validate)
 }

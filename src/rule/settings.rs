@@ -1,105 +1,43 @@
 //! What can be set for all rules, and for one.
 //!
-//! A setting has one home: the methods below, its documentation and its default. The builder has them for all rules, a
-//! rule for itself.
-
-use std::time::Duration;
-
-#[cfg(feature = "grpc-descriptors")]
-use bytes::Bytes;
+//! A setting is in one place: a line of the table below has its name, its type, its default and its documentation. The
+//! setters of the builder and of a rule, what was set, and what holds are made of it.
 
 use super::mode::Mode;
-use crate::{
-    body::Decoding,
-    decision::Policy,
-    denial::Respond,
-    judge::ClientIp,
-    phone::PhoneGrammar,
-    proof::{Extractor, Media},
-};
 
-/// What was set, and what was left.
-#[derive(Clone, Default)]
-pub(crate) struct Overrides {
-    pub(crate) mode: Option<Mode>,
-    pub(crate) policy: Option<Policy>,
-    pub(crate) deadline: Option<Duration>,
-    pub(crate) in_flight: Option<usize>,
-    pub(crate) body_limit: Option<usize>,
-    pub(crate) body_deadline: Option<Duration>,
-    pub(crate) buffered: Option<usize>,
-    pub(crate) accept: Option<Vec<Media>>,
-    pub(crate) other_phones: Option<Vec<Box<str>>>,
-    pub(crate) decode: Option<Decoding>,
-    pub(crate) extractor: Option<Extractor>,
-    pub(crate) client_ip: Option<ClientIp>,
-    pub(crate) send_client_ip: Option<bool>,
-    pub(crate) phone_grammar: Option<PhoneGrammar>,
-    pub(crate) forward_phone: Option<bool>,
-    pub(crate) pin_phone: Option<bool>,
-    pub(crate) canonical_body: Option<bool>,
-    pub(crate) ex_id_from_request_id: Option<bool>,
-    pub(crate) ignore_query: Option<bool>,
-    pub(crate) grpc_answers: Option<bool>,
-    pub(crate) respond: Option<Respond>,
-    #[cfg(feature = "grpc")]
-    pub(crate) client_streaming: Option<bool>,
-    #[cfg(feature = "grpc-descriptors")]
-    pub(crate) descriptors: Option<Bytes>,
-}
-
-/// The setters of [`Overrides`], for a type that has them in a field `overrides`.
-macro_rules! setting_methods {
-    () => {
+/// The table. Of each setting: its setter, and the field, with the default, that the setter's value goes into.
+///
+/// Calls the macro whose path it gets with all of them.
+macro_rules! setting_table {
+    ($($for:tt)+) => { $($for)+! {
         /// What verdicts mean. Default: [`Policy::default`](crate::Policy).
-        pub fn policy(mut self, policy: $crate::decision::Policy) -> Self {
-            self.overrides.policy = Some(policy);
-            self
-        }
+        policy(policy: $crate::decision::Policy) -> policy: $crate::decision::Policy = $crate::decision::Policy::default(), policy;
 
         /// How long all checks of one request may take together: waiting, connecting, asking, retrying. Default: 5 s;
         /// more than 1 s, because a check is not begun with less than that left.
-        pub fn deadline(mut self, deadline: std::time::Duration) -> Self {
-            self.overrides.deadline = Some(deadline);
-            self
-        }
+        deadline(deadline: std::time::Duration) -> deadline: std::time::Duration = std::time::Duration::from_secs(5), deadline;
 
         /// How many requests may have a check in flight (also one whose client has left); the next is answered 503. Default:
         /// 256 for the layer; a rule that sets it has its own. Where `client_ip` is set, one client holds at most an eighth.
-        pub fn in_flight(mut self, requests: usize) -> Self {
-            self.overrides.in_flight = Some(requests);
-            self
-        }
+        in_flight(requests: usize) -> in_flight: usize = 256, requests;
 
         /// The largest body that is read, in bytes, inclusive. Default: 65,536. Rules whose fields all sit in the head
         /// read none.
-        pub fn body_limit(mut self, bytes: usize) -> Self {
-            self.overrides.body_limit = Some(bytes);
-            self
-        }
+        body_limit(bytes: usize) -> body_limit: usize = 64 * 1024, bytes;
 
         /// How long a client may take to send its body. Default: 5 s.
-        pub fn body_deadline(mut self, deadline: std::time::Duration) -> Self {
-            self.overrides.body_deadline = Some(deadline);
-            self
-        }
+        body_deadline(deadline: std::time::Duration) -> body_deadline: std::time::Duration = std::time::Duration::from_secs(5), deadline;
 
         /// How many bytes of bodies may be held at the same time; past that, 503. Default: 67,108,864, shared by all
         /// services of the layer. A rule that sets it has a budget of its own.
         ///
         /// A quarter is reserved for bodies of at most 4,096 bytes, so that clients that stall with large bodies do not shut
         /// out logins. One body of [`body_limit`](Self::body_limit) must fit into the other three quarters.
-        pub fn buffered(mut self, bytes: usize) -> Self {
-            self.overrides.buffered = Some(bytes);
-            self
-        }
+        buffered(bytes: usize) -> buffered: usize = 64 * 1024 * 1024, bytes;
 
         /// Which media types a proof is read from; others are answered 415. Default: JSON, and forms where every field
         /// of the body has one segment. [`Media::json_types`](crate::Media::json_types) names further types of JSON.
-        pub fn accept(mut self, media: impl IntoIterator<Item = $crate::proof::Media>) -> Self {
-            self.overrides.accept = Some(media.into_iter().collect());
-            self
-        }
+        accept(media: impl IntoIterator<Item = $crate::proof::Media>) -> accept: Vec<$crate::proof::Media> = vec![$crate::proof::Media::Json, $crate::proof::Media::Form], media.into_iter().collect();
 
         /// Through which content codings a body is read, and which bytes the application gets then: see
         /// [`HandOn`](crate::HandOn). Other codings are answered 415, as are several at a time. Default: none.
@@ -108,15 +46,7 @@ macro_rules! setting_methods {
         /// size; past that, 413. The budget of [`buffered`](Self::buffered) counts decoded bytes as well.
         #[cfg(feature = "decompression")]
         #[cfg_attr(docsrs, doc(cfg(feature = "decompression")))]
-        pub fn decode(
-            mut self,
-            codings: impl IntoIterator<Item = $crate::body::Coding>,
-            hand_on: $crate::body::HandOn,
-        ) -> Self {
-            let codings = codings.into_iter().collect();
-            self.overrides.decode = Some($crate::body::Decoding { codings, hand_on });
-            self
-        }
+        decode(codings: impl IntoIterator<Item = $crate::body::Coding>, hand_on: $crate::body::HandOn) -> decode: $crate::body::Decoding = $crate::body::Decoding::default(), $crate::body::Decoding { codings: codings.into_iter().collect(), hand_on };
 
         /// Reads bodies of these media types (`application/xml`, or `*/*` for each that says what it is) with a closure, in
         /// place of our readers: it gets the head and the whole body, decoded if [`Rule::decode`](crate::Rule) says so, and
@@ -138,57 +68,38 @@ macro_rules! setting_methods {
         /// });
         /// # let _ = rule;
         /// ```
-        pub fn extract(
-            mut self,
+        extract(
             media_types: impl IntoIterator<Item = impl Into<Box<str>>>,
             extract: impl Fn(&http::request::Parts, &[u8]) -> Result<$crate::proof::Extracted, tower::BoxError>
             + Send
             + Sync
-            + 'static,
-        ) -> Self {
-            self.overrides.extractor = Some($crate::proof::Extractor::new(media_types, extract));
-            self
-        }
+            + 'static
+        ) -> extractor: Option<$crate::proof::Extractor> = None, Some($crate::proof::Extractor::new(media_types, extract));
 
         /// Who the client is, for its share of `in_flight`; all that are not found share one. Default: not distinguished.
         ///
         /// **Danger:** a source that finds one address for everybody (the peer behind a proxy) gives them one share.
-        pub fn client_ip(mut self, client_ip: $crate::judge::ClientIp) -> Self {
-            self.overrides.client_ip = Some(client_ip);
-            self
-        }
+        client_ip(client_ip: $crate::judge::ClientIp) -> client_ip: Option<$crate::judge::ClientIp> = None, Some(client_ip);
 
-        /// Sends the address that `client_ip` (required) finds to JPush, unless it is not global (private). Off by default.
-        pub fn send_client_ip(mut self) -> Self {
-            self.overrides.send_client_ip = Some(true);
-            self
-        }
+        /// Sends the address that `client_ip` (required) finds to JPush, unless it is not global (private). Default: `false`.
+        send_client_ip(send_client_ip: bool) -> send_client_ip: bool = false, send_client_ip;
 
         /// Which spellings of a phone are accepted. Default: exactly eleven digits.
-        pub fn phone_grammar(mut self, grammar: $crate::phone::PhoneGrammar) -> Self {
-            self.overrides.phone_grammar = Some(grammar);
-            self
-        }
+        phone_grammar(grammar: $crate::phone::PhoneGrammar) -> phone_grammar: $crate::phone::PhoneGrammar = $crate::phone::PhoneGrammar::default(), grammar;
 
-        /// Hands the proven phone on in a header (`x-jverify-phone`). Off by default: headers end up in access logs.
-        pub fn forward_phone(mut self) -> Self {
-            self.overrides.forward_phone = Some(true);
-            self
-        }
+        /// Hands the proven phone on in a header (`x-jverify-phone`). Default: `false`, because headers end up in access logs.
+        forward_phone(forward_phone: bool) -> forward_phone: bool = false, forward_phone;
 
         /// Puts the proven phone, in its canonical eleven digits, in the place of the body's: an application cannot misread
         /// it then, whatever spelling came. For JSON (text stays text, a number a number) and forms; Content-Length is
-        /// corrected, and every other byte stays. Off by default: the body is then never touched.
+        /// corrected, and every other byte stays. Default: `false`: the body is then never touched.
         ///
         /// A phone that was not proven, or does not sit in the body, is left as it is. With media types, codings or
         /// closures that cannot be pinned the layer is not built: a coding can be where the decoded bytes are handed on.
-        pub fn pin_phone(mut self) -> Self {
-            self.overrides.pin_phone = Some(true);
-            self
-        }
+        pin_phone(pin_phone: bool) -> pin_phone: bool = false, pin_phone;
 
         /// Hands JSON and forms on in the layer's own writing, so that one body has one meaning for every backend, whatever it
-        /// makes of the `Content-Type`. Off by default: the body is then handed on as it came.
+        /// makes of the `Content-Type`. Default: `false`: the body is then handed on as it came.
         ///
         /// JSON is written without white space and in ASCII: `&`, `=`, `;`, `<`, `>` and all other characters outside of ASCII
         /// are written as `\uXXXX`. Members keep their order and numbers their digits. A name that occurs twice in one object is
@@ -203,37 +114,25 @@ macro_rules! setting_methods {
         ///
         /// Bodies in other media types, those that [`extract`](Self::extract) reads, and bodies of rules without a field in the
         /// body are handed on as they came. With a [`decode`](crate::Rule) that hands on encoded bytes the layer is not built.
-        pub fn canonical_body(mut self) -> Self {
-            self.overrides.canonical_body = Some(true);
-            self
-        }
+        canonical_body(canonical_body: bool) -> canonical_body: bool = false, canonical_body;
 
-        /// Takes the check's `exID` from `x-request-id` where that is 1 to 64 of `[A-Za-z0-9_-]`. Off by default: ids are
-        /// generated.
-        pub fn ex_id_from_request_id(mut self) -> Self {
-            self.overrides.ex_id_from_request_id = Some(true);
-            self
-        }
+        /// Takes the check's `exID` from `x-request-id` where that is 1 to 64 of `[A-Za-z0-9_-]`. Default: `false`:
+        /// ids are generated.
+        ex_id_from_request_id(ex_id_from_request_id: bool) -> ex_id_from_request_id: bool = false, ex_id_from_request_id;
 
-        /// Does not look for the fields' names in the query.
+        /// Does not look for the fields' names in the query. Default: `false`.
         ///
         /// **Danger:** a backend that merges query and body (PHP's `$_REQUEST`, Rails' `params`) may then read another
         /// phone than the one that was verified.
-        pub fn ignore_query(mut self) -> Self {
-            self.overrides.ignore_query = Some(true);
-            self
-        }
+        ignore_query(ignore_query: bool) -> ignore_query: bool = false, ignore_query;
 
-        /// gRPC: reads the first message of a call, decides, and lets the rest of the stream flow. Off by default: a call
-        /// has exactly one message.
+        /// gRPC: reads the first message of a call, decides, and lets the rest of the stream flow. Default: `false`:
+        /// a call has exactly one message.
         ///
         /// **Danger:** only the first message is verified. The application must take who logs in from no other.
         #[cfg(feature = "grpc")]
         #[cfg_attr(docsrs, doc(cfg(feature = "grpc")))]
-        pub fn client_streaming(mut self) -> Self {
-            self.overrides.client_streaming = Some(true);
-            self
-        }
+        client_streaming(client_streaming: bool) -> client_streaming: bool = false, client_streaming;
 
         /// gRPC: a `FileDescriptorSet`, as `protoc --include_imports --descriptor_set_out` or `tonic-build` write it. Where
         /// it has the method that is a rule's path (`/package.Service/Method`), the rule's fields are those of the method's
@@ -244,10 +143,7 @@ macro_rules! setting_methods {
         /// member of its `oneof` is then accepted, and the application keeps only the member that came last.
         #[cfg(feature = "grpc-descriptors")]
         #[cfg_attr(docsrs, doc(cfg(feature = "grpc-descriptors")))]
-        pub fn descriptors(mut self, file_descriptor_set: impl Into<bytes::Bytes>) -> Self {
-            self.overrides.descriptors = Some(file_descriptor_set.into());
-            self
-        }
+        descriptors(file_descriptor_set: impl Into<bytes::Bytes>) -> descriptors: Option<bytes::Bytes> = None, Some(file_descriptor_set.into());
 
         /// Whether a refused gRPC call (`application/grpc` over HTTP/2) gets a gRPC answer: HTTP status 200, and the refusal in
         /// `grpc-status`. Otherwise it gets the problem document with its HTTP status. Default: only where the rule accepts
@@ -255,20 +151,68 @@ macro_rules! setting_methods {
         ///
         /// **Danger:** every client can send this media type. A gateway that trusts a status of 200 would take the refusal
         /// for a success.
-        pub fn grpc_answers(mut self, grpc_answers: bool) -> Self {
-            self.overrides.grpc_answers = Some(grpc_answers);
-            self
-        }
+        grpc_answers(grpc_answers: bool) -> grpc_answers: Option<bool> = None, Some(grpc_answers);
 
         /// Answers refusals. Default: [`Denial::response`](crate::Denial::response). The denial is added to the response's
         /// extensions either way. A panic is answered 503.
-        pub fn respond(
-            mut self,
-            respond: impl Fn(&$crate::denial::Denial) -> http::Response<bytes::Bytes> + Send + Sync + 'static,
-        ) -> Self {
-            self.overrides.respond = Some(std::sync::Arc::new(respond));
+        respond(respond: impl Fn(&$crate::denial::Denial) -> http::Response<bytes::Bytes> + Send + Sync + 'static) -> respond: Option<$crate::denial::Respond> = None, Some(std::sync::Arc::new(respond));
+    } };
+}
+
+/// The setters of [`Overrides`], for a type that has them in a field `overrides`.
+macro_rules! setting_methods {
+    () => {
+        $crate::rule::setting_table! { $crate::rule::setters }
+    };
+}
+
+macro_rules! setters {
+    ($(
+        $(#[$attribute:meta])*
+        $setter:ident($($argument:ident: $type:ty),* $(,)?) -> $field:ident: $stored:ty = $default:expr, $value:expr;
+    )+) => {$(
+        $(#[$attribute])*
+        pub fn $setter(mut self, $($argument: $type),*) -> Self {
+            self.overrides.$field = Some($value);
             self
+        }
+    )+};
+}
+
+macro_rules! fields {
+    ($(
+        $(#[$attribute:meta])*
+        $setter:ident($($argument:ident: $type:ty),* $(,)?) -> $field:ident: $stored:ty = $default:expr, $value:expr;
+    )+) => {
+        /// What was set, and what was left.
+        #[derive(Clone, Default)]
+        pub(crate) struct Overrides {
+            $(pub(crate) $field: Option<$stored>,)+
+            /// Of a rule only.
+            pub(super) other_phones: Option<Vec<Box<str>>>,
+            /// No setter selects it yet.
+            pub(super) mode: Option<Mode>,
+        }
+
+        /// What holds for one rule, as it was set: not checked yet.
+        #[derive(Clone)]
+        #[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+        pub(super) struct Values {
+            $(pub(super) $field: $stored,)+
+        }
+
+        impl Values {
+            /// A rule's own, then the layer's, then the default.
+            pub(super) fn of(rule: &Overrides, layer: &Overrides) -> Self {
+                Self {
+                    $($field: rule.$field.as_ref().or(layer.$field.as_ref()).cloned().unwrap_or_else(|| $default),)+
+                }
+            }
         }
     };
 }
+
+setting_table! { fields }
+pub(crate) use setters;
 pub(crate) use setting_methods;
+pub(crate) use setting_table;

@@ -39,7 +39,7 @@ const METHOD: &str = "/accounts.Accounts/Login";
 pub(crate) enum Run {
     /// `foreign_backend(ForeignBackend::any())`: every reader.
     Foreign,
-    /// `canonical_body()`: every reader, of JSON and forms.
+    /// `canonical_body(true)`: every reader, of JSON and forms.
     Canonical,
     /// Neither: the readers of a Rust application, which believe the type.
     Plain,
@@ -86,7 +86,7 @@ impl Run {
     fn set(self, builder: JVerifyBuilder<Verifier>) -> JVerifyBuilder<Verifier> {
         match self {
             Self::Foreign => builder.foreign_backend(ForeignBackend::any()),
-            Self::Canonical => builder.canonical_body(),
+            Self::Canonical => builder.canonical_body(true),
             Self::Plain | Self::Unprotected => builder,
         }
     }

@@ -1,4 +1,4 @@
-//! `canonical_body()`: the application gets the layer's own writing, which has one meaning for every reader.
+//! `canonical_body(true)`: the application gets the layer's own writing, which has one meaning for every reader.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
@@ -12,7 +12,7 @@ const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
 
 fn login() -> Rule {
-    Rule::post("/login", number()).canonical_body()
+    Rule::post("/login", number()).canonical_body(true)
 }
 
 fn post(media: &str, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
@@ -117,7 +117,7 @@ async fn a_body_that_otherwise_passes_is_written_too_and_its_phone_left() {
 async fn only_a_proven_phone_is_pinned_and_pin_phone_may_be_set_too() {
     let (verifier, application) = (Verifier::passing(), Application::default());
     let rule = Rule::post("/login", captcha().or(number())).phone_grammar(PhoneGrammar::CountryCode);
-    let layer = builder(&verifier).canonical_body().pin_phone().rule(rule).build().unwrap();
+    let layer = builder(&verifier).canonical_body(true).pin_phone(true).rule(rule).build().unwrap();
     for (came, reached) in [
         (r#"{"captchaContent":"c","phone":"+8613812345678"}"#, r#"{"captchaContent":"c","phone":"+8613812345678"}"#),
         (r#"{"token":"t","phone":"+8613812345678"}"#, r#"{"token":"t","phone":"13812345678"}"#),
@@ -144,7 +144,7 @@ fn encoded_bytes_that_are_handed_on_cannot_be_canonical() {
     let verifier = Verifier::passing();
     for build in [
         builder(&verifier)
-            .canonical_body()
+            .canonical_body(true)
             .rule(Rule::post("/login", number()).decode([Coding::Gzip], HandOn::EncodedUnprotected)),
         builder(&verifier).decode([Coding::Gzip], HandOn::EncodedUnprotected).rule(login()),
     ] {
@@ -167,7 +167,7 @@ async fn other_media_types_closures_and_bodies_that_nothing_reads_stay_as_they_c
         Rule::post("/head", in_head),
     ];
     let guarded = Guarded::with(|verifier| {
-        rules.into_iter().fold(builder(verifier).canonical_body(), JVerifyBuilder::rule).build().unwrap()
+        rules.into_iter().fold(builder(verifier).canonical_body(true), JVerifyBuilder::rule).build().unwrap()
     });
     let multipart = "--X\r\nContent-Disposition: form-data; name=\"token\"\r\n\r\nt\r\n\
                      --X\r\nContent-Disposition: form-data; name=\"phone\"\r\n\r\n13812345678\r\n--X--\r\n";
@@ -196,7 +196,7 @@ async fn other_media_types_closures_and_bodies_that_nothing_reads_stay_as_they_c
 #[tokio::test]
 async fn a_grpc_call_stays_as_it_came() {
     let ask = number().token(Field::body("/1")).phone(Field::body("/2"));
-    let rule = Rule::post("/login", ask).accept([Media::Json, Media::Grpc]).canonical_body();
+    let rule = Rule::post("/login", ask).accept([Media::Json, Media::Grpc]).canonical_body(true);
     let guarded = Guarded::by([rule]);
     let message = b"\x0a\x01t\x12\x0b13812345678";
     let frame = [&[0, 0, 0, 0, u8::try_from(message.len()).unwrap()], message.as_slice()].concat();

@@ -331,7 +331,7 @@ async fn a_form_hidden_in_a_stored_block_is_handed_on_decoded() {
     let stored = encoder.finish().unwrap();
     assert!(stored.windows(17).any(|window| window == b"phone=13999998888"));
     let guarded =
-        Guarded::by([Rule::post("/login", number()).decode([Coding::Gzip], HandOn::Decoded).canonical_body()]);
+        Guarded::by([Rule::post("/login", number()).decode([Coding::Gzip], HandOn::Decoded).canonical_body(true)]);
     let seen = guarded.verifies(coded("gzip", stored), "stored").await;
     let reached = String::from_utf8(seen.body.unwrap().to_vec()).unwrap();
     assert_eq!(reached, plain.replace('&', r"\u0026").replace('=', r"\u003d"));
@@ -354,7 +354,7 @@ async fn frames_that_hold_no_data_are_refused() {
 async fn a_coded_phone_is_pinned_where_the_decoded_bytes_are_handed_on() {
     let rule = |hand_on| {
         let rule = Rule::post("/login", number()).decode([Coding::Gzip], hand_on);
-        rule.pin_phone().phone_grammar(PhoneGrammar::CountryCode)
+        rule.pin_phone(true).phone_grammar(PhoneGrammar::CountryCode)
     };
     let guarded = Guarded::by([rule(HandOn::Decoded)]);
     let body = encode("gzip", br#"{"token":"t","phone":"+8613812345678"}"#);

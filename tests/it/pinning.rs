@@ -1,4 +1,4 @@
-//! `pin_phone()`: the phone that was proven is the one that the application reads.
+//! `pin_phone(true)`: the phone that was proven is the one that the application reads.
 
 use http::{HeaderMap, HeaderValue, Request};
 use http_body_util::Full;
@@ -11,7 +11,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 /// What reaches the application of a body.
 async fn pinned(media: &str, body: &str) -> (String, HeaderMap) {
     let (verifier, application) = (Verifier::passing(), Application::default());
-    let rule = Rule::post("/login", number()).pin_phone().phone_grammar(PhoneGrammar::CountryCode);
+    let rule = Rule::post("/login", number()).pin_phone(true).phone_grammar(PhoneGrammar::CountryCode);
     let layer = builder(&verifier).rule(rule).build().unwrap();
     let request = Request::post("/login")
         .header("content-type", media)
@@ -58,7 +58,7 @@ async fn a_phone_that_is_canonical_already_is_not_touched() {
 #[tokio::test]
 async fn a_phone_that_was_not_proven_is_left_as_it_came() {
     let (verifier, application) = (Verifier::passing(), Application::default());
-    let rule = Rule::post("/signin", captcha().or(number())).pin_phone().phone_grammar(PhoneGrammar::CountryCode);
+    let rule = Rule::post("/signin", captcha().or(number())).pin_phone(true).phone_grammar(PhoneGrammar::CountryCode);
     let layer = builder(&verifier).rule(rule).build().unwrap();
     let body = r#"{"captchaContent":"c","phone":"+8613812345678"}"#;
     assert_eq!(send(&layer, &application, post_json("/signin", body)).await.status(), 200);
@@ -69,7 +69,7 @@ async fn a_phone_that_was_not_proven_is_left_as_it_came() {
 async fn every_place_of_the_phone_is_pinned() {
     let (verifier, application) = (Verifier::passing(), Application::default());
     let phone = Field::body("/user/phone").or(Field::body("/phone"));
-    let rule = Rule::post("/login", number().phone(phone)).pin_phone().phone_grammar(PhoneGrammar::CountryCode);
+    let rule = Rule::post("/login", number().phone(phone)).pin_phone(true).phone_grammar(PhoneGrammar::CountryCode);
     let layer = builder(&verifier).rule(rule).build().unwrap();
     let body = r#"{"phone":"8613812345678","token":"t","user":{"phone":8613812345678}}"#;
     assert_eq!(send(&layer, &application, post_json("/login", body)).await.status(), 200);
@@ -84,7 +84,7 @@ async fn two_proofs_may_share_the_phone() {
         Some(Verdict::new(check.kind(), Class::Passed).with_phone(phone))
     });
     let application = Application::default();
-    let rule = Rule::post("/login", number().or(one_tap())).pin_phone().phone_grammar(PhoneGrammar::CountryCode);
+    let rule = Rule::post("/login", number().or(one_tap())).pin_phone(true).phone_grammar(PhoneGrammar::CountryCode);
     let layer = builder(&verifier).rule(rule).build().unwrap();
     let body = r#"{"token":"t","loginToken":"l","phone":"+8613812345678"}"#;
     assert_eq!(send(&layer, &application, post_json("/login", body)).await.status(), 200);
@@ -112,7 +112,7 @@ async fn two_proofs_of_two_phones_are_no_proof() {
 #[tokio::test]
 async fn the_phone_of_a_proof_that_is_not_there_is_left_as_it_came() {
     let (verifier, application) = (Verifier::passing(), Application::default());
-    let rule = Rule::post("/login", number().or(one_tap().phone(Field::body("/mobile")))).pin_phone();
+    let rule = Rule::post("/login", number().or(one_tap().phone(Field::body("/mobile")))).pin_phone(true);
     let layer = builder(&verifier).rule(rule.phone_grammar(PhoneGrammar::CountryCode)).build().unwrap();
     let body = r#"{"token":"t","phone":"13812345678","mobile":"+8613912345678"}"#;
     assert_eq!(send(&layer, &application, post_json("/login", body)).await.status(), 200);
@@ -122,7 +122,7 @@ async fn the_phone_of_a_proof_that_is_not_there_is_left_as_it_came() {
 #[tokio::test]
 async fn a_phone_without_a_value_is_refused_before_it_is_pinned() {
     let (verifier, application) = (Verifier::passing(), Application::default());
-    let layer = builder(&verifier).rule(Rule::post("/login", number()).pin_phone()).build().unwrap();
+    let layer = builder(&verifier).rule(Rule::post("/login", number()).pin_phone(true)).build().unwrap();
     for body in ["token=t&phone", "phone&token=t", "token=t&phone="] {
         let request = Request::post("/login").header("content-type", FORM).body(Full::from(body)).unwrap();
         assert_eq!(send(&layer, &application, request).await.status(), 400, "{body}");
@@ -133,6 +133,6 @@ async fn a_phone_without_a_value_is_refused_before_it_is_pinned() {
 #[test]
 fn what_cannot_be_pinned_is_an_error_at_start() {
     let verifier = Verifier::of_class(Class::Passed);
-    let rule = Rule::post("/login", number()).accept([Media::Json, Media::Multipart]).pin_phone();
+    let rule = Rule::post("/login", number()).accept([Media::Json, Media::Multipart]).pin_phone(true);
     assert_eq!(builder(&verifier).rule(rule).build().unwrap_err().setting(), "pin_phone");
 }

@@ -127,7 +127,7 @@ async fn what_was_decoded_or_written_anew_is_handed_on_as_it_came_if_it_is_refus
     let rule = || login(Rule::post("/login", number()));
     for rule in [
         rule().decode([Coding::Gzip], HandOn::Decoded),
-        rule().canonical_body().decode([Coding::Gzip], HandOn::Decoded),
+        rule().canonical_body(true).decode([Coding::Gzip], HandOn::Decoded),
     ] {
         let layer = builder(Class::Passed).rule(rule).build().unwrap();
         let request =
@@ -144,7 +144,7 @@ async fn what_was_decoded_or_written_anew_is_handed_on_as_it_came_if_it_is_refus
 async fn a_refusing_verdict_a_panic_and_a_full_bulkhead_lose_no_byte() {
     let refused = builder(Class::Rejected).rule(login(Rule::post("/login", number()))).build().unwrap();
     let canonical =
-        builder(Class::Rejected).rule(login(Rule::post("/login", number())).canonical_body()).build().unwrap();
+        builder(Class::Rejected).rule(login(Rule::post("/login", number())).canonical_body(true)).build().unwrap();
     let spaced = format!("  {LOGIN} ");
     for layer in [&refused, &canonical] {
         let request = post("application/json").body(Full::from(spaced.clone())).unwrap();

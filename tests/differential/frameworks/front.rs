@@ -55,7 +55,7 @@ fn layer(guard: Guard, ask: Ask) -> JVerifyLayer<JPush> {
         Guard::Canonical => builder,
     };
     builder = match guard {
-        Guard::ForeignCanonical | Guard::Canonical => builder.canonical_body(),
+        Guard::ForeignCanonical | Guard::Canonical => builder.canonical_body(true),
         Guard::Foreign => builder,
     };
     builder.decode([Coding::Gzip], HandOn::Decoded).build().unwrap()

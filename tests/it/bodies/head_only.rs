@@ -36,7 +36,7 @@ impl Body for Counting {
 }
 
 fn in_head() -> Rule {
-    Rule::post("/login", number().token(Field::header("x-token")).phone(Field::query("phone"))).ignore_query()
+    Rule::post("/login", number().token(Field::header("x-token")).phone(Field::query("phone"))).ignore_query(true)
 }
 
 fn login(uri: &str, body: Counting) -> Request<Counting> {

@@ -82,11 +82,12 @@ fn what_could_never_apply_is_refused() {
 #[test]
 fn an_address_to_send_must_be_found_somewhere() {
     let found = || ClientIp::peer();
-    for error in [error(|builder| builder.rule(login()).send_client_ip()), of_rules([login().send_client_ip()])] {
+    for error in [error(|builder| builder.rule(login()).send_client_ip(true)), of_rules([login().send_client_ip(true)])]
+    {
         assert_eq!(error.unwrap().setting(), "send_client_ip");
     }
-    assert_eq!(error(|builder| builder.rule(login().send_client_ip()).client_ip(found())), None);
-    assert_eq!(error(|builder| builder.rule(login().client_ip(found())).send_client_ip()), None);
+    assert_eq!(error(|builder| builder.rule(login().send_client_ip(true)).client_ip(found())), None);
+    assert_eq!(error(|builder| builder.rule(login().client_ip(found())).send_client_ip(true)), None);
 }
 
 #[test]
@@ -168,7 +169,7 @@ fn rules_that_do_not_tie_are_taken() {
 fn one_body_of_the_limit_must_fit_into_the_part_for_large_ones() {
     let error = |buffered, canonical: bool| {
         let rule = login().body_limit(3_000).buffered(buffered);
-        of_rules([if canonical { rule.canonical_body() } else { rule }])
+        of_rules([if canonical { rule.canonical_body(true) } else { rule }])
     };
     assert_eq!((error(4_000, false), error(24_000, true)), (None, None));
     for (buffered, canonical, numbers) in
@@ -189,8 +190,8 @@ fn rules_among_which_a_value_chooses_are_read_in_one_way() {
         [login().when(kind(), "a"), login().when(kind(), "b").body_deadline(Duration::from_secs(1))],
         [login().when(kind(), "a"), login().when(kind(), "b").buffered(1 << 20)],
         [login().when(kind(), "a"), login().when(kind(), "b").accept([tower_jverify::Media::Form])],
-        [login().when(kind(), "a"), login().when(kind(), "b").ignore_query()],
-        [login().when(kind(), "a"), login().when(kind(), "b").canonical_body()],
+        [login().when(kind(), "a"), login().when(kind(), "b").ignore_query(true)],
+        [login().when(kind(), "a"), login().when(kind(), "b").canonical_body(true)],
         [login().when(kind(), "a").otherwise_pass(), login()],
     ] {
         let shown = format!("{rules:?}");

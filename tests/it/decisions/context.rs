@@ -62,7 +62,7 @@ async fn every_check_has_an_id_of_its_own() {
 
 #[tokio::test]
 async fn an_id_is_taken_from_the_request_only_when_asked_for_and_well_formed() {
-    let desk = Sandboxed::set(|builder| builder.rule(Rule::post("/login", number())).ex_id_from_request_id());
+    let desk = Sandboxed::set(|builder| builder.rule(Rule::post("/login", number())).ex_id_from_request_id(true));
     let longest = "x".repeat(64);
     for (ids, taken) in [
         (vec!["trace-1_A"], true),
@@ -134,7 +134,7 @@ async fn forwarded_hops_are_counted_from_the_right() {
         (1, &["::ffff:8.8.8.8"], Some("8.8.8.8")),
     ] {
         let desk = Sandboxed::set(|builder| {
-            builder.rule(Rule::post("/login", number())).client_ip(ClientIp::forwarded(hops)).send_client_ip()
+            builder.rule(Rule::post("/login", number())).client_ip(ClientIp::forwarded(hops)).send_client_ip(true)
         });
         let mut request = login();
         for line in lines {
@@ -151,7 +151,7 @@ async fn the_peer_and_ones_own_function_are_asked_when_set_and_private_ones_neve
         let ip: IpAddr = address.parse().unwrap();
         for source in ["connect info", "socket address", "function"] {
             let client_ip = if source == "function" { ClientIp::from_fn(move |_| Some(ip)) } else { ClientIp::peer() };
-            let desk = Sandboxed::new(Rule::post("/login", number()).client_ip(client_ip).send_client_ip());
+            let desk = Sandboxed::new(Rule::post("/login", number()).client_ip(client_ip).send_client_ip(true));
             let mut request = login();
             let peer = SocketAddr::new(ip, 1);
             match source {
@@ -170,7 +170,7 @@ async fn an_address_that_says_who_the_client_is_is_not_sent_unless_asked_for() {
     let ip = || ClientIp::from_fn(|_| Some(IpAddr::from([8, 8, 8, 8])));
     for (rule, sent) in [
         (Rule::post("/login", number()).client_ip(ip()), None),
-        (Rule::post("/login", number()).client_ip(ip()).send_client_ip(), Some("8.8.8.8")),
+        (Rule::post("/login", number()).client_ip(ip()).send_client_ip(true), Some("8.8.8.8")),
     ] {
         let desk = Sandboxed::new(rule);
         assert_eq!(desk.send(login()).await.status(), 200);
@@ -182,7 +182,7 @@ async fn an_address_that_says_who_the_client_is_is_not_sent_unless_asked_for() {
 async fn a_captcha_is_sent_no_address() {
     let desk = Sandboxed::set(|builder| {
         let ip = ClientIp::from_fn(|_| Some(IpAddr::from([8, 8, 8, 8])));
-        builder.rule(Rule::post("/login", captcha().then(number()))).client_ip(ip).send_client_ip()
+        builder.rule(Rule::post("/login", captcha().then(number()))).client_ip(ip).send_client_ip(true)
     });
     assert_eq!(desk.send(login()).await.status(), 200);
     let ips: Vec<_> = desk.sandbox.calls().iter().map(|call| call.ip().map(ToOwned::to_owned)).collect();
@@ -195,7 +195,7 @@ async fn the_proven_phone_is_handed_on_only_when_asked_for() {
     assert_eq!(desk.send(login()).await.status(), 200);
     assert_eq!(desk.application.header("x-jverify-phone"), None);
 
-    let desk = Sandboxed::new(Rule::post("/login", captcha().or(number())).forward_phone());
+    let desk = Sandboxed::new(Rule::post("/login", captcha().or(number())).forward_phone(true));
     assert_eq!(desk.send(login()).await.status(), 200);
     assert_eq!(desk.application.header("x-jverify-phone").as_deref(), Some(PHONE));
     assert!(desk.application.last().parts.headers["x-jverify-phone"].is_sensitive());
@@ -207,7 +207,7 @@ async fn the_proven_phone_is_handed_on_only_when_asked_for() {
 #[tokio::test]
 async fn the_prefix_is_a_setting_and_what_is_under_it_is_ours() {
     let desk = Sandboxed::set(|builder| {
-        builder.rule(Rule::post("/login", number())).header_prefix("x-acme-login").forward_phone()
+        builder.rule(Rule::post("/login", number())).header_prefix("x-acme-login").forward_phone(true)
     });
     let mut request = login();
     request.headers_mut().insert("x_acme_login_decision", "allow".parse().unwrap());

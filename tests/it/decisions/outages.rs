@@ -63,7 +63,7 @@ async fn a_reply_that_cannot_be_read_opens_nothing() {
 #[tokio::test]
 async fn what_is_opened_is_marked_and_no_verified_handler_takes_it() {
     for fault in [Fault::Refuse] {
-        let desk = Sandboxed::new(Rule::post("/login", number()).policy(open()).forward_phone());
+        let desk = Sandboxed::new(Rule::post("/login", number()).policy(open()).forward_phone(true));
         desk.sandbox.fault(fault.clone());
         let response = desk.login(&json!({"token": "sandbox-9000", "phone": PHONE})).await;
         assert_eq!(response.status(), 200, "{fault:?}");

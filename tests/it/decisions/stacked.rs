@@ -105,7 +105,7 @@ async fn a_risk_that_either_does_not_know_is_unknown() {
 async fn two_different_phones_are_none() {
     use tower_jverify::Field;
     let outer = Rule::post("/login", number().token(Field::body("/a")).phone(Field::body("/b")));
-    let inner = Rule::post("/login", number()).forward_phone();
+    let inner = Rule::post("/login", number()).forward_phone(true);
     let body = json!({"a": "sandbox-9000", "b": "13900000000", "token": "sandbox-9000", "phone": PHONE});
     let (response, application, _) = through_both(outer, inner, &body).await;
     assert_eq!(response.status(), 200);

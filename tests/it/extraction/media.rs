@@ -76,7 +76,7 @@ async fn a_type_is_json_where_the_user_names_the_whole_value() {
     }
     guarded.verifies(post_form("token=t&phone=13812345678"), "a form").await;
 
-    let pinned = Guarded::by([Rule::post("/login", number()).accept([named]).pin_phone()]);
+    let pinned = Guarded::by([Rule::post("/login", number()).accept([named]).pin_phone(true)]);
     pinned.verifies(typed("application/vnd.acme+json"), "pinned").await;
 }
 

@@ -192,7 +192,7 @@ async fn a_place_beside_a_nested_field_can_be_listed() {
 
 #[tokio::test]
 async fn ignore_query_permits_the_query() {
-    let guarded = before(ForeignBackend::any(), [Rule::post("/login", number()).ignore_query()]);
+    let guarded = before(ForeignBackend::any(), [Rule::post("/login", number()).ignore_query(true)]);
     guarded.verifies(query("model.phone=13912345678&phone=1"), "ignored").await;
     is_suspected(&guarded, form("model.phone"), "the body is not").await;
 }

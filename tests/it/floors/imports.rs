@@ -248,10 +248,10 @@ fn defined(item: &Item) -> Vec<String> {
         Item::Const(item) => &item.ident,
         Item::Enum(item) => &item.ident,
         Item::Fn(item) => &item.sig.ident,
-        Item::Macro(item) => match &item.ident {
-            Some(ident) => ident,
-            None => return types_in(&item.mac.tokens.to_string()),
-        },
+        Item::Macro(item) => {
+            let own = item.ident.iter().map(ToString::to_string);
+            return own.chain(types_in(&item.mac.tokens.to_string())).collect();
+        }
         Item::Static(item) => &item.ident,
         Item::Struct(item) => &item.ident,
         Item::Trait(item) => &item.ident,
@@ -261,7 +261,7 @@ fn defined(item: &Item) -> Vec<String> {
     vec![ident.to_string()]
 }
 
-/// The types that a call of a macro defines, as `pin_project!` does.
+/// The types that a macro defines: in its call, as `pin_project!` does, or in its own rules.
 fn types_in(tokens: &str) -> Vec<String> {
     let words: Vec<&str> =
         tokens.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|w| !w.is_empty()).collect();

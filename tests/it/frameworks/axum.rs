@@ -146,7 +146,7 @@ async fn a_handlers_own_test_makes_its_own_verified() {
 #[tokio::test]
 async fn the_peer_is_axums_connect_info() {
     let verifier = Verifier::passing();
-    let rule = Rule::post("/login", number()).client_ip(ClientIp::peer()).send_client_ip();
+    let rule = Rule::post("/login", number()).client_ip(ClientIp::peer()).send_client_ip(true);
     let layer = builder(&verifier).rule(rule).build().unwrap();
     let from_outside = map_request(|mut request: Request| async move {
         let ConnectInfo(peer) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied().expect("axum tells it");
@@ -177,7 +177,7 @@ async fn a_router_that_is_wrapped_is_told_its_peer_too() {
         Some([8, 8, 8, 8].into())
     });
     let layer =
-        builder(&verifier).rule(Rule::post("/login", number()).client_ip(told).send_client_ip()).build().unwrap();
+        builder(&verifier).rule(Rule::post("/login", number()).client_ip(told).send_client_ip(true)).build().unwrap();
     let (listener, address) = listen().await;
     let service = layer.around(routes()).into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, service).await });

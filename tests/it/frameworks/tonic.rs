@@ -76,7 +76,7 @@ fn layer(verifier: &Verifier) -> JVerifyLayer<Verifier> {
     builder(verifier)
         .rule(Rule::post("/accounts.Accounts/Login", proof))
         .client_ip(ClientIp::peer())
-        .send_client_ip()
+        .send_client_ip(true)
         .build()
         .unwrap()
 }

@@ -88,7 +88,7 @@ fn phone<T>(request: &Request<T>) -> String {
 /// A tonic server under the layer.
 fn serve(verifier: &Verifier) -> (SocketAddr, Accounts) {
     let accounts = Accounts::default();
-    let streaming = Rule::post(DEVICES, by_numbers()).accept([tower_jverify::Media::Grpc]).client_streaming();
+    let streaming = Rule::post(DEVICES, by_numbers()).accept([tower_jverify::Media::Grpc]).client_streaming(true);
     let layer = builder(verifier).rule(rule()).rule(streaming).build().unwrap();
     let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = incoming.local_addr().unwrap();

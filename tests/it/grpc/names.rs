@@ -180,5 +180,5 @@ fn descriptors_that_are_none_or_say_otherwise_are_an_error_at_start() {
     let rule = || Rule::post(LOGIN, number()).accept([Media::Grpc]);
     let setting = |rule: Rule| builder(&Verifier::passing()).rule(rule).build().unwrap_err().setting();
     assert_eq!(setting(rule().descriptors(Bytes::from_static(b"\xff"))), "descriptors");
-    assert_eq!(setting(rule().descriptors(descriptors()).client_streaming()), "client_streaming");
+    assert_eq!(setting(rule().descriptors(descriptors()).client_streaming(true)), "client_streaming");
 }

@@ -33,8 +33,12 @@ fn fields_that_no_accepted_type_can_hold_are_an_error() {
 #[test]
 fn rules_among_which_a_value_chooses_read_a_call_alike() {
     let when = |value| Rule::post(LOGIN, by_numbers()).when(Field::body("/9"), value).accept([Media::Grpc]);
-    let both = builder(&Verifier::passing()).rule(when("1").client_streaming()).rule(when("2")).build();
+    let both = builder(&Verifier::passing()).rule(when("1").client_streaming(true)).rule(when("2")).build();
     assert_eq!(both.unwrap_err().setting(), "rule.when");
+    let streaming = || builder(&Verifier::passing()).client_streaming(true);
+    assert!(streaming().rule(when("1")).rule(when("2")).build().is_ok());
+    let one_undoes_it = streaming().rule(when("1").client_streaming(false)).rule(when("2")).build();
+    assert_eq!(one_undoes_it.unwrap_err().setting(), "rule.when");
 }
 
 #[tokio::test]

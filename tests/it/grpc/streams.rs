@@ -16,7 +16,7 @@ use crate::support::Guarded;
 type Frames = futures_util::stream::Iter<std::vec::IntoIter<Result<Frame<Bytes>, Infallible>>>;
 
 fn streaming() -> Guarded {
-    Guarded::by([rule().client_streaming()])
+    Guarded::by([rule().client_streaming(true)])
 }
 
 fn in_frames(frames: impl IntoIterator<Item = Frame<Bytes>>) -> StreamBody<Frames> {

@@ -118,7 +118,7 @@ async fn a_risk_that_nobody_asked_for_is_not_told() {
 #[tokio::test]
 async fn the_phone_is_forwarded_only_where_asked_for() {
     let forwarding = Guarded::with(|verifier| {
-        builder(verifier).rule(Rule::post("/login", number()).forward_phone()).build().unwrap()
+        builder(verifier).rule(Rule::post("/login", number()).forward_phone(true)).build().unwrap()
     });
     let headers = forwarding.verifies(forged("/login"), "forwarding").await.parts.headers;
     assert_eq!(headers.get_all("x-jverify-phone").iter().collect::<Vec<_>>(), ["13812345678"]);

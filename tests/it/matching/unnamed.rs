@@ -90,10 +90,10 @@ async fn a_get_with_a_login_in_its_query_is_refused() {
 
 #[tokio::test]
 async fn ignore_query_permits_the_query() {
-    let guarded = any([login().ignore_query()]);
+    let guarded = any([login().ignore_query(true)]);
     passes(&guarded, bare("GET", "/login?phone=13999998888"), "ignored").await;
     let from_query = number().token(Field::query("t")).phone(Field::query("mobile"));
-    let guarded = any([Rule::post("/login", from_query).ignore_query()]);
+    let guarded = any([Rule::post("/login", from_query).ignore_query(true)]);
     passes(&guarded, bare("GET", "/login?phone=1&t=2"), "not read").await;
     refuses(&guarded, bare("GET", "/login?mobile=1"), "proof_malformed").await;
 }
