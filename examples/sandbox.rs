@@ -6,8 +6,8 @@
 //!
 //! Let the application under test ask `http://127.0.0.1:4000` in place of `https://api.verification.jpush.cn`, with any
 //! application key and master secret. What is answered is told by the proof itself; the whole table is in the
-//! documentation of `tower_jverify::sandbox`. With the feature `one-tap`, too, it answers one-tap logins and prints the
-//! private key that decrypts them; a new one at every start, and worth nothing elsewhere. It listens on
+//! documentation of `tower_jverify::sandbox`. It prints the private key that decrypts the phones of one-tap
+//! logins; a new one at every start, and worth nothing elsewhere. It listens on
 //! loopback only: whoever reaches it passes every check.
 
 use std::{error::Error, net::SocketAddr, time::Duration};
@@ -68,7 +68,6 @@ async fn print_what_to_try(address: SocketAddr) -> Result<(), Box<dyn Error>> {
         println!("curl -u key:secret -H 'content-type: application/json' http://{address}{path} -d '{body}'");
         println!("  {}\n", String::from_utf8_lossy(&reply));
     }
-    #[cfg(feature = "one-tap")]
     println!("{}", secrecy::ExposeSecret::expose_secret(&Sandbox::one_tap_key_pem()));
     println!("{}", common::LAST_LINE);
     Ok(())

@@ -69,7 +69,6 @@
 //! | `tonic` | the peer's address out of tonic's `TcpConnectInfo` | `tonic` without its defaults |
 //! | `grpc` | the setting `accept(Media::Grpc)`: proofs out of gRPC messages | flate2, zstd (C) |
 //! | `grpc-descriptors` | the setting `descriptors`: a message's fields by name | prost, prost-reflect |
-//! | `one-tap` | one-tap login (一键登录) | nothing beyond `client` |
 //! | `multipart` | `Media::Multipart`: fields of `multipart/form-data` | multer |
 //! | `decompression` | the setting `decode`: gzip, deflate, br, zstd | flate2, brotli-decompressor, ruzstd |
 //! | `platform-roots` | the operating system's certificate roots | rustls-native-certs |
@@ -111,9 +110,6 @@ pub use self::jpush::{AskFuture, CallError, Credentials, Https, HttpsFuture, JPu
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 pub use self::layer::axum;
-#[cfg(feature = "one-tap")]
-#[cfg_attr(docsrs, doc(cfg(feature = "one-tap")))]
-pub use self::rule::one_tap;
 #[cfg(feature = "sandbox")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sandbox")))]
 pub use self::sandbox::Sandbox;
@@ -130,7 +126,7 @@ pub use self::{
     layer::{JVerify, JVerifyBuilder, JVerifyLayer, ResponseFuture},
     phone::{NotAPhone, Phone, PhoneGrammar},
     proof::{Extracted, Field, JsonTypes, Media},
-    rule::{AnyOf, Ask, Captcha, Number, OneTap, Rule, captcha, number},
+    rule::{AnyOf, Ask, Captcha, Number, OneTap, Rule, captcha, number, one_tap},
     verdict::{Class, Risk, Verdict},
 };
 

@@ -2,7 +2,6 @@
 
 use std::{fmt, time::Duration};
 
-#[cfg(feature = "one-tap")]
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
@@ -152,7 +151,6 @@ impl<T> JPushBuilder<T> {
 
     /// The developer's private key, by which the phone of a one-tap login is read: PEM of PKCS#8 or PKCS#1. Default:
     /// none, and every one-tap check is [`Class::Misconfigured`](crate::Class::Misconfigured) without a call.
-    #[cfg(feature = "one-tap")]
     pub fn one_tap_key(mut self, pem: &SecretString) -> Self {
         self.one_tap_key = OneTapKey::from_pem(pem.expose_secret()).map(Some);
         self

@@ -5,11 +5,9 @@
 
 use std::fmt;
 
-use aws_lc_rs::rsa::Pkcs1PrivateDecryptingKey;
-#[cfg(feature = "one-tap")]
 use aws_lc_rs::{
     encoding::{AsDer, Pkcs8V1Der},
-    rsa::{KeyPair, PrivateDecryptingKey},
+    rsa::{KeyPair, Pkcs1PrivateDecryptingKey, PrivateDecryptingKey},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
@@ -26,7 +24,6 @@ impl OneTapKey {
     /// # Errors
     ///
     /// `one_tap_key`: when it is anything else. The error does not repeat it.
-    #[cfg(feature = "one-tap")]
     pub(super) fn from_pem(pem: &str) -> Result<Self, crate::error::ConfigError> {
         use rustls::pki_types::{PrivateKeyDer, pem::PemObject};
 

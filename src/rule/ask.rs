@@ -32,7 +32,6 @@ pub struct Captcha {
 }
 
 /// A one-tap check (一键登录): whose phone is it?
-#[cfg_attr(not(feature = "one-tap"), allow(dead_code))]
 #[derive(Clone, Debug)]
 pub struct OneTap {
     pub(super) channel: Channel,
@@ -97,7 +96,6 @@ pub fn captcha() -> Captcha {
 /// Asks for a login token, from the body's `/loginToken`. A `/phone` beside it must be the one that JPush answers.
 ///
 /// The verifier needs the developer's private key: see `JPushBuilder::one_tap_key`.
-#[cfg(feature = "one-tap")]
 pub fn one_tap() -> OneTap {
     OneTap {
         channel: Channel::App,

@@ -37,11 +37,9 @@ mod settings;
 mod spec;
 mod state;
 
-#[cfg(feature = "one-tap")]
-pub use self::ask::one_tap;
 use self::spec::Methods;
 pub use self::{
-    ask::{AnyOf, Ask, Captcha, Number, OneTap, captcha, number},
+    ask::{AnyOf, Ask, Captcha, Number, OneTap, captcha, number, one_tap},
     spec::Rule,
 };
 pub(crate) use self::{

@@ -1,11 +1,11 @@
 //! Decides checks: which answer a proof gets, and a request that is not even a question.
 
-#[cfg(feature = "one-tap")]
 use super::one_tap::encrypt;
 use super::{
     endpoints::Endpoint,
     fault::Fault,
     magic::{CaptchaSays, Magic, NumberSays},
+    one_tap::encrypt,
     reference,
     replies::{CaptchaArgs, Reply, RiskSays, Tagged},
     requests::Asked,
@@ -110,11 +110,6 @@ fn risk(state: &State, asked: &Asked<'_>) -> Option<Answer> {
     }
     let tags = if score >= 300 { vec!["F24004"] } else { Vec::new() };
     Some(Answer::from(&Reply { score: Some(score), tagged: Some(Tagged::new(score, tags)), ..reply(0) }))
-}
-
-#[cfg(not(feature = "one-tap"))]
-fn encrypt(_: Phone) -> Option<String> {
-    None
 }
 
 fn filled(field: &str) -> Option<&str> {

@@ -58,8 +58,6 @@
 //! | `sandbox-8000-13800000000` | that phone, encrypted for `Sandbox::one_tap_key_pem`; `-risk-…` may follow |
 //! | `sandbox-<code>` | that code; 8000 without a phone when it is 8000 |
 //!
-//! Without the feature `one-tap` no phone can be encrypted: 9004, as for an app without a key.
-//!
 //! | last three digits of the `phone` of a risk query | answer |
 //! |---|---|
 //! | `000` to `900`, as in `13800000600` | 0 and that score; from 300 on with the tag `F24004` |
@@ -93,7 +91,6 @@ mod endpoints;
 mod fault;
 mod ledger;
 mod magic;
-#[cfg(feature = "one-tap")]
 mod one_tap;
 mod reference;
 mod replies;
@@ -176,8 +173,6 @@ impl Sandbox {
     /// # Panics
     ///
     /// When the operating system has no randomness.
-    #[cfg(feature = "one-tap")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "one-tap")))]
     pub fn one_tap_key_pem() -> SecretString {
         one_tap::key_pem()
     }

@@ -7,7 +7,6 @@ use proptest::{
 
 use super::*;
 
-#[cfg(feature = "one-tap")]
 mod one_tap;
 
 /// The reference documents' examples, verbatim.

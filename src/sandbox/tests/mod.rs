@@ -242,7 +242,6 @@ async fn a_risk_query_is_answered_by_the_phones_last_digits() {
     assert_eq!(ask(&sandbox, RISK, json!({"phone": "13800000999"})).await["code"], 9099);
 }
 
-#[cfg(feature = "one-tap")]
 #[tokio::test]
 async fn a_login_token_is_answered_with_its_phone_encrypted() {
     use aws_lc_rs::rsa::{Pkcs1PrivateDecryptingKey, PrivateDecryptingKey};
