@@ -43,6 +43,11 @@ impl ConfigError {
         Self { setting, value: None, problem: problem.into() }
     }
 
+    /// A setting that needs a Cargo feature that this build does not have.
+    pub(crate) fn feature(setting: &'static str, value: impl Into<Box<str>>, feature: &'static str) -> Self {
+        Self::new(setting, value, format!("needs the Cargo feature `{feature}` of tower-jverify"))
+    }
+
     /// The setting's name, as in the documentation: `deadline`, `rule.path`, `credentials`.
     pub fn setting(&self) -> &'static str {
         self.setting

@@ -59,19 +59,21 @@
 //!
 //! # Features
 //!
-//! A feature only makes a setting compile; what is accepted is decided by settings in code.
+//! Settings exist in every build, and what is accepted is decided by settings in code. `build()` returns a
+//! [`ConfigError`] that names the feature where a setting needs one that is missing. Only what needs another crate in its
+//! signature (`JPush`, `Sandbox`, `Verified`, `around`) is missing without its feature.
 //!
-//! | feature | what it buys | what it costs |
+//! | feature | what it gives | what it costs |
 //! |---|---|---|
-//! | `client` (default) | `JPush` over HTTPS | hyper-util's client, rustls, aws-lc-rs |
+//! | `client` (default) | `JPush` over HTTPS, with one-tap login | hyper-util's client, rustls, aws-lc-rs |
 //! | `tracing` (default) | one event for every decision | `tracing` |
 //! | `axum` | the extractor `Verified`, `JVerifyLayer::around` | `axum` without its defaults |
 //! | `tonic` | the peer's address out of tonic's `TcpConnectInfo` | `tonic` without its defaults |
-//! | `grpc` | the setting `accept(Media::Grpc)`: proofs out of gRPC messages | flate2, zstd (C) |
+//! | `grpc` | the setting `accept(Media::Grpc)`: proofs out of gRPC messages | flate2, ruzstd |
 //! | `grpc-descriptors` | the setting `descriptors`: a message's fields by name | prost, prost-reflect |
-//! | `multipart` | `Media::Multipart`: fields of `multipart/form-data` | multer |
+//! | `multipart` | the setting `accept(Media::Multipart)`: fields of `multipart/form-data` | multer |
 //! | `decompression` | the setting `decode`: gzip, deflate, br, zstd | flate2, brotli-decompressor, ruzstd |
-//! | `platform-roots` | the operating system's certificate roots | rustls-native-certs |
+//! | `platform-roots` | the setting `platform_roots`: the operating system's certificate roots | rustls-native-certs |
 //! | `sandbox` | the vendor's API in this process, for examples and tests | serde |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))]

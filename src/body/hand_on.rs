@@ -1,6 +1,7 @@
 //! Which bytes of a compressed body the application gets.
 
 use super::coding::Coding;
+use crate::error::ConfigError;
 
 /// Which bytes the application gets of a body that was decoded to be read: see [`Rule::decode`](crate::Rule).
 ///
@@ -31,6 +32,16 @@ pub(crate) struct Decoding {
 // === impl Decoding ===
 
 impl Decoding {
+    /// # Errors
+    ///
+    /// `decode`: this build has no decoders.
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        if !self.codings.is_empty() && !cfg!(feature = "decompression") {
+            return Err(ConfigError::feature("decode", format!("{:?}", self.codings), "decompression"));
+        }
+        Ok(())
+    }
+
     /// Whether encoded bytes are read decoded, and handed on as they came.
     pub(crate) fn hands_on_encoded(&self) -> bool {
         !self.codings.is_empty() && self.hand_on == HandOn::EncodedUnprotected

@@ -5,18 +5,17 @@
 
 mod budget;
 mod coding;
+mod decoders;
 mod hand_on;
 mod read;
 mod request;
 mod response;
 
-#[cfg(feature = "grpc")]
-pub(crate) use self::read::read_beginning;
 pub(crate) use self::{
     budget::{Budget, Crowded, Share},
     coding::DecodeError,
     hand_on::Decoding,
-    read::{Begun, Kept, Limits, ReadError, Unread, Whole, read},
+    read::{Begun, Kept, Limits, ReadError, Unread, Whole, read, read_beginning},
     request::TrailerFilter,
 };
 pub use self::{coding::Coding, hand_on::HandOn};

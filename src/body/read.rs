@@ -103,7 +103,6 @@ where
 /// # Errors
 ///
 /// As [`read`].
-#[cfg(feature = "grpc")]
 pub(crate) async fn read_beginning<B>(
     body: B,
     limits: &Limits,
@@ -140,7 +139,6 @@ impl<B> Begun<B> {
     }
 
     /// What was read.
-    #[cfg(feature = "grpc")]
     pub(crate) fn data(&self) -> &[u8] {
         &self.whole.data
     }

@@ -59,7 +59,6 @@ pub(super) struct HttpsSettings {
     /// HTTP/2 and nothing else, instead of HTTP/1.1 and nothing else.
     pub(super) http2: bool,
     /// The operating system's roots instead of Mozilla's.
-    #[cfg(feature = "platform-roots")]
     pub(super) platform_roots: bool,
     /// More certificate authorities, in PEM.
     pub(super) extra_roots: Vec<Box<[u8]>>,
@@ -167,7 +166,6 @@ impl Default for HttpsSettings {
             idle_timeout: Duration::from_secs(15),
             max_idle: 256,
             http2: false,
-            #[cfg(feature = "platform-roots")]
             platform_roots: false,
             extra_roots: Vec::new(),
         }
@@ -214,25 +212,25 @@ impl HttpsSettings {
         Ok(roots)
     }
 
-    #[cfg(feature = "platform-roots")]
     fn base_roots(&self) -> Result<RootCertStore, ConfigError> {
-        if !self.platform_roots {
-            return Ok(mozilla_roots());
-        }
-        let mut roots = RootCertStore::empty();
-        // Some of a system's certificates are always odd; that some can be read is what counts.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if roots.is_empty() {
-            return Err(ConfigError::unshown("platform_roots", "the operating system has no certificate roots"));
-        }
-        Ok(roots)
+        if self.platform_roots { platform_roots() } else { Ok(mozilla_roots()) }
     }
+}
 
-    #[cfg(not(feature = "platform-roots"))]
-    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "the other one can fail")]
-    fn base_roots(&self) -> Result<RootCertStore, ConfigError> {
-        Ok(mozilla_roots())
+#[cfg(feature = "platform-roots")]
+fn platform_roots() -> Result<RootCertStore, ConfigError> {
+    let mut roots = RootCertStore::empty();
+    // Some of a system's certificates are always odd; that some can be read is what counts.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        return Err(ConfigError::unshown("platform_roots", "the operating system has no certificate roots"));
     }
+    Ok(roots)
+}
+
+#[cfg(not(feature = "platform-roots"))]
+fn platform_roots() -> Result<RootCertStore, ConfigError> {
+    Err(ConfigError::feature("platform_roots", "true", "platform-roots"))
 }
 
 fn mozilla_roots() -> RootCertStore {

@@ -18,7 +18,7 @@ pub(crate) struct Descriptors {
 /// A method, as its descriptor tells.
 pub(crate) struct Method {
     input: MessageDescriptor,
-    pub(crate) is_client_streaming: bool,
+    is_client_streaming: bool,
 }
 
 // === impl Descriptors ===
@@ -58,6 +58,10 @@ impl fmt::Debug for Descriptors {
 // === impl Method ===
 
 impl Method {
+    pub(crate) fn is_client_streaming(&self) -> bool {
+        self.is_client_streaming
+    }
+
     /// The way to a field of the method's message; each segment is a name, a JSON name or a number.
     pub(super) fn way(&self, pointer: &str) -> Result<Vec<Step>, &'static str> {
         let mut message = Some(self.input.clone());

@@ -2,11 +2,10 @@
 
 use http::{HeaderMap, request::Parts};
 
-#[cfg(feature = "multipart")]
-use super::multipart;
 use super::{
     form, head, json,
     media::Media,
+    multipart,
     plan::Plan,
     query,
     value::{Unreadable, Values},
@@ -34,7 +33,6 @@ impl Plan {
     ///
     /// The body is not strictly what its media type says; a guarded name, or what could be taken for one, comes twice;
     /// something on the way to a field is no object; a value is neither text nor an unsigned integer.
-    #[cfg_attr(not(feature = "multipart"), expect(unused_variables, reason = "only multipart leaves something open"))]
     pub(crate) fn read_body<'v>(
         &self,
         media: &Media,
@@ -44,7 +42,6 @@ impl Plan {
     ) -> Result<(), Unreadable> {
         match media {
             // A message without a field has no bytes.
-            #[cfg(feature = "grpc")]
             Media::Grpc => match self.messages() {
                 Some(messages) => messages.read(body, values),
                 None => Err(Unreadable::BodyMalformed("a message cannot hold these fields")),
@@ -52,7 +49,6 @@ impl Plan {
             _ if body.is_empty() => Err(Unreadable::BodyMalformed("an empty body")),
             Media::Json | Media::JsonTypes(_) => json::read(self, body, values),
             Media::Form => form::read(self, body, values),
-            #[cfg(feature = "multipart")]
             Media::Multipart => multipart::read(self, headers, body, values),
         }
     }

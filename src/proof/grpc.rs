@@ -2,12 +2,14 @@
 //!
 //! A frame is a flag, a length in four bytes and so many bytes of a message ("gRPC over HTTP2", *Length-Prefixed-Message*).
 
-use std::{borrow::Cow, io::Read};
+use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use zstd::zstd_safe;
 
-use crate::{body::Coding, headers::only};
+use crate::{
+    body::{Coding, DecodeError},
+    headers::only,
+};
 
 /// Why no message was found. The text is ours, never the client's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,8 +67,8 @@ pub(crate) fn first_message<'b>(
     let message = stream.get(HEAD..HEAD.saturating_add(length)).ok_or(SHORT)?;
     match (flag, encoding) {
         (0, _) => Ok(Cow::Borrowed(message)),
-        (_, Some("gzip")) => gunzip(message, limit).map(Cow::Owned),
-        (_, Some("zstd")) => unzstd(message, limit).map(Cow::Owned),
+        (_, Some("gzip")) => decompress(Coding::Gzip, message, limit).map(Cow::Owned),
+        (_, Some("zstd")) => decompress(Coding::Zstd, message, limit).map(Cow::Owned),
         (_, None | Some("identity")) => Err(FrameError::Malformed("a compressed message without `grpc-encoding`")),
         (_, Some(_)) => Err(FrameError::UnsupportedEncoding),
     }
@@ -83,45 +85,14 @@ fn encoding(headers: &HeaderMap) -> Result<Option<&str>, FrameError> {
     value.map(HeaderValue::to_str).transpose().map_err(|_| FrameError::UnsupportedEncoding)
 }
 
-/// One member and nothing after it: some readers stop there, and others go on. Its header has no optional fields: the frame is
-/// handed on as it came, and what is in them is decoded by nobody.
-fn gunzip(compressed: &[u8], limit: usize) -> Result<Vec<u8>, FrameError> {
-    if Coding::Gzip.has_unread_fields(compressed) {
+/// One stream and nothing after it: some readers stop there, and others go on. A gzip header has no optional fields: the frame
+/// is handed on as it came, and what is in them is decoded by nobody. A checksum of zstd is left for the application to compare.
+fn decompress(coding: Coding, compressed: &[u8], limit: usize) -> Result<Vec<u8>, FrameError> {
+    if coding.has_unread_fields(compressed) {
         return Err(FrameError::Malformed("a gzip header with optional fields"));
     }
-    let mut message = Vec::new();
-    let mut decoder = flate2::bufread::GzDecoder::new(compressed);
-    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    decoder.by_ref().take(most).read_to_end(&mut message).map_err(|_| FrameError::Malformed("not gzip"))?;
-    if message.len() > limit {
-        return Err(FrameError::TooLarge);
-    }
-    if !decoder.into_inner().is_empty() {
-        return Err(FrameError::Malformed("something after the gzip"));
-    }
-    Ok(message)
-}
-
-/// The largest window, as a power of two: 8 MiB, as RFC 9659 has it.
-const WINDOW_LOG: u32 = 23;
-
-/// One frame and nothing after it.
-fn unzstd(compressed: &[u8], limit: usize) -> Result<Vec<u8>, FrameError> {
-    const BAD: FrameError = FrameError::Malformed("not one frame of zstd");
-    if zstd_safe::find_frame_compressed_size(compressed) != Ok(compressed.len()) {
-        return Err(BAD);
-    }
-    if let Ok(Some(size)) = zstd_safe::get_frame_content_size(compressed)
-        && !usize::try_from(size).is_ok_and(|size| size <= limit)
-    {
-        return Err(FrameError::TooLarge);
-    }
-    // As a stream, as applications do: that is where a window beyond bounds is refused, which a decoder of the whole does
-    // not need and would let pass.
-    let mut decoder = zstd::stream::read::Decoder::with_buffer(compressed).map_err(|_| BAD)?;
-    decoder.window_log_max(WINDOW_LOG).map_err(|_| BAD)?;
-    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    let mut message = Vec::new();
-    decoder.take(most).read_to_end(&mut message).map_err(|_| BAD)?;
-    if message.len() > limit { Err(FrameError::TooLarge) } else { Ok(message) }
+    coding.decode_within(compressed, limit).map_err(|error| match error {
+        DecodeError::TooLarge => FrameError::TooLarge,
+        DecodeError::Malformed => FrameError::Malformed("a message that is not one whole stream of its encoding"),
+    })
 }

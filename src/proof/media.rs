@@ -8,7 +8,6 @@ use http::{
     header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
 
-#[cfg(feature = "multipart")]
 use super::parameters::boundary;
 use super::{
     json_types::JsonTypes,
@@ -43,12 +42,12 @@ pub enum Media {
     ///
     /// A [`Field::body`](crate::Field::body) then names protobuf fields by their numbers, `/1/2`; a rule of such fields
     /// accepts nothing else. With the descriptors of the method it may name them by name.
-    #[cfg(feature = "grpc")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "grpc")))]
+    ///
+    /// Requires the Cargo feature `grpc`: without it `build()` returns an error.
     Grpc,
     /// `multipart/form-data`, in UTF-8: its fields, never its files. Read only where it is accepted.
-    #[cfg(feature = "multipart")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "multipart")))]
+    ///
+    /// Requires the Cargo feature `multipart`: without it `build()` returns an error.
     Multipart,
 }
 
@@ -84,24 +83,22 @@ impl Media {
     }
 
     /// Whether a body of this type is read as JSON.
-    /// Whether a body has frames around its messages.
-    pub(crate) fn has_frames(&self) -> bool {
-        #[cfg(feature = "grpc")]
-        let has_frames = *self == Self::Grpc;
-        #[cfg(not(feature = "grpc"))]
-        let has_frames = false;
-        has_frames
-    }
-
     pub(crate) fn is_json(&self) -> bool {
         matches!(self, Self::Json | Self::JsonTypes(_))
     }
 
     /// # Errors
     ///
-    /// Names the setting `accept`: see [`JsonTypes::validate`].
+    /// Names the setting `accept`: see [`JsonTypes::validate`]; a type that this build has no reader for.
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
-        if let Self::JsonTypes(types) = self { types.validate() } else { Ok(()) }
+        match self {
+            Self::JsonTypes(types) => types.validate(),
+            Self::Grpc if !cfg!(feature = "grpc") => Err(ConfigError::feature("accept", "Media::Grpc", "grpc")),
+            Self::Multipart if !cfg!(feature = "multipart") => {
+                Err(ConfigError::feature("accept", "Media::Multipart", "multipart"))
+            }
+            Self::Json | Self::Form | Self::Grpc | Self::Multipart => Ok(()),
+        }
     }
 }
 
@@ -179,7 +176,6 @@ fn parse(value: &str) -> Result<Media, &'static str> {
         Some((essence, parameters)) => (trim(essence), Some(parameters)),
         None => (trim(value), None),
     };
-    #[cfg(feature = "multipart")]
     if essence.eq_ignore_ascii_case("multipart/form-data") {
         let problem = "a multipart type without a plain boundary, or with another parameter";
         return boundary(value).map(|_| Media::Multipart).ok_or(problem);
@@ -210,7 +206,6 @@ fn parse(value: &str) -> Result<Media, &'static str> {
 
 /// What follows `grpc` says what is in the frames: `+json` there makes no JSON of them, and some servers take a parameter
 /// for it.
-#[cfg(feature = "grpc")]
 fn grpc(essence: &str, parameters: Option<&str>) -> Result<Media, &'static str> {
     let is = |known: &str| essence.eq_ignore_ascii_case(known);
     match parameters {
@@ -220,9 +215,4 @@ fn grpc(essence: &str, parameters: Option<&str>) -> Result<Media, &'static str> 
         Some(_) => Err(PARAMETER),
         None => Ok(Media::Grpc),
     }
-}
-
-#[cfg(not(feature = "grpc"))]
-fn grpc(_: &str, _: Option<&str>) -> Result<Media, &'static str> {
-    Err(TYPE)
 }

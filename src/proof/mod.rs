@@ -32,35 +32,34 @@ mod canonical;
 mod compile;
 #[cfg(feature = "grpc-descriptors")]
 mod descriptors;
+#[cfg(not(feature = "grpc-descriptors"))]
+#[path = "no_descriptors.rs"]
+mod descriptors;
 mod dispatch;
 mod extract;
 mod field;
 mod fold;
 mod form;
-#[cfg(feature = "grpc")]
 pub(crate) mod grpc;
 mod head;
 mod hidden;
 mod json;
 mod json_types;
 mod media;
-#[cfg(feature = "multipart")]
 mod multipart;
 mod objects;
 mod other_phones;
 mod parameters;
 mod plan;
-#[cfg(feature = "grpc")]
 mod protobuf;
 mod query;
 mod reading;
 mod value;
 
-#[cfg(feature = "grpc-descriptors")]
-pub(crate) use self::descriptors::Descriptors;
 pub(crate) use self::field::Role;
 pub(crate) use self::{
     canonical::{GROWTH, canonical},
+    descriptors::Descriptors,
     extract::Extractor,
     hidden::hidden_form,
     media::{MediaError, claims_a_form, coding_of, media_of},

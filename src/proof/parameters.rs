@@ -32,7 +32,6 @@ fn is_plain_quoted(c: char) -> bool {
 /// The boundary, where a `Content-Type` names exactly one, made of letters, digits and `-_.=+`, and nothing beside it but
 /// `charset=utf-8`. (PHP takes the first `boundary` that it finds, in whatever parameter.) It has a letter or digit: the
 /// boundary `-` makes lines of `---`, and readers of YAML find documents between them.
-#[cfg(feature = "multipart")]
 pub(super) fn boundary(content_type: &str) -> Option<&str> {
     let (_, parameters) = content_type.split_once(';')?;
     let (mut boundary, mut charset) = (None, None);

@@ -4,17 +4,15 @@
 
 use http::HeaderName;
 
-#[cfg(feature = "grpc-descriptors")]
-use super::descriptors::Method;
-#[cfg(feature = "grpc")]
-use super::protobuf::{self, Messages};
 use super::{
     compile::Compiling,
+    descriptors::Method,
     field::{Field, Role},
     fold::{self, Names},
     media::Media,
     objects::Object,
     other_phones::OtherPhones,
+    protobuf::{self, Messages},
     value::Values,
 };
 use crate::{
@@ -24,7 +22,7 @@ use crate::{
 
 /// The compiled fields of a rule. What is read of a request is exactly what they name.
 #[derive(Debug)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own; features take some away")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Plan {
     /// The value of each field, by the field's index: a field may be given twice.
     slots: Vec<usize>,
@@ -53,10 +51,8 @@ pub(crate) struct Plan {
     /// But also in these.
     other_phones: OtherPhones,
     /// The fields' numbers, where gRPC is accepted and can hold them.
-    #[cfg(feature = "grpc")]
     messages: Option<Messages>,
     /// Fields of the body are named by numbers: only gRPC can hold them.
-    #[cfg(feature = "grpc")]
     is_numbered: bool,
 }
 
@@ -101,9 +97,7 @@ impl Plan {
             foreign: ForeignBackend::none(),
             elsewhere: 0,
             other_phones: OtherPhones::default(),
-            #[cfg(feature = "grpc")]
             messages: None,
-            #[cfg(feature = "grpc")]
             is_numbered: false,
         })
     }
@@ -116,17 +110,15 @@ impl Plan {
     ///
     /// `field`: one that the method's message does not have, or not as text or integer; numbers that lead through
     /// another field.
-    #[cfg(feature = "grpc")]
     pub(crate) fn accepting_grpc(
         mut self,
         fields: &[Field],
         required: &[bool],
-        #[cfg(feature = "grpc-descriptors")] method: Option<&Method>,
+        method: Option<&Method>,
     ) -> Result<Self, ConfigError> {
         let optional: Vec<&Field> =
             fields.iter().zip(required).filter(|(_, required)| !**required).map(|(field, _)| field).collect();
         let resolve = |pointer: &str| {
-            #[cfg(feature = "grpc-descriptors")]
             if let Some(method) = method {
                 return method.way(pointer).map(Some);
             }
@@ -189,15 +181,11 @@ impl Plan {
     /// Whether a body of this type can hold the fields of the body.
     pub(crate) fn fits(&self, media: &Media) -> bool {
         match media {
-            #[cfg(feature = "grpc")]
             Media::Grpc => self.messages.is_some(),
             // Some servers take JSON on the paths of their gRPC methods, by names that are not the numbers.
-            #[cfg(feature = "grpc")]
             _ if self.is_numbered => false,
             Media::Json | Media::JsonTypes(_) => true,
-            Media::Form => self.fits_form(),
-            #[cfg(feature = "multipart")]
-            Media::Multipart => self.fits_form(),
+            Media::Form | Media::Multipart => self.fits_form(),
         }
     }
 
@@ -251,7 +239,6 @@ impl Plan {
     }
 
     /// The fields' numbers in gRPC messages.
-    #[cfg(feature = "grpc")]
     pub(super) fn messages(&self) -> Option<&Messages> {
         self.messages.as_ref()
     }

@@ -5,7 +5,6 @@ mod heads;
 mod hidden;
 mod json;
 mod plans;
-#[cfg(feature = "grpc")]
 mod protobuf;
 mod types;
 

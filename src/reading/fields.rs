@@ -53,7 +53,6 @@ impl Fields {
         &self.roles
     }
 
-    #[cfg(feature = "grpc")]
     pub(super) fn required(&self) -> &[bool] {
         &self.required
     }

@@ -1,19 +1,26 @@
 //! What a path group needs in order to read gRPC calls.
 
-use super::{Fields, settings};
-#[cfg(feature = "grpc-descriptors")]
-use crate::proof::Descriptors;
+use super::{fields::Fields, settings};
 use crate::{
     error::ConfigError,
-    proof::{Media, Plan},
+    proof::{Descriptors, Media, Plan},
 };
 
 /// How a rule reads gRPC calls.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Settings {
     pub(crate) client_streaming: bool,
-    #[cfg(feature = "grpc-descriptors")]
     pub(crate) descriptors: Option<Descriptors>,
+}
+
+/// # Errors
+///
+/// `client_streaming`: this build does not read gRPC calls.
+pub(crate) fn validate(client_streaming: bool) -> Result<(), ConfigError> {
+    if client_streaming && !cfg!(feature = "grpc") {
+        return Err(ConfigError::feature("client_streaming", "true", "grpc"));
+    }
+    Ok(())
 }
 
 /// The plan for a group of this name and path, and whether its calls are client-streaming.
@@ -21,7 +28,6 @@ pub(crate) struct Settings {
 /// # Errors
 ///
 /// `field`, as the plan says; `client_streaming`, where the descriptors say otherwise.
-#[cfg_attr(not(feature = "grpc-descriptors"), expect(unused_variables, reason = "they tell what descriptors know"))]
 pub(super) fn accept(
     plan: Plan,
     fields: &Fields,
@@ -32,21 +38,13 @@ pub(super) fn accept(
         return Ok((plan, false));
     }
     let settings = &settings.grpc;
-    #[cfg(feature = "grpc-descriptors")]
-    {
-        let path = path.unwrap_or_default();
-        let method = settings.descriptors.as_ref().and_then(|descriptors| descriptors.method(path));
-        let plan = plan.accepting_grpc(fields.as_slice(), fields.required(), method.as_ref())?;
-        let known = method.map(|method| method.is_client_streaming);
-        if known == Some(false) && settings.client_streaming {
-            let problem = "by its descriptor the method takes one message";
-            return Err(ConfigError::new("client_streaming", name, problem));
-        }
-        Ok((plan, known.unwrap_or(settings.client_streaming)))
+    let path = path.unwrap_or_default();
+    let method = settings.descriptors.as_ref().and_then(|descriptors| descriptors.method(path));
+    let plan = plan.accepting_grpc(fields.as_slice(), fields.required(), method.as_ref())?;
+    let known = method.map(|method| method.is_client_streaming());
+    if known == Some(false) && settings.client_streaming {
+        let problem = "by its descriptor the method takes one message";
+        return Err(ConfigError::new("client_streaming", name, problem));
     }
-    #[cfg(not(feature = "grpc-descriptors"))]
-    {
-        let plan = plan.accepting_grpc(fields.as_slice(), fields.required())?;
-        Ok((plan, settings.client_streaming))
-    }
+    Ok((plan, known.unwrap_or(settings.client_streaming)))
 }

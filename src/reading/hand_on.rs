@@ -169,7 +169,6 @@ impl HandedOn {
 }
 
 /// The `Content-Type` of our own writing; of a type that the user named, as the user wrote it.
-#[allow(clippy::unnecessary_wraps, reason = "some features bring media types that we do not write")]
 fn canonical_type(media: &Media, headers: &HeaderMap) -> Option<HeaderValue> {
     match media {
         Media::Json => Some(HeaderValue::from_static("application/json")),
@@ -177,9 +176,6 @@ fn canonical_type(media: &Media, headers: &HeaderMap) -> Option<HeaderValue> {
         Media::JsonTypes(types) => {
             types.named(headers.get(CONTENT_TYPE)?.to_str().ok()?).and_then(|text| text.parse().ok())
         }
-        #[cfg(feature = "grpc")]
-        Media::Grpc => None,
-        #[cfg(feature = "multipart")]
-        Media::Multipart => None,
+        Media::Grpc | Media::Multipart => None,
     }
 }

@@ -10,7 +10,6 @@
 mod client_deadline;
 mod fields;
 mod framing;
-#[cfg(feature = "grpc")]
 pub(crate) mod grpc;
 mod hand_on;
 mod read;
@@ -56,10 +55,7 @@ impl Reading {
         let plan = Plan::compile(fields.as_slice(), settings.ignore_query)?
             .before(foreign, fields.as_slice(), fields.roles())
             .allowing_other_phones(&settings.other_phones, fields.as_slice(), fields.roles())?;
-        #[cfg(feature = "grpc")]
         let (plan, client_streaming) = grpc::accept(plan, fields, settings, (name, path))?;
-        #[cfg(not(feature = "grpc"))]
-        let client_streaming = false;
         let fits = settings.extractor.is_some() || settings.accept.iter().any(|media| plan.fits(media));
         if plan.reads_body() && !fits {
             let problem = "no media type that is accepted can hold the fields of the body";

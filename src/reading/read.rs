@@ -8,7 +8,6 @@ use http_body::Body;
 use tokio::time::Instant;
 
 use super::{Reading, client_deadline::client_deadline, framing, hand_on::HandedOn};
-#[cfg(feature = "grpc")]
 use crate::proof::grpc;
 use crate::{
     body::{self, Coding, Kept, Whole},
@@ -92,7 +91,6 @@ impl Reading {
                 Err(refusal) => Err(Unread::untouched(body, refusal)),
             };
         };
-        #[cfg(feature = "grpc")]
         if self.client_streaming && matches!(source, Source::Ours(Media::Grpc)) {
             let limits = &self.settings.limits;
             let begun = body::read_beginning(body, limits, client_deadline, grpc::first_frame).await?;
@@ -131,7 +129,7 @@ impl Reading {
             return Ok((Source::Users(extractor), proof::coding_of(&parts.headers, &settings.decode.codings)?));
         }
         let media = proof::media_of(&parts.headers, &settings.accept)?;
-        let has_frames = media.has_frames();
+        let has_frames = media == Media::Grpc;
         let refuse = |part| Err(Refusal::new(DenialReason::UnsupportedMediaType).with_detail(part));
         // Neither gRPC over HTTP/1.1, nor a body of another kind to a client that is answered as gRPC.
         if has_frames != is_grpc {
@@ -149,7 +147,6 @@ impl Reading {
     }
 
     /// Reads the first message of a stream. The rest flows on unseen, as the doc of `client_streaming` says.
-    #[cfg(feature = "grpc")]
     fn read_first_message<C>(
         &self,
         parts: &Parts,
@@ -188,12 +185,10 @@ impl Reading {
         let (handed_on, aside) = self.prepare(whole, media, coding, &parts.headers)?;
         handed_on.search(whole, aside.as_ref(), &self.plan, is_form)?;
         let data = aside.as_ref().map_or(&*whole.data, |aside| &aside.data);
-        #[cfg(feature = "grpc")]
         let message;
         // Of a shorter life: it borrows from the body.
         let mut values: Values<'_> = values;
         match source {
-            #[cfg(feature = "grpc")]
             Source::Ours(media @ Media::Grpc) => {
                 message = grpc::only_message(data, &parts.headers, self.settings.limits.bytes)?;
                 self.plan.read_body(media, &parts.headers, &message, &mut values)?;

@@ -1,6 +1,5 @@
 //! What a request that cannot be read is answered.
 
-#[cfg(feature = "grpc")]
 use crate::proof::grpc::FrameError;
 use crate::{
     body::{Crowded, DecodeError, ReadError},
@@ -31,7 +30,6 @@ impl From<Unreadable> for Refusal {
     }
 }
 
-#[cfg(feature = "grpc")]
 impl From<FrameError> for Refusal {
     fn from(error: FrameError) -> Self {
         match error {

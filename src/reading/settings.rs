@@ -17,7 +17,6 @@ pub(crate) struct Settings {
     pub(crate) other_phones: Vec<Box<str>>,
     pub(crate) canonical_body: bool,
     pub(crate) ignore_query: bool,
-    #[cfg(feature = "grpc")]
     pub(crate) grpc: super::grpc::Settings,
 }
 

@@ -233,7 +233,7 @@ pub(crate) fn remove_phone_cookies(groups: &[&Arc<Group>], headers: &mut HeaderM
 
 /// Whether a refused call gets a gRPC answer: as set, or where a call could have been let through.
 fn answers_grpc(reading: &Reading, settings: &Settings) -> bool {
-    let accepts = settings.reading.accept.iter().any(Media::has_frames);
+    let accepts = settings.reading.accept.contains(&Media::Grpc);
     settings.grpc_answers.unwrap_or(accepts || !reading.plan().reads_body())
 }
 
@@ -260,7 +260,7 @@ impl Compiled {
                 if value.is_empty() {
                     return refuse("an empty value is never read");
                 }
-                if &**value == "0" && state.settings.reading.accept.iter().any(Media::has_frames) {
+                if &**value == "0" && state.settings.reading.accept.contains(&Media::Grpc) {
                     return refuse("protobuf leaves a zero out: it cannot be told from a field that is not there");
                 }
                 if *when.get_or_insert(index) != index {

@@ -7,7 +7,6 @@ use super::{
     mode::Mode,
     settings::{Overrides, Values},
 };
-#[cfg(feature = "grpc-descriptors")]
 use crate::proof::Descriptors;
 use crate::{
     body::{self, Budget},
@@ -37,7 +36,6 @@ pub(crate) struct Settings {
 pub(crate) struct Shares {
     bulkhead: Arc<Bulkhead>,
     buffered: Budget,
-    #[cfg(feature = "grpc-descriptors")]
     descriptors: Option<Descriptors>,
 }
 
@@ -55,7 +53,6 @@ impl Shares {
         Ok(Self {
             bulkhead: limits::places(values.in_flight)?,
             buffered: Budget::new(values.buffered)?,
-            #[cfg(feature = "grpc-descriptors")]
             descriptors: values.descriptors.as_ref().map(Descriptors::parse).transpose()?,
         })
     }
@@ -86,10 +83,8 @@ impl Settings {
                 other_phones: rule.other_phones.clone().unwrap_or_default(),
                 canonical_body: values.canonical_body,
                 ignore_query: values.ignore_query,
-                #[cfg(feature = "grpc")]
                 grpc: reading::grpc::Settings {
                     client_streaming: values.client_streaming,
-                    #[cfg(feature = "grpc-descriptors")]
                     descriptors: match &rule.descriptors {
                         Some(Some(bytes)) => Some(Descriptors::parse(bytes)?),
                         Some(None) | None => shares.descriptors.clone(),
@@ -143,5 +138,7 @@ fn check(values: &Values) -> Result<(), ConfigError> {
         return Err(ConfigError::unshown("accept", "a rule that accepts no media type refuses everything"));
     }
     values.accept.iter().try_for_each(Media::validate)?;
+    values.decode.validate()?;
+    reading::grpc::validate(values.client_streaming)?;
     values.extractor.as_ref().map_or(Ok(()), crate::proof::Extractor::validate)
 }

@@ -44,8 +44,8 @@ macro_rules! setting_table {
         ///
         /// A body is decoded within [`body_limit`](Self::body_limit) (of the decoded bytes, too) and a hundred times its encoded
         /// size; past that, 413. The budget of [`buffered`](Self::buffered) counts decoded bytes as well.
-        #[cfg(feature = "decompression")]
-        #[cfg_attr(docsrs, doc(cfg(feature = "decompression")))]
+        ///
+        /// Requires the Cargo feature `decompression`: without it `build()` returns an error.
         decode(codings: impl IntoIterator<Item = $crate::body::Coding>, hand_on: $crate::body::HandOn) -> decode: $crate::body::Decoding = $crate::body::Decoding::default(), $crate::body::Decoding { codings: codings.into_iter().collect(), hand_on };
 
         /// Reads bodies of these media types (`application/xml`, or `*/*` for each that says what it is) with a closure, in
@@ -130,8 +130,8 @@ macro_rules! setting_table {
         /// a call has exactly one message.
         ///
         /// **Danger:** only the first message is verified. The application must take who logs in from no other.
-        #[cfg(feature = "grpc")]
-        #[cfg_attr(docsrs, doc(cfg(feature = "grpc")))]
+        ///
+        /// Requires the Cargo feature `grpc`: without it `build()` returns an error.
         client_streaming(client_streaming: bool) -> client_streaming: bool = false, client_streaming;
 
         /// gRPC: a `FileDescriptorSet`, as `protoc --include_imports --descriptor_set_out` or `tonic-build` write it. Where
@@ -141,8 +141,8 @@ macro_rules! setting_table {
         ///
         /// **Danger:** without descriptors the members of a `oneof` are not known. A message with a guarded field and another
         /// member of its `oneof` is then accepted, and the application keeps only the member that came last.
-        #[cfg(feature = "grpc-descriptors")]
-        #[cfg_attr(docsrs, doc(cfg(feature = "grpc-descriptors")))]
+        ///
+        /// Requires the Cargo feature `grpc-descriptors`: without it `build()` returns an error.
         descriptors(file_descriptor_set: impl Into<bytes::Bytes>) -> descriptors: Option<bytes::Bytes> = None, Some(file_descriptor_set.into());
 
         /// Whether a refused gRPC call (`application/grpc` over HTTP/2) gets a gRPC answer: HTTP status 200, and the refusal in

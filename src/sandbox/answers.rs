@@ -1,6 +1,5 @@
 //! Decides checks: which answer a proof gets, and a request that is not even a question.
 
-use super::one_tap::encrypt;
 use super::{
     endpoints::Endpoint,
     fault::Fault,

@@ -32,14 +32,10 @@ pub(crate) type Writer = fn(&[u8]) -> Result<Vec<u8>, Unreadable>;
 /// What writes bodies of a media type; `None` for a type that has no writing of ours.
 ///
 /// It takes linear time (JSON: times the logarithm of the number of an object's names), and does not call itself.
-#[allow(clippy::unnecessary_wraps, reason = "some features bring media types that we do not write")]
 pub(crate) fn canonical(media: &Media) -> Option<Writer> {
     match media {
         Media::Json | Media::JsonTypes(_) => Some(json::write),
         Media::Form => Some(form::write),
-        #[cfg(feature = "grpc")]
-        Media::Grpc => None,
-        #[cfg(feature = "multipart")]
-        Media::Multipart => None,
+        Media::Grpc | Media::Multipart => None,
     }
 }

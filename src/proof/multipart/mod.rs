@@ -6,10 +6,8 @@
 
 mod parts;
 
-use std::{borrow::Cow, convert::Infallible};
+use std::borrow::Cow;
 
-use bytes::Bytes;
-use futures_util::{FutureExt, stream};
 use http::{HeaderMap, header::CONTENT_TYPE};
 
 use self::parts::Part;
@@ -76,8 +74,13 @@ pub(super) fn read<'v>(
 }
 
 /// Whether multer finds the same names and data. All of the body is here, so it never has to wait.
+#[cfg(feature = "multipart")]
 fn multer_agrees(body: &[u8], boundary: &str, parts: &[Part<'_>]) -> bool {
-    let body = Bytes::copy_from_slice(body);
+    use std::convert::Infallible;
+
+    use futures_util::{FutureExt, stream};
+
+    let body = bytes::Bytes::copy_from_slice(body);
     let mut theirs = multer::Multipart::new(stream::iter([Ok::<_, Infallible>(body)]), boundary);
     for part in parts {
         let Some(Ok(Some(field))) = theirs.next_field().now_or_never() else { return false };
@@ -89,4 +92,10 @@ fn multer_agrees(body: &[u8], boundary: &str, parts: &[Part<'_>]) -> bool {
         }
     }
     matches!(theirs.next_field().now_or_never(), Some(Ok(None)))
+}
+
+/// No setting accepts multipart then: see [`Media::validate`](super::Media).
+#[cfg(not(feature = "multipart"))]
+fn multer_agrees(_: &[u8], _: &str, _: &[Part<'_>]) -> bool {
+    false
 }

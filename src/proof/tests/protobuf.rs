@@ -35,13 +35,7 @@ struct Who {
 fn plan() -> Plan {
     let fields = [Field::body("/1"), Field::body("/2/15")];
     let plan = Plan::compile(&fields, false).unwrap();
-    plan.accepting_grpc(
-        &fields,
-        &[true, true],
-        #[cfg(feature = "grpc-descriptors")]
-        None,
-    )
-    .unwrap()
+    plan.accepting_grpc(&fields, &[true, true], None).unwrap()
 }
 
 fn login() -> impl Strategy<Value = Login> {

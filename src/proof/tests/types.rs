@@ -178,7 +178,6 @@ fn a_type_that_some_reader_takes_for_another_cannot_be_named_json() {
     assert!(Media::json_types(["application/json;charset=utf-8", "text/plain"]).validate().is_ok());
 }
 
-#[cfg(feature = "grpc")]
 #[test]
 fn grpc_is_supported_in_protobuf_alone() {
     for value in ["application/grpc", "application/grpc+proto", "application/GRPC+Proto"] {

@@ -1,0 +1,128 @@
+//! Settings exist in every build; a build without a feature refuses the settings that need it, and names the feature.
+//!
+//! The CI runs this with all features and with none. With none it shows the refusals, with all that the same settings build.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use tower::{ServiceBuilder, ServiceExt, service_fn};
+use tower_jverify::{
+    Check, Class, Coding, ConfigError, Field, HandOn, JVerifyBuilder, JVerifyLayer, Media, Rule, Verdict, number,
+    one_tap,
+};
+
+type Answer = std::future::Ready<Result<Verdict, Infallible>>;
+type Verifier = fn(Check) -> Answer;
+
+fn pass(check: Check) -> Answer {
+    std::future::ready(Ok(Verdict::new(check.kind(), Class::Passed)))
+}
+
+fn builder() -> JVerifyBuilder<tower::util::ServiceFn<Verifier>> {
+    JVerifyLayer::builder(service_fn(pass as Verifier))
+}
+
+fn login() -> Rule {
+    Rule::post("/login", number())
+}
+
+/// A `FileDescriptorSet` without a file.
+const NO_FILES: &[u8] = b"";
+
+#[test]
+fn a_setting_whose_feature_is_missing_is_refused_by_name() {
+    let by_numbers = || Rule::post("/a.B/Login", number().token(Field::body("/1")).phone(Field::body("/2")));
+    for (built, setting, feature, is_on) in [
+        (builder().rule(by_numbers().accept([Media::Grpc])).build().err(), "accept", "grpc", cfg!(feature = "grpc")),
+        (
+            builder().rule(login().accept([Media::Json, Media::Multipart])).build().err(),
+            "accept",
+            "multipart",
+            cfg!(feature = "multipart"),
+        ),
+        (
+            builder().rule(login()).accept([Media::Form, Media::Multipart]).build().err(),
+            "accept",
+            "multipart",
+            cfg!(feature = "multipart"),
+        ),
+        (
+            builder().rule(login().decode([Coding::Gzip], HandOn::Decoded)).build().err(),
+            "decode",
+            "decompression",
+            cfg!(feature = "decompression"),
+        ),
+        (
+            builder().rule(login()).decode([Coding::Zstd], HandOn::EncodedUnprotected).build().err(),
+            "decode",
+            "decompression",
+            cfg!(feature = "decompression"),
+        ),
+        (builder().rule(login().client_streaming()).build().err(), "client_streaming", "grpc", cfg!(feature = "grpc")),
+        (
+            builder().rule(login()).descriptors(NO_FILES).build().err(),
+            "descriptors",
+            "grpc-descriptors",
+            cfg!(feature = "grpc-descriptors"),
+        ),
+        (
+            builder().rule(login().descriptors(NO_FILES)).build().err(),
+            "descriptors",
+            "grpc-descriptors",
+            cfg!(feature = "grpc-descriptors"),
+        ),
+    ] {
+        check(built.as_ref(), setting, feature, is_on);
+    }
+}
+
+#[cfg(feature = "client")]
+#[test]
+fn a_setting_of_the_client_whose_feature_is_missing_is_refused_by_name() {
+    let credentials = tower_jverify::Credentials::new("app key", "secret").unwrap();
+    let built = tower_jverify::JPush::builder(credentials).platform_roots().build().err();
+    if cfg!(feature = "platform-roots") {
+        // Whether this machine has any roots is another question.
+        assert!(built.is_none_or(|error| !error.to_string().contains("feature")));
+    } else {
+        check(built.as_ref(), "platform_roots", "platform-roots", false);
+    }
+}
+
+fn check(refused: Option<&ConfigError>, setting: &str, feature: &str, is_on: bool) {
+    if is_on {
+        assert_eq!(refused, None, "{setting}");
+        return;
+    }
+    let error = refused.unwrap_or_else(|| panic!("`{setting}` builds without `{feature}`"));
+    assert_eq!(error.setting(), setting);
+    assert!(error.to_string().contains(&format!("the Cargo feature `{feature}`")), "{error}");
+}
+
+#[test]
+fn what_needs_no_feature_builds_in_every_build() {
+    assert!(builder().rule(login().decode([], HandOn::Decoded)).build().is_ok());
+    assert!(builder().rule(Rule::post("/tap", one_tap())).build().is_ok());
+    assert!(builder().rule(login().accept([Media::Json, Media::Form])).build().is_ok());
+}
+
+#[tokio::test]
+async fn a_feature_alone_accepts_nothing_more() {
+    let application = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())) });
+    let service = ServiceBuilder::new().layer(builder().rule(login()).build().unwrap()).service(application);
+    let statuses = [
+        (None, "application/json", r#"{"token":"t","phone":"13800000000"}"#, StatusCode::OK),
+        (None, "multipart/form-data; boundary=x", "--x--\r\n", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        (None, "application/grpc", "\0\0\0\0\0", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        (Some("gzip"), "application/json", "{}", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+    ];
+    for (coding, media, body, status) in statuses {
+        let request = Request::post("/login").header("content-type", media);
+        let request = coding.into_iter().fold(request, |request, coding| request.header("content-encoding", coding));
+        let response = service.clone().oneshot(request.body(Full::from(body)).unwrap()).await.unwrap();
+        assert_eq!(response.status(), status, "{media} {coding:?}");
+    }
+}
