@@ -6,11 +6,17 @@
 
 use std::borrow::Cow;
 
-use crate::json::{Malformed, Scanner};
+use crate::json::{Malformed, Mode, Scanner};
 
 /// At most so many risk tags are kept, of at most so many bytes each (as many as the risk headers carry).
 const TAGS: usize = 16;
 const TAG_BYTES: usize = 64;
+
+/// The mode in which replies are scanned. It is private to this file, so no body of a client is ever read in it.
+enum Replies {}
+
+/// Reads replies.
+type Json<'a> = Scanner<'a, Replies>;
 
 /// A reply of any endpoint. Names that we do not know are skipped.
 #[derive(Default)]
@@ -61,13 +67,19 @@ pub(super) enum Scalar<'a> {
 /// A reply that is not read. Why not is not told: nothing in it is ours to repeat.
 struct Refused;
 
+// === impl Replies ===
+
+impl Mode for Replies {
+    const LENIENT: bool = true;
+}
+
 // === impl Reply ===
 
 impl<'a> Reply<'a> {
     /// Reads a reply; `None` when it is no JSON object with exactly one integer `code`, or has another of our names
     /// twice.
     pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
-        let mut json = Scanner::lenient(std::str::from_utf8(bytes).ok()?);
+        let mut json = Json::of(std::str::from_utf8(bytes).ok()?);
         let mut reply = Self::default();
         let mut found = None;
         if !json.eat(b'{') {
@@ -120,7 +132,7 @@ impl From<Malformed> for Refused {
 
 impl<'a> Scalar<'a> {
     /// Reads any value, while `open` levels are open.
-    fn read(json: &mut Scanner<'a>, open: u32) -> Result<Self, Malformed> {
+    fn read(json: &mut Json<'a>, open: u32) -> Result<Self, Malformed> {
         match json.next_byte() {
             _ if json.eat(b'"') => json.text().map(Self::Text),
             Some(b'-' | b'0'..=b'9') => Self::number(json),
@@ -129,7 +141,7 @@ impl<'a> Scalar<'a> {
     }
 
     /// Reads a number.
-    fn number(json: &mut Scanner<'_>) -> Result<Self, Malformed> {
+    fn number(json: &mut Json<'_>) -> Result<Self, Malformed> {
         let number = json.number()?;
         Ok(match number.unsigned() {
             Some(integer) => Self::Unsigned(integer),
@@ -166,7 +178,7 @@ impl<'a> Scalar<'a> {
 // === Shapes that wobble: any other value is read over, and counts as none ===
 
 impl Tags {
-    fn read(json: &mut Scanner<'_>, open: u32) -> Result<Self, Malformed> {
+    fn read(json: &mut Json<'_>, open: u32) -> Result<Self, Malformed> {
         let mut tags = Vec::new();
         if !json.eat(b'[') {
             json.skip(open)?;
@@ -187,7 +199,7 @@ impl Tags {
 }
 
 impl<'a> RiskCheck<'a> {
-    fn read(json: &mut Scanner<'a>) -> Result<Self, Malformed> {
+    fn read(json: &mut Json<'a>) -> Result<Self, Malformed> {
         let mut check = Self::default();
         if !json.eat(b'{') {
             json.skip(1)?;
@@ -210,7 +222,7 @@ impl<'a> RiskCheck<'a> {
 }
 
 impl<'a> CaptchaArgs<'a> {
-    fn read(json: &mut Scanner<'a>) -> Result<Self, Malformed> {
+    fn read(json: &mut Json<'a>) -> Result<Self, Malformed> {
         let mut args = Self::default();
         if !json.eat(b'{') {
             json.skip(1)?;

@@ -11,7 +11,7 @@ mod number;
 mod scan;
 mod text;
 
-pub(crate) use self::scan::{DEEPEST, Scanner, Watch};
+pub(crate) use self::scan::{DEEPEST, Mode, Scanner, Watch};
 
 /// Why a text is not taken for JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

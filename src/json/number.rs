@@ -1,6 +1,9 @@
 //! Numbers: what JSON allows, no more, and nothing that an `f64` does not hold.
 
-use super::{Malformed, scan::Scanner};
+use super::{
+    Malformed,
+    scan::{Mode, Scanner},
+};
 
 /// A number, as it is written.
 pub(crate) struct Number<'v> {
@@ -10,7 +13,7 @@ pub(crate) struct Number<'v> {
 
 // === impl Scanner ===
 
-impl<'v> Scanner<'v> {
+impl<'v, M: Mode> Scanner<'v, M> {
     /// Takes a number.
     pub(crate) fn number(&mut self) -> Result<Number<'v>, Malformed> {
         self.next_byte();
@@ -52,7 +55,7 @@ impl<'v> Scanner<'v> {
     pub(super) fn skip_number(&mut self) -> Result<(), Malformed> {
         let start = self.at;
         let exponent = self.skip_digits_and_marks()?;
-        if !self.lenient && (exponent || self.at - start > 300) {
+        if !M::LENIENT && (exponent || self.at - start > 300) {
             let text = self.text.get(start..self.at).ok_or(Malformed::NotJson)?;
             if !text.parse().is_ok_and(f64::is_finite) {
                 return Err(Malformed::NumberBeyondBounds);

@@ -1,19 +1,30 @@
 //! Taking a document apart, from its beginning to its end.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, marker::PhantomData};
 
 use super::Malformed;
 
 /// The most levels that may be open at a time: `serde_json` refuses the 128th. [`Levels`] has room for one more.
 pub(crate) const DEEPEST: u32 = u128::BITS - 1;
 
-/// A place in a document.
-pub(crate) struct Scanner<'v> {
+/// A place in a document. What is read of clients is read by a [`Strict`] scanner, which is the default; a lenient one is another
+/// type, which no reader of a client's body accepts.
+pub(crate) struct Scanner<'v, M = Strict> {
     pub(super) text: &'v str,
     pub(super) at: usize,
-    /// What the grammar allows and parsers disagree about is taken.
-    pub(super) lenient: bool,
+    mode: PhantomData<M>,
 }
+
+/// How strict a scanner is.
+pub(crate) trait Mode {
+    /// Whether it takes what the grammar allows and parsers disagree about: half a surrogate pair in a text that is skipped, and
+    /// numbers that no `f64` holds. For a document that nobody but us reads, and that must not be lost for a value that we do
+    /// not look at.
+    const LENIENT: bool;
+}
+
+/// Takes nothing that parsers disagree about.
+pub(crate) enum Strict {}
 
 /// The open arrays and objects, the innermost in the lowest bit; an object is a 1.
 #[derive(Clone, Copy, Default)]
@@ -23,7 +34,7 @@ struct Levels {
 }
 
 /// What looks on while a value is skipped.
-pub(crate) trait Watch {
+pub(crate) trait Watch<M = Strict> {
     type Error: From<Malformed>;
 
     /// An array or an object has begun that is not empty. In an array its first element comes next.
@@ -36,24 +47,29 @@ pub(crate) trait Watch {
     fn close(&mut self);
 
     /// Takes a key of the innermost object, after its opening quote.
-    fn key(&mut self, json: &mut Scanner<'_>) -> Result<(), Self::Error>;
+    fn key(&mut self, json: &mut Scanner<'_, M>) -> Result<(), Self::Error>;
 }
 
 /// Looks at nothing.
 struct Blind;
 
+impl Mode for Strict {
+    const LENIENT: bool = false;
+}
+
 // === impl Scanner ===
 
 impl<'v> Scanner<'v> {
+    /// A strict one.
     pub(crate) fn new(text: &'v str) -> Self {
-        Self { text, at: 0, lenient: false }
+        Self::of(text)
     }
+}
 
-    /// Skips half a surrogate pair as well, and takes numbers that no `f64` holds: for a document that nobody but us reads, and
-    /// that must not be lost for a value that we do not look at.
-    #[cfg(feature = "client")]
-    pub(crate) fn lenient(text: &'v str) -> Self {
-        Self { text, at: 0, lenient: true }
+impl<'v, M: Mode> Scanner<'v, M> {
+    /// One of a mode that the caller names.
+    pub(crate) fn of(text: &'v str) -> Self {
+        Self { text, at: 0, mode: PhantomData }
     }
 
     /// How many bytes have been taken.
@@ -139,7 +155,7 @@ impl<'v> Scanner<'v> {
     }
 
     /// The same, watched.
-    pub(crate) fn skip_watched<W: Watch>(&mut self, open: u32, watch: &mut W) -> Result<(), W::Error> {
+    pub(crate) fn skip_watched<W: Watch<M>>(&mut self, open: u32, watch: &mut W) -> Result<(), W::Error> {
         let mut levels = Levels::default();
         loop {
             match self.next_byte() {
@@ -205,7 +221,7 @@ impl<'v> Scanner<'v> {
     }
 
     #[inline]
-    fn skip_key<W: Watch>(&mut self, watch: &mut W) -> Result<(), W::Error> {
+    fn skip_key<W: Watch<M>>(&mut self, watch: &mut W) -> Result<(), W::Error> {
         if !self.eat(b'"') {
             return Err(Malformed::NotJson.into());
         }
@@ -222,7 +238,7 @@ impl<'v> Scanner<'v> {
 
 // === impl Blind ===
 
-impl Watch for Blind {
+impl<M: Mode> Watch<M> for Blind {
     type Error = Malformed;
 
     #[inline]
@@ -235,7 +251,7 @@ impl Watch for Blind {
     fn close(&mut self) {}
 
     #[inline]
-    fn key(&mut self, json: &mut Scanner<'_>) -> Result<(), Malformed> {
+    fn key(&mut self, json: &mut Scanner<'_, M>) -> Result<(), Malformed> {
         json.skip_text()
     }
 }

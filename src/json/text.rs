@@ -2,12 +2,15 @@
 
 use std::borrow::Cow;
 
-use super::{Malformed, scan::Scanner};
+use super::{
+    Malformed,
+    scan::{Mode, Scanner},
+};
 use crate::bytewise::{below, equal, find};
 
 // === impl Scanner ===
 
-impl<'v> Scanner<'v> {
+impl<'v, M: Mode> Scanner<'v, M> {
     /// Takes the rest of a string, after its opening quote. Borrows it unless something is escaped.
     #[inline]
     pub(crate) fn text(&mut self) -> Result<Cow<'v, str>, Malformed> {
@@ -26,7 +29,7 @@ impl<'v> Scanner<'v> {
     pub(super) fn skip_text(&mut self) -> Result<(), Malformed> {
         while self.plain_text()? == b'\\' {
             match self.escape() {
-                Err(Malformed::HalfASurrogate) if self.lenient => {}
+                Err(Malformed::HalfASurrogate) if M::LENIENT => {}
                 escape => _ = escape?,
             }
         }

@@ -88,6 +88,16 @@ fn a_file_has_one_subject() {
     }
 }
 
+#[test]
+fn only_the_reader_of_replies_scans_json_leniently() {
+    let having =
+        |text: &str| sources().into_iter().filter(|file| fs::read_to_string(file).unwrap().contains(text)).collect();
+    let lenient: Vec<_> = having("LENIENT: bool = true");
+    assert_eq!(lenient, [src().join("jpush/wire.rs")]);
+    let modes: Vec<_> = having("impl Mode for");
+    assert_eq!(modes.len(), 2, "`Strict`, and the replies': {modes:?}");
+}
+
 /// What is imported by files that are not exempt.
 fn looked_at() -> Vec<Import> {
     let imports = Modules::read(&src()).imports();
