@@ -80,6 +80,7 @@
 
 mod body;
 mod bytewise;
+mod call_error;
 mod check;
 mod check_kind;
 mod decision;
@@ -87,6 +88,7 @@ mod denial;
 mod error;
 mod ex_id;
 mod exhaustion;
+mod failure;
 mod foreign_backend;
 mod headers;
 #[cfg(feature = "client")]
@@ -96,6 +98,7 @@ mod judge;
 mod layer;
 mod log;
 mod observe;
+mod opaque;
 mod path;
 mod phone;
 mod proof;
@@ -108,7 +111,7 @@ mod verdict;
 
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
-pub use self::jpush::{AskFuture, CallError, Credentials, Https, HttpsFuture, JPush, JPushBuilder};
+pub use self::jpush::{AskFuture, Credentials, Https, HttpsFuture, JPush, JPushBuilder};
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 pub use self::layer::axum;
@@ -117,6 +120,7 @@ pub use self::layer::axum;
 pub use self::sandbox::Sandbox;
 pub use self::{
     body::{Coding, HandOn, RequestBody, ResponseBody},
+    call_error::CallError,
     check::{Channel, Check, Question},
     check_kind::CheckKind,
     decision::{Action, Decision, DecisionReason, Level, Policy},

@@ -1,11 +1,11 @@
 //! A verifier's answer: a class, a code, an id, a risk.
 //!
-//! The class is ours and is what a policy acts on; code and id are the vendor's and are for the log. Risk is context,
+//! The class is ours and is what a policy acts on; code and id are the verifier's, opaque texts for the log. Risk is context,
 //! never proof: a verdict's class does not depend on it.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
-use crate::{check_kind::CheckKind, ex_id::ExId, phone::Phone};
+use crate::{check_kind::CheckKind, ex_id::ExId, opaque::Opaque, phone::Phone};
 
 /// The name of the header by which the sandbox marks its replies, so that the client marks their verdicts.
 #[cfg(feature = "client")]
@@ -26,13 +26,25 @@ pub(crate) const SANDBOX_HEADER: &str = "x-jverify-sandbox-reply";
 pub struct Verdict {
     kind: CheckKind,
     class: Class,
-    code: Option<i64>,
-    id: Option<u64>,
+    code: Option<Opaque>,
+    id: Option<Opaque>,
     risk: Risk,
     phone: Option<Phone>,
     scene: Option<Box<str>>,
     sandbox: bool,
     ex_id: Option<ExId>,
+    retry_after: Option<u32>,
+    advice: Option<&'static str>,
+    /// Boxed: nearly every check has an answer.
+    unanswered: Option<Box<Unanswered>>,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Unanswered {
+    cause: Cow<'static, str>,
+    nothing_sent: bool,
+    is_outage: bool,
 }
 
 /// What an answer means to us. The table of codes is in `docs/codes.md`.
@@ -57,9 +69,11 @@ pub enum Class {
     Misconfigured,
     /// The vendor found the question malformed.
     Invalid,
-    /// Nobody answered, or nothing that could be read.
+    /// No answer came, or one that says that the service has trouble of its own.
     Unavailable,
-    /// A code that nobody has classified. Closed until someone does.
+    /// An answer came that cannot be read or believed. No policy opens for it: what a client sent may be the reason.
+    Unreadable,
+    /// A code that is not classified, or an error of a verifier that is not a [`CallError`](crate::CallError). Closed until it is.
     Unknown,
 }
 
@@ -95,18 +109,37 @@ impl Verdict {
             scene: None,
             sandbox: false,
             ex_id: None,
+            retry_after: None,
+            advice: None,
+            unanswered: None,
         }
     }
 
-    /// The vendor's code. Default: none came.
-    pub fn with_code(mut self, code: i64) -> Self {
-        self.code = Some(code);
+    /// The verifier's code, an `i64` or a text. Default: none came.
+    ///
+    /// It is for the log. At most 64 letters, digits and `-._~:` are kept as they are; others are percent-encoded.
+    pub fn with_code(mut self, code: impl Into<Opaque>) -> Self {
+        self.code = Some(code.into());
         self
     }
 
-    /// The vendor's id (流水号). Default: none came.
-    pub fn with_id(mut self, id: u64) -> Self {
-        self.id = Some(id);
+    /// The verifier's id (流水号), an `i64` or a text, kept as [`Verdict::with_code`] says. Default: none came.
+    pub fn with_id(mut self, id: impl Into<Opaque>) -> Self {
+        self.id = Some(id.into());
+        self
+    }
+
+    /// When the client may try again, in seconds: the `Retry-After` of a refusal. Default: not known, and 30 for
+    /// [`Class::Throttled`].
+    pub fn with_retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// What the operator must do, for a verdict of [`Class::Account`], [`Class::Misconfigured`] or [`Class::Unknown`]: the words
+    /// of the event at ERROR. Default: general words for the class.
+    pub fn with_advice(mut self, advice: &'static str) -> Self {
+        self.advice = Some(advice);
         self
     }
 
@@ -134,6 +167,12 @@ impl Verdict {
         self
     }
 
+    /// Says why there is no answer. `is_outage`: the service could not be reached, and nothing was sent.
+    pub(crate) fn unanswered(mut self, cause: Cow<'static, str>, nothing_sent: bool, is_outage: bool) -> Self {
+        self.unanswered = Some(Box::new(Unanswered { cause, nothing_sent, is_outage }));
+        self
+    }
+
     /// The id of the check that this answers.
     #[inline]
     pub(crate) fn answering(mut self, ex_id: ExId) -> Self {
@@ -157,14 +196,39 @@ impl Verdict {
         self.class
     }
 
-    /// The vendor's code.
-    pub fn code(&self) -> Option<i64> {
-        self.code
+    /// The verifier's code.
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_ref().map(Opaque::as_str)
     }
 
-    /// The vendor's id; exceeds 2⁵³, so hand it on as text.
-    pub fn id(&self) -> Option<u64> {
-        self.id
+    /// The verifier's id.
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_ref().map(Opaque::as_str)
+    }
+
+    /// When the client may try again, in seconds.
+    pub fn retry_after(&self) -> Option<u32> {
+        self.retry_after
+    }
+
+    /// What the operator must do, in the verifier's words.
+    pub fn advice(&self) -> Option<&'static str> {
+        self.advice
+    }
+
+    /// Why there is no answer that can be read, such as `no connection: dns error`, `timeout`, `http status 404`. The layer sets it.
+    pub fn cause(&self) -> Option<&str> {
+        self.unanswered.as_ref().map(|unanswered| &*unanswered.cause)
+    }
+
+    /// Whether there is no answer, and nobody can have seen the check. `false` when in doubt. The layer sets it.
+    pub fn nothing_sent(&self) -> bool {
+        self.unanswered.as_ref().is_some_and(|unanswered| unanswered.nothing_sent)
+    }
+
+    /// Whether the service could not be reached, so that a policy may open.
+    pub(crate) fn is_outage(&self) -> bool {
+        self.unanswered.as_ref().is_some_and(|unanswered| unanswered.is_outage)
     }
 
     /// The phone's risk.
@@ -210,6 +274,7 @@ impl fmt::Debug for Verdict {
             .field("has_scene", &self.scene.is_some())
             .field("sandbox", &self.sandbox)
             .field("ex_id", &self.ex_id)
+            .field("cause", &self.cause())
             .finish()
     }
 }
@@ -235,6 +300,7 @@ impl Class {
             Self::Misconfigured => "misconfigured",
             Self::Invalid => "invalid",
             Self::Unavailable => "unavailable",
+            Self::Unreadable => "unreadable",
             Self::Unknown => "unknown",
         }
     }
@@ -249,7 +315,7 @@ impl fmt::Display for Class {
 // === impl Risk ===
 
 impl Risk {
-    /// A score as JPush gives it; outside of 0 to 900 it is unknown.
+    /// A score from 0 to 900; outside of 0 to 900 it is unknown.
     pub fn from_score(score: i64, tags: Vec<Box<str>>) -> Self {
         match u16::try_from(score) {
             Ok(score @ 0..=900) => Self::Known { score, tags },

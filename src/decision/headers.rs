@@ -1,6 +1,6 @@
 //! The values of the risk headers.
 
-use std::{borrow::Cow, fmt::Write};
+use std::fmt::Write;
 
 use http::{HeaderMap, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -66,17 +66,15 @@ impl Decision {
             [one, two] if (one.kind(), two.kind()) == (CheckKind::Captcha, CheckKind::Number) => {
                 HeaderValue::from_static("captcha,number")
             }
-            several => joined(several.iter().map(|verdict| Cow::Borrowed(verdict.kind().as_str()))),
+            several => joined(several.iter().map(|verdict| verdict.kind().as_str())),
         }
     }
 
     /// In the order of the checks; `-` where none came.
     fn ids(&self) -> HeaderValue {
         match self.verdicts() {
-            [one] => one.id().map_or_else(|| HeaderValue::from_static("-"), decimal),
-            several => joined(
-                several.iter().map(|verdict| verdict.id().map_or(Cow::Borrowed("-"), |id| Cow::Owned(id.to_string()))),
-            ),
+            [one] => one.id().and_then(|id| id.parse().ok()).unwrap_or_else(|| HeaderValue::from_static("-")),
+            several => joined(several.iter().map(|verdict| verdict.id().unwrap_or("-"))),
         }
     }
 
@@ -95,14 +93,14 @@ impl Decision {
     }
 }
 
-fn joined<'a>(parts: impl Iterator<Item = Cow<'a, str>>) -> HeaderValue {
+fn joined<'a>(parts: impl Iterator<Item = &'a str>) -> HeaderValue {
     let mut line = String::new();
     for part in parts {
         if !line.is_empty() {
             line.push(',');
         }
-        line.push_str(&part);
+        line.push_str(part);
     }
-    // Only our own words and digits are ever joined.
+    // Only our own words and encoded ids are ever joined.
     HeaderValue::try_from(line).unwrap_or_else(|_| HeaderValue::from_static(""))
 }

@@ -159,6 +159,7 @@ impl DenialReason {
                 | Class::Account
                 | Class::Misconfigured
                 | Class::Unavailable
+                | Class::Unreadable
                 | Class::Unknown,
             )
             | Self::Overloaded

@@ -17,7 +17,7 @@ use std::{fmt, panic, sync::Arc};
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, Version};
 
-use self::{answers::Answer, format::Format, locale::Locale, reason::throttled_for};
+use self::{answers::Answer, format::Format, locale::Locale};
 pub use self::{answers::NextStep, reason::DenialReason};
 use crate::{
     foreign_backend::Suspicion,
@@ -49,6 +49,9 @@ pub struct Denial {
     locale: Locale,
     tells_risk: bool,
 }
+
+/// For how many seconds a client is throttled whose verifier does not say.
+const THROTTLED: u32 = 30;
 
 /// Turns a denial into an answer: [`Denial::response`], or what a user set.
 pub(crate) type Respond = Arc<dyn Fn(&Denial) -> Response<Bytes> + Send + Sync>;
@@ -124,11 +127,9 @@ impl Refusal {
 
     /// What a verdict that is no pass means to the client.
     pub(crate) fn of_verdict(verdict: &Verdict) -> Self {
-        let mut refusal = Self::new(DenialReason::Verdict(verdict.class()));
-        if verdict.class() == Class::Throttled {
-            refusal.retry_after = Some(throttled_for(verdict.code()));
-        }
-        refusal
+        let usual = (verdict.class() == Class::Throttled).then_some(THROTTLED);
+        let refusal = Self::new(DenialReason::Verdict(verdict.class()));
+        Self { retry_after: verdict.retry_after().or(usual), ..refusal }
     }
 
     pub(crate) fn reason(&self) -> DenialReason {

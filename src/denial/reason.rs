@@ -1,7 +1,5 @@
 //! Why a request was refused.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use crate::verdict::Class;
 
 /// Why a request was refused.
@@ -28,7 +26,7 @@ use crate::verdict::Class;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DenialReason {
-    /// JPush answered, or failed to answer, and it was no pass. Never [`Class::Passed`].
+    /// The verifier answered, or failed to answer, and it was no pass. Never [`Class::Passed`].
     Verdict(Class),
     /// The captcha was solved for another scene, or the one-tap phone is not the body's.
     Mismatch,
@@ -80,17 +78,4 @@ impl DenialReason {
             other => other.answer().code,
         }
     }
-}
-
-/// For how many seconds JPush will throttle: 9005 for 30, 9006 until midnight in Shanghai (vendor FAQ: 30 s between
-/// submissions and 10 a calendar day for one number).
-pub(super) fn throttled_for(code: Option<i64>) -> u32 {
-    const DAY: u64 = 86_400;
-    /// China Standard Time, without daylight saving since 1991.
-    const SHANGHAI: u64 = 8 * 3600;
-    if code != Some(9006) {
-        return 30;
-    }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    u32::try_from(DAY - (now + SHANGHAI) % DAY).unwrap_or(30)
 }

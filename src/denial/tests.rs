@@ -50,6 +50,7 @@ const REASONS: [DenialReason; 27] = [
     DenialReason::Verdict(Class::Misconfigured),
     DenialReason::Verdict(Class::Invalid),
     DenialReason::Verdict(Class::Unavailable),
+    DenialReason::Verdict(Class::Unreadable),
     DenialReason::Verdict(Class::Unknown),
     DenialReason::Mismatch,
     DenialReason::RiskTooHigh,
@@ -81,6 +82,7 @@ fn every_class_has_its_answer() {
         (Class::Account, 503, "verification_unavailable", 14),
         (Class::Misconfigured, 503, "verification_unavailable", 14),
         (Class::Unavailable, 503, "verification_unavailable", 14),
+        (Class::Unreadable, 503, "verification_unavailable", 14),
         (Class::Unknown, 503, "verification_unavailable", 14),
     ] {
         let response = answer(&[], of_class(class));
@@ -191,6 +193,7 @@ fn is_listed(reason: DenialReason) -> bool {
             | Class::Misconfigured
             | Class::Invalid
             | Class::Unavailable
+            | Class::Unreadable
             | Class::Unknown,
         )
         | Is::Mismatch
@@ -263,10 +266,10 @@ fn the_title_speaks_the_clients_language() {
 
 #[test]
 fn throttling_says_for_how_long() {
-    let of_code = |code| Refusal::of_verdict(&Verdict::new(CheckKind::Number, Class::Throttled).with_code(code));
-    assert_eq!(answer(&[], of_code(9005)).headers()["retry-after"], "30");
-    let until_midnight: u32 = answer(&[], of_code(9006)).headers()["retry-after"].to_str().unwrap().parse().unwrap();
-    assert!((1..=86_400).contains(&until_midnight));
+    let throttled = || Verdict::new(CheckKind::Number, Class::Throttled);
+    assert_eq!(answer(&[], Refusal::of_verdict(&throttled())).headers()["retry-after"], "30");
+    let for_an_hour = throttled().with_retry_after(3600);
+    assert_eq!(answer(&[], Refusal::of_verdict(&for_an_hour)).headers()["retry-after"], "3600");
 }
 
 #[test]

@@ -21,8 +21,9 @@ use tower_service::Service;
 
 use super::{
     BoxError,
-    call_error::{BadReply, CallError},
+    advice::advised,
     collect::collect,
+    errors::{self, BadReply},
     one_tap::OneTapKey,
     proof_bytes::ProofBytes,
     reply::{Judged, judge},
@@ -30,6 +31,7 @@ use super::{
     transport::Https,
 };
 use crate::{
+    call_error::CallError,
     check::{Check, Question},
     check_kind::CheckKind,
     ex_id::ExId,
@@ -111,12 +113,12 @@ where
     type Future = AskFuture;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
-        self.transport.poll_ready(cx).map_err(|error| CallError::not_ready(error.into()))
+        self.transport.poll_ready(cx).map_err(|error| errors::not_ready(error.into()))
     }
 
     fn call(&mut self, check: Check) -> AskFuture {
         if let Some(class) = self.shared.refuse(&check) {
-            return AskFuture(Box::pin(std::future::ready(Ok(Verdict::new(check.kind(), class)))));
+            return AskFuture(Box::pin(std::future::ready(Ok(advised(Verdict::new(check.kind(), class))))));
         }
         let check = match check.ex_id() {
             // By nothing else could its reply be known.
@@ -138,29 +140,30 @@ where
     B: Body,
     B::Error: Into<BoxError>,
 {
-    let first =
-        transport.call(shared.endpoints.request(&check)).await.map_err(|error| CallError::transport(error.into()));
+    let first = transport.call(shared.endpoints.request(&check)).await.map_err(|error| errors::transport(error.into()));
     let reply = match first {
         // All words count: a transport that was never ready is broken, and dialling it again is no cure; nor is it where
         // this process lacks what a dial needs.
         Err(error) if error.is_connect() && error.nothing_sent() && !error.is_exhausted() => {
-            poll_fn(|cx| transport.poll_ready(cx)).await.map_err(|error| CallError::not_ready(error.into()))?;
+            poll_fn(|cx| transport.poll_ready(cx)).await.map_err(|error| errors::not_ready(error.into()))?;
             let second = transport.call(shared.endpoints.request(&check)).await;
-            second.map_err(|error| CallError::transport(error.into()))?
+            second.map_err(|error| errors::transport(error.into()))?
         }
         first => first?,
     };
     let (head, body) = reply.into_parts();
     let body = collect(body).await?;
-    let judged = judge(&check, head.status, &body, shared.one_tap_key.as_ref()).map_err(CallError::reply)?;
+    let bad = |problem| errors::bad_reply(problem, head.status, &body);
+    let judged = judge(&check, head.status, &body, shared.one_tap_key.as_ref()).map_err(bad)?;
     let Judged { verdict, repeats_ex_id } = judged;
     let is_pass = verdict.class().is_pass();
     if check.ex_id().is_some() {
         shared.endpoints.of(&check).note(repeats_ex_id, is_pass);
     }
     if is_pass && shared.requires_ex_id && !repeats_ex_id {
-        return Err(CallError::reply(BadReply::WithoutExId));
+        return Err(bad(BadReply::WithoutExId));
     }
+    let verdict = advised(verdict);
     Ok(if head.headers.keys().any(|name| name == SANDBOX_MARK) { verdict.with_sandbox_mark() } else { verdict })
 }
 

@@ -6,8 +6,9 @@ use http_body_util::BodyExt as _;
 
 use super::{
     BoxError,
-    call_error::{BadReply, CallError},
+    errors::{broken_reply, large_reply},
 };
+use crate::call_error::CallError;
 
 /// The most bytes of a reply. A real one is below 1 KiB.
 pub(super) const LIMIT: usize = 64 * 1024;
@@ -24,25 +25,24 @@ where
     B: Body,
     B::Error: Into<BoxError>,
 {
-    let too_large = || CallError::reply(BadReply::TooLarge);
     if usize::try_from(body.size_hint().lower()).map_or(true, |announced| announced > LIMIT) {
-        return Err(too_large());
+        return Err(large_reply());
     }
     let mut body = std::pin::pin!(body);
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     let mut empty = 0;
     while let Some(frame) = body.as_mut().frame().await {
-        let frame = frame.map_err(|error| CallError::broken_reply(&*error.into()))?;
+        let frame = frame.map_err(|error| broken_reply(&*error.into()))?;
         let Ok(mut data) = frame.into_data() else { continue };
         let length = data.remaining();
         if length == 0 {
             empty += 1;
             if empty > EMPTY_FRAMES {
-                return Err(too_large());
+                return Err(large_reply());
             }
         } else if length > LIMIT - first.len() - rest.len() {
-            return Err(too_large());
+            return Err(large_reply());
         } else if first.is_empty() {
             first = data.copy_to_bytes(length);
         } else {

@@ -24,7 +24,7 @@ use tokio::{
 };
 use tower_service::Service;
 
-use super::{BoxError, call_error::DialTimeout, resolve::Resolver};
+use super::{BoxError, errors::DialTimeout, resolve::Resolver};
 use crate::exhaustion::{Exhausted, is_exhausted, lacks_sockets};
 
 /// For this long after a dial that failed for want of something, others that fail count as such: between their failure

@@ -43,15 +43,16 @@
 //! # }
 //! ```
 
+mod advice;
 mod base_url;
 mod builder;
-mod call_error;
 mod client;
 mod codes;
 mod collect;
 mod credentials;
 mod dial;
 mod echo;
+mod errors;
 #[cfg(feature = "sandbox")]
 mod of_sandbox;
 mod one_tap;
@@ -65,7 +66,6 @@ mod wire;
 
 pub use self::{
     builder::JPushBuilder,
-    call_error::CallError,
     client::{AskFuture, JPush},
     credentials::Credentials,
     transport::{Https, HttpsFuture},

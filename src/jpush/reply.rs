@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use http::StatusCode;
 
 use super::{
-    call_error::BadReply,
     codes::class_of,
+    errors::BadReply,
     one_tap::OneTapKey,
     wire::{Reply, Scalar, Tags},
 };
@@ -50,10 +50,10 @@ pub(super) fn judge(
 
     let mut verdict = Verdict::new(kind, class).with_risk(risk_of(kind, &reply));
     if let Some(code) = reply.code {
-        verdict = verdict.with_code(code);
+        verdict = verdict.with_code(itoa::Buffer::new().format(code));
     }
     if let Some(id) = reply.id.as_ref().and_then(Scalar::integer).and_then(|id| u64::try_from(id).ok()) {
-        verdict = verdict.with_id(id);
+        verdict = verdict.with_id(itoa::Buffer::new().format(id));
     }
     if let Some(phone) = phone {
         verdict = verdict.with_phone(phone);

@@ -18,7 +18,7 @@ use hyper_util::client::legacy::connect::dns::Name;
 use tokio::task::JoinHandle;
 use tower_service::Service;
 
-use super::BoxError;
+use super::{BoxError, errors::DnsError};
 use crate::exhaustion::{Exhausted, lacks_sockets};
 
 type Addresses = Result<vec::IntoIter<SocketAddr>, BoxError>;
@@ -60,7 +60,7 @@ impl Service<Name> for Resolver {
             drop(waits);
             (name.as_str(), 0).to_socket_addrs().map_err(|error| {
                 // Here and not after the dial: until that is polled, a file descriptor may have been given back.
-                if lacks_sockets() { Exhausted::with(error.into()).into() } else { error.into() }
+                if lacks_sockets() { Exhausted::with(error.into()).into() } else { DnsError(error.into()).into() }
             })
         }))
     }

@@ -26,8 +26,8 @@ use rustls::{
 };
 use tower_service::Service;
 
-use super::{base_url::BaseUrl, call_error::CallError, dial::Dial, resolve::Resolver};
-use crate::error::ConfigError;
+use super::{base_url::BaseUrl, dial::Dial, errors, resolve::Resolver};
+use crate::{call_error::CallError, error::ConfigError};
 
 /// How long an HTTP/2 connection with checks in flight may be silent before it is asked, and then before it is dead.
 const HTTP2_PING: Duration = Duration::from_secs(2);
@@ -147,7 +147,7 @@ impl Future for HttpsFuture {
     type Output = Result<Response<Incoming>, CallError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(ready!(Pin::new(&mut self.0).poll(cx)).map_err(CallError::client))
+        Poll::Ready(ready!(Pin::new(&mut self.0).poll(cx)).map_err(errors::client))
     }
 }
 

@@ -107,6 +107,13 @@ impl<'a> Reply<'a> {
     }
 }
 
+/// Whether a reply is JSON at all: to say what was wrong with one that was not read.
+pub(super) fn is_json(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let mut json = Json::of(text);
+    json.skip(0).and_then(|()| json.end()).is_ok()
+}
+
 fn once<T>(slot: &mut Option<T>, value: T) -> Result<(), Refused> {
     if slot.replace(value).is_some() { Err(Refused) } else { Ok(()) }
 }

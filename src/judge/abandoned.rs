@@ -6,13 +6,15 @@ use tokio::{
     sync::watch,
     time::{Instant, timeout_at},
 };
+use tower::BoxError;
 
 use super::{bulkhead::Permit, calling::Calling, evidence::Evidence};
 use crate::{
     check_kind::CheckKind,
     ex_id::ExId,
+    failure::Failure,
     observe::{Decided, Observers, Outcome},
-    verdict::{Class, Verdict},
+    verdict::Verdict,
 };
 
 /// How many there are of a layer.
@@ -71,6 +73,7 @@ impl Drop for Running {
 impl<F, E> Rest<F>
 where
     F: Future<Output = Result<Verdict, E>>,
+    E: Into<BoxError>,
 {
     /// Takes over what a request has come to. Without a check in flight there is only the event to write.
     pub(super) fn of(
@@ -97,8 +100,10 @@ where
             let answered = timeout_at(*deadline, poll_fn(|cx| calling.poll(cx))).await;
             let verdict = match answered {
                 Ok(Ok(Ok(verdict))) if verdict.kind() == *kind => verdict,
-                // An answer to another question, an error, a panic, or the deadline.
-                Ok(Ok(Ok(_) | Err(_)) | Err(_)) | Err(_) => Verdict::new(*kind, Class::Unavailable),
+                Ok(Ok(Ok(_))) => Failure::other_kind().verdict(*kind),
+                Ok(Ok(Err(error))) => Failure::of(&*error.into()).verdict(*kind),
+                Ok(Err(_)) => Failure::panic().verdict(*kind),
+                Err(_) => Failure::timeout().verdict(*kind),
             };
             self.evidence.heard(verdict.answering(ex_id.clone()));
         }

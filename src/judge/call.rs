@@ -11,6 +11,7 @@ use std::{
 };
 
 use tokio::{runtime::Handle, time::Instant};
+use tower::BoxError;
 use tower_service::Service;
 
 use super::{
@@ -24,7 +25,7 @@ use crate::{check::Check, check_kind::CheckKind, ex_id::ExId, log::CurrentSpan, 
 /// A check of a request: polled by the request, and finished by a task if the request is dropped.
 pub(super) struct Call<'c, S>
 where
-    S: Service<Check, Response = Verdict> + 'static,
+    S: Service<Check, Response = Verdict, Error: Into<BoxError>> + 'static,
     S::Future: Send,
 {
     stage: Stage,
@@ -61,7 +62,7 @@ enum Stage {
 
 impl<'c, S> Call<'c, S>
 where
-    S: Service<Check, Response = Verdict> + 'static,
+    S: Service<Check, Response = Verdict, Error: Into<BoxError>> + 'static,
     S::Future: Send,
 {
     /// Neither begins the call nor waits. Panics outside of a Tokio runtime.
@@ -131,7 +132,7 @@ where
 
 impl<S> Drop for Call<'_, S>
 where
-    S: Service<Check, Response = Verdict> + 'static,
+    S: Service<Check, Response = Verdict, Error: Into<BoxError>> + 'static,
     S::Future: Send,
 {
     fn drop(&mut self) {

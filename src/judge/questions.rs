@@ -1,7 +1,6 @@
 //! Asking: the bulkhead, the one deadline, and one check after the other.
 
 use std::{
-    error::Error,
     future::poll_fn,
     net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -9,9 +8,9 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::request::Parts;
+use http::{HeaderName, request::Parts};
 use tokio::time::{Instant, timeout_at};
-use tower::{BoxError, load_shed::error::Overloaded};
+use tower::BoxError;
 use tower_service::Service;
 
 use super::{
@@ -28,9 +27,12 @@ use crate::{
     decision::Action,
     denial::{DenialReason, Refusal},
     ex_id::ExId,
-    exhaustion::is_exhausted,
+    failure::Failure,
+    headers::only,
     verdict::{Class, Risk, Verdict},
 };
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The questions of one request, under one permit and one deadline.
 pub(super) struct Questions<'q, V> {
@@ -123,10 +125,10 @@ where
         if let Some(claimed) = claimed {
             self.evidence.claimed(claimed);
         }
-        let Answer { verdict, is_outage } = self.verdict(check).await?;
+        let verdict = self.verdict(check).await?;
         if !verdict.class().is_pass() {
             let refusal = Refusal::of_verdict(&verdict);
-            let opens = is_outage && self.settings.policy.opens_for(verdict.class());
+            let opens = verdict.is_outage() && self.settings.policy.opens_for(verdict.class());
             self.evidence.heard(verdict);
             return if opens { Ok(()) } else { Err(refusal) };
         }
@@ -149,7 +151,7 @@ where
             // Risk is context: a query that fails is no verdict on the client, and no low risk either.
             let query = Check::risk(phone).with_channel(channel);
             // What a client can bring about (a hurry, a flood) is no such failure: it would have its risk left out.
-            let Answer { mut verdict, .. } = self.verdict(query).await?;
+            let mut verdict = self.verdict(query).await?;
             if !verdict.class().is_pass() || *verdict.risk() == Risk::NotAsked {
                 verdict = verdict.with_risk(Risk::Unknown);
             }
@@ -158,29 +160,26 @@ where
         Ok(())
     }
 
-    /// The verifier's answer within the deadline. Whatever is none is [`Class::Unavailable`].
+    /// The verifier's answer within the deadline, or what its [`Failure`] means.
     ///
     /// # Errors
     ///
     /// [`DenialReason::Overloaded`], when a limit of the user's between the layer and the verifier sheds load, or this process
     /// lacks what a call needs: clients can bring that about, so it is never an outage that a policy may open for.
     /// [`DenialReason::DeadlineExceeded`], for the same reason, when it was the client's deadline.
-    async fn verdict(&mut self, check: Check) -> Result<Answer, Refusal> {
+    async fn verdict(&mut self, check: Check) -> Result<Verdict, Refusal> {
         let kind = check.kind();
         let ex_id = self.ex_id.clone().unwrap_or_else(ExId::generate);
-        let unavailable = |is_outage| {
-            let verdict = Verdict::new(kind, Class::Unavailable).answering(ex_id.clone());
-            Answer { verdict, is_outage }
-        };
-        let too_late = || {
+        let failed = |failure: Failure| failure.verdict(kind).answering(ex_id.clone());
+        let too_late = |failure| {
             let refusal = Refusal::new(DenialReason::DeadlineExceeded);
-            if self.clients.is_some() { Err(refusal) } else { Ok(unavailable(false)) }
+            if self.clients.is_some() { Err(refusal) } else { Ok(failed(failure)) }
         };
         let now = self.now.take().unwrap_or_else(Instant::now);
         let nearer = self.clients.unwrap_or(self.deadline);
         if nearer.saturating_duration_since(now) < LEAST_LEFT {
             // Begun now, it could spend the token and be given up on.
-            return too_late();
+            return too_late(Failure::too_late());
         }
         let check = match self.ip {
             Some(ip) => check.with_ip(ip),
@@ -202,55 +201,19 @@ where
             drop(call);
         }
         match answered {
-            Ok(Ok(Ok(verdict))) if verdict.kind() == kind => {
-                Ok(Answer { verdict: verdict.answering(ex_id), is_outage: false })
-            }
-            Ok(Ok(Ok(_))) => Ok(unavailable(false)),
-            Err(_) => too_late(),
+            Ok(Ok(Ok(verdict))) if verdict.kind() == kind => Ok(verdict.answering(ex_id)),
+            Ok(Ok(Ok(_))) => Ok(failed(Failure::other_kind())),
+            Err(_) => too_late(Failure::timeout()),
             Ok(Err(panicked)) => Err(panicked),
-            Ok(Ok(Err(error))) => {
-                let error: BoxError = error.into();
-                if is_shed(&*error) || is_exhausted(&*error) {
-                    return Err(Refusal::new(DenialReason::Overloaded));
-                }
-                Ok(unavailable(is_outage(&*error)))
-            }
+            Ok(Ok(Err(error))) => match Failure::of(&*error.into()) {
+                overload if overload.is_overload => Err(Refusal::new(DenialReason::Overloaded)),
+                failure => Ok(failed(failure)),
+            },
         }
     }
 }
 
-/// What came of a check.
-struct Answer {
-    verdict: Verdict,
-    /// JPush could not be reached, and nothing was sent to it. After that, nothing is an outage: whatever is in front of JPush
-    /// may answer, or not answer, because of what a client sent.
-    is_outage: bool,
-}
-
-/// Whether an error means that JPush could not be reached, and that nothing was sent. Only our client's own error says so:
-/// a custom verifier may have sent the check before, and an error around ours may come of a second try.
-#[cfg(feature = "client")]
-fn is_outage(error: &(dyn Error + Send + Sync + 'static)) -> bool {
-    error.downcast_ref::<crate::CallError>().is_some_and(crate::CallError::is_outage)
-}
-
-/// Whether an error means that JPush could not be reached: of a custom verifier that is not known.
-#[cfg(not(feature = "client"))]
-fn is_outage(_: &(dyn Error + Send + Sync + 'static)) -> bool {
-    false
-}
-
-/// Whether a `LoadShed` of Tower's is behind an error.
-fn is_shed(error: &(dyn Error + Send + Sync + 'static)) -> bool {
-    let error: &(dyn Error + 'static) = error;
-    std::iter::successors(Some(error), |&error| error.source()).any(<dyn Error>::is::<Overloaded>)
-}
-
 /// `x-request-id`, where there is exactly one and it can be an `exID`.
 fn request_id(parts: &Parts) -> Option<ExId> {
-    let mut ids = parts.headers.get_all("x-request-id").iter();
-    match (ids.next(), ids.next()) {
-        (Some(id), None) => ExId::parse(id.to_str().ok()?),
-        _ => None,
-    }
+    only(&parts.headers, &REQUEST_ID).ok().flatten().and_then(|id| ExId::parse(id.to_str().ok()?))
 }

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::verdict::Class;
+use crate::verdict::{Class, Verdict};
 
 /// Lets an alarm of a class through once in a while: a wrong key fails every login, and one line says it.
 #[derive(Debug, Default)]
@@ -30,20 +30,18 @@ const QUIET: Duration = Duration::from_secs(60);
 // === impl Alarms ===
 
 impl Alarms {
-    /// What to do about this class, if it is one that somebody must do something about and nobody was told just now.
-    pub(super) fn due(&self, class: Class) -> Option<&'static str> {
-        let (alarm, what_to_do) = match class {
-            Class::Account => (
-                &self.account,
-                "JPush refuses this account: top up its balance, or enable the product in the vendor's console",
-            ),
-            Class::Misconfigured => (
-                &self.misconfigured,
-                "JPush refuses this set-up: check app key, master secret, the app's package and signature, and the RSA key",
-            ),
+    /// What to do about this verdict, if its class is an operator's to mend and the last alarm of it is some time ago.
+    pub(super) fn due(&self, verdict: &Verdict) -> Option<&'static str> {
+        let (alarm, usual) = match verdict.class() {
+            Class::Account => {
+                (&self.account, "the verifier's account is refused: top up its balance, or enable the product")
+            }
+            Class::Misconfigured => {
+                (&self.misconfigured, "the verifier's set-up is refused: check its keys and secrets")
+            }
             Class::Unknown => (
                 &self.unknown,
-                "JPush answered with a code that nobody has classified: look it up, and report it to tower-jverify",
+                "the verifier answered with a code, or failed with an error, that is not classified: look it up",
             ),
             Class::Passed
             | Class::Rejected
@@ -52,9 +50,10 @@ impl Alarms {
             | Class::Throttled
             | Class::Quota
             | Class::Invalid
-            | Class::Unavailable => return None,
+            | Class::Unavailable
+            | Class::Unreadable => return None,
         };
-        alarm.is_due(Instant::now()).then_some(what_to_do)
+        alarm.is_due(Instant::now()).then_some(verdict.advice().unwrap_or(usual))
     }
 }
 

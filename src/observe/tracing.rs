@@ -30,7 +30,7 @@ impl Observers {
             Outcome::Denied(refusal) => Some(refusal),
             Outcome::Passed(_) | Outcome::Abandoned => None,
         };
-        let is_abandoned = matches!(outcome, Outcome::Abandoned);
+        let is_unanswered = verdicts.iter().any(|verdict| verdict.cause().is_some());
         macro_rules! decided {
             ($level:ident, $message:expr) => {
                 event!(
@@ -42,15 +42,16 @@ impl Observers {
                     suspicion = refusal.and_then(|refusal| refusal.suspicion()).map(Suspicion::as_str),
                     checks = %List(verdicts, |verdict, f| f.write_str(verdict.kind().as_str())),
                     classes = %List(verdicts, |verdict, f| f.write_str(verdict.class().as_str())),
-                    codes = %List(verdicts, |verdict, f| number(f, verdict.code())),
-                    ids = %List(verdicts, |verdict, f| number(f, verdict.id())),
-                    // Only here: of a decision, the ids of the verifier are enough.
-                    ex_ids = is_abandoned.then_some(::tracing::field::display(List(verdicts, |verdict, f| {
-                        match verdict.ex_id() {
-                            Some(ex_id) => fmt::Display::fmt(ex_id, f),
-                            None => f.write_str("-"),
-                        }
+                    codes = %List(verdicts, |verdict, f| f.write_str(verdict.code().unwrap_or("-"))),
+                    ids = %List(verdicts, |verdict, f| f.write_str(verdict.id().unwrap_or("-"))),
+                    ex_ids = %List(verdicts, |verdict, f| match verdict.ex_id() {
+                        Some(ex_id) => fmt::Display::fmt(ex_id, f),
+                        None => f.write_str("-"),
+                    }),
+                    causes = is_unanswered.then_some(::tracing::field::display(List(verdicts, |verdict, f| {
+                        f.write_str(verdict.cause().unwrap_or("-"))
                     }))),
+                    nothing_sent = is_unanswered.then_some(verdicts.iter().all(Verdict::nothing_sent)),
                     sandbox = verdicts.iter().any(Verdict::is_sandbox),
                     phone = phone.map(|phone| ::tracing::field::display(phone.masked())),
                     ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -59,11 +60,15 @@ impl Observers {
                 )
             };
         }
-        match verdicts.iter().find_map(|verdict| self.alarms.due(verdict.class())) {
+        match verdicts.iter().find_map(|verdict| self.alarms.due(verdict)) {
             Some(what_to_do) => decided!(ERROR, what_to_do),
-            None if decided.is_troubled() => decided!(WARN, "decided without JPush: an outage, a limit, or a panic"),
-            None if is_abandoned => decided!(INFO, "the client left while a check was in flight"),
-            None => decided!(INFO, "decided"),
+            None => match decided.trouble() {
+                Some(trouble) => decided!(WARN, trouble),
+                None if matches!(outcome, Outcome::Abandoned) => {
+                    decided!(INFO, "the client left while a check was in flight");
+                }
+                None => decided!(INFO, "decided"),
+            },
         }
     }
 }
@@ -71,14 +76,23 @@ impl Observers {
 // === impl Decided ===
 
 impl Decided<'_> {
-    /// Whether it was decided without an answer.
-    fn is_troubled(&self) -> bool {
-        let lacks = |verdict: &Verdict| matches!(verdict.class(), Class::Unavailable | Class::Quota);
-        let is_ours = match &self.outcome {
-            Outcome::Denied(refusal) => matches!(refusal.reason(), DenialReason::Overloaded | DenialReason::Panicked),
-            Outcome::NotGuarded | Outcome::Passed(_) | Outcome::Abandoned => false,
-        };
-        is_ours || self.verdicts.iter().any(lacks)
+    /// Why a check has no answer, if one has none, in a line that is true for it.
+    fn trouble(&self) -> Option<&'static str> {
+        if let Outcome::Denied(refusal) = &self.outcome {
+            match refusal.reason() {
+                DenialReason::Overloaded => return Some("too many checks or bodies at once"),
+                DenialReason::Panicked => return Some("a closure, a verifier or a body panicked"),
+                _ => {}
+            }
+        }
+        self.verdicts.iter().find_map(|verdict| match verdict.class() {
+            Class::Unavailable if verdict.cause().is_none() => Some("the verifier answered that it is unavailable"),
+            Class::Unavailable if verdict.nothing_sent() => Some("the verifier could not be asked"),
+            Class::Unavailable => Some("the verifier did not answer"),
+            Class::Unreadable => Some("the verifier's answer cannot be read"),
+            Class::Quota => Some("the verifier answered that a limit of its account is reached"),
+            _ => None,
+        })
     }
 }
 
@@ -116,12 +130,5 @@ impl fmt::Display for List<'_> {
             (self.1)(verdict, f)?;
         }
         Ok(())
-    }
-}
-
-fn number(f: &mut fmt::Formatter<'_>, number: Option<impl fmt::Display>) -> fmt::Result {
-    match number {
-        Some(number) => fmt::Display::fmt(&number, f),
-        None => f.write_str("-"),
     }
 }

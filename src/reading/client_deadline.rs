@@ -5,21 +5,23 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName};
 use tokio::time::Instant;
 
-use crate::denial::{DenialReason, Refusal};
+use crate::{
+    denial::{DenialReason, Refusal},
+    headers::only,
+};
 
-const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+static TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 /// When a gRPC call is over for its client; none unless it says so.
 ///
 /// # Errors
 ///
-/// `grpc-timeout` comes twice, or is not one to eight digits and a unit.
+/// `grpc-timeout` comes twice or beside an alias, or is not one to eight digits and a unit.
 pub(super) fn client_deadline(headers: &HeaderMap) -> Result<Option<Instant>, Refusal> {
-    let mut all = headers.get_all(TIMEOUT).iter();
-    let timeout = match (all.next(), all.next()) {
-        (None, _) => return Ok(None),
-        (Some(timeout), None) => timeout.to_str().ok().and_then(parse),
-        (Some(_), Some(_)) => None,
+    let timeout = match only(headers, &TIMEOUT) {
+        Ok(None) => return Ok(None),
+        Ok(Some(timeout)) => timeout.to_str().ok().and_then(parse),
+        Err(_) => None,
     };
     let malformed = || Refusal::new(DenialReason::ProofMalformed).with_detail("a `grpc-timeout` that is none");
     // What does not fit is later than all we wait for.
