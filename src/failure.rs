@@ -79,7 +79,7 @@ impl Failure {
 
     /// A verdict that answers another kind of check.
     pub(crate) fn other_kind() -> Self {
-        Self::new(Class::Unreadable, "a verdict on another kind of check")
+        Self::new(Class::Unavailable, "a verdict on another kind of check")
     }
 
     fn new(class: Class, cause: impl Into<Cow<'static, str>>) -> Self {

@@ -47,11 +47,12 @@ pub(super) fn bad_reply(problem: BadReply, status: StatusCode, body: &[u8]) -> C
     let by_status = || format!("http status {}", status.as_u16());
     match problem {
         BadReply::ServerError => CallError::failed(by_status()),
+        BadReply::PassWithoutSuccess if status.is_server_error() => CallError::failed(by_status()),
+        BadReply::PassWithoutSuccess => CallError::unreadable(by_status()),
         BadReply::Unreadable if !status.is_success() => CallError::unreadable(by_status()),
         BadReply::Unreadable if !is_json(body) => CallError::unreadable("not JSON"),
         BadReply::Unreadable => CallError::unreadable("JSON without one integer code"),
         BadReply::SomebodyElses => CallError::unreadable("a reply to another check"),
-        BadReply::PassWithoutSuccess => CallError::unreadable("a pass under a status that is no success"),
         BadReply::WithoutExId => CallError::unreadable("a pass without the check's exID"),
     }
 }
@@ -223,6 +224,8 @@ mod tests {
             (BadReply::Unreadable, r#"{"code":"9000"}"#, StatusCode::OK, "JSON without one integer code"),
             (BadReply::Unreadable, "[1]", StatusCode::OK, "JSON without one integer code"),
             (BadReply::ServerError, "<html>", StatusCode::BAD_GATEWAY, "http status 502"),
+            (BadReply::PassWithoutSuccess, "{}", StatusCode::FOUND, "http status 302"),
+            (BadReply::PassWithoutSuccess, "{}", StatusCode::BAD_GATEWAY, "http status 502"),
         ] {
             assert_eq!(bad_reply(problem, status, body.as_bytes()).cause(), cause);
         }

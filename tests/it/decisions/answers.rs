@@ -103,7 +103,7 @@ async fn only_the_documented_passes_pass_each_for_its_own_check() {
 }
 
 #[tokio::test]
-async fn a_reply_that_cannot_be_read_strictly_is_an_outage_and_no_pass() {
+async fn a_reply_that_cannot_be_read_strictly_is_unreadable_and_no_pass() {
     for reply in [
         "",
         "<html><body>9000</body></html>",
@@ -127,7 +127,7 @@ async fn a_reply_that_cannot_be_read_strictly_is_an_outage_and_no_pass() {
         desk.sandbox.fault(Fault::Garbage(reply.into()));
         let response = desk.login(&json!({"token": "sandbox-9000", "phone": PHONE})).await;
         assert_eq!(response.status(), 503, "{reply}");
-        assert_eq!(denial(&response).reason(), DenialReason::Verdict(Class::Unavailable), "{reply}");
+        assert_eq!(denial(&response).reason(), DenialReason::Verdict(Class::Unreadable), "{reply}");
         assert_eq!((desk.sandbox.calls().len(), desk.application.runs()), (1, 0), "{reply}");
     }
 }

@@ -9,6 +9,7 @@ mod outages;
 mod respond;
 mod risk;
 mod stacked;
+mod verifiers;
 
 /// What every test's proofs claim, unless said.
 const PHONE: &str = "13800000000";

@@ -2,6 +2,7 @@
 
 mod abandoned;
 mod canaries;
+mod causes;
 mod event;
 mod ex_ids;
 mod foreign;
