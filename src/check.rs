@@ -38,6 +38,7 @@ pub struct Check {
 #[non_exhaustive]
 pub enum Question {
     /// Does the carrier's token belong to this phone? (号码认证)
+    #[non_exhaustive]
     Number {
         /// The client SDK's token. Single use.
         token: SecretString,
@@ -45,16 +46,19 @@ pub enum Question {
         phone: Phone,
     },
     /// Did this person solve the captcha? (行为验证)
+    #[non_exhaustive]
     Captcha {
         /// The client SDK's `captchaContent`.
         content: SecretString,
     },
     /// Whose phone is it? (一键登录)
+    #[non_exhaustive]
     OneTap {
         /// The client SDK's `loginToken`. Single use.
         login_token: SecretString,
     },
     /// How risky is this phone? Proves nothing: it needs only the phone.
+    #[non_exhaustive]
     Risk {
         /// The phone, proven by another check before.
         phone: Phone,
@@ -63,6 +67,7 @@ pub enum Question {
 
 /// Which of the vendor's endpoints: the client's SDK decides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Channel {
     /// Android, iOS, Harmony. The default.
     #[default]

@@ -130,7 +130,7 @@ pub use self::{
     foreign_backend::{ForeignBackend, Suspicion},
     judge::ClientIp,
     layer::{JVerify, JVerifyBuilder, JVerifyLayer, ResponseFuture},
-    phone::{NotAPhone, Phone, PhoneGrammar},
+    phone::{ParsePhoneError, Phone, PhoneGrammar},
     proof::{Extracted, Field, JsonTypes, Media},
     rule::{AnyOf, Ask, Captcha, Number, OneTap, Rule, captcha, number, one_tap},
     verdict::{Class, Risk, Verdict},

@@ -22,7 +22,7 @@ pub struct Phone([u8; 11]);
 
 /// A text that is no [`Phone`]. Does not repeat the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotAPhone(());
+pub struct ParsePhoneError(());
 
 /// Which spellings of a phone number are accepted from a client.
 ///
@@ -82,13 +82,13 @@ impl fmt::Debug for Phone {
 }
 
 impl std::str::FromStr for Phone {
-    type Err = NotAPhone;
+    type Err = ParsePhoneError;
 
     /// # Errors
     ///
     /// When the text is not the canonical spelling.
-    fn from_str(text: &str) -> Result<Self, NotAPhone> {
-        Self::parse(text).ok_or(NotAPhone(()))
+    fn from_str(text: &str) -> Result<Self, ParsePhoneError> {
+        Self::parse(text).ok_or(ParsePhoneError(()))
     }
 }
 
@@ -107,15 +107,15 @@ impl fmt::Debug for Masked {
     }
 }
 
-// === impl NotAPhone ===
+// === impl ParsePhoneError ===
 
-impl fmt::Display for NotAPhone {
+impl fmt::Display for ParsePhoneError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("not eleven digits, `1` and then `3` to `9` first")
     }
 }
 
-impl Error for NotAPhone {}
+impl Error for ParsePhoneError {}
 
 // === impl PhoneGrammar ===
 

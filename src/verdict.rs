@@ -79,6 +79,7 @@ pub enum Class {
 
 /// What is known of a phone's risk (风险分). Context, never proof.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Risk {
     /// Nobody asked.
     #[default]

@@ -86,7 +86,7 @@ impl Service<Check> for Verifier {
     }
 
     fn call(&mut self, check: Check) -> Self::Future {
-        let Question::Number { token, phone } = check.question() else { panic!("only numbers are asked here") };
+        let Question::Number { token, phone, .. } = check.question() else { panic!("only numbers are asked here") };
         let asked = Asked { token: token.expose_secret().to_owned(), phone: phone.as_str().to_owned() };
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
         ready(Ok((self.verdict)(&check)))

@@ -7,6 +7,7 @@ use crate::error::ConfigError;
 ///
 /// There is no default, because each is wrong for some application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum HandOn {
     /// The decoded bytes: what was read is what the application reads, whether it can decode or not.
     ///

@@ -29,6 +29,7 @@ pub struct Policy {
 
 /// What to do with a request whose checks passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Action {
     /// Let it through.
     Allow,
@@ -42,6 +43,7 @@ pub enum Action {
 
 /// How risky a phone is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Level {
     /// Normal.
     Low,

@@ -56,7 +56,7 @@ use crate::{
 ///
 /// # Errors
 ///
-/// 500 with [`NotVerified`], when no decision is there (the layer is not mounted, or no rule matches the route) or when
+/// 500 with [`VerifiedRejection`], when no decision is there (the layer is not mounted, or no rule matches the route) or when
 /// it let the request through unverified.
 #[derive(Clone, Debug)]
 pub struct Verified(Decision);
@@ -64,7 +64,7 @@ pub struct Verified(Decision);
 /// Why [`Verified`] was refused: a mistake in the set-up, said in the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum NotVerified {
+pub enum VerifiedRejection {
     /// The request carries no decision.
     NoDecision,
     /// The request was let through while JPush was unavailable.
@@ -104,17 +104,17 @@ impl Deref for Verified {
 }
 
 impl<S: Sync> FromRequestParts<S> for Verified {
-    type Rejection = NotVerified;
+    type Rejection = VerifiedRejection;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, NotVerified> {
-        let decision = parts.extensions.get::<Decision>().ok_or(NotVerified::NoDecision)?;
-        if decision.is_verified() { Ok(Self(decision.clone())) } else { Err(NotVerified::Unverified) }
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, VerifiedRejection> {
+        let decision = parts.extensions.get::<Decision>().ok_or(VerifiedRejection::NoDecision)?;
+        if decision.is_verified() { Ok(Self(decision.clone())) } else { Err(VerifiedRejection::Unverified) }
     }
 }
 
-// === impl NotVerified ===
+// === impl VerifiedRejection ===
 
-impl fmt::Display for NotVerified {
+impl fmt::Display for VerifiedRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoDecision => {
@@ -125,9 +125,9 @@ impl fmt::Display for NotVerified {
     }
 }
 
-impl std::error::Error for NotVerified {}
+impl std::error::Error for VerifiedRejection {}
 
-impl IntoResponse for NotVerified {
+impl IntoResponse for VerifiedRejection {
     fn into_response(self) -> Response {
         (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response()
     }

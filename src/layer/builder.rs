@@ -88,7 +88,7 @@ impl<V> JVerifyBuilder<V> {
                     WARN,
                     rule = %rule,
                     "a captcha alone names no phone: a bare GET that carries a registration in its query passes this rule's \
-                     path. If the backend reads the query, guard the path with `Rule::any`"
+                     path. If the backend reads the query, guard the path with `Rule::any_method`"
                 );
             }
         }

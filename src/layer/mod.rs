@@ -88,7 +88,7 @@ impl<V> JVerifyLayer<V> {
 
     /// The rules that no request has matched since the layer was built, as in `POST /login`: what is listed after a day of
     /// traffic is misspelt, or guards a path that is gone.
-    pub fn unmatched_rules(&self) -> Vec<String> {
+    pub fn unused_rules(&self) -> Vec<String> {
         self.shared.routes.unmatched().map(ToOwned::to_owned).collect()
     }
 

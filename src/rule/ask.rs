@@ -88,7 +88,7 @@ pub fn number() -> Number {
 ///
 /// **Danger:** a captcha alone names no phone. In front of a backend that reads the query, a rule for one method with nothing
 /// but a captcha cannot distinguish `GET /register`, the page, from a registration in the query: use
-/// [`Rule::any`](crate::Rule::any) there.
+/// [`Rule::any_method`](crate::Rule::any_method) there.
 pub fn captcha() -> Captcha {
     Captcha { content: Field::body("/captchaContent"), scene: None }
 }

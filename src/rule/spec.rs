@@ -68,11 +68,11 @@ impl Rule {
     /// **Danger:** a backend that ignores the method logs in by `PUT /login` or `GET /login?phone=…` too: PHP's scripts, Django's
     /// views, Go's handlers, Spring's `@RequestMapping`, Flask's `request.values`. The rule does not guard these. In front of such
     /// a backend set [`JVerifyBuilder::foreign_backend`](crate::JVerifyBuilder::foreign_backend), under which only a bare GET or
-    /// HEAD, a CORS preflight and [`Rule::other_methods`] pass on the path, or use [`Rule::any`].
+    /// HEAD, a CORS preflight and [`Rule::other_methods`] pass on the path, or use [`Rule::any_method`].
     ///
     /// **Danger:** [`captcha()`] alone proves no phone, so the layer cannot distinguish `GET /register`, the page, from `GET
     /// /register?name=…&password=…`, a registration in the query. If the backend reads the query, guard the path with
-    /// [`Rule::any`]. Under `foreign_backend` each such rule is in the log when the layer is built.
+    /// [`Rule::any_method`]. Under `foreign_backend` each such rule is in the log when the layer is built.
     ///
     /// Wrong patterns are refused when the layer is built.
     pub fn post(path: impl Into<Box<str>>, ask: impl Into<Ask>) -> Self {
@@ -86,14 +86,14 @@ impl Rule {
 
     /// Guards every method on a path, `OPTIONS` included: put a CORS layer outside of this one, or see
     /// [`Rule::preflight_passes`].
-    pub fn any(path: impl Into<Box<str>>, ask: impl Into<Ask>) -> Self {
+    pub fn any_method(path: impl Into<Box<str>>, ask: impl Into<Ask>) -> Self {
         Self::new(Methods::Any, Some(path.into()), ask.into())
     }
 
     /// Guards every request that comes by: for a layer on one route only (axum's `route_layer`).
     ///
     /// Beside other rules it is the least specific.
-    pub fn every(ask: impl Into<Ask>) -> Self {
+    pub fn any_request(ask: impl Into<Ask>) -> Self {
         Self::new(Methods::Any, None, ask.into())
     }
 
@@ -137,7 +137,7 @@ impl Rule {
         self
     }
 
-    /// Lets a CORS preflight pass an [`Rule::any`] rule: an `OPTIONS` request with `Origin` and
+    /// Lets a CORS preflight pass an [`Rule::any_method`] rule: an `OPTIONS` request with `Origin` and
     /// `Access-Control-Request-Method`, without a body and without a header that overrides the method. With
     /// [`foreign_backend`](crate::JVerifyBuilder::foreign_backend) also without a header that the rule reads, and without the name
     /// of a phone, login token or captcha field in the query.

@@ -35,6 +35,7 @@ pub struct Call {
 
 /// How the phone was written in a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PhoneForm {
     /// There was none, or the request could not be read.
     #[default]

@@ -45,7 +45,7 @@ fn phone_under(head: &str) -> String {
 /// The token and the phone that JPush was asked about last.
 fn asked(guarded: &Guarded) -> (String, String) {
     match guarded.verifier.asked().last().unwrap().question() {
-        Question::Number { token, phone } => (token.expose_secret().to_owned(), phone.as_str().to_owned()),
+        Question::Number { token, phone, .. } => (token.expose_secret().to_owned(), phone.as_str().to_owned()),
         other => panic!("{other:?}"),
     }
 }

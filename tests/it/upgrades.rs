@@ -9,7 +9,7 @@ use crate::support::{Application, LOGIN, Verifier, builder, code, post_json, sen
 #[tokio::test]
 async fn a_guarded_request_that_asks_to_become_another_protocol_is_refused() {
     let (verifier, application) = (Verifier::passing(), Application::default());
-    let layer = builder(&verifier).rule(Rule::every(number())).build().unwrap();
+    let layer = builder(&verifier).rule(Rule::any_request(number())).build().unwrap();
     for protocol in ["websocket", "h2c"] {
         let mut request = post_json("/login", LOGIN);
         request.headers_mut().insert("upgrade", protocol.parse().unwrap());

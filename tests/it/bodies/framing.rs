@@ -8,7 +8,7 @@ use crate::support::{Guarded, LOGIN, exchange, serve};
 
 #[tokio::test]
 async fn a_request_without_a_body_is_answered_at_once() {
-    let guarded = Guarded::by([Rule::any("/login", number())]);
+    let guarded = Guarded::by([Rule::any_method("/login", number())]);
     let address = serve(guarded.service()).await;
     let bodiless = |method: &str, more: &str| {
         format!(

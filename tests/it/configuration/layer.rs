@@ -75,7 +75,7 @@ fn what_could_never_apply_is_refused() {
         assert_eq!(error(|builder| builder.rule(login()).header_prefix(prefix)).unwrap().setting(), "header_prefix");
     }
     // A rule that never looks at its value does not make another's setting wrong.
-    let any = Rule::any("/login", captcha()).when(kind(), "a").otherwise_pass();
+    let any = Rule::any_method("/login", captcha()).when(kind(), "a").otherwise_pass();
     assert_eq!(of_rules([login(), any]), None);
 }
 
@@ -134,10 +134,10 @@ fn two_rules_for_the_same_request_are_refused_in_every_spelling() {
         (login(), Rule::post("/LOGIN", captcha())),
         (login(), Rule::post("/login/", captcha())),
         (login(), Rule::method(Method::from_bytes(b"post").unwrap(), "/login", captcha())),
-        (Rule::any("/login", number()), Rule::any("/login", captcha())),
-        (Rule::every(number()), Rule::every(captcha())),
+        (Rule::any_method("/login", number()), Rule::any_method("/login", captcha())),
+        (Rule::any_request(number()), Rule::any_request(captcha())),
         (login().when(kind(), "a"), login().when(kind(), "a")),
-        (Rule::every(number()).when(kind(), "a"), Rule::every(captcha()).when(kind(), "a")),
+        (Rule::any_request(number()).when(kind(), "a"), Rule::any_request(captcha()).when(kind(), "a")),
     ] {
         for rules in [[one.clone(), other.clone()], [other, one]] {
             let shown = format!("{rules:?}");
@@ -155,7 +155,7 @@ fn two_rules_for_the_same_request_are_refused_in_every_spelling() {
 fn rules_that_do_not_tie_are_taken() {
     let kind = || Field::body("/kind");
     for rules in [
-        vec![login(), Rule::any("/login", captcha()), Rule::every(captcha())],
+        vec![login(), Rule::any_method("/login", captcha()), Rule::any_request(captcha())],
         vec![login(), Rule::method(Method::PUT, "/login", number())],
         vec![login().when(kind(), "a"), login().when(kind(), "b"), login()],
         vec![Rule::post("/v1/{a}", number()), Rule::post("/v1/login", number()), Rule::post("/{*all}", number())],

@@ -11,7 +11,7 @@ use tower::ServiceExt as _;
 use tower_jverify::{
     Action, CallError, Check, CheckKind, Class, Credentials, Decision, DecisionReason, DenialReason, JPush,
     JVerifyLayer, Policy, Rule, Sandbox, Verdict,
-    axum::{NotVerified, Verified},
+    axum::{Verified, VerifiedRejection},
     captcha, number,
     sandbox::Fault,
 };
@@ -23,7 +23,7 @@ fn open() -> Policy {
     Policy::default().open_when_unavailable()
 }
 
-async fn verified(application: &Application) -> Result<Verified, NotVerified> {
+async fn verified(application: &Application) -> Result<Verified, VerifiedRejection> {
     Verified::from_request_parts(&mut application.last().parts, &()).await
 }
 
@@ -74,7 +74,7 @@ async fn what_is_opened_is_marked_and_no_verified_handler_takes_it() {
         let decision = desk.decision();
         assert!(!decision.is_verified() && decision.phone().is_none(), "{fault:?}");
         assert_eq!((decision.action(), decision.reason()), (Action::Flag, DecisionReason::Unavailable), "{fault:?}");
-        assert_eq!(verified(&desk.application).await.unwrap_err(), NotVerified::Unverified, "{fault:?}");
+        assert_eq!(verified(&desk.application).await.unwrap_err(), VerifiedRejection::Unverified, "{fault:?}");
     }
 }
 

@@ -159,7 +159,7 @@ async fn over_a_network_the_outer_ones_headers_are_a_strangers() {
             Ok::<_, BoxError>(response.map(|_| Full::<Bytes>::default()))
         }
     });
-    let outer = layer(&sandbox, Rule::any("/{*all}", number())).layer(hop);
+    let outer = layer(&sandbox, Rule::any_method("/{*all}", number())).layer(hop);
     let proof = || json!({"token": "sandbox-9000", "phone": PHONE}).to_string();
 
     assert_eq!(outer.clone().oneshot(post_json("/login", proof())).await.unwrap().status(), 200);

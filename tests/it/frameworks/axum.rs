@@ -78,7 +78,7 @@ async fn on_a_router() {
 #[tokio::test]
 async fn on_the_routes_of_a_router_by_a_rule_for_every_request() {
     let verifier = Verifier::passing();
-    let layer = builder(&verifier).rule(Rule::every(number())).build().unwrap();
+    let layer = builder(&verifier).rule(Rule::any_request(number())).build().unwrap();
     let guarded = Router::new().route("/login", post(login)).route_layer(layer);
     // `/health` is no route of the guarded router, so the layer never sees it: nothing strips there.
     let router = guarded.route("/health", post(|| async { "forged: false" }));
@@ -88,7 +88,7 @@ async fn on_the_routes_of_a_router_by_a_rule_for_every_request() {
 #[tokio::test]
 async fn on_one_method_of_one_route() {
     let verifier = Verifier::passing();
-    let layer = builder(&verifier).rule(Rule::every(number())).build().unwrap();
+    let layer = builder(&verifier).rule(Rule::any_request(number())).build().unwrap();
     let router = Router::new()
         .route("/login", post(login).layer(layer).merge(get(|| async { "the form" })))
         .route("/health", post(|| async { "forged: false" }));

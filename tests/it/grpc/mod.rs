@@ -54,7 +54,7 @@ impl LoginRequest {
 /// Asserts that JPush was asked for the good login, each time.
 fn asked_for_the_good_login(guarded: &Guarded) {
     for check in guarded.verifier.asked() {
-        let Question::Number { token, phone } = check.question() else { panic!("{check:?}") };
+        let Question::Number { token, phone, .. } = check.question() else { panic!("{check:?}") };
         assert_eq!((token.expose_secret(), phone.as_str()), (TOKEN, PHONE));
     }
 }

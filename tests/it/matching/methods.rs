@@ -26,7 +26,7 @@ async fn methods_compare_without_case() {
 
 #[tokio::test]
 async fn a_rule_for_any_method_guards_every_method() {
-    let guarded = Guarded::by([Rule::any("/login", number())]);
+    let guarded = Guarded::by([Rule::any_method("/login", number())]);
     for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "post", "PROPFIND", "BREW"] {
         assert_eq!(kinds_asked(&guarded, method, "/login").await, [CheckKind::Number], "{method}");
     }
@@ -34,7 +34,7 @@ async fn a_rule_for_any_method_guards_every_method() {
 
 #[tokio::test]
 async fn a_header_that_overrides_the_method_is_no_way_around_a_rule_for_any_method() {
-    let guarded = Guarded::by([Rule::any("/login", number())]);
+    let guarded = Guarded::by([Rule::any_method("/login", number())]);
     let request = Request::get("/login?_method=POST").header("x-http-method-override", "POST");
     let request = request.body(Bodiless::new()).unwrap();
     guarded.refuses(request, "unsupported_media_type", "an override").await;
@@ -59,7 +59,7 @@ async fn a_rule_for_head_comes_before_one_for_get() {
 
 #[tokio::test]
 async fn a_named_method_comes_before_any() {
-    let guarded = Guarded::by([Rule::any("/login", captcha()), Rule::post("/login", number())]);
+    let guarded = Guarded::by([Rule::any_method("/login", captcha()), Rule::post("/login", number())]);
     assert_eq!(kinds_asked(&guarded, "POST", "/login").await, [CheckKind::Number]);
     assert_eq!(kinds_asked(&guarded, "post", "/login").await, [CheckKind::Number]);
     assert_eq!(kinds_asked(&guarded, "PUT", "/login").await, [CheckKind::Captcha]);
@@ -75,13 +75,13 @@ fn preflight() -> http::request::Builder {
 
 #[tokio::test]
 async fn a_preflight_is_guarded_like_the_rest() {
-    let guarded = Guarded::by([Rule::any("/login", number())]);
+    let guarded = Guarded::by([Rule::any_method("/login", number())]);
     guarded.refuses(preflight().body(Bodiless::new()).unwrap(), "unsupported_media_type", "a preflight").await;
 }
 
 #[tokio::test]
 async fn a_preflight_may_be_let_pass() {
-    let guarded = Guarded::by([Rule::any("/login", number()).preflight_passes()]);
+    let guarded = Guarded::by([Rule::any_method("/login", number()).preflight_passes()]);
     for request in [preflight(), preflight().header("content-length", "0"), preflight().header("x-other", "1")] {
         guarded.leaves_alone(request.body(Bodiless::new()).unwrap(), "a preflight").await;
     }
@@ -90,7 +90,7 @@ async fn a_preflight_may_be_let_pass() {
 
 #[tokio::test]
 async fn only_a_preflight_that_can_be_nothing_else_passes() {
-    let rule = || Rule::any("/login", number().token(Field::header("x-token")).phone(Field::header("x-phone")));
+    let rule = || Rule::any_method("/login", number().token(Field::header("x-token")).phone(Field::header("x-phone")));
     let guarded = Guarded::by([rule().preflight_passes()]);
     for (what, request) in [
         ("another method", preflight().method(Method::POST)),

@@ -42,7 +42,7 @@ async fn one_rule_for_both_paths_guards() {
 
 #[tokio::test]
 async fn a_rule_for_every_request_guards_a_route_wherever_it_is() {
-    let guarded = Guarded::by([Rule::every(number())]);
+    let guarded = Guarded::by([Rule::any_request(number())]);
     let route = Router::new().route("/login", post(|| async { "in" })).route_layer(guarded.layer.clone());
     let app = Router::new().nest("/api", route);
     let response = app.oneshot(post_json("/api/login", "{}").map(axum::body::Body::new)).await.unwrap();

@@ -18,7 +18,7 @@ async fn the_most_specific_pattern_wins() {
         Rule::post("/v1/{tenant}/login", number()),
         Rule::post("/v1/acme/login", captcha()),
         Rule::post("/{*rest}", captcha().then(number())),
-        Rule::every(number().then(captcha())),
+        Rule::any_request(number().then(captcha())),
     ]);
     for (path, kinds) in [
         ("/v1/acme/login", CAPTCHA),
@@ -50,7 +50,7 @@ async fn a_method_that_no_rule_of_a_path_names_falls_through_to_the_next_pattern
     let guarded = Guarded::by([
         Rule::method(Method::GET, "/v1/acme/login", captcha()),
         Rule::post("/v1/{tenant}/login", number()),
-        Rule::any("/{*rest}", captcha().then(number())),
+        Rule::any_method("/{*rest}", captcha().then(number())),
     ]);
     for (method, path, kinds) in [
         ("GET", "/v1/acme/login", CAPTCHA),
@@ -76,9 +76,9 @@ async fn the_order_of_rules_never_matters() {
     let rules = || {
         [
             Rule::post("/v1/{tenant}/login", number()),
-            Rule::any("/v1/acme/login", captcha()),
+            Rule::any_method("/v1/acme/login", captcha()),
             Rule::post("/v1/acme/login", captcha().then(number())),
-            Rule::every(number().then(captcha())),
+            Rule::any_request(number().then(captcha())),
         ]
     };
     for order in permutations(4) {

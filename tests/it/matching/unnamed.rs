@@ -181,11 +181,11 @@ async fn patterns_that_no_one_table_holds_are_all_guarded() {
 
 #[tokio::test]
 async fn a_rule_for_any_method_or_any_request_names_all() {
-    let guarded = any([Rule::any("/login", number()), login()]);
+    let guarded = any([Rule::any_method("/login", number()), login()]);
     for method in ["GET", "PUT", "OPTIONS", "BREW"] {
         assert_eq!(kinds_asked(&guarded, method, "/login").await.len(), 1, "{method}");
     }
-    let guarded = any([Rule::every(captcha()), login()]);
+    let guarded = any([Rule::any_request(captcha()), login()]);
     for method in ["GET", "PUT", "OPTIONS"] {
         let kinds = kinds_asked(&guarded, method, "/login").await;
         assert_eq!(kinds, [tower_jverify::CheckKind::Captcha], "{method}");
@@ -224,8 +224,8 @@ fn a_method_that_the_rule_guards_is_not_handled_elsewhere() {
         login().other_methods([Method::POST]),
         login().other_methods([Method::DELETE, "post".parse().unwrap()]),
         Rule::method(Method::GET, "/login", number()).other_methods([Method::HEAD]),
-        Rule::any("/login", number()).other_methods([Method::DELETE]),
-        Rule::every(number()).other_methods([Method::DELETE]),
+        Rule::any_method("/login", number()).other_methods([Method::DELETE]),
+        Rule::any_request(number()).other_methods([Method::DELETE]),
     ] {
         let error = builder(&Verifier::passing()).rule(rule).build().unwrap_err();
         assert_eq!(error.setting(), "rule.other_methods");
@@ -255,7 +255,7 @@ async fn a_preflight_passes_and_nothing_that_only_claims_to_be_one() {
 #[tokio::test]
 async fn a_preflight_that_may_pass_a_rule_for_any_method_brings_no_login_in_its_head() {
     let token = || number().token(Field::header("x-token").or(Field::body("/token")));
-    let guarded = any([Rule::any("/login", token()).preflight_passes()]);
+    let guarded = any([Rule::any_method("/login", token()).preflight_passes()]);
     let preflight = |uri: &str| {
         bare("OPTIONS", uri).header("origin", "https://app.example").header("access-control-request-method", "POST")
     };

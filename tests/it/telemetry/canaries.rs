@@ -102,7 +102,7 @@ fn values_do_not_show_what_they_hold() {
     ] {
         assert_silent("a check", &shown(&check));
         assert_silent("a question", &shown(check.question()));
-        if let Question::Number { token, phone } = check.question() {
+        if let Question::Number { token, phone, .. } = check.question() {
             assert_silent("parts of a question", &format!("{token:?} {phone:?} {}", phone.masked()));
         }
         let verdict = Verdict::new(check.kind(), tower_jverify::Class::Passed).with_phone(phone);

@@ -199,7 +199,7 @@ async fn rules_that_never_matched_can_be_asked_for() {
         .rule(Rule::post("/login", number()))
         .rule(Rule::post("/signin", number()).when(kind(), "a"))
         .rule(Rule::post("/signin", number()).when(kind(), "b"))
-        .rule(Rule::any("/registre", number()))
+        .rule(Rule::any_method("/registre", number()))
         .build()
         .unwrap();
     let application = Application::default();
@@ -209,20 +209,20 @@ async fn rules_that_never_matched_can_be_asked_for() {
         "POST /signin when body /kind is \"b\"",
         "* /registre",
     ];
-    assert_eq!(layer.unmatched_rules(), all);
+    assert_eq!(layer.unused_rules(), all);
 
     // A request that is nobody's, and one whose rule is not known, match none.
     send(&layer, &application, post_json("/health", LOGIN)).await;
     send(&layer, &application, post_json("/signin", r#"{"kind":"c","token":"t","phone":"13812345678"}"#)).await;
-    assert_eq!(layer.unmatched_rules(), all);
+    assert_eq!(layer.unused_rules(), all);
 
     // Whatever came of it, even before its proof was read.
     let mut unread = post_json("//LOGIN/", LOGIN);
     unread.headers_mut().insert("content-type", "text/plain".parse().unwrap());
     assert_eq!(send(&layer, &application, unread).await.status(), 415);
     send(&layer, &application, post_json("/signin", r#"{"kind":"b","token":"t","phone":"13812345678"}"#)).await;
-    assert_eq!(layer.clone().unmatched_rules(), [all[1], all[3]]);
+    assert_eq!(layer.clone().unused_rules(), [all[1], all[3]]);
     // A denied one has matched, too.
     send(&layer, &application, post_json("/signin", r#"{"kind":"a"}"#)).await;
-    assert_eq!(layer.unmatched_rules(), [all[3]]);
+    assert_eq!(layer.unused_rules(), [all[3]]);
 }

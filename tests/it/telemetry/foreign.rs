@@ -40,7 +40,7 @@ fn a_rule_with_a_captcha_alone_is_named_when_the_layer_is_built() {
         builder(&Verifier::passing())
             .rule(Rule::post("/register", captcha()))
             .rule(Rule::post("/login", captcha().or(number())))
-            .rule(Rule::any("/signin", captcha()))
+            .rule(Rule::any_method("/signin", captcha()))
             .foreign_backend(backend)
             .build()
             .unwrap();
@@ -48,7 +48,7 @@ fn a_rule_with_a_captcha_alone_is_named_when_the_layer_is_built() {
     };
     let events = build(ForeignBackend::any());
     assert_eq!(events.len(), 1, "{events:?}");
-    assert!(events[0].contains("rule=POST /register") && events[0].contains("Rule::any"), "{events:?}");
+    assert!(events[0].contains("rule=POST /register") && events[0].contains("Rule::any_method"), "{events:?}");
     let events = build(ForeignBackend::any().without_other_methods());
     assert!(events.len() == 1 && events[0].contains("off=\"other_method\""), "{events:?}");
 }
