@@ -84,6 +84,18 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// A policy without bands: set all of them, the first from 0. Everything else is as in the default.
+    ///
+    /// ```
+    /// use tower_jverify::{Action, Level, Policy};
+    ///
+    /// let policy = Policy::empty().band(0, Level::Low, Action::Allow).band(500, Level::High, Action::Deny);
+    /// # let _ = policy;
+    /// ```
+    pub fn empty() -> Self {
+        Self { bands: Vec::new(), ..Self::default() }
+    }
+
     /// What scores from `from` (0 to 900) up to the next band mean. Replaces the band that starts at the same score.
     ///
     /// Wrong bands are refused when the layer is built.
@@ -127,10 +139,13 @@ impl Policy {
 
     /// # Errors
     ///
-    /// `policy.band`, when a band starts above 900, has [`Level::Unknown`], or a level or action below that of the band
+    /// `policy.band`, when no band starts at 0, or a band starts above 900, has [`Level::Unknown`], or a level or action below that of the band
     /// before it.
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         let refuse = |from: u16, problem: &'static str| Err(ConfigError::new("policy.band", from.to_string(), problem));
+        if self.bands.first().is_none_or(|band| band.from != 0) {
+            return refuse(0, "the lowest band starts at 0");
+        }
         for band in &self.bands {
             if band.from > 900 {
                 return refuse(band.from, "scores end at 900");

@@ -62,12 +62,23 @@ fn a_risk_that_nobody_asked_for_has_no_level() {
 #[test]
 fn bands_that_make_no_sense_are_refused() {
     for policy in [
+        Policy::empty(),
+        Policy::empty().band(1, Level::Low, Action::Allow),
         Policy::default().band(901, Level::High, Action::Deny),
         Policy::default().band(300, Level::High, Action::Flag),
         Policy::default().band(300, Level::Medium, Action::Deny),
         Policy::default().band(0, Level::Unknown, Action::Allow),
     ] {
         assert_eq!(policy.validate().unwrap_err().setting(), "policy.band");
+    }
+}
+
+#[test]
+fn an_empty_policy_has_only_the_bands_that_are_set() {
+    let policy = Policy::empty().band(0, Level::Low, Action::Allow).band(500, Level::High, Action::Deny);
+    assert_eq!(policy.validate(), Ok(()));
+    for (score, action) in [(0, Action::Allow), (499, Action::Allow), (500, Action::Deny), (900, Action::Deny)] {
+        assert_eq!(policy.action_for(&[passed(known(score))]), action, "{score}");
     }
 }
 

@@ -40,6 +40,24 @@ impl<V> JVerifyBuilder<V> {
         self
     }
 
+    /// Adds several rules.
+    ///
+    /// ```
+    /// use tower_jverify::{JVerifyLayer, Rule, captcha, number};
+    /// # use tower_jverify::{Check, Class, Verdict};
+    /// # let verifier = tower::service_fn(|check: Check| async move {
+    /// #     Ok::<_, std::convert::Infallible>(Verdict::new(check.kind(), Class::Passed))
+    /// # });
+    /// let layer = JVerifyLayer::builder(verifier)
+    ///     .rules([Rule::post("/login", number()), Rule::post("/register", captcha().then(number()))])
+    ///     .build();
+    /// assert!(layer.is_ok());
+    /// ```
+    pub fn rules(mut self, rules: impl IntoIterator<Item = Rule>) -> Self {
+        self.rules.extend(rules);
+        self
+    }
+
     /// Suspects what a backend of another language may read in a request beside what the layer reads: see
     /// [`ForeignBackend`]. Default: nothing is suspected, because a Rust application reads requests as the layer does.
     ///

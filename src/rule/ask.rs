@@ -217,6 +217,18 @@ impl OneTap {
 // === impl AnyOf ===
 
 impl AnyOf {
+    /// One or several proofs, of which at least one must be there. Without any, `build()` returns an error.
+    ///
+    /// ```
+    /// use tower_jverify::{AnyOf, Rule, captcha, number};
+    ///
+    /// let rule = Rule::post("/signin", AnyOf::new([AnyOf::from(captcha()), number().into()]));
+    /// # let _ = rule;
+    /// ```
+    pub fn new(proofs: impl IntoIterator<Item = impl Into<AnyOf>>) -> Self {
+        Self { proofs: proofs.into_iter().flat_map(|proof| proof.into().proofs).collect() }
+    }
+
     /// Or another proof: whichever the request carries. A captcha proves no phone: see [`AnyOf`].
     pub fn or(mut self, other: impl Into<AnyOf>) -> Self {
         self.proofs.extend(other.into().proofs);
@@ -227,6 +239,18 @@ impl AnyOf {
 // === impl Ask ===
 
 impl Ask {
+    /// Several steps, in order: all of them must pass. Without any, `build()` returns an error.
+    ///
+    /// ```
+    /// use tower_jverify::{Ask, Rule, captcha, number};
+    ///
+    /// let rule = Rule::post("/register", Ask::all([Ask::from(captcha()), number().into()]));
+    /// # let _ = rule;
+    /// ```
+    pub fn all(steps: impl IntoIterator<Item = impl Into<Ask>>) -> Self {
+        Self { steps: steps.into_iter().flat_map(|step| step.into().steps).collect() }
+    }
+
     /// Then another.
     pub fn then(mut self, next: impl Into<Ask>) -> Self {
         self.steps.extend(next.into().steps);

@@ -40,8 +40,11 @@ struct CaptchaLeaf {
 impl AskPlan {
     /// # Errors
     ///
-    /// `rule.ask`, when a kind of proof is asked for twice (its token works once) or two parts of a proof share a field.
+    /// `rule.ask`, when a step has no proof, a kind of proof is asked for twice (its token works once) or two parts of a proof share a field.
     pub(super) fn compile(ask: &Ask, policy: &Policy, fields: &mut Fields) -> Result<Self, ConfigError> {
+        if ask.steps.is_empty() || ask.steps.iter().any(|step| step.proofs.is_empty()) {
+            return Err(ConfigError::unshown("rule.ask", "a rule that requires no proof guards nothing"));
+        }
         let kinds: Vec<_> = ask.proofs().map(std::mem::discriminant).collect();
         if kinds.iter().enumerate().any(|(at, kind)| kinds.iter().skip(at + 1).any(|other| other == kind)) {
             return Err(ConfigError::unshown("rule.ask", "a kind of proof is asked for twice, and works once"));

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use http::Method;
 use tower_jverify::{
-    Action, ClientIp, ConfigError, Field, JVerifyBuilder, JVerifyLayer, Level, Policy, Rule, captcha, number, one_tap,
+    Action, AnyOf, Ask, ClientIp, ConfigError, Field, JVerifyBuilder, JVerifyLayer, Level, Policy, Rule, captcha,
+    number, one_tap,
 };
 
 use crate::support::Verifier;
@@ -215,6 +216,24 @@ fn an_ask_that_cannot_work_is_refused() {
         let error = of_rules([Rule::post("/login", ask)]).unwrap_or_else(|| panic!("{shown:?} was accepted"));
         assert_eq!((error.setting(), error.value()), ("rule.ask", shown), "{error}");
     }
+}
+
+#[test]
+fn an_ask_without_a_proof_is_refused() {
+    let none: [AnyOf; 0] = [];
+    for ask in [Ask::all(none.clone()), AnyOf::new(none.clone()).into(), captcha().then(AnyOf::new(none.clone()))] {
+        assert_eq!(of_rules([Rule::post("/login", ask)]).unwrap().setting(), "rule.ask");
+    }
+    let ask = Ask::all([Ask::from(captcha()), AnyOf::new([number()]).into()]);
+    assert_eq!(of_rules([Rule::post("/login", ask)]), None);
+}
+
+#[test]
+fn rules_may_come_as_a_list() {
+    let rules = || [login(), Rule::post("/register", number())];
+    assert_eq!(error(|builder| builder.rules(rules())), None);
+    assert_eq!(error(|builder| builder.rules(rules()).rules(rules())).unwrap().setting(), "rule");
+    assert_eq!(error(|builder| builder.rules([])).unwrap().setting(), "rule");
 }
 
 #[test]
