@@ -131,7 +131,7 @@ pub use self::{
     judge::ClientIp,
     layer::{JVerify, JVerifyBuilder, JVerifyLayer, ResponseFuture},
     phone::{ParsePhoneError, Phone, PhoneGrammar},
-    proof::{Extracted, Field, JsonTypes, Media},
+    proof::{Extracted, Field, JsonTypes, Media, ParseFieldError},
     rule::{AnyOf, Ask, Captcha, Number, OneTap, Rule, captcha, number, one_tap},
     verdict::{Class, Risk, Verdict},
 };

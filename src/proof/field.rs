@@ -1,6 +1,6 @@
 //! Where one part of a proof sits, as users write it.
 
-use std::fmt;
+use std::{error::Error, fmt, str::FromStr};
 
 /// Where one part of a proof sits: in the body, in a header, or in the query; perhaps in one of several such places.
 ///
@@ -15,8 +15,22 @@ use std::fmt;
 /// assert_eq!(Field::query("token").to_string(), "query token");
 /// assert_eq!(Field::header("x-token").or(Field::body("/token")).to_string(), "header x-token or body /token");
 /// ```
+///
+/// The text form can be parsed again, for settings in a file. In a name a space or a backslash has a backslash before it:
+///
+/// ```
+/// use tower_jverify::Field;
+///
+/// assert_eq!("header X-Token or body /token".parse(), Ok(Field::header("x-token").or(Field::body("/token"))));
+/// assert_eq!(Field::query("my phone").to_string(), r"query my\ phone");
+/// assert!("cookie phone".parse::<Field>().is_err());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Field(Vec<Place>);
+
+/// A text that is not a [`Field`]: places such as `body /token`, `header x-token` or `query token`, joined by ` or `.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParseFieldError(());
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Place {
@@ -116,15 +130,78 @@ impl fmt::Display for Field {
             if at > 0 {
                 f.write_str(" or ")?;
             }
-            match place {
-                Place::Body(pointer) => write!(f, "body {pointer}")?,
-                Place::Header(name) => write!(f, "header {name}")?,
-                Place::Query(name) => write!(f, "query {name}")?,
+            let (kind, text) = match place {
+                Place::Body(pointer) => ("body", pointer),
+                Place::Header(name) => ("header", name),
+                Place::Query(name) => ("query", name),
+            };
+            f.write_str(kind)?;
+            f.write_str(" ")?;
+            for c in text.chars() {
+                if matches!(c, ' ' | '\\') {
+                    f.write_str("\\")?;
+                }
+                write!(f, "{c}")?;
             }
         }
         Ok(())
     }
 }
+
+impl FromStr for Field {
+    type Err = ParseFieldError;
+
+    /// Reads what `Display` writes.
+    ///
+    /// # Errors
+    ///
+    /// When a place is not `body`, `header` or `query`, a space and a name, or places are not joined by ` or `.
+    fn from_str(text: &str) -> Result<Self, ParseFieldError> {
+        let mut places: Vec<Place> = Vec::new();
+        let mut words = words(text).ok_or(ParseFieldError(()))?.into_iter();
+        loop {
+            let (Some(kind), Some(name)) = (words.next(), words.next()) else { return Err(ParseFieldError(())) };
+            let place = match kind.as_str() {
+                "body" => Self::body(name),
+                "header" => Self::header(name),
+                "query" => Self::query(name),
+                _ => return Err(ParseFieldError(())),
+            };
+            places.extend(place.0);
+            match words.next().as_deref() {
+                None => return Ok(Self(places)),
+                Some("or") => {}
+                Some(_) => return Err(ParseFieldError(())),
+            }
+        }
+    }
+}
+
+/// What is between single spaces, without the backslashes; `None` after a backslash that escapes nothing.
+fn words(text: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            ' ' => words.push(std::mem::take(&mut word)),
+            '\\' => word.push(chars.next().filter(|c| matches!(c, ' ' | '\\'))?),
+            plain => word.push(plain),
+        }
+    }
+    words.push(word);
+    Some(words)
+}
+
+// === impl ParseFieldError ===
+
+impl fmt::Display for ParseFieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a field is `body /token`, `header x-token` or `query token`, or several of these joined by ` or `")
+    }
+}
+
+impl Error for ParseFieldError {}
 
 /// The segments of a form's key: `a[b][]`, `a.b.` are `a`, `b` and an empty one.
 pub(super) fn segments(key: &str) -> Vec<&str> {
@@ -146,4 +223,45 @@ pub(super) fn unescape(segment: &str) -> Result<String, &'static str> {
         });
     }
     Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::Field;
+
+    #[test]
+    fn what_is_not_a_field_is_refused() {
+        for text in [
+            "",
+            "body",
+            "body /a ",
+            " body /a",
+            "cookie a",
+            "body /a or",
+            "body /a and query b",
+            r"body /a\b",
+            "body  /a",
+        ] {
+            let parsed = text.parse::<Field>();
+            // An empty name is a name: `build()` refuses it.
+            assert!(parsed.is_err(), "{text:?}: {parsed:?}");
+        }
+        assert_eq!("query ".parse(), Ok(Field::query("")));
+    }
+
+    proptest! {
+        #[test]
+        fn every_field_is_read_as_it_is_written(places in prop::collection::vec((0..3_u8, r"(\PC|or | |\\){0,12}"), 1..4)) {
+            let field = |(kind, name): &(u8, String)| match kind {
+                0 => Field::body(name.as_str()),
+                1 => Field::header(name.as_str()),
+                _ => Field::query(name.as_str()),
+            };
+            let (first, others) = places.split_first().unwrap();
+            let field = others.iter().map(field).fold(field(first), Field::or);
+            prop_assert_eq!(field.to_string().parse(), Ok(field));
+        }
+    }
 }

@@ -67,7 +67,12 @@ pub(crate) use self::{
     reading::{may_be_read_as, may_equal_in_php},
     value::{Unreadable, Value, Values},
 };
-pub use self::{extract::Extracted, field::Field, json_types::JsonTypes, media::Media};
+pub use self::{
+    extract::Extracted,
+    field::{Field, ParseFieldError},
+    json_types::JsonTypes,
+    media::Media,
+};
 
 #[cfg(test)]
 mod tests;
