@@ -7,7 +7,7 @@ use std::{borrow::Cow, error::Error, fmt};
 
 /// A setting that cannot stand, found by a `build()`.
 ///
-/// Names the setting and, unless it is secret, the value. Never holds a person's data: none exists at that time.
+/// Names the setting, the rule if it is about one, and, unless it is secret, the value. Never holds a person's data: none exists at that time.
 ///
 /// ```
 /// use tower_jverify::{JVerifyLayer, Rule, captcha};
@@ -17,11 +17,13 @@ use std::{borrow::Cow, error::Error, fmt};
 /// # });
 /// let error = JVerifyLayer::builder(verifier).rule(Rule::post("login", captcha())).build().err().unwrap();
 /// assert_eq!(error.setting(), "rule.path");
-/// assert_eq!(error.to_string(), "`rule.path` is \"login\": a path starts with a slash");
+/// assert_eq!(error.rule(), Some("POST login"));
+/// assert_eq!(error.to_string(), "`rule.path` is \"login\": a path starts with a slash (in the rule `POST login`)");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     setting: &'static str,
+    rule: Option<Box<str>>,
     value: Option<Box<str>>,
     problem: Cow<'static, str>,
 }
@@ -35,12 +37,18 @@ impl ConfigError {
         value: impl Into<Box<str>>,
         problem: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { setting, value: Some(value.into()), problem: problem.into() }
+        Self { setting, rule: None, value: Some(value.into()), problem: problem.into() }
     }
 
     /// A problem whose value is secret, or absent.
     pub(crate) fn unshown(setting: &'static str, problem: impl Into<Cow<'static, str>>) -> Self {
-        Self { setting, value: None, problem: problem.into() }
+        Self { setting, rule: None, value: None, problem: problem.into() }
+    }
+
+    /// The rule that the setting is of, or for which it holds. The first that is given counts.
+    pub(crate) fn of_rule(mut self, rule: impl fmt::Display) -> Self {
+        self.rule.get_or_insert_with(|| rule.to_string().into());
+        self
     }
 
     /// A setting that needs a Cargo feature that this build does not have.
@@ -53,6 +61,11 @@ impl ConfigError {
         self.setting
     }
 
+    /// The rule for which the setting cannot hold, as in `POST /login`; `None` where the error is not about one rule.
+    pub fn rule(&self) -> Option<&str> {
+        self.rule.as_deref()
+    }
+
     /// The value that was refused; `None` where it is secret or absent.
     pub fn value(&self) -> Option<&str> {
         self.value.as_deref()
@@ -62,8 +75,13 @@ impl ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.value {
-            Some(value) => write!(f, "`{}` is {value:?}: {}", self.setting, self.problem),
-            None => write!(f, "`{}`: {}", self.setting, self.problem),
+            // Some problems are about the rule itself.
+            Some(value) if self.value != self.rule => write!(f, "`{}` is {value:?}: {}", self.setting, self.problem)?,
+            Some(_) | None => write!(f, "`{}`: {}", self.setting, self.problem)?,
+        }
+        match &self.rule {
+            Some(rule) => write!(f, " (in the rule `{rule}`)"),
+            None => Ok(()),
         }
     }
 }

@@ -65,6 +65,15 @@ impl Group {
         names: &Names,
         foreign: &ForeignBackend,
     ) -> Result<Self, ConfigError> {
+        Self::compile_all(first, others, names, foreign).map_err(|error| error.of_rule(&*first.1.name))
+    }
+
+    fn compile_all(
+        first: &(&Rule, Arc<RuleState>),
+        others: &[(&Rule, Arc<RuleState>)],
+        names: &Names,
+        foreign: &ForeignBackend,
+    ) -> Result<Self, ConfigError> {
         let all = || std::iter::once(first).chain(others);
         let (mut fields, mut when) = (Fields::default(), None);
         let compiled_first = Compiled::new(first, &mut fields, &mut when)?;
@@ -99,7 +108,8 @@ impl Group {
         let keeps = compiled().any(|rule| rule.state.settings.mode != Mode::Enforce);
         let reading = Reading::compile(&settings.reading, &fields, foreign, (name, path), pins, keeps)?;
         compiled().try_for_each(|Compiled { state, .. }| {
-            state.settings.reading.check_handing_on(state.settings.pin_phone, &state.name)
+            let checked = state.settings.reading.check_handing_on(state.settings.pin_phone, &state.name);
+            checked.map_err(|error| error.of_rule(&*state.name))
         })?;
         let plan = reading.plan();
         if let Some(gone) = plan.header_names().iter().find(|name| names.removes(name.as_str())) {
@@ -252,7 +262,8 @@ impl Compiled {
         fields: &mut Fields,
         when: &mut Option<usize>,
     ) -> Result<Self, ConfigError> {
-        let refuse = |problem: &'static str| Err(ConfigError::new("rule.when", &*state.name, problem));
+        let refuse =
+            |problem: &'static str| Err(ConfigError::new("rule.when", &*state.name, problem).of_rule(&*state.name));
         let value = match &rule.when {
             None => None,
             Some((field, value)) => {
@@ -269,7 +280,8 @@ impl Compiled {
                 Some(value.clone())
             }
         };
-        let ask = AskPlan::compile(&rule.ask, &state.settings.judge.policy, fields)?;
+        let ask = AskPlan::compile(&rule.ask, &state.settings.judge.policy, fields)
+            .map_err(|error| error.of_rule(&*state.name))?;
         Ok(Self { when: value, ask, state: Arc::clone(state) })
     }
 }

@@ -79,17 +79,21 @@ impl Routes {
         let mut states = Vec::with_capacity(rules.len());
         for rule in rules {
             if rule.preflight_passes && !rule.methods.may_be_options() {
-                return Err(ConfigError::new("rule.preflight_passes", rule.to_string(), "this rule guards no OPTIONS"));
+                return Err(ConfigError::new("rule.preflight_passes", rule.to_string(), "this rule guards no OPTIONS")
+                    .of_rule(rule));
             }
             if let Some(own) = rule.other_methods.iter().find(|method| rule.methods.names(method)) {
                 let problem = "a method that the rule guards is not handled elsewhere";
-                return Err(ConfigError::new("rule.other_methods", format!("{rule}: {own}"), problem));
+                return Err(ConfigError::new("rule.other_methods", own.as_str(), problem).of_rule(rule));
             }
-            let settings = Settings::resolve(&rule.overrides, layer, &shares)?;
+            let settings = Settings::resolve(&rule.overrides, layer, &shares).map_err(|error| error.of_rule(rule))?;
             let state = Arc::new(RuleState::new(rule.to_string().into(), settings));
             states.push(Arc::clone(&state));
             match &rule.path {
-                Some(path) => by_pattern.entry(Pattern::parse(path)?).or_default().push((rule, state)),
+                Some(path) => {
+                    let pattern = Pattern::parse(path).map_err(|error| error.of_rule(rule))?;
+                    by_pattern.entry(pattern).or_default().push((rule, state));
+                }
                 None => every.push((rule, state)),
             }
         }
@@ -299,7 +303,8 @@ fn group(
                 && rule.when.as_ref().map(|when| &when.1) == other.when.as_ref().map(|when| &when.1)
         });
         if tie {
-            return Err(ConfigError::new("rule", &*state.name, "two rules say what this request must prove"));
+            return Err(ConfigError::new("rule", &*state.name, "two rules say what this request must prove")
+                .of_rule(&*state.name));
         }
     }
     let rules: Vec<Entry<'_>> = applying.into_iter().map(|(_, _, (rule, state))| (*rule, Arc::clone(state))).collect();

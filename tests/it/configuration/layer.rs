@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use http::Method;
 use tower_jverify::{
-    Action, AnyOf, Ask, ClientIp, ConfigError, Field, JVerifyBuilder, JVerifyLayer, Level, Policy, Rule, captcha,
-    number, one_tap,
+    Action, AnyOf, Ask, ClientIp, ConfigError, Field, JVerifyBuilder, JVerifyLayer, Level, Media, Policy, Rule,
+    captcha, number, one_tap,
 };
 
 use crate::support::Verifier;
@@ -89,6 +89,29 @@ fn an_address_to_send_must_be_found_somewhere() {
     }
     assert_eq!(error(|builder| builder.rule(login().send_client_ip(true)).client_ip(found())), None);
     assert_eq!(error(|builder| builder.rule(login().client_ip(found())).send_client_ip(true)), None);
+}
+
+#[test]
+fn an_error_names_the_rule() {
+    let two = |second: Rule| of_rules([Rule::post("/register", number()), second]).unwrap();
+    for second in [
+        login().deadline(Duration::from_millis(500)),
+        login().send_client_ip(true),
+        login().pin_phone(true).accept([Media::Json, Media::Multipart]),
+        login().when(Field::body("/kind"), ""),
+        login().preflight_passes(),
+        login().other_methods([Method::POST]),
+        Rule::post("/login", number().or(number())),
+        Rule::post("/login", number().phone(Field::body("phone"))),
+        Rule::post("login", number()),
+    ] {
+        let name = second.to_string();
+        let error = two(second);
+        assert_eq!(error.rule(), Some(&*name), "{error}");
+        assert_eq!(error.to_string().matches(&name).count(), 1, "{error}");
+    }
+    assert_eq!(of_rules([]).unwrap().rule(), None);
+    assert_eq!(error(|builder| builder.rule(login()).header_prefix("x")).unwrap().rule(), None);
 }
 
 #[test]
