@@ -22,7 +22,7 @@ mod tests;
 use std::{fmt, sync::Arc};
 
 pub use self::policy::{Action, Level, Policy};
-use crate::{check_kind::CheckKind, phone::Phone, verdict::Verdict};
+use crate::{check_kind::CheckKind, ex_id::ExId, phone::Phone, verdict::Verdict};
 
 /// Why a guarded request reached the application, as a request extension.
 ///
@@ -75,6 +75,64 @@ impl Decision {
         Self(Arc::new(Inner { action, reason, level, phone, forwards_phone: false, verdicts }))
     }
 
+    /// What the layer makes of verdicts that let a request through, by an action that is neither a step-up nor a refusal.
+    pub(crate) fn reached(
+        policy: &Policy,
+        action: Action,
+        stepped_up: bool,
+        phone: Option<Phone>,
+        verdicts: Vec<Verdict>,
+    ) -> Self {
+        let opened =
+            verdicts.iter().any(|verdict| policy.opens_for(verdict.class()) && verdict.kind() != CheckKind::Risk);
+        let reason = match action {
+            _ if opened => DecisionReason::Unavailable,
+            _ if stepped_up => DecisionReason::SteppedUp,
+            Action::Allow => DecisionReason::Verified,
+            _ if policy.level_for(&verdicts) == Some(Level::Unknown) => DecisionReason::RiskUnknown,
+            _ => DecisionReason::Risk,
+        };
+        Self::new(policy, if opened { Action::Flag } else { action }, reason, phone, verdicts)
+    }
+
+    /// A decision for a handler's unit test: what the layer makes of these verdicts under this policy. The phone is the one of
+    /// a number or one-tap verdict that passed ([`Verdict::with_phone`]).
+    ///
+    /// ```
+    /// use tower_jverify::{Action, CheckKind, Class, Decision, Phone, Policy, Risk, Verdict};
+    ///
+    /// let phone = Phone::parse("13800000000").unwrap();
+    /// let verdict = Verdict::new(CheckKind::Number, Class::Passed).with_phone(phone);
+    /// let decision = Decision::for_test([verdict.with_risk(Risk::from_score(450, Vec::new()))], &Policy::default());
+    /// assert_eq!((decision.action(), decision.phone()), (Action::Flag, Some(phone)));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When the layer would refuse the request: a verdict is not a pass (and the policy does not open for it), or the risk is
+    /// denied or asks for a captcha that is not among the verdicts. A refused request has no decision.
+    pub fn for_test(verdicts: impl Into<Vec<Verdict>>, policy: &Policy) -> Self {
+        let verdicts = verdicts.into();
+        let has_passed = |verdict: &Verdict, kind| verdict.kind() == kind && verdict.class().is_pass();
+        let stands = |verdict: &Verdict| {
+            verdict.class().is_pass() || verdict.kind() == CheckKind::Risk || policy.opens_for(verdict.class())
+        };
+        assert!(verdicts.iter().all(stands), "the layer refuses a request whose verdict is not a pass");
+        let (action, stepped_up) = match policy.action_for(&verdicts) {
+            Action::StepUp => {
+                let solved = verdicts.iter().any(|verdict| has_passed(verdict, CheckKind::Captcha));
+                assert!(solved, "the layer refuses a request whose risk asks for a captcha, unless one passed");
+                (Action::Flag, true)
+            }
+            Action::Deny => panic!("the layer refuses a request whose risk the policy denies"),
+            passes @ (Action::Allow | Action::Flag) => (passes, false),
+        };
+        let proves =
+            |verdict: &&Verdict| has_passed(verdict, CheckKind::Number) || has_passed(verdict, CheckKind::OneTap);
+        let phone = verdicts.iter().filter(proves).find_map(Verdict::phone);
+        Self::reached(policy, action, stepped_up, phone, verdicts)
+    }
+
     /// The same, and its headers tell the phone.
     pub(crate) fn forwarding_phone(mut self) -> Self {
         Arc::make_mut(&mut self.0).forwards_phone = true;
@@ -105,6 +163,11 @@ impl Decision {
     /// The answers, in the order in which they were asked for.
     pub fn verdicts(&self) -> &[Verdict] {
         &self.0.verdicts
+    }
+
+    /// The `exID` of each check, in the order of the verdicts.
+    pub fn ex_ids(&self) -> impl Iterator<Item = &ExId> {
+        self.0.verdicts.iter().filter_map(Verdict::ex_id)
     }
 
     /// The highest risk score told, 0 to 900.

@@ -20,7 +20,9 @@ use http::{HeaderMap, Response, StatusCode, Version};
 use self::{answers::Answer, format::Format, locale::Locale};
 pub use self::{answers::NextStep, reason::DenialReason};
 use crate::{
+    ex_id::ExId,
     foreign_backend::Suspicion,
+    phone::Phone,
     verdict::{Class, Verdict},
 };
 
@@ -48,6 +50,15 @@ pub struct Denial {
     format: Format,
     locale: Locale,
     tells_risk: bool,
+    about: Arc<About>,
+}
+
+/// What a refusal is about, for the operator.
+#[derive(Clone, Debug, Default)]
+struct About {
+    rule: Option<Box<str>>,
+    verdicts: Vec<Verdict>,
+    phone: Option<Phone>,
 }
 
 /// For how many seconds a client is throttled whose verifier does not say.
@@ -56,11 +67,12 @@ const THROTTLED: u32 = 30;
 /// Turns a denial into an answer: [`Denial::response`], or what a user set.
 pub(crate) type Respond = Arc<dyn Fn(&Denial) -> Response<Bytes> + Send + Sync>;
 
-/// How a client wants to be answered, known from its request's head.
+/// How a client wants to be answered, known from its request's head; and what the answer is about.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Audience {
     format: Format,
     locale: Locale,
+    about: About,
 }
 
 // === impl Audience ===
@@ -70,14 +82,21 @@ impl Audience {
     /// the media type to a path whose answers are trusted by their status.
     pub(crate) fn of(version: Version, headers: &HeaderMap, grpc_answers: bool) -> Self {
         let format = if grpc_answers { Format::of(version, headers) } else { Format::Problem };
-        Self { format, locale: Locale::of(headers) }
+        Self { format, locale: Locale::of(headers), about: About::default() }
+    }
+
+    /// Adds what is known of the request: the rule's name, the verdicts, the phone that the client claims.
+    pub(crate) fn about(mut self, rule: Option<&str>, verdicts: &[Verdict], phone: Option<Phone>) -> Self {
+        self.about = About { rule: rule.map(Into::into), verdicts: verdicts.to_vec(), phone };
+        self
     }
 
     /// Answers a refusal. A user's closure that panics is answered for; whatever it makes carries the denial.
     pub(crate) fn refuse(self, refusal: &Refusal, respond: Option<&Respond>) -> Response<Bytes> {
         let &Refusal { reason, detail, suspicion, retry_after, tells_risk } = refusal;
-        let Self { format, locale } = self;
-        let denial = Denial { reason, detail, suspicion, retry_after, format, locale, tells_risk };
+        let Self { format, locale, about } = self;
+        let about = Arc::new(about);
+        let denial = Denial { reason, detail, suspicion, retry_after, format, locale, tells_risk, about };
         let mut response = match respond {
             // The closure only borrows the denial, which nobody uses again but to clone it.
             Some(respond) => panic::catch_unwind(panic::AssertUnwindSafe(|| respond(&denial)))
@@ -149,6 +168,20 @@ impl Refusal {
 // === impl Denial ===
 
 impl Denial {
+    /// A denial for a unit test of a `respond` closure: for this reason, over HTTP, in English, and about no rule.
+    ///
+    /// ```
+    /// use tower_jverify::{Denial, DenialReason};
+    ///
+    /// let denial = Denial::for_test(DenialReason::CaptchaRequired);
+    /// assert_eq!((denial.status().as_u16(), denial.code()), (403, "captcha_required"));
+    /// ```
+    pub fn for_test(reason: DenialReason) -> Self {
+        let Refusal { detail, suspicion, retry_after, tells_risk, .. } = Refusal::new(reason);
+        let Audience { format, locale, about } = Audience::default();
+        Self { reason, detail, suspicion, retry_after, format, locale, tells_risk, about: Arc::new(about) }
+    }
+
     /// Why, in full: for logs, not for the client.
     pub fn reason(&self) -> DenialReason {
         self.reason
@@ -163,6 +196,34 @@ impl Denial {
     /// ends refusals of this class.
     pub fn suspicion(&self) -> Option<Suspicion> {
         self.suspicion
+    }
+
+    /// The rule that refused, as in `POST /login`; `None` where it is not known which rule the request is for.
+    pub fn rule(&self) -> Option<&str> {
+        self.about.rule.as_deref()
+    }
+
+    /// What the verifier answered before the refusal, in order; mostly the last verdict is the cause. For logs, not for
+    /// the client.
+    pub fn verdicts(&self) -> &[Verdict] {
+        &self.about.verdicts
+    }
+
+    /// JPush's ids (流水号) of the verdicts that have one.
+    pub fn ids(&self) -> impl Iterator<Item = u64> {
+        self.verdicts().iter().filter_map(Verdict::id)
+    }
+
+    /// The `exID` of each check that was asked.
+    pub fn ex_ids(&self) -> impl Iterator<Item = &ExId> {
+        self.verdicts().iter().filter_map(Verdict::ex_id)
+    }
+
+    /// The phone that the client claims, once it has been read. `Debug` masks it.
+    ///
+    /// **Danger:** it is not proven: the request was refused.
+    pub fn phone(&self) -> Option<Phone> {
+        self.about.phone
     }
 
     /// The HTTP status. A gRPC answer ([`Denial::is_grpc`]) has status 200 and [`Denial::grpc_code`].
@@ -221,6 +282,9 @@ impl fmt::Debug for Denial {
             .field("suspicion", &self.suspicion)
             .field("retry_after", &self.retry_after)
             .field("grpc", &self.is_grpc())
+            .field("rule", &self.about.rule)
+            .field("verdicts", &self.about.verdicts)
+            .field("phone", &self.about.phone)
             .finish_non_exhaustive()
     }
 }

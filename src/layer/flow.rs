@@ -66,16 +66,18 @@ where
                 Ok(poll) => poll,
                 Err(_) => {
                     let (rule, refusal) = (group.first_rule(), Refusal::new(DenialReason::Panicked));
-                    report(&shared, rule, Outcome::Denied(&refusal), &Evidence::new());
-                    Poll::Ready(Err(Refused { rule, refusal }))
+                    let evidence = Evidence::new();
+                    report(&shared, rule, Outcome::Denied(&refusal), &evidence);
+                    Poll::Ready(Err(Refused { rule, refusal, evidence }))
                 }
             })
             .await
         };
         match told {
             Ok(body) => End::Through(Request::from_parts(parts, body)),
-            Err(Refused { rule, refusal }) => {
+            Err(Refused { rule, refusal, evidence }) => {
                 let audience = Audience::of(parts.version, &parts.headers, group.answers_grpc());
+                let audience = audience.about(Some(&rule.name), evidence.verdicts(), evidence.about());
                 End::Denied(audience.refuse(&refusal, rule.settings.respond.as_ref()))
             }
         }
@@ -96,13 +98,16 @@ pub(super) fn refuse<V, B>(
     let respond = rule.map_or(shared.respond.as_ref(), |rule| rule.settings.respond.as_ref());
     // Where no rule is known, it is not known either whether a status of 200 would be safe.
     let grpc_answers = group.is_some_and(Group::answers_grpc);
-    Audience::of(request.version(), request.headers(), grpc_answers).refuse(refusal, respond)
+    Audience::of(request.version(), request.headers(), grpc_answers)
+        .about(rule.map(|rule| &*rule.name), &[], None)
+        .refuse(refusal, respond)
 }
 
 /// A request that does not reach the inner service.
 struct Refused<'g> {
     rule: &'g RuleState,
     refusal: Refusal,
+    evidence: Evidence,
 }
 
 async fn tell<'g, V, B>(
@@ -156,7 +161,7 @@ where
         }
         Enforced::Denied(refusal) => {
             report(shared, rule, Outcome::Denied(&refusal), &evidence);
-            Err(Refused { rule, refusal })
+            Err(Refused { rule, refusal, evidence })
         }
     }
 }
