@@ -210,7 +210,7 @@ impl Denial {
     }
 
     /// JPush's ids (流水号) of the verdicts that have one.
-    pub fn ids(&self) -> impl Iterator<Item = u64> {
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.verdicts().iter().filter_map(Verdict::id)
     }
 

@@ -39,7 +39,7 @@ fn of_class(class: Class) -> Refusal {
 }
 
 /// Every reason. A new one does not compile until [`is_listed`] has it: add it here too.
-const REASONS: [DenialReason; 27] = [
+const REASONS: [DenialReason; 28] = [
     DenialReason::Verdict(Class::Passed),
     DenialReason::Verdict(Class::Rejected),
     DenialReason::Verdict(Class::Stale),

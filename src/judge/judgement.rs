@@ -3,7 +3,7 @@
 use super::evidence::Evidence;
 use crate::{
     check_kind::CheckKind,
-    decision::{Action, Decision, DecisionReason, Level, Policy},
+    decision::{Action, Decision, Policy},
     denial::{DenialReason, Refusal},
 };
 
@@ -34,14 +34,5 @@ fn decide(evidence: &mut Evidence, policy: &Policy) -> Result<Decision, Refusal>
         action @ (Action::Allow | Action::Flag) => (action, false),
     };
     let verdicts = evidence.take_verdicts();
-    let opened = verdicts.iter().any(|verdict| policy.opens_for(verdict.class()) && verdict.kind() != CheckKind::Risk);
-    let reason = match action {
-        _ if opened => DecisionReason::Unavailable,
-        _ if stepped_up => DecisionReason::SteppedUp,
-        Action::Allow => DecisionReason::Verified,
-        _ if policy.level_for(&verdicts) == Some(Level::Unknown) => DecisionReason::RiskUnknown,
-        _ => DecisionReason::Risk,
-    };
-    let action = if opened { Action::Flag } else { action };
-    Ok(Decision::new(policy, action, reason, evidence.proven(), verdicts))
+    Ok(Decision::reached(policy, action, stepped_up, evidence.proven(), verdicts))
 }
