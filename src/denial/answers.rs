@@ -38,6 +38,7 @@ pub enum NextStep {
 
 impl DenialReason {
     /// The answer. `code` and titles do not reveal why a verification failed.
+    #[expect(clippy::too_many_lines, reason = "a table: one arm for each answer")]
     pub(super) const fn answer(self) -> Answer {
         match self {
             Self::Verdict(Class::Rejected | Class::Inconclusive) | Self::Mismatch | Self::RiskTooHigh => Answer {

@@ -213,6 +213,9 @@ fn grpc(essence: &str, parameters: Option<&str>) -> Result<Media, &'static str> 
             Err(TYPE)
         }
         Some(_) => Err(PARAMETER),
+        #[cfg(feature = "grpc")]
         None => Ok(Media::Grpc),
+        #[cfg(not(feature = "grpc"))]
+        None => Err(TYPE),
     }
 }

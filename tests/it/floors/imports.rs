@@ -48,17 +48,17 @@ impl Modules {
     /// Every module under `src`, but those of tests.
     pub(super) fn read(src: &Path) -> Self {
         let mut modules = Self::default();
-        modules.add_file(src, Vec::new(), "lib.rs".into());
+        modules.add_file(src, &Vec::new(), "lib.rs");
         modules
     }
 
-    fn add_file(&mut self, src: &Path, name: Name, file: String) {
-        let text = fs::read_to_string(src.join(&file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+    fn add_file(&mut self, src: &Path, name: &Name, file: &str) {
+        let text = fs::read_to_string(src.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
         let items = syn::parse_file(&text).unwrap_or_else(|error| panic!("{file}: {error}")).items;
-        self.add(src, name, &file, &items);
+        self.add(src, name, file, &items);
     }
 
-    fn add(&mut self, src: &Path, name: Name, file: &str, items: &[Item]) {
+    fn add(&mut self, src: &Path, name: &Name, file: &str, items: &[Item]) {
         let mut module = Module { file: file.into(), ..Module::default() };
         let mut children = Vec::new();
         for item in items.iter().filter(|item| !is_for_tests(attributes(item))) {
@@ -88,8 +88,8 @@ impl Modules {
             let mut name = name.clone();
             name.push(child.ident.to_string());
             match &child.content {
-                Some((_, items)) => self.add(src, name, file, items),
-                None => self.add_file(src, name.clone(), file_of(src, &name)),
+                Some((_, items)) => self.add(src, &name, file, items),
+                None => self.add_file(src, &name, &file_of(src, &name)),
             }
         }
     }
