@@ -68,7 +68,7 @@ async fn print_what_to_try(address: SocketAddr) -> Result<(), Box<dyn Error>> {
         println!("curl -u key:secret -H 'content-type: application/json' http://{address}{path} -d '{body}'");
         println!("  {}\n", String::from_utf8_lossy(&reply));
     }
-    println!("{}", secrecy::ExposeSecret::expose_secret(&Sandbox::one_tap_key_pem()));
+    println!("{}", Sandbox::one_tap_key_pem().expose());
     println!("{}", common::LAST_LINE);
     Ok(())
 }

@@ -18,9 +18,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use secrecy::SecretString;
-
-use crate::{check_kind::CheckKind, ex_id::ExId, phone::Phone};
+use crate::{check_kind::CheckKind, ex_id::ExId, phone::Phone, secret::Secret};
 
 /// One question to JPush, with its context.
 ///
@@ -41,7 +39,7 @@ pub enum Question {
     #[non_exhaustive]
     Number {
         /// The client SDK's token. Single use.
-        token: SecretString,
+        token: Secret,
         /// The phone that the client claims.
         phone: Phone,
     },
@@ -49,13 +47,13 @@ pub enum Question {
     #[non_exhaustive]
     Captcha {
         /// The client SDK's `captchaContent`.
-        content: SecretString,
+        content: Secret,
     },
     /// Whose phone is it? (一键登录)
     #[non_exhaustive]
     OneTap {
         /// The client SDK's `loginToken`. Single use.
-        login_token: SecretString,
+        login_token: Secret,
     },
     /// How risky is this phone? Proves nothing: it needs only the phone.
     #[non_exhaustive]
@@ -80,17 +78,17 @@ pub enum Channel {
 
 impl Check {
     /// Asks whether a carrier's token belongs to a phone.
-    pub fn number(token: impl Into<SecretString>, phone: Phone) -> Self {
+    pub fn number(token: impl Into<Secret>, phone: Phone) -> Self {
         Self::new(Question::Number { token: token.into(), phone })
     }
 
     /// Asks whether a captcha was solved.
-    pub fn captcha(content: impl Into<SecretString>) -> Self {
+    pub fn captcha(content: impl Into<Secret>) -> Self {
         Self::new(Question::Captcha { content: content.into() })
     }
 
     /// Asks for the phone behind a login token.
-    pub fn one_tap(login_token: impl Into<SecretString>) -> Self {
+    pub fn one_tap(login_token: impl Into<Secret>) -> Self {
         Self::new(Question::OneTap { login_token: login_token.into() })
     }
 

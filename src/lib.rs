@@ -107,6 +107,7 @@ mod rule;
 #[cfg(feature = "sandbox")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sandbox")))]
 pub mod sandbox;
+mod secret;
 mod verdict;
 
 #[cfg(feature = "client")]
@@ -133,6 +134,7 @@ pub use self::{
     phone::{ParsePhoneError, Phone, PhoneGrammar},
     proof::{Extracted, Field, JsonTypes, Media, ParseFieldError},
     rule::{AnyOf, Ask, Captcha, Number, OneTap, Rule, captcha, number, one_tap},
+    secret::Secret,
     verdict::{Class, Risk, Verdict},
 };
 

@@ -61,7 +61,12 @@ fn a_setting_whose_feature_is_missing_is_refused_by_name() {
             "decompression",
             cfg!(feature = "decompression"),
         ),
-        (builder().rule(login().client_streaming(true)).build().err(), "client_streaming", "grpc", cfg!(feature = "grpc")),
+        (
+            builder().rule(login().client_streaming(true)).build().err(),
+            "client_streaming",
+            "grpc",
+            cfg!(feature = "grpc"),
+        ),
         (
             builder().rule(login()).descriptors(NO_FILES).build().err(),
             "descriptors",

@@ -93,7 +93,7 @@ fn answer(check: &Check, status: u16, frames: Frames) -> Option<Verdict> {
         let reply = Response::builder().status(status).body(frames.clone()).expect("a reply");
         async move { Ok::<_, Infallible>(reply) }
     });
-    static KEY: LazyLock<secrecy::SecretString> = LazyLock::new(Sandbox::one_tap_key_pem);
+    static KEY: LazyLock<tower_jverify::Secret> = LazyLock::new(Sandbox::one_tap_key_pem);
     let jpush = JPush::with_transport(CREDENTIALS.clone(), transport);
     // Reading the key takes its time.
     let jpush = if check.kind() == CheckKind::OneTap { jpush.one_tap_key(&KEY) } else { jpush };

@@ -2,8 +2,6 @@
 
 use std::{fmt, time::Duration};
 
-use secrecy::{ExposeSecret, SecretString};
-
 use super::{
     base_url::{BaseUrl, VENDOR},
     client::{JPush, Shared},
@@ -14,7 +12,7 @@ use super::{
     sandboxed,
     transport::{Https, HttpsSettings},
 };
-use crate::error::ConfigError;
+use crate::{error::ConfigError, secret::Secret};
 
 /// Builds a [`JPush`]. From [`JPush::builder`] or [`JPush::with_transport`].
 #[must_use = "a builder does nothing until `build()`"]
@@ -152,8 +150,8 @@ impl<T> JPushBuilder<T> {
 
     /// The developer's private key, by which the phone of a one-tap login is read: PEM of PKCS#8 or PKCS#1. Default:
     /// none, and every one-tap check is [`Class::Misconfigured`](crate::Class::Misconfigured) without a call.
-    pub fn one_tap_key(mut self, pem: &SecretString) -> Self {
-        self.one_tap_key = OneTapKey::from_pem(pem.expose_secret()).map(Some);
+    pub fn one_tap_key(mut self, pem: &Secret) -> Self {
+        self.one_tap_key = OneTapKey::from_pem(pem.expose()).map(Some);
         self
     }
 

@@ -14,7 +14,6 @@ use bytes::Bytes;
 use http::{HeaderName, Request, Response};
 use http_body::Body;
 use http_body_util::Full;
-use secrecy::ExposeSecret;
 use tower::util::ServiceExt as _;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -178,7 +177,7 @@ impl Shared {
             Question::OneTap { login_token } => login_token,
             Question::Risk { .. } => return None,
         };
-        if !self.proof_bytes.take(proof.expose_secret()) {
+        if !self.proof_bytes.take(proof.expose()) {
             return Some(Class::Invalid);
         }
         // Its answer could not be read, so nothing is spent on it.

@@ -4,9 +4,8 @@ use std::{env, fmt};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::HeaderValue;
-use secrecy::{ExposeSecret, SecretString};
 
-use crate::error::ConfigError;
+use crate::{error::ConfigError, secret::Secret};
 
 const APP_KEY: &str = "JPUSH_APP_KEY";
 const MASTER_SECRET: &str = "JPUSH_MASTER_SECRET";
@@ -29,25 +28,25 @@ impl Credentials {
     ///
     /// When either is empty, begins or ends with a space, or has a control character (a newline from a file), or the
     /// key has a colon. The error repeats neither.
-    pub fn new(app_key: &str, master_secret: impl Into<SecretString>) -> Result<Self, ConfigError> {
+    pub fn new(app_key: &str, master_secret: impl Into<Secret>) -> Result<Self, ConfigError> {
         let secret = master_secret.into();
-        let secret = secret.expose_secret();
+        let secret = secret.expose();
         refuse("the app key", app_key)?;
         refuse("the master secret", secret)?;
         if app_key.contains(':') {
             return Err(ConfigError::unshown("credentials", "the app key has a colon"));
         }
 
-        // Capacities are exact, so that each secret text has one buffer, which `SecretString` zeroes.
+        // Capacities are exact, so that each secret text has one buffer, which `Secret` zeroes.
         let mut pair = String::with_capacity(app_key.len() + 1 + secret.len());
         pair.extend([app_key, ":", secret]);
-        let pair = SecretString::from(pair);
-        let mut header = String::with_capacity("Basic ".len() + pair.expose_secret().len().div_ceil(3) * 4);
+        let pair = Secret::from(pair);
+        let mut header = String::with_capacity("Basic ".len() + pair.expose().len().div_ceil(3) * 4);
         header.push_str("Basic ");
-        STANDARD.encode_string(pair.expose_secret(), &mut header);
-        let header = SecretString::from(header);
+        STANDARD.encode_string(pair.expose(), &mut header);
+        let header = Secret::from(header);
 
-        let mut authorization = HeaderValue::from_str(header.expose_secret())
+        let mut authorization = HeaderValue::from_str(header.expose())
             .map_err(|_| ConfigError::unshown("credentials", "they do not fit into a header"))?;
         authorization.set_sensitive(true);
         Ok(Self { authorization })
@@ -66,12 +65,12 @@ impl Credentials {
     fn from_variables(read: impl Fn(&str) -> Result<String, env::VarError>) -> Result<Self, ConfigError> {
         let variable = |name: &'static str| match read(name) {
             Ok(value) if value.is_empty() => Err(format!("the environment variable {name} is empty")),
-            Ok(value) => Ok(SecretString::from(value)),
+            Ok(value) => Ok(Secret::from(value)),
             Err(env::VarError::NotPresent) => Err(format!("the environment variable {name} is not set")),
             Err(env::VarError::NotUnicode(_)) => Err(format!("the environment variable {name} is not UTF-8")),
         };
         match (variable(APP_KEY), variable(MASTER_SECRET)) {
-            (Ok(app_key), Ok(secret)) => Self::new(app_key.expose_secret(), secret),
+            (Ok(app_key), Ok(secret)) => Self::new(app_key.expose(), secret),
             (Err(one), Err(other)) => Err(ConfigError::unshown("credentials", format!("{one}; {other}"))),
             (Err(one), _) | (_, Err(one)) => Err(ConfigError::unshown("credentials", one)),
         }

@@ -6,7 +6,6 @@ use http::{
     header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT},
 };
 use http_body_util::Full;
-use secrecy::ExposeSecret;
 
 use super::{base_url::BaseUrl, credentials::Credentials, echo::Echo};
 use crate::{
@@ -116,7 +115,7 @@ fn body(check: &Check) -> Vec<u8> {
         Question::OneTap { login_token } => (Some(("loginToken", login_token)), None),
         Question::Risk { phone } => (None, Some(phone)),
     };
-    let proof = proof.map(|(name, proof)| (name, proof.expose_secret()));
+    let proof = proof.map(|(name, proof)| (name, proof.expose()));
     // The captcha's endpoint documents no `ip`.
     let ip = check.ip().filter(|_| check.kind() != CheckKind::Captcha).map(|ip| ip.to_string());
     // Of characters that need no escape.

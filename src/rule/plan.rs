@@ -1,7 +1,5 @@
 //! An ask, compiled: from the values of a request's fields to the checks that they are good for.
 
-use secrecy::SecretString;
-
 use super::ask::{self, Ask};
 use crate::{
     check::{Channel, Check},
@@ -12,6 +10,7 @@ use crate::{
     phone::{Phone, PhoneGrammar},
     proof::{Field, Role, Value, Values},
     reading::Fields,
+    secret::Secret,
 };
 
 /// An ask whose fields are indices.
@@ -222,10 +221,10 @@ impl CaptchaLeaf {
     }
 }
 
-fn text_at(values: &Values<'_>, index: usize) -> Result<Option<SecretString>, Refusal> {
+fn text_at(values: &Values<'_>, index: usize) -> Result<Option<Secret>, Refusal> {
     match values.get(index) {
         None => Ok(None),
-        Some(Value::Text(text)) => Ok(Some(SecretString::from(text.as_ref()))),
+        Some(Value::Text(text)) => Ok(Some(Secret::from(text.as_ref()))),
         Some(Value::Integer(_)) => Err(malformed("a number where a text is expected")),
     }
 }

@@ -70,7 +70,7 @@ macro_rules! setting_table {
         /// ```
         extract(
             media_types: impl IntoIterator<Item = impl Into<Box<str>>>,
-            extract: impl Fn(&http::request::Parts, &[u8]) -> Result<$crate::proof::Extracted, tower::BoxError>
+            extract: impl Fn(&http::request::Parts, &[u8]) -> Result<$crate::proof::Extracted, Box<dyn std::error::Error + Send + Sync>>
             + Send
             + Sync
             + 'static

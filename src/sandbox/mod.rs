@@ -103,13 +103,12 @@ mod tests;
 
 use std::{fmt, sync::Arc};
 
-use secrecy::SecretString;
-
 use self::state::State;
 pub use self::{
     fault::{Fault, SandboxFault},
     ledger::{Call, PhoneForm},
 };
+use crate::secret::Secret;
 
 /// JPush's verification API in this process: a transport for the client, or a service for an HTTP server.
 ///
@@ -124,7 +123,7 @@ pub struct Sandbox {
 /// The only credentials that are accepted.
 struct Expected {
     app_key: Box<str>,
-    master_secret: SecretString,
+    master_secret: Secret,
 }
 
 // === impl Sandbox ===
@@ -137,13 +136,13 @@ impl Sandbox {
 
     /// Accepts only these credentials, in this handle and its later clones. Others are answered as the vendor answers
     /// them: 9011, for captchas 1802. Default: any.
-    pub fn credentials(mut self, app_key: impl Into<Box<str>>, master_secret: impl Into<SecretString>) -> Self {
+    pub fn credentials(mut self, app_key: impl Into<Box<str>>, master_secret: impl Into<Secret>) -> Self {
         self.credentials = Some(Arc::new(Expected { app_key: app_key.into(), master_secret: master_secret.into() }));
         self
     }
 
     /// The only application key and master secret that are accepted, if some were set.
-    pub(crate) fn expected(&self) -> Option<(&str, &SecretString)> {
+    pub(crate) fn expected(&self) -> Option<(&str, &Secret)> {
         self.credentials.as_deref().map(|expected| (&*expected.app_key, &expected.master_secret))
     }
 
@@ -173,7 +172,7 @@ impl Sandbox {
     /// # Panics
     ///
     /// When the operating system has no randomness.
-    pub fn one_tap_key_pem() -> SecretString {
+    pub fn one_tap_key_pem() -> Secret {
         one_tap::key_pem()
     }
 }

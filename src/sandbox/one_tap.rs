@@ -8,9 +8,8 @@ use aws_lc_rs::{
     rsa::{KeySize, Pkcs1PublicEncryptingKey, PrivateDecryptingKey},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
-use secrecy::SecretString;
 
-use crate::phone::Phone;
+use crate::{phone::Phone, secret::Secret};
 
 /// One for the process: making one takes long, and nothing is protected by it.
 fn key() -> &'static PrivateDecryptingKey {
@@ -19,7 +18,7 @@ fn key() -> &'static PrivateDecryptingKey {
 }
 
 /// The private half: PKCS#8 in PEM.
-pub(super) fn key_pem() -> SecretString {
+pub(super) fn key_pem() -> Secret {
     let der: Pkcs8V1Der<'_> = key().as_der().expect("a key that was made here can be written");
     let base64 = BASE64_STANDARD.encode(der.as_ref());
     let mut pem = String::from("-----BEGIN PRIVATE KEY-----\n");

@@ -11,7 +11,6 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request};
 use http_body::Body;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use secrecy::ExposeSecret;
 use tower_service::Service;
 
 use super::{
@@ -123,7 +122,7 @@ fn authorized(headers: &HeaderMap, expected: Option<&Expected>) -> bool {
     let Some((app_key, master_secret)) = sent.split_once(':') else { return false };
     match expected {
         None => !app_key.is_empty() && !master_secret.is_empty(),
-        Some(expected) => app_key == &*expected.app_key && master_secret == expected.master_secret.expose_secret(),
+        Some(expected) => app_key == &*expected.app_key && master_secret == expected.master_secret.expose(),
     }
 }
 

@@ -21,7 +21,6 @@ use prost_types::{
     ServiceDescriptorProto,
     field_descriptor_proto::{Label, Type},
 };
-use secrecy::ExposeSecret;
 use tokio::runtime::Runtime;
 use tower::{Service, ServiceExt, service_fn};
 use tower_jverify::{
@@ -238,7 +237,7 @@ impl Service<Check> for Verifier {
 
     fn call(&mut self, check: Check) -> Self::Future {
         let Question::Number { token, phone, .. } = check.question() else { panic!("only numbers are asked here") };
-        self.asked.lock().unwrap().push([token.expose_secret().to_owned(), phone.as_str().to_owned()]);
+        self.asked.lock().unwrap().push([token.expose().to_owned(), phone.as_str().to_owned()]);
         ready(Ok(Verdict::new(check.kind(), Class::Passed)))
     }
 }

@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use http::{Request, request::Parts};
 use http_body_util::Full;
-use secrecy::ExposeSecret;
 use tower::BoxError;
 use tower_jverify::{
     Coding, Extracted, Field, HandOn, JVerifyBuilder, JVerifyLayer, Question, Rule, captcha, number, one_tap,
@@ -43,7 +42,7 @@ async fn a_closure_reads_what_we_cannot() {
         assert_eq!(seen.body.unwrap(), body);
         match guarded.verifier.asked().last().unwrap().question() {
             Question::Number { token, phone, .. } => {
-                assert_eq!((token.expose_secret(), phone.as_str()), ("t u", "13812345678"));
+                assert_eq!((token.expose(), phone.as_str()), ("t u", "13812345678"));
             }
             other => panic!("{other:?}"),
         }
@@ -153,7 +152,7 @@ async fn a_closure_gets_the_head_and_the_decoded_body() {
     request.headers_mut().insert("x-other", "1".parse().unwrap());
     let response = guarded.send(request).await;
     match guarded.verifier.asked().last().unwrap().question() {
-        Question::OneTap { login_token, .. } => assert_eq!(login_token.expose_secret(), "login-token"),
+        Question::OneTap { login_token, .. } => assert_eq!(login_token.expose(), "login-token"),
         other => panic!("{other:?}"),
     }
     assert_eq!((response.status().as_u16(), guarded.application.last().body.unwrap()), (200, "login-token".into()));

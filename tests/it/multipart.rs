@@ -6,7 +6,6 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 use proptest::prelude::*;
-use secrecy::ExposeSecret;
 use tower_jverify::{Field, Media, Question, Rule, number};
 
 use crate::support::{Guarded, LOGIN, post_json};
@@ -45,7 +44,7 @@ fn phone_under(head: &str) -> String {
 /// The token and the phone that JPush was asked about last.
 fn asked(guarded: &Guarded) -> (String, String) {
     match guarded.verifier.asked().last().unwrap().question() {
-        Question::Number { token, phone, .. } => (token.expose_secret().to_owned(), phone.as_str().to_owned()),
+        Question::Number { token, phone, .. } => (token.expose().to_owned(), phone.as_str().to_owned()),
         other => panic!("{other:?}"),
     }
 }

@@ -245,14 +245,12 @@ async fn a_risk_query_is_answered_by_the_phones_last_digits() {
 #[tokio::test]
 async fn a_login_token_is_answered_with_its_phone_encrypted() {
     use aws_lc_rs::rsa::{Pkcs1PrivateDecryptingKey, PrivateDecryptingKey};
-    use secrecy::ExposeSecret;
-
     let sandbox = Sandbox::new();
     let reply = ask(&sandbox, ONE_TAP, json!({"loginToken": "sandbox-once-8000-13800000000-risk-300"})).await;
     assert_eq!((&reply["code"], &reply["riskCheck"]["score"]), (&json!(8000), &json!(300)));
 
     let pem = Sandbox::one_tap_key_pem();
-    let base64: String = pem.expose_secret().lines().filter(|line| !line.starts_with("---")).collect();
+    let base64: String = pem.expose().lines().filter(|line| !line.starts_with("---")).collect();
     let key = PrivateDecryptingKey::from_pkcs8(&BASE64_STANDARD.decode(base64).unwrap()).unwrap();
     let key = Pkcs1PrivateDecryptingKey::new(key).unwrap();
     let encrypted = BASE64_STANDARD.decode(reply["phone"].as_str().unwrap()).unwrap();

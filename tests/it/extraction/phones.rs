@@ -1,7 +1,6 @@
 //! Phones: one SIM, one spelling.
 
 use http::Method;
-use secrecy::ExposeSecret;
 use tower_jverify::{Check, Decision, Field, PhoneGrammar, Question, Rule, number};
 
 use super::post_form;
@@ -14,7 +13,7 @@ fn body(phone: &str) -> String {
 /// The token and the phone that JPush was asked about last.
 fn asked(guarded: &Guarded) -> (String, String) {
     match guarded.verifier.asked().last().map(Check::question) {
-        Some(Question::Number { token, phone, .. }) => (token.expose_secret().to_owned(), phone.as_str().to_owned()),
+        Some(Question::Number { token, phone, .. }) => (token.expose().to_owned(), phone.as_str().to_owned()),
         other => panic!("{other:?}"),
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use self::imports::{Import, Modules};
 
 /// Each module of the crate's root, and the floor it is on.
-const FLOORS: [(&str, u8); 27] = [
+const FLOORS: [(&str, u8); 28] = [
     ("layer", 6),
     ("rule", 5),
     ("judge", 4),
@@ -39,6 +39,7 @@ const FLOORS: [(&str, u8); 27] = [
     ("log", 0),
     ("opaque", 0),
     ("phone", 0),
+    ("secret", 0),
 ];
 
 /// A file longer than this has two subjects.

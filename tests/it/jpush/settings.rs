@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
-use tower_jverify::{ConfigError, Credentials, JPush, JPushBuilder};
+use tower_jverify::{ConfigError, Credentials, JPush, JPushBuilder, Secret};
 
 use super::support::{MASTER_SECRET, credentials};
 
@@ -25,7 +24,7 @@ fn each_setting_that_cannot_stand_is_named() {
         (refused(|b| b.max_idle(0)), "max_idle"),
         (refused(|b| b.extra_root_pem(b"canary")), "extra_root_pem"),
         (refused(|b| b.extra_root_pem(b"")), "extra_root_pem"),
-        (refused(|b| b.one_tap_key(&SecretString::from("canary"))), "one_tap_key"),
+        (refused(|b| b.one_tap_key(&Secret::from("canary"))), "one_tap_key"),
         (refused(|b| b.proof_bytes(*b"#\n")), "proof_bytes"),
         (refused(|b| b.proof_bytes(0..=0xff)), "proof_bytes"),
     ] {
