@@ -67,7 +67,7 @@
 //! |---|---|---|
 //! | `client` (default) | `JPush` over HTTPS, with one-tap login | hyper-util's client, rustls, aws-lc-rs |
 //! | `tracing` (default) | one event for every decision | `tracing` |
-//! | `axum` | the extractor `Verified`, `JVerifyLayer::around` | `axum` without its defaults |
+//! | `axum` | the extractor `Verified`, `JVerifyLayer::around`; `OriginalUri` (the path before nested routers) and `ConnectInfo` are read | `axum` without its defaults |
 //! | `tonic` | the peer's address out of tonic's `TcpConnectInfo` | `tonic` without its defaults |
 //! | `grpc` | the setting `accept(Media::Grpc)`: proofs out of gRPC messages | flate2, ruzstd |
 //! | `grpc-descriptors` | the setting `descriptors`: a message's fields by name | prost, prost-reflect |

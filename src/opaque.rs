@@ -30,19 +30,19 @@ struct Encoder {
 // === impl Opaque ===
 
 impl Opaque {
+    /// Of a text that needs no encoding and no cutting, or of none.
+    fn plain(text: &str) -> Option<Self> {
+        let mut bytes = [0; SHORT];
+        bytes.get_mut(..text.len()).filter(|_| text.bytes().all(is_plain))?.copy_from_slice(text.as_bytes());
+        u8::try_from(text.len()).ok().map(|length| Self(Kept::Short { length, bytes }))
+    }
+
     fn new(text: impl fmt::Display) -> Self {
         let mut encoder = Encoder { bytes: [0; LONGEST], length: 0, is_full: false };
         // A `Display` that fails has said what it could.
         let _ = write!(encoder, "{text}");
         let text = encoder.text();
-        let mut bytes = [0; SHORT];
-        match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
-            (Some(short), Ok(length)) => {
-                short.copy_from_slice(text.as_bytes());
-                Self(Kept::Short { length, bytes })
-            }
-            _ => Self(Kept::Long(text.into())),
-        }
+        Self::plain(text).unwrap_or_else(|| Self(Kept::Long(text.into())))
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -55,7 +55,7 @@ impl Opaque {
 
 impl From<&str> for Opaque {
     fn from(text: &str) -> Self {
-        Self::new(text)
+        Self::plain(text).unwrap_or_else(|| Self::new(text))
     }
 }
 
@@ -70,6 +70,10 @@ impl From<i64> for Opaque {
     fn from(number: i64) -> Self {
         Self::new(number)
     }
+}
+
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte)
 }
 
 /// Only ASCII is ever collected.
@@ -108,7 +112,7 @@ impl fmt::Write for Encoder {
         const HEX: &[u8; 16] = b"0123456789ABCDEF";
         let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or_default();
         for byte in text.bytes() {
-            if byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte) {
+            if is_plain(byte) {
                 self.put(&[byte]);
             } else {
                 self.put(&[b'%', digit(byte >> 4), digit(byte & 0xf)]);
@@ -127,6 +131,7 @@ mod tests {
         for text in ["0", "-1", "9000", "-9223372036854775808", "18446744073709551615", "req_8c:1~2.3-4", ""] {
             assert_eq!(Opaque::new(text).as_str(), text);
         }
+        assert_eq!(Opaque::from("18446744073709551615"), Opaque::new(u64::MAX));
         assert_eq!(Opaque::new(i64::MIN), Opaque::new("-9223372036854775808"));
         assert!(matches!(Opaque::new(u64::MAX).0, Kept::Short { .. }));
     }

@@ -131,3 +131,35 @@ async fn a_feature_alone_accepts_nothing_more() {
         assert_eq!(response.status(), status, "{media} {coding:?}");
     }
 }
+
+#[cfg(feature = "tracing")]
+#[test]
+fn the_first_line_in_the_log_says_what_a_missing_feature_does_not_read() {
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _listening = tracing_subscriber::util::SubscriberInitExt::set_default(subscriber);
+    let layer = builder().rule(login()).build().unwrap();
+    let text = String::from_utf8(std::mem::take(&mut *log.0.lock().unwrap())).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert_eq!(text.contains("original path: not read;"), !cfg!(feature = "axum"), "{text}");
+    let knows_a_server = cfg!(any(feature = "axum", feature = "tonic"));
+    assert_eq!(text.contains("`ClientIp::peer()` reads `SocketAddr` only"), !knows_a_server, "{text}");
+    drop(layer);
+}

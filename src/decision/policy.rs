@@ -120,8 +120,8 @@ impl Policy {
     /// layer's own deadline, a limit or `LoadShed` in front of JPush, an empty balance, and a wrong key.
     ///
     /// If this process lacks file descriptors, ports, buffers, memory or threads, a client can be the cause: that is overload
-    /// (503 with `Retry-After`), and never opens. The errors of a custom verifier never open either, unless they are JPush's
-    /// own `CallError`.
+    /// (503 with `Retry-After`), and never opens. A custom verifier opens by no error but
+    /// [`CallError::no_connection`](crate::CallError::no_connection).
     ///
     /// What was opened is marked `unverified` in header, extension and event, and [`Verified`](crate::axum::Verified)
     /// refuses it.

@@ -67,6 +67,11 @@ impl BaseUrl {
         self.scheme == Scheme::HTTP
     }
 
+    /// The host's name or address, without a port.
+    pub(super) fn host_name(&self) -> &str {
+        self.authority.host()
+    }
+
     /// The URI of an endpoint's path.
     ///
     /// # Errors

@@ -204,8 +204,10 @@ impl<T> JPushBuilder<T> {
             Transport::Given(transport) => transport,
             Transport::Default(settings, build) => build(&settings, &base)?,
         };
+        let credentials = self.credentials?;
         let shared = Shared {
-            endpoints: Endpoints::new(&base, &self.credentials?)?,
+            account: credentials.account(base.host_name()),
+            endpoints: Endpoints::new(&base, &credentials)?,
             one_tap_key: self.one_tap_key?,
             call_timeout: self.call_timeout,
             proof_bytes: self.proof_bytes,

@@ -59,6 +59,7 @@ pub struct AskFuture(Pin<Box<dyn Future<Output = Result<Verdict, CallError>> + S
 
 /// What all clones share.
 pub(super) struct Shared {
+    pub(super) account: Box<str>,
     pub(super) endpoints: Endpoints,
     pub(super) one_tap_key: Option<OneTapKey>,
     pub(super) call_timeout: Duration,
@@ -78,6 +79,31 @@ impl<T> JPush<T> {
     /// Never a retry: a check that was sent may have spent its token.
     pub fn layer<L: Layer<T>>(self, layer: L) -> JPush<L::Service> {
         JPush { shared: self.shared, transport: layer.layer(self.transport) }
+    }
+
+    /// The account that this client spends from: a hash of the host and the application key, in hexadecimal. It is the same for
+    /// every client of one host and key, and leads back to neither.
+    ///
+    /// For [`JVerifyBuilder::account`](crate::JVerifyBuilder::account), where Tower layers wrap the client or several layers spend
+    /// from one account:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use tower::ServiceBuilder;
+    /// use tower_jverify::{Credentials, JPush, JVerifyLayer, Rule, number};
+    ///
+    /// # fn main() -> Result<(), tower_jverify::ConfigError> {
+    /// let jpush = JPush::builder(Credentials::new("app key", "master secret")?).build()?;
+    /// let account = jpush.account().to_owned();
+    /// let limited = ServiceBuilder::new().load_shed().timeout(Duration::from_secs(3)).service(jpush);
+    /// let layer = JVerifyLayer::builder(limited).account(account).rule(Rule::post("/login", number())).build()?;
+    /// # let _ = layer;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn account(&self) -> &str {
+        &self.shared.account
     }
 
     /// Asks one check, within [`JPushBuilder::call_timeout`]. Runs on a Tokio runtime with time enabled.

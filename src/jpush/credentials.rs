@@ -2,6 +2,7 @@
 
 use std::{env, fmt};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::HeaderValue;
 
@@ -17,6 +18,7 @@ const MASTER_SECRET: &str = "JPUSH_MASTER_SECRET";
 #[derive(Clone)]
 pub struct Credentials {
     authorization: HeaderValue,
+    app_key: Secret,
 }
 
 // === impl Credentials ===
@@ -49,7 +51,7 @@ impl Credentials {
         let mut authorization = HeaderValue::from_str(header.expose())
             .map_err(|_| ConfigError::unshown("credentials", "they do not fit into a header"))?;
         authorization.set_sensitive(true);
-        Ok(Self { authorization })
+        Ok(Self { authorization, app_key: app_key.into() })
     }
 
     /// Reads the environment variables `JPUSH_APP_KEY` and `JPUSH_MASTER_SECRET`.
@@ -74,6 +76,14 @@ impl Credentials {
             (Err(one), Err(other)) => Err(ConfigError::unshown("credentials", format!("{one}; {other}"))),
             (Err(one), _) | (_, Err(one)) => Err(ConfigError::unshown("credentials", one)),
         }
+    }
+
+    /// What is spent from: the host's name and the app key, as a hash that leads back to neither. 64 bits are enough to keep
+    /// accounts apart, and few enough to be read in a log. The secret has no part in it: it may be changed.
+    pub(super) fn account(&self, host: &str) -> Box<str> {
+        let text = format!("{}\n{}", host.to_ascii_lowercase(), self.app_key.expose());
+        let hash = digest(&SHA256, text.as_bytes());
+        hash.as_ref().iter().take(8).fold(String::with_capacity(16), |hex, byte| hex + &format!("{byte:02x}")).into()
     }
 
     /// `Authorization` as it is sent, marked sensitive.
@@ -130,6 +140,20 @@ mod tests {
             assert_eq!(error.setting(), "credentials");
             assert!(!format!("{error} {error:?}").contains(canary), "{error}");
         }
+    }
+
+    #[test]
+    fn an_account_is_a_host_and_a_key_and_shows_neither() {
+        let account = |key: &str, secret: &str, host| Credentials::new(key, secret).unwrap().account(host);
+        let one = account("canarykey", "secret", "api.verification.jpush.cn");
+        assert!(
+            one.len() == 16 && one.bytes().all(|byte| byte.is_ascii_hexdigit()) && !one.contains("canary"),
+            "{one}"
+        );
+        assert_eq!(one, account("canarykey", "another secret", "API.verification.jpush.cn"));
+        assert_ne!(one, account("canarykez", "secret", "api.verification.jpush.cn"));
+        assert_ne!(one, account("canarykey", "secret", "localhost"));
+        assert_ne!(account("b", "secret", "a"), account("ab", "secret", ""));
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub(super) struct Rest<F> {
     permit: Option<Permit>,
     /// The rule's name.
     rule: Arc<str>,
+    account: Arc<str>,
     evidence: Evidence,
     observers: Arc<Observers>,
     _running: Running,
@@ -77,7 +78,7 @@ where
 {
     /// Takes over what a request has come to. Without a check in flight there is only the event to write.
     pub(super) fn of(
-        rule: &Arc<str>,
+        (rule, account): (&Arc<str>, &Arc<str>),
         evidence: &Evidence,
         check: Option<InFlight<F>>,
         permit: Option<Permit>,
@@ -88,6 +89,7 @@ where
             check,
             permit,
             rule: Arc::clone(rule),
+            account: Arc::clone(account),
             evidence: evidence.clone(),
             observers: Arc::clone(observers),
             _running: abandoned.enter(),
@@ -111,6 +113,7 @@ where
         drop(self.permit.take());
         self.observers.decided(&Decided {
             rule: Some(&self.rule),
+            account: Some(&self.account),
             outcome: Outcome::Abandoned,
             verdicts: self.evidence.verdicts(),
             phone: self.evidence.about(),

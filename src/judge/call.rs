@@ -43,6 +43,7 @@ where
 pub(super) struct Place<'c> {
     /// The rule's name.
     pub(super) rule: &'c Arc<str>,
+    pub(super) account: &'c Arc<str>,
     pub(super) evidence: &'c Evidence,
     pub(super) permit: &'c mut Option<Permit>,
     pub(super) observers: &'c Arc<Observers>,
@@ -119,8 +120,8 @@ where
         // Without a call, the place is free as soon as the request is gone.
         let permit = calling.as_ref().and_then(|_| self.place.permit.take());
         let check = calling.map(|calling| InFlight { calling, kind, ex_id, deadline });
-        let Place { rule, evidence, observers, abandoned, .. } = &self.place;
-        let (rest, span) = (Rest::of(rule, evidence, check, permit, observers, abandoned), self.span.take());
+        let Place { rule, account, evidence, observers, abandoned, .. } = &self.place;
+        let (rest, span) = (Rest::of((rule, account), evidence, check, permit, observers, abandoned), self.span.take());
         let spawned = AssertUnwindSafe(|| match span {
             Some(span) => drop(self.runtime.spawn(span.around(rest.finish()))),
             None => drop(self.runtime.spawn(rest.finish())),

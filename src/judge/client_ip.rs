@@ -33,8 +33,18 @@ enum Source {
 // === impl ClientIp ===
 
 impl ClientIp {
+    /// Which extensions [`ClientIp::peer`] reads in this build, for the log.
+    pub(crate) const PEER: &str = match (cfg!(feature = "axum"), cfg!(feature = "tonic")) {
+        (false, false) => "`SocketAddr` only",
+        (true, false) => "`SocketAddr`, axum's `ConnectInfo`",
+        (false, true) => "`SocketAddr`, tonic's `TcpConnectInfo`",
+        (true, true) => "`SocketAddr`, axum's `ConnectInfo`, tonic's `TcpConnectInfo`",
+    };
+
     /// The connection's peer: a `SocketAddr` extension (as a bare hyper server may insert), axum's
-    /// `ConnectInfo<SocketAddr>` under the feature `axum`, tonic's `TcpConnectInfo` under the feature `tonic`.
+    /// `ConnectInfo<SocketAddr>` under the feature `axum`, tonic's `TcpConnectInfo` under the feature `tonic`. Without these features
+    /// it reads `SocketAddr` only: the layer's first line in the log says which of them are read. Where none is found, all clients
+    /// share one share of `in_flight`.
     pub fn peer() -> Self {
         Self(Source::Peer)
     }

@@ -187,7 +187,8 @@ where
         };
         let Judge { verifier, observers, abandoned } = self.judge;
         let (rule, evidence) = (self.rule, &*self.evidence);
-        let place = Place { rule, evidence, permit: &mut self.permit, observers, abandoned };
+        let place =
+            Place { rule, account: &self.settings.account, evidence, permit: &mut self.permit, observers, abandoned };
         let mut waiting = Some((verifier.clone(), check.with_ex_id(ex_id.clone())));
         let mut call = Call::new(kind, &ex_id, self.deadline, place);
         let caught = |cx: &mut Context<'_>| match catch_unwind(AssertUnwindSafe(|| call.poll(cx, &mut waiting))) {

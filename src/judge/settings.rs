@@ -14,6 +14,8 @@ pub(crate) struct Settings {
     pub(crate) policy: Policy,
     pub(crate) deadline: Duration,
     pub(crate) bulkhead: Arc<Bulkhead>,
+    /// What the verifier spends from, known before it is asked.
+    pub(crate) account: Arc<str>,
     pub(crate) client_ip: Option<ClientIp>,
     pub(crate) send_client_ip: bool,
     pub(crate) ex_id_from_request_id: bool,

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use super::{JVerifyLayer, Shared};
+use super::{JVerifyLayer, Shared, service::ORIGINAL_PATH};
 use crate::{
     error::ConfigError,
     foreign_backend::{ForeignBackend, Suspicion},
     headers::{Names, USUAL},
+    judge::ClientIp,
     log::event,
     rule::{Overrides, Routes, Rule, setting_methods},
 };
@@ -67,6 +68,19 @@ impl<V> JVerifyBuilder<V> {
         self
     }
 
+    /// The account that the verifier spends from: limits and breakers that protect an account are kept under this text. Default:
+    /// one account for the verifier of this layer, shared by all of its rules.
+    ///
+    /// Belongs to the verifier, so it is set on the layer and never on a rule. [`JPush::account`](crate::JPush) returns a text
+    /// that is the same for all clients of one host and application key. Set it where Tower layers wrap the client, or where
+    /// several layers spend from one account.
+    ///
+    /// 1 to 64 characters of visible ASCII. It is written to the log, so it must be no secret.
+    pub fn account(mut self, account: impl Into<Box<str>>) -> Self {
+        self.overrides.account = Some(account.into());
+        self
+    }
+
     /// What the risk headers' names start with, and what is removed from every request. Default: `x-jverify`.
     ///
     /// Belongs to the layer: requests that no rule matches are stripped too.
@@ -87,6 +101,7 @@ impl<V> JVerifyBuilder<V> {
         let names = Names::new(&self.header_prefix)?.before(&self.foreign)?;
         self.log();
         let routes = Routes::compile(&self.rules, &self.overrides, &names, &self.foreign)?;
+        log_start(&routes);
         Ok(JVerifyLayer { shared: Shared::new(self.verifier, routes, names, self.overrides.respond.flatten()) })
     }
 }
@@ -111,6 +126,17 @@ impl<V> JVerifyBuilder<V> {
             }
         }
     }
+}
+
+/// Writes to the log what of a request this build can read, which depends on the Cargo features.
+#[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
+fn log_start(routes: &Routes) {
+    let (original_path, peer) = (ORIGINAL_PATH, ClientIp::PEER);
+    event!(
+        INFO,
+        accounts = ?routes.accounts(),
+        "the layer is built; original path: {original_path}; `ClientIp::peer()` reads {peer}"
+    );
 }
 
 impl<V> fmt::Debug for JVerifyBuilder<V> {

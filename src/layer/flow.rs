@@ -93,8 +93,16 @@ pub(super) fn refuse<V, B>(
 ) -> Response<Bytes> {
     let rule = group.map(Group::first_rule);
     let (evidence, name) = (Evidence::new(), rule.map(|rule| &*rule.name));
+    let account = rule.map(|rule| &*rule.settings.judge.account);
     let (outcome, began) = (Outcome::Denied(refusal), evidence.began());
-    shared.observers.decided(&Decided { rule: name, outcome, verdicts: evidence.verdicts(), phone: None, began });
+    shared.observers.decided(&Decided {
+        rule: name,
+        account,
+        outcome,
+        verdicts: evidence.verdicts(),
+        phone: None,
+        began,
+    });
     let respond = rule.map_or(shared.respond.as_ref(), |rule| rule.settings.respond.as_ref());
     // Where no rule is known, it is not known either whether a status of 200 would be safe.
     let grpc_answers = group.is_some_and(Group::answers_grpc);
@@ -172,8 +180,9 @@ fn report<V>(shared: &Shared<V>, rule: &RuleState, outcome: Outcome<'_>, evidenc
         Outcome::Passed(decision) => decision.verdicts(),
         Outcome::NotGuarded | Outcome::Denied(_) | Outcome::Abandoned => evidence.verdicts(),
     };
+    let account = Some(&*rule.settings.judge.account);
     let (phone, began) = (evidence.about(), evidence.began());
-    shared.observers.decided(&Decided { rule: Some(&rule.name), outcome, verdicts, phone, began });
+    shared.observers.decided(&Decided { rule: Some(&rule.name), account, outcome, verdicts, phone, began });
 }
 
 /// What is handed on of a body that was read.

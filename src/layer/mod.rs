@@ -79,15 +79,20 @@ pub struct JVerifyLayer<V> {
 // === impl JVerifyLayer ===
 
 impl<V> JVerifyLayer<V> {
-    /// Starts with a verifier: [`JPush`](crate::JPush), or any `tower::Service<Check, Response = Verdict>`. Every error of
-    /// it counts as [`Class::Unavailable`](crate::Class), except that Tower's `LoadShed` and errors such as `EMFILE` among its
-    /// sources count as overload.
+    /// Starts with a verifier: [`JPush`](crate::JPush), or any `tower::Service<Check, Response = Verdict>`.
+    ///
+    /// Its error says why a check has no answer if it is a [`CallError`](crate::CallError), or has one among its sources; only a
+    /// `CallError` itself can be an outage that a policy opens for. Tower's `Timeout` counts as
+    /// [`Class::Unavailable`](crate::Class), and Tower's `LoadShed` and errors such as `EMFILE` among the sources as overload. Every
+    /// other error is [`Class::Unknown`](crate::Class): 503, and never opened.
     pub fn builder(verifier: V) -> JVerifyBuilder<V> {
         JVerifyBuilder::new(verifier)
     }
 
     /// The rules that no request has matched since the layer was built, as in `POST /login`: what is listed after a day of
-    /// traffic is misspelt, or guards a path that is gone.
+    /// traffic is misspelt, guards a path that is gone, or is behind a nested router whose prefix the layer does not see.
+    ///
+    /// Each is also an event at WARN when the last clone of the layer and of its services is dropped, if the layer wrapped anything.
     pub fn unused_rules(&self) -> Vec<String> {
         self.shared.routes.unmatched().map(ToOwned::to_owned).collect()
     }
@@ -119,7 +124,7 @@ impl<V> Clone for JVerifyLayer<V> {
 
 impl<V> fmt::Debug for JVerifyLayer<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JVerifyLayer").finish_non_exhaustive()
+        f.debug_struct("JVerifyLayer").field("accounts", &self.shared.routes.accounts()).finish_non_exhaustive()
     }
 }
 
@@ -127,6 +132,7 @@ impl<S, V> Layer<S> for JVerifyLayer<V> {
     type Service = JVerify<S, V>;
 
     fn layer(&self, inner: S) -> Self::Service {
+        self.shared.mount();
         JVerify::new(inner, Arc::clone(&self.shared))
     }
 }

@@ -141,6 +141,9 @@ fn refuse_unnamed<V, B>(
     response
 }
 
+/// Which path is read beside the one that a request has now, for the log.
+pub(super) const ORIGINAL_PATH: &str = if cfg!(feature = "axum") { "axum's `OriginalUri`" } else { "not read" };
+
 /// The path before an axum router stripped the prefix under which it nests another.
 #[cfg(feature = "axum")]
 fn original_uri<B>(request: &Request<B>) -> Option<&Uri> {

@@ -1,6 +1,9 @@
 //! What all services of a layer share, behind one `Arc`.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use http::{HeaderMap, request::Parts};
 
@@ -10,6 +13,7 @@ use crate::{
     denial::Respond,
     headers::Names,
     judge::Judge,
+    log::event,
     observe::Observers,
     rule::{Group, Routes, remove_phone_cookies, trailer_filter},
 };
@@ -23,16 +27,42 @@ pub(super) struct Shared<V> {
     pub(super) respond: Option<Respond>,
     pub(super) observers: Arc<Observers>,
     names: Names,
+    /// Something was wrapped.
+    is_mounted: AtomicBool,
 }
 
 // === impl Shared ===
+
+impl<V> Drop for Shared<V> {
+    /// The last of the layer and its services is gone, so what no request has matched by now, none will. A layer that never
+    /// wrapped anything has nothing to say.
+    #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
+    fn drop(&mut self) {
+        if !*self.is_mounted.get_mut() {
+            return;
+        }
+        for rule in self.routes.unmatched() {
+            event!(
+                WARN,
+                rule,
+                "no request has matched this rule: it is misspelt, guards a path that is gone, or is behind a nested router"
+            );
+        }
+    }
+}
 
 impl<V> Shared<V> {
     pub(super) fn new(verifier: V, routes: Routes, names: Names, respond: Option<Respond>) -> Arc<Self> {
         let trailers = trailer_filter(&names, &[]);
         let observers = Arc::<Observers>::default();
         let judge = Judge::new(verifier, Arc::clone(&observers));
-        Arc::new(Self { judge, routes, trailers, respond, observers, names })
+        let is_mounted = AtomicBool::new(false);
+        Arc::new(Self { judge, routes, trailers, respond, observers, names, is_mounted })
+    }
+
+    /// A service is made of the layer.
+    pub(super) fn mount(&self) {
+        self.is_mounted.store(true, Ordering::Relaxed);
     }
 
     /// Makes the head of a request safe to pass on that no decision of this layer is about: what is under our prefix goes.

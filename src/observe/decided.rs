@@ -9,6 +9,8 @@ use crate::{decision::Decision, denial::Refusal, phone::Phone, verdict::Verdict}
 pub(crate) struct Decided<'d> {
     /// The rule, as in `POST /login`, where it is known which one applies.
     pub(crate) rule: Option<&'d str>,
+    /// What the verifier spends from, where the rule is known.
+    pub(crate) account: Option<&'d str>,
     pub(crate) outcome: Outcome<'d>,
     /// What the checks answered, in their order.
     pub(crate) verdicts: &'d [Verdict],

@@ -21,7 +21,7 @@ pub(crate) struct Observers {
 impl Observers {
     /// An alarm that is due makes the event an ERROR that says what to do; an outage, a limit or a panic makes it a WARN.
     pub(crate) fn decided(&self, decided: &Decided<'_>) {
-        let Decided { rule, outcome, verdicts, phone, began } = decided;
+        let Decided { rule, account, outcome, verdicts, phone, began } = decided;
         let rule = rule.unwrap_or("-");
         let refusal = match outcome {
             Outcome::NotGuarded => {
@@ -36,6 +36,7 @@ impl Observers {
                 event!(
                     $level,
                     rule,
+                    account,
                     decision = outcome.as_str(),
                     reason = outcome.reason(),
                     detail = refusal.and_then(|refusal| refusal.detail()),

@@ -17,6 +17,15 @@ pub(super) fn places(places: usize) -> Result<Arc<Bulkhead>, ConfigError> {
     Ok(Arc::new(Bulkhead::new(places)))
 }
 
+/// The account of a verifier.
+pub(super) fn account(text: &str) -> Result<Arc<str>, ConfigError> {
+    if (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(text.into())
+    } else {
+        Err(ConfigError::new("account", text, "1 to 64 characters of visible ASCII"))
+    }
+}
+
 pub(super) fn zero(setting: &'static str) -> ConfigError {
     ConfigError::new(setting, "0", "a limit of zero refuses everything")
 }

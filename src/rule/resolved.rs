@@ -34,10 +34,14 @@ pub(crate) struct Settings {
 
 /// What all rules of a layer share, but for those that have their own.
 pub(crate) struct Shares {
+    account: Arc<str>,
     bulkhead: Arc<Bulkhead>,
     buffered: Budget,
     descriptors: Option<Descriptors>,
 }
+
+/// The account of a verifier for which none is named.
+const ACCOUNT: &str = "default";
 
 /// Beyond this a deadline is a mistake, and could not be added to a clock.
 const LONGEST: Duration = Duration::from_secs(3600);
@@ -52,6 +56,7 @@ impl Shares {
         let values = Values::of(&Overrides::default(), layer);
         Ok(Self {
             bulkhead: limits::places(values.in_flight)?,
+            account: limits::account(layer.account.as_deref().unwrap_or(ACCOUNT))?,
             buffered: Budget::new(values.buffered)?,
             descriptors: values.descriptors.as_ref().map(Descriptors::parse).transpose()?,
         })
@@ -95,6 +100,7 @@ impl Settings {
                 policy: values.policy,
                 deadline: values.deadline,
                 bulkhead: rule.in_flight.map_or_else(|| Ok(Arc::clone(&shares.bulkhead)), limits::places)?,
+                account: Arc::clone(&shares.account),
                 client_ip: values.client_ip,
                 send_client_ip: values.send_client_ip,
                 ex_id_from_request_id: values.ex_id_from_request_id,

@@ -209,6 +209,11 @@ impl Routes {
     }
 
     /// The rules that no request has matched since the layer was built.
+    /// The accounts that the rules' verifiers spend from.
+    pub(crate) fn accounts(&self) -> BTreeSet<&str> {
+        self.states.iter().map(|state| &*state.settings.judge.account).collect()
+    }
+
     pub(crate) fn unmatched(&self) -> impl Iterator<Item = &str> {
         self.states.iter().filter(|state| !state.has_matched()).map(|state| &*state.name)
     }

@@ -190,6 +190,8 @@ macro_rules! fields {
             $(pub(crate) $field: Option<$stored>,)+
             /// Of a rule only.
             pub(super) other_phones: Option<Vec<Box<str>>>,
+            /// Of the layer's verifier: no rule has one of its own.
+            pub(crate) account: Option<Box<str>>,
             /// No setter selects it yet.
             pub(super) mode: Option<Mode>,
         }

@@ -14,6 +14,15 @@ use crate::proof::Field;
 ///
 /// Of the rules whose path matches, the most specific path wins, then a named method, then [`Rule::when`]. A method that
 /// no rule of a path names falls through to the next pattern that matches.
+///
+/// # Nested routers
+///
+/// A router that nests another strips the prefix of the path. For a layer inside of the nested router, a rule matches the path that
+/// is left, and with the Cargo feature `axum` also the path as it came (axum's `OriginalUri`); two different rules for the two
+/// paths are answered 400. **Without the feature `axum` the original path is not read**, so that inside of a nested router a rule
+/// for `/api/login` guards nothing. The layer's first line in the log says so (`original path: not read`), and
+/// [`JVerifyLayer::unused_rules`](crate::JVerifyLayer::unused_rules) lists the rule. Mount the layer around the outermost
+/// router, and this question does not arise.
 #[derive(Clone)]
 #[must_use = "a rule guards nothing until a builder gets it"]
 pub struct Rule {

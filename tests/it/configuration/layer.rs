@@ -25,6 +25,23 @@ fn login() -> Rule {
 }
 
 #[test]
+fn an_account_is_a_short_text_in_visible_ascii() {
+    let of = |account: &str| {
+        JVerifyLayer::builder(tower::service_fn(|check: tower_jverify::Check| async move {
+            let verdict = tower_jverify::Verdict::new(check.kind(), tower_jverify::Class::Passed);
+            Ok::<_, std::convert::Infallible>(verdict)
+        }))
+        .account(account)
+        .rule(Rule::post("/login", number()))
+        .build()
+    };
+    for account in ["", "a b", "a\n", "账号", &"x".repeat(65)] {
+        assert_eq!(of(account).unwrap_err().setting(), "account", "{account:?}");
+    }
+    assert!(of(&"x".repeat(64)).is_ok());
+}
+
+#[test]
 fn a_limit_that_refuses_everything_is_refused_for_the_layer_and_for_a_rule() {
     let second = Duration::from_secs(1);
     macro_rules! settings {

@@ -6,6 +6,7 @@ mod causes;
 mod event;
 mod ex_ids;
 mod foreign;
+mod start;
 
 use std::{
     io,
