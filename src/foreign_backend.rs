@@ -15,11 +15,11 @@ use std::{collections::BTreeSet, fmt};
 pub enum Suspicion {
     /// A body that is not a form, in which a form reader finds a guarded name.
     HiddenForm,
-    /// The name of a phone field elsewhere in the body or in the query; in a form or the query also that of what
-    /// [`Rule::when`](crate::Rule::when) reads.
+    /// The name of a phone field elsewhere in the body or in the query; in a form or the query also that of its
+    /// country code and of what [`Rule::when`](crate::Rule::when) reads.
     OtherPhone,
-    /// A cookie with the name of a phone field, or of what [`Rule::when`](crate::Rule::when) reads. It is removed; the request
-    /// goes on.
+    /// A cookie with the name of a phone field, of its country code or of what [`Rule::when`](crate::Rule::when) reads. It is
+    /// removed; the request goes on.
     Cookie,
     /// A header that names another path, prefix or method. It is removed; the request goes on. See the table of
     /// [`ForeignBackend`].

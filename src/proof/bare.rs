@@ -33,7 +33,7 @@ impl Plan {
     }
 
     /// Whether a backend that merges cookies with the body may take this (decoded) name of a cookie for a phone's, or for that
-    /// of the value which chooses the rule.
+    /// of a field on which the meaning of others depends.
     pub(crate) fn is_phone_cookie(&self, name: &str) -> bool {
         self.foreign().suspects(Suspicion::Cookie) && self.names_like(name) & self.cookies() != 0
     }

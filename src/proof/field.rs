@@ -46,8 +46,8 @@ pub(crate) enum Role {
     /// Nothing about a person: a token alone identifies nobody.
     #[default]
     Other,
-    /// Which rule applies: what [`Rule::when`](crate::Rule::when) reads.
-    Choice,
+    /// What the others mean: a phone's country code, or which rule applies, as [`Rule::when`](crate::Rule::when) reads it.
+    Context,
     /// A whole proof: a login token, or the answer of a captcha.
     Login,
     /// Who logs in.

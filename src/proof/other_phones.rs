@@ -3,8 +3,8 @@
 //! ASP.NET's model binding and Struts read `model.phone` of a form or the query as the model's `phone`; Rails' parameter
 //! wrapper takes the root's members from an inner object. So before a foreign backend the name of a phone field may
 //! come in its own place only, and in those that [`Rule::other_phones`](crate::Rule::other_phones) lists. A token's name
-//! elsewhere identifies nobody, and passes. In forms and queries the same holds for the name of what
-//! [`Rule::when`](crate::Rule::when) reads: Struts would take another login for `model.loginType` than the layer has checked.
+//! elsewhere identifies nobody, and passes. In forms and queries the same holds for the names of a phone's country code and
+//! of what [`Rule::when`](crate::Rule::when) reads: by `model.loginType` Struts would run another login than the layer has checked.
 //!
 //! Protobuf has numbers in place of names: gRPC messages are not searched.
 
@@ -17,11 +17,11 @@ use crate::{error::ConfigError, foreign_backend::Suspicion};
 
 pub(super) const ELSEWHERE_IN_BODY: Unreadable = Unreadable::Suspicious(
     Suspicion::OtherPhone,
-    "the name of the phone, or of what `when` reads, elsewhere in the body",
+    "the name of the phone, of its country code or of what `when` reads, elsewhere in the body",
 );
 pub(super) const ELSEWHERE_IN_QUERY: Unreadable = Unreadable::Suspicious(
     Suspicion::OtherPhone,
-    "the name of the phone, or of what `when` reads, elsewhere in the query",
+    "the name of the phone, of its country code or of what `when` reads, elsewhere in the query",
 );
 
 /// Places where the application has a phone for another purpose.
@@ -50,8 +50,8 @@ impl OtherPhones {
     ///
     /// # Errors
     ///
-    /// Names the setting `other_phones`: an entry that is empty, has an empty segment, or does not end in the name of a
-    /// phone field (one of `phones`); one that is, or could be taken for, a guarded place; more than 64 of them.
+    /// Names the setting `other_phones`: an entry that is empty, has an empty segment, or does not end in the name of a field
+    /// that may not come elsewhere (one of `phones`); one that is, or could be taken for, a guarded place; more than 64 of them.
     pub(super) fn compile(
         entries: &[Box<str>],
         names: &Names,
@@ -63,13 +63,13 @@ impl OtherPhones {
             let place = parse(entry).and_then(|place| {
                 let last = place.last().map(String::as_str).unwrap_or_default();
                 if names.like_key(last) & phones == 0 {
-                    return Err("an entry ends in the name of a field that holds the phone");
+                    return Err("an entry ends in the name of a field that holds the phone or its country code, or that `when` reads");
                 }
                 let is_guarded = |known: &Vec<String>| {
                     known.len() == place.len() && known.iter().zip(&place).all(|(one, other)| alike(one, other))
                 };
                 if guarded.iter().any(is_guarded) {
-                    return Err("the phone that is verified is read from this place");
+                    return Err("the phone that is verified, its country code or what `when` reads is read from this place");
                 }
                 Ok(place)
             });

@@ -41,12 +41,12 @@ pub(crate) struct Plan {
     keeps_spans: bool,
     /// The bits of the names of phone fields.
     phones: u64,
-    /// The bits of the names by which a rule is chosen.
-    choices: u64,
+    /// The bits of the names on which the meaning of the others depends.
+    contexts: u64,
     /// The bits of the names by which a request names a person or carries a whole proof: phones among them.
     identities: u64,
     foreign: ForeignBackend,
-    /// The bits of the names that may come in their own places only, if the backend is suspected: phones and choices.
+    /// The bits of the names that may come in their own places only, if the backend is suspected: phones and contexts.
     elsewhere: u64,
     /// But also in these.
     other_phones: OtherPhones,
@@ -92,7 +92,7 @@ impl Plan {
             ignore_query,
             keeps_spans: false,
             phones: 0,
-            choices: 0,
+            contexts: 0,
             identities: 0,
             foreign: ForeignBackend::none(),
             elsewhere: 0,
@@ -137,7 +137,7 @@ impl Plan {
                 let bit = 1 << id;
                 match role {
                     Role::Other => {}
-                    Role::Choice => self.choices |= bit,
+                    Role::Context => self.contexts |= bit,
                     Role::Login => self.identities |= bit,
                     Role::Phone => {
                         self.phones |= bit;
@@ -147,7 +147,7 @@ impl Plan {
             }
         }
         self.foreign = foreign.clone();
-        self.elsewhere = if self.suspects(Suspicion::OtherPhone) { self.phones | self.choices } else { 0 };
+        self.elsewhere = if self.suspects(Suspicion::OtherPhone) { self.phones | self.contexts } else { 0 };
         self
     }
 
@@ -162,9 +162,9 @@ impl Plan {
         fields: &[Field],
         roles: &[Role],
     ) -> Result<Self, ConfigError> {
-        let read = fields.iter().zip(roles).filter(|(_, role)| matches!(role, Role::Phone | Role::Choice));
+        let read = fields.iter().zip(roles).filter(|(_, role)| matches!(role, Role::Phone | Role::Context));
         let guarded: Vec<_> = read.flat_map(|(field, _)| field.segments()).collect();
-        self.other_phones = OtherPhones::compile(entries, &self.names, self.phones | self.choices, &guarded)?;
+        self.other_phones = OtherPhones::compile(entries, &self.names, self.phones | self.contexts, &guarded)?;
         Ok(self)
     }
 
@@ -226,7 +226,7 @@ impl Plan {
         self.elsewhere & self.phones
     }
 
-    /// Whether a decoded key of a form or a query, not a guarded name, names a phone or a choice in a place that is not listed.
+    /// Whether a decoded key of a form or a query, not a guarded name, names a phone or a context in a place that is not listed.
     pub(super) fn is_phone_elsewhere(&self, key: &str) -> bool {
         let is_elsewhere =
             |key: &str| self.names.like_last(key) & self.elsewhere != 0 && !self.other_phones.contain(key);
@@ -267,9 +267,9 @@ impl Plan {
         self.query_slots.iter().find(|(id, _)| *id == name).map(|(_, slot)| *slot)
     }
 
-    /// The bits of the names that are removed from cookies: those of phone fields, and what chooses the rule.
+    /// The bits of the names that are removed from cookies: those of phone fields, and contexts.
     pub(super) fn cookies(&self) -> u64 {
-        self.phones | self.choices
+        self.phones | self.contexts
     }
 
     /// The bits of the names by which a request names a person or carries a whole proof.

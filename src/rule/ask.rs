@@ -151,6 +151,9 @@ impl Number {
 
     /// Where a country code may sit beside the phone. If it is there it must be `86` or `+86`, as text or number: another
     /// would make another phone of the same digits. Default: nowhere.
+    ///
+    /// With [`foreign_backend`](crate::JVerifyBuilder::foreign_backend) cookies with the field's name are removed, and a key of a
+    /// form or the query whose last segment is the name is refused, unless [`Rule::other_phones`](crate::Rule::other_phones) lists it.
     pub fn country_code(mut self, field: Field) -> Self {
         self.country_code = Some(field);
         self

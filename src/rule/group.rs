@@ -267,7 +267,7 @@ impl Compiled {
         let value = match &rule.when {
             None => None,
             Some((field, value)) => {
-                let index = fields.index_as(field, Role::Choice);
+                let index = fields.index_as(field, Role::Context);
                 if value.is_empty() {
                     return refuse("an empty value is never read");
                 }

@@ -150,7 +150,7 @@ impl Leaf {
                     channel: number.channel,
                     token: fields.index(&number.token),
                     phone: fields.index_as(&number.phone, Role::Phone),
-                    country_code: number.country_code.as_ref().map(|field| fields.index(field)),
+                    country_code: number.country_code.as_ref().map(|field| fields.index_as(field, Role::Context)),
                     with_risk: number.with_risk,
                 }
             }

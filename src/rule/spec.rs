@@ -195,7 +195,8 @@ impl Rule {
     /// of names and are not searched. Default: none.
     ///
     /// All rules of one path must list the same places. An entry that is empty, does not end in the name of a phone field of
-    /// the rule, or is the place of such a field, is a [`ConfigError`](crate::ConfigError) of `build()`.
+    /// the rule, of its country code or of the field that its `when` reads, or is the place of such a field, is a
+    /// [`ConfigError`](crate::ConfigError) of `build()`.
     ///
     /// ```
     /// use tower_jverify::{Rule, number};

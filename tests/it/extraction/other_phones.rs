@@ -252,3 +252,20 @@ fn a_bad_entry_is_a_configuration_error() {
     let built = rules.into_iter().fold(builder(&Verifier::passing()), JVerifyBuilder::rule).build();
     assert_eq!(built.err().map(|error| error.setting()), Some("rule.when"), "rules of one path that differ");
 }
+
+#[tokio::test]
+async fn the_country_code_of_the_phone_has_no_other_place_in_forms_queries_and_cookies() {
+    let rule = || Rule::post("/login", number().country_code(Field::body("/cc")));
+    let guarded = before(ForeignBackend::any(), [rule()]);
+    for key in ["model.cc", "user[cc]", "a:C_C", "model['cc']"] {
+        is_suspected(&guarded, post_form(format!("token=t&phone=15123456789&{key}=49")), key).await;
+        is_suspected(&guarded, query(&format!("{key}=49")), key).await;
+    }
+    let mut request = post_form("token=t&phone=15123456789&cc=86");
+    request.headers_mut().insert("cookie", "a=1; cc=49; b=2".parse().unwrap());
+    guarded.verifies(request, "a cookie").await;
+    assert_eq!(guarded.application.header("cookie").as_deref(), Some("a=1; b=2"));
+    guarded.verifies(json(r#""company":{"cc":"49"}"#), "an inner object").await;
+    let listed = before(ForeignBackend::any(), [rule().other_phones(["company[cc]"])]);
+    listed.verifies(post_form("token=t&phone=15123456789&company[cc]=49"), "listed").await;
+}

@@ -78,12 +78,12 @@ async fn the_vendors_own_examples_and_everything_within_the_set_is_sent() {
 
 /// As JSON escapes each byte.
 fn escaped(proof: &str) -> String {
-    proof.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()
+    proof.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<Vec<_>>().concat()
 }
 
 /// As a form escapes each byte.
 fn percent(proof: &str) -> String {
-    proof.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    proof.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat()
 }
 
 #[tokio::test]
