@@ -1,7 +1,5 @@
 //! Compressed bodies and messages, decoded to be read.
 
-use super::decoders;
-
 /// A content coding (`Content-Encoding`, RFC 9110, section 8.4.1) that a body can be read through.
 ///
 /// Set with [`Rule::decode`](crate::Rule), which also says what the application gets.
@@ -55,17 +53,5 @@ impl Coding {
     pub(crate) fn has_unread_fields(self, encoded: &[u8]) -> bool {
         const IS_TEXT: u8 = 1;
         self == Self::Gzip && encoded.get(3).is_some_and(|flags| flags & !IS_TEXT != 0)
-    }
-
-    /// Decodes a body that is here as a whole, into at most `limit` bytes, inclusive, and [`Coding::RATIO`] for each that came.
-    pub(crate) fn decode(self, encoded: &[u8], limit: usize) -> Result<Vec<u8>, DecodeError> {
-        self.decode_within(encoded, limit.min(encoded.len().saturating_mul(Self::RATIO)))
-    }
-
-    /// Decodes what is here as a whole, into at most `limit` bytes, inclusive.
-    pub(crate) fn decode_within(self, encoded: &[u8], limit: usize) -> Result<Vec<u8>, DecodeError> {
-        // One more shows that there is more.
-        let decoded = decoders::decode(self, encoded, limit.saturating_add(1)).ok_or(DecodeError::Malformed)?;
-        if decoded.len() > limit { Err(DecodeError::TooLarge) } else { Ok(decoded) }
     }
 }

@@ -3,9 +3,25 @@
 //!
 //! Each decodes one whole stream with nothing after it, or stops once it has `most` bytes. `None` is for everything else.
 
-use super::Coding;
+use super::coding::{Coding, DecodeError};
 
-pub(super) fn decode(coding: Coding, encoded: &[u8], most: usize) -> Option<Vec<u8>> {
+// === impl Coding ===
+
+impl Coding {
+    /// Decodes a body that is here as a whole, into at most `limit` bytes, inclusive, and [`Coding::RATIO`] for each that came.
+    pub(crate) fn decode(self, encoded: &[u8], limit: usize) -> Result<Vec<u8>, DecodeError> {
+        self.decode_within(encoded, limit.min(encoded.len().saturating_mul(Self::RATIO)))
+    }
+
+    /// Decodes what is here as a whole, into at most `limit` bytes, inclusive.
+    pub(crate) fn decode_within(self, encoded: &[u8], limit: usize) -> Result<Vec<u8>, DecodeError> {
+        // One more shows that there is more.
+        let decoded = decode(self, encoded, limit.saturating_add(1)).ok_or(DecodeError::Malformed)?;
+        if decoded.len() > limit { Err(DecodeError::TooLarge) } else { Ok(decoded) }
+    }
+}
+
+fn decode(coding: Coding, encoded: &[u8], most: usize) -> Option<Vec<u8>> {
     match coding {
         Coding::Gzip => messages::gzip(encoded, most),
         Coding::Deflate => bodies::deflate(encoded, most),

@@ -15,7 +15,7 @@ pub(crate) use self::{
     budget::{Budget, Crowded, Share},
     coding::DecodeError,
     hand_on::Decoding,
-    read::{Begun, Kept, Limits, ReadError, Unread, Whole, read, read_beginning},
+    read::{Kept, Limits, ReadError, Unread, Whole, read, read_beginning},
     request::TrailerFilter,
 };
 pub use self::{coding::Coding, hand_on::HandOn};

@@ -12,7 +12,7 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::{Begun, Kept, Whole};
+use super::read::{Begun, Kept, Whole};
 
 /// Takes out of trailers what must not come from outside. A box in an `Arc`: so it is one word, and it is moved with every
 /// request, guarded or not.

@@ -25,7 +25,10 @@ use tower::BoxError;
 use tower_service::Service;
 
 pub use self::client_ip::ClientIp;
-use self::{abandoned::Abandoned, questions::Questions};
+use self::{
+    abandoned::Abandoned,
+    questions::{Means, Questions},
+};
 pub(crate) use self::{
     bulkhead::Bulkhead,
     evidence::Evidence,
@@ -73,7 +76,9 @@ where
         client_deadline: Option<Instant>,
         mut evidence: Evidence,
     ) -> Judgement {
-        let result = match Questions::new(self, rule, settings, client_deadline, parts, &mut evidence) {
+        let Self { verifier, observers, abandoned } = self;
+        let means = Means { verifier, observers, abandoned };
+        let result = match Questions::new(means, rule, settings, client_deadline, parts, &mut evidence) {
             Ok(mut questions) => questions.ask_all(plan).await,
             Err(refusal) => Err(refusal),
         };

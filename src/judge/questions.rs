@@ -14,7 +14,7 @@ use tower::BoxError;
 use tower_service::Service;
 
 use super::{
-    Judge,
+    abandoned::Abandoned,
     bulkhead::{Client, Full, Permit},
     call::{Call, Place},
     evidence::Evidence,
@@ -29,14 +29,22 @@ use crate::{
     ex_id::ExId,
     failure::Failure,
     headers::only,
+    observe::Observers,
     verdict::{Class, Risk, Verdict},
 };
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// With what a layer asks.
+pub(super) struct Means<'q, V> {
+    pub(super) verifier: &'q V,
+    pub(super) observers: &'q Arc<Observers>,
+    pub(super) abandoned: &'q Arc<Abandoned>,
+}
+
 /// The questions of one request, under one permit and one deadline.
 pub(super) struct Questions<'q, V> {
-    judge: &'q Judge<V>,
+    means: Means<'q, V>,
     /// The rule's name.
     rule: &'q Arc<str>,
     settings: &'q Settings,
@@ -61,7 +69,7 @@ impl<'q, V> Questions<'q, V> {
     /// [`DenialReason::Overloaded`], at once, when the bulkhead is full or the client holds its share of it;
     /// [`DenialReason::Panicked`], when a user's closure of `client_ip` does.
     pub(super) fn new(
-        judge: &'q Judge<V>,
+        means: Means<'q, V>,
         rule: &'q Arc<str>,
         settings: &'q Settings,
         client_deadline: Option<Instant>,
@@ -82,7 +90,7 @@ impl<'q, V> Questions<'q, V> {
         let now = Instant::now();
         let deadline = now + settings.deadline;
         Ok(Self {
-            judge,
+            means,
             rule,
             settings,
             deadline,
@@ -185,11 +193,11 @@ where
             Some(ip) => check.with_ip(ip),
             None => check,
         };
-        let Judge { verifier, observers, abandoned } = self.judge;
+        let Means { verifier, observers, abandoned } = &self.means;
         let (rule, evidence) = (self.rule, &*self.evidence);
         let place =
             Place { rule, account: &self.settings.account, evidence, permit: &mut self.permit, observers, abandoned };
-        let mut waiting = Some((verifier.clone(), check.with_ex_id(ex_id.clone())));
+        let mut waiting = Some((V::clone(verifier), check.with_ex_id(ex_id.clone())));
         let mut call = Call::new(kind, &ex_id, self.deadline, place);
         let caught = |cx: &mut Context<'_>| match catch_unwind(AssertUnwindSafe(|| call.poll(cx, &mut waiting))) {
             Ok(polled) => polled.map(Ok),

@@ -39,7 +39,7 @@ use tower::{BoxError, util::MapResponse};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{JVerify, JVerifyLayer};
+use super::{JVerifyLayer, service::JVerify};
 use crate::{
     body::ResponseBody,
     check::Check,

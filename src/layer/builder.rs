@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{JVerifyLayer, Shared, service::ORIGINAL_PATH};
+use super::{JVerifyLayer, service::ORIGINAL_PATH, shared::Shared};
 use crate::{
     error::ConfigError,
     foreign_backend::{ForeignBackend, Suspicion},

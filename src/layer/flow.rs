@@ -16,8 +16,8 @@ use tower::BoxError;
 use tower_service::Service;
 
 use super::{
-    Shared,
     enforce::{Enforced, enforce},
+    shared::Shared,
 };
 use crate::{
     body::{Kept, RequestBody},

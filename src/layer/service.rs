@@ -12,7 +12,7 @@ use http_body::Body;
 use tower::BoxError;
 use tower_service::Service;
 
-use super::{ResponseFuture, Shared, flow};
+use super::{flow, future::ResponseFuture, shared::Shared};
 use crate::{
     body::{RequestBody, ResponseBody},
     check::Check,

@@ -1,6 +1,6 @@
 //! No observer.
 
-use super::Decided;
+use super::decided::Decided;
 
 /// Nothing is informed.
 #[derive(Debug, Default)]

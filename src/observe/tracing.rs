@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use super::{Decided, Outcome, alarms::Alarms};
+use super::{
+    alarms::Alarms,
+    decided::{Decided, Outcome},
+};
 use crate::{
     denial::DenialReason,
     foreign_backend::Suspicion,

@@ -1,6 +1,6 @@
 //! What a path group needs in order to read gRPC calls.
 
-use super::{fields::Fields, settings};
+use super::fields::Fields;
 use crate::{
     error::ConfigError,
     proof::{Descriptors, Media, Plan},
@@ -31,13 +31,13 @@ pub(crate) fn validate(client_streaming: bool) -> Result<(), ConfigError> {
 pub(super) fn accept(
     plan: Plan,
     fields: &Fields,
-    settings: &settings::Settings,
+    accepted: &[Media],
+    settings: &Settings,
     (name, path): (&str, Option<&str>),
 ) -> Result<(Plan, bool), ConfigError> {
-    if !settings.accept.contains(&Media::Grpc) {
+    if !accepted.contains(&Media::Grpc) {
         return Ok((plan, false));
     }
-    let settings = &settings.grpc;
     let path = path.unwrap_or_default();
     let method = settings.descriptors.as_ref().and_then(|descriptors| descriptors.method(path));
     let plan = plan.accepting_grpc(fields.as_slice(), fields.required(), method.as_ref())?;

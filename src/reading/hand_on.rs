@@ -11,7 +11,7 @@ use http::{
     request::Parts,
 };
 
-use super::{Reading, Settings};
+use super::{Reading, settings::Settings};
 use crate::{
     body::{Coding, HandOn, Share, Whole},
     denial::{DenialReason, Refusal},

@@ -55,7 +55,7 @@ impl Reading {
         let plan = Plan::compile(fields.as_slice(), settings.ignore_query)?
             .before(foreign, fields.as_slice(), fields.roles())
             .allowing_other_phones(&settings.other_phones, fields.as_slice(), fields.roles())?;
-        let (plan, client_streaming) = grpc::accept(plan, fields, settings, (name, path))?;
+        let (plan, client_streaming) = grpc::accept(plan, fields, &settings.accept, &settings.grpc, (name, path))?;
         let fits = settings.extractor.is_some() || settings.accept.iter().any(|media| plan.fits(media));
         if plan.reads_body() && !fits {
             let problem = "no media type that is accepted can hold the fields of the body";

@@ -25,7 +25,9 @@ async fn login(jpush: JPushBuilder) -> (u16, bool) {
     let response = send(&layer, &application, post_json("/login", LOGIN)).await;
     let passes = application.runs() == 1;
     if !passes {
-        assert_eq!(denial(&response).reason(), DenialReason::Verdict(Class::Unavailable));
+        let reason = denial(&response).reason();
+        let without_an_answer = [Class::Unavailable, Class::Unreadable].map(DenialReason::Verdict);
+        assert!(without_an_answer.contains(&reason), "{reason:?}");
     }
     (response.status().as_u16(), passes)
 }
