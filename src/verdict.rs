@@ -276,7 +276,7 @@ impl fmt::Debug for Verdict {
             .field("sandbox", &self.sandbox)
             .field("ex_id", &self.ex_id)
             .field("cause", &self.cause())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
