@@ -92,7 +92,7 @@ async fn the_cause_of_a_real_failure_is_in_words() {
         }
     });
     let leaver = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let leaves = format!("https://{}", leaver.local_addr().unwrap());
+    let goes_away = format!("https://{}", leaver.local_addr().unwrap());
     tokio::spawn(async move { while leaver.accept().await.is_ok() {} });
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let hangs = format!("https://{}", silent.local_addr().unwrap());
@@ -100,7 +100,7 @@ async fn the_cause_of_a_real_failure_is_in_words() {
         ("http://127.0.0.1:1", &["no connection: tcp error"][..]),
         ("https://jpush.invalid", &["no connection: dns error", "no connection: timeout"]),
         (&talks, &["no connection: tls"]),
-        (&leaves, &["no connection: tls", "no connection: tcp error"]),
+        (&goes_away, &["no connection: tls", "no connection: tcp error"]),
         (&hangs, &["no connection: timeout"]),
     ] {
         let jpush = JPush::builder(Credentials::new("key", "secret").unwrap()).base_url(base_url);
