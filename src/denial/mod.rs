@@ -151,10 +151,12 @@ impl Refusal {
         Self { retry_after: verdict.retry_after().or(usual), ..refusal }
     }
 
+    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "without an observer nothing reads it"))]
     pub(crate) fn reason(&self) -> DenialReason {
         self.reason
     }
 
+    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "without an observer nothing reads it"))]
     pub(crate) fn detail(&self) -> Option<&'static str> {
         self.detail
     }

@@ -11,7 +11,9 @@ mod number;
 mod scan;
 mod text;
 
-pub(crate) use self::scan::{DEEPEST, Mode, Scanner, Watch};
+#[cfg(feature = "client")]
+pub(crate) use self::scan::Mode;
+pub(crate) use self::scan::{DEEPEST, Scanner, Watch};
 
 /// Why a text is not taken for JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

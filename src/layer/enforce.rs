@@ -12,12 +12,22 @@ pub(super) enum Enforced<B> {
     Denied(Refusal),
 }
 
-/// `judged`: the decision, or the refusal; each with the request's body. Without a body there is nothing to pass on.
-pub(super) fn enforce<B>(mode: Mode, judged: Result<(Kept<B>, Decision), (Option<Kept<B>>, Refusal)>) -> Enforced<B> {
+/// A judged request, with its body.
+pub(super) type Judged<B> = Result<(Kept<B>, Decision), Rejected<B>>;
+
+/// A refused request. Without a body there is nothing to pass on.
+pub(super) struct Rejected<B> {
+    pub(super) refusal: Refusal,
+    pub(super) body: Option<Kept<B>>,
+}
+
+pub(super) fn enforce<B>(mode: Mode, judged: Judged<B>) -> Enforced<B> {
     match (mode, judged) {
         (Mode::Enforce | Mode::Observe, Ok((body, decision))) => Enforced::Verified(body, decision),
-        (Mode::Observe, Err((Some(body), refusal))) => Enforced::AsItCame(body.restored(), refusal),
-        (Mode::Enforce, Err((_, refusal))) | (Mode::Observe, Err((None, refusal))) => Enforced::Denied(refusal),
+        (Mode::Observe, Err(Rejected { refusal, body: Some(body) })) => Enforced::AsItCame(body.restored(), refusal),
+        (Mode::Enforce, Err(Rejected { refusal, .. })) | (Mode::Observe, Err(Rejected { refusal, body: None })) => {
+            Enforced::Denied(refusal)
+        }
     }
 }
 

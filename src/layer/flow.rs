@@ -16,7 +16,7 @@ use tower::BoxError;
 use tower_service::Service;
 
 use super::{
-    enforce::{Enforced, enforce},
+    enforce::{Enforced, Rejected, enforce},
     shared::Shared,
 };
 use crate::{
@@ -62,14 +62,9 @@ where
             let mut story = pin!(tell(&shared, &group, &mut parts, body));
             // The panics of closures and verifiers are caught where they arise. What panics here is the body itself or a verifier
             // that is cloned: it must let nothing through, and the next request must not feel it.
-            poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| story.as_mut().poll(cx))) {
-                Ok(poll) => poll,
-                Err(_) => {
-                    let (rule, refusal) = (group.first_rule(), Refusal::new(DenialReason::Panicked));
-                    let evidence = Evidence::new();
-                    report(&shared, rule, Outcome::Denied(&refusal), &evidence);
-                    Poll::Ready(Err(Refused { rule, refusal, evidence }))
-                }
+            poll_fn(|cx| {
+                let polled = catch_unwind(AssertUnwindSafe(|| story.as_mut().poll(cx)));
+                polled.unwrap_or_else(|_| Poll::Ready(Err(Refused::by_panic(&shared, group.first_rule()))))
             })
             .await
         };
@@ -118,6 +113,17 @@ struct Refused<'g> {
     evidence: Evidence,
 }
 
+// === impl Refused ===
+
+impl<'g> Refused<'g> {
+    #[cold]
+    fn by_panic<V>(shared: &Shared<V>, rule: &'g RuleState) -> Self {
+        let (refusal, evidence) = (Refusal::new(DenialReason::Panicked), Evidence::new());
+        report(shared, rule, Outcome::Denied(&refusal), &evidence);
+        Self { rule, refusal, evidence }
+    }
+}
+
 async fn tell<'g, V, B>(
     shared: &Shared<V>,
     group: &'g Group,
@@ -135,7 +141,7 @@ where
 
     let mut handing = Handing::default();
     let (rule, evidence, judged) = match read {
-        Err(Unread { body, refusal }) => (group.first_rule(), evidence, Err((body, refusal))),
+        Err(Unread { body, refusal }) => (group.first_rule(), evidence, Err(Rejected { refusal, body })),
         Ok(Read { body, handed_on, chosen: Choice::Pass, .. }) => {
             let body = Handing { handed_on, pins: Vec::new() }.finish(body, None, parts);
             shared.pass(&mut parts.headers, parts.extensions.get::<Decision>());
@@ -149,7 +155,7 @@ where
             let Judgement { evidence, result } = judgement.await;
             let judged = match result {
                 Ok(decision) => Ok((body, decision)),
-                Err(refusal) => Err((Some(body), refusal)),
+                Err(refusal) => Err(Rejected { refusal, body: Some(body) }),
             };
             (rule, evidence, judged)
         }

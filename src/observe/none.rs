@@ -10,5 +10,6 @@ pub(crate) struct Observers;
 
 impl Observers {
     #[inline]
+    #[expect(clippy::unused_self, reason = "as the other observers")]
     pub(crate) fn decided(&self, _: &Decided<'_>) {}
 }

@@ -5,7 +5,7 @@ use crate::proof::{Field, Role};
 /// The fields of a path group, each once, in the order in which their values are indexed.
 #[derive(Default)]
 pub(crate) struct Fields {
-    fields: Vec<Field>,
+    all: Vec<Field>,
     /// Whether the user named it, or only we did.
     required: Vec<bool>,
     roles: Vec<Role>,
@@ -24,11 +24,11 @@ impl Fields {
 
     /// The same for a field that a message need not have: the user did not name it.
     pub(crate) fn index_optional(&mut self, field: &Field) -> usize {
-        self.fields.iter().position(|known| known == field).unwrap_or_else(|| {
-            self.fields.push(field.clone());
+        self.all.iter().position(|known| known == field).unwrap_or_else(|| {
+            self.all.push(field.clone());
             self.required.push(false);
             self.roles.push(Role::Other);
-            self.fields.len() - 1
+            self.all.len() - 1
         })
     }
 
@@ -46,7 +46,7 @@ impl Fields {
     }
 
     pub(crate) fn as_slice(&self) -> &[Field] {
-        &self.fields
+        &self.all
     }
 
     pub(super) fn roles(&self) -> &[Role] {
