@@ -9,9 +9,9 @@
 
 use std::error::Error;
 
-use axum::{Router, ServiceExt, http::HeaderMap, routing::post};
+use axum::{Router, http::HeaderMap, routing::post};
 use tokio::net::TcpListener;
-use tower_jverify::{JVerifyLayer, Rule, axum::Verified, captcha, number};
+use tower_jverify::{JVerifyLayer, Rule, Verified, captcha, number};
 
 mod common;
 
@@ -38,7 +38,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     common::print_what_to_try(&settings, listener.local_addr()?);
     // Around the router, not `Router::layer`: the layer sees every path before the router does.
     let app = layer.around(router);
-    axum::serve(listener, app.into_make_service()).await?;
+    axum::serve(listener, app).await?;
     Ok(())
 }
 

@@ -81,10 +81,10 @@
 mod body;
 mod bytewise;
 mod call_error;
-mod check;
+pub mod check;
 mod check_kind;
-mod decision;
-mod denial;
+pub mod decision;
+pub mod denial;
 mod error;
 mod ex_id;
 mod exhaustion;
@@ -92,10 +92,11 @@ mod failure;
 mod foreign_backend;
 mod headers;
 #[cfg(feature = "client")]
-mod jpush;
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub mod jpush;
 mod json;
 mod judge;
-mod layer;
+pub mod layer;
 mod log;
 mod observe;
 mod opaque;
@@ -103,19 +104,19 @@ mod path;
 mod phone;
 mod proof;
 mod reading;
-mod rule;
+pub mod rule;
 #[cfg(feature = "sandbox")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sandbox")))]
 pub mod sandbox;
 mod secret;
-mod verdict;
+pub mod verdict;
 
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub use self::jpush::{AskFuture, Credentials, Https, HttpsFuture, JPush, JPushBuilder};
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
-pub use self::layer::axum;
+pub use self::layer::{Around, AroundFuture, Verified, VerifiedRejection};
 #[cfg(feature = "sandbox")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sandbox")))]
 pub use self::sandbox::Sandbox;

@@ -27,7 +27,7 @@ use crate::{check_kind::CheckKind, ex_id::ExId, phone::Phone, verdict::Verdict};
 /// Why a guarded request reached the application, as a request extension.
 ///
 /// Only the layer makes one, and only for a request that it lets through. Handlers that must not run for anything but a
-/// verified request take [`Verified`](crate::axum::Verified) instead, or ask [`Decision::is_verified`].
+/// verified request take [`Verified`](crate::Verified) instead, or ask [`Decision::is_verified`].
 ///
 /// **A captcha proves no phone.** A request that passed with a captcha alone is verified, and has no proven phone, whatever phone
 /// its body contains. Who logs in is [`Decision::phone`], never the body.

@@ -123,7 +123,7 @@ impl Policy {
     /// (503 with `Retry-After`), and never opens. A custom verifier opens by no error but
     /// [`CallError::no_connection`](crate::CallError::no_connection).
     ///
-    /// What was opened is marked `unverified` in header, extension and event, and [`Verified`](crate::axum::Verified)
+    /// What was opened is marked `unverified` in header, extension and event, and [`Verified`](crate::Verified)
     /// refuses it.
     pub fn open_when_unavailable(mut self) -> Self {
         self.opens_when_unavailable = true;

@@ -53,19 +53,27 @@
 //! ```
 
 #[cfg(feature = "axum")]
-pub mod axum;
+mod around;
 mod builder;
 mod enforce;
 mod flow;
 mod future;
 mod service;
 mod shared;
+#[cfg(feature = "axum")]
+mod verified;
 
 use std::{fmt, sync::Arc};
 
 use tower_layer::Layer;
 
 use self::shared::Shared;
+#[cfg(feature = "axum")]
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+pub use self::{
+    around::{Around, AroundFuture},
+    verified::{Verified, VerifiedRejection},
+};
 pub use self::{builder::JVerifyBuilder, future::ResponseFuture, service::JVerify};
 
 /// Guards the services it wraps: see [`JVerifyLayer::builder`].

@@ -10,10 +10,7 @@ use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 use tower_jverify::{
     Action, CallError, Check, CheckKind, Class, Credentials, Decision, DecisionReason, DenialReason, JPush,
-    JVerifyLayer, Policy, Rule, Sandbox, Verdict,
-    axum::{Verified, VerifiedRejection},
-    captcha, number,
-    sandbox::Fault,
+    JVerifyLayer, Policy, Rule, Sandbox, Verdict, Verified, VerifiedRejection, captcha, number, sandbox::Fault,
 };
 
 use super::PHONE;

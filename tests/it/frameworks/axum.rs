@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::{
-    Json, Router, ServiceExt,
+    Json, Router,
     extract::{ConnectInfo, Request},
     middleware::{Next, map_request},
     routing::{get, post},
@@ -11,9 +11,7 @@ use axum::{
 use http::{StatusCode, Version};
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tower_jverify::{
-    ClientIp, Decision, JVerifyLayer, Phone, Policy, Rule, Sandbox, axum::Verified, number, sandbox::Fault,
-};
+use tower_jverify::{ClientIp, Decision, JVerifyLayer, Phone, Policy, Rule, Sandbox, Verified, number, sandbox::Fault};
 
 use super::{ask, ips};
 use crate::support::{LOGIN, Verifier, builder, code, jpush, login_layer};
@@ -60,12 +58,45 @@ fn routes() -> Router {
 }
 
 #[tokio::test]
-async fn around_a_router() {
+async fn around_a_router_which_is_served_as_a_router_is() {
     let verifier = Verifier::passing();
-    let (listener, address) = listen().await;
     let app = login_layer(&verifier).around(routes());
+    let (listener, address) = listen().await;
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    guards_its_login(address, &verifier).await;
+
+    // As `into_make_service` of a router, and without axum's `ServiceExt` in scope.
+    let app = login_layer(&verifier).around(routes());
+    let (listener, address) = listen().await;
     tokio::spawn(async move { axum::serve(listener, app.into_make_service()).await });
     guards_its_login(address, &verifier).await;
+}
+
+#[tokio::test]
+async fn a_handler_that_also_serves_others_takes_an_option() {
+    async fn home(verified: Option<Verified>) -> String {
+        format!("{:?}", verified.map(|verified| verified.phone().unwrap().masked().to_string()))
+    }
+    let verified = Verifier::passing();
+    let routes = || Router::new().route("/login", post(home)).route("/home", post(home));
+    let (listener, address) = listen().await;
+    let app = login_layer(&verified).around(routes());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let response = ask(address, Version::HTTP_11, "/login", LOGIN).await;
+    assert_eq!((response.status().as_u16(), response.body()), (200, &r#"Some("138****5678")"#.into()));
+    let response = ask(address, Version::HTTP_11, "/home", LOGIN).await;
+    assert_eq!((response.status().as_u16(), response.body()), (200, &"None".into()), "no decision");
+
+    // Let through unverified.
+    let sandbox = Sandbox::new();
+    sandbox.fault(Fault::Refuse);
+    let policy = Policy::default().open_when_unavailable();
+    let layer = JVerifyLayer::builder(jpush(&sandbox)).rule(Rule::post("/login", number())).policy(policy);
+    let app = layer.build().unwrap().around(routes());
+    let (listener, address) = listen().await;
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let response = ask(address, Version::HTTP_11, "/login", LOGIN).await;
+    assert_eq!((response.status().as_u16(), response.body()), (200, &"None".into()), "unverified");
 }
 
 #[tokio::test]

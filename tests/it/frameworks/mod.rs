@@ -1,6 +1,7 @@
 //! The layer in the stacks that it is made for, over real sockets.
 
 mod axum;
+mod globs;
 mod hyper;
 mod tonic;
 

@@ -4,7 +4,7 @@ use axum::{Router, body::Bytes, routing::post};
 use http::StatusCode;
 use http_body_util::{BodyExt, Full};
 use tower::ServiceExt;
-use tower_jverify::{ForeignBackend, Media, Rule, axum::Verified, number};
+use tower_jverify::{ForeignBackend, Media, Rule, Verified, number};
 
 use crate::support::{Verifier, builder};
 

@@ -108,7 +108,7 @@ fn values_do_not_show_what_they_hold() {
         let verdict = Verdict::new(check.kind(), tower_jverify::Class::Passed).with_phone(phone);
         assert_silent("a verdict", &shown(&verdict));
     }
-    let verified = tower_jverify::axum::Verified::for_test(phone);
+    let verified = tower_jverify::Verified::for_test(phone);
     assert_silent("an extractor", &shown(&verified));
     assert_silent("a decision", &shown(&verified.into_decision()));
     assert_silent("credentials", &shown(&credentials()));
