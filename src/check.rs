@@ -23,6 +23,14 @@ use crate::{check_kind::CheckKind, ex_id::ExId, phone::Phone, secret::Secret};
 /// One question to JPush, with its context.
 ///
 /// `Debug` shows the kind, the channel and the id; never the proof.
+///
+/// ```
+/// use tower_jverify::{Channel, Check, CheckKind, Phone};
+///
+/// let check = Check::number("token", Phone::parse("13800000000").unwrap()).with_channel(Channel::Web);
+/// assert_eq!(check.kind(), CheckKind::Number);
+/// assert!(!format!("{check:?}").contains("token"));
+/// ```
 #[derive(Clone)]
 pub struct Check {
     question: Question,

@@ -113,7 +113,9 @@ pub mod verdict;
 
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
-pub use self::jpush::{AskFuture, Credentials, Https, HttpsFuture, JPush, JPushBuilder};
+pub use self::jpush::{
+    AskFuture, BoxJPush, BoxTransport, Credentials, Https, HttpsBody, HttpsFuture, JPush, JPushBuilder,
+};
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 pub use self::layer::{Around, AroundFuture, Verified, VerifiedRejection};
@@ -138,6 +140,26 @@ pub use self::{
     secret::Secret,
     verdict::{Class, Risk, Verdict},
 };
+
+/// The documents of the repository's folder `docs`.
+#[cfg(all(doc, not(doctest)))]
+#[allow(rustdoc::invalid_rust_codeblocks, reason = "not all of their indented blocks are Rust")]
+pub mod docs {
+    #[doc = include_str!("../docs/ARCHITECTURE.md")]
+    pub mod architecture {}
+    #[doc = include_str!("../docs/codes.md")]
+    pub mod codes {}
+    #[doc = include_str!("../docs/differences.md")]
+    pub mod differences {}
+    #[doc = include_str!("../docs/fuzzing.md")]
+    pub mod fuzzing {}
+    #[doc = include_str!("../docs/grpc.md")]
+    pub mod grpc {}
+    #[doc = include_str!("../docs/security-model.md")]
+    pub mod security_model {}
+    #[doc = include_str!("../docs/speed.md")]
+    pub mod speed {}
+}
 
 /// The READMEs' programs compile.
 #[cfg(all(doctest, feature = "axum", feature = "client"))]

@@ -48,6 +48,14 @@ struct Unanswered {
 }
 
 /// What an answer means to us. The table of codes is in `docs/codes.md`.
+///
+/// ```
+/// use tower_jverify::Class;
+///
+/// assert!(Class::Passed.is_pass());
+/// assert!(!Class::Inconclusive.is_pass());
+/// assert_eq!(Class::Unavailable.to_string(), "unavailable");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Class {
@@ -78,6 +86,13 @@ pub enum Class {
 }
 
 /// What is known of a phone's risk (风险分). Context, never proof.
+///
+/// ```
+/// use tower_jverify::Risk;
+///
+/// assert_eq!(Risk::from_score(450, vec!["F24004".into()]).score(), Some(450));
+/// assert_eq!(Risk::from_score(901, Vec::new()), Risk::Unknown);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Risk {

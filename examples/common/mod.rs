@@ -4,11 +4,7 @@
 use std::{collections::BTreeMap, env, net::SocketAddr, process};
 
 use http::HeaderMap;
-use tower::util::BoxCloneSyncService;
-use tower_jverify::{CallError, Check, ConfigError, Credentials, JPush, Phone, Sandbox, Verdict};
-
-/// Whoever answers the checks: JPush or the sandbox, as one type.
-pub(crate) type Verifier = BoxCloneSyncService<Check, Verdict, CallError>;
+use tower_jverify::{BoxJPush, ConfigError, Credentials, JPush, Phone, Sandbox};
 
 /// The settings of an example. The sandbox is never a fallback: it is asked for, or credentials are missing.
 pub(crate) struct Settings {
@@ -48,7 +44,7 @@ impl Settings {
     }
 
     /// Whoever answers the checks, or says on stderr what is wrong with the settings and ends the process.
-    pub(crate) fn verifier(&self) -> Verifier {
+    pub(crate) fn verifier(&self) -> BoxJPush {
         self.vendor.verifier().unwrap_or_else(|problem| {
             // As the library calls it, and as whoever starts an example does.
             let variable = if problem.setting() == "base_url" { "`JPUSH_BASE_URL`: " } else { "" };
@@ -104,9 +100,9 @@ impl Settings {
 }
 
 impl Vendor {
-    fn verifier(&self) -> Result<Verifier, ConfigError> {
+    fn verifier(&self) -> Result<BoxJPush, ConfigError> {
         Ok(match self {
-            Self::Sandbox => BoxCloneSyncService::new(Sandbox::new().client().build()?),
+            Self::Sandbox => Sandbox::new().client().build()?.boxed(),
             Self::JPush { app_key, master_secret, base_url, proof_bytes } => {
                 let mut jpush = JPush::builder(Credentials::new(app_key.as_str(), master_secret.as_str())?);
                 if let Some(base_url) = base_url {
@@ -115,7 +111,7 @@ impl Vendor {
                 if let Some(bytes) = proof_bytes {
                     jpush = jpush.proof_bytes(bytes.bytes());
                 }
-                BoxCloneSyncService::new(jpush.build()?)
+                jpush.build()?.boxed()
             }
         })
     }

@@ -6,6 +6,13 @@ use crate::error::ConfigError;
 /// Which bytes the application gets of a body that was decoded to be read: see [`Rule::decode`](crate::Rule).
 ///
 /// There is no default, because each is wrong for some application.
+///
+/// ```
+/// use tower_jverify::{Coding, HandOn, Rule, number};
+///
+/// let rule = Rule::post("/login", number()).decode([Coding::Gzip], HandOn::Decoded);
+/// # let _ = rule;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HandOn {

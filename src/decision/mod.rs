@@ -31,6 +31,18 @@ use crate::{check_kind::CheckKind, ex_id::ExId, phone::Phone, verdict::Verdict};
 ///
 /// **A captcha proves no phone.** A request that passed with a captcha alone is verified, and has no proven phone, whatever phone
 /// its body contains. Who logs in is [`Decision::phone`], never the body.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::Request;
+/// use tower_jverify::{Decision, Phone};
+///
+/// /// The phone to log in, in a service inside of the layer.
+/// fn phone<B>(request: &Request<B>) -> Option<Phone> {
+///     request.extensions().get::<Decision>().filter(|decision| decision.is_verified()).and_then(Decision::phone)
+/// }
+/// # assert_eq!(phone(&Request::new(Bytes::new())), None);
+/// ```
 #[derive(Clone)]
 pub struct Decision(Arc<Inner>);
 

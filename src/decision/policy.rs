@@ -18,6 +18,15 @@ use crate::{
 /// | not told | unknown | flag |
 ///
 /// Everything but a documented pass is refused, an outage included.
+///
+/// ```
+/// use tower_jverify::{Action, Level, Policy, Rule, number};
+///
+/// // A medium risk must also solve a captcha, and an unknown risk is refused.
+/// let policy = Policy::default().band(300, Level::Medium, Action::StepUp).unknown_risk(Action::Deny);
+/// let rule = Rule::post("/login", number()).policy(policy);
+/// # let _ = rule;
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// Ascending by `from`, one a score.

@@ -21,6 +21,12 @@ pub(super) struct Answer {
 }
 
 /// What a client may do after a refusal.
+///
+/// ```
+/// use tower_jverify::{Denial, DenialReason, NextStep};
+///
+/// assert_eq!(Denial::for_test(DenialReason::CaptchaRequired).next(), [NextStep::Captcha]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NextStep {

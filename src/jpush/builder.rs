@@ -14,7 +14,22 @@ use super::{
 };
 use crate::{error::ConfigError, secret::Secret};
 
-/// Builds a [`JPush`]. From [`JPush::builder`] or [`JPush::with_transport`].
+/// Builds a [`JPush`]. From [`JPush::builder`].
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use tower_jverify::{Credentials, JPush};
+///
+/// # fn main() -> Result<(), tower_jverify::ConfigError> {
+/// let jpush = JPush::builder(Credentials::new("app key", "master secret")?)
+///     .connect_timeout(Duration::from_secs(1))
+///     .require_ex_id()
+///     .build()?;
+/// # let _ = jpush;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a builder does nothing until `build()`"]
 pub struct JPushBuilder<T = Https> {
     credentials: Result<Credentials, ConfigError>,
@@ -24,6 +39,8 @@ pub struct JPushBuilder<T = Https> {
     proof_bytes: ProofBytes,
     requires_ex_id: bool,
     transport: Transport<T>,
+    /// The setting of the default transport that was made before another transport replaced it.
+    replaced: Option<&'static str>,
 }
 
 enum Transport<T> {
@@ -37,27 +54,24 @@ enum Transport<T> {
 impl JPush<Https> {
     /// Begins a client that calls over HTTPS.
     pub fn builder(credentials: Credentials) -> JPushBuilder {
-        JPushBuilder::https(credentials)
-    }
-}
-
-impl<T> JPush<T> {
-    /// Begins a client over another transport.
-    ///
-    /// The transport must not follow redirects, and must not send a request twice.
-    pub fn with_transport(credentials: Credentials, transport: T) -> JPushBuilder<T>
-    where
-        T: 'static,
-    {
-        JPushBuilder::given(credentials, transport)
+        JPushBuilder::https(Ok(credentials))
     }
 }
 
 // === impl JPushBuilder ===
 
 impl JPushBuilder<Https> {
-    pub(super) fn https(credentials: Credentials) -> Self {
-        Self::new(Ok(credentials), Transport::Default(Box::default(), Https::build))
+    pub(super) fn https(credentials: Result<Credentials, ConfigError>) -> Self {
+        Self {
+            credentials,
+            base_url: VENDOR.into(),
+            call_timeout: Duration::from_secs(5),
+            one_tap_key: Ok(None),
+            proof_bytes: ProofBytes::default(),
+            requires_ex_id: false,
+            transport: Transport::Default(Box::default(), Https::build),
+            replaced: None,
+        }
     }
 
     /// How long a connection may take to come about: DNS, TCP and TLS together. Default: 2 s.
@@ -105,30 +119,46 @@ impl JPushBuilder<Https> {
 }
 
 impl<T> JPushBuilder<T> {
-    pub(super) fn given(credentials: Credentials, transport: T) -> Self
-    where
-        T: 'static,
-    {
-        if sandboxed::is_sandbox(&transport) {
-            return Self::sandboxed(Ok(credentials), transport);
-        }
-        Self::new(Ok(credentials), Transport::Given(transport))
-    }
-
-    /// The same for the sandbox: its documented proofs are sent.
-    pub(super) fn sandboxed(credentials: Result<Credentials, ConfigError>, sandbox: T) -> Self {
-        Self { proof_bytes: ProofBytes::printable(), ..Self::new(credentials, Transport::Given(sandbox)) }
-    }
-
-    fn new(credentials: Result<Credentials, ConfigError>, transport: Transport<T>) -> Self {
-        Self {
+    /// Sends the calls through another transport than HTTPS: any `Service<http::Request<Full<Bytes>>>`, such as a client that the
+    /// application has already. Default: [`Https`].
+    ///
+    /// **Danger:** the transport must verify TLS, must not follow redirects, and must not send a request twice: a check that was
+    /// sent may have spent its token.
+    ///
+    /// With another transport, `build()` refuses the settings of [`Https`]: `connect_timeout`, `idle_timeout`, `max_idle`, `http2`,
+    /// `platform_roots` and `extra_root_pem`. With a `Sandbox`, its documented proofs are sent, whatever
+    /// [`JPushBuilder::proof_bytes`] allows.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use http_body_util::Full;
+    /// use tower_jverify::{Credentials, JPush};
+    ///
+    /// # fn main() -> Result<(), tower_jverify::ConfigError> {
+    /// let transport = tower::service_fn(|_: http::Request<Full<Bytes>>| async {
+    ///     Ok::<_, std::convert::Infallible>(http::Response::new(Full::new(Bytes::from_static(b"{}"))))
+    /// });
+    /// let jpush = JPush::builder(Credentials::new("app key", "master secret")?).transport(transport).build()?;
+    /// # let _ = jpush;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn transport<U: 'static>(self, transport: U) -> JPushBuilder<U> {
+        let Self { credentials, base_url, call_timeout, one_tap_key, proof_bytes, requires_ex_id, .. } = self;
+        let replaced = match self.transport {
+            Transport::Given(_) => self.replaced,
+            Transport::Default(settings, _) => settings.changed(),
+        };
+        let transport = Transport::Given(transport);
+        JPushBuilder {
             credentials,
-            base_url: VENDOR.into(),
-            call_timeout: Duration::from_secs(5),
-            one_tap_key: Ok(None),
-            proof_bytes: ProofBytes::default(),
-            requires_ex_id: false,
+            base_url,
+            call_timeout,
+            one_tap_key,
+            proof_bytes,
+            requires_ex_id,
             transport,
+            replaced,
         }
     }
 
@@ -193,24 +223,34 @@ impl<T> JPushBuilder<T> {
     /// # Errors
     ///
     /// When a setting cannot stand; the error names it: `base_url`, `connect_timeout`, `call_timeout`, `idle_timeout`,
-    /// `max_idle`, `platform_roots`, `extra_root_pem`, `one_tap_key`, `proof_bytes`.
-    pub fn build(self) -> Result<JPush<T>, ConfigError> {
+    /// `max_idle`, `http2`, `platform_roots`, `extra_root_pem`, `one_tap_key`, `proof_bytes`.
+    pub fn build(self) -> Result<JPush<T>, ConfigError>
+    where
+        T: 'static,
+    {
         let base = BaseUrl::parse(&self.base_url)?;
         if self.call_timeout.is_zero() {
             return Err(ConfigError::new("call_timeout", "0", "nobody answers in no time"));
         }
         self.proof_bytes.validate()?;
+        if let Some(setting) = self.replaced {
+            return Err(ConfigError::unshown(
+                setting,
+                "it belongs to the default transport, which `transport` replaces",
+            ));
+        }
         let transport = match self.transport {
             Transport::Given(transport) => transport,
             Transport::Default(settings, build) => build(&settings, &base)?,
         };
         let credentials = self.credentials?;
+        let proof_bytes = if sandboxed::is_sandbox(&transport) { ProofBytes::printable() } else { self.proof_bytes };
         let shared = Shared {
             account: credentials.account(base.host_name()),
             endpoints: Endpoints::new(&base, &credentials)?,
             one_tap_key: self.one_tap_key?,
             call_timeout: self.call_timeout,
-            proof_bytes: self.proof_bytes,
+            proof_bytes,
             requires_ex_id: self.requires_ex_id,
         };
         Ok(JPush::new(shared, transport))

@@ -15,7 +15,6 @@ use http::{HeaderName, Request, Response};
 use http_body::Body;
 use http_body_util::Full;
 use tower::util::ServiceExt as _;
-use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
@@ -47,6 +46,18 @@ static SANDBOX_MARK: HeaderName = HeaderName::from_static(SANDBOX_HEADER);
 ///
 /// JPush receives a check at most once. Only where no connection came about, it is dialled once more. What HTTP/2 says
 /// of streams that it refused is not relied on: they end as an error.
+///
+/// ```no_run
+/// use tower_jverify::{Check, Credentials, JPush, Phone};
+///
+/// # async fn ask() -> Result<(), Box<dyn std::error::Error>> {
+/// let jpush = JPush::builder(Credentials::from_env()?).build()?;
+/// let phone: Phone = "13800000000".parse()?;
+/// let verdict = jpush.ask(Check::number("the token of the client's SDK", phone)).await?;
+/// println!("{}", verdict.class());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct JPush<T = Https> {
     shared: Arc<Shared>,
@@ -74,11 +85,23 @@ impl<T> JPush<T> {
         Self { shared: Arc::new(shared), transport }
     }
 
-    /// Puts a Tower layer around the transport: a limit, a trace.
+    /// Replaces the transport by what `map` returns, such as the same transport under a limit or a trace. All settings stay.
     ///
-    /// Never a retry: a check that was sent may have spent its token.
-    pub fn layer<L: Layer<T>>(self, layer: L) -> JPush<L::Service> {
-        JPush { shared: self.shared, transport: layer.layer(self.transport) }
+    /// **Danger:** the new transport must not repeat a request: a check that was sent may have spent its token.
+    ///
+    /// ```
+    /// use tower::limit::ConcurrencyLimit;
+    /// use tower_jverify::{Credentials, JPush};
+    ///
+    /// # fn main() -> Result<(), tower_jverify::ConfigError> {
+    /// let jpush = JPush::builder(Credentials::new("app key", "master secret")?).build()?;
+    /// let limited = jpush.map_transport(|https| ConcurrencyLimit::new(https, 64));
+    /// # let _ = limited;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn map_transport<U>(self, map: impl FnOnce(T) -> U) -> JPush<U> {
+        JPush { shared: self.shared, transport: map(self.transport) }
     }
 
     /// The account that this client spends from: a hash of the host and the application key, in hexadecimal. It is the same for
@@ -106,7 +129,7 @@ impl<T> JPush<T> {
         &self.shared.account
     }
 
-    /// Asks one check, within [`JPushBuilder::call_timeout`]. Runs on a Tokio runtime with time enabled.
+    /// Asks one check, within [`JPushBuilder::call_timeout`](super::JPushBuilder::call_timeout). Runs on a Tokio runtime with time enabled.
     ///
     /// # Errors
     ///

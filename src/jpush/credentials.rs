@@ -15,6 +15,15 @@ const MASTER_SECRET: &str = "JPUSH_MASTER_SECRET";
 ///
 /// `Debug` shows neither. The header made of them is marked sensitive; HTTP/2 does not index it and `http` does not
 /// print it.
+///
+/// ```
+/// use tower_jverify::Credentials;
+///
+/// // `Credentials::from_env()` reads JPUSH_APP_KEY and JPUSH_MASTER_SECRET.
+/// let credentials = Credentials::new("app key", "master secret")?;
+/// assert!(!format!("{credentials:?}").contains("master secret"));
+/// # Ok::<_, tower_jverify::ConfigError>(())
+/// ```
 #[derive(Clone)]
 pub struct Credentials {
     authorization: HeaderValue,

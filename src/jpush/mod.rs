@@ -35,7 +35,7 @@
 //!     let reply = br#"{"id":117270465679982592,"code":9000,"content":"verify consistent"}"#;
 //!     Ok::<_, std::convert::Infallible>(http::Response::new(Full::new(Bytes::from_static(reply))))
 //! });
-//! let jpush = JPush::with_transport(Credentials::new("app key", "master secret")?, transport).build()?;
+//! let jpush = JPush::builder(Credentials::new("app key", "master secret")?).transport(transport).build()?;
 //!
 //! let verdict = jpush.ask(Check::number("token", Phone::parse("13800000000").unwrap())).await?;
 //! assert_eq!(verdict.class(), Class::Passed);
@@ -45,6 +45,7 @@
 
 mod advice;
 mod base_url;
+mod boxed;
 mod builder;
 mod client;
 mod codes;
@@ -65,10 +66,11 @@ mod transport;
 mod wire;
 
 pub use self::{
+    boxed::{BoxJPush, BoxTransport},
     builder::JPushBuilder,
     client::{AskFuture, JPush},
     credentials::Credentials,
-    transport::{Https, HttpsFuture},
+    transport::{Https, HttpsBody, HttpsFuture},
 };
 
 /// Any error, as Tower boxes it.

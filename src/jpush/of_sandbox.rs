@@ -23,6 +23,6 @@ impl Sandbox {
             Some((app_key, master_secret)) => Credentials::new(app_key, master_secret.clone()),
             None => Credentials::new("sandbox", "sandbox"),
         };
-        JPushBuilder::sandboxed(credentials, self.clone())
+        JPushBuilder::https(credentials).transport(self.clone())
     }
 }

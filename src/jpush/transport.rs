@@ -4,6 +4,7 @@
 //! provider is passed, never installed for the process: that choice is the application's.
 
 use std::{
+    error::Error,
     fmt, mem,
     pin::Pin,
     sync::Arc,
@@ -13,6 +14,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, Response, Uri, uri::Authority};
+use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_rustls::HttpsConnectorBuilder;
@@ -46,6 +48,9 @@ struct Shared {
 /// The future of [`Https`].
 #[must_use = "futures do nothing unless polled"]
 pub struct HttpsFuture(legacy::ResponseFuture);
+
+/// The body of a reply that came through [`Https`].
+pub struct HttpsBody(Incoming);
 
 /// What can be set about [`Https`].
 #[derive(Debug)]
@@ -116,7 +121,7 @@ impl Https {
 }
 
 impl Service<Request<Full<Bytes>>> for Https {
-    type Response = Response<Incoming>;
+    type Response = Response<HttpsBody>;
     type Error = CallError;
     type Future = HttpsFuture;
 
@@ -144,16 +149,42 @@ impl fmt::Debug for Https {
 // === impl HttpsFuture ===
 
 impl Future for HttpsFuture {
-    type Output = Result<Response<Incoming>, CallError>;
+    type Output = Result<Response<HttpsBody>, CallError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(ready!(Pin::new(&mut self.0).poll(cx)).map_err(errors::client))
+        let response = ready!(Pin::new(&mut self.0).poll(cx)).map_err(errors::client)?;
+        Poll::Ready(Ok(response.map(HttpsBody)))
     }
 }
 
 impl fmt::Debug for HttpsFuture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpsFuture").finish_non_exhaustive()
+    }
+}
+
+// === impl HttpsBody ===
+
+impl Body for HttpsBody {
+    type Data = Bytes;
+    type Error = Box<dyn Error + Send + Sync>;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Pin::new(&mut self.0).poll_frame(cx).map_err(Into::into)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
+}
+
+impl fmt::Debug for HttpsBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpsBody").finish_non_exhaustive()
     }
 }
 
@@ -173,6 +204,21 @@ impl Default for HttpsSettings {
 }
 
 impl HttpsSettings {
+    /// The first setting that is not at its default.
+    pub(super) fn changed(&self) -> Option<&'static str> {
+        let Self { connect_timeout, idle_timeout, max_idle, http2, platform_roots, extra_roots } = self;
+        let usual = Self::default();
+        let settings = [
+            ("connect_timeout", *connect_timeout != usual.connect_timeout),
+            ("idle_timeout", *idle_timeout != usual.idle_timeout),
+            ("max_idle", *max_idle != usual.max_idle),
+            ("http2", *http2 != usual.http2),
+            ("platform_roots", *platform_roots != usual.platform_roots),
+            ("extra_root_pem", *extra_roots != usual.extra_roots),
+        ];
+        settings.into_iter().find_map(|(name, is_changed)| is_changed.then_some(name))
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
         if self.connect_timeout.is_zero() {
             return Err(ConfigError::new("connect_timeout", "0", "nothing connects in no time"));

@@ -20,6 +20,14 @@ type FromFn = Arc<dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync>;
 ///
 /// An IPv4 address is one client, also where it is written as IPv6 (mapped, behind NAT64's well-known prefix, or in 6to4), as is
 /// an IPv6 network of 64 bits.
+///
+/// ```
+/// use tower_jverify::{ClientIp, Rule, number};
+///
+/// // Behind one trusted proxy that adds to `X-Forwarded-For`.
+/// let rule = Rule::post("/login", number()).client_ip(ClientIp::forwarded(1));
+/// # let _ = rule;
+/// ```
 #[derive(Clone)]
 pub struct ClientIp(Source);
 

@@ -13,6 +13,23 @@ use crate::{
 };
 
 /// Builds a [`JVerifyLayer`]. What is set here holds for every rule that does not set it for itself.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use tower_jverify::{JVerifyLayer, Rule, captcha, number};
+/// # use tower_jverify::{Check, Class, Verdict};
+/// # let verifier = tower::service_fn(|check: Check| async move {
+/// #     Ok::<_, std::convert::Infallible>(Verdict::new(check.kind(), Class::Passed))
+/// # });
+/// let layer = JVerifyLayer::builder(verifier)
+///     .rule(Rule::post("/login", number()))
+///     .rule(Rule::post("/register", captcha().then(number())).deadline(Duration::from_secs(8)))
+///     .deadline(Duration::from_secs(5)) // for every rule that sets none
+///     .build()?;
+/// # let _ = layer;
+/// # Ok::<_, tower_jverify::ConfigError>(())
+/// ```
 #[must_use = "a builder guards nothing until it is built"]
 pub struct JVerifyBuilder<V> {
     verifier: V,

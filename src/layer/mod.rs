@@ -63,9 +63,10 @@ mod shared;
 #[cfg(feature = "axum")]
 mod verified;
 
-use std::{fmt, sync::Arc};
+use std::{error::Error, fmt, sync::Arc};
 
 use tower_layer::Layer;
+use tower_service::Service;
 
 use self::shared::Shared;
 #[cfg(feature = "axum")]
@@ -75,11 +76,23 @@ pub use self::{
     verified::{Verified, VerifiedRejection},
 };
 pub use self::{builder::JVerifyBuilder, future::ResponseFuture, service::JVerify};
+use crate::{check::Check, verdict::Verdict};
 
 /// Guards the services it wraps: see [`JVerifyLayer::builder`].
 ///
 /// A clone shares everything: bulkhead, budget and counters belong to the layer, however many services it wraps (axum
 /// wraps one for every route).
+///
+/// ```
+/// use tower_jverify::{JVerifyLayer, Rule, number};
+/// # use tower_jverify::{Check, Class, Verdict};
+/// # let verifier = tower::service_fn(|check: Check| async move {
+/// #     Ok::<_, std::convert::Infallible>(Verdict::new(check.kind(), Class::Passed))
+/// # });
+/// let layer = JVerifyLayer::builder(verifier).rule(Rule::post("/login", number())).build()?;
+/// assert_eq!(layer.unused_rules(), ["POST /login"]);
+/// # Ok::<_, tower_jverify::ConfigError>(())
+/// ```
 pub struct JVerifyLayer<V> {
     shared: Arc<Shared<V>>,
 }
@@ -93,7 +106,20 @@ impl<V> JVerifyLayer<V> {
     /// `CallError` itself can be an outage that a policy opens for. Tower's `Timeout` counts as
     /// [`Class::Unavailable`](crate::Class), and Tower's `LoadShed` and errors such as `EMFILE` among the sources as overload. Every
     /// other error is [`Class::Unknown`](crate::Class): 503, and never opened.
-    pub fn builder(verifier: V) -> JVerifyBuilder<V> {
+    ///
+    /// What cannot answer checks is refused here, by the compiler:
+    ///
+    /// ```compile_fail,E0277
+    /// // The client has not been built.
+    /// let jpush = tower::service_fn(|text: String| async move { Ok::<_, std::convert::Infallible>(text) });
+    /// let builder = tower_jverify::JVerifyLayer::builder(jpush);
+    /// ```
+    pub fn builder(verifier: V) -> JVerifyBuilder<V>
+    where
+        V: Service<Check, Response = Verdict> + Clone + Send + Sync + 'static,
+        V::Error: Into<Box<dyn Error + Send + Sync>>,
+        V::Future: Send,
+    {
         JVerifyBuilder::new(verifier)
     }
 

@@ -24,6 +24,13 @@ use crate::{
 /// JSON and forms have one type each. The only parameter that is accepted is `charset`, once, with a spelling of UTF-8
 /// (`utf-8`, `UTF-8`, `utf8`, `"utf-8"`). Every other type or parameter is refused with 415, unless
 /// [`Media::json_types`] names the whole value.
+///
+/// ```
+/// use tower_jverify::{Media, Rule, number};
+///
+/// let rule = Rule::post("/login", number()).accept([Media::Json, Media::Multipart]);
+/// # let _ = rule;
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Media {

@@ -53,12 +53,28 @@ pub(super) struct StepUp {
 /// **Danger:** a captcha proves that a person is there, and no phone. After `captcha().or(number())` the client chooses, and
 /// may send a captcha beside the phone of somebody else: take the phone from [`Decision::phone`](crate::Decision::phone),
 /// which is then `None`, and never from the body.
+///
+/// ```
+/// use tower_jverify::{AnyOf, Rule, captcha, number, one_tap};
+///
+/// let rule = Rule::post("/signin", captcha().or(number()));
+/// let rule = Rule::post("/signin", AnyOf::new([captcha().into(), number().into(), one_tap().into()]));
+/// # let _ = rule;
+/// ```
 #[derive(Clone, Debug)]
 pub struct AnyOf {
     pub(super) proofs: Vec<Proof>,
 }
 
 /// What must be proven, in order; the first check that fails ends it, and what comes after is not spent.
+///
+/// ```
+/// use tower_jverify::{Ask, Rule, captcha, number};
+///
+/// let rule = Rule::post("/register", captcha().then(number()));
+/// let rule = Rule::post("/register", Ask::all([captcha().into(), number().into()]));
+/// # let _ = rule;
+/// ```
 #[derive(Clone, Debug)]
 pub struct Ask {
     pub(super) steps: Vec<AnyOf>,

@@ -23,6 +23,16 @@ use crate::proof::Field;
 /// for `/api/login` guards nothing. The layer's first line in the log says so (`original path: not read`), and
 /// [`JVerifyLayer::unused_rules`](crate::JVerifyLayer::unused_rules) lists the rule. Mount the layer around the outermost
 /// router, and this question does not arise.
+///
+/// ```
+/// use tower_jverify::{Field, Rule, captcha, number};
+///
+/// let login = Rule::post("/login", number());
+/// let tenants = Rule::post("/v1/{tenant}/login", number().phone(Field::body("/user/phone"))).body_limit(16 * 1024);
+/// // One path with several ways to log in: `/loginType` of the body chooses.
+/// let by_type = Rule::post("/enter", captcha()).when(Field::body("/loginType"), "password");
+/// # let _ = (login, tenants, by_type);
+/// ```
 #[derive(Clone)]
 #[must_use = "a rule guards nothing until a builder gets it"]
 pub struct Rule {
@@ -79,7 +89,7 @@ impl Rule {
     /// a backend set [`JVerifyBuilder::foreign_backend`](crate::JVerifyBuilder::foreign_backend), under which only a bare GET or
     /// HEAD, a CORS preflight and [`Rule::other_methods`] pass on the path, or use [`Rule::any_method`].
     ///
-    /// **Danger:** [`captcha()`] alone proves no phone, so the layer cannot distinguish `GET /register`, the page, from `GET
+    /// **Danger:** [`captcha()`](super::captcha) alone proves no phone, so the layer cannot distinguish `GET /register`, the page, from `GET
     /// /register?name=…&password=…`, a registration in the query. If the backend reads the query, guard the path with
     /// [`Rule::any_method`]. Under `foreign_backend` each such rule is in the log when the layer is built.
     ///

@@ -77,7 +77,7 @@
 //! `captchaContent`) are answered as documented there, again and again.
 //!
 //! Many of these proofs contain bytes that no carrier's do (`#`, spaces, `注册`), and that the client does not send by default:
-//! `Sandbox::client` and `JPush::with_transport` with a sandbox allow them; with the sandbox behind an HTTP server, set
+//! `Sandbox::client` and `JPushBuilder::transport` with a sandbox allow them; with the sandbox behind an HTTP server, set
 //! `JPushBuilder::proof_bytes`.
 //!
 //! # Where the vendor is silent
@@ -114,6 +114,20 @@ use crate::secret::Secret;
 ///
 /// Clones are cheap and share everything: spent proofs, faults and recorded calls. Which proofs it knows is told in
 /// the [module's documentation](self).
+///
+/// ```
+/// use tower_jverify::{Check, Class, Phone, Sandbox};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let sandbox = Sandbox::new();
+/// let jpush = sandbox.client().build()?;
+/// let verdict = jpush.ask(Check::number("sandbox-9000", Phone::parse("13800000000").unwrap())).await?;
+/// assert_eq!(verdict.class(), Class::Passed);
+/// assert_eq!(sandbox.calls().len(), 1);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Default)]
 pub struct Sandbox {
     state: Arc<State>,

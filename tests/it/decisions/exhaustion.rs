@@ -38,7 +38,8 @@ async fn a_lack_among_the_sources_of_any_verifiers_error_is_overload() {
             let first = send(&layer, &application, post_json("/login", body())).await;
 
             let transport = tower::service_fn(move |_| std::future::ready(Err::<http::Response<String>, _>(error())));
-            let jpush = JPush::with_transport(Credentials::new("key", "secret").unwrap(), transport).build().unwrap();
+            let jpush =
+                JPush::builder(Credentials::new("key", "secret").unwrap()).transport(transport).build().unwrap();
             let layer = JVerifyLayer::builder(jpush).rule(rule()).build().unwrap();
             let second = send(&layer, &application, post_json("/login", body())).await;
             for response in [first, second] {

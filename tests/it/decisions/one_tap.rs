@@ -50,7 +50,7 @@ async fn a_one_tap_login_that_is_no_pass_is_refused() {
 #[tokio::test]
 async fn without_a_key_nothing_is_spent() {
     let (sandbox, application) = (Sandbox::new(), Application::default());
-    let jpush = JPush::with_transport(Credentials::new("k", "s").unwrap(), sandbox.clone()).build().unwrap();
+    let jpush = JPush::builder(Credentials::new("k", "s").unwrap()).transport(sandbox.clone()).build().unwrap();
     let layer = JVerifyLayer::builder(jpush).rule(Rule::post("/login", one_tap())).build().unwrap();
     let body = json!({"loginToken": "sandbox-8000-13800000000"}).to_string();
     let response = send(&layer, &application, post_json("/login", body)).await;

@@ -152,7 +152,7 @@ async fn a_transport_that_is_not_ready_and_an_outage_wrapped_by_another_error_ar
 
     // A limit in the transport that is full.
     let limited = tower::load_shed::LoadShed::new(NeverReady);
-    let jpush = JPush::with_transport(Credentials::new("key", "secret").unwrap(), limited).build().unwrap();
+    let jpush = JPush::builder(Credentials::new("key", "secret").unwrap()).transport(limited).build().unwrap();
     let layer = JVerifyLayer::builder(jpush).rule(rule()).build().unwrap();
     assert_eq!(send(&layer, &application, post_json("/login", crate::support::LOGIN)).await.status(), 503);
     assert_eq!(application.runs(), 0);

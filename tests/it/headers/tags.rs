@@ -20,7 +20,7 @@ async fn headers_for(tags: &str) -> http::HeaderMap {
         async move { Ok::<_, Infallible>(Response::new(reply)) }
     });
     let credentials = Credentials::new("app key", "master secret").unwrap();
-    let jpush = JPush::with_transport(credentials, transport).build().unwrap();
+    let jpush = JPush::builder(credentials).transport(transport).build().unwrap();
     let layer = JVerifyLayer::builder(jpush).rule(Rule::post("/login", number())).build().unwrap();
     let application = Application::default();
     let mut request = post_json("/login", LOGIN);
@@ -87,7 +87,7 @@ async fn tags_of_any_verifier_are_bounded_and_encoded() {
 #[tokio::test]
 async fn tags_of_the_sandbox_arrive() {
     let credentials = Credentials::new("app key", "master secret").unwrap();
-    let jpush = JPush::with_transport(credentials, Sandbox::new()).build().unwrap();
+    let jpush = JPush::builder(credentials).transport(Sandbox::new()).build().unwrap();
     let layer = JVerifyLayer::builder(jpush).rule(Rule::post("/login", number())).build().unwrap();
     let application = Application::default();
     let body = r#"{"token":"sandbox-9000-risk-300-tags-F24004-F24005","phone":"13812345678"}"#;

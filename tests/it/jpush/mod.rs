@@ -1,6 +1,7 @@
 //! The client against a JPush that behaves, and one that does not.
 
 mod bad_days;
+mod boxed;
 mod exhaustion;
 mod http2;
 mod leaving;

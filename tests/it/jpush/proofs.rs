@@ -166,7 +166,7 @@ async fn a_setting_widens_it() {
 async fn the_sandboxs_clients_send_every_documented_proof() {
     let sandboxes = [Sandbox::new().credentials("key", "secret"), Sandbox::new().credentials("key", "secret")];
     let credentials = Credentials::new("key", "secret").unwrap();
-    let clients = [sandboxes[0].client(), JPush::with_transport(credentials, sandboxes[1].clone())];
+    let clients = [sandboxes[0].client(), JPush::builder(credentials).transport(sandboxes[1].clone())];
     for (sandbox, client) in sandboxes.iter().zip(clients) {
         let jpush = client.build().unwrap();
         let phone = Phone::parse("13800000000").unwrap();
@@ -182,7 +182,7 @@ async fn the_sandboxs_clients_send_every_documented_proof() {
 async fn a_transport_around_the_sandbox_or_to_anywhere_else_is_not_widened() {
     let sandbox = Sandbox::new();
     let around = tower::timeout::Timeout::new(sandbox.clone(), Duration::from_secs(1));
-    let jpush = JPush::with_transport(credentials(), around).build().unwrap();
+    let jpush = JPush::builder(credentials()).transport(around).build().unwrap();
     assert_eq!(jpush.ask(Check::captcha("sandbox-pass#a")).await.unwrap().class(), Class::Invalid);
     assert!(sandbox.calls().is_empty());
 }

@@ -159,6 +159,6 @@ async fn any_service_can_be_the_transport() {
         assert_eq!(request.uri(), "https://api.verification.jpush.cn/v2/web/verify");
         Ok::<_, std::convert::Infallible>(http::Response::new(PASS.to_owned()))
     });
-    let jpush = JPush::with_transport(credentials(), transport).build().unwrap();
+    let jpush = JPush::builder(credentials()).transport(transport).build().unwrap();
     assert!(jpush.ask(number()).await.unwrap().class().is_pass());
 }

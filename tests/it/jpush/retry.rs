@@ -12,7 +12,7 @@ use std::{
 use futures_util::future::join_all;
 use http::{Request, Response};
 use http_body_util::Full;
-use tower::limit::ConcurrencyLimitLayer;
+use tower::limit::ConcurrencyLimit;
 use tower_jverify::{Check, JPush, Phone};
 
 use super::support::{PASS, PHONE, Server, assert_silent, client, credentials, http, number};
@@ -126,7 +126,7 @@ async fn a_foreign_transports_error_is_never_tried_again() {
         counted.fetch_add(1, Ordering::SeqCst);
         async { Err::<Response<String>, _>(std::io::Error::from(std::io::ErrorKind::ConnectionRefused)) }
     });
-    let jpush = JPush::with_transport(credentials(), transport).build().unwrap();
+    let jpush = JPush::builder(credentials()).transport(transport).build().unwrap();
     let error = jpush.ask(number()).await.unwrap_err();
     assert!(!error.nothing_sent());
     assert_eq!(calls.load(Ordering::SeqCst), 1);
@@ -136,7 +136,7 @@ async fn a_foreign_transports_error_is_never_tried_again() {
 async fn the_transport_that_was_ready_is_the_one_that_is_called() {
     // Tower's limit panics when it is called without having been ready.
     let server = Server::answering(http(200, ANONYMOUS_PASS)).await;
-    let jpush = client(&server.url()).build().unwrap().layer(ConcurrencyLimitLayer::new(1));
+    let jpush = client(&server.url()).build().unwrap().map_transport(|transport| ConcurrencyLimit::new(transport, 1));
     let told = join_all((0..20).map(|n| jpush.ask(check(n.to_string())))).await;
     assert!(told.into_iter().all(|told| told.unwrap().class().is_pass()));
     assert_eq!(server.connections(), 1, "the limit held");
@@ -145,7 +145,10 @@ async fn the_transport_that_was_ready_is_the_one_that_is_called() {
 #[tokio::test]
 async fn a_limit_around_a_dial_that_fails_does_not_lock_the_second_try_out() {
     let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let jpush = client(&format!("http://{free}")).build().unwrap().layer(ConcurrencyLimitLayer::new(1));
+    let jpush = client(&format!("http://{free}"))
+        .build()
+        .unwrap()
+        .map_transport(|transport| ConcurrencyLimit::new(transport, 1));
     for _ in 0..3 {
         let error = jpush.ask(number()).await.unwrap_err();
         assert!(error.is_connect() && !error.is_timeout(), "{error:?}");
@@ -155,7 +158,7 @@ async fn a_limit_around_a_dial_that_fails_does_not_lock_the_second_try_out() {
 #[tokio::test]
 async fn a_call_that_is_dropped_leaves_the_client_as_it_was() {
     let server = Server::answering(http(200, PASS)).await;
-    let jpush = client(&server.url()).build().unwrap().layer(ConcurrencyLimitLayer::new(1));
+    let jpush = client(&server.url()).build().unwrap().map_transport(|transport| ConcurrencyLimit::new(transport, 1));
     for polls in 0..6 {
         let mut call = Box::pin(jpush.ask(number()));
         for _ in 0..polls {

@@ -34,8 +34,26 @@ fn each_setting_that_cannot_stand_is_named() {
 }
 
 #[test]
+fn a_setting_of_https_is_refused_where_another_transport_replaces_it() {
+    let with = |set: fn(JPushBuilder) -> JPushBuilder| {
+        set(JPush::builder(credentials())).transport(()).transport("the last counts").build()
+    };
+    for (set, setting) in [
+        ((|b| b.connect_timeout(Duration::from_secs(1))) as fn(JPushBuilder) -> JPushBuilder, "connect_timeout"),
+        (|b| b.idle_timeout(Duration::from_secs(1)), "idle_timeout"),
+        (|b| b.max_idle(1), "max_idle"),
+        (|b| b.http2(), "http2"),
+        (|b| b.platform_roots(), "platform_roots"),
+        (|b| b.extra_root_pem(b""), "extra_root_pem"),
+    ] {
+        assert_eq!(with(set).unwrap_err().setting(), setting);
+    }
+    assert!(with(|b| b.call_timeout(Duration::from_secs(1)).require_ex_id()).is_ok(), "settings of every transport");
+}
+
+#[test]
 fn a_custom_transports_base_url_is_checked_as_well() {
-    let error = JPush::with_transport(credentials(), ()).base_url("http://jpush.cn").build().err().unwrap();
+    let error = JPush::builder(credentials()).transport(()).base_url("http://jpush.cn").build().err().unwrap();
     assert_eq!(error.setting(), "base_url");
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct Sandboxed {
 /// The real client, talking to a sandbox.
 pub(crate) fn jpush(sandbox: &Sandbox) -> JPush<Sandbox> {
     let credentials = Credentials::new("app-key", "master-secret").unwrap();
-    JPush::with_transport(credentials, sandbox.clone()).one_tap_key(&Sandbox::one_tap_key_pem()).build().unwrap()
+    JPush::builder(credentials).transport(sandbox.clone()).one_tap_key(&Sandbox::one_tap_key_pem()).build().unwrap()
 }
 
 impl Sandboxed {

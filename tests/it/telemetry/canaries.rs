@@ -10,7 +10,7 @@ use base64::{
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full};
-use tower::{Layer, Service, ServiceExt};
+use tower::{BoxError, Layer, Service, ServiceExt};
 use tower_jverify::{
     Check, ClientIp, Credentials, Decision, Denial, Field, JPush, JVerifyLayer, Phone, Policy, Question, Rule, Sandbox,
     Verdict, captcha, number, one_tap, sandbox::Fault,
@@ -223,7 +223,10 @@ where
     }
 }
 
-fn guard<V>(verifier: V) -> JVerifyLayer<V> {
+fn guard<V>(verifier: V) -> JVerifyLayer<V>
+where
+    V: Service<Check, Response = Verdict, Future: Send, Error: Into<BoxError>> + Clone + Send + Sync + 'static,
+{
     JVerifyLayer::builder(verifier)
         .rule(Rule::post("/login", number()))
         .rule(Rule::post("/register", captcha().then(number())))
@@ -239,7 +242,7 @@ fn guard<V>(verifier: V) -> JVerifyLayer<V> {
 async fn nothing_is_told_on_any_path_with_every_crate_at_trace() {
     let (log, _listening) = Log::listen();
     let (sandbox, application) = (Sandbox::new(), Application::default());
-    let client = JPush::with_transport(credentials(), sandbox.clone()).one_tap_key(&Sandbox::one_tap_key_pem());
+    let client = JPush::builder(credentials()).transport(sandbox.clone()).one_tap_key(&Sandbox::one_tap_key_pem());
     let service = guard(client.build().unwrap()).layer(application.clone());
     try_all(service.clone()).await;
     // The vendor's own words, and those of somebody in its place.
@@ -316,7 +319,7 @@ async fn nothing_is_told_by_the_real_transport_either() {
 #[tokio::test]
 async fn a_panic_of_the_users_is_answered_without_a_word_of_it() {
     let (log, _listening) = Log::listen();
-    let client = JPush::with_transport(credentials(), Sandbox::new()).build().unwrap();
+    let client = JPush::builder(credentials()).transport(Sandbox::new()).build().unwrap();
     let layer = JVerifyLayer::builder(client)
         .rule(Rule::post("/login", number()).client_ip(ClientIp::from_fn(|_| panic!("{CONTENT}"))))
         .rule(Rule::post("/respond", number()).respond(|_| panic!("{CONTENT}")))

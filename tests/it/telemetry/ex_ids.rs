@@ -21,7 +21,7 @@ async fn a_pass_without_the_ex_id_is_a_warning_once_for_each_endpoint_that_repea
         let reply = replies.lock().unwrap().pop_front().unwrap();
         async move { Ok::<_, Infallible>(Response::new(reply)) }
     });
-    let jpush = JPush::with_transport(Credentials::new("key", "secret").unwrap(), transport).build().unwrap();
+    let jpush = JPush::builder(Credentials::new("key", "secret").unwrap()).transport(transport).build().unwrap();
     let (log, _listening) = Log::listen();
     let ask = async |web: bool| {
         let check =
