@@ -1,4 +1,4 @@
-//! An axum application whose logins prove themselves.
+//! An axum application whose logins are verified.
 //!
 //! ```sh
 //! cargo run --features axum,sandbox --example axum_login -- --sandbox

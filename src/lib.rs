@@ -1,10 +1,9 @@
-//! A Tower [`Layer`](tower_layer::Layer) that makes a login or registration request prove itself before the application
-//! sees it.
+//! Tower middleware that verifies login and registration requests with JPush (Jiguang, 极光), a Chinese provider of phone-number
+//! verification and captchas, before they reach your application.
 //!
-//! It reads a proof out of the request (a carrier's token with a phone number, a captcha's answer), asks
-//! [JPush](https://docs.jiguang.cn) (Jiguang: 号码认证, 行为验证), and then either answers 403 itself or lets the request
-//! through, unchanged in every byte of its body (unless `pin_phone` is asked for), with risk headers and a typed
-//! extension that no client can forge.
+//! The [`Layer`](tower_layer::Layer) reads a proof from the request (a carrier's token with a phone number, or a captcha's answer)
+//! and asks [JPush](https://docs.jiguang.cn) (号码认证, 行为验证). It then refuses the request or lets it through: the body
+//! unchanged (unless `pin_phone` or `canonical_body` is set), with risk headers that no client can forge, and with a typed extension.
 //!
 //! ```
 //! # #[cfg(feature = "sandbox")]
@@ -44,7 +43,11 @@
 //! | [`Decision`] | what the [`Policy`] makes of the verdicts; the request's extension |
 //! | [`Denial`] | a refusal of any kind, as an answer for the client (HTTP or gRPC); the response's extension |
 //!
-//! A *verifier* is whoever answers checks: any `tower::Service<Check, Response = Verdict>`. `JPush` is one.
+//! A *verifier* answers checks: any `tower::Service<Check, Response = Verdict>`. `JPush` is one.
+//!
+//! Each of these words has a module with its reasons and examples: [`rule`], [`check`], [`verdict`], [`decision`], [`denial`],
+//! [`layer`] and, with the feature `client`, `jpush`. What most applications need is re-exported here. The module `docs` on docs.rs
+//! has the repository's documents, such as the security model and the code table.
 //!
 //! A request that no rule matches takes none of these steps: what is forged in its headers is removed, and it goes
 //! straight to the inner service, with no allocation.
