@@ -65,6 +65,22 @@ fn a_module_imports_only_from_floors_below() {
 }
 
 #[test]
+fn the_architecture_document_has_the_same_floors() {
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ARCHITECTURE.md");
+    let text = fs::read_to_string(&document).unwrap();
+    let mut documented = Vec::new();
+    for line in text.lines() {
+        let mut cells = line.trim_matches('|').split('|').map(str::trim);
+        let (Some(Ok(floor)), Some(modules)) = (cells.next().map(str::parse::<u8>), cells.next()) else { continue };
+        documented.extend(modules.split(", ").map(|module| (module.trim_matches('`').to_owned(), floor)));
+    }
+    documented.sort();
+    let mut floors = FLOORS.map(|(module, floor)| (module.to_owned(), floor));
+    floors.sort();
+    assert_eq!(documented, floors);
+}
+
+#[test]
 fn no_folders_and_no_files_of_one_folder_import_each_other() {
     let imports = looked_at();
     let between = |name: fn(&str) -> &str| {
