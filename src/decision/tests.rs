@@ -144,3 +144,28 @@ fn what_was_opened_is_called_unverified() {
 fn a_decision_shows_no_whole_phone() {
     assert!(!format!("{:?}", decision(vec![passed(known(0))])).contains("13800000000"));
 }
+
+#[test]
+fn the_phone_is_forwarded_if_one_of_two_layers_forwards_it() {
+    let quiet = || decision(vec![passed(known(0))]);
+    let forwarding = || quiet().forwarding_phone();
+    let phone = |merged: Decision| header(&merged, "x-jverify-phone");
+    assert_eq!(phone(quiet().merged_with(&quiet())), None);
+    for merged in [
+        forwarding().merged_with(&quiet()),
+        quiet().merged_with(&forwarding()),
+        forwarding().merged_with(&forwarding()),
+    ] {
+        assert_eq!(phone(merged).as_deref(), Some("13800000000"));
+    }
+}
+
+#[test]
+fn a_policy_asks_for_a_captcha_by_a_band_or_by_an_unknown_risk() {
+    let without = || Policy::empty().band(0, Level::Low, Action::Allow).band(900, Level::High, Action::Deny);
+    assert!(!without().can_step_up());
+    assert!(!without().unknown_risk(Action::Deny).can_step_up());
+    assert!(without().unknown_risk(Action::StepUp).can_step_up());
+    assert!(without().band(600, Level::Elevated, Action::StepUp).can_step_up());
+    assert!(Policy::default().can_step_up());
+}
