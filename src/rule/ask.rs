@@ -58,7 +58,7 @@ pub(super) struct StepUp {
 /// use tower_jverify::{AnyOf, Rule, captcha, number, one_tap};
 ///
 /// let rule = Rule::post("/signin", captcha().or(number()));
-/// let rule = Rule::post("/signin", AnyOf::new([captcha().into(), number().into(), one_tap().into()]));
+/// let rule = Rule::post("/signin", AnyOf::new([AnyOf::from(captcha()), number().into(), one_tap().into()]));
 /// # let _ = rule;
 /// ```
 #[derive(Clone, Debug)]
@@ -72,7 +72,7 @@ pub struct AnyOf {
 /// use tower_jverify::{Ask, Rule, captcha, number};
 ///
 /// let rule = Rule::post("/register", captcha().then(number()));
-/// let rule = Rule::post("/register", Ask::all([captcha().into(), number().into()]));
+/// let rule = Rule::post("/register", Ask::all([Ask::from(captcha()), number().into()]));
 /// # let _ = rule;
 /// ```
 #[derive(Clone, Debug)]
