@@ -36,7 +36,7 @@ trait Transport: Send + Sync {
 // === impl JPush ===
 
 impl<T> JPush<T> {
-    /// Erases the transport's type, so that a client of JPush and one of the sandbox have one type. All settings stay. It costs two
+    /// Erases the transport's type, so that a client of JPush and one of the sandbox have one type. All settings stay. It costs a few
     /// allocations per check.
     ///
     /// ```
