@@ -4,7 +4,7 @@ use tower_jverify::{ForeignBackend, Rule, captcha, number};
 
 use crate::support::{Application, LOGIN, Verifier, builder, code, post_json, send};
 
-const FOREIGN: [&str; 46] = [
+const FOREIGN: [&str; 48] = [
     "/login.json",
     "/login.tar.gz",
     "/LOGIN.JSON",
@@ -34,6 +34,8 @@ const FOREIGN: [&str; 46] = [
     "/\\h/login",
     "//h//%6Cogin",
     "/(S(abc))/login",
+    "/(S(abc))login",
+    "/x/public;p=1/login",
     "/(A(ab)F(cd))/login",
     "/lo/(S(x))gin",
     "/login!input",
