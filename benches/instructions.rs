@@ -57,18 +57,18 @@ fn main() {
     table.row("unmatched, `foreign_backend`, a further header", further, Target::Told, "");
 
     for (bytes, requests, most) in [(200, 2000, 0.40), (2 * 1024, 400, 0.28), (64 * 1000, 20, 0.22)] {
-        let ours = cost(&format!("json layer {bytes}"), requests, Some("*Plan::read_body*"));
+        let ours = cost(&format!("json layer {bytes}"), requests, Some("*Plan*::read_body*"));
         let value = cost(&format!("json value {bytes}"), requests, Some("*two_of_value*"));
         let of = format!("{ours:.0} / {value:.0}");
         table.row(&format!("two fields out of {bytes} B JSON over `Value`"), ours / value, Target::AtMost(most), &of);
     }
-    let ours = cost("form layer 0", 2000, Some("*Plan::read_body*"));
+    let ours = cost("form layer 0", 2000, Some("*Plan*::read_body*"));
     let decoded = cost("form decoded 0", 2000, Some("*two_of_form*"));
     let of = format!("{ours:.0} / {decoded:.0}");
     table.row("two fields out of a form over `form_urlencoded`", ours / decoded, Target::AtMost(0.35), &of);
 
     if cfg!(feature = "grpc") {
-        let ours = cost("grpc layer 0", 2000, Some("*Plan::read_body*"));
+        let ours = cost("grpc layer 0", 2000, Some("*Plan*::read_body*"));
         let decoded = cost("grpc decoded 0", 2000, Some("*two_of_message*"));
         let of = format!("{ours:.0} / {decoded:.0}");
         table.row("two fields out of a gRPC message over `prost`", ours / decoded, Target::AtMost(0.30), &of);
