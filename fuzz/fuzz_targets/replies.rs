@@ -94,7 +94,7 @@ fn answer(check: &Check, status: u16, frames: Frames) -> Option<Verdict> {
         async move { Ok::<_, Infallible>(reply) }
     });
     static KEY: LazyLock<tower_jverify::Secret> = LazyLock::new(Sandbox::one_tap_key_pem);
-    let jpush = JPush::with_transport(CREDENTIALS.clone(), transport);
+    let jpush = JPush::builder(CREDENTIALS.clone()).transport(transport);
     // Reading the key takes its time.
     let jpush = if check.kind() == CheckKind::OneTap { jpush.one_tap_key(&KEY) } else { jpush };
     wait(jpush.build().expect("a client").ask(check.clone())).ok()
