@@ -44,7 +44,8 @@ pub(crate) struct Whole {
 
 /// A body of which a beginning was read.
 pub(crate) struct Begun<B> {
-    pub(super) whole: Whole,
+    // Boxed: a body goes from hand to hand until the application has it.
+    pub(super) whole: Box<Whole>,
     /// The frame for which there was no room.
     pub(super) excess: Bytes,
     pub(super) rest: Pin<Box<B>>,
@@ -53,7 +54,7 @@ pub(crate) struct Begun<B> {
 /// A body that can be handed on, as far as it was read.
 pub(crate) enum Kept<B> {
     Untouched(B),
-    Whole(Whole),
+    Whole(Box<Whole>),
     Begun(Begun<B>),
 }
 
@@ -86,7 +87,7 @@ pub(crate) enum ReadError {
 /// # Errors
 ///
 /// Returns what came of the body beside the reason, so that nothing of it is lost.
-pub(crate) async fn read<B>(body: B, limits: &Limits, client: Option<Instant>) -> Result<Whole, Unread<B>>
+pub(crate) async fn read<B>(body: B, limits: &Limits, client: Option<Instant>) -> Result<Box<Whole>, Unread<B>>
 where
     B: Body<Data = Bytes>,
 {
@@ -94,7 +95,11 @@ where
         return Err(Unread { error: ReadError::TooLarge, body: Some(Kept::Untouched(body)) });
     }
     let to_the_end = None::<fn(&[u8]) -> Option<usize>>;
-    Begun::of(body).read(limits, client, to_the_end).await.map(|begun| begun.whole)
+    let mut begun = Begun::of(body);
+    match begun.read(limits, client, to_the_end).await {
+        Ok(()) => Ok(begun.whole),
+        Err(error) => Err(begun.unread(error)),
+    }
 }
 
 /// Reads the beginning of a body: as many bytes as `needed` says once it knows, and what came in one frame with the last of
@@ -112,7 +117,11 @@ pub(crate) async fn read_beginning<B>(
 where
     B: Body<Data = Bytes>,
 {
-    Begun::of(body).read(limits, client, Some(needed)).await
+    let mut begun = Begun::of(body);
+    match begun.read(limits, client, Some(needed)).await {
+        Ok(()) => Ok(begun),
+        Err(error) => Err(begun.unread(error)),
+    }
 }
 
 // === impl Kept ===
@@ -143,9 +152,17 @@ impl<B> Begun<B> {
         &self.whole.data
     }
 
+    /// With what came of it, unless the body itself failed: what comes after an error is not known, and a body without its error
+    /// looks like a whole one.
+    #[cold]
+    fn unread(self, error: ReadError) -> Unread<B> {
+        let body = (error != ReadError::Broken).then(|| Kept::Begun(self));
+        Unread { error, body }
+    }
+
     fn of(body: B) -> Self {
         let whole = Whole { data: Bytes::new(), original: None, trailers: None, share: Share::default() };
-        Self { whole, excess: Bytes::new(), rest: Box::pin(body) }
+        Self { whole: Box::new(whole), excess: Bytes::new(), rest: Box::pin(body) }
     }
 }
 
@@ -154,23 +171,18 @@ where
     B: Body<Data = Bytes>,
 {
     async fn read(
-        mut self,
+        &mut self,
         limits: &Limits,
         client: Option<Instant>,
         needed: Option<impl Fn(&[u8]) -> Option<usize>>,
-    ) -> Result<Self, Unread<B>> {
+    ) -> Result<(), ReadError> {
         // Only a second frame makes a copy. Not inside of the future that a timer may drop.
         let mut joined = None;
         let read = in_time(pin!(self.collect(&mut joined, limits, needed)), limits.deadline, client).await;
         if let Some(joined) = joined {
             self.whole.data = BytesMut::freeze(joined);
         }
-        match read {
-            Ok(()) => Ok(self),
-            // What comes after an error is not known, and a body without its error looks like a whole one.
-            Err(error @ ReadError::Broken) => Err(Unread { error, body: None }),
-            Err(error) => Err(Unread { error, body: Some(Kept::Begun(self)) }),
-        }
+        read
     }
 
     async fn collect(

@@ -70,7 +70,7 @@ impl<B> RequestBody<B> {
             Kept::Untouched(body) => Source::Untouched { body },
             Kept::Whole(mut whole) => {
                 filter(&mut whole, &trailers);
-                Source::Replay { whole: Box::new(whole) }
+                Source::Replay { whole }
             }
             Kept::Begun(mut begun) => {
                 filter(&mut begun.whole, &trailers);

@@ -58,7 +58,10 @@ impl<F: Future> Calling<F> {
 }
 
 impl<F> Drop for Calling<F> {
+    #[inline]
     fn drop(&mut self) {
-        drop(self.end());
+        if self.0.is_some() {
+            drop(self.end());
+        }
     }
 }

@@ -39,9 +39,8 @@ enum Source<'s> {
     Users(&'s Extractor),
 }
 
-/// What the head says.
-struct Head<'s, 'v> {
-    values: Values<'v>,
+/// What the head says, beside its values.
+struct Head<'s> {
     /// Who reads the body, and what it has to be decoded from before; `None` if no field sits there.
     source: Option<(Source<'s>, Option<Coding>)>,
     client_deadline: Option<Instant>,
@@ -79,7 +78,9 @@ impl Reading {
     where
         B: Body<Data = Bytes>,
     {
-        let Head { values, source, client_deadline } = match self.read_head(parts, &body) {
+        // Not returned with the head: they are large.
+        let mut values = self.plan.values();
+        let Head { source, client_deadline } = match self.read_head(parts, &body, &mut values) {
             Ok(head) => head,
             Err(refusal) => return Err(Unread::untouched(body, refusal)),
         };
@@ -108,7 +109,7 @@ impl Reading {
         }
     }
 
-    fn read_head<'v, B>(&'v self, parts: &'v Parts, body: &B) -> Result<Head<'v, 'v>, Refusal>
+    fn read_head<'v, B>(&self, parts: &'v Parts, body: &B, values: &mut Values<'v>) -> Result<Head<'_>, Refusal>
     where
         B: Body<Data = Bytes>,
     {
@@ -116,9 +117,8 @@ impl Reading {
         let client_deadline = if is_grpc { client_deadline(&parts.headers)? } else { None };
         framing::check(self, parts, body)?;
         let source = if self.plan.reads_body() { Some(self.source(is_grpc, parts)?) } else { None };
-        let mut values = self.plan.values();
-        self.plan.read_head(parts, &mut values)?;
-        Ok(Head { values, source, client_deadline })
+        self.plan.read_head(parts, values)?;
+        Ok(Head { source, client_deadline })
     }
 
     /// Who reads the body, and what it has to be decoded from before.
