@@ -96,11 +96,12 @@ impl Error for Exhausted {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
+    /// An error around another.
     #[derive(Debug)]
-    struct Wraps<E>(E);
+    pub(crate) struct Wraps<E>(pub(crate) E);
 
     impl<E: fmt::Debug> fmt::Display for Wraps<E> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -116,12 +116,13 @@ fn class_of(kind: Kind) -> Class {
     }
 }
 
-fn is_elapsed(error: &(dyn Error + 'static)) -> bool {
+/// Whether this error itself is a timeout of Tower's or Tokio's.
+pub(crate) fn is_elapsed(error: &(dyn Error + 'static)) -> bool {
     error.is::<tokio::time::error::Elapsed>() || error.is::<tower::timeout::error::Elapsed>()
 }
 
 /// An error and its sources.
-fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+pub(crate) fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())
 }
 
@@ -130,21 +131,7 @@ mod tests {
     use std::fmt;
 
     use super::*;
-
-    #[derive(Debug)]
-    struct Wraps<E>(E);
-
-    impl<E: fmt::Debug> fmt::Display for Wraps<E> {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("wraps")
-        }
-    }
-
-    impl<E: Error + 'static> Error for Wraps<E> {
-        fn source(&self) -> Option<&(dyn Error + 'static)> {
-            Some(&self.0)
-        }
-    }
+    use crate::exhaustion::tests::Wraps;
 
     #[test]
     fn what_a_verifier_says_of_itself_is_read() {

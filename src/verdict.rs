@@ -212,6 +212,11 @@ impl Verdict {
         self.class
     }
 
+    /// Whether a check of this kind passed.
+    pub(crate) fn is_pass_of(&self, kind: CheckKind) -> bool {
+        self.kind == kind && self.class.is_pass()
+    }
+
     /// The verifier's code.
     pub fn code(&self) -> Option<&str> {
         self.code.as_ref().map(Opaque::as_str)

@@ -21,6 +21,7 @@ mod tests;
 
 use std::{fmt, sync::Arc};
 
+pub(crate) use self::policy::Objection;
 pub use self::policy::{Action, Level, Policy};
 use crate::{check_kind::CheckKind, ex_id::ExId, phone::Phone, verdict::Verdict};
 
@@ -125,22 +126,19 @@ impl Decision {
     /// denied or asks for a captcha that is not among the verdicts. A refused request has no decision.
     pub fn for_test(verdicts: impl Into<Vec<Verdict>>, policy: &Policy) -> Self {
         let verdicts = verdicts.into();
-        let has_passed = |verdict: &Verdict, kind| verdict.kind() == kind && verdict.class().is_pass();
         let stands = |verdict: &Verdict| {
             verdict.class().is_pass() || verdict.kind() == CheckKind::Risk || policy.opens_for(verdict.class())
         };
         assert!(verdicts.iter().all(stands), "the layer refuses a request whose verdict is not a pass");
-        let (action, stepped_up) = match policy.action_for(&verdicts) {
-            Action::StepUp => {
-                let solved = verdicts.iter().any(|verdict| has_passed(verdict, CheckKind::Captcha));
-                assert!(solved, "the layer refuses a request whose risk asks for a captcha, unless one passed");
-                (Action::Flag, true)
+        let (action, stepped_up) = match policy.settle(&verdicts) {
+            Ok(settled) => settled,
+            Err(Objection::RiskTooHigh) => panic!("the layer refuses a request whose risk the policy denies"),
+            Err(Objection::CaptchaRequired) => {
+                panic!("the layer refuses a request whose risk asks for a captcha, unless one passed")
             }
-            Action::Deny => panic!("the layer refuses a request whose risk the policy denies"),
-            passes @ (Action::Allow | Action::Flag) => (passes, false),
         };
         let proves =
-            |verdict: &&Verdict| has_passed(verdict, CheckKind::Number) || has_passed(verdict, CheckKind::OneTap);
+            |verdict: &&Verdict| verdict.is_pass_of(CheckKind::Number) || verdict.is_pass_of(CheckKind::OneTap);
         let phone = verdicts.iter().filter(proves).find_map(Verdict::phone);
         Self::reached(policy, action, stepped_up, phone, verdicts)
     }
@@ -189,7 +187,7 @@ impl Decision {
 
     /// Whether a check of this kind passed.
     pub fn passed(&self, kind: CheckKind) -> bool {
-        self.0.verdicts.iter().any(|verdict| verdict.kind() == kind && verdict.class().is_pass())
+        self.0.verdicts.iter().any(|verdict| verdict.is_pass_of(kind))
     }
 
     /// Why.

@@ -1,6 +1,7 @@
 //! The operator's settings: which risk means what.
 
 use crate::{
+    check_kind::CheckKind,
     error::ConfigError,
     verdict::{Class, Risk, Verdict},
 };
@@ -64,6 +65,14 @@ pub enum Level {
     High,
     /// Asked, and not told.
     Unknown,
+}
+
+/// Why a policy refuses verdicts that passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Objection {
+    RiskTooHigh,
+    /// The risk asks for a captcha, and none has passed.
+    CaptchaRequired,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,6 +178,19 @@ impl Policy {
             }
         }
         Ok(())
+    }
+
+    /// What to do with a request whose checks came to these verdicts, [`Action::Allow`] or [`Action::Flag`], and whether a captcha
+    /// among them answers for its risk.
+    pub(crate) fn settle(&self, verdicts: &[Verdict]) -> Result<(Action, bool), Objection> {
+        match self.action_for(verdicts) {
+            Action::Deny => Err(Objection::RiskTooHigh),
+            Action::StepUp if !verdicts.iter().any(|verdict| verdict.is_pass_of(CheckKind::Captcha)) => {
+                Err(Objection::CaptchaRequired)
+            }
+            Action::StepUp => Ok((Action::Flag, true)),
+            action @ (Action::Allow | Action::Flag) => Ok((action, false)),
+        }
     }
 
     /// What the risks of these verdicts ask for: the worst of the known and the unknown ones.

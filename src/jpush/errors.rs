@@ -9,6 +9,7 @@ use super::{BoxError, sandboxed, wire::is_json};
 use crate::{
     call_error::CallError,
     exhaustion::{self, Exhausted},
+    failure::{chain, is_elapsed},
 };
 
 /// What is wrong with a reply. None of it is worth telling apart for a program; a person wants to know.
@@ -83,7 +84,7 @@ pub(super) fn transport(error: BoxError) -> CallError {
     match error.downcast::<legacy::Error>() {
         Ok(error) => client(*error),
         Err(foreign) if sandboxed::is_refused(&*foreign) => CallError::no_connection("refused").with_source(foreign),
-        Err(foreign) if chain(&*foreign).any(is_elapsed) => CallError::timeout().with_source(foreign),
+        Err(foreign) if chain(&*foreign).any(is_timeout) => CallError::timeout().with_source(foreign),
         Err(foreign) => broken().with_source(foreign),
     }
 }
@@ -133,10 +134,6 @@ fn exhausted(error: &(dyn Error + 'static)) -> Option<BoxError> {
     exhaustion::is_exhausted(error).then(|| Exhausted::bare().into())
 }
 
-fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
-}
-
 /// As [`chain`], with what an `io::Error` wraps: its `source` leaves that out.
 fn any_within(error: &(dyn Error + 'static), is: &dyn Fn(&(dyn Error + 'static)) -> bool) -> bool {
     chain(error).any(|error| {
@@ -145,10 +142,8 @@ fn any_within(error: &(dyn Error + 'static), is: &dyn Fn(&(dyn Error + 'static))
     })
 }
 
-fn is_elapsed(error: &(dyn Error + 'static)) -> bool {
-    error.is::<tokio::time::error::Elapsed>()
-        || error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
-        || error.is::<tower::timeout::error::Elapsed>()
+fn is_timeout(error: &(dyn Error + 'static)) -> bool {
+    is_elapsed(error) || error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
 // === impl DialTimeout ===

@@ -1,7 +1,7 @@
 //! One call of the verifier, which is finished once it has begun.
 //!
-//! A call costs money and occupies JPush, whether its client waits or not. If dropping a request ended its call, a client that
-//! opens requests and resets them would have any number of calls at JPush and hold no place of the bulkhead: hyper drops the
+//! A call costs money and occupies the verifier, whether its client waits or not. If dropping a request ended its call, a client that
+//! opens requests and resets them would have any number of calls in flight and hold no place of the bulkhead: hyper drops the
 //! service's future when an HTTP/2 stream is reset, or when an HTTP/1.1 client closes its connection.
 
 use std::{

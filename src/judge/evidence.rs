@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use crate::{check_kind::CheckKind, phone::Phone, verdict::Verdict};
+use crate::{phone::Phone, verdict::Verdict};
 
 /// The verdicts so far, each with the id of its check, and the phone that they prove. Owned: a check that outlives its
 /// request takes it along.
@@ -47,11 +47,6 @@ impl Evidence {
 
     pub(super) fn has_verdicts(&self) -> bool {
         !self.verdicts.is_empty()
-    }
-
-    /// Whether a check of this kind has passed.
-    pub(super) fn has_passed(&self, kind: CheckKind) -> bool {
-        self.verdicts.iter().any(|verdict| verdict.kind() == kind && verdict.class().is_pass())
     }
 
     pub(super) fn take_verdicts(&mut self) -> Vec<Verdict> {

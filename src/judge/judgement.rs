@@ -2,8 +2,7 @@
 
 use super::evidence::Evidence;
 use crate::{
-    check_kind::CheckKind,
-    decision::{Action, Decision, Policy},
+    decision::{Decision, Objection, Policy},
     denial::{DenialReason, Refusal},
 };
 
@@ -26,13 +25,10 @@ impl Judgement {
 
 /// The policy's only input is the evidence. The verdicts move into the decision.
 fn decide(evidence: &mut Evidence, policy: &Policy) -> Result<Decision, Refusal> {
-    let stepped_up = evidence.has_passed(CheckKind::Captcha);
-    let (action, stepped_up) = match policy.action_for(evidence.verdicts()) {
-        Action::Deny => return Err(Refusal::new(DenialReason::RiskTooHigh).telling_risk(policy.tells_risk())),
-        Action::StepUp if !stepped_up => return Err(Refusal::new(DenialReason::CaptchaRequired)),
-        Action::StepUp => (Action::Flag, true),
-        action @ (Action::Allow | Action::Flag) => (action, false),
-    };
+    let (action, stepped_up) = policy.settle(evidence.verdicts()).map_err(|objection| match objection {
+        Objection::RiskTooHigh => Refusal::new(DenialReason::RiskTooHigh).telling_risk(policy.tells_risk()),
+        Objection::CaptchaRequired => Refusal::new(DenialReason::CaptchaRequired),
+    })?;
     let verdicts = evidence.take_verdicts();
     Ok(Decision::reached(policy, action, stepped_up, evidence.proven(), verdicts))
 }

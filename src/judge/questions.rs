@@ -24,7 +24,7 @@ use super::{
 use crate::{
     check::Check,
     check_kind::CheckKind,
-    decision::Action,
+    decision::Objection,
     denial::{DenialReason, Refusal},
     ex_id::ExId,
     failure::Failure,
@@ -116,9 +116,7 @@ where
         for planned in checks {
             self.ask(planned).await?;
         }
-        let asks_captcha = self.settings.policy.action_for(self.evidence.verdicts()) == Action::StepUp;
-        if asks_captcha
-            && !self.evidence.has_passed(CheckKind::Captcha)
+        if self.settings.policy.settle(self.evidence.verdicts()) == Err(Objection::CaptchaRequired)
             && let Some(captcha) = step_up
         {
             self.ask(*captcha).await?;
