@@ -16,7 +16,11 @@
 //! # let _ = verifier;
 //! ```
 
-use std::{fmt, net::IpAddr};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    net::IpAddr,
+};
 
 use crate::{check_kind::CheckKind, ex_id::ExId, phone::Phone, secret::Secret};
 
@@ -126,6 +130,21 @@ impl Check {
     pub fn with_ex_id(mut self, ex_id: ExId) -> Self {
         self.ex_id = Some(ex_id);
         self
+    }
+
+    /// Hashes the proof and its context, all parts of both.
+    ///
+    /// `Check` does not implement `Hash`: a hash without a key would tell which phone it is.
+    pub(crate) fn hash_parts<H: Hasher>(&self, state: &mut H) {
+        let Self { question, channel, ip, ex_id } = self;
+        self.kind().hash(state);
+        match question {
+            Question::Number { token, phone } => (token.expose(), phone).hash(state),
+            Question::Captcha { content } => content.expose().hash(state),
+            Question::OneTap { login_token } => login_token.expose().hash(state),
+            Question::Risk { phone } => phone.hash(state),
+        }
+        (channel, ip, ex_id.as_ref().map(ExId::as_str)).hash(state);
     }
 
     /// What is asked.

@@ -1,7 +1,7 @@
 //! Several answers, one picture: the worst action and the highest risk.
 
 use super::{
-    Decision, Inner,
+    Decision, Inner, Origin,
     policy::{Level, Policy},
 };
 use crate::verdict::{Risk, Verdict};
@@ -28,6 +28,7 @@ impl Decision {
     /// What two layers of ours in one process found, told as one: the worst action and reason, the highest risk, both
     /// lists. Two different proven phones are no proven phone.
     pub(crate) fn merged_with(&self, outer: &Self) -> Self {
+        let origin = Origin::Both([outer.clone(), self.clone()]);
         let (inner, outer) = (&*self.0, &*outer.0);
         let phone = match (outer.phone, inner.phone) {
             (Some(one), Some(other)) => (one == other).then_some(one),
@@ -40,6 +41,7 @@ impl Decision {
             phone,
             forwards_phone: outer.forwards_phone || inner.forwards_phone,
             verdicts: outer.verdicts.iter().chain(&inner.verdicts).cloned().collect(),
+            origin,
         }))
     }
 }

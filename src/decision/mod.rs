@@ -13,6 +13,7 @@
 //! # let _ = policy;
 //! ```
 
+mod asked;
 mod headers;
 mod merge;
 mod policy;
@@ -21,8 +22,8 @@ mod tests;
 
 use std::{fmt, sync::Arc};
 
-pub(crate) use self::policy::Objection;
 pub use self::policy::{Action, Level, Policy};
+pub(crate) use self::{asked::Asked, policy::Objection};
 use crate::{check_kind::CheckKind, ex_id::ExId, phone::Phone, verdict::Verdict};
 
 /// Why a guarded request reached the application, as a request extension.
@@ -55,6 +56,16 @@ struct Inner {
     phone: Option<Phone>,
     forwards_phone: bool,
     verdicts: Vec<Verdict>,
+    origin: Origin,
+}
+
+/// Where a decision comes from.
+#[derive(Clone)]
+enum Origin {
+    /// One service of a layer, which asked these checks. `None` where no other service needs to know.
+    One(Option<Asked>),
+    /// Two services, one inside of the other.
+    Both([Decision; 2]),
 }
 
 /// Why a decision is what it is, in our own words.
@@ -85,7 +96,8 @@ impl Decision {
         verdicts: Vec<Verdict>,
     ) -> Self {
         let level = policy.level_for(&verdicts);
-        Self(Arc::new(Inner { action, reason, level, phone, forwards_phone: false, verdicts }))
+        let origin = Origin::One(None);
+        Self(Arc::new(Inner { action, reason, level, phone, forwards_phone: false, verdicts, origin }))
     }
 
     /// What the layer makes of verdicts that let a request through, by an action that is neither a step-up nor a refusal.
@@ -141,6 +153,22 @@ impl Decision {
             |verdict: &&Verdict| verdict.is_pass_of(CheckKind::Number) || verdict.is_pass_of(CheckKind::OneTap);
         let phone = verdicts.iter().filter(proves).find_map(Verdict::phone);
         Self::reached(policy, action, stepped_up, phone, verdicts)
+    }
+
+    /// The same, as the answer to these checks.
+    pub(crate) fn answering(mut self, asked: Option<Asked>) -> Self {
+        if asked.is_some() {
+            Arc::make_mut(&mut self.0).origin = Origin::One(asked);
+        }
+        self
+    }
+
+    /// The decision that answers these checks: this one, or one of those that it was merged from.
+    pub(crate) fn answer_to(&self, asked: &Asked) -> Option<&Self> {
+        match &self.0.origin {
+            Origin::One(answered) => (answered.as_ref() == Some(asked)).then_some(self),
+            Origin::Both(both) => both.iter().find_map(|one| one.answer_to(asked)),
+        }
     }
 
     /// The same, and its headers tell the phone.

@@ -1,5 +1,7 @@
 //! The checks that a request's proofs are good for.
 
+use std::hash::{Hash, Hasher};
+
 use crate::{check::Check, phone::Phone};
 
 /// A check, and how its verdict is to be read.
@@ -14,7 +16,19 @@ pub(crate) struct Planned {
     pub(crate) with_risk: bool,
 }
 
+// === impl Planned ===
+
+impl Hash for Planned {
+    /// Every part counts.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { check, scene, claimed, with_risk } = self;
+        check.hash_parts(state);
+        (scene, claimed, with_risk).hash(state);
+    }
+}
+
 /// All checks of a request, in their order.
+#[derive(Hash)]
 pub(crate) struct Plan {
     pub(crate) checks: Vec<Planned>,
     /// The captcha that a risk may ask for. Boxed, for few have one.

@@ -150,11 +150,19 @@ where
         }
         Ok(Read { body, handed_on, chosen: Choice::Ask { rule, plan, pins }, client_deadline }) => {
             handing = Handing { handed_on, pins };
+            // A proof is paid for and used up by its first check.
+            let asked = shared.asked(&rule.name, &plan);
+            let outer = parts.extensions.get::<Decision>();
+            if let Some(taken) = asked.as_ref().and_then(|asked| outer?.answer_to(asked)) {
+                let phone = taken.phone();
+                shared.pass(&mut parts.headers, outer);
+                return Ok(RequestBody::of(handing.finish(body, phone, parts), group.trailer_filter()));
+            }
             let judgement =
                 shared.judge.judge(&rule.name, &rule.settings.judge, plan, parts, client_deadline, evidence);
             let Judgement { evidence, result } = judgement.await;
             let judged = match result {
-                Ok(decision) => Ok((body, decision)),
+                Ok(decision) => Ok((body, decision.answering(asked))),
                 Err(refusal) => Err(Rejected { refusal, body: Some(body) }),
             };
             (rule, evidence, judged)

@@ -19,6 +19,13 @@
 //! request's next check is not started. The task writes the event `abandoned`. The same happens when the deadline of a gRPC
 //! client (`grpc-timeout`) passes during a check. When the runtime ends, so do its tasks: see [`JVerifyLayer::drained`].
 //!
+//! # One layer, mounted twice
+//!
+//! The same layer may wrap a router and a router that is nested in it. A request that passes both services is paid for once: the
+//! inner service reads it again, and takes over the decision of the outer one if the rule is the same and the checks are equal in
+//! every part. The event is written once. If a middleware between the two has changed the proof, the inner service asks.
+//! Two layers that are built separately both ask, also if their rules are equal.
+//!
 //! ```
 //! use std::convert::Infallible;
 //!

@@ -2,17 +2,17 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicUsize, Ordering},
 };
 
 use http::{HeaderMap, request::Parts};
 
 use crate::{
     body::TrailerFilter,
-    decision::Decision,
+    decision::{Asked, Decision},
     denial::Respond,
     headers::Names,
-    judge::Judge,
+    judge::{Judge, Plan},
     log::event,
     observe::Observers,
     rule::{Group, Routes, remove_phone_cookies, trailer_filter},
@@ -27,8 +27,8 @@ pub(super) struct Shared<V> {
     pub(super) respond: Option<Respond>,
     pub(super) observers: Arc<Observers>,
     names: Names,
-    /// Something was wrapped.
-    is_mounted: AtomicBool,
+    /// How many services the layer has wrapped.
+    mounts: AtomicUsize,
 }
 
 // === impl Shared ===
@@ -38,7 +38,7 @@ impl<V> Drop for Shared<V> {
     /// wrapped anything has nothing to say.
     #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
     fn drop(&mut self) {
-        if !*self.is_mounted.get_mut() {
+        if *self.mounts.get_mut() == 0 {
             return;
         }
         for rule in self.routes.unmatched() {
@@ -56,13 +56,19 @@ impl<V> Shared<V> {
         let trailers = trailer_filter(&names, &[]);
         let observers = Arc::<Observers>::default();
         let judge = Judge::new(verifier, Arc::clone(&observers));
-        let is_mounted = AtomicBool::new(false);
-        Arc::new(Self { judge, routes, trailers, respond, observers, names, is_mounted })
+        let mounts = AtomicUsize::new(0);
+        Arc::new(Self { judge, routes, trailers, respond, observers, names, mounts })
     }
 
     /// A service is made of the layer.
     pub(super) fn mount(&self) {
-        self.is_mounted.store(true, Ordering::Relaxed);
+        self.mounts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What an inner service of this layer recognises the checks of a request by. `None` where the layer has wrapped one service:
+    /// then no service is inside of another, and the hash would never be compared.
+    pub(super) fn asked(&self, rule: &Arc<str>, plan: &Plan) -> Option<Asked> {
+        (self.mounts.load(Ordering::Relaxed) > 1).then(|| Asked::new(rule, plan))
     }
 
     /// Makes the head of a request safe to pass on that no decision of this layer is about: what is under our prefix goes.

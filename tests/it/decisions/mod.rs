@@ -8,6 +8,7 @@ mod order;
 mod outages;
 mod respond;
 mod risk;
+mod same_layer;
 mod shown;
 mod stacked;
 mod verifiers;

@@ -99,6 +99,17 @@ async fn the_time_it_took_is_in_it() {
 }
 
 #[tokio::test]
+async fn a_decision_taken_over_from_an_outer_service_of_the_layer_is_no_second_event() {
+    let desk = Sandboxed::new(Rule::post("/login", number()));
+    let service = tower::Layer::layer(&desk.layer, tower::Layer::layer(&desk.layer, desk.application.clone()));
+    let (log, _listening) = Log::listen();
+    let login = post_json("/login", json!({"token": "sandbox-9000", "phone": PHONE}).to_string());
+    assert_eq!(tower::ServiceExt::oneshot(service, login).await.unwrap().status(), 200);
+    let events = log.take_events();
+    assert_eq!(events.iter().filter(|event| event.contains("decision=\"allow\"")).count(), 1, "{events:?}");
+}
+
+#[tokio::test]
 async fn an_unmatched_request_is_no_event() {
     let desk = Sandboxed::new(Rule::post("/login", number()));
     let (log, _listening) = Log::listen();

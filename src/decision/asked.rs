@@ -1,0 +1,34 @@
+//! What a decision answers, so that the same question is not asked twice.
+
+use std::{
+    hash::{BuildHasher, Hash, RandomState},
+    sync::{Arc, LazyLock},
+};
+
+/// Made once in each process, so that the hash of a phone or token tells nothing outside of it.
+static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+
+/// The checks that a rule asks for a request. Two values are equal if they come from the same rule of the same layer, and if
+/// the checks are equal in every part.
+///
+/// Holds a keyed hash of the checks (`SipHash`, 64 bits, the key is random) and none of their tokens and phones.
+#[derive(Clone)]
+pub(crate) struct Asked {
+    /// The rule's name. Each layer allocates the names of its rules, so the address says which layer and which rule.
+    rule: Arc<str>,
+    checks: u64,
+}
+
+// === impl Asked ===
+
+impl Asked {
+    pub(crate) fn new(rule: &Arc<str>, checks: &impl Hash) -> Self {
+        Self { rule: Arc::clone(rule), checks: KEY.hash_one(checks) }
+    }
+}
+
+impl PartialEq for Asked {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.rule, &other.rule) && self.checks == other.checks
+    }
+}
