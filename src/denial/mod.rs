@@ -8,15 +8,16 @@ mod answers;
 mod format;
 mod locale;
 mod reason;
+mod respond;
 mod response;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, panic, sync::Arc};
+use std::{fmt, sync::Arc};
 
-use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode, Version};
+use http::{HeaderMap, StatusCode, Version, request::Parts};
 
+pub(crate) use self::respond::{Answering, Respond};
 use self::{answers::Answer, format::Format, locale::Locale};
 pub use self::{answers::NextStep, reason::DenialReason};
 use crate::{
@@ -30,11 +31,11 @@ use crate::{
 ///
 /// ```
 /// use bytes::Bytes;
-/// use http::Response;
+/// use http::{Response, request::Parts};
 /// use tower_jverify::Denial;
 ///
-/// // Answer in a shape of one's own: `JVerifyBuilder::respond` takes such a closure.
-/// let respond = |denial: &Denial| {
+/// // `JVerifyBuilder::respond` takes a closure that answers in another shape.
+/// let respond = |_head: &Parts, denial: &Denial| {
 ///     let mut response = Response::new(Bytes::from(format!("{{\"error\":\"{}\"}}", denial.code())));
 ///     *response.status_mut() = denial.status();
 ///     response
@@ -64,9 +65,6 @@ struct About {
 /// For how many seconds a client is throttled whose verifier does not say.
 const THROTTLED: u32 = 30;
 
-/// Turns a denial into an answer: [`Denial::response`], or what a user set.
-pub(crate) type Respond = Arc<dyn Fn(&Denial) -> Response<Bytes> + Send + Sync>;
-
 /// How a client wants to be answered, known from its request's head; and what the answer is about.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Audience {
@@ -91,20 +89,16 @@ impl Audience {
         self
     }
 
-    /// Answers a refusal. A user's closure that panics is answered for; whatever it makes carries the denial.
-    pub(crate) fn refuse(self, refusal: &Refusal, respond: Option<&Respond>) -> Response<Bytes> {
+    /// Answers the refusal of a request with this head. Whatever a closure returns carries the denial.
+    pub(crate) fn refuse(self, refusal: &Refusal, head: &Parts, respond: Option<&Respond>) -> Answering {
         let &Refusal { reason, detail, suspicion, retry_after, tells_risk } = refusal;
         let Self { format, locale, about } = self;
         let about = Arc::new(about);
         let denial = Denial { reason, detail, suspicion, retry_after, format, locale, tells_risk, about };
-        let mut response = match respond {
-            // The closure only borrows the denial, which nobody uses again but to clone it.
-            Some(respond) => panic::catch_unwind(panic::AssertUnwindSafe(|| respond(&denial)))
-                .unwrap_or_else(|_| Denial { reason: DenialReason::Panicked, ..denial.clone() }.response()),
-            None => denial.response(),
-        };
-        response.extensions_mut().insert(denial);
-        response
+        match respond {
+            Some(respond) => respond.answer(head, denial),
+            None => Answering::Ready(denial.attached_to(None)),
+        }
     }
 }
 

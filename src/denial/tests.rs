@@ -1,12 +1,9 @@
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, Version};
 
-use super::{Audience, Denial, DenialReason, Refusal, Respond, answers::Answer};
+use super::{Answering, Audience, Denial, DenialReason, Refusal, Respond, answers::Answer};
 use crate::{
     check_kind::CheckKind,
     verdict::{Class, Verdict},
@@ -31,7 +28,10 @@ fn answer_over(
         request = request.header(*name, *value);
     }
     let (parts, ()) = request.body(()).unwrap().into_parts();
-    Audience::of(parts.version, &parts.headers, true).refuse(refusal, respond)
+    match Audience::of(parts.version, &parts.headers, true).refuse(refusal, &parts, respond) {
+        Answering::Ready(response) => response,
+        Answering::Waiting(_) => panic!("no closure here returns a future"),
+    }
 }
 
 fn of_class(class: Class) -> Refusal {
@@ -282,7 +282,7 @@ fn a_risk_is_told_only_when_asked_for() {
 
 #[test]
 fn a_closure_of_the_users_that_panics_is_answered_for() {
-    let panics: Respond = Arc::new(|_| panic!("a bug of the user's"));
+    let panics = Respond::now(|_, _| -> Response<Bytes> { panic!("a bug of the user's") });
     let response = answer_with(&[], &Refusal::new(DenialReason::ProofMissing), Some(&panics));
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(response.extensions().get::<Denial>().unwrap().reason(), DenialReason::ProofMissing);

@@ -119,7 +119,7 @@ impl<V> JVerifyBuilder<V> {
         self.log();
         let routes = Routes::compile(&self.rules, &self.overrides, &names, &self.foreign)?;
         log_start(&routes);
-        Ok(JVerifyLayer { shared: Shared::new(self.verifier, routes, names, self.overrides.respond.flatten()) })
+        Ok(JVerifyLayer { shared: Shared::new(self.verifier, routes, names, self.overrides.respond) })
     }
 }
 

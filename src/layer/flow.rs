@@ -23,7 +23,7 @@ use crate::{
     body::{Kept, RequestBody},
     check::Check,
     decision::Decision,
-    denial::{Audience, DenialReason, Refusal},
+    denial::{Answering, Audience, DenialReason, Refusal},
     judge::{Evidence, Judgement},
     observe::{Decided, Outcome},
     phone::Phone,
@@ -73,7 +73,11 @@ where
             Err(Refused { rule, refusal, evidence }) => {
                 let audience = Audience::of(parts.version, &parts.headers, group.answers_grpc());
                 let audience = audience.about(Some(&rule.name), evidence.verdicts(), evidence.about());
-                End::Denied(audience.refuse(&refusal, rule.settings.respond.as_ref()))
+                let respond = rule.settings.respond.as_ref();
+                if respond.is_some() {
+                    shared.strip(&mut parts.headers);
+                }
+                End::Denied(audience.refuse(&refusal, &parts, respond).finish().await)
             }
         }
     }
@@ -82,10 +86,10 @@ where
 /// Refuses a request by its head alone. `group`: what guards its path, where that is known.
 pub(super) fn refuse<V, B>(
     shared: &Shared<V>,
-    request: &Request<B>,
+    request: Request<B>,
     group: Option<&Group>,
     refusal: &Refusal,
-) -> Response<Bytes> {
+) -> Answering {
     let rule = group.map(Group::first_rule);
     let (evidence, name) = (Evidence::new(), rule.map(|rule| &*rule.name));
     let account = rule.map(|rule| &*rule.settings.judge.account);
@@ -101,9 +105,13 @@ pub(super) fn refuse<V, B>(
     let respond = rule.map_or(shared.respond.as_ref(), |rule| rule.settings.respond.as_ref());
     // Where no rule is known, it is not known either whether a status of 200 would be safe.
     let grpc_answers = group.is_some_and(Group::answers_grpc);
-    Audience::of(request.version(), request.headers(), grpc_answers)
+    let (mut parts, _) = request.into_parts();
+    if respond.is_some() {
+        shared.strip(&mut parts.headers);
+    }
+    Audience::of(parts.version, &parts.headers, grpc_answers)
         .about(rule.map(|rule| &*rule.name), &[], None)
-        .refuse(refusal, respond)
+        .refuse(refusal, &parts, respond)
 }
 
 /// A request that does not reach the inner service.

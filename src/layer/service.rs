@@ -7,18 +7,22 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, Uri, header::ALLOW};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, header::ALLOW};
 use http_body::Body;
 use tower::BoxError;
 use tower_service::Service;
 
-use super::{flow, future::ResponseFuture, shared::Shared};
+use super::{
+    flow::{self, End},
+    future::ResponseFuture,
+    shared::Shared,
+};
 use crate::{
     body::{RequestBody, ResponseBody},
     check::Check,
     decision::Decision,
-    denial::{DenialReason, Refusal},
-    rule::{Match, Unnamed, has_proof_in_head, is_preflight},
+    denial::{Answering, DenialReason, Refusal},
+    rule::{Match, has_proof_in_head, is_preflight},
     verdict::Verdict,
 };
 
@@ -40,6 +44,23 @@ impl<S, V> JVerify<S, V> {
     /// The guarded application itself. What is called on it is not verified.
     pub fn get_ref(&self) -> &S {
         &self.inner
+    }
+}
+
+impl<S, V> JVerify<S, V> {
+    /// Answers a request that is refused by its head. `allow`: the header of a 405.
+    #[cold]
+    fn answer<B>(&self, answering: Answering, allow: Option<HeaderValue>) -> ResponseFuture<S, B>
+    where
+        S: Service<Request<RequestBody<B>>> + Clone,
+    {
+        match answering {
+            Answering::Ready(response) => ResponseFuture::refused(with_allow(response, allow)),
+            Answering::Waiting(waiting) => {
+                let story = async move { End::Denied(with_allow(waiting.finish().await, allow)) };
+                ResponseFuture::guarded(self.inner.clone(), Box::pin(story))
+            }
+        }
     }
 }
 
@@ -85,11 +106,12 @@ where
             Match::Group(group) => Some(group),
             Match::Ambiguous(suspicion) => {
                 let refusal = Refusal::new(DenialReason::PathAmbiguous).with_suspicion(suspicion);
-                return ResponseFuture::refused(flow::refuse(shared, &request, None, &refusal));
+                return self.answer(flow::refuse(shared, request, None, &refusal), None);
             }
             Match::Unnamed(unnamed) => {
                 if let Err(refusal) = unnamed.check(&request) {
-                    return ResponseFuture::refused(refuse_unnamed(shared, &request, &unnamed, &refusal));
+                    let refused = flow::refuse(shared, request, unnamed.first_group(), &refusal);
+                    return self.answer(refused, unnamed.allow());
                 }
                 shared.strip_for(unnamed.groups(), request.headers_mut());
                 unnamed.otherwise()
@@ -123,18 +145,11 @@ where
     }
 }
 
-/// Refuses a method that no rule of the path names. RFC 9110 requires `Allow` of a 405, also where the user answers.
-#[cold]
-fn refuse_unnamed<V, B>(
-    shared: &Shared<V>,
-    request: &Request<B>,
-    unnamed: &Unnamed<'_>,
-    refusal: &Refusal,
-) -> Response<Bytes> {
-    let mut response = flow::refuse(shared, request, unnamed.first_group(), refusal);
+/// RFC 9110 requires `Allow` of a 405, also of one that a user's closure returns.
+fn with_allow(mut response: Response<Bytes>, allow: Option<HeaderValue>) -> Response<Bytes> {
     if response.status() == StatusCode::METHOD_NOT_ALLOWED
         && !response.headers().contains_key(ALLOW)
-        && let Some(allow) = unnamed.allow()
+        && let Some(allow) = allow
     {
         response.headers_mut().insert(ALLOW, allow);
     }

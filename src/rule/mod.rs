@@ -44,7 +44,7 @@ pub use self::{
 };
 pub(crate) use self::{
     group::{Choice, Group, remove_phone_cookies, trailer_filter},
-    methods::{Unnamed, has_proof_in_head, is_preflight},
+    methods::{has_proof_in_head, is_preflight},
     mode::Mode,
     resolved::{Settings, Shares},
     routes::{Match, Routes},

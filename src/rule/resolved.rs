@@ -109,7 +109,7 @@ impl Settings {
             forward_phone: values.forward_phone,
             pin_phone: values.pin_phone,
             grpc_answers: values.grpc_answers,
-            respond: values.respond,
+            respond: rule.respond.clone().or_else(|| layer.respond.clone()),
         })
     }
 

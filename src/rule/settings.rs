@@ -4,6 +4,7 @@
 //! setters of the builder and of a rule, what was set, and what holds are made of it.
 
 use super::mode::Mode;
+use crate::denial::Respond;
 
 /// The table. Of each setting: its setter, and the field, with the default, that the setter's value goes into.
 ///
@@ -152,10 +153,6 @@ macro_rules! setting_table {
         /// **Danger:** every client can send this media type. A gateway that trusts a status of 200 would take the refusal
         /// for a success.
         grpc_answers(grpc_answers: bool) -> grpc_answers: Option<bool> = None, Some(grpc_answers);
-
-        /// Answers refusals. Default: [`Denial::response`](crate::Denial::response). The denial is added to the response's
-        /// extensions either way. A panic is answered 503.
-        respond(respond: impl Fn(&$crate::denial::Denial) -> http::Response<bytes::Bytes> + Send + Sync + 'static) -> respond: Option<$crate::denial::Respond> = None, Some(std::sync::Arc::new(respond));
     } };
 }
 
@@ -163,6 +160,96 @@ macro_rules! setting_table {
 macro_rules! setting_methods {
     () => {
         $crate::rule::setting_table! { $crate::rule::setters }
+
+        /// Answers refusals with a closure. It gets the head of the request, without the headers under the layer's prefix, and the
+        /// denial. It returns a response, or an `Option` of one: `None` is the built-in answer
+        /// ([`Denial::response`](crate::Denial::response)). Default: the built-in answer.
+        ///
+        /// The denial is added to the response's extensions either way. A panic is answered with 503.
+        ///
+        /// [`respond_async`](Self::respond_async) and, with the feature `axum`, `respond_into` set the same: the last call counts.
+        ///
+        /// ```
+        /// use bytes::Bytes;
+        /// use http::{Response, header::{ACCEPT, LOCATION}, request::Parts};
+        /// use tower_jverify::{Denial, Rule, number};
+        ///
+        /// // Browsers return to the form, and other clients get the problem document.
+        /// fn to_form(head: &Parts, denial: &Denial) -> Option<Response<Bytes>> {
+        ///     let accepts = head.headers.get(ACCEPT)?.to_str().ok()?;
+        ///     let location = format!("/login?error={}", denial.code());
+        ///     let redirect = Response::builder().status(303).header(LOCATION, location).body(Bytes::new());
+        ///     if accepts.contains("text/html") { redirect.ok() } else { None }
+        /// }
+        /// let rule = Rule::post("/login", number()).respond(to_form);
+        /// # let _ = rule;
+        /// ```
+        pub fn respond<R>(
+            mut self,
+            respond: impl Fn(&http::request::Parts, &$crate::denial::Denial) -> R + Send + Sync + 'static,
+        ) -> Self
+        where
+            R: Into<Option<http::Response<bytes::Bytes>>>,
+        {
+            self.overrides.respond = Some($crate::denial::Respond::now(respond));
+            self
+        }
+
+        /// Answers refusals with a closure that returns a future of what [`respond`](Self::respond) takes. The future borrows
+        /// nothing: the closure clones what it needs out of the head and the denial.
+        ///
+        /// The future has 1 s, and then the built-in answer goes out. It is dropped when the client leaves. A panic is answered with
+        /// 503.
+        ///
+        /// ```
+        /// use tower_jverify::{Denial, Rule, number};
+        ///
+        /// # async fn audit(_: String) {}
+        /// let rule = Rule::post("/login", number()).respond_async(|head, denial: &Denial| {
+        ///     let row = format!("{} {} {}", head.uri.path(), denial.code(), denial.detail().unwrap_or("-"));
+        ///     let built_in = denial.response();
+        ///     async move {
+        ///         audit(row).await;
+        ///         built_in
+        ///     }
+        /// });
+        /// # let _ = rule;
+        /// ```
+        pub fn respond_async<F>(
+            mut self,
+            respond: impl Fn(&http::request::Parts, &$crate::denial::Denial) -> F + Send + Sync + 'static,
+        ) -> Self
+        where
+            F: Future<Output: Into<Option<http::Response<bytes::Bytes>>>> + Send + 'static,
+        {
+            self.overrides.respond = Some($crate::denial::Respond::later(respond));
+            self
+        }
+
+        /// Answers refusals with a closure that returns anything that axum makes a response of. Otherwise as
+        /// [`respond`](Self::respond). A body that is a stream has 1 s in all, and is sent when it is whole.
+        ///
+        /// ```
+        /// use axum::response::Redirect;
+        /// use tower_jverify::{Rule, number};
+        ///
+        /// let rule = Rule::post("/login", number()).respond_into(|_head, denial| {
+        ///     Redirect::to(&format!("/login?error={}", denial.code()))
+        /// });
+        /// # let _ = rule;
+        /// ```
+        #[cfg(feature = "axum")]
+        #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+        pub fn respond_into<R>(
+            mut self,
+            respond: impl Fn(&http::request::Parts, &$crate::denial::Denial) -> R + Send + Sync + 'static,
+        ) -> Self
+        where
+            R: axum::response::IntoResponse,
+        {
+            self.overrides.respond = Some($crate::denial::Respond::axum(respond));
+            self
+        }
     };
 }
 
@@ -188,6 +275,8 @@ macro_rules! fields {
         #[derive(Clone, Default)]
         pub(crate) struct Overrides {
             $(pub(crate) $field: Option<$stored>,)+
+            /// Set by three setters.
+            pub(crate) respond: Option<Respond>,
             /// Of a rule only.
             pub(super) other_phones: Option<Vec<Box<str>>>,
             /// Of the layer's verifier: no rule has one of its own.

@@ -7,6 +7,7 @@ mod one_tap;
 mod order;
 mod outages;
 mod respond;
+mod respond_later;
 mod risk;
 mod same_layer;
 mod shown;

@@ -6,14 +6,14 @@ use std::sync::{
 };
 
 use bytes::Bytes;
-use http::Response;
+use http::{Response, request::Parts};
 use serde_json::json;
 use tower_jverify::{Check, CheckKind, Class, ClientIp, Denial, DenialReason, JVerifyLayer, Rule, Verdict, number};
 
 use super::PHONE;
 use crate::support::{Application, LOGIN, Sandboxed, Verifier, code, denial, login_layer, post_json, send};
 
-fn teapot(denial: &Denial) -> Response<Bytes> {
+fn teapot(_: &Parts, denial: &Denial) -> Response<Bytes> {
     Response::builder().status(418).header("x-mine", denial.code()).body("mine".into()).unwrap()
 }
 
@@ -42,7 +42,7 @@ async fn a_closure_answers_every_denial_and_the_denial_stays_on_the_response() {
 #[tokio::test]
 async fn a_rules_own_closure_answers_before_the_layers() {
     let desk = Sandboxed::set(|builder| {
-        builder.rule(Rule::post("/login", number()).respond(Denial::response)).respond(teapot)
+        builder.rule(Rule::post("/login", number()).respond(|_, denial| denial.response())).respond(teapot)
     });
     assert_eq!(code(&desk.login(&json!({})).await), "proof_missing");
 }
@@ -51,7 +51,7 @@ async fn a_rules_own_closure_answers_before_the_layers() {
 async fn a_closure_that_panics_is_answered_for_and_the_next_request_is_fine() {
     let panics = AtomicBool::new(true);
     let desk = Sandboxed::set(|builder| {
-        builder.rule(Rule::post("/login", number())).in_flight(1).respond(move |denial| {
+        builder.rule(Rule::post("/login", number())).in_flight(1).respond(move |_, denial| {
             assert!(!panics.swap(false, Ordering::SeqCst), "the user's closure panics once");
             denial.response()
         })

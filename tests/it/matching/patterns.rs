@@ -97,7 +97,7 @@ async fn the_order_of_rules_never_matters() {
 #[tokio::test]
 async fn nor_does_it_where_a_value_has_yet_to_choose_among_them() {
     let rule = |value: &'static str| {
-        let respond = move |_: &Denial| Response::new(Bytes::from(value));
+        let respond = move |_: &http::request::Parts, _: &Denial| Response::new(Bytes::from(value));
         Rule::post("/login", number()).when(Field::body("/type"), value).respond(respond)
     };
     for values in [["a", "b"], ["b", "a"]] {

@@ -39,7 +39,7 @@ struct Site {
 impl Site {
     async fn before(backend: ForeignBackend) -> Self {
         let (verifier, application) = (Verifier::passing(), Application::default());
-        let respond = |denial: &Denial| {
+        let respond = |_: &http::request::Parts, denial: &Denial| {
             let class = denial.suspicion().map_or("none", |class| class.as_str());
             let text = format!("{} {class}", denial.code());
             let mut response = Response::new(Bytes::from(text));

@@ -139,7 +139,7 @@ async fn a_get_with_a_body_and_every_other_method_gets_405_with_allow() {
 #[tokio::test]
 async fn allow_is_in_a_users_own_answer_too() {
     let guarded = Guarded::with(|verifier| {
-        let respond = |denial: &Denial| {
+        let respond = |_: &http::request::Parts, denial: &Denial| {
             let mut response = http::Response::new(bytes::Bytes::from_static(b"own"));
             *response.status_mut() = denial.status();
             response

@@ -322,7 +322,7 @@ async fn a_panic_of_the_users_is_answered_without_a_word_of_it() {
     let client = JPush::builder(credentials()).transport(Sandbox::new()).build().unwrap();
     let layer = JVerifyLayer::builder(client)
         .rule(Rule::post("/login", number()).client_ip(ClientIp::from_fn(|_| panic!("{CONTENT}"))))
-        .rule(Rule::post("/respond", number()).respond(|_| panic!("{CONTENT}")))
+        .rule(Rule::post("/respond", number()).respond(|_, _| -> Response<Bytes> { panic!("{CONTENT}") }))
         .build()
         .unwrap();
     for path in ["/login", "/respond"] {
