@@ -1,9 +1,10 @@
 //! Limits that could never work, refused when they are set.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::sync::Semaphore;
 
+use super::spec::Rule;
 use crate::{error::ConfigError, judge::Bulkhead};
 
 /// The places of `in_flight`.
@@ -19,11 +20,30 @@ pub(super) fn places(places: usize) -> Result<Arc<Bulkhead>, ConfigError> {
 
 /// The account of a verifier.
 pub(super) fn account(text: &str) -> Result<Arc<str>, ConfigError> {
+    label("account", text).map(Into::into)
+}
+
+/// A text for the log that the user chooses.
+fn label<'t>(setting: &'static str, text: &'t str) -> Result<&'t str, ConfigError> {
     if (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        Ok(text.into())
+        Ok(text)
     } else {
-        Err(ConfigError::new("account", text, "1 to 64 characters of visible ASCII"))
+        Err(ConfigError::new(setting, text, "1 to 64 characters of visible ASCII"))
     }
+}
+
+/// The names of rules, those that were set and the default ones.
+pub(super) fn names(rules: &[Rule]) -> Result<(), ConfigError> {
+    let mut taken = BTreeSet::new();
+    for rule in rules {
+        if let Some(name) = &rule.name {
+            label("rule.name", name)?;
+        }
+        if !taken.insert(rule.to_string()) && rule.name.is_some() {
+            return Err(ConfigError::new("rule.name", rule.to_string(), "another rule has this name"));
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn zero(setting: &'static str) -> ConfigError {

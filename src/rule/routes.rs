@@ -11,7 +11,7 @@ use std::{
 use http::{Method, Uri};
 
 use super::{
-    Group, Methods, Overrides, Rule, RuleState, Settings, Shares,
+    Group, Methods, Overrides, Rule, RuleState, Settings, Shares, limits,
     methods::{Unnamed, is_same},
     place::Place,
 };
@@ -72,6 +72,7 @@ impl Routes {
         if rules.is_empty() {
             return Err(ConfigError::unshown("rule", "a layer without a rule guards nothing"));
         }
+        limits::names(rules)?;
         let shares = Shares::new(layer)?;
         let spellings = foreign.suspects(Suspicion::PathSpelling);
         let mut by_pattern: BTreeMap<Pattern, Vec<Entry<'_>>> = BTreeMap::new();

@@ -38,6 +38,7 @@ use crate::proof::Field;
 pub struct Rule {
     pub(super) methods: Methods,
     pub(super) path: Option<Box<str>>,
+    pub(super) name: Option<Box<str>>,
     pub(super) ask: Ask,
     pub(super) when: Option<(Field, Box<str>)>,
     pub(super) otherwise_passes: bool,
@@ -120,6 +121,7 @@ impl Rule {
         Self {
             methods,
             path,
+            name: None,
             ask,
             when: None,
             otherwise_passes: false,
@@ -127,6 +129,23 @@ impl Rule {
             other_methods: Vec::new(),
             overrides: Overrides::default(),
         }
+    }
+
+    /// Sets the name of the rule in events, errors, denials and [`JVerifyLayer::unused_rules`](crate::JVerifyLayer::unused_rules).
+    /// Default: method, path and value, as in `POST /login` or `POST /enter when body:/loginType is "sms"`.
+    ///
+    /// 1 to 64 characters of visible ASCII. Two rules with one name are a [`ConfigError`](crate::ConfigError) of `build()`. The name
+    /// is written to the log, so it must be no secret.
+    ///
+    /// ```
+    /// use tower_jverify::{Rule, number};
+    ///
+    /// let rule = Rule::post("/v1/{tenant}/login", number()).name("login");
+    /// assert_eq!(rule.to_string(), "login");
+    /// ```
+    pub fn name(mut self, name: impl Into<Box<str>>) -> Self {
+        self.name = Some(name.into());
+        self
     }
 
     /// Applies only where a field has this value: one path, several ways in.
@@ -231,6 +250,9 @@ impl Rule {
 
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = &self.name {
+            return f.write_str(name);
+        }
         match &self.methods {
             Methods::Named(method) => f.write_str(method.as_str())?,
             Methods::Any => f.write_str("*")?,

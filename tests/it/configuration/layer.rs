@@ -132,6 +132,24 @@ fn an_error_names_the_rule() {
 }
 
 #[test]
+fn a_rule_has_the_name_that_is_set_and_else_its_method_path_and_value() {
+    let named = || login().name("login");
+    let builder = JVerifyLayer::builder(Verifier::passing());
+    let layer = builder.rule(named()).rule(Rule::post("/enter", captcha())).build().unwrap();
+    assert_eq!(layer.unused_rules(), ["login", "POST /enter"]);
+    let error = of_rules([named().in_flight(0)]).unwrap();
+    assert_eq!((error.setting(), error.rule()), ("in_flight", Some("login")));
+
+    for name in ["", "two words", "登录", "a\nb", &"x".repeat(65)] {
+        let error = of_rules([login().name(name)]).unwrap();
+        assert_eq!(error.setting(), "rule.name", "{name:?}");
+    }
+    assert_eq!(of_rules([login().name("x".repeat(64))]), None);
+    let error = of_rules([named(), Rule::post("/signin", number()).name("login")]).unwrap();
+    assert_eq!(error.to_string(), "`rule.name` is \"login\": another rule has this name");
+}
+
+#[test]
 fn a_layer_without_a_rule_is_refused() {
     assert_eq!(of_rules([]).unwrap().setting(), "rule");
 }

@@ -110,6 +110,16 @@ async fn a_decision_taken_over_from_an_outer_service_of_the_layer_is_no_second_e
 }
 
 #[tokio::test]
+async fn a_rules_own_name_is_in_events_and_denials() {
+    let desk = Sandboxed::new(Rule::post("/login", number()).name("login"));
+    let (log, _listening) = Log::listen();
+    let response = desk.login(&json!({})).await;
+    assert_eq!(crate::support::denial(&response).rule(), Some("login"));
+    let events = log.take_events();
+    assert!(events.iter().all(|event| event.contains("rule=\"login\"")) && !events.is_empty(), "{events:?}");
+}
+
+#[tokio::test]
 async fn an_unmatched_request_is_no_event() {
     let desk = Sandboxed::new(Rule::post("/login", number()));
     let (log, _listening) = Log::listen();
