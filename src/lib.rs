@@ -94,6 +94,7 @@ mod exhaustion;
 mod failure;
 mod foreign_backend;
 mod headers;
+mod invisible;
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub mod jpush;
@@ -105,6 +106,7 @@ mod observe;
 mod opaque;
 mod path;
 mod phone;
+mod phone_grammar;
 mod proof;
 mod reading;
 pub mod rule;
@@ -137,7 +139,8 @@ pub use self::{
     foreign_backend::{ForeignBackend, Suspicion},
     judge::ClientIp,
     layer::{JVerify, JVerifyBuilder, JVerifyLayer, ResponseFuture},
-    phone::{ParsePhoneError, Phone, PhoneGrammar},
+    phone::{ParsePhoneError, Phone},
+    phone_grammar::PhoneGrammar,
     proof::{Extracted, Field, JsonTypes, Media, ParseFieldError},
     rule::{AnyOf, Ask, Captcha, Number, OneTap, Rule, captcha, number, one_tap},
     secret::Secret,

@@ -1,7 +1,7 @@
 //! A mainland Chinese mobile number, in exactly one spelling.
 //!
 //! One SIM must not become many accounts because a backend tells `+8613…` from `13…`. So a [`Phone`] exists only in
-//! its canonical form, and by default only that form is accepted from clients.
+//! its canonical form; `phone_grammar` reads other spellings into it.
 
 use std::{error::Error, fmt};
 
@@ -23,23 +23,6 @@ pub struct Phone([u8; 11]);
 /// A text that is no [`Phone`]. Does not repeat the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParsePhoneError(());
-
-/// Which spellings of a phone number are accepted from a client.
-///
-/// Whatever is accepted, one canonical form ([`Phone`]) is sent to JPush and exposed to the application.
-///
-/// **Danger:** with anything but [`PhoneGrammar::Canonical`] the application must take the number from
-/// [`Decision::phone`](crate::Decision::phone), not from the body: a backend that compares raw spellings sees one SIM as
-/// many accounts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum PhoneGrammar {
-    /// Exactly the eleven digits. The default.
-    #[default]
-    Canonical,
-    /// The eleven digits, or these after `+86`, `0086` or `86`, with nothing between.
-    CountryCode,
-}
 
 // === impl Phone ===
 
@@ -116,17 +99,3 @@ impl fmt::Display for ParsePhoneError {
 }
 
 impl Error for ParsePhoneError {}
-
-// === impl PhoneGrammar ===
-
-impl PhoneGrammar {
-    /// Reads a client's spelling into the canonical number.
-    pub fn parse(self, text: &str) -> Option<Phone> {
-        match self {
-            Self::Canonical => Phone::parse(text),
-            Self::CountryCode => Phone::parse(text).or_else(|| {
-                ["+86", "0086", "86"].iter().find_map(|code| text.strip_prefix(code)).and_then(Phone::parse)
-            }),
-        }
-    }
-}

@@ -19,7 +19,8 @@ impl Locale {
         let mut best = (0, Self::English);
         for range in ranges.flat_map(|line| line.split(',')) {
             let mut parts = range.split(';');
-            let primary = parts.next().unwrap_or_default().trim().split('-').next().unwrap_or_default();
+            // Java's `Locale.toString` writes `zh_CN`, and some clients send it.
+            let primary = parts.next().unwrap_or_default().trim().split(['-', '_']).next().unwrap_or_default();
             let locale = match primary {
                 zh if zh.eq_ignore_ascii_case("zh") => Self::Chinese,
                 en if en.eq_ignore_ascii_case("en") => Self::English,

@@ -252,6 +252,9 @@ fn whoever_only_claims_to_speak_grpc_gets_a_status_that_says_no() {
 fn the_title_speaks_the_clients_language() {
     for (accepted, chinese) in [
         ("zh-CN,zh;q=0.9,en;q=0.8", true),
+        ("zh_CN", true),
+        ("zh_Hans_CN, en;q=0.5", true),
+        ("en_US, zh_CN;q=0.5", false),
         ("en;q=0.5, zh;q=0.6", true),
         ("en, zh", false),
         ("fr", false),

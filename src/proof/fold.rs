@@ -21,6 +21,8 @@
 //! One comparison covers them all, and more: case folded, separators left out. It may refuse what no parser confuses;
 //! the other way round it would be a hole.
 
+use crate::invisible::is_invisible;
+
 /// The guarded names of a plan.
 #[derive(Debug)]
 pub(super) struct Names {
@@ -179,31 +181,6 @@ fn is_separator(c: char) -> bool {
         _ if c.is_ascii() => false,
         _ => c.is_whitespace() || c.is_control() || is_invisible(c) || ascii_of(c).is_some_and(is_separator),
     }
-}
-
-/// What is not seen in a text: `Default_Ignorable_Code_Point` (Unicode, `DerivedCoreProperties`), the ends of lines and the
-/// replacement character, which stands where bytes were no UTF-8.
-pub(super) fn is_invisible(c: char) -> bool {
-    matches!(
-        c,
-        '\u{ad}'
-            | '\u{34f}'
-            | '\u{61c}'
-            | '\u{115f}'..='\u{1160}'
-            | '\u{17b4}'..='\u{17b5}'
-            | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{3164}'
-            | '\u{fe00}'..='\u{fe0f}'
-            | '\u{feff}'
-            | '\u{ffa0}'
-            | '\u{fff0}'..='\u{fffd}'
-            | '\u{1bca0}'..='\u{1bca3}'
-            | '\u{1d173}'..='\u{1d17a}'
-            | '\u{e0000}'..='\u{e0fff}'
-    )
 }
 
 /// Whether some parser might read the key as the (bare) name.

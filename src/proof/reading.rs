@@ -10,7 +10,8 @@
 
 use std::{borrow::Cow, num::ParseIntError};
 
-use super::fold::{alike, is_invisible};
+use super::fold::alike;
+use crate::invisible::is_invisible;
 
 /// Whether some application might read `value` as `named`, which is another text. In doubt it might.
 pub(crate) fn may_be_read_as(value: &str, named: &str) -> bool {

@@ -7,7 +7,8 @@ use crate::{
     denial::{DenialReason, Refusal},
     error::ConfigError,
     judge::Planned,
-    phone::{Phone, PhoneGrammar},
+    phone::Phone,
+    phone_grammar::PhoneGrammar,
     proof::{Field, Role, Value, Values},
     reading::Fields,
     secret::Secret,
@@ -184,14 +185,14 @@ impl Leaf {
         match self {
             Self::Captcha(captcha) => captcha.check(values),
             Self::Number { channel, token, phone, country_code, with_risk } => {
-                if country_code.and_then(|index| values.get(index)).is_some_and(|code| !is_mainland(code)) {
+                let Some(token) = text_at(values, *token)? else {
+                    // A phone alone proves nothing, so its spelling does not matter.
+                    return Ok(None);
+                };
+                if country_code.and_then(|index| values.get(index)).is_some_and(|code| !is_mainland(code, grammar)) {
                     return Err(malformed("a country code other than 86"));
                 }
                 let phone = phone_at(values, *phone, grammar)?;
-                let Some(token) = text_at(values, *token)? else {
-                    // A phone alone is no proof, and stays unproven.
-                    return Ok(None);
-                };
                 let Some(phone) = phone else {
                     return Err(Refusal::new(DenialReason::ProofMissing).with_detail("a token without a phone"));
                 };
@@ -199,8 +200,8 @@ impl Leaf {
                 Ok(Some(Planned { check, scene: None, claimed: Some(phone), with_risk: *with_risk }))
             }
             Self::OneTap { channel, login_token, phone, with_risk } => {
-                let claimed = phone_at(values, *phone, grammar)?;
                 let Some(login_token) = text_at(values, *login_token)? else { return Ok(None) };
+                let claimed = phone_at(values, *phone, grammar)?;
                 let check = Check::one_tap(login_token).with_channel(*channel);
                 Ok(Some(Planned { check, scene: None, claimed, with_risk: *with_risk }))
             }
@@ -238,9 +239,9 @@ fn phone_at(values: &Values<'_>, index: usize, grammar: PhoneGrammar) -> Result<
     phone.map(Some).ok_or_else(|| malformed("a phone in a spelling that is not accepted"))
 }
 
-fn is_mainland(country_code: &Value<'_>) -> bool {
+fn is_mainland(country_code: &Value<'_>, grammar: PhoneGrammar) -> bool {
     match country_code {
-        Value::Text(text) => matches!(&**text, "86" | "+86"),
+        Value::Text(text) => grammar.is_mainland(text),
         Value::Integer(number) => *number == 86,
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     denial::Respond,
     error::ConfigError,
     judge::{self, Bulkhead, LEAST_LEFT},
-    phone::PhoneGrammar,
+    phone_grammar::PhoneGrammar,
     proof::{GROWTH, Media},
     reading,
 };

@@ -86,7 +86,7 @@ macro_rules! setting_table {
         send_client_ip(send_client_ip: bool) -> send_client_ip: bool = false, send_client_ip;
 
         /// Which spellings of a phone are accepted. Default: exactly eleven digits.
-        phone_grammar(grammar: $crate::phone::PhoneGrammar) -> phone_grammar: $crate::phone::PhoneGrammar = $crate::phone::PhoneGrammar::default(), grammar;
+        phone_grammar(grammar: $crate::phone_grammar::PhoneGrammar) -> phone_grammar: $crate::phone_grammar::PhoneGrammar = $crate::phone_grammar::PhoneGrammar::default(), grammar;
 
         /// Hands the proven phone on in a header (`x-jverify-phone`). Default: `false`, because headers end up in access logs.
         forward_phone(forward_phone: bool) -> forward_phone: bool = false, forward_phone;

@@ -1,7 +1,7 @@
 //! Phones: one SIM, one spelling.
 
 use http::Method;
-use tower_jverify::{Check, Decision, Field, PhoneGrammar, Question, Rule, number};
+use tower_jverify::{Check, Decision, Field, PhoneGrammar, Question, Rule, captcha, number};
 
 use super::post_form;
 use crate::support::{Guarded, post_json};
@@ -99,6 +99,117 @@ async fn a_grammar_with_country_codes_knows_one_phone_in_four_spellings() {
     ] {
         guarded.refuses(post_json("/login", body(phone)), "proof_malformed", phone).await;
     }
+}
+
+#[tokio::test]
+async fn a_lenient_grammar_knows_one_phone_as_people_and_address_books_write_it() {
+    let rule = Rule::post("/login", number()).phone_grammar(PhoneGrammar::lenient());
+    let guarded = Guarded::by([rule]);
+    for phone in [
+        r#""15813554612""#,
+        "15813554612",
+        "8615813554612",
+        r#""158 1355 4612""#,
+        r#""158-1355-4612""#,
+        r#"" 15813554612 ""#,
+        r#""(158)13554612""#,
+        r#""+86 158 1355 4612""#,
+        r#""+86-158-1355-4612""#,
+        r#""(+86) 158-1355-4612""#,
+        r#""+ 86 15813554612""#,
+        r#""0086 158 1355 4612""#,
+        r#""00 86 15813554612""#,
+        r#""86-15813554612""#,
+        r#""86 158 1355 4612""#,
+        r#""\u202a+86 158 1355 4612\u202c""#,
+        r#""\u200e15813554612\u200f""#,
+        r#""\u2068158\u00a01355\u00a04612\u2069""#,
+        r#""158\u20111355\u20114612""#,
+        r#""158\u20131355\u22124612""#,
+        r#""158\u30001355\u202f4612""#,
+        r#""（158）13554612""#,
+        r#""158－1355－4612""#,
+        r#""158\u200b1355\u00ad4612""#,
+    ] {
+        let seen = guarded.verifies(post_json("/login", body(phone)), phone).await;
+        assert_eq!(asked(&guarded).1, "15813554612", "{phone}");
+        let exposed = seen.parts.extensions.get::<Decision>().unwrap().phone().unwrap();
+        assert_eq!(exposed.as_str(), "15813554612", "{phone}");
+        assert_eq!(seen.body.unwrap(), body(phone), "the body is the client's");
+    }
+    for phone in [
+        r#""+85 15813554612""#,
+        r#""+15813554612""#,
+        r#""+868615813554612""#,
+        r#""++8615813554612""#,
+        r#""86+15813554612""#,
+        r#""15813554612+""#,
+        r#""158.1355.4612""#,
+        r#""158/1355/4612""#,
+        r#""158,13554612""#,
+        r#""１５８１３５５４６１２""#,
+        r#""١٥٨١٣٥٥٤٦١٢""#,
+        r#""1581355461""#,
+        r#""158 1355 46123""#,
+        r#""158 1355 461x""#,
+        r#""15813554612;ext=1""#,
+        r#""15813554612 13912345678""#,
+        r#""tel:15813554612""#,
+        r#""158\ufffd13554612""#,
+        r#""158\n13554612""#,
+        r#""158\u000013554612""#,
+        r#""---""#,
+    ] {
+        guarded.refuses(post_json("/login", body(phone)), "proof_malformed", phone).await;
+    }
+}
+
+#[tokio::test]
+async fn a_lenient_spelling_is_pinned_and_written_anew_in_canonical_digits() {
+    let lenient = || Rule::post("/login", number()).phone_grammar(PhoneGrammar::lenient());
+    for rule in [lenient().pin_phone(true), lenient().canonical_body(true)] {
+        let guarded = Guarded::by([rule]);
+        let json = post_json("/login", r#"{"token":"t","phone":"\u202a+86 158-1355-4612"}"#);
+        let seen = guarded.verifies(json, "JSON").await;
+        assert_eq!(seen.body.unwrap(), r#"{"token":"t","phone":"15813554612"}"#);
+        let form = post_form("token=t&phone=%2B86+%28158%29+1355-4612");
+        assert_eq!(guarded.verifies(form, "a form").await.body.unwrap(), "token=t&phone=15813554612");
+    }
+}
+
+#[tokio::test]
+async fn a_country_code_of_its_own_is_86_and_under_the_lenient_grammar_0086_or_cn_too() {
+    let rule = |grammar| {
+        let ask = number().country_code(Field::body("/code"));
+        Guarded::by([Rule::post("/login", ask).phone_grammar(grammar)])
+    };
+    let login = |code: &str| post_json("/login", format!(r#"{{"token":"t","phone":"15813554612","code":{code}}}"#));
+    for guarded in [rule(PhoneGrammar::Canonical), rule(PhoneGrammar::CountryCode), rule(PhoneGrammar::lenient())] {
+        for code in [r#""86""#, r#""+86""#, "86"] {
+            guarded.verifies(login(code), code).await;
+        }
+        for code in [r#""85""#, r#""1""#, "852", r#""HK""#, r#""CNY""#, r#""China""#, r#""86 1""#, r#""00086""#] {
+            guarded.refuses(login(code), "proof_malformed", code).await;
+        }
+    }
+    let lenient = rule(PhoneGrammar::lenient());
+    for code in [r#""0086""#, r#""CN""#, r#""cn""#, r#"" +86 ""#, r#""(86)""#] {
+        lenient.verifies(login(code), code).await;
+        rule(PhoneGrammar::Canonical).refuses(login(code), "proof_malformed", code).await;
+    }
+}
+
+#[tokio::test]
+async fn the_spelling_of_a_phone_beside_a_captcha_alone_does_not_matter() {
+    let guarded = Guarded::by([Rule::post("/signin", captcha().or(number().country_code(Field::body("/code"))))]);
+    for fields in [r#""phone":"+86 158""#, r#""phone":"x","code":"HK""#, r#""phone":7"#] {
+        let body = format!(r#"{{"captchaContent":"c",{fields}}}"#);
+        let seen = guarded.verifies(post_json("/signin", body.clone()), fields).await;
+        assert_eq!(seen.parts.extensions.get::<Decision>().unwrap().phone(), None, "{fields}: it proves nothing");
+        assert_eq!(seen.body.unwrap(), body);
+    }
+    let with_token = r#"{"captchaContent":"c","token":"t","phone":"+86 158"}"#;
+    guarded.refuses(post_json("/signin", with_token), "proof_malformed", "a number proof that is there").await;
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use std::{
 use self::imports::{Import, Modules};
 
 /// Each module of the crate's root, and the floor it is on.
-const FLOORS: [(&str, u8); 28] = [
+const FLOORS: [(&str, u8); 30] = [
     ("layer", 6),
     ("rule", 5),
     ("judge", 4),
@@ -29,6 +29,7 @@ const FLOORS: [(&str, u8); 28] = [
     ("headers", 1),
     ("json", 1),
     ("path", 1),
+    ("phone_grammar", 1),
     ("verdict", 1),
     ("bytewise", 0),
     ("check_kind", 0),
@@ -36,6 +37,7 @@ const FLOORS: [(&str, u8); 28] = [
     ("ex_id", 0),
     ("exhaustion", 0),
     ("foreign_backend", 0),
+    ("invisible", 0),
     ("log", 0),
     ("opaque", 0),
     ("phone", 0),
