@@ -88,8 +88,8 @@ impl Names {
     }
 
     /// The id of a name, written exactly so.
-    pub(super) fn id(&self, name: &str) -> Option<usize> {
-        self.names.iter().position(|known| *known.exact == *name)
+    pub(super) fn id(&self, name: &[u8]) -> Option<usize> {
+        self.names.iter().position(|known| known.exact.as_bytes() == name)
     }
 
     /// The bits of the names whose last segment could be read in a decoded key of a form or a query: in its last segment, or in

@@ -36,11 +36,6 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
     }
     // Keys of several segments are looked at only where the phone's name may not be the last.
     let decoded = if plan.elsewhere() == 0 { CODED } else { CODED | NESTED };
-    // Read as text once, and not piece by piece. What is no UTF-8 is a foreign byte to the piece that has it.
-    let text = match str::from_utf8(body) {
-        Ok(text) => text,
-        Err(error) => body.get(..error.valid_up_to()).and_then(|valid| str::from_utf8(valid).ok()).unwrap_or_default(),
-    };
     let mut scratch = Vec::new();
     let mut seen = 0_u64;
     let mut rest = body;
@@ -60,9 +55,13 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
         let is_none = key.classes & decoded == 0 && !plan.names().may_begin(key.raw);
         let found = if is_none {
             Found::Nothing
+        } else if let Some(name) = plan.names().id(key.raw) {
+            // A name written exactly so need not be read as text.
+            check_charset(key.raw, value.raw)?;
+            Found::Name(name)
         } else {
-            let key = key.decode(body, text, &mut scratch).ok_or(BAD)?;
-            check_charset(key, value.raw)?;
+            let key = key.decode(&mut scratch).ok_or(BAD)?;
+            check_charset(key.as_bytes(), value.raw)?;
             let found = plan.names().find(key, Keys::Form);
             if found == Found::Nothing && plan.is_phone_elsewhere(key) {
                 return Err(ELSEWHERE_IN_BODY);
@@ -76,7 +75,7 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
             Found::Name(name) => name,
         };
         let slot = root.slot_in_form(name, &mut seen)?;
-        let raw = value.within(body, text).ok_or(BAD)?;
+        let raw = value.text().ok_or(BAD)?;
         if value.classes & EQUALS != 0 && is_torn(raw) {
             return Err(Unreadable::ProofMalformed("a bracket before an equals sign in a value"));
         }
@@ -100,8 +99,8 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
 }
 
 /// Refuses a field by which a form, of either kind, tells that it is not written in UTF-8 (W3C HTML5, 4.10.22.6).
-pub(super) fn check_charset(name: &str, value: &[u8]) -> Result<(), Unreadable> {
-    if name.eq_ignore_ascii_case("_charset_") && !std::str::from_utf8(value).is_ok_and(is_utf8) {
+pub(super) fn check_charset(name: &[u8], value: &[u8]) -> Result<(), Unreadable> {
+    if name.eq_ignore_ascii_case(b"_charset_") && !std::str::from_utf8(value).is_ok_and(is_utf8) {
         return Err(Unreadable::BodyMalformed("a form in another charset"));
     }
     Ok(())
@@ -180,11 +179,11 @@ impl<'v> Piece<'v> {
 
     /// Decodes to look at.
     #[inline]
-    fn decode<'s>(self, body: &[u8], text: &'v str, scratch: &'s mut Vec<u8>) -> Option<&'s str>
+    fn decode<'s>(self, scratch: &'s mut Vec<u8>) -> Option<&'s str>
     where
         'v: 's,
     {
-        let text = self.within(body, text)?;
+        let text = self.text()?;
         if self.classes & CODED == 0 { Some(text) } else { decode(text, scratch) }
     }
 
@@ -194,12 +193,6 @@ impl<'v> Piece<'v> {
         // An empty one may be no part of it.
         let start = if self.raw.is_empty() { 0 } else { self.raw.as_ptr().addr() - body.as_ptr().addr() };
         start..start + self.raw.len()
-    }
-
-    /// As [`Piece::text`], where the body has been read as text before.
-    #[inline]
-    fn within(self, body: &[u8], text: &'v str) -> Option<&'v str> {
-        text.get(self.place(body))
     }
 
     /// As it came: all of it is ASCII.

@@ -133,7 +133,7 @@ impl Plan {
     /// Makes the plan suspect what this backend may read. `fields` are those that it was compiled from, each with its role.
     pub(crate) fn before(mut self, foreign: &ForeignBackend, fields: &[Field], roles: &[Role]) -> Self {
         for (field, role) in fields.iter().zip(roles) {
-            for id in field.last_names().filter_map(|name| self.names.id(&name)) {
+            for id in field.last_names().filter_map(|name| self.names.id(name.as_bytes())) {
                 let bit = 1 << id;
                 match role {
                     Role::Other => {}

@@ -43,7 +43,7 @@ pub(super) fn read<'v>(
     let mut scratch = Vec::new();
     let mut seen = 0_u64;
     for part in parts {
-        form::check_charset(part.name, part.data)?;
+        form::check_charset(part.name.as_bytes(), part.data)?;
         let name = match plan.names().find(part.name, Keys::Form) {
             Found::Nothing => {
                 // Some decode names as a query's; a name that cannot be decoded is none of ours to them either.
