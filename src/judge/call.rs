@@ -74,6 +74,7 @@ where
 
     /// The answer. `waiting` is the verifier and the check until the call begins. A panic of the verifier goes through
     /// here to the caller and ends the call.
+    #[inline]
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,

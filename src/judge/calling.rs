@@ -37,11 +37,14 @@ impl<F> Calling<F> {
 
 impl<F: Future> Calling<F> {
     /// Polls the call, and drops it once it has answered. Its panics go through to the caller.
+    #[inline]
     pub(super) fn poll_through(&mut self, cx: &mut Context<'_>) -> Poll<F::Output> {
         let Some(call) = &mut self.0 else { panic!("a call is not polled after it has answered") };
-        let answer = std::task::ready!(call.as_mut().poll(cx));
-        self.0 = None;
-        Poll::Ready(answer)
+        let polled = call.as_mut().poll(cx);
+        if polled.is_ready() {
+            self.0 = None;
+        }
+        polled
     }
 
     /// Polls the call, and drops it once it has answered or panicked. Its panics are results: for a task.

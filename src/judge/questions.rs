@@ -197,25 +197,29 @@ where
             Place { rule, account: &self.settings.account, evidence, permit: &mut self.permit, observers, abandoned };
         let mut waiting = Some((V::clone(verifier), check.with_ex_id(ex_id.clone())));
         let mut call = Call::new(kind, &ex_id, self.deadline, place);
-        let caught = |cx: &mut Context<'_>| match catch_unwind(AssertUnwindSafe(|| call.poll(cx, &mut waiting))) {
-            Ok(polled) => polled.map(Ok),
-            Err(_) => Poll::Ready(Err(Refusal::new(DenialReason::Panicked))),
+        // Kept here, and not passed through each poll: an answer is large, and every move of it counts. A panic leaves none.
+        let mut answer = None;
+        let caught = |cx: &mut Context<'_>| {
+            let poll = AssertUnwindSafe(|| {
+                call.poll(cx, &mut waiting).map(|it| answer = Some(it.map_err(|e| Failure::of(&*e.into()))))
+            });
+            catch_unwind(poll).unwrap_or(Poll::Ready(()))
         };
-        let answered = timeout_at(nearer, poll_fn(caught)).await;
-        if answered.is_err() {
-            if self.clients.is_some() { call.abandon() } else { call.end() }
-        } else {
-            drop(call);
+        if timeout_at(nearer, poll_fn(caught)).await.is_err() {
+            if self.clients.is_some() {
+                call.abandon()
+            } else {
+                call.end()
+            }
+            return too_late(Failure::timeout());
         }
-        match answered {
-            Ok(Ok(Ok(verdict))) if verdict.kind() == kind => Ok(verdict.answering(ex_id)),
-            Ok(Ok(Ok(_))) => Ok(failed(Failure::other_kind())),
-            Err(_) => too_late(Failure::timeout()),
-            Ok(Err(panicked)) => Err(panicked),
-            Ok(Ok(Err(error))) => match Failure::of(&*error.into()) {
-                overload if overload.is_overload => Err(Refusal::new(DenialReason::Overloaded)),
-                failure => Ok(failed(failure)),
-            },
+        drop(call);
+        match answer {
+            Some(Ok(verdict)) if verdict.kind() == kind => Ok(verdict.answering(ex_id)),
+            Some(Ok(_)) => Ok(failed(Failure::other_kind())),
+            None => Err(Refusal::new(DenialReason::Panicked)),
+            Some(Err(failure)) if failure.is_overload => Err(Refusal::new(DenialReason::Overloaded)),
+            Some(Err(failure)) => Ok(failed(failure)),
         }
     }
 }
