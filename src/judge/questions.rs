@@ -52,8 +52,6 @@ pub(super) struct Questions<'q, V> {
     deadline: Instant,
     /// When the client gives up, if that is sooner.
     clients: Option<Instant>,
-    /// When the first question is asked: it need not look at a clock again.
-    now: Option<Instant>,
     ip: Option<IpAddr>,
     ex_id: Option<ExId>,
     evidence: &'q mut Evidence,
@@ -87,15 +85,13 @@ impl<'q, V> Questions<'q, V> {
             }
         })?;
         let ex_id = settings.ex_id_from_request_id.then(|| request_id(parts)).flatten();
-        let now = Instant::now();
-        let deadline = now + settings.deadline;
+        let deadline = Instant::now() + settings.deadline;
         Ok(Self {
             means,
             rule,
             settings,
             deadline,
             clients: client_deadline.filter(|clients| *clients < deadline),
-            now: Some(now),
             ip: found.flatten().filter(|_| settings.send_client_ip),
             ex_id,
             evidence,
@@ -181,9 +177,8 @@ where
             let refusal = Refusal::new(DenialReason::DeadlineExceeded);
             if self.clients.is_some() { Err(refusal) } else { Ok(failed(failure)) }
         };
-        let now = self.now.take().unwrap_or_else(Instant::now);
         let nearer = self.clients.unwrap_or(self.deadline);
-        if nearer.saturating_duration_since(now) < LEAST_LEFT {
+        if nearer.saturating_duration_since(Instant::now()) < LEAST_LEFT {
             // Begun now, it could spend the token and be given up on.
             return too_late(Failure::too_late());
         }
