@@ -55,7 +55,9 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
         let is_none = key.classes & decoded == 0 && !plan.names().may_begin(key.raw);
         let found = if is_none {
             Found::Nothing
-        } else if let Some(name) = plan.names().id(key.raw) {
+        } else if key.classes & CODED == 0
+            && let Some(name) = plan.names().id(key.raw)
+        {
             // A name written exactly so need not be read as text.
             check_charset(key.raw, value.raw)?;
             Found::Name(name)

@@ -189,6 +189,16 @@ fn a_form_cannot_hold_what_lies_deeper() {
 }
 
 #[test]
+fn a_name_that_is_guarded_is_compared_once_it_is_decoded() {
+    let plan = plan(&[Field::body("/t+1"), Field::body("/p%41")]);
+    let read = |body: &str| read(&plan, Media::Form, body.as_bytes());
+    // To every reader these are `t 1` and `pA`.
+    assert_eq!(read("t+1=x"), Ok(vec![None, None]));
+    assert_eq!(read("p%41=1"), Ok(vec![None, None]));
+    assert_eq!(read("t%2B1=x&p%2541=1"), some("x", "1"));
+}
+
+#[test]
 fn names_with_brackets_can_be_fields_of_a_form() {
     let plan = plan(&[Field::body("/user[token]"), Field::body("/user[phone]")]);
     assert_eq!(read(&plan, Media::Form, b"user[token]=T&user%5Bphone%5D=P&user[x]=1"), some("T", "P"));
