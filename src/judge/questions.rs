@@ -202,9 +202,9 @@ where
         };
         if timeout_at(nearer, poll_fn(caught)).await.is_err() {
             if self.clients.is_some() {
-                call.abandon()
+                call.abandon();
             } else {
-                call.end()
+                call.end();
             }
             return too_late(Failure::timeout());
         }
