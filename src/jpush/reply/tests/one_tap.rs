@@ -54,6 +54,17 @@ fn the_phone_inside_is_the_verdicts() {
 }
 
 #[test]
+fn a_score_at_the_old_place_is_its_risk() {
+    let developer = Developer::new();
+    let sealed = developer.seal(b"15813554612");
+    for (score, risk) in [("450", known(450)), ("\"no score\"", Risk::Unknown)] {
+        let body = format!(r#"{{"id":1,"code":8000,"phone":"{sealed}","score":{score}}}"#);
+        let judged = judge(&Check::one_tap("token"), StatusCode::OK, body.as_bytes(), Some(&developer.key())).unwrap();
+        assert_eq!((judged.verdict.class(), judged.verdict.risk()), (Class::Passed, &risk), "{score}");
+    }
+}
+
+#[test]
 fn a_pass_without_a_readable_phone_is_a_wrong_set_up_and_no_pass() {
     let (developer, stranger) = (Developer::new(), Developer::new());
     let key = developer.key();
