@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     future::pending,
+    pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
@@ -34,6 +35,35 @@ async fn a_jpush_that_hangs_is_given_up_at_the_deadline() {
         assert_eq!(response.status(), 503);
         assert_eq!(denial(&response).reason(), DenialReason::Verdict(Class::Unavailable));
         assert_eq!((verifier.calls(), application.runs()), (1, 0));
+    }
+}
+
+/// Never answers, and panics when it is dropped.
+struct Bomb;
+
+impl Future for Bomb {
+    type Output = Result<Verdict, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Pending
+    }
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("the verifier panics when dropped");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_panics_when_the_deadline_drops_it_is_a_refusal_and_its_place_is_free() {
+    let layer = JVerifyLayer::builder(tower::service_fn(|_: Check| Bomb)).rule(Rule::post("/login", number()));
+    let layer = layer.in_flight(1).build().unwrap();
+    for _ in 0..2 {
+        let application = Application::default();
+        let response = send(&layer, &application, post_json("/login", LOGIN)).await;
+        assert_eq!(denial(&response).reason(), DenialReason::Verdict(Class::Unavailable));
+        assert_eq!(application.runs(), 0);
     }
 }
 

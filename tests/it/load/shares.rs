@@ -1,8 +1,11 @@
 //! CASES 86: one client holds at most an eighth of the bulkhead.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
+use tokio::time::sleep;
 use tower_jverify::{ClientIp, DenialReason, JVerifyLayer, Policy, Rule, number};
 
 use super::{Slow, begun, leave};
@@ -55,6 +58,21 @@ async fn a_client_over_its_share_is_refused_and_the_others_are_not() {
         leave(begun(&layer, &slow, login(one)).await).await;
         layer.drained().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_ends_gives_back_one_place_of_its_client_and_no_other() {
+    let slow = Slow::taking(2_000);
+    let layer = layer(&slow, rule());
+    let first = begun(&layer, &slow, login("192.0.2.1")).await;
+    sleep(Duration::from_secs(1)).await;
+    let second = begun(&layer, &slow, login("192.0.2.1")).await;
+    assert_eq!(first.await.unwrap().status(), 200);
+    assert!(!second.is_finished());
+    let third = begun(&layer, &slow, login("192.0.2.1")).await;
+    is_over_its_share(&layer, &slow, "192.0.2.1").await;
+    assert_eq!(second.await.unwrap().status(), 200);
+    assert_eq!(third.await.unwrap().status(), 200);
 }
 
 #[tokio::test(start_paused = true)]
