@@ -7,14 +7,20 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
+use bytes::Bytes;
+use http::{Request, Version};
+use http_body_util::Full;
 use tokio::task::JoinHandle;
 use tower::Service;
-use tower_jverify::{Check, Class, JVerifyLayer, Rule, Verdict, captcha, number};
+use tower_jverify::{
+    Check, CheckKind, Class, DenialReason, Field, JVerifyLayer, Media, Rule, Verdict, captcha, number,
+};
 
 use super::Log;
-use crate::support::{Application, Guarded, LOGIN, Sandboxed, post_json, send};
+use crate::support::{Application, Guarded, LOGIN, Sandboxed, Verifier, denial, login_layer, post_json, send};
 
 const BOTH: &str = r#"{"captchaContent":"c-canary","token":"t-canary","phone":"13812345678"}"#;
 
@@ -71,6 +77,13 @@ async fn before_the_first_check_there_is_none() {
 #[derive(Clone, Default)]
 struct Once(Arc<AtomicUsize>);
 
+impl Once {
+    /// Never ready.
+    fn spent() -> Self {
+        Self(Arc::new(AtomicUsize::new(1)))
+    }
+}
+
 impl Service<Check> for Once {
     type Response = Verdict;
     type Error = Infallible;
@@ -113,7 +126,7 @@ async fn an_alarm_goes_off_and_a_panic_is_a_warning() {
         let verifier = tower::service_fn(move |check: Check| {
             counted.fetch_add(1, Ordering::SeqCst);
             async move {
-                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                tokio::time::sleep(Duration::from_secs(1)).await;
                 Ok::<_, Infallible>(Verdict::new(check.kind(), class.expect("canary: the verifier panics")))
             }
         });
@@ -132,4 +145,77 @@ async fn an_alarm_goes_off_and_a_panic_is_a_warning() {
         assert!(event.starts_with(level), "{event}");
         assert_holds(event, &["decision=\"abandoned\"", holds]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verdict_on_another_kind_of_check_is_no_pass_in_it() {
+    let begun = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&begun);
+    let verifier = tower::service_fn(move |_: Check| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Ok::<_, Infallible>(Verdict::new(CheckKind::Captcha, Class::Passed))
+        }
+    });
+    let layer = JVerifyLayer::builder(verifier).rule(Rule::post("/login", number())).build().unwrap();
+    let (log, _listening) = Log::listen();
+    let asked = layer.clone();
+    let request = tokio::spawn(async move { send(&asked, &Application::default(), post_json("/login", LOGIN)).await });
+    while begun.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    leave(request).await;
+    layer.drained().await;
+    let events = log.take_events();
+    let [event] = &events[..] else { panic!("{events:#?}") };
+    assert_holds(event, &["decision=\"abandoned\"", "checks=number ", "classes=unavailable"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_first_check_waits_for_the_verifier_there_is_none() {
+    let (verifier, rule) = (Once::spent(), Rule::post("/login", number()));
+    let layer = JVerifyLayer::builder(verifier).rule(rule).in_flight(1).build().unwrap();
+    let (log, _listening) = Log::listen();
+    for _ in 0..2 {
+        let asked = layer.clone();
+        let request =
+            tokio::spawn(async move { send(&asked, &Application::default(), post_json("/login", LOGIN)).await });
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(!request.is_finished(), "its place is free once the client has left");
+        leave(request).await;
+        layer.drained().await;
+        assert_eq!(log.take_events(), Vec::<String>::new());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_the_layers_deadline_ends_is_not_abandoned() {
+    let guarded = Guarded::asking(Verifier::silent(), login_layer);
+    let (log, _listening) = Log::listen();
+    assert_eq!(guarded.send(post_json("/login", LOGIN)).await.status(), 503);
+    guarded.layer.drained().await;
+    let events = log.take_events();
+    let [event] = &events[..] else { panic!("{events:#?}") };
+    assert_holds(event, &["decision=\"deny\"", "classes=unavailable"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_has_not_begun_at_the_clients_deadline_is_not_abandoned() {
+    let ask =
+        captcha().content(Field::header("x-captcha")).then(number().token(Field::body("/1")).phone(Field::body("/2")));
+    let rule = Rule::post("/accounts.Accounts/Login", ask).accept([Media::Grpc]);
+    let layer = JVerifyLayer::builder(Once::default()).rule(rule).build().unwrap();
+    let (log, _listening) = Log::listen();
+    // One frame with the token `t` and a phone.
+    let call = Request::post("/accounts.Accounts/Login").version(Version::HTTP_2);
+    let call = call.header("content-type", "application/grpc").header("te", "trailers");
+    let call = call.header("grpc-timeout", "2S").header("x-captcha", "c");
+    let call = call.body(Full::new(Bytes::from_static(b"\0\0\0\0\x10\x0a\x01t\x12\x0b13812345678"))).unwrap();
+    let response = send(&layer, &Application::default(), call).await;
+    assert_eq!(denial(&response).reason(), DenialReason::DeadlineExceeded);
+    layer.drained().await;
+    let events = log.take_events();
+    let [event] = &events[..] else { panic!("{events:#?}") };
+    assert_holds(event, &["decision=\"deny\"", "checks=captcha "]);
 }
