@@ -377,3 +377,9 @@ fn bands_that_make_no_sense_are_refused() {
         }
     }
 }
+
+#[test]
+fn a_setting_shows_where_it_finds_the_client() {
+    let shown = [ClientIp::peer(), ClientIp::forwarded(2), ClientIp::from_fn(|_| None)].map(|ip| format!("{ip:?}"));
+    assert_eq!(shown, ["ClientIp::peer", "ClientIp::forwarded(2)", "ClientIp::from_fn"]);
+}

@@ -48,7 +48,11 @@ async fn a_decision_shows_the_ids_of_its_checks() {
     assert_eq!(desk.login(&body).await.status(), 200);
     let shown: Vec<String> = desk.decision().ex_ids().map(ToString::to_string).collect();
     let sent: Vec<String> = desk.sandbox.calls().iter().map(|call| call.ex_id().unwrap().to_owned()).collect();
-    assert_eq!((shown.len(), shown), (2, sent));
+    assert_eq!((shown.len(), shown), (2, sent.clone()));
+
+    let debug = format!("{:?}", desk.decision());
+    assert!(debug.contains("138****5678") && debug.contains("Verified") && debug.contains(&*sent[1]), "{debug}");
+    assert!(!debug.contains("13812345678") && !debug.contains("sandbox-9000"), "{debug}");
 }
 
 #[tokio::test]
