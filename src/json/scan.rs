@@ -98,6 +98,18 @@ impl<'v, M: Mode> Scanner<'v, M> {
         }
     }
 
+    /// Takes `null`, if it comes next.
+    ///
+    /// # Errors
+    ///
+    /// Something begins as it does, and is another word.
+    pub(crate) fn eat_null(&mut self) -> Result<bool, Malformed> {
+        if self.next_byte() != Some(b'n') {
+            return Ok(false);
+        }
+        self.skip_word("null").map(|()| true)
+    }
+
     /// Takes the members of an object, after its `{`, and its end. Each value is `member`'s to take, the key is not.
     #[inline]
     pub(crate) fn members<E: From<Malformed>>(

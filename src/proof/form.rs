@@ -86,7 +86,9 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
             _ => Value::text(decode_whole(raw).ok_or(BAD)?)?,
         };
         // A value that was read is not empty, so it is a piece of the body.
-        values.stands(slot, || value.place(body));
+        if read.is_some() {
+            values.stands(slot, || value.place(body));
+        }
         values.put(slot, read)?;
     }
     // A sequence in YAML and JSON5. Asked last: most such names are refused for what they are.

@@ -87,6 +87,7 @@ impl<'v> Walk<'_, 'v> {
             Some(Member::Object(inner)) if json.eat(b'{') => {
                 self.object(json, inner, open + 1, self.plan.other_phones().behind(ahead, key))
             }
+            Some(Member::Object(_)) if is_nothing(json)? => Ok(()),
             Some(Member::Object(_)) => Err(Unreadable::ProofMalformed("not an object on the way to a field")),
             // Frameworks that merge query and body let the body win.
             None if object == 0 && self.plan.query_names() & 1 << name != 0 => Err(BELONGS_INTO_THE_QUERY),
@@ -94,7 +95,7 @@ impl<'v> Walk<'_, 'v> {
         }
     }
 
-    /// Reads the value of a field.
+    /// Reads the value of a field. `null` and an empty text leave it absent.
     fn value(&mut self, json: &mut Scanner<'v>, slot: usize) -> Result<(), Unreadable> {
         const NEITHER: Unreadable = Unreadable::ProofMalformed("neither text nor an unsigned integer");
         let value = if json.eat(b'"') {
@@ -106,17 +107,27 @@ impl<'v> Walk<'_, 'v> {
                 other => other.into(),
             })?;
             let end = json.position();
-            self.values.stands(slot, || start..end);
-            Value::text(text)?
+            let value = Value::text(text)?;
+            if value.is_some() {
+                self.values.stands(slot, || start..end);
+            }
+            value
+        } else if json.eat_null()? {
+            None
         } else {
             let number = json.number().map_err(|_| NEITHER)?;
             let end = json.position();
             self.values.stands(slot, || end - number.length()..end);
             // No sign, fraction or exponent: those do not parse.
-            Value::Integer(number.unsigned().ok_or(NEITHER)?)
+            Some(Value::Integer(number.unsigned().ok_or(NEITHER)?))
         };
         self.values.put(slot, value)
     }
+}
+
+/// Takes the next value if it is `null` or a text: whether it says that there is no object.
+fn is_nothing(json: &mut Scanner<'_>) -> Result<bool, Malformed> {
+    Ok(json.eat_null()? || json.eat(b'"') && json.text()?.is_empty())
 }
 
 // === impl Search ===

@@ -189,7 +189,7 @@ impl Messages {
                     values.put(slot, Value::text(Cow::Borrowed(text))?)?;
                 }
                 (Leads::Value { slot, accepts }, VARINT) if accepts != Accepts::Text => {
-                    values.put(slot, accepts.integer(wire.varint()?)?)?;
+                    values.put(slot, Some(accepts.integer(wire.varint()?)?))?;
                 }
                 (Leads::Message(_) | Leads::Value { .. }, _) => return Err(WIRE_TYPE),
             }

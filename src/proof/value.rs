@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, fmt, ops::Range};
 
+use super::fold::is_invisible;
 use crate::foreign_backend::Suspicion;
 
 /// The longest text that can be a part of a proof, in bytes. The vendor's longest (`captchaContent`) has about 1,000.
@@ -40,13 +41,14 @@ pub(crate) enum Unreadable {
 // === impl Value ===
 
 impl<'v> Value<'v> {
-    /// A text that may be part of a proof.
+    /// A text that may be part of a proof. `None` for an empty text: clients that send every member of a model write a part that
+    /// is absent so, or as JSON's `null`.
     ///
     /// # Errors
     ///
-    /// Refuses an empty text, more than 8 KiB, control characters (C0, DEL and C1), and a byte order mark at the beginning:
+    /// Refuses a text of nothing but white space and invisible characters, more than 8 KiB, control characters (C0, DEL and C1), and a byte order mark at the beginning:
     /// readers that decode as the Encoding Standard does (axum's `Field::text`, busboy, `TextDecoder`) leave it out.
-    pub(super) fn text(text: Cow<'v, str>) -> Result<Self, Unreadable> {
+    pub(super) fn text(text: Cow<'v, str>) -> Result<Option<Self>, Unreadable> {
         // Most text has only these bytes, and they take no decoding.
         let is_plain = text.bytes().fold(true, |plain, byte| plain & (b' '..=b'~').contains(&byte));
         if !is_plain && text.chars().any(char::is_control) {
@@ -59,14 +61,18 @@ impl<'v> Value<'v> {
     }
 
     /// As [`Value::text`], of a text that is known to have no control characters.
-    pub(super) fn plain(text: Cow<'v, str>) -> Result<Self, Unreadable> {
+    pub(super) fn plain(text: Cow<'v, str>) -> Result<Option<Self>, Unreadable> {
         if text.is_empty() {
-            return Err(Unreadable::ProofMalformed("an empty value"));
+            return Ok(None);
+        }
+        // Some applications trim a value, and then read another one than we do: none.
+        if is_blank(&text) {
+            return Err(Unreadable::ProofMalformed("a value of nothing but white space"));
         }
         if text.len() > LONGEST {
             return Err(Unreadable::ProofMalformed("a value of more than 8 KiB"));
         }
-        Ok(Self::Text(text))
+        Ok(Some(Self::Text(text)))
     }
 
     /// Whether both say the same: an integer says its digits.
@@ -79,6 +85,14 @@ impl<'v> Value<'v> {
             }
         }
     }
+}
+
+/// Whether a text that is not empty has nothing to read in it.
+#[inline]
+fn is_blank(text: &str) -> bool {
+    // Few texts begin so.
+    text.bytes().next().is_some_and(|first| first == b' ' || !first.is_ascii())
+        && text.chars().all(|c| c.is_whitespace() || is_invisible(c))
 }
 
 impl fmt::Debug for Value<'_> {
@@ -130,12 +144,14 @@ impl<'v> Values<'v> {
         }
     }
 
-    /// Keeps a value. Whoever calls has made sure that it is the only one in its place.
+    /// Keeps a value; `None` leaves the field absent, so another place of it may have the value. The caller has checked that the
+    /// name occurs once in its place, whatever its value.
     ///
     /// # Errors
     ///
     /// Another place of the same field has given another value.
-    pub(super) fn put(&mut self, slot: usize, value: Value<'v>) -> Result<(), Unreadable> {
+    pub(super) fn put(&mut self, slot: usize, value: Option<Value<'v>>) -> Result<(), Unreadable> {
+        let Some(value) = value else { return Ok(()) };
         let few = self.few.len();
         let place = if slot < few { self.few.get_mut(slot) } else { self.more.get_mut(slot - few) };
         match place {

@@ -31,9 +31,14 @@ fn a_header_field_twice_or_aliased_or_unreadable_is_refused() {
         refused_as_proof(&read_head(&in_headers(), request), other);
     }
     refused_as_proof(&read_head(&in_headers(), Request::post("/").header("x_token", "T")), "only the alias");
-    for value in [&b""[..], b"\xff", b"\xc3\xa9", b"a\tb"] {
+    for value in [&b" "[..], b"\xff", b"\xc3\xa9", b"a\tb"] {
         let request = Request::post("/").header("x-token", HeaderValue::from_bytes(value).unwrap());
         refused_as_proof(&read_head(&in_headers(), request), "value");
+    }
+    let request = || Request::post("/").header("x-token", "");
+    assert_eq!(read_head(&in_headers(), request()), Ok(vec![None, None]));
+    for (name, value) in [("x-token", "T"), ("x-token", ""), ("x_token", "T")] {
+        refused_as_proof(&read_head(&in_headers(), request().header(name, value)), "an empty one counts");
     }
 }
 
@@ -105,7 +110,9 @@ fn the_query_may_not_hold_what_is_read_elsewhere() {
 #[test]
 fn query_fields_are_read_once_and_strictly() {
     assert_eq!(query(&in_query(), "token=a%2Bb+c&x=1&ph%6Fne=P"), some("a+b c", "P"));
-    assert_eq!(query(&in_query(), "x=1"), Ok(vec![None, None]));
+    for absent in ["x=1", "phone=", "phone", "token&phone="] {
+        assert_eq!(query(&in_query(), absent), Ok(vec![None, None]), "{absent}");
+    }
     let others = [
         "phone=P&phone=P",
         "phone=P&Phone=Q",
@@ -114,8 +121,10 @@ fn query_fields_are_read_once_and_strictly() {
         "phone=P&x=1;y",
         "phone=%ff",
         "phone=%zz",
-        "phone=",
-        "phone",
+        "phone=&phone=P",
+        "phone&phone",
+        "phone=P&Phone=",
+        "phone=+",
         "phone=%00",
         "phone[]=P",
     ];

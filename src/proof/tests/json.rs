@@ -85,9 +85,13 @@ fn what_is_not_an_object_is_refused() {
         refused_as_body(&read_login(body), body);
     }
     let plan = plan(&[Field::body("/login/token"), Field::body("/login/phone")]);
-    for value in [r#"["T","P"]"#, "null", "1", r#""x""#, "[]", "true", r#"[{"token":"T"}]"#] {
+    for value in [r#"["T","P"]"#, "1", r#""x""#, r#"" ""#, "[]", "true", "false", r#"[{"token":"T"}]"#] {
         let body = format!(r#"{{"login":{value}}}"#);
         refused_as_proof(&read(&plan, Media::Json, body.as_bytes()), &body);
+    }
+    for value in ["null", " null ", r#""""#] {
+        let body = format!(r#"{{"login":{value}}}"#);
+        assert_eq!(read(&plan, Media::Json, body.as_bytes()), Ok(vec![None, None]), "{body}");
     }
     assert_eq!(read(&plan, Media::Json, br#"{"login":{"phone":"P","token":"T"}}"#), some("T", "P"));
 }
@@ -115,9 +119,16 @@ fn a_value_is_text_without_control_characters_or_an_unsigned_integer() {
     assert_eq!(read_login(r#"{"token":"T","phone":15813554612}"#), some("T", "#15813554612"));
     assert_eq!(read_login(r#"{"token":"T","phone":0}"#), some("T", "#0"));
     let long = format!("\"{}\"", "x".repeat(8 * 1024 + 1));
+    for absent in ["null", r#""""#] {
+        let body = format!(r#"{{"token":"T","phone":{absent}}}"#);
+        assert_eq!(read_login(&body), Ok(vec![Some("T".into()), None]), "{body}");
+    }
     let values = [
-        "null",
         "true",
+        "false",
+        r#"" ""#,
+        r#""\u3000\u200b""#,
+        "[null]",
         "-1",
         "-0",
         "1.5",
@@ -129,7 +140,6 @@ fn a_value_is_text_without_control_characters_or_an_unsigned_integer() {
         "{}",
         r#"["P"]"#,
         r#"{"$serde_json::private::Number":"1"}"#,
-        r#""""#,
         r#""\ud800""#,
         r#""\ud800\u0041""#,
         r#""\udc00""#,
@@ -262,6 +272,9 @@ fn members(value: impl Strategy<Value = String>) -> impl Strategy<Value = String
 /// What `serde_json` reads where we read.
 fn by_serde_json(value: &serde_json::Value) -> Vec<Option<String>> {
     let show = |name: &str| match value.get(name)? {
+        // Absent.
+        serde_json::Value::Null => None,
+        serde_json::Value::String(text) if text.is_empty() => None,
         serde_json::Value::String(text) => Some(text.clone()),
         other => Some(format!("#{other}")),
     };

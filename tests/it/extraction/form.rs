@@ -35,8 +35,6 @@ async fn a_guarded_name_twice_or_bent_is_refused() {
         "token=t&phone=13812345678&+phone=13912345678",
         "token=t&phone=13812345678&phone%00=13912345678",
         "token=t&phone=13812345678&to%E2%84%AAen=u",
-        "token=t&phone=",
-        "token=&phone=13812345678",
         "token=%00&phone=13812345678",
         "token=a%0d%0ab&phone=13812345678",
         // qs reads no `token`, but `token=a]`.

@@ -111,7 +111,7 @@ async fn a_proof_in_a_header_repeated_or_aliased_is_refused() {
         [("x-token", "t"), ("X_Token", "t")],
         [("x-token", "t"), ("x.token", "u")],
         [("x_token", "t"), ("x-other", "u")],
-        [("x-token", ""), ("x-other", "u")],
+        [("x-token", " "), ("x-other", "u")],
         [("x-token", "é"), ("x-other", "u")],
         [("x-token", "a\tb"), ("x-other", "u")],
     ] {
@@ -205,7 +205,7 @@ async fn a_proof_in_the_query_is_read_once_and_strictly() {
     for query in ["?phone=13812345678", "?x&phone=%31%33812345678&y=1", "?%70hone=13812345678"] {
         guarded.verifies(get_with(query), query).await;
     }
-    for query in ["", "?", "?x=13812345678"] {
+    for query in ["", "?", "?x=13812345678", "?phone=", "?phone"] {
         guarded.refuses(get_with(query), "proof_missing", query).await;
     }
     for query in [
@@ -218,8 +218,6 @@ async fn a_proof_in_the_query_is_read_once_and_strictly() {
         "?phone=13812345678&x=1;y=2",
         "?phone=%zz",
         "?phone=%ff",
-        "?phone=",
-        "?phone",
         "??phone=13812345678",
         "??x=1&phone=13812345678",
     ] {

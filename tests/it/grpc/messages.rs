@@ -67,7 +67,11 @@ async fn a_guarded_field_comes_once_and_as_what_it_is() {
         ("proof_malformed", [text(1, TOKEN), vec![2 << 3 | 5, 0, 0, 0, 0]].concat(), "fixed32"),
         ("proof_malformed", [varint(1, 7), text(2, PHONE)].concat(), "a token that is a number"),
         ("proof_malformed", [text(1, TOKEN), varint(2, u64::MAX)].concat(), "a negative number"),
-        ("proof_malformed", [text(1, ""), text(2, PHONE)].concat(), "an empty token"),
+        ("proof_missing", [text(1, ""), text(2, PHONE)].concat(), "an empty token"),
+        ("proof_missing", [text(1, TOKEN), text(2, "")].concat(), "an empty phone"),
+        ("proof_malformed", [login(), text(2, "")].concat(), "an empty second phone"),
+        ("proof_malformed", [text(2, ""), login()].concat(), "an empty first phone"),
+        ("proof_malformed", [text(1, " "), text(2, PHONE)].concat(), "a blank token"),
         ("proof_malformed", [text(1, "a\u{0}b"), text(2, PHONE)].concat(), "a control character"),
         ("proof_malformed", [vec![1 << 3 | 2, 1, 0xff], text(2, PHONE)].concat(), "not UTF-8"),
         ("proof_malformed", [text(1, TOKEN), text(2, "+8613812345678")].concat(), "a prefix"),
@@ -76,6 +80,36 @@ async fn a_guarded_field_comes_once_and_as_what_it_is() {
     ] {
         refuses(&guarded, call(frame(&message)), code, what).await;
     }
+}
+
+#[tokio::test]
+async fn an_explicit_default_is_absent() {
+    let captcha = || captcha().content(Field::body("/4"));
+    let guarded = Guarded::by([Rule::post(super::LOGIN, captcha().or(by_nested())).accept([Media::Grpc])]);
+    let nested = |token: &str, phone: &str| {
+        let inner = [text(1, token), text(2, phone)].concat();
+        [vec![7 << 3 | 2, u8::try_from(inner.len()).unwrap()], inner].concat()
+    };
+    for (message, what) in [
+        ([nested(TOKEN, PHONE), text(4, "")].concat(), "no captcha"),
+        ([nested("", ""), text(4, "c")].concat(), "no number"),
+        ([nested("", PHONE), text(4, "c")].concat(), "a phone that stays unproven"),
+        ([vec![7 << 3 | 2, 0], text(4, "c")].concat(), "an empty message on the way"),
+    ] {
+        guarded.verifies(call(frame(&message)), what).await;
+    }
+    for (code, message, what) in [
+        ("proof_missing", [nested("", ""), text(4, "")].concat(), "nothing"),
+        ("proof_missing", [nested(TOKEN, ""), text(4, "c")].concat(), "half a proof"),
+        ("proof_malformed", [text(4, ""), nested(TOKEN, PHONE), text(4, "c")].concat(), "twice"),
+        ("proof_malformed", [vec![7 << 3 | 2, 0], nested(TOKEN, PHONE)].concat(), "twice on the way"),
+    ] {
+        refuses(&guarded, call(frame(&message)), code, what).await;
+    }
+}
+
+fn by_nested() -> tower_jverify::Number {
+    number().token(Field::body("/7/1")).phone(Field::body("/7/2"))
 }
 
 #[tokio::test]

@@ -1,0 +1,406 @@
+//! "Not there", written as null or as an empty value: typed clients send every member of their model.
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request};
+use http_body_util::Full;
+use tower_jverify::{
+    Ask, Check, CheckKind, Class, Decision, Denial, Field, ForeignBackend, JVerifyBuilder, Media, Phone, Policy, Rule,
+    Verdict, captcha, number, one_tap,
+};
+
+use super::{post_form, refuses_each};
+use crate::support::{Guarded, Verifier, builder, code, post_json};
+
+/// How JSON says that nothing is there.
+const NOTHING: [&str; 4] = ["null", r#""""#, " null ", "\t\"\"\n"];
+/// What is something, and no value.
+const SOMETHING: [&str; 10] =
+    ["[]", "{}", "[null]", r#"[""]"#, "true", "false", r#"" ""#, r#""   ""#, r#""\u3000""#, r#""\u200b""#];
+
+const MULTIPART: &str = "multipart/form-data; boundary=XX";
+
+fn by(ask: impl Into<Ask>) -> Guarded {
+    Guarded::by([Rule::post("/login", ask)])
+}
+
+fn json(members: &str) -> Request<Full<Bytes>> {
+    post_json("/login", format!("{{{members}}}"))
+}
+
+fn parts(fields: &[(&str, &str)]) -> Request<Full<Bytes>> {
+    let part = |(name, value): &(&str, &str)| {
+        format!("--XX\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let body: String = fields.iter().map(part).collect();
+    let request = Request::post("/login").header("content-type", MULTIPART);
+    request.body(Full::new(format!("{body}--XX--\r\n").into())).unwrap()
+}
+
+/// What was asked for a request that is let in.
+async fn asked<'g>(guarded: &'g Guarded, request: Request<Full<Bytes>>, what: &str) -> Vec<CheckKind> {
+    let before = guarded.verifier.calls();
+    let response = guarded.send(request).await;
+    assert_eq!(response.status(), 200, "{what}: {}", code(&response));
+    guarded.verifier.kinds().split_off(before)
+}
+
+#[tokio::test]
+async fn a_captcha_that_is_null_or_empty_is_not_there() {
+    for ask in [Ask::from(captcha().or(number())), number().into(), number().or(captcha()).or(one_tap()).into()] {
+        let guarded = by(ask);
+        for nothing in NOTHING {
+            let request = json(&format!(r#""token":"t","phone":"13800000012","captchaContent":{nothing}"#));
+            assert_eq!(asked(&guarded, request, nothing).await, [CheckKind::Number], "{nothing}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_proof_of_a_choice_may_be_null_or_empty_but_one() {
+    let guarded = by(captcha().or(number()).or(one_tap()));
+    for nothing in NOTHING {
+        let all = |token: &str, login: &str, captcha: &str, phone: &str| {
+            json(&format!(r#""token":{token},"loginToken":{login},"captchaContent":{captcha},"phone":{phone}"#))
+        };
+        let (t, phone) = (r#""t""#, r#""13812345678""#);
+        let seen =
+            guarded.verifies(all(nothing, nothing, t, phone), "a captcha, and a phone that stays unproven").await;
+        assert_eq!(seen.parts.extensions.get::<Decision>().unwrap().phone(), None, "{nothing}");
+        assert_eq!(asked(&guarded, all(nothing, nothing, t, nothing), nothing).await, [CheckKind::Captcha]);
+        assert_eq!(asked(&guarded, all(t, nothing, nothing, phone), nothing).await, [CheckKind::Number]);
+        // A phone alone proves nothing, and a token without a phone is half a proof.
+        guarded.refuses(all(nothing, nothing, nothing, phone), "proof_missing", nothing).await;
+        guarded.refuses(all(nothing, nothing, nothing, nothing), "proof_missing", nothing).await;
+        guarded.refuses(all(t, nothing, nothing, nothing), "proof_missing", nothing).await;
+        guarded.refuses(all(t, nothing, t, nothing), "proof_missing", nothing).await;
+    }
+}
+
+#[tokio::test]
+async fn a_required_part_that_is_null_or_empty_is_missing() {
+    for nothing in NOTHING {
+        for (ask, members) in [
+            (Ask::from(number()), format!(r#""token":"t","phone":{nothing}"#)),
+            (number().into(), format!(r#""token":{nothing},"phone":"13812345678""#)),
+            (captcha().into(), format!(r#""captchaContent":{nothing}"#)),
+            (one_tap().into(), format!(r#""loginToken":{nothing},"phone":"13812345678""#)),
+            (captcha().then(number()), format!(r#""captchaContent":{nothing},"token":"t","phone":"13812345678""#)),
+            (captcha().then(number()), format!(r#""captchaContent":"c","token":{nothing},"phone":"13812345678""#)),
+            (captcha().then(number()), format!(r#""captchaContent":"c","token":"t","phone":{nothing}"#)),
+        ] {
+            by(ask).refuses(json(&members), "proof_missing", &members).await;
+        }
+    }
+    let guarded = Guarded::by([Rule::post("/login", number()).accept([Media::Form, Media::Multipart])]);
+    for body in
+        ["token=t&phone=", "token=t&phone", "token=&phone=13812345678", "token&phone=13812345678", "token&phone"]
+    {
+        guarded.refuses(post_form(body), "proof_missing", body).await;
+    }
+    for (token, phone) in [("t", ""), ("", "13812345678"), ("", "")] {
+        guarded.refuses(parts(&[("token", token), ("phone", phone)]), "proof_missing", "multipart").await;
+    }
+}
+
+#[tokio::test]
+async fn a_required_part_of_the_head_that_is_empty_is_missing() {
+    let guarded = by(number().token(Field::header("x-token")).phone(Field::query("phone")));
+    for (query, token) in [("?phone=", "t"), ("?phone", "t"), ("?a&phone=&b", "t"), ("?phone=13812345678", "")] {
+        let request = Request::post(format!("/login{query}")).header("x-token", token);
+        guarded.refuses(request.body(Full::<Bytes>::default()).unwrap(), "proof_missing", query).await;
+    }
+}
+
+#[tokio::test]
+async fn a_one_tap_login_with_a_phone_that_is_null_or_empty_claims_none() {
+    let answer = |check: &Check| {
+        Some(Verdict::new(check.kind(), Class::Passed).with_phone(Phone::parse("13812345678").unwrap()))
+    };
+    let guarded = Guarded::asking(Verifier::answering(answer), |verifier| {
+        let rule = Rule::post("/login", one_tap()).accept([Media::Json, Media::Form, Media::Multipart]);
+        builder(verifier).rule(rule).build().unwrap()
+    });
+    let mut requests: Vec<_> =
+        NOTHING.iter().map(|nothing| json(&format!(r#""loginToken":"l","phone":{nothing}"#))).collect();
+    requests.extend(["loginToken=l&phone=", "phone&loginToken=l"].map(post_form));
+    requests.push(parts(&[("phone", ""), ("loginToken", "l")]));
+    for request in requests {
+        let seen = guarded.verifies(request, "no claim").await;
+        assert_eq!(seen.parts.extensions.get::<Decision>().unwrap().phone(), Phone::parse("13812345678"));
+    }
+}
+
+#[tokio::test]
+async fn a_country_code_that_is_null_or_empty_is_absent() {
+    let guarded = Guarded::by([Rule::post("/login", number().country_code(Field::body("/cc"))).accept([
+        Media::Json,
+        Media::Form,
+        Media::Multipart,
+    ])]);
+    for nothing in NOTHING {
+        guarded.verifies(json(&format!(r#""token":"t","phone":"13812345678","cc":{nothing}"#)), nothing).await;
+    }
+    guarded.verifies(post_form("token=t&phone=13812345678&cc="), "a form").await;
+    guarded.verifies(parts(&[("cc", ""), ("token", "t"), ("phone", "13812345678")]), "multipart").await;
+    let in_head = by(number().country_code(Field::header("x-cc")));
+    let mut request = json(r#""token":"t","phone":"13812345678""#);
+    request.headers_mut().insert("x-cc", HeaderValue::from_static(""));
+    in_head.verifies(request, "a header").await;
+}
+
+#[tokio::test]
+async fn a_when_value_that_is_null_or_empty_names_no_rule() {
+    let kind = || Field::body("/type");
+    let with_rest = Guarded::by([Rule::post("/login", captcha()), Rule::post("/login", number()).when(kind(), "sms")]);
+    let without = Guarded::by([Rule::post("/login", number()).when(kind(), "sms")]);
+    let passing = Guarded::by([Rule::post("/login", number()).when(kind(), "sms").otherwise_pass()]);
+    for nothing in NOTHING {
+        let request = || json(&format!(r#""type":{nothing},"captchaContent":"c","token":"t","phone":"13812345678""#));
+        assert_eq!(asked(&with_rest, request(), nothing).await, [CheckKind::Captcha]);
+        without.refuses(request(), "proof_missing", nothing).await;
+        assert_eq!(asked(&passing, request(), nothing).await, []);
+    }
+    for something in SOMETHING {
+        for guarded in [&with_rest, &without, &passing] {
+            let members = format!(r#""type":{something},"captchaContent":"c","token":"t","phone":"13812345678""#);
+            guarded.refuses(json(&members), "proof_malformed", something).await;
+        }
+    }
+    let by_head = Guarded::by([Rule::post("/login", captcha()).when(Field::header("x-type"), "sms").otherwise_pass()]);
+    let mut request = json("");
+    request.headers_mut().insert("x-type", HeaderValue::from_static(""));
+    assert_eq!(asked(&by_head, request, "an empty header").await, []);
+    let by_query = Guarded::by([Rule::post("/login", captcha()).when(Field::query("type"), "sms").otherwise_pass()]);
+    for uri in ["/login?type=", "/login?type"] {
+        assert_eq!(asked(&by_query, post_json(uri, "{}"), uri).await, []);
+    }
+}
+
+#[tokio::test]
+async fn null_on_the_way_to_a_field_means_that_the_field_is_absent() {
+    let nested = || number().token(Field::body("/sim/login/token")).phone(Field::body("/sim/phone"));
+    let guarded = by(captcha().or(nested()));
+    for nothing in NOTHING {
+        let members = format!(r#""sim":{nothing},"captchaContent":"c""#);
+        assert_eq!(asked(&guarded, json(&members), nothing).await, [CheckKind::Captcha]);
+        let members = format!(r#""sim":{{"phone":"13812345678","login":{nothing}}},"captchaContent":"c""#);
+        assert_eq!(asked(&guarded, json(&members), nothing).await, [CheckKind::Captcha]);
+        by(nested()).refuses(json(&format!(r#""sim":{nothing}"#)), "proof_missing", nothing).await;
+        // The name still counts.
+        for twice in [
+            format!(r#""sim":{nothing},"sim":{{"phone":"13812345678","login":{{"token":"t"}}}}"#),
+            format!(r#""sim":{{"phone":"13812345678","login":{{"token":"t"}}}},"sim":{nothing}"#),
+            format!(r#""sim":{{"phone":"13812345678","login":{{"token":"t"}},"login":{nothing}}}"#),
+            format!(r#""sim":{nothing},"Sim":{{"phone":"13812345678","login":{{"token":"t"}}}}"#),
+        ] {
+            by(nested()).refuses(json(&twice), "proof_malformed", &twice).await;
+        }
+    }
+    for something in SOMETHING.into_iter().filter(|value| *value != "{}").chain(["0", r#""x""#]) {
+        let members = format!(r#""sim":{something},"captchaContent":"c""#);
+        guarded.refuses(json(&members), "proof_malformed", something).await;
+    }
+}
+
+#[tokio::test]
+async fn an_empty_place_of_a_field_leaves_it_to_the_others() {
+    let token =
+        Field::header("x-token").or(Field::query("token")).or(Field::body("/token")).or(Field::body("/a/token"));
+    let guarded = by(number().token(token));
+    for (header, query, members) in [
+        (Some("t"), "?token=", r#""token":null,"a":null"#),
+        (Some("t"), "?token", r#""token":"","a":{"token":null}"#),
+        (Some(""), "?token=t", r#""token":null,"a":{"token":""}"#),
+        (Some(""), "?token=", r#""token":"t","a":null"#),
+        (None, "?token=", r#""token":null,"a":{"token":"t"}"#),
+        (Some("t"), "?token=t", r#""token":"t","a":{"token":null}"#),
+    ] {
+        let mut request = post_json(&format!("/login{query}"), format!(r#"{{"phone":"13812345678",{members}}}"#));
+        if let Some(header) = header {
+            request.headers_mut().insert("x-token", HeaderValue::from_static(header));
+        }
+        guarded.verifies(request, members).await;
+        let asked = guarded.verifier.asked();
+        let tower_jverify::Question::Number { token, .. } = asked.last().unwrap().question() else { panic!() };
+        assert_eq!(token.expose(), "t", "{members}");
+    }
+    let mut nowhere = post_json("/login?token=", r#"{"phone":"13812345678","token":null,"a":""}"#);
+    nowhere.headers_mut().insert("x-token", HeaderValue::from_static(""));
+    guarded.refuses(nowhere, "proof_missing", "nowhere").await;
+}
+
+#[tokio::test]
+async fn a_name_counts_once_whatever_its_value() {
+    let guarded = Guarded::by([Rule::post("/login", captcha().or(number())).accept([
+        Media::Json,
+        Media::Form,
+        Media::Multipart,
+    ])]);
+    let good = r#""token":"t","phone":"13812345678""#;
+    for nothing in NOTHING {
+        for members in [
+            format!(r#""phone":{nothing},{good}"#),
+            format!(r#"{good},"phone":{nothing}"#),
+            format!(r#""phone":{nothing},"phone":{nothing},"captchaContent":"c""#),
+            format!(r#"{good},"Phone":{nothing}"#),
+            format!(r#"{good},"PHONE":{nothing},"x":1"#),
+            format!(r#"{good},"ph_one":{nothing}"#),
+            format!(r#"{good},"\u0070hone":{nothing}"#),
+            format!(r#"{good},"captchaContent":{nothing},"captchaContent":"c""#),
+            format!(r#"{good},"captcha_content":{nothing}"#),
+            format!(r#""Phone":{nothing},"captchaContent":"c""#),
+        ] {
+            guarded.refuses(json(&members), "proof_malformed", &members).await;
+        }
+    }
+    for body in [
+        "phone=&token=t&phone=13812345678",
+        "token=t&phone=13812345678&phone=",
+        "token=t&phone=13812345678&phone",
+        "phone&phone&captchaContent=c",
+        "token=t&phone=13812345678&Phone=",
+        "token=t&phone=13812345678&phone[]=",
+        "token=t&phone=13812345678&captchaContent&captchaContent=c",
+    ] {
+        guarded.refuses(post_form(body), "proof_malformed", body).await;
+    }
+    for name in ["phone", "Phone", "phone[]", "ph%6fne"] {
+        let fields = [("token", "t"), ("phone", "13812345678"), (name, "")];
+        guarded.refuses(parts(&fields), "proof_malformed", name).await;
+    }
+    for query in ["?phone=", "?phone", "?Phone=", "?a=1&phone[]=", "?captchaContent="] {
+        let request = post_json(&format!("/login{query}"), format!("{{{good}}}"));
+        guarded.refuses(request, "proof_malformed", query).await;
+        let request = post_json(&format!("/login{query}"), r#"{"captchaContent":"c","phone":null}"#);
+        guarded.refuses(request, "proof_malformed", query).await;
+    }
+}
+
+#[tokio::test]
+async fn an_empty_header_beside_a_full_one_is_refused() {
+    let guarded = by(number().token(Field::header("x-token").or(Field::body("/token"))));
+    for (name, [one, other]) in [
+        ("x-token", ["", "t"]),
+        ("x-token", ["t", ""]),
+        ("x-token", ["", ""]),
+        ("x_token", ["", "t"]),
+        ("x_token", ["t", ""]),
+        ("X.Token", ["", ""]),
+    ] {
+        for token in ["", r#","token":"t""#, r#","token":null"#] {
+            let mut request = json(&format!(r#""phone":"13812345678"{token}"#));
+            request.headers_mut().insert("x-token", HeaderValue::from_static(one));
+            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            request.headers_mut().append(name, HeaderValue::from_static(other));
+            guarded.refuses(request, "proof_malformed", &format!("{one:?} {other:?} {token}")).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_belongs_into_another_place_counts_there_without_a_value() {
+    let guarded = by(captcha().or(number().phone(Field::query("phone"))));
+    let bodies = [
+        r#"{"captchaContent":"c","phone":null}"#,
+        r#"{"captchaContent":"c","phone":""}"#,
+        r#"{"token":"t","phone":null}"#,
+    ];
+    let login = |body: &'static str| post_json("/login?phone=13812345678", body);
+    refuses_each(&guarded, login, bodies.map(|body| ("proof_malformed", body))).await;
+}
+
+#[tokio::test]
+async fn lists_objects_booleans_and_blanks_stay_refused() {
+    let guarded = by(captcha().or(number().country_code(Field::body("/cc"))).or(one_tap()));
+    for something in SOMETHING {
+        for name in ["token", "phone", "cc", "captchaContent", "loginToken"] {
+            let others = [("token", r#""t""#), ("phone", r#""13812345678""#), ("captchaContent", r#""c""#)];
+            let mut members = format!(r#""{name}":{something}"#);
+            for (other, value) in others.into_iter().filter(|(other, _)| *other != name) {
+                members.push_str(&format!(r#","{other}":{value}"#));
+            }
+            guarded.refuses(json(&members), "proof_malformed", &members).await;
+        }
+    }
+    for body in ["captchaContent=c&phone=+", "captchaContent=%20%20", "token=+&phone=13812345678", "loginToken=%C2%A0"]
+    {
+        guarded.refuses(post_form(body), "proof_malformed", body).await;
+    }
+}
+
+#[tokio::test]
+async fn with_foreign_backend_nothing_changes_about_the_edges() {
+    let set = |set: fn(JVerifyBuilder<Verifier>) -> JVerifyBuilder<Verifier>| {
+        Guarded::with(|verifier| {
+            let rule = Rule::post("/login", captcha().or(number())).other_phones(["/emergency/phone"]);
+            set(builder(verifier).foreign_backend(ForeignBackend::any()).rule(rule)).build().unwrap()
+        })
+    };
+    for guarded in [set(|builder| builder), set(|builder| builder.canonical_body(true)), set(|it| it.pin_phone(true))] {
+        let with_null = r#""token":"t","phone":"13812345678","captchaContent":null"#;
+        guarded.verifies(json(with_null), "a null").await;
+        guarded.verifies(json(r#""captchaContent":"c","phone":null"#), "a null phone").await;
+        guarded.verifies(json(&format!(r#"{with_null},"emergency":{{"phone":null}}"#)), "a place that is listed").await;
+        for members in [
+            r#""captchaContent":"c","phone":null,"user":{"phone":"13999998888"}"#,
+            r#""captchaContent":"c","phone":null,"user":{"phone":null}"#,
+            r#""captchaContent":"c","phone":"","a":[{"Phone":"13999998888"}]"#,
+            r#""captchaContent":"c","phone":null,"emergency":[{"phone":"13999998888"}]"#,
+        ] {
+            guarded.refuses(json(members), "proof_malformed", members).await;
+        }
+        for body in ["captchaContent=c&phone=&user.phone=13999998888", "captchaContent=c&phone=&user[phone]="] {
+            guarded.refuses(post_form(body), "proof_malformed", body).await;
+        }
+    }
+    let set = set(|builder| builder);
+    let hidden = r#""captchaContent":"c","phone":null,"x":"&phone=""#;
+    let response = set.send(json(hidden)).await;
+    assert_eq!(response.extensions().get::<Denial>().unwrap().code(), "proof_malformed", "{hidden}");
+}
+
+#[tokio::test]
+async fn what_is_handed_on_says_nothing_in_the_same_words() {
+    let verifies = async |guarded: &Guarded, body: &'static str, reached: &'static str| {
+        let seen = guarded.verifies(post_json("/login", body), body).await;
+        assert_eq!(seen.body.unwrap(), reached);
+    };
+    let pinned = Guarded::by([Rule::post(
+        "/login",
+        captcha().or(number().phone(Field::body("/phone").or(Field::body("/mobile")))),
+    )
+    .phone_grammar(tower_jverify::PhoneGrammar::CountryCode)
+    .pin_phone(true)]);
+    let body = r#"{"token":"t","phone":null,"mobile":"+8613812345678"}"#;
+    verifies(&pinned, body, r#"{"token":"t","phone":null,"mobile":"13812345678"}"#).await;
+    let body = r#"{"captchaContent":"c","phone":"","mobile":null}"#;
+    verifies(&pinned, body, body).await;
+    let canonical = Guarded::by([Rule::post("/login", captcha().or(number())).canonical_body(true)]);
+    verifies(&canonical, r#"{ "captchaContent": "c", "phone" : null }"#, r#"{"captchaContent":"c","phone":null}"#)
+        .await;
+    let seen = canonical.verifies(post_form("captchaContent=c&phone&token="), "a form").await;
+    assert_eq!(seen.body.unwrap(), "captchaContent=c&phone=&token=");
+}
+
+#[tokio::test]
+async fn a_captcha_for_a_risk_that_is_null_or_empty_is_still_asked_for() {
+    let answer = |check: &Check| {
+        let verdict = Verdict::new(check.kind(), Class::Passed);
+        Some(verdict.with_risk(tower_jverify::Risk::from_score(600, Vec::new())))
+    };
+    let policy = || {
+        Policy::empty().band(0, tower_jverify::Level::Low, tower_jverify::Action::Allow).band(
+            500,
+            tower_jverify::Level::High,
+            tower_jverify::Action::StepUp,
+        )
+    };
+    let guarded = Guarded::asking(Verifier::answering(answer), |verifier| {
+        builder(verifier).rule(Rule::post("/login", number()).policy(policy())).build().unwrap()
+    });
+    for nothing in NOTHING {
+        let request = json(&format!(r#""token":"t","phone":"13812345678","captchaContent":{nothing}"#));
+        let response = guarded.send(request).await;
+        assert_eq!((response.status().as_u16(), code(&response).as_str()), (403, "captcha_required"), "{nothing}");
+    }
+}
