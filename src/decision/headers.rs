@@ -19,6 +19,14 @@ const TAG_BYTES: usize = 64;
 /// What a tag may hold unencoded: the unreserved characters of RFC 3986.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// The word in the header and in the event of a request that passes because no rule names its value of `when`.
+pub(crate) const NOT_GUARDED: &str = "not-guarded";
+
+/// Says in the head that no rule guards the request. What was there under the prefix must have been stripped before.
+pub(crate) fn insert_not_guarded(names: &Names, headers: &mut HeaderMap) {
+    names.insert(headers, Header::Decision, HeaderValue::from_static(NOT_GUARDED));
+}
+
 // === impl Decision ===
 
 impl Decision {

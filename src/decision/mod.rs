@@ -22,8 +22,10 @@ mod tests;
 
 use std::{fmt, sync::Arc};
 
+#[cfg_attr(not(feature = "tracing"), allow(unused_imports))]
+pub(crate) use self::headers::NOT_GUARDED;
 pub use self::policy::{Action, Level, Policy};
-pub(crate) use self::{asked::Asked, policy::Objection};
+pub(crate) use self::{asked::Asked, headers::insert_not_guarded, policy::Objection};
 use crate::{check_kind::CheckKind, ex_id::ExId, phone::Phone, verdict::Verdict};
 
 /// Why a guarded request reached the application, as a request extension.

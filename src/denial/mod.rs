@@ -13,7 +13,7 @@ mod response;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use http::{HeaderMap, StatusCode, Version, request::Parts};
 
@@ -45,7 +45,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Denial {
     reason: DenialReason,
-    detail: Option<&'static str>,
+    detail: Option<Cow<'static, str>>,
     suspicion: Option<Suspicion>,
     retry_after: Option<u32>,
     format: Format,
@@ -91,7 +91,8 @@ impl Audience {
 
     /// Answers the refusal of a request with this head. Whatever a closure returns carries the denial.
     pub(crate) fn refuse(self, refusal: &Refusal, head: &Parts, respond: Option<&Respond>) -> Answering {
-        let &Refusal { reason, detail, suspicion, retry_after, tells_risk } = refusal;
+        let &Refusal { reason, suspicion, retry_after, tells_risk, .. } = refusal;
+        let detail = refusal.detail();
         let Self { format, locale, about } = self;
         let about = Arc::new(about);
         let denial = Denial { reason, detail, suspicion, retry_after, format, locale, tells_risk, about };
@@ -107,6 +108,7 @@ impl Audience {
 pub(crate) struct Refusal {
     reason: DenialReason,
     detail: Option<&'static str>,
+    advice: Option<&'static str>,
     suspicion: Option<Suspicion>,
     retry_after: Option<u32>,
     tells_risk: bool,
@@ -117,12 +119,18 @@ pub(crate) struct Refusal {
 impl Refusal {
     pub(crate) fn new(reason: DenialReason) -> Self {
         let retry_after = matches!(reason, DenialReason::Overloaded).then_some(1);
-        Self { reason, detail: None, suspicion: None, retry_after, tells_risk: false }
+        Self { reason, detail: None, advice: None, suspicion: None, retry_after, tells_risk: false }
     }
 
     /// Our own words about what was wrong with the request, for the operator; never a piece of it.
     pub(crate) fn with_detail(mut self, detail: &'static str) -> Self {
         self.detail = Some(detail);
+        self
+    }
+
+    /// What the operator can do about requests like this one; a part of the detail.
+    pub(crate) fn with_advice(mut self, advice: &'static str) -> Self {
+        self.advice = Some(advice);
         self
     }
 
@@ -145,14 +153,16 @@ impl Refusal {
         Self { retry_after: verdict.retry_after().or(usual), ..refusal }
     }
 
-    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "without an observer nothing reads it"))]
     pub(crate) fn reason(&self) -> DenialReason {
         self.reason
     }
 
-    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "without an observer nothing reads it"))]
-    pub(crate) fn detail(&self) -> Option<&'static str> {
-        self.detail
+    /// What was wrong and, where there is any, the advice.
+    pub(crate) fn detail(&self) -> Option<Cow<'static, str>> {
+        match (self.detail, self.advice) {
+            (Some(detail), Some(advice)) => Some(Cow::Owned(format!("{detail}, {advice}"))),
+            (detail, advice) => detail.or(advice).map(Cow::Borrowed),
+        }
     }
 
     #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
@@ -173,7 +183,8 @@ impl Denial {
     /// assert_eq!((denial.status().as_u16(), denial.code()), (403, "captcha_required"));
     /// ```
     pub fn for_test(reason: DenialReason) -> Self {
-        let Refusal { detail, suspicion, retry_after, tells_risk, .. } = Refusal::new(reason);
+        let refusal = Refusal::new(reason);
+        let (detail, Refusal { suspicion, retry_after, tells_risk, .. }) = (refusal.detail(), refusal);
         let Audience { format, locale, about } = Audience::default();
         Self { reason, detail, suspicion, retry_after, format, locale, tells_risk, about: Arc::new(about) }
     }
@@ -184,8 +195,8 @@ impl Denial {
     }
 
     /// Our own words about what was wrong with the request, such as `a guarded name twice`; never a piece of it.
-    pub fn detail(&self) -> Option<&'static str> {
-        self.detail
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
     }
 
     /// The class of suspicion that refused the request, if one did: a switch of [`ForeignBackend`](crate::ForeignBackend)

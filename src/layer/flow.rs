@@ -145,14 +145,14 @@ where
     B: Body<Data = Bytes>,
 {
     let evidence = Evidence::new();
-    let read = group.reading().read(parts, body, |values| group.choose(values)).await;
+    let read = group.reading().read(parts, body, &|when| group.choose_other(when), |values| group.choose(values)).await;
 
     let mut handing = Handing::default();
     let (rule, evidence, judged) = match read {
         Err(Unread { body, refusal }) => (group.first_rule(), evidence, Err(Rejected { refusal, body })),
         Ok(Read { body, handed_on, chosen: Choice::Pass, .. }) => {
             let body = Handing { handed_on, pins: Vec::new() }.finish(body, None, parts);
-            shared.pass(&mut parts.headers, parts.extensions.get::<Decision>());
+            shared.pass_not_guarded(&mut parts.headers, parts.extensions.get::<Decision>());
             report(shared, group.first_rule(), Outcome::NotGuarded, &evidence);
             return Ok(RequestBody::of(body, group.trailer_filter()));
         }

@@ -9,7 +9,7 @@ use http::{HeaderMap, request::Parts};
 
 use crate::{
     body::TrailerFilter,
-    decision::{Asked, Decision},
+    decision::{Asked, Decision, insert_not_guarded},
     denial::Respond,
     headers::Names,
     judge::{Judge, Plan},
@@ -80,6 +80,15 @@ impl<V> Shared<V> {
         match outer {
             None => self.names.strip(headers),
             Some(outer) => self.write(headers, outer),
+        }
+    }
+
+    /// As [`Shared::pass`], of a request that no rule guards because of its value of `when`: the head says so, unless an outer
+    /// layer has decided.
+    pub(super) fn pass_not_guarded(&self, headers: &mut HeaderMap, outer: Option<&Decision>) {
+        self.pass(headers, outer);
+        if outer.is_none() {
+            insert_not_guarded(&self.names, headers);
         }
     }
 

@@ -2,11 +2,14 @@
 
 use std::fmt;
 
+use tokio::time::Instant;
+
 use super::{
     alarms::Alarms,
     decided::{Decided, Outcome},
 };
 use crate::{
+    decision::NOT_GUARDED,
     denial::DenialReason,
     foreign_backend::Suspicion,
     log::event,
@@ -28,11 +31,13 @@ impl Observers {
         let rule = rule.unwrap_or("-");
         let refusal = match outcome {
             Outcome::NotGuarded => {
-                return event!(DEBUG, rule, decision = "pass", "not guarded: no rule names the value of `when`");
+                let (decision, ms) = (outcome.as_str(), millis(*began));
+                return event!(INFO, rule, decision, ms, "not guarded: no rule names the value of `when`");
             }
             Outcome::Denied(refusal) => Some(refusal),
             Outcome::Passed(_) | Outcome::Abandoned => None,
         };
+        let detail = refusal.and_then(|refusal| refusal.detail());
         let is_unanswered = verdicts.iter().any(|verdict| verdict.cause().is_some());
         macro_rules! decided {
             ($level:ident, $message:expr) => {
@@ -42,7 +47,7 @@ impl Observers {
                     account,
                     decision = outcome.as_str(),
                     reason = outcome.reason(),
-                    detail = refusal.and_then(|refusal| refusal.detail()),
+                    detail = detail.as_deref(),
                     suspicion = refusal.and_then(|refusal| refusal.suspicion()).map(Suspicion::as_str),
                     checks = %List(verdicts, |verdict, f| f.write_str(verdict.kind().as_str())),
                     classes = %List(verdicts, |verdict, f| f.write_str(verdict.class().as_str())),
@@ -58,7 +63,7 @@ impl Observers {
                     nothing_sent = is_unanswered.then_some(verdicts.iter().all(Verdict::nothing_sent)),
                     sandbox = verdicts.iter().any(Verdict::is_sandbox),
                     phone = phone.map(|phone| ::tracing::field::display(phone.masked())),
-                    ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+                    ms = millis(*began),
                     "{}",
                     $message
                 )
@@ -105,7 +110,7 @@ impl Decided<'_> {
 impl Outcome<'_> {
     fn as_str(&self) -> &'static str {
         match self {
-            Self::NotGuarded => "pass",
+            Self::NotGuarded => NOT_GUARDED,
             Self::Passed(decision) if decision.is_verified() => decision.action().as_str(),
             Self::Passed(_) => "unverified",
             Self::Denied(_) => "deny",
@@ -120,6 +125,10 @@ impl Outcome<'_> {
             Self::NotGuarded | Self::Abandoned => None,
         }
     }
+}
+
+fn millis(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Something of each verdict, joined by commas; `-` where there is none.

@@ -53,6 +53,22 @@ impl Extracted {
     }
 }
 
+impl Extracted {
+    /// Keeps the values of a plan's fields: all that the closure found is held to what any other value is.
+    ///
+    /// # Errors
+    ///
+    /// A pointer is like a field's; a value is none; two values of one field.
+    pub(crate) fn fill<'v>(&'v self, plan: &Plan, values: &mut Values<'v>) -> Result<(), Unreadable> {
+        for (pointer, value) in &self.0 {
+            if let Some(slot) = slot(plan, pointer)? {
+                values.put(slot, Value::text(Cow::Borrowed(value))?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Debug for Extracted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let pointers: Vec<&str> = self.0.iter().map(|(pointer, _)| &**pointer).collect();
@@ -91,26 +107,14 @@ impl Extractor {
         self.media_types.iter().any(|known| &**known == "*/*" || known.eq_ignore_ascii_case(essence))
     }
 
-    /// Reads the body's fields: all that the closure says is held to what any other value is.
+    /// Asks the closure for the body's fields.
     ///
     /// # Errors
     ///
     /// The closure refuses. Its error is dropped: it might quote the body.
-    pub(crate) fn read(
-        &self,
-        plan: &Plan,
-        parts: &Parts,
-        body: &[u8],
-        values: &mut Values<'_>,
-    ) -> Result<(), Unreadable> {
+    pub(crate) fn extract(&self, parts: &Parts, body: &[u8]) -> Result<Extracted, Unreadable> {
         let refused = |_| Unreadable::BodyMalformed("the closure of `extract` refuses the body");
-        let Extracted(found) = (self.extract)(parts, body).map_err(refused)?;
-        for (pointer, value) in found {
-            if let Some(slot) = slot(plan, &pointer)? {
-                values.put(slot, Value::text(Cow::Owned(value))?)?;
-            }
-        }
-        Ok(())
+        (self.extract)(parts, body).map_err(refused)
     }
 }
 

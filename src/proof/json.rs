@@ -20,7 +20,14 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
     let text = std::str::from_utf8(body).map_err(|_| Unreadable::BodyMalformed("not UTF-8"))?;
     let mut json = Scanner::new(text);
     if !json.eat(b'{') {
-        return Err(Unreadable::BodyMalformed("not a JSON object"));
+        if json.next_byte() != Some(b'[') {
+            return Err(Unreadable::BodyMalformed("not a JSON object"));
+        }
+        if !plan.takes_lists() {
+            return Err(Unreadable::BodyMalformed("a JSON list (a batch of calls, perhaps) in place of an object"));
+        }
+        json.skip(0)?;
+        return Ok(json.end()?);
     }
     let search = Search { plan, ahead: plan.other_phones().ahead(), levels: Vec::new() };
     Walk { plan, values, search }.object(&mut json, 0, 1, plan.other_phones().ahead())?;

@@ -134,6 +134,11 @@ impl OtherPhones {
     }
 }
 
+/// Whether an entry is about one of the names with these bits.
+pub(super) fn ends_in(entry: &str, names: &Names, bits: u64) -> bool {
+    parse(entry).is_ok_and(|place| place.last().is_some_and(|last| names.like_key(last) & bits != 0))
+}
+
 /// The segments of an entry, of which none is empty: a JSON Pointer, or a key as forms write it.
 fn parse(entry: &str) -> Result<Vec<String>, &'static str> {
     let segments: Vec<String> = match entry.strip_prefix('/') {

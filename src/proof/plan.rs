@@ -11,7 +11,7 @@ use super::{
     fold::{self, Names},
     media::Media,
     objects::Object,
-    other_phones::OtherPhones,
+    other_phones::{OtherPhones, ends_in},
     protobuf::{self, Messages},
     value::Values,
 };
@@ -166,6 +166,35 @@ impl Plan {
         let guarded: Vec<_> = read.flat_map(|(field, _)| field.segments()).collect();
         self.other_phones = OtherPhones::compile(entries, &self.names, self.phones | self.contexts, &guarded)?;
         Ok(self)
+    }
+
+    /// The same, of a plan for some of a rule's fields: entries about others are passed over.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plan::allowing_other_phones`].
+    pub(crate) fn allowing_some_other_phones(
+        self,
+        entries: &[Box<str>],
+        fields: &[Field],
+        roles: &[Role],
+    ) -> Result<Self, ConfigError> {
+        let guarded = self.phones | self.contexts;
+        let own: Vec<_> = entries.iter().filter(|it| ends_in(it, &self.names, guarded)).cloned().collect();
+        self.allowing_other_phones(&own, fields, roles)
+    }
+
+    /// Makes a plan without a field in the body read bodies all the same, so that they hold no name of the query.
+    pub(crate) fn guarding_bodies(mut self) -> Self {
+        if self.objects.is_empty() {
+            self.objects.push(Object::default());
+        }
+        self
+    }
+
+    /// Whether a JSON document may be a list: no field sits in the body.
+    pub(super) fn takes_lists(&self) -> bool {
+        matches!(self.objects.as_slice(), [root] if root.members.is_empty())
     }
 
     /// Whether any field sits in the body. If not, the body need not be read.

@@ -1,12 +1,10 @@
 //! What a request's head says about its framing.
 
-use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method,
     header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING, UPGRADE},
     request::Parts,
 };
-use http_body::Body;
 
 use super::Reading;
 use crate::{
@@ -15,7 +13,7 @@ use crate::{
 };
 
 /// Refuses what cannot be framed as a body that is read here, before anything is read.
-pub(super) fn check<B: Body<Data = Bytes>>(reading: &Reading, parts: &Parts, body: &B) -> Result<(), Refusal> {
+pub(super) fn check(parts: &Parts) -> Result<(), Refusal> {
     if parts.method == Method::CONNECT || parts.headers.contains_key(UPGRADE) {
         return Err(Refusal::new(DenialReason::Upgrade));
     }
@@ -24,9 +22,14 @@ pub(super) fn check<B: Body<Data = Bytes>>(reading: &Reading, parts: &Parts, bod
         let refusal = Refusal::new(DenialReason::UnsupportedEncoding);
         return Err(refusal.with_detail("a Transfer-Encoding other than chunked"));
     }
+    Ok(())
+}
+
+/// Refuses a body, and a charset for one, beside proofs of which the query has some and the body none.
+pub(super) fn check_query_alone(reading: &Reading, parts: &Parts, has_body: bool) -> Result<(), Refusal> {
     if reading.plan.stands_on_the_query_alone() {
         // A backend that merges the two lets the body win, and reads the query in the charset that the body's type names.
-        if !body.is_end_stream() {
+        if has_body {
             return Err(Refusal::new(DenialReason::ProofMalformed).with_detail("a body beside a proof in the query"));
         }
         if parts.headers.contains_key(CONTENT_TYPE) {

@@ -51,21 +51,17 @@ const DESCRIPTIONS: [HeaderName; 6] = [
 // === impl Reading ===
 
 impl Reading {
-    /// Puts the bytes that are handed on in the place of those that came, before they are read; so what is verified is what the
-    /// application gets. `media` is `None` where a closure reads the body.
+    /// Decodes a body and, where that is handed on, puts it in the place of what came.
     ///
     /// # Errors
     ///
-    /// The body is not of its coding or its media type, is too large once decoded, has a name twice in one JSON object, or does
-    /// not fit into the budget.
-    pub(super) fn prepare(
+    /// The body is not of its coding, is too large once decoded, or does not fit into the budget.
+    pub(super) fn decode(
         &self,
         whole: &mut Whole,
-        media: Option<&Media>,
         coding: Option<Coding>,
-        headers: &HeaderMap,
     ) -> Result<(HandedOn, Option<Aside>), Refusal> {
-        let Settings { limits, decode, canonical_body, .. } = &self.settings;
+        let Settings { limits, decode, .. } = &self.settings;
         let mut handed_on = HandedOn::AsItCame;
         let mut aside = None;
         if let Some(coding) = coding {
@@ -85,17 +81,30 @@ impl Reading {
                 }
             }
         }
-        if *canonical_body
-            && let Some(media) = media
-            && let Some(write) = proof::canonical(media)
-        {
-            // All that is refused in what came is refused, whatever our writing makes of it.
-            self.plan.read_body(media, headers, &whole.data, &mut self.plan.values())?;
-            let written = write(&whole.data)?;
-            whole.replace(written, &limits.budget, self.keeps_original)?;
-            handed_on = HandedOn::Canonical(media.clone());
-        }
         Ok((handed_on, aside))
+    }
+
+    /// Puts our own writing of a body in its place, where that is handed on, before it is read; so what is verified is what the
+    /// application gets. `media` is `None` where a closure reads the body.
+    ///
+    /// # Errors
+    ///
+    /// The body is not of its media type, holds the plan's fields as it must not, has a name twice in one JSON object, or does not
+    /// fit into the budget.
+    pub(super) fn write(
+        &self,
+        plan: &Plan,
+        whole: &mut Whole,
+        media: Option<&Media>,
+        headers: &HeaderMap,
+    ) -> Result<Option<HandedOn>, Refusal> {
+        let Some(media) = media.filter(|_| self.settings.canonical_body) else { return Ok(None) };
+        let Some(write) = proof::canonical(media) else { return Ok(None) };
+        // All that is refused in what came is refused, whatever our writing makes of it.
+        plan.read_body(media, headers, &whole.data, &mut plan.values())?;
+        let written = write(&whole.data)?;
+        whole.replace(written, &self.settings.limits.budget, self.keeps_original)?;
+        Ok(Some(HandedOn::Canonical(media.clone())))
     }
 }
 

@@ -12,17 +12,24 @@ mod fields;
 mod framing;
 pub(crate) mod grpc;
 mod hand_on;
+mod input;
+mod others;
 mod read;
 mod refusals;
 mod settings;
 
+use self::others::Others;
 pub(crate) use self::{
     fields::Fields,
     hand_on::HandedOn,
     read::{Read, Unread},
     settings::Settings,
 };
-use crate::{error::ConfigError, foreign_backend::ForeignBackend, proof::Plan};
+use crate::{
+    error::ConfigError,
+    foreign_backend::ForeignBackend,
+    proof::{Field, Plan},
+};
 
 /// The one reading of a path group.
 pub(crate) struct Reading {
@@ -31,6 +38,8 @@ pub(crate) struct Reading {
     /// Only the first message of a gRPC stream is read, and the rest flows on.
     client_streaming: bool,
     keeps_original: bool,
+    /// Where requests pass whose value of `when` no rule names.
+    others: Option<Others>,
 }
 
 // === impl Reading ===
@@ -62,7 +71,23 @@ impl Reading {
             return Err(ConfigError::new("accept", name, problem));
         }
         let plan = plan.keeping_spans(pins);
-        Ok(Self { settings: settings.clone(), plan, client_streaming, keeps_original })
+        Ok(Self { settings: settings.clone(), plan, client_streaming, keeps_original, others: None })
+    }
+
+    /// Makes it recognise other calls by this field of `when`, and leave the rest of them unread. For the group and its
+    /// arguments as [`Reading::compile`] got them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plan`] says.
+    pub(crate) fn passing_others(
+        mut self,
+        when: Option<&Field>,
+        foreign: &ForeignBackend,
+        group: (&str, Option<&str>),
+    ) -> Result<Self, ConfigError> {
+        self.others = when.map(|field| Others::compile(field, &self.settings, foreign, group)).transpose()?;
+        Ok(self)
     }
 
     /// The fields, compiled.

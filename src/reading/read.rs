@@ -1,19 +1,23 @@
 //! The reading of one request.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use bytes::Bytes;
 use http::request::Parts;
 use http_body::Body;
 use tokio::time::Instant;
 
-use super::{Reading, client_deadline::client_deadline, framing, hand_on::HandedOn};
-use crate::proof::grpc;
+use super::{
+    Reading,
+    client_deadline::client_deadline,
+    framing,
+    hand_on::{Aside, HandedOn},
+    input::{Input, Source},
+    others::{Choose, Known, Unknown},
+};
 use crate::{
     body::{self, Coding, Kept, Whole},
     denial::{DenialReason, Refusal},
     headers::is_grpc,
-    proof::{self, Extractor, Media, Values},
+    proof::{self, Extractor, Media, Plan, Values, grpc},
 };
 
 /// A request whose proofs were read, as `C`, the callback's answer, says.
@@ -33,17 +37,13 @@ pub(crate) struct Unread<B> {
     pub(crate) refusal: Refusal,
 }
 
-/// Who reads a body.
-enum Source<'s> {
-    Ours(Media),
-    Users(&'s Extractor),
-}
-
 /// What the head says, beside its values.
-struct Head<'s> {
+struct Head<'s, C> {
     /// Who reads the body, and what it has to be decoded from before; `None` if no field sits there.
     source: Option<(Source<'s>, Option<Coding>)>,
     client_deadline: Option<Instant>,
+    /// Where this is unknown, the rest of the head waits for the body.
+    known: Known<'s, C>,
 }
 
 // === impl Unread ===
@@ -64,7 +64,8 @@ impl<B> From<body::Unread<B>> for Unread<B> {
 
 impl Reading {
     /// Reads the proofs, and the body only where one of them sits there. What the head alone decides is decided before the
-    /// body is asked for. `choose` gets the values of the fields.
+    /// body is asked for. `choose` gets the values of the fields. Before it, where other calls pass, `other` gets the value of
+    /// `when`, and chooses if the request is such a call; nothing else of that is read.
     ///
     /// # Errors
     ///
@@ -73,6 +74,7 @@ impl Reading {
         &self,
         parts: &Parts,
         body: B,
+        other: &Choose<'_, C>,
         choose: impl FnOnce(&Values<'_>) -> Result<C, Refusal>,
     ) -> Result<Read<B, C>, Unread<B>>
     where
@@ -80,49 +82,102 @@ impl Reading {
     {
         // Not returned with the head: they are large.
         let mut values = self.plan.values();
-        let Head { source, client_deadline } = match self.read_head(parts, &body, &mut values) {
+        let Head { source, client_deadline, known } = match self.read_head(parts, &body, &mut values, other) {
             Ok(head) => head,
             Err(refusal) => return Err(Unread::untouched(body, refusal)),
         };
+        let as_it_came = |body, chosen| Read { body, handed_on: HandedOn::AsItCame, chosen, client_deadline };
+        let unknown = match known {
+            Known::Other(chosen) => return Ok(as_it_came(Kept::Untouched(body), chosen)),
+            Known::Unknown(unknown) => Some(unknown),
+            Known::Guarded => None,
+        };
         let Some((source, coding)) = source else {
             return match choose(&values) {
-                Ok(chosen) => {
-                    Ok(Read { body: Kept::Untouched(body), handed_on: HandedOn::AsItCame, chosen, client_deadline })
-                }
+                Ok(chosen) => Ok(as_it_came(Kept::Untouched(body), chosen)),
                 Err(refusal) => Err(Unread::untouched(body, refusal)),
             };
         };
+        let give_up = |body::Unread { error, body }| match (&unknown, body) {
+            (Some(unknown), Some(body)) => match unknown.unread(parts, error.into()) {
+                Ok(chosen) => Ok(as_it_came(body, chosen)),
+                Err(refusal) => Err(Unread { body: Some(body), refusal }),
+            },
+            (_, body) => Err(Unread { body, refusal: error.into() }),
+        };
         if self.client_streaming && matches!(source, Source::Ours(Media::Grpc)) {
             let limits = &self.settings.limits;
-            let begun = body::read_beginning(body, limits, client_deadline, grpc::first_frame).await?;
-            return match self.read_first_message(parts, begun.data(), values, choose) {
-                Ok(chosen) => {
-                    Ok(Read { body: Kept::Begun(begun), handed_on: HandedOn::AsItCame, chosen, client_deadline })
-                }
+            let begun = match body::read_beginning(body, limits, client_deadline, grpc::first_frame).await {
+                Ok(begun) => begun,
+                Err(unread) => return give_up(unread),
+            };
+            return match self.read_first_message(parts, begun.data(), values, unknown.as_ref(), choose) {
+                Ok(chosen) => Ok(as_it_came(Kept::Begun(begun), chosen)),
                 Err(refusal) => Err(Unread { body: Some(Kept::Begun(begun)), refusal }),
             };
         }
-        let mut whole = body::read(body, &self.settings.limits, client_deadline).await?;
-        match self.read_whole(parts, &mut whole, &source, coding, values, choose) {
+        let mut whole = match body::read(body, &self.settings.limits, client_deadline).await {
+            Ok(whole) => whole,
+            Err(unread) => return give_up(unread),
+        };
+        match self.read_whole(parts, &mut whole, (&source, coding), values, unknown.as_ref(), choose) {
             Ok((handed_on, chosen)) => Ok(Read { body: Kept::Whole(whole), handed_on, chosen, client_deadline }),
             Err(refusal) => Err(Unread { body: Some(Kept::Whole(whole).restored()), refusal }),
         }
     }
 
-    fn read_head<'v, B>(&self, parts: &'v Parts, body: &B, values: &mut Values<'v>) -> Result<Head<'_>, Refusal>
+    fn read_head<'s, 'v, B, C>(
+        &'s self,
+        parts: &'v Parts,
+        body: &B,
+        values: &mut Values<'v>,
+        other: &'s Choose<'s, C>,
+    ) -> Result<Head<'s, C>, Refusal>
     where
         B: Body<Data = Bytes>,
     {
         let is_grpc = is_grpc(parts.version, &parts.headers);
         let client_deadline = if is_grpc { client_deadline(&parts.headers)? } else { None };
-        framing::check(self, parts, body)?;
-        let source = if self.plan.reads_body() { Some(self.source(is_grpc, parts)?) } else { None };
-        self.plan.read_head(parts, values)?;
-        Ok(Head { source, client_deadline })
+        framing::check(parts)?;
+        let has_body = !body.is_end_stream();
+        let known = match &self.others {
+            None => Known::Guarded,
+            Some(others) => others.by_head(parts, has_body, other)?,
+        };
+        Ok(match known {
+            Known::Other(_) => Head { source: None, client_deadline, known },
+            Known::Unknown(unknown) => match self.source(unknown.plan(), is_grpc, parts) {
+                Ok(source) => Head { source: Some(source), client_deadline, known: Known::Unknown(unknown) },
+                Err(refusal) => {
+                    let known = Known::Other(unknown.unread(parts, refusal)?);
+                    Head { source: None, client_deadline, known }
+                }
+            },
+            Known::Guarded => {
+                framing::check_query_alone(self, parts, has_body)?;
+                let source = self.plan.reads_body().then(|| self.source(&self.plan, is_grpc, parts)).transpose()?;
+                self.plan.read_head(parts, values)?;
+                Head { source, client_deadline, known }
+            }
+        })
+    }
+
+    /// Reads what waited for the body to say that a rule guards the request.
+    fn read_rest_of_head<'v>(
+        &self,
+        parts: &'v Parts,
+        source: &Source<'_>,
+        values: &mut Values<'v>,
+    ) -> Result<(), Refusal> {
+        framing::check_query_alone(self, parts, true)?;
+        if let Some(media) = source.media().filter(|_| self.plan.reads_body()) {
+            self.check_fit(&self.plan, media)?;
+        }
+        Ok(self.plan.read_head(parts, values)?)
     }
 
     /// Who reads the body, and what it has to be decoded from before.
-    fn source(&self, is_grpc: bool, parts: &Parts) -> Result<(Source<'_>, Option<Coding>), Refusal> {
+    fn source(&self, plan: &Plan, is_grpc: bool, parts: &Parts) -> Result<(Source<'_>, Option<Coding>), Refusal> {
         let settings = &self.settings;
         let takes = |extractor: &&Extractor| extractor.takes(&parts.headers);
         if let Some(extractor) = settings.extractor.as_ref().filter(takes) {
@@ -138,68 +193,111 @@ impl Reading {
         if !settings.accept.contains(&media) {
             return refuse("a media type that is not accepted");
         }
-        if !self.plan.fits(&media) {
-            return refuse("a media type that cannot hold the fields of the body");
-        }
+        self.check_fit(plan, &media)?;
         // A call says in its frames how its messages are compressed, and never around them.
         let allowed = if has_frames { &[] } else { settings.decode.codings.as_slice() };
         Ok((Source::Ours(media), proof::coding_of(&parts.headers, allowed)?))
     }
 
+    fn check_fit(&self, plan: &Plan, media: &Media) -> Result<(), Refusal> {
+        if plan.fits(media) {
+            return Ok(());
+        }
+        let refusal = Refusal::new(DenialReason::UnsupportedMediaType);
+        Err(refusal.with_detail("a media type that cannot hold the fields of the body"))
+    }
+
     /// Reads the first message of a stream. The rest flows on unseen, as the doc of `client_streaming` says.
-    fn read_first_message<C>(
+    fn read_first_message<'v, C>(
         &self,
-        parts: &Parts,
+        parts: &'v Parts,
         data: &[u8],
-        values: Values<'_>,
+        mut values: Values<'v>,
+        unknown: Option<&Unknown<'_, C>>,
         choose: impl FnOnce(&Values<'_>) -> Result<C, Refusal>,
     ) -> Result<C, Refusal> {
-        let message = grpc::first_message(data, &parts.headers, self.settings.limits.bytes)?;
+        let advised = |refusal| unknown.map_or(refusal, |unknown| unknown.advise(refusal));
+        let message = grpc::first_message(data, &parts.headers, self.settings.limits.bytes);
+        let input = Input::Message(message.map_err(|it| advised(it.into()))?);
+        if let Some(unknown) = unknown {
+            if let Some(chosen) = unknown.by_body(parts, &input)? {
+                proof::hidden_form(unknown.plan(), data).map_err(|it| advised(it.into()))?;
+                return Ok(chosen);
+            }
+            self.read_rest_of_head(parts, &Source::Ours(Media::Grpc), &mut values)?;
+        }
         // Of a shorter life: it borrows from the message.
         let mut values: Values<'_> = values;
-        self.plan.read_body(&Media::Grpc, &parts.headers, &message, &mut values)?;
-        for text in [data, &message] {
-            proof::hidden_form(&self.plan, text)?;
-        }
+        input.read(&self.plan, &parts.headers, &mut values)?;
+        proof::hidden_form(&self.plan, data)?;
         choose(&values)
     }
 
-    /// Reads a body that is here as a whole, and puts the bytes that are handed on in its place.
-    fn read_whole<C>(
+    /// Reads nothing but `when` out of a body that is here as a whole, and puts the bytes that are handed on in its place. `None`,
+    /// with the body as it was, if a rule guards the request.
+    fn read_other<C>(
         &self,
         parts: &Parts,
         whole: &mut Whole,
         source: &Source<'_>,
-        coding: Option<Coding>,
-        values: Values<'_>,
+        (handed_on, aside): (&mut HandedOn, Option<&Aside>),
+        unknown: &Unknown<'_, C>,
+    ) -> Result<Option<C>, Refusal> {
+        let advised = |refusal| unknown.advise(refusal);
+        let plan = unknown.plan();
+        if let Some(trailers) = &whole.trailers {
+            plan.check_trailers(trailers).map_err(|it| unknown.advise(it.into()))?;
+        }
+        let read = |whole: &Whole| {
+            let data = aside.map_or(&*whole.data, |aside| &aside.data);
+            let input = source.input(parts, data, self.settings.limits.bytes).map_err(advised)?;
+            unknown.by_body(parts, &input)
+        };
+        let Some(mut chosen) = read(whole)? else { return Ok(None) };
+        if let Some(written) = self.write(plan, whole, source.media(), &parts.headers).map_err(advised)? {
+            *handed_on = written;
+            let again = read(whole)?;
+            chosen = again.ok_or_else(|| {
+                Refusal::new(DenialReason::BodyMalformed)
+                    .with_detail("a value of `when` that changes when it is written")
+            })?;
+        }
+        handed_on.search(whole, aside, plan, source.is_form(&parts.headers)).map_err(advised)?;
+        Ok(Some(chosen))
+    }
+
+    /// Reads a body that is here as a whole, and puts the bytes that are handed on in its place.
+    fn read_whole<'v, C>(
+        &self,
+        parts: &'v Parts,
+        whole: &mut Whole,
+        (source, coding): (&Source<'_>, Option<Coding>),
+        mut values: Values<'v>,
+        unknown: Option<&Unknown<'_, C>>,
         choose: impl FnOnce(&Values<'_>) -> Result<C, Refusal>,
     ) -> Result<(HandedOn, C), Refusal> {
         framing::check_length(&parts.headers, whole.data.len())?;
+        let advised = |refusal| unknown.map_or(refusal, |unknown| unknown.advise(refusal));
+        let (mut handed_on, aside) = self.decode(whole, coding).map_err(advised)?;
+        if let Some(unknown) = unknown {
+            let handed = (&mut handed_on, aside.as_ref());
+            if let Some(chosen) = self.read_other(parts, whole, source, handed, unknown)? {
+                return Ok((handed_on, chosen));
+            }
+            self.read_rest_of_head(parts, source, &mut values)?;
+        }
         if let Some(trailers) = &whole.trailers {
             self.plan.check_trailers(trailers)?;
         }
-        let (media, is_form) = match source {
-            Source::Ours(media) => (Some(media), *media == Media::Form),
-            Source::Users(_) => (None, proof::claims_a_form(&parts.headers)),
-        };
-        let (handed_on, aside) = self.prepare(whole, media, coding, &parts.headers)?;
-        handed_on.search(whole, aside.as_ref(), &self.plan, is_form)?;
+        if let Some(written) = self.write(&self.plan, whole, source.media(), &parts.headers)? {
+            handed_on = written;
+        }
+        handed_on.search(whole, aside.as_ref(), &self.plan, source.is_form(&parts.headers))?;
         let data = aside.as_ref().map_or(&*whole.data, |aside| &aside.data);
-        let message;
+        let input = source.input(parts, data, self.settings.limits.bytes)?;
         // Of a shorter life: it borrows from the body.
         let mut values: Values<'_> = values;
-        match source {
-            Source::Ours(media @ Media::Grpc) => {
-                message = grpc::only_message(data, &parts.headers, self.settings.limits.bytes)?;
-                self.plan.read_body(media, &parts.headers, &message, &mut values)?;
-                proof::hidden_form(&self.plan, &message)?;
-            }
-            Source::Ours(media) => self.plan.read_body(media, &parts.headers, data, &mut values)?,
-            Source::Users(extractor) => {
-                let read = AssertUnwindSafe(|| extractor.read(&self.plan, parts, data, &mut values));
-                catch_unwind(read).map_err(|_| Refusal::new(DenialReason::Panicked))??;
-            }
-        }
+        input.read(&self.plan, &parts.headers, &mut values)?;
         let chosen = choose(&values)?;
         Ok((handed_on, chosen))
     }

@@ -24,7 +24,6 @@ pub(crate) struct Group {
     /// Most specific first; at most the last has no `when`.
     first: Compiled,
     others: Vec<Compiled>,
-    otherwise_passes: bool,
     preflight_passes: bool,
     /// Methods that no rule here guards, and that pass all the same.
     other_methods: Vec<Method>,
@@ -107,6 +106,8 @@ impl Group {
         let path = first.0.path.as_deref();
         let keeps = compiled().any(|rule| rule.state.settings.mode != Mode::Enforce);
         let reading = Reading::compile(&settings.reading, &fields, foreign, (name, path), pins, keeps)?;
+        let by = first.0.when.as_ref().filter(|_| otherwise_passes).map(|(field, _)| field);
+        let reading = reading.passing_others(by, foreign, (name, path))?;
         compiled().try_for_each(|Compiled { state, .. }| {
             let checked = state.settings.reading.check_handing_on(state.settings.pin_phone, &state.name);
             checked.map_err(|error| error.of_rule(&*state.name))
@@ -122,7 +123,6 @@ impl Group {
         }
         Ok(Self {
             when,
-            otherwise_passes,
             preflight_passes: all().any(|(rule, _)| rule.preflight_passes),
             other_methods: all().flat_map(|(rule, _)| rule.other_methods.iter().cloned()).collect(),
             answers_grpc: answers_grpc(&reading, settings),
@@ -169,10 +169,26 @@ impl Group {
         &self.other_methods
     }
 
-    /// The rule that applies to these values, and what it asks for.
-    pub(crate) fn choose(&self, values: &Values<'_>) -> Result<Choice<'_>, Refusal> {
-        let value = self.when.and_then(|index| values.get(index));
-        let chosen = match value {
+    /// What becomes of a request with this value of `when`, if no rule names it and [`Rule::otherwise_pass`] is set. `None` if a
+    /// rule applies.
+    ///
+    /// # Errors
+    ///
+    /// Some application may read the value as one that a rule names.
+    pub(crate) fn choose_other(&self, when: Option<&Value<'_>>) -> Result<Option<Choice<'_>>, Refusal> {
+        if self.rule_for(when)?.is_some() {
+            return Ok(None);
+        }
+        if when.is_some_and(|value| self.may_be_named(value)) {
+            let refusal = Refusal::new(DenialReason::ProofMalformed);
+            return Err(refusal.with_detail("a value of `when` that some application reads as one that a rule names"));
+        }
+        Ok(Some(Choice::Pass))
+    }
+
+    /// The rule that applies to this value of `when`.
+    fn rule_for(&self, when: Option<&Value<'_>>) -> Result<Option<&Compiled>, Refusal> {
+        Ok(match when {
             None => self.rules().find(|rule| rule.when.is_none()),
             Some(Value::Text(text)) => self.named(text),
             Some(Value::Integer(number)) => {
@@ -184,8 +200,12 @@ impl Group {
                 }
                 named
             }
-        };
-        match chosen {
+        })
+    }
+
+    /// The rule that applies to these values, and what it asks for.
+    pub(crate) fn choose(&self, values: &Values<'_>) -> Result<Choice<'_>, Refusal> {
+        match self.rule_for(self.when.and_then(|index| values.get(index)))? {
             Some(rule) => {
                 rule.state.mark_matched();
                 let checks = rule.ask.checks(values, rule.state.settings.phone_grammar)?;
@@ -198,15 +218,6 @@ impl Group {
                     pins.dedup();
                 }
                 Ok(Choice::Ask { rule: &rule.state, plan, pins })
-            }
-            None if self.otherwise_passes => {
-                if value.is_some_and(|value| self.may_be_named(value)) {
-                    let refusal = Refusal::new(DenialReason::ProofMalformed);
-                    return Err(
-                        refusal.with_detail("a value of `when` that some application reads as one that a rule names")
-                    );
-                }
-                Ok(Choice::Pass)
             }
             None => Err(Refusal::new(DenialReason::ProofMissing).with_detail("a value of `when` that no rule names")),
         }

@@ -106,7 +106,7 @@ async fn what_is_refused_as_it_came_is_refused() {
 async fn a_body_that_otherwise_passes_is_written_too_and_its_phone_left() {
     let guarded = Guarded::by([login().when(Field::body("/type"), "sms").otherwise_pass()]);
     let body = r#"{ "type": "password", "phone": "+8613812345678", "x": "&" }"#;
-    let seen = guarded.leaves_alone(post(JSON, body), "otherwise").await;
+    let seen = guarded.passes_not_guarded(post(JSON, body), "otherwise").await;
     let reached = r#"{"type":"password","phone":"+8613812345678","x":"\u0026"}"#;
     assert_eq!(text(&seen), reached);
     assert_eq!(seen.parts.headers["content-length"], HeaderValue::from(reached.len()));

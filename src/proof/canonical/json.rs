@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::super::value::Unreadable;
 use crate::json::{DEEPEST, Malformed, Scanner};
 
-/// Writes a document whose root is an object. Members keep their order, and numbers their digits.
+/// Writes a document whose root is an object or, where the plan has read one, a list. Members keep their order, and numbers their digits.
 pub(super) fn write(body: &[u8]) -> Result<Vec<u8>, Unreadable> {
     let text = std::str::from_utf8(body).map_err(|_| Unreadable::BodyMalformed("not UTF-8"))?;
     let mut writer = Writer {
@@ -15,8 +15,8 @@ pub(super) fn write(body: &[u8]) -> Result<Vec<u8>, Unreadable> {
         levels: Vec::new(),
         names: Vec::new(),
     };
-    if writer.json.next_byte() != Some(b'{') {
-        return Err(Unreadable::BodyMalformed("not a JSON object"));
+    if !matches!(writer.json.next_byte(), Some(b'{' | b'[')) {
+        return Err(Unreadable::BodyMalformed("neither a JSON object nor a list"));
     }
     writer.document()?;
     Ok(writer.written)

@@ -79,7 +79,7 @@ async fn other_values_pass_unverified_where_a_rule_says_so() {
     for value in [Some(r#""sms""#), Some("7"), None] {
         let mut request = post_json("/login", body(value));
         request.headers_mut().insert("x-jverify-decision", "allow".parse().unwrap());
-        let seen = guarded.leaves_alone(request, "another value").await;
+        let seen = guarded.passes_not_guarded(request, "another value").await;
         assert_eq!(seen.body.unwrap(), body(value));
         assert!(seen.parts.extensions.get::<tower_jverify::Decision>().is_none());
     }
@@ -119,7 +119,7 @@ async fn a_value_that_an_application_may_read_as_a_named_one_does_not_pass() {
         guarded.refuses(post_json("/login", body(Some(&value))), "proof_malformed", &value).await;
     }
     for value in [r#""sms""#, r#""oneclick2""#, r#""短信""#, r#""11""#, "10", "2", r#""0""#] {
-        guarded.leaves_alone(post_json("/login", body(Some(value))), value).await;
+        guarded.passes_not_guarded(post_json("/login", body(Some(value))), value).await;
     }
     // PHP 7: `0 == "oneclick"`. In its `switch`, `true` is the first case.
     for value in ["0", "true", "false", "[]", "{}", "-1", "1.5"] {
@@ -179,8 +179,8 @@ async fn it_does_not_pass_in_a_form_either_nor_in_the_query() {
     in_form.refuses(query("type=sms"), "proof_malformed", "in the query of a rule that reads the body").await;
     in_query.refuses(form("type=sms"), "proof_malformed", "in the body of a rule that reads the query").await;
     for pair in ["type=password", "type=smsx", "type=%E7%9F%AD%E4%BF%A1", "types=sms", "x=sms", "type=", "type"] {
-        in_form.leaves_alone(form(pair), pair).await;
-        in_query.leaves_alone(query(pair), pair).await;
+        in_form.passes_not_guarded(form(pair), pair).await;
+        in_query.passes_not_guarded(query(pair), pair).await;
     }
     for pair in ["type=sms", "t%79pe=%73ms"] {
         in_form.verifies(form(pair), pair).await;
@@ -235,7 +235,7 @@ async fn an_enum_of_a_message_passes_only_as_another_value() {
         ("none", b""),
         ("another field", b"\x20\x01"),
     ] {
-        guarded.leaves_alone(call(field), what).await;
+        guarded.passes_not_guarded(call(field), what).await;
     }
 }
 
@@ -279,16 +279,16 @@ async fn before_a_foreign_backend_the_value_that_chooses_has_no_other_place() {
     }
     // In JSON many an inner object has a name like it.
     let body = r#"{"loginType":"other","device":{"loginType":"x"}}"#;
-    guarded.leaves_alone(post_json("/login", body), body).await;
+    guarded.passes_not_guarded(post_json("/login", body), body).await;
     // The page of a login may be asked for by its kind.
     let page =
         http::Request::get("/login?loginType=oneclick").body(http_body_util::Empty::<bytes::Bytes>::new()).unwrap();
     guarded.leaves_alone(page, "a page").await;
     // Another meaning of the name is the user's to list, and each class has its switch.
     let listed = before(ForeignBackend::any(), rules().map(|rule| rule.other_phones(["device[loginType]"])));
-    listed.leaves_alone(form("loginType=other&device[loginType]=x"), "listed").await;
+    listed.passes_not_guarded(form("loginType=other&device[loginType]=x"), "listed").await;
     let off = before(ForeignBackend::any().without_other_phones().without_cookies(), rules());
-    off.leaves_alone(form("loginType=other&model.loginType=x"), "switched off").await;
+    off.passes_not_guarded(form("loginType=other&model.loginType=x"), "switched off").await;
 }
 
 #[tokio::test]

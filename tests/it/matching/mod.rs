@@ -9,6 +9,7 @@ mod ordinary_requests;
 mod patterns;
 mod random;
 mod route_parameters;
+mod shared_path;
 mod spellings;
 mod unnamed;
 

@@ -74,13 +74,31 @@ impl Guarded {
     where
         B: Body<Data = Bytes> + Send + 'static,
     {
+        let seen = self.passes(request, what).await;
+        assert!(!seen.parts.headers.contains_key("x-jverify-decision"), "{what}");
+        seen
+    }
+
+    /// No question to JPush, the application run once, and it is told that no rule guards the request.
+    pub(crate) async fn passes_not_guarded<B>(&self, request: Request<B>, what: &str) -> Seen
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+    {
+        let seen = self.passes(request, what).await;
+        let said: Vec<_> = seen.parts.headers.get_all("x-jverify-decision").iter().collect();
+        assert_eq!(said, ["not-guarded"], "{what}");
+        seen
+    }
+
+    async fn passes<B>(&self, request: Request<B>, what: &str) -> Seen
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+    {
         let (calls, runs) = (self.verifier.calls(), self.application.runs());
         let response = self.send(request).await;
         assert_eq!(response.status(), 200, "{what}: {}", code(&response));
         assert_eq!((self.verifier.calls(), self.application.runs()), (calls, runs + 1), "{what}");
-        let seen = self.application.last();
-        assert!(!seen.parts.headers.contains_key("x-jverify-decision"), "{what}");
-        seen
+        self.application.last()
     }
 }
 

@@ -135,8 +135,8 @@ async fn a_value_that_no_rule_names_and_that_passes_is_told_as_such() {
     let request = post_json("/login", r#"{"type":"password","password":"canary"}"#);
     assert_eq!(send(&layer, &Application::default(), request).await.status(), 200);
     let events = log.take_events();
-    assert!(events.len() == 1 && events[0].starts_with("DEBUG"), "{events:?}");
-    assert!(events[0].contains("decision=\"pass\"") && !events[0].contains("canary"), "{events:?}");
+    assert!(events.len() == 1 && events[0].starts_with("INFO"), "{events:?}");
+    assert!(events[0].contains("decision=\"not-guarded\"") && !events[0].contains("canary"), "{events:?}");
 }
 
 #[tokio::test]

@@ -1,0 +1,86 @@
+//! A body that is here, and who reads it.
+
+use std::{
+    borrow::Cow,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use http::{HeaderMap, request::Parts};
+
+use crate::{
+    denial::{DenialReason, Refusal},
+    proof::{self, Extracted, Extractor, Media, Plan, Values, grpc},
+};
+
+/// Who reads a body.
+pub(super) enum Source<'s> {
+    Ours(Media),
+    Users(&'s Extractor),
+}
+
+/// What fields are read from, for one plan or for several.
+pub(super) enum Input<'d> {
+    /// A body of a type that we read.
+    Body(&'d Media, &'d [u8]),
+    /// The message of a gRPC call.
+    Message(Cow<'d, [u8]>),
+    /// What a closure of the user's found.
+    Found(Extracted),
+}
+
+// === impl Source ===
+
+impl Source<'_> {
+    /// The media type, if we read it.
+    pub(super) fn media(&self) -> Option<&Media> {
+        match self {
+            Self::Ours(media) => Some(media),
+            Self::Users(_) => None,
+        }
+    }
+
+    /// Whether a backend reads the body as a form.
+    pub(super) fn is_form(&self, headers: &HeaderMap) -> bool {
+        match self {
+            Self::Ours(media) => *media == Media::Form,
+            Self::Users(_) => proof::claims_a_form(headers),
+        }
+    }
+
+    /// Takes the frame from a message and asks the user's closure, which are the same for every plan. `limit` is in bytes.
+    ///
+    /// # Errors
+    ///
+    /// The body is not one frame, or the closure refuses it or panics.
+    pub(super) fn input<'d>(&'d self, parts: &Parts, data: &'d [u8], limit: usize) -> Result<Input<'d>, Refusal> {
+        Ok(match self {
+            Self::Ours(Media::Grpc) => Input::Message(grpc::only_message(data, &parts.headers, limit)?),
+            Self::Ours(media) => Input::Body(media, data),
+            Self::Users(extractor) => {
+                let found = catch_unwind(AssertUnwindSafe(|| extractor.extract(parts, data)));
+                Input::Found(found.map_err(|_| Refusal::new(DenialReason::Panicked))??)
+            }
+        })
+    }
+}
+
+// === impl Input ===
+
+impl Input<'_> {
+    /// Reads a plan's fields.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plan::read_body`] and, for a message, as [`proof::hidden_form`].
+    pub(super) fn read<'v>(&'v self, plan: &Plan, headers: &HeaderMap, values: &mut Values<'v>) -> Result<(), Refusal> {
+        match self {
+            Self::Body(media, data) => plan.read_body(media, headers, data, values)?,
+            Self::Message(message) => {
+                plan.read_body(&Media::Grpc, headers, message, values)?;
+                proof::hidden_form(plan, message)?;
+            }
+            Self::Found(found) => found.fill(plan, values)?,
+        }
+        Ok(())
+    }
+}
