@@ -21,6 +21,7 @@ pub(crate) use self::respond::{Answering, Respond};
 use self::{answers::Answer, format::Format, locale::Locale};
 pub use self::{answers::NextStep, reason::DenialReason};
 use crate::{
+    check_kind::CheckKind,
     ex_id::ExId,
     foreign_backend::Suspicion,
     phone::Phone,
@@ -150,7 +151,24 @@ impl Refusal {
     pub(crate) fn of_verdict(verdict: &Verdict) -> Self {
         let usual = (verdict.class() == Class::Throttled).then_some(THROTTLED);
         let refusal = Self::new(DenialReason::Verdict(verdict.class()));
-        Self { retry_after: verdict.retry_after().or(usual), ..refusal }
+        // The only class that is answered 400.
+        let detail = (verdict.class() == Class::Invalid).then(|| match verdict.kind() {
+            CheckKind::Number => "the verifier answers that the token or the phone is malformed",
+            CheckKind::Captcha => "the verifier answers that the captcha's answer is malformed",
+            CheckKind::OneTap => "the verifier answers that the login token is malformed",
+            CheckKind::Risk => "the verifier answers that the phone is malformed",
+        });
+        Self { retry_after: verdict.retry_after().or(usual), detail, ..refusal }
+    }
+
+    /// A path that may be a guarded one, for the class of suspicion that takes it for one.
+    pub(crate) fn of_path(suspicion: Option<Suspicion>) -> Self {
+        let detail = match suspicion {
+            Some(Suspicion::RouteParameter) => "a query parameter by which some frameworks route, with a guarded path",
+            Some(Suspicion::PathSpelling) => "a path that some framework reads as a guarded one",
+            _ => "a path with several readings, of which one is guarded",
+        };
+        Self::new(DenialReason::PathAmbiguous).with_detail(detail).with_suspicion(suspicion)
     }
 
     pub(crate) fn reason(&self) -> DenialReason {

@@ -21,7 +21,7 @@ use crate::{
     body::{RequestBody, ResponseBody},
     check::Check,
     decision::Decision,
-    denial::{Answering, DenialReason, Refusal},
+    denial::{Answering, Refusal},
     rule::{Match, has_proof_in_head, is_preflight},
     verdict::Verdict,
 };
@@ -105,7 +105,7 @@ where
             Match::Nothing => None,
             Match::Group(group) => Some(group),
             Match::Ambiguous(suspicion) => {
-                let refusal = Refusal::new(DenialReason::PathAmbiguous).with_suspicion(suspicion);
+                let refusal = Refusal::of_path(suspicion);
                 return self.answer(flow::refuse(shared, request, None, &refusal), None);
             }
             Match::Unnamed(unnamed) => {

@@ -17,11 +17,11 @@ use crate::json::{Malformed, Scanner, Watch};
 /// Reads the fields out of a JSON document.
 pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> Result<(), Unreadable> {
     // Also where nobody reads: parsers repair bad UTF-8 in different ways.
-    let text = std::str::from_utf8(body).map_err(|_| Unreadable::BodyMalformed("not UTF-8"))?;
+    let text = std::str::from_utf8(body).map_err(|_| Unreadable::BodyMalformed("a JSON body that is not UTF-8"))?;
     let mut json = Scanner::new(text);
     if !json.eat(b'{') {
         if json.next_byte() != Some(b'[') {
-            return Err(Unreadable::BodyMalformed("not a JSON object"));
+            return Err(Unreadable::BodyMalformed("a JSON body that is not an object"));
         }
         if !plan.takes_lists() {
             return Err(Unreadable::BodyMalformed("a JSON list (a batch of calls, perhaps) in place of an object"));

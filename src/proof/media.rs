@@ -162,13 +162,13 @@ pub(crate) fn coding_of(headers: &HeaderMap, allowed: &[Coding]) -> Result<Optio
         Some(name) if name.eq_ignore_ascii_case(b"identity") => Ok(None),
         Some(name) => match Coding::named(name).filter(|coding| allowed.contains(coding)) {
             Some(coding) => Ok(Some(coding)),
-            None if name.contains(&b',') => Err(MediaError::UnsupportedEncoding("several content codings")),
-            None => Err(MediaError::UnsupportedEncoding("a content coding that is not accepted")),
+            None if name.contains(&b',') => Err(MediaError::UnsupportedEncoding("several codings in Content-Encoding")),
+            None => Err(MediaError::UnsupportedEncoding("a content coding in Content-Encoding that is not accepted")),
         },
     }
 }
 
-const TYPE: &str = "a media type that is not accepted";
+const TYPE: &str = "a media type in Content-Type that is not accepted";
 const PARAMETER: &str = "a parameter in Content-Type";
 const CHARSET: &str = "a charset in Content-Type that is not plainly UTF-8";
 

@@ -14,8 +14,11 @@ use crate::{
 
 /// Refuses what cannot be framed as a body that is read here, before anything is read.
 pub(super) fn check(parts: &Parts) -> Result<(), Refusal> {
-    if parts.method == Method::CONNECT || parts.headers.contains_key(UPGRADE) {
-        return Err(Refusal::new(DenialReason::Upgrade));
+    if parts.method == Method::CONNECT {
+        return Err(Refusal::new(DenialReason::Upgrade).with_detail("the method CONNECT"));
+    }
+    if parts.headers.contains_key(UPGRADE) {
+        return Err(Refusal::new(DenialReason::Upgrade).with_detail("an Upgrade header"));
     }
     let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
     if !parts.headers.get_all(TRANSFER_ENCODING).iter().all(is_chunked) {
@@ -42,7 +45,9 @@ pub(super) fn check_query_alone(reading: &Reading, parts: &Parts, has_body: bool
 /// Refuses a body of another length than its head says.
 pub(super) fn check_length(headers: &HeaderMap, length: usize) -> Result<(), Refusal> {
     if headers.get_all(CONTENT_LENGTH).iter().any(|said| parse(said) != Some(length)) {
-        return Err(Refusal::new(DenialReason::BodyMalformed).with_detail("a body of another length than told"));
+        return Err(
+            Refusal::new(DenialReason::BodyMalformed).with_detail("a body of another length than Content-Length says")
+        );
     }
     Ok(())
 }

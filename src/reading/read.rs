@@ -191,7 +191,7 @@ impl Reading {
             return refuse("gRPC over HTTP/1.1, or a body of another type in a gRPC call");
         }
         if !settings.accept.contains(&media) {
-            return refuse("a media type that is not accepted");
+            return refuse("a media type in Content-Type that is not accepted");
         }
         self.check_fit(plan, &media)?;
         // A call says in its frames how its messages are compressed, and never around them.
@@ -204,7 +204,7 @@ impl Reading {
             return Ok(());
         }
         let refusal = Refusal::new(DenialReason::UnsupportedMediaType);
-        Err(refusal.with_detail("a media type that cannot hold the fields of the body"))
+        Err(refusal.with_detail("a media type in Content-Type that cannot hold the fields of the body"))
     }
 
     /// Reads the first message of a stream. The rest flows on unseen, as the doc of `client_streaming` says.

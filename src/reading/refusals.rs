@@ -33,10 +33,11 @@ impl From<Unreadable> for Refusal {
 impl From<FrameError> for Refusal {
     fn from(error: FrameError) -> Self {
         match error {
-            FrameError::TooLarge => Self::new(DenialReason::BodyTooLarge),
-            FrameError::UnsupportedEncoding => {
-                Self::new(DenialReason::UnsupportedEncoding).with_detail("the coding of a gRPC message")
+            FrameError::TooLarge => {
+                Self::new(DenialReason::BodyTooLarge).with_detail("a gRPC message of more bytes than `body_limit`")
             }
+            FrameError::UnsupportedEncoding => Self::new(DenialReason::UnsupportedEncoding)
+                .with_detail("a coding in grpc-encoding that is not accepted"),
             FrameError::Malformed(detail) => Self::new(DenialReason::BodyMalformed).with_detail(detail),
         }
     }
@@ -46,7 +47,8 @@ impl From<DecodeError> for Refusal {
     fn from(error: DecodeError) -> Self {
         match error {
             DecodeError::TooLarge => Self::new(DenialReason::BodyTooLarge).with_detail("a body too large once decoded"),
-            DecodeError::Malformed => Self::new(DenialReason::BodyMalformed).with_detail("not of its coding"),
+            DecodeError::Malformed => Self::new(DenialReason::BodyMalformed)
+                .with_detail("a body that is not of the coding in Content-Encoding"),
         }
     }
 }
@@ -60,12 +62,14 @@ impl From<Crowded> for Refusal {
 impl From<ReadError> for Refusal {
     fn from(error: ReadError) -> Self {
         match error {
-            ReadError::TooLarge => Self::new(DenialReason::BodyTooLarge),
+            ReadError::TooLarge => {
+                Self::new(DenialReason::BodyTooLarge).with_detail("a body of more bytes than `body_limit`")
+            }
             ReadError::TooSlow => Self::new(DenialReason::BodyTimeout),
             ReadError::GivenUp => Self::new(DenialReason::DeadlineExceeded),
             ReadError::Crowded => Self::new(DenialReason::Overloaded),
-            ReadError::Empty => Self::new(DenialReason::BodyMalformed).with_detail("too many empty frames"),
-            ReadError::Broken => Self::new(DenialReason::BodyMalformed).with_detail("the client broke off"),
+            ReadError::Empty => Self::new(DenialReason::BodyMalformed).with_detail("a body of too many empty frames"),
+            ReadError::Broken => Self::new(DenialReason::BodyMalformed).with_detail("a body that the client broke off"),
         }
     }
 }

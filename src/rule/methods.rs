@@ -65,9 +65,7 @@ impl<'r> Unnamed<'r> {
     /// `upgrade_refused` for a GET or HEAD that some backend may take for a login or a tunnel.
     pub(crate) fn check<B: Body>(&self, request: &Request<B>) -> Result<(), Refusal> {
         if let Some(Doubt(suspicion)) = self.doubt {
-            return self
-                .check_bare(request)
-                .map_err(|_| Refusal::new(DenialReason::PathAmbiguous).with_suspicion(suspicion));
+            return self.check_bare(request).map_err(|_| Refusal::of_path(suspicion));
         }
         let passes = !self.is_strict
             || self.is_handled_elsewhere(request.method())
@@ -88,7 +86,7 @@ impl<'r> Unnamed<'r> {
             return refuse(DenialReason::MethodNotAllowed, "a GET or HEAD with a body on a guarded path");
         }
         if request.headers().contains_key(header::UPGRADE) {
-            return refuse(DenialReason::Upgrade, "a GET or HEAD on a guarded path");
+            return refuse(DenialReason::Upgrade, "an Upgrade header of a GET or HEAD on a guarded path");
         }
         if self.groups.iter().any(|group| group.reading().plan().is_in_headers(request.headers())) {
             return refuse(

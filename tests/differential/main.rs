@@ -21,7 +21,7 @@ mod words;
 use std::{collections::BTreeMap, env};
 
 use self::{
-    bodies::{Body, Chance, Kind},
+    bodies::{Body, Chance, Fields, Kind},
     layer::{Accepted, Layer, Run},
     peers::{Part, Peers, Reading},
 };
@@ -114,6 +114,25 @@ fn with_canonical_body_no_reader_finds_another_value() {
 #[test]
 fn with_neither_no_reader_of_a_rust_application_finds_another_value() {
     finds_nothing(&run(Run::Plain, 20_000));
+}
+
+#[test]
+fn a_line_break_before_the_first_boundary_changes_nothing_for_any_reader() {
+    let part =
+        |name: &str, value: &str| format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+    let body = format!("{}{}--b--\r\n", part("token", "t"), part("phone", "13812345678"));
+    let [plain, with_line] =
+        ["", "\r\n"].map(|line| Body::plain(Kind::Multipart, Fields::Default, format!("{line}{body}").as_bytes()));
+    let mut peers = Peers::start();
+    for run in [Run::Plain, Run::Foreign] {
+        assert!(Layer::new(run).accepts(&with_line).is_some(), "{run:?}");
+    }
+    let mut all = |body: &Body| peers.all(&Accepted::as_it_came(body), Fields::Default);
+    let (plain, with_line) = (all(&plain), all(&with_line));
+    assert!(plain.iter().any(|(_, reading)| matches!(reading, Reading::Read([Part::Text(_), Part::Text(_)]))));
+    for ((name, one), (_, other)) in plain.iter().zip(&with_line) {
+        assert_eq!(one, other, "{name}");
+    }
 }
 
 #[test]

@@ -65,6 +65,8 @@ async fn fields_are_read_and_the_body_is_passed_on_as_it_came() {
     let bodies = [
         login_and(""),
         login_and("").trim_end().to_owned(),
+        // An empty preamble.
+        format!("\r\n{}", login_and("")),
         login_and(&field("note", "a\r\nb\nc\r--X\r\n--\r\n")),
         login_and(&(field("note", "1") + &field("note", "2"))),
         login_and(&field("", "nameless")),
@@ -154,7 +156,12 @@ async fn a_body_that_readers_take_apart_differently_is_refused() {
         whole.replace("--XX--", "--XX-- "),
         // Before the first part.
         "preamble\r\n".to_owned() + &whole,
-        "\r\n".to_owned() + &whole,
+        "\r\n\r\n".to_owned() + &whole,
+        "\n".to_owned() + &whole,
+        "\r".to_owned() + &whole,
+        " \r\n".to_owned() + &whole,
+        "\r\n ".to_owned() + &whole,
+        "\r\nx\r\n".to_owned() + &whole,
         "--XX--\r\n".to_owned() + &whole,
         other.replace("--XX", "--YY") + &whole,
         // What some take for a boundary, and some for data.

@@ -63,7 +63,8 @@ pub(super) fn read<'v>(
         if !part.is_plain_text() {
             return Err(Unreadable::ProofMalformed("a part that is a file or coded"));
         }
-        let text = std::str::from_utf8(part.data).map_err(|_| Unreadable::ProofMalformed("not UTF-8"))?;
+        let text =
+            std::str::from_utf8(part.data).map_err(|_| Unreadable::ProofMalformed("a part that is not UTF-8"))?;
         // axum's and multer's `Field::text` leave it out, and read another value.
         if text.starts_with('\u{feff}') {
             return Err(Unreadable::ProofMalformed("a part that begins with a byte order mark"));

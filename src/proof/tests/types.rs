@@ -110,7 +110,7 @@ fn a_refusal_says_which_part_was_refused() {
         (&[][..], "no Content-Type"),
         (&[json, json], "two Content-Type headers"),
         (&[json, ("content_type", "text/plain")], "a header with a name like Content-Type"),
-        (&[("content-type", "text/canary")], "a media type that is not accepted"),
+        (&[("content-type", "text/canary")], "a media type in Content-Type that is not accepted"),
         (&[("content-type", "application/json; canary=1")], "a parameter in Content-Type"),
         (
             &[("content-type", "application/json; charset=canary")],
@@ -121,7 +121,7 @@ fn a_refusal_says_which_part_was_refused() {
             "a charset in Content-Type that is not plainly UTF-8",
         ),
         (&[json, ("content-encoding", "canary")], "a content coding that is not accepted"),
-        (&[json, ("content-encoding", "gzip, gzip")], "several content codings"),
+        (&[json, ("content-encoding", "gzip, gzip")], "several codings in Content-Encoding"),
         (&[json, ("content-encoding", "gzip"), ("content-encoding", "gzip")], "two Content-Encoding headers"),
         (&[json, ("content_encoding", "gzip")], "a header with a name like Content-Encoding"),
     ] {

@@ -173,9 +173,7 @@ async fn the_name_of_when_counts_wherever_a_reader_finds_it() {
 async fn before_a_foreign_backend_the_name_of_when_counts_in_a_hidden_form_too() {
     let [_, (_, foreign), ..] = guards();
     let params = r#"{"token":"x","phone":"13999998888"}"#;
-    for text in
-        ["&method=login", ";method=login&x", "?&Method=login", "a&meth%6Fd=login", "&x[method]=login"]
-    {
+    for text in ["&method=login", ";method=login&x", "?&Method=login", "a&meth%6Fd=login", "&x[method]=login"] {
         let body = format!(r#"{{"method":"sms","x":"{text}","params":{params}}}"#);
         let denial = refused(&foreign, rpc(body), "proof_malformed", &["`when`"], text).await;
         assert_eq!(denial.suspicion(), Some(Suspicion::HiddenForm), "{text}");

@@ -11,7 +11,7 @@ use http::{Request, Response};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use tower::{BoxError, Service, ServiceExt};
-use tower_jverify::{Check, JVerifyBuilder, JVerifyLayer, Rule, Verdict, number};
+use tower_jverify::{Check, Denial, JVerifyBuilder, JVerifyLayer, Rule, Verdict, number};
 
 pub(crate) use self::{
     application::{Application, Seen},
@@ -52,6 +52,10 @@ where
 {
     let service = tower::Layer::layer(layer, application.clone());
     let (parts, body) = service.oneshot(request).await.unwrap().into_parts();
+    // Of every refused request of every test: a 400 or 415 says what was wrong.
+    if let Some(denial) = parts.extensions.get::<Denial>().filter(|it| matches!(it.status().as_u16(), 400 | 415)) {
+        assert!(denial.detail().is_some_and(|detail| !detail.is_empty()), "no detail: {denial:?}");
+    }
     Response::from_parts(parts, body.collect().await.unwrap().to_bytes())
 }
 

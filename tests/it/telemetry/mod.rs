@@ -3,6 +3,7 @@
 mod abandoned;
 mod canaries;
 mod causes;
+mod details;
 mod event;
 mod ex_ids;
 mod foreign;
