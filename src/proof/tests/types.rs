@@ -120,7 +120,7 @@ fn a_refusal_says_which_part_was_refused() {
             &[("content-type", "application/json; charset*=utf-8''utf-7")],
             "a charset in Content-Type that is not plainly UTF-8",
         ),
-        (&[json, ("content-encoding", "canary")], "a content coding that is not accepted"),
+        (&[json, ("content-encoding", "canary")], "a content coding in Content-Encoding that is not accepted"),
         (&[json, ("content-encoding", "gzip, gzip")], "several codings in Content-Encoding"),
         (&[json, ("content-encoding", "gzip"), ("content-encoding", "gzip")], "two Content-Encoding headers"),
         (&[json, ("content_encoding", "gzip")], "a header with a name like Content-Encoding"),

@@ -30,6 +30,18 @@ READERS = {
 }
 
 
+def called(arguments):
+    """Of a path that several calls share: whom a login logs in."""
+    return arguments if arguments["method"] == "login" else {}
+
+
+READERS |= {
+    "call in json": lambda: called(forced()),
+    "call in values": lambda: called(flask.request.values),
+    "call in any form": lambda: called(READERS["form of any type"]()),
+}
+
+
 def who(read):
     try:
         return str(read()["phone"])

@@ -18,7 +18,7 @@ use hyper::{body::Incoming, client::conn, server::conn::http1};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::net::{TcpListener, TcpStream};
 use tower::{BoxError, Service, ServiceBuilder, service_fn};
-use tower_jverify::{Ask, Check, Class, Coding, ForeignBackend, HandOn, JVerifyLayer, Media, Question, Rule, Verdict};
+use tower_jverify::{Check, Class, Coding, ForeignBackend, HandOn, JVerifyLayer, Media, Question, Rule, Verdict};
 
 use super::MINE;
 
@@ -44,8 +44,8 @@ fn jpush(check: Check) -> Ready<Result<Verdict, Infallible>> {
     ready(Ok(Verdict::new(check.kind(), if mine { Class::Passed } else { Class::Rejected })))
 }
 
-fn layer(guard: Guard, ask: Ask) -> JVerifyLayer<JPush> {
-    let mut builder = JVerifyLayer::builder(service_fn(jpush as fn(Check) -> _)).rule(Rule::post("/login", ask));
+fn layer(guard: Guard, rule: Rule) -> JVerifyLayer<JPush> {
+    let mut builder = JVerifyLayer::builder(service_fn(jpush as fn(Check) -> _)).rule(rule);
     builder = match guard {
         Guard::Foreign => builder.accept([Media::Json, Media::Form, Media::Multipart]),
         Guard::ForeignCanonical | Guard::Canonical => builder,
@@ -62,11 +62,11 @@ fn layer(guard: Guard, ask: Ask) -> JVerifyLayer<JPush> {
 }
 
 /// Serves a proxy to this backend until the test ends.
-pub(crate) async fn front(backend: SocketAddr, guard: Option<(Guard, Ask)>) -> SocketAddr {
+pub(crate) async fn front(backend: SocketAddr, guard: Option<(Guard, Rule)>) -> SocketAddr {
     match guard {
         None => serve(service_fn(move |request: Request<Incoming>| forward(backend, request))).await,
-        Some((guard, ask)) => {
-            let layer = layer(guard, ask);
+        Some((guard, rule)) => {
+            let layer = layer(guard, rule);
             serve(ServiceBuilder::new().layer(layer).service_fn(move |request| forward(backend, request))).await
         }
     }

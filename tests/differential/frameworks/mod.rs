@@ -4,6 +4,7 @@
 //! fail), and through the same proxy with the layer, where it must not. `docs/security-model.md` lists the classes.
 
 mod backends;
+mod calls;
 mod codings;
 mod front;
 mod names;
@@ -18,7 +19,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
-use tower_jverify::{Ask, number};
+use tower_jverify::{Ask, Rule, number};
 
 pub(crate) use self::{
     backends::Backend,
@@ -55,9 +56,13 @@ impl Fronts {
     }
 
     pub(crate) async fn asking(backend: SocketAddr, ask: Ask) -> Self {
+        Self::guarding(backend, Rule::post("/login", ask)).await
+    }
+
+    pub(crate) async fn guarding(backend: SocketAddr, rule: Rule) -> Self {
         let mut guarded = Vec::new();
         for guard in Guard::ALL {
-            guarded.push((guard, front(backend, Some((guard, ask.clone()))).await));
+            guarded.push((guard, front(backend, Some((guard, rule.clone()))).await));
         }
         Self { open: front(backend, None).await, guarded }
     }
@@ -78,6 +83,29 @@ impl Fronts {
     /// The same, where `canonical_body` alone is enough, too.
     pub(crate) async fn attack_on_the_body(&self, reader: &str, request: &[u8], what: &str) {
         self.attack_behind(&Guard::ALL, reader, request, what).await;
+    }
+
+    /// An attack by a call on a shared path, which works without the layer, and with it for no reader that knows of calls.
+    pub(crate) async fn is_no_login(&self, reader: &str, request: &[u8], what: &str) {
+        let answer = ask(self.open, request).await;
+        assert_eq!(answer.logs_in(reader), Some(VICTIM), "without the layer: {what}: {reader}: {answer:?}");
+        for (guard, address) in self.guarded.iter().filter(|(guard, _)| *guard != Guard::Canonical) {
+            let answer = ask(*address, request).await;
+            // Readers that look for no `method` would log anybody in: they share no path.
+            for reader in answer.readers().into_iter().filter(|reader| reader.starts_with("call")) {
+                assert_ne!(answer.logs_in(reader), Some(VICTIM), "{guard:?}: {what}: {reader}: {answer:?}");
+            }
+        }
+    }
+
+    /// A request that is let in or refused, and logs the victim in neither way, by the readers whose names begin so.
+    pub(crate) async fn never_logs_in(&self, readers: &str, request: &[u8], what: &str) {
+        for (guard, address) in self.guarded.iter().filter(|(guard, _)| *guard != Guard::Canonical) {
+            let answer = ask(*address, request).await;
+            for reader in answer.readers().into_iter().filter(|reader| reader.starts_with(readers)) {
+                assert_ne!(answer.logs_in(reader), Some(VICTIM), "{guard:?}: {what}: {reader}: {answer:?}");
+            }
+        }
     }
 
     async fn attack_behind(&self, guards: &[Guard], reader: &str, request: &[u8], what: &str) {

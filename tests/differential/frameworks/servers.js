@@ -42,6 +42,39 @@ function routedByQuery() {
   return app;
 }
 
+// A path that several calls share: by each way to read `method`, whom a login logs in.
+function calls() {
+  const app = express();
+  app.use(express.text({ type: any }));
+  const parsed = (text) => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      return qs.parse(text);
+    }
+  };
+  const readers = {
+    'call in json': (request) => JSON.parse(request.body),
+    'call in any form': (request) => Object.fromEntries(new URLSearchParams(request.body)),
+    'call in query and body': (request) => ({ ...parsed(request.body), ...request.query }),
+  };
+  app.post('/login', (request, response) => {
+    const who = {};
+    for (const [name, read] of Object.entries(readers)) {
+      who[name] = null;
+      try {
+        const found = read(request);
+        if (String(found.method) === 'login' && typeof found.phone === 'string') who[name] = found.phone;
+      } catch {
+        // No login.
+      }
+    }
+    response.json(who);
+  });
+  app.use((request, response) => response.json({}));
+  return app;
+}
+
 const text = express.text({ type: any });
 const applications = {
   json: posting([express.json()]),
@@ -75,6 +108,7 @@ const applications = {
     express.urlencoded({ extended: true }),
   ]),
   'routed by query': routedByQuery(),
+  calls: calls(),
   formidable: async (request, response) => {
     let fields = {};
     try {

@@ -14,6 +14,12 @@ function form(string $body): array
     return $form;
 }
 
+// Of a path that several calls share: whom a login logs in.
+function called($arguments): array
+{
+    return ($arguments['method'] ?? null) === 'login' ? $arguments : [];
+}
+
 ini_set('display_errors', '0');
 // `/index.php/login` and `/login` are the same to a front controller.
 $path = $_SERVER['PATH_INFO'] ?? rawurldecode(parse_url('http://host' . $_SERVER['REQUEST_URI'], PHP_URL_PATH) ?? '');
@@ -33,5 +39,8 @@ echo json_encode([
     'json of any type' => who(fn () => json_decode($body, true)),
     'form of any type' => who(fn () => form($body)),
     'Laravel' => who(fn () => $json ? json_decode($body, true) : $_POST),
+    'call in json' => who(fn () => called(json_decode($body, true))),
+    'call in $_REQUEST' => who(fn () => called($_COOKIE + $_REQUEST)),
+    'call in any form' => who(fn () => called(form($body))),
     'folded' => isset($_REQUEST['phone_number']) ? (string) $_REQUEST['phone_number'] : null,
 ]);
