@@ -25,13 +25,16 @@ use tokio::runtime::Runtime;
 use tower::{Service, ServiceExt, service_fn};
 use tower_jverify::{
     Check, Class, Coding, Field, ForeignBackend, HandOn, JVerifyBuilder, JVerifyLayer, Media, Question, RequestBody,
-    Rule, Verdict, number,
+    Rule, Verdict, captcha, number,
 };
 
 use crate::bodies::{Body, Fields, Kind};
 
 /// The method whose messages hold token and phone.
 const METHOD: &str = "/accounts.Accounts/Login";
+
+/// The token that [`Layer::shared`] takes for a login: the one of the bodies that are hidden in others.
+pub(crate) const LOGIN: &str = "x";
 
 /// How the layer is set, and so which readers must agree with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +51,8 @@ pub(crate) enum Run {
 
 pub(crate) struct Layer {
     run: Run,
+    /// Only requests whose token has the value of a login are guarded, and all of these are refused.
+    is_shared: bool,
     pub(crate) runtime: Runtime,
     verifier: Verifier,
     layers: [(Fields, JVerifyLayer<Verifier>); 4],
@@ -111,11 +116,26 @@ impl Run {
 
 impl Layer {
     pub(crate) fn new(run: Run) -> Self {
+        Self::made(run, false)
+    }
+
+    /// A path that several calls share: the token chooses, with the value `x` for a login.
+    pub(crate) fn shared(run: Run) -> Self {
+        Self::made(run, true)
+    }
+
+    fn made(run: Run, is_shared: bool) -> Self {
         let verifier = Verifier::default();
         let all = [Fields::Default, Fields::Underscores, Fields::Nested, Fields::Message];
         let layers = all.map(|fields| {
             let [token, phone] = fields.paths().map(|path| Field::body(format!("/{path}")));
-            let rule = Rule::post(path(fields), number().token(token).phone(phone)).accept(run.media(fields));
+            let rule = if is_shared {
+                let nowhere = captcha().content(Field::header("x-nowhere"));
+                Rule::post(path(fields), nowhere).when(token, LOGIN).otherwise_pass()
+            } else {
+                Rule::post(path(fields), number().token(token).phone(phone))
+            };
+            let rule = rule.accept(run.media(fields));
             let mut builder = run.set(JVerifyLayer::builder(verifier.clone()));
             if fields == Fields::Message {
                 builder = builder.descriptors(descriptors());
@@ -123,7 +143,7 @@ impl Layer {
             (fields, builder.decode([Coding::Gzip], HandOn::Decoded).rule(rule).build().unwrap())
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        Self { run, runtime, verifier, layers }
+        Self { run, is_shared, runtime, verifier, layers }
     }
 
     pub(crate) fn run(&self) -> Run {
@@ -163,13 +183,14 @@ impl Layer {
         let received: Option<(HeaderMap, Bytes)> = received.lock().unwrap().take();
         assert_eq!(
             asked.len(),
-            usize::from(received.is_some()),
+            usize::from(received.is_some() && !self.is_shared),
             "asked, but not let in: {}",
             body.bytes.escape_ascii()
         );
         let (headers, bytes) = received?;
         assert!(headers.get_all(CONTENT_TYPE).iter().count() < 2 && !headers.contains_key(CONTENT_ENCODING));
-        Some(Accepted { read: asked.pop()?, content_type: headers.get(CONTENT_TYPE).cloned(), body: bytes })
+        let read = if self.is_shared { Default::default() } else { asked.pop()? };
+        Some(Accepted { read, content_type: headers.get(CONTENT_TYPE).cloned(), body: bytes })
     }
 }
 

@@ -116,6 +116,51 @@ fn with_neither_no_reader_of_a_rust_application_finds_another_value() {
     finds_nothing(&run(Run::Plain, 20_000));
 }
 
+/// The readers that find a login in a call that passes as another one, each with the smallest request that shows it.
+fn logins_in_calls(run: Run, usual: u64) -> BTreeMap<String, String> {
+    let (layer, mut peers) = (Layer::shared(run), Peers::start());
+    let is_login = |(name, reading): &(String, Reading)| {
+        // Inner objects have a `type` of their own, which is no login's.
+        let looks_elsewhere =
+            name == "any object of json" || name == "last segment of a form" && layer.run() != Run::Foreign;
+        let Reading::Read([token, _]) = reading else { return false };
+        !looks_elsewhere
+            && match token {
+                Part::Absent => false,
+                Part::Text(text) => text == layer::LOGIN.as_bytes(),
+                Part::Other(other) => other.contains(&format!("\"{}\"", layer::LOGIN)),
+            }
+    };
+    let mut chance = Chance(number("DIFFERENTIAL_SEED", 20_261_128));
+    let count = number("DIFFERENTIAL_BODIES", usual);
+    let (mut passed, mut found) = (0_u64, BTreeMap::new());
+    for _ in 0..count {
+        let body = Body::by(&mut chance);
+        let Some(accepted) = layer.accepts(&body) else { continue };
+        passed += 1;
+        for (name, reading) in peers.read(&layer, &accepted, body.fields).into_iter().filter(is_login) {
+            let shown = format!("{:?} {}: {reading:?}", body.content_types, body.bytes.escape_ascii());
+            found.entry(name.clone()).or_insert_with(|| format!("{name}: {shown}"));
+        }
+    }
+    println!("{run:?}: {passed} of {count} requests pass as other calls");
+    assert!(passed > count / 20, "too few: {passed}");
+    found
+}
+
+#[test]
+fn no_reader_finds_a_login_in_a_call_that_passes_as_another_one() {
+    finds_nothing(&logins_in_calls(Run::Foreign, 4_000));
+    finds_nothing(&logins_in_calls(Run::Canonical, 2_000));
+    finds_nothing(&logins_in_calls(Run::Plain, 4_000));
+}
+
+#[test]
+fn without_protection_readers_of_other_types_do_find_a_login_in_another_call() {
+    let found = logins_in_calls(Run::Unprotected, 1_000);
+    assert!(found.contains_key("form_urlencoded"), "{:?}", found.keys());
+}
+
 #[test]
 fn a_line_break_before_the_first_boundary_changes_nothing_for_any_reader() {
     let part =
