@@ -4,6 +4,9 @@ use std::{error::Error, fmt, str::FromStr};
 
 /// Where one part of a proof sits: in the body, in a header, or in the query; perhaps in one of several such places.
 ///
+/// JSON's `null` and an empty text mean that the field is absent, also an object that is `null` on the way to it. Its name still
+/// counts: it may occur once, whatever its value. Lists, objects, booleans and a text of nothing but white space are refused.
+///
 /// Anything can be written here; what cannot stand (a pointer without a slash, a header that frames the message) is
 /// a [`ConfigError`](crate::ConfigError) of the layer's `build()`.
 ///
@@ -81,7 +84,7 @@ impl Field {
         Self(vec![Place::Query(name.into())])
     }
 
-    /// Or another place. A request that has the part in several of them must have the same value in each, or it is
+    /// Or another place. A request that has the part in several of them, neither null nor empty, must have the same value in each, or it is
     /// refused: nobody can tell which one the application reads.
     ///
     /// If one of the places is the body, the body is read, whatever the head holds.

@@ -171,7 +171,7 @@ impl Reading {
     ) -> Result<(), Refusal> {
         framing::check_query_alone(self, parts, true)?;
         if let Some(media) = source.media().filter(|_| self.plan.reads_body()) {
-            self.check_fit(&self.plan, media)?;
+            check_fit(&self.plan, media)?;
         }
         Ok(self.plan.read_head(parts, values)?)
     }
@@ -193,18 +193,10 @@ impl Reading {
         if !settings.accept.contains(&media) {
             return refuse("a media type in Content-Type that is not accepted");
         }
-        self.check_fit(plan, &media)?;
+        check_fit(plan, &media)?;
         // A call says in its frames how its messages are compressed, and never around them.
         let allowed = if has_frames { &[] } else { settings.decode.codings.as_slice() };
         Ok((Source::Ours(media), proof::coding_of(&parts.headers, allowed)?))
-    }
-
-    fn check_fit(&self, plan: &Plan, media: &Media) -> Result<(), Refusal> {
-        if plan.fits(media) {
-            return Ok(());
-        }
-        let refusal = Refusal::new(DenialReason::UnsupportedMediaType);
-        Err(refusal.with_detail("a media type in Content-Type that cannot hold the fields of the body"))
     }
 
     /// Reads the first message of a stream. The rest flows on unseen, as the doc of `client_streaming` says.
@@ -301,4 +293,12 @@ impl Reading {
         let chosen = choose(&values)?;
         Ok((handed_on, chosen))
     }
+}
+
+fn check_fit(plan: &Plan, media: &Media) -> Result<(), Refusal> {
+    if plan.fits(media) {
+        return Ok(());
+    }
+    let refusal = Refusal::new(DenialReason::UnsupportedMediaType);
+    Err(refusal.with_detail("a media type in Content-Type that cannot hold the fields of the body"))
 }

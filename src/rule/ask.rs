@@ -89,6 +89,9 @@ pub(super) enum Proof {
 }
 
 /// Asks for a carrier's token and the phone it belongs to, from the body's `/token` and `/phone`.
+///
+/// A part that is null or empty is absent, in every proof and every place: clients with typed models send all members. A proof
+/// that the rule requires is then missing (400, `proof_missing`).
 pub fn number() -> Number {
     Number {
         channel: Channel::App,
@@ -165,7 +168,7 @@ impl Number {
         self
     }
 
-    /// Where a country code may sit beside the phone. If it is there it must be `86` or `+86`, as text or number: another
+    /// Where a country code may sit beside the phone. If it is there, neither null nor empty, it must be `86` or `+86`, as text or number: another
     /// would make another phone of the same digits. Default: nowhere.
     ///
     /// With [`foreign_backend`](crate::JVerifyBuilder::foreign_backend) cookies with the field's name are removed, and a key of a
@@ -218,7 +221,7 @@ impl OneTap {
         self
     }
 
-    /// Where a phone may sit that the client claims; if there, it must be the proven one. Default: the body's `/phone`.
+    /// Where a phone may sit that the client claims; if there, neither null nor empty, it must be the proven one. Default: the body's `/phone`.
     pub fn phone(mut self, field: Field) -> Self {
         self.phone = field;
         self

@@ -95,7 +95,7 @@ macro_rules! setting_table {
         /// it then, whatever spelling came. For JSON (text stays text, a number a number) and forms; Content-Length is
         /// corrected, and every other byte stays. Default: `false`: the body is then never touched.
         ///
-        /// A phone that was not proven, or does not sit in the body, is left as it is. With media types, codings or
+        /// A phone that was not proven, does not sit in the body, or is null or empty there, is left as it is. With media types, codings or
         /// closures that cannot be pinned the layer is not built: a coding can be where the decoded bytes are handed on.
         pin_phone(pin_phone: bool) -> pin_phone: bool = false, pin_phone;
 
@@ -107,7 +107,7 @@ macro_rules! setting_table {
         /// refused, guarded or not. Forms are encoded again, pair by pair, in their order: repeated names such as `tags[]` stay,
         /// empty pairs go, and a name without `=` gets one. The proven phone is written as
         /// [`pin_phone`](Self::pin_phone) writes it. A body that [`otherwise_pass`](crate::Rule::otherwise_pass) lets through
-        /// is written in the same way.
+        /// is written in the same way, if it was read: with `when` in a header it is not.
         ///
         /// The body has no coding, `Content-Type` and `Content-Length` describe what is handed on, and `Content-Encoding`,
         /// `Content-MD5`, `Content-Digest`, `Repr-Digest` and `Digest` are removed, from trailers too. **A signature that the

@@ -150,8 +150,9 @@ impl Rule {
 
     /// Applies only where a field has this value: one path, several ways in.
     ///
-    /// **Danger:** a field that is absent names no value: the rule without `when` applies, or [`Rule::otherwise_pass`]. An
-    /// application that takes an absent field for one of the values needs a rule without `when` that asks as much.
+    /// **Danger:** a field that is absent, null or empty names no value: the rule without `when` applies, or
+    /// [`Rule::otherwise_pass`]. An application that takes such a field for one of the values (in PHP `null == 0`, in JavaScript
+    /// `Number("")` is 0) needs a rule without `when` that asks as much.
     ///
     /// The value is a string or an unsigned integer, compared as text, exactly. All rules of one path that use `when` name
     /// the same field. A value that no rule of the path names is refused, unless one of them has no `when`, or
@@ -164,12 +165,38 @@ impl Rule {
         self
     }
 
-    /// Lets a request pass unverified when no rule of this path names its [`Rule::when`] value, or it has none.
+    /// Lets a request pass unverified when no rule of this path names its [`Rule::when`] value, or it has none: for a path that
+    /// other calls share, such as `/rpc`.
+    ///
+    /// The field of `when` is then read first, and alone. The rules' other fields are not extracted from other calls, so
+    /// positional arguments, values of another type and repeated names do not refuse them. The name of `when` must occur at most
+    /// once, wherever some reader finds it: in the body, in the query and, with
+    /// [`foreign_backend`](crate::JVerifyBuilder::foreign_backend), in a form inside of another body. A request that passes has the
+    /// header `x-jverify-decision: not-guarded` and an event, and no [`Decision`](crate::Decision). With
+    /// [`canonical_body`](Self::canonical_body) the body of such a call is written anew too.
+    ///
+    /// A request that cannot be read so far (a batch, another media type, a body over the limit, the name of `when` twice or in
+    /// another spelling) is refused, and the event's `detail` says what to do: read `when` from a header or a query field, or set a
+    /// larger [`body_limit`](Self::body_limit). With `when` in a header the body of other calls is not read and reaches the
+    /// application as it came. With `when` in the query it is read where it can be, because it must not have the name as well; one
+    /// that cannot be read passes unless there is a foreign backend, where a header or
+    /// [`ignore_query(true)`](Self::ignore_query) is required.
+    ///
+    /// ```
+    /// use tower_jverify::{Field, Rule, number};
+    ///
+    /// // JSON-RPC: only the method `login` is guarded.
+    /// let ask = number().token(Field::body("/params/token")).phone(Field::body("/params/phone"));
+    /// let rule = Rule::post("/rpc", ask).when(Field::body("/method"), "login").otherwise_pass();
+    /// # let _ = rule;
+    /// ```
     ///
     /// A value that some application reads as a named one is refused, although it is another text: `SMS`, `"sms "` or full-width
     /// letters for `sms`, `01` or `1.0` for `1`.
     ///
-    /// **Danger:** the application then has to refuse the values that it does not know.
+    /// **Danger:** the application then has to refuse the values that it does not know. It must choose what to run by this field
+    /// alone: GraphQL's `operationName` is a label that the client chooses and may omit, and does not say what the `query` runs.
+    /// Use a persisted operation's id, or a path of its own for the login.
     pub fn otherwise_pass(mut self) -> Self {
         self.otherwise_passes = true;
         self

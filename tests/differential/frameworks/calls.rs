@@ -12,7 +12,7 @@ fn shared() -> Rule {
 }
 
 /// Backends that run a login where they read `method` as `login`.
-async fn dispatching() -> Vec<(SocketAddr, Vec<&'static str>, Backend)> {
+fn dispatching() -> Vec<(SocketAddr, Vec<&'static str>, Backend)> {
     let mut all = Vec::new();
     if let Some(flask) = Backend::flask() {
         all.push((flask.address(), vec!["call in json", "call in values", "call in any form"], flask));
@@ -32,7 +32,7 @@ fn call(method: &str, phone: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_passes_is_a_login_to_no_backend() {
-    for (address, readers, _backend) in dispatching().await {
+    for (address, readers, _backend) in dispatching() {
         let fronts = Fronts::guarding(address, shared()).await;
         let login = |members: String| post(JSON, &format!("{{{members}\"token\":\"real\",\"phone\":\"{VICTIM}\"}}"));
         fronts.lets_in("call in json", &post(JSON, &call("\"login\"", MINE)), "a call").await;

@@ -1,5 +1,7 @@
 //! "Not there", written as null or as an empty value: typed clients send every member of their model.
 
+use std::fmt::Write;
+
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request};
 use http_body_util::Full;
@@ -37,7 +39,7 @@ fn parts(fields: &[(&str, &str)]) -> Request<Full<Bytes>> {
 }
 
 /// What was asked for a request that is let in.
-async fn asked<'g>(guarded: &'g Guarded, request: Request<Full<Bytes>>, what: &str) -> Vec<CheckKind> {
+async fn asked(guarded: &Guarded, request: Request<Full<Bytes>>, what: &str) -> Vec<CheckKind> {
     let before = guarded.verifier.calls();
     let response = guarded.send(request).await;
     assert_eq!(response.status(), 200, "{what}: {}", code(&response));
@@ -317,7 +319,7 @@ async fn lists_objects_booleans_and_blanks_stay_refused() {
             let others = [("token", r#""t""#), ("phone", r#""13812345678""#), ("captchaContent", r#""c""#)];
             let mut members = format!(r#""{name}":{something}"#);
             for (other, value) in others.into_iter().filter(|(other, _)| *other != name) {
-                members.push_str(&format!(r#","{other}":{value}"#));
+                write!(members, r#","{other}":{value}"#).unwrap();
             }
             guarded.refuses(json(&members), "proof_malformed", &members).await;
         }
