@@ -48,8 +48,8 @@ pub(super) enum Known<'s, C> {
     Guarded,
     /// The body has to be read: the value is there, or the body must not have one of its own.
     Unknown(Unknown<'s, C>),
-    /// It is another call.
-    Other(C),
+    /// It is another call. Boxed: what is known of others goes from hand to hand.
+    Other(Box<C>),
 }
 
 // === impl Others ===
@@ -100,7 +100,7 @@ impl Others {
         Ok(match choose(values.get(0))? {
             None => Known::Guarded,
             Some(_) if self.is_by_query && has_body => Known::Unknown(unknown),
-            Some(chosen) => Known::Other(chosen),
+            Some(chosen) => Known::Other(Box::new(chosen)),
         })
     }
 
@@ -158,7 +158,7 @@ impl<C> Unknown<'_, C> {
     ///
     /// The refusal, with advice, unless the value in the query is enough: in an application of this language nothing merges
     /// the two.
-    pub(super) fn unread(&self, parts: &Parts, refusal: Refusal) -> Result<C, Refusal> {
+    pub(super) fn unread(&self, parts: &Parts, refusal: Refusal) -> Result<Box<C>, Refusal> {
         use DenialReason::{BodyTooLarge, UnsupportedEncoding, UnsupportedMediaType};
         let is_unread = matches!(refusal.reason(), UnsupportedMediaType | UnsupportedEncoding | BodyTooLarge);
         if is_unread

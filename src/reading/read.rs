@@ -88,7 +88,7 @@ impl Reading {
         };
         let as_it_came = |body, chosen| Read { body, handed_on: HandedOn::AsItCame, chosen, client_deadline };
         let unknown = match known {
-            Known::Other(chosen) => return Ok(as_it_came(Kept::Untouched(body), chosen)),
+            Known::Other(chosen) => return Ok(as_it_came(Kept::Untouched(body), *chosen)),
             Known::Unknown(unknown) => Some(unknown),
             Known::Guarded => None,
         };
@@ -100,7 +100,7 @@ impl Reading {
         };
         let give_up = |body::Unread { error, body }| match (&unknown, body) {
             (Some(unknown), Some(body)) => match unknown.unread(parts, error.into()) {
-                Ok(chosen) => Ok(as_it_came(body, chosen)),
+                Ok(chosen) => Ok(as_it_came(body, *chosen)),
                 Err(refusal) => Err(Unread { body: Some(body), refusal }),
             },
             (_, body) => Err(Unread { body, refusal: error.into() }),
