@@ -2,8 +2,7 @@
 
 use std::{borrow::Cow, fmt, ops::Range};
 
-use super::fold::is_invisible;
-use crate::foreign_backend::Suspicion;
+use crate::{foreign_backend::Suspicion, invisible::is_invisible};
 
 /// The longest text that can be a part of a proof, in bytes. The vendor's longest (`captchaContent`) has about 1,000.
 const LONGEST: usize = 8 * 1024;
