@@ -1,12 +1,11 @@
 //! Where the API is: the vendor's host, or a stand-in.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
 use http::{
     HeaderValue, Uri,
     uri::{Authority, PathAndQuery, Scheme},
 };
 
+use super::reach::{Host, Reach};
 use crate::error::ConfigError;
 
 /// The vendor's host (reference documents, "Call Address").
@@ -14,9 +13,10 @@ pub(super) const VENDOR: &str = "https://api.verification.jpush.cn";
 
 const SETTING: &str = "base_url";
 
-/// A base URL that may carry credentials: `https`, or plain `http` to this very machine.
+/// A base URL that may carry credentials: `https`, or plain `http` to this very machine or, by a switch, a private network.
 #[derive(Debug)]
 pub(super) struct BaseUrl {
+    reach: Reach,
     scheme: Scheme,
     authority: Authority,
     /// Empty, or with a slash in front and none behind.
@@ -26,13 +26,13 @@ pub(super) struct BaseUrl {
 // === impl BaseUrl ===
 
 impl BaseUrl {
-    /// Reads a base URL.
+    /// Reads a base URL; plain `http` reaches as far as `plain` says.
     ///
     /// # Errors
     ///
-    /// `base_url`: when it is no URL with a host, plain `http` to anything but a loopback host, or has user
+    /// `base_url`: when it is no URL with a host, plain `http` to a host out of reach, or has user
     /// information, a query or a fragment. With one of these the error does not repeat the URL: it may hold a secret.
-    pub(super) fn parse(text: &str) -> Result<Self, ConfigError> {
+    pub(super) fn parse(text: &str, plain: Reach) -> Result<Self, ConfigError> {
         // `Uri` drops a fragment without a word, so the text itself is asked.
         if text.contains(['@', '?', '#']) {
             return Err(ConfigError::unshown(SETTING, "no user information, query or fragment can be in it"));
@@ -42,29 +42,40 @@ impl BaseUrl {
         let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
             return Err(wrong("a URL with scheme and host, such as \"https://api.verification.jpush.cn\""));
         };
-        if authority.host().is_empty() {
-            return Err(wrong("no host is in it"));
-        }
-        // `Authority::port` takes `x:` and `x:65536` for no port at all.
-        let port = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
-        if !port.is_empty()
-            && port.strip_prefix(':').and_then(|port| port.parse().ok()).is_none_or(|port: u16| port == 0)
-        {
-            return Err(wrong("a port is 1 to 65535"));
-        }
-        if *scheme == Scheme::HTTP && !is_loopback(authority.host()) {
-            return Err(wrong("plain http is for loopback hosts only"));
+        host_and_port(authority).map_err(wrong)?;
+        let reach = if *scheme == Scheme::HTTP { plain } else { Reach::Anywhere };
+        let is_in_reach = match Host::of(authority.host()) {
+            Host::Address(ip) => reach.covers(ip),
+            Host::Local => true,
+            // Looked at again when it is resolved.
+            Host::Name => reach != Reach::Loopback,
+        };
+        if !is_in_reach {
+            return Err(wrong(match plain {
+                Reach::Private => "plain http is for loopback and private addresses only",
+                Reach::Loopback | Reach::Anywhere => "plain http is for loopback hosts only",
+            }));
         }
         if *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS {
             return Err(wrong("the scheme is https"));
         }
         let prefix = uri.path().trim_end_matches('/').into();
-        Ok(Self { scheme: scheme.clone(), authority: authority.clone(), prefix })
+        Ok(Self { reach, scheme: scheme.clone(), authority: authority.clone(), prefix })
     }
 
-    /// Whether it is plain `http` (to a loopback host).
+    /// Whether it is plain `http`.
     pub(super) fn is_plain(&self) -> bool {
         self.scheme == Scheme::HTTP
+    }
+
+    /// Which addresses its host may have.
+    pub(super) fn reach(&self) -> Reach {
+        self.reach
+    }
+
+    /// Whether it is plain `http` to a name that must be resolved before it is known where that leads.
+    pub(super) fn is_plain_to_a_name(&self) -> bool {
+        self.is_plain() && matches!(Host::of(self.authority.host()), Host::Name)
     }
 
     /// The host's name or address, without a port.
@@ -99,14 +110,21 @@ impl BaseUrl {
     }
 }
 
-fn is_loopback(host: &str) -> bool {
-    if host.eq_ignore_ascii_case("localhost") {
-        return true;
+/// Checks an authority without user information: a host, and no port or a valid one.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub(super) fn host_and_port(authority: &Authority) -> Result<(), &'static str> {
+    if authority.host().is_empty() {
+        return Err("no host is in it");
     }
-    match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(v6) => v6.parse::<Ipv6Addr>().is_ok_and(|ip| IpAddr::V6(ip).to_canonical().is_loopback()),
-        None => host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback()),
+    // `Authority::port` takes `x:` and `x:65536` for no port at all.
+    let port = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
+    if port.is_empty() || port.strip_prefix(':').and_then(|port| port.parse().ok()).is_some_and(|port: u16| port > 0) {
+        return Ok(());
     }
+    Err("a port is 1 to 65535")
 }
 
 #[cfg(test)]
@@ -124,7 +142,7 @@ mod tests {
             ("http://[::1]:3001", "http://[::1]:3001/action/check"),
             ("http://LocalHost:3001", "http://LocalHost:3001/action/check"),
         ] {
-            assert_eq!(BaseUrl::parse(base).unwrap().endpoint("/action/check").unwrap(), endpoint);
+            assert_eq!(BaseUrl::parse(base, Reach::Loopback).unwrap().endpoint("/action/check").unwrap(), endpoint);
         }
     }
 
@@ -141,9 +159,24 @@ mod tests {
             "http://[::2]",
             "HTTP://example.com",
         ] {
-            let error = BaseUrl::parse(base).unwrap_err();
+            let error = BaseUrl::parse(base, Reach::Loopback).unwrap_err();
             assert_eq!(error.setting(), "base_url", "{base}");
         }
+    }
+
+    #[test]
+    fn by_the_switch_plain_http_goes_to_private_addresses_and_to_names() {
+        for base in ["http://10.0.0.1:4000", "http://[fd00::1]", "http://sandbox:4000", "http://127.0.0.1", "https://x"]
+        {
+            assert!(BaseUrl::parse(base, Reach::Private).is_ok(), "{base}");
+        }
+        for base in
+            ["http://8.8.8.8", "http://0.0.0.0", "http://169.254.169.254", "http://[2001:db8::1]", "ftp://sandbox"]
+        {
+            assert_eq!(BaseUrl::parse(base, Reach::Private).unwrap_err().setting(), "base_url", "{base}");
+        }
+        let reach = |base| BaseUrl::parse(base, Reach::Private).unwrap().reach();
+        assert_eq!([reach("http://sandbox"), reach("https://x")], [Reach::Private, Reach::Anywhere]);
     }
 
     #[test]
@@ -159,10 +192,10 @@ mod tests {
             "https://x:",
             "https://x:0",
         ] {
-            assert_eq!(BaseUrl::parse(base).unwrap_err().setting(), "base_url", "{base:?}");
+            assert_eq!(BaseUrl::parse(base, Reach::Loopback).unwrap_err().setting(), "base_url", "{base:?}");
         }
-        assert!(BaseUrl::parse("https://x:65536").is_err());
-        assert!(BaseUrl::parse("https://a b").is_err());
+        assert!(BaseUrl::parse("https://x:65536", Reach::Loopback).is_err());
+        assert!(BaseUrl::parse("https://a b", Reach::Loopback).is_err());
     }
 
     #[test]
@@ -170,7 +203,7 @@ mod tests {
         for base in
             ["https://me:canary@jpush.cn", "https://canary@jpush.cn", "https://j.cn?k=canary", "https://j.cn/#canary"]
         {
-            let error = BaseUrl::parse(base).unwrap_err();
+            let error = BaseUrl::parse(base, Reach::Loopback).unwrap_err();
             assert_eq!(error.setting(), "base_url");
             assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
         }

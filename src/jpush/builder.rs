@@ -1,18 +1,21 @@
 //! The settings of a client, checked when it is built.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     base_url::{BaseUrl, VENDOR},
+    changing::{Changing, Kept},
     client::{JPush, Shared},
     credentials::Credentials,
     one_tap::OneTapKey,
     proof_bytes::ProofBytes,
+    proxy::Proxy,
+    reach::Reach,
     request::Endpoints,
     sandboxed,
-    transport::{Https, HttpsSettings},
+    transport::{Built, Https, HttpsSettings},
 };
-use crate::{error::ConfigError, secret::Secret};
+use crate::{error::ConfigError, log::event, secret::Secret};
 
 /// Builds a [`JPush`]. From [`JPush::builder`].
 ///
@@ -34,8 +37,9 @@ use crate::{error::ConfigError, secret::Secret};
 pub struct JPushBuilder<T = Https> {
     credentials: Result<Credentials, ConfigError>,
     base_url: Box<str>,
+    plain: Reach,
     call_timeout: Duration,
-    one_tap_key: Result<Option<OneTapKey>, ConfigError>,
+    one_tap_key: Result<Option<Kept<Arc<OneTapKey>>>, ConfigError>,
     proof_bytes: ProofBytes,
     requires_ex_id: bool,
     transport: Transport<T>,
@@ -46,7 +50,7 @@ pub struct JPushBuilder<T = Https> {
 enum Transport<T> {
     Given(T),
     /// The function is `Https::build`: a `T` that only the default transport's builder can name.
-    Default(Box<HttpsSettings>, fn(&HttpsSettings, &BaseUrl) -> Result<T, ConfigError>),
+    Default(Box<HttpsSettings>, fn(&HttpsSettings, &BaseUrl) -> Result<Built<T>, ConfigError>),
 }
 
 // === impl JPush ===
@@ -65,6 +69,7 @@ impl JPushBuilder<Https> {
         Self {
             credentials,
             base_url: VENDOR.into(),
+            plain: Reach::Loopback,
             call_timeout: Duration::from_secs(5),
             one_tap_key: Ok(None),
             proof_bytes: ProofBytes::default(),
@@ -74,7 +79,7 @@ impl JPushBuilder<Https> {
         }
     }
 
-    /// How long a connection may take to come about: DNS, TCP and TLS together. Default: 2 s.
+    /// How long a connection may take to come about: DNS, TCP, the proxy's tunnel and TLS together. Default: 2 s.
     ///
     /// A dial that fails is tried once more, so twice this should fit into the deadline of a check.
     pub fn connect_timeout(self, timeout: Duration) -> Self {
@@ -110,6 +115,55 @@ impl JPushBuilder<Https> {
         self.with(|https| https.extra_roots.push(pem.into()))
     }
 
+    /// Calls JPush through an HTTP proxy, such as `http://user:password@proxy.example:3128`. Default: none.
+    ///
+    /// The proxy opens a tunnel (`CONNECT`); TLS to JPush is verified through it, so the proxy reads and changes nothing. User and
+    /// password are sent to the proxy as Basic auth **in the clear**, and are never shown; write special characters as `%XX`. Without
+    /// a port, 80 is dialled. [`JPushBuilder::connect_timeout`] covers the tunnel too. A proxy that refuses, closes or answers
+    /// something else is a failed dial: JPush saw nothing, so it is tried once more, and a policy may open for it. So give the proxy
+    /// room for more tunnels than the layer has checks in flight (256).
+    ///
+    /// `build()` refuses a proxy with TLS (`https://`) or SOCKS, and a plain base URL.
+    ///
+    /// ```
+    /// use tower_jverify::{Credentials, JPush};
+    ///
+    /// # fn main() -> Result<(), tower_jverify::ConfigError> {
+    /// let credentials = Credentials::new("app key", "master secret")?;
+    /// let jpush = JPush::builder(credentials).proxy("http://user:p%40ss@proxy.example:3128").build()?;
+    /// # let _ = jpush;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn proxy(self, url: impl Into<Secret>) -> Self {
+        let url = url.into();
+        self.with(|https| https.proxy.url = Some(url))
+    }
+
+    /// Calls JPush through the proxy that the environment names when the client is built: `HTTPS_PROXY` or `https_proxy`, unless
+    /// `NO_PROXY` or `no_proxy` names the host. Of each pair the first that is not empty counts. Other variables, such as
+    /// `ALL_PROXY`, are not read. Default: none of them is.
+    ///
+    /// The value is as in [`JPushBuilder::proxy`], also without `http://`. `build()` refuses one that it cannot read, and does not
+    /// go on without a proxy. `NO_PROXY` is a list, separated by commas, of hosts (their subdomains too), addresses, networks
+    /// (`10.0.0.0/8`) or `*`. With a plain base URL no proxy is used.
+    pub fn proxy_from_env(self) -> Self {
+        self.with(|https| https.proxy.from_env = true)
+    }
+
+    /// Keeps one connection ready beyond those in use, so that a check on a quiet site need not wait for DNS, TCP and TLS.
+    /// Default: off.
+    ///
+    /// Nothing is sent on it before a check needs it. It is replaced when a check takes it, when the server closes it, and
+    /// after [`JPushBuilder::idle_timeout`] (15 s): so a quiet site dials four times a minute. While dials fail, the pauses between
+    /// them become longer, from 1 s to a minute. It begins with [`JPush::warm`] or the first dial of a check, and ends with
+    /// the last clone of the client.
+    ///
+    /// `build()` refuses it with an `idle_timeout` below 1 s.
+    pub fn keep_warm(self) -> Self {
+        self.with(|https| https.keep_warm = true)
+    }
+
     fn with(mut self, set: impl FnOnce(&mut HttpsSettings)) -> Self {
         if let Transport::Default(settings, _) = &mut self.transport {
             set(settings);
@@ -126,7 +180,7 @@ impl<T> JPushBuilder<T> {
     /// sent may have spent its token.
     ///
     /// With another transport, `build()` refuses the settings of [`Https`]: `connect_timeout`, `idle_timeout`, `max_idle`, `http2`,
-    /// `platform_roots` and `extra_root_pem`. With a `Sandbox`, its documented proofs are sent, whatever
+    /// `platform_roots`, `extra_root_pem`, `proxy`, `proxy_from_env` and `keep_warm`. With a `Sandbox`, its documented proofs are sent, whatever
     /// [`JPushBuilder::proof_bytes`] allows.
     ///
     /// ```
@@ -144,7 +198,7 @@ impl<T> JPushBuilder<T> {
     /// # }
     /// ```
     pub fn transport<U: 'static>(self, transport: U) -> JPushBuilder<U> {
-        let Self { credentials, base_url, call_timeout, one_tap_key, proof_bytes, requires_ex_id, .. } = self;
+        let Self { credentials, base_url, plain, call_timeout, one_tap_key, proof_bytes, requires_ex_id, .. } = self;
         let replaced = match self.transport {
             Transport::Given(_) => self.replaced,
             Transport::Default(settings, _) => settings.changed(),
@@ -153,6 +207,7 @@ impl<T> JPushBuilder<T> {
         JPushBuilder {
             credentials,
             base_url,
+            plain,
             call_timeout,
             one_tap_key,
             proof_bytes,
@@ -170,6 +225,19 @@ impl<T> JPushBuilder<T> {
         self
     }
 
+    /// Allows a [`JPushBuilder::base_url`] with plain `http://` to a private network too: for a sandbox in another container of a
+    /// test.
+    ///
+    /// **Danger:** the master secret and every proof go over that network in the clear, and any host on it can answer for JPush.
+    ///
+    /// Private are `10.0.0.0/8`, `172.16.0.0/12`, `192.168.0.0/16` and `fc00::/7`. A host name is resolved at every dial, and other
+    /// addresses that it leads to are not dialled. `build()` refuses the switch with an `https` base URL, and a host name with another
+    /// [`JPushBuilder::transport`], which resolves names by itself.
+    pub fn danger_plain_http_to_private_hosts(mut self) -> Self {
+        self.plain = Reach::Private;
+        self
+    }
+
     /// How long [`JPush::ask`] waits altogether. Default: 5 s. Under the layer its deadline counts instead.
     ///
     /// A check that is given up may have spent its token, so be generous.
@@ -181,7 +249,19 @@ impl<T> JPushBuilder<T> {
     /// The developer's private key, by which the phone of a one-tap login is read: PEM of PKCS#8 or PKCS#1. Default:
     /// none, and every one-tap check is [`Class::Misconfigured`](crate::Class::Misconfigured) without a call.
     pub fn one_tap_key(mut self, pem: &Secret) -> Self {
-        self.one_tap_key = OneTapKey::from_pem(pem.expose()).map(Some);
+        self.one_tap_key = OneTapKey::from_pem(pem.expose()).map(|key| Some(Kept::Fixed(Arc::new(key))));
+        self
+    }
+
+    /// As [`JPushBuilder::one_tap_key`], with a closure that returns the key, so that the key can change while the process runs. The
+    /// last of the two settings counts.
+    ///
+    /// The closure is called at `build()` and before each one-tap check, so it must be cheap. The key is parsed when its text
+    /// changes. A key that is not usable, and a panic, are an error of `build()` (`one_tap_key`); later, the check is
+    /// [`Class::Misconfigured`](crate::Class::Misconfigured) and nothing is sent.
+    pub fn one_tap_key_from_fn<S: Into<Secret>>(mut self, pem: impl Fn() -> S + Send + Sync + 'static) -> Self {
+        let read = |pem: &Secret| OneTapKey::from_pem(pem.expose()).map(Arc::new);
+        self.one_tap_key = Ok(Some(Kept::Changing(Changing::new("one_tap_key", move || pem().into(), read))));
         self
     }
 
@@ -223,12 +303,19 @@ impl<T> JPushBuilder<T> {
     /// # Errors
     ///
     /// When a setting cannot stand; the error names it: `base_url`, `connect_timeout`, `call_timeout`, `idle_timeout`,
-    /// `max_idle`, `http2`, `platform_roots`, `extra_root_pem`, `one_tap_key`, `proof_bytes`.
+    /// `max_idle`, `http2`, `platform_roots`, `extra_root_pem`, `proxy`, `proxy_from_env`, `keep_warm`,
+    /// `danger_plain_http_to_private_hosts`, `one_tap_key`, `proof_bytes`.
     pub fn build(self) -> Result<JPush<T>, ConfigError>
     where
         T: 'static,
     {
-        let base = BaseUrl::parse(&self.base_url)?;
+        let base = BaseUrl::parse(&self.base_url, self.plain)?;
+        if self.plain == Reach::Private && !base.is_plain() {
+            return Err(ConfigError::unshown(
+                "danger_plain_http_to_private_hosts",
+                "the base URL is https: remove the switch",
+            ));
+        }
         if self.call_timeout.is_zero() {
             return Err(ConfigError::new("call_timeout", "0", "nobody answers in no time"));
         }
@@ -239,22 +326,58 @@ impl<T> JPushBuilder<T> {
                 "it belongs to the default transport, which `transport` replaces",
             ));
         }
-        let transport = match self.transport {
-            Transport::Given(transport) => transport,
-            Transport::Default(settings, build) => build(&settings, &base)?,
+        let (transport, dial, proxy) = match self.transport {
+            Transport::Given(_) if base.is_plain_to_a_name() => {
+                return Err(ConfigError::new(
+                    "base_url",
+                    base.host_name(),
+                    "plain http is for addresses here: `transport` resolves the name by itself",
+                ));
+            }
+            Transport::Given(transport) => (transport, None, None),
+            Transport::Default(settings, build) => {
+                let Built { transport, dial, proxy } = build(&settings, &base)?;
+                (transport, Some(dial), proxy)
+            }
         };
         let credentials = self.credentials?;
-        let proof_bytes = if sandboxed::is_sandbox(&transport) { ProofBytes::printable() } else { self.proof_bytes };
+        let one_tap_key = self.one_tap_key?;
+        if let Some(key) = &one_tap_key {
+            key.get()?;
+        }
+        let is_sandbox = sandboxed::is_sandbox(&transport);
+        let proof_bytes = if is_sandbox { ProofBytes::printable() } else { self.proof_bytes };
         let shared = Shared {
             account: credentials.account(base.host_name()),
             endpoints: Endpoints::new(&base, &credentials)?,
-            one_tap_key: self.one_tap_key?,
+            one_tap_key,
             call_timeout: self.call_timeout,
             proof_bytes,
             requires_ex_id: self.requires_ex_id,
+            dial,
         };
+        log(&base, shared.dial.is_some(), proxy.as_ref(), is_sandbox);
         Ok(JPush::new(shared, transport))
     }
+}
+
+/// The first line of a client in the log: who is asked, and how.
+#[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
+fn log(base: &BaseUrl, is_https: bool, proxy: Option<&Proxy>, is_sandbox: bool) {
+    let transport = match (is_sandbox, is_https) {
+        (true, _) => "sandbox",
+        (false, true) => "https",
+        (false, false) => "custom",
+    };
+    event!(
+        INFO,
+        host = base.host_name(),
+        tls = !base.is_plain(),
+        proxy = proxy.map_or("none", Proxy::host_and_port),
+        transport,
+        sandbox = is_sandbox,
+        "the JPush client"
+    );
 }
 
 impl<T> fmt::Debug for JPushBuilder<T> {

@@ -20,7 +20,9 @@ use tower_service::Service;
 use super::{
     BoxError,
     advice::advised,
+    changing::Kept,
     collect::collect,
+    dial::Dial,
     errors::{self, BadReply},
     one_tap::OneTapKey,
     proof_bytes::ProofBytes,
@@ -32,9 +34,13 @@ use crate::{
     call_error::CallError,
     check::{Check, Question},
     check_kind::CheckKind,
+    error::ConfigError,
     ex_id::ExId,
     verdict::{Class, SANDBOX_HEADER, Verdict},
 };
+
+const MASTER_SECRET: &str = "the closure of `Credentials::from_fn` panicked, or returned an unusable master secret";
+const ONE_TAP_KEY: &str = "the closure of `one_tap_key_from_fn` panicked, or returned an unusable key";
 
 /// Compared with the few names of a reply: to look it up would be to hash it.
 static SANDBOX_MARK: HeaderName = HeaderName::from_static(SANDBOX_HEADER);
@@ -72,10 +78,12 @@ pub struct AskFuture(Pin<Box<dyn Future<Output = Result<Verdict, CallError>> + S
 pub(super) struct Shared {
     pub(super) account: Box<str>,
     pub(super) endpoints: Endpoints,
-    pub(super) one_tap_key: Option<OneTapKey>,
+    pub(super) one_tap_key: Option<Kept<Arc<OneTapKey>>>,
     pub(super) call_timeout: Duration,
     pub(super) proof_bytes: ProofBytes,
     pub(super) requires_ex_id: bool,
+    /// Of the default transport.
+    pub(super) dial: Option<Dial>,
 }
 
 // === impl JPush ===
@@ -127,6 +135,42 @@ impl<T> JPush<T> {
     /// ```
     pub fn account(&self) -> &str {
         &self.shared.account
+    }
+
+    /// Dials JPush ahead of the first check, and lets the crypto library collect its randomness: each process does that once, and it
+    /// takes a while. Call it when the application starts, on its Tokio runtime.
+    ///
+    /// Nothing is sent over the connection, so nothing is paid for. The next check that needs a connection takes it, within
+    /// [`JPushBuilder::idle_timeout`](super::JPushBuilder::idle_timeout); after that it is closed, unless
+    /// [`JPushBuilder::keep_warm`](super::JPushBuilder::keep_warm) keeps one. If a connection is ready already, none is dialled. With
+    /// another transport than [`Https`], nothing is dialled.
+    ///
+    /// # Errors
+    ///
+    /// When no connection came about, as of a check ([`CallError::is_connect`]). An application may start nevertheless: the next
+    /// check dials again.
+    ///
+    /// ```no_run
+    /// use tower_jverify::{Credentials, JPush};
+    ///
+    /// # async fn start() -> Result<(), tower_jverify::ConfigError> {
+    /// let jpush = JPush::builder(Credentials::from_env()?).keep_warm().build()?;
+    /// if let Err(error) = jpush.warm().await {
+    ///     eprintln!("JPush cannot be reached: {error}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn warm(&self) -> impl Future<Output = Result<(), CallError>> + Send + use<T> {
+        let dial = self.shared.dial.clone();
+        async move {
+            // Without it, every call that needs randomness fails by itself.
+            let _ = aws_lc_rs::rand::fill(&mut [0; 32]);
+            match dial {
+                Some(dial) => dial.warm().await.map_err(errors::unconnected),
+                None => Ok(()),
+            }
+        }
     }
 
     /// Asks one check, within [`JPushBuilder::call_timeout`](super::JPushBuilder::call_timeout). Runs on a Tokio runtime with time enabled.
@@ -188,13 +232,17 @@ where
     B: Body,
     B::Error: Into<BoxError>,
 {
-    let first = transport.call(shared.endpoints.request(&check)).await.map_err(|error| errors::transport(error.into()));
+    // Before the call, so that nothing is spent for an answer that cannot be read.
+    let Ok(key) = shared.key_for(&check) else { return Ok(unusable(&check, ONE_TAP_KEY)) };
+    let Ok(request) = shared.endpoints.request(&check) else { return Ok(unusable(&check, MASTER_SECRET)) };
+    let first = transport.call(request).await.map_err(|error| errors::transport(error.into()));
     let reply = match first {
         // All words count: a transport that was never ready is broken, and dialling it again is no cure; nor is it where
         // this process lacks what a dial needs.
         Err(error) if error.is_connect() && error.nothing_sent() && !error.is_exhausted() => {
             poll_fn(|cx| transport.poll_ready(cx)).await.map_err(|error| errors::not_ready(error.into()))?;
-            let second = transport.call(shared.endpoints.request(&check)).await;
+            let Ok(request) = shared.endpoints.request(&check) else { return Ok(unusable(&check, MASTER_SECRET)) };
+            let second = transport.call(request).await;
             second.map_err(|error| errors::transport(error.into()))?
         }
         first => first?,
@@ -202,7 +250,7 @@ where
     let (head, body) = reply.into_parts();
     let body = collect(body).await?;
     let bad = |problem| errors::bad_reply(problem, head.status, &body);
-    let judged = judge(&check, head.status, &body, shared.one_tap_key.as_ref()).map_err(bad)?;
+    let judged = judge(&check, head.status, &body, key.as_deref()).map_err(bad)?;
     let Judged { verdict, repeats_ex_id } = judged;
     let is_pass = verdict.class().is_pass();
     if check.ex_id().is_some() {
@@ -215,9 +263,22 @@ where
     Ok(if head.headers.keys().any(|name| name == SANDBOX_MARK) { verdict.with_sandbox_mark() } else { verdict })
 }
 
+/// The verdict on a check for which the application has no usable secret now: nothing was sent.
+fn unusable(check: &Check, advice: &'static str) -> Verdict {
+    Verdict::new(check.kind(), Class::Misconfigured).with_advice(advice)
+}
+
 // === impl Shared ===
 
 impl Shared {
+    /// The key that opens the answer to a check, if it needs one.
+    fn key_for(&self, check: &Check) -> Result<Option<Arc<OneTapKey>>, ConfigError> {
+        match &self.one_tap_key {
+            Some(key) if check.kind() == CheckKind::OneTap => key.get().map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// What a check is without asking JPush, if that is known.
     fn refuse(&self, check: &Check) -> Option<Class> {
         let proof = match check.question() {

@@ -6,6 +6,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::HeaderValue;
 
+use super::changing::{Changing, Kept};
 use crate::{error::ConfigError, secret::Secret};
 
 const APP_KEY: &str = "JPUSH_APP_KEY";
@@ -26,7 +27,7 @@ const MASTER_SECRET: &str = "JPUSH_MASTER_SECRET";
 /// ```
 #[derive(Clone)]
 pub struct Credentials {
-    authorization: HeaderValue,
+    authorization: Kept<HeaderValue>,
     app_key: Secret,
 }
 
@@ -40,27 +41,47 @@ impl Credentials {
     /// When either is empty, begins or ends with a space, or has a control character (a newline from a file), or the
     /// key has a colon. The error repeats neither.
     pub fn new(app_key: &str, master_secret: impl Into<Secret>) -> Result<Self, ConfigError> {
-        let secret = master_secret.into();
-        let secret = secret.expose();
-        refuse("the app key", app_key)?;
-        refuse("the master secret", secret)?;
-        if app_key.contains(':') {
-            return Err(ConfigError::unshown("credentials", "the app key has a colon"));
-        }
+        let authorization = header(app_key, &master_secret.into())?;
+        Ok(Self { authorization: Kept::Fixed(authorization), app_key: app_key.into() })
+    }
 
-        // Capacities are exact, so that each secret text has one buffer, which `Secret` zeroes.
-        let mut pair = String::with_capacity(app_key.len() + 1 + secret.len());
-        pair.extend([app_key, ":", secret]);
-        let pair = Secret::from(pair);
-        let mut header = String::with_capacity("Basic ".len() + pair.expose().len().div_ceil(3) * 4);
-        header.push_str("Basic ");
-        STANDARD.encode_string(pair.expose(), &mut header);
-        let header = Secret::from(header);
-
-        let mut authorization = HeaderValue::from_str(header.expose())
-            .map_err(|_| ConfigError::unshown("credentials", "they do not fit into a header"))?;
-        authorization.set_sensitive(true);
-        Ok(Self { authorization, app_key: app_key.into() })
+    /// Takes a key, and a closure that returns the master secret, so that the secret can change while the process runs.
+    ///
+    /// The closure is called at `build()` and before each call to JPush, so it must be cheap: it returns what the application keeps
+    /// in memory, and reads no file. A master secret that [`Credentials::new`] would refuse, and a panic, are an error of `build()`;
+    /// later, the check is [`Class::Misconfigured`](crate::Class::Misconfigured) and nothing is sent. The app key cannot change: it
+    /// names the account.
+    ///
+    /// ```
+    /// use std::sync::{Arc, RwLock};
+    ///
+    /// use tower_jverify::{Credentials, JPush, Secret};
+    ///
+    /// # fn main() -> Result<(), tower_jverify::ConfigError> {
+    /// let secret = Arc::new(RwLock::new(Secret::from("master secret")));
+    /// let current = Arc::clone(&secret);
+    /// let credentials = Credentials::from_fn("app key", move || current.read().unwrap().clone())?;
+    /// let jpush = JPush::builder(credentials).build()?;
+    ///
+    /// // Later, from whatever watches the secret:
+    /// *secret.write().unwrap() = Secret::from("another master secret");
+    /// # let _ = jpush;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// About the app key, as [`Credentials::new`].
+    pub fn from_fn<S: Into<Secret>>(
+        app_key: &str,
+        master_secret: impl Fn() -> S + Send + Sync + 'static,
+    ) -> Result<Self, ConfigError> {
+        refuse_app_key(app_key)?;
+        let key = Secret::from(app_key);
+        let changing =
+            Changing::new("credentials", move || master_secret().into(), move |secret| header(key.expose(), secret));
+        Ok(Self { authorization: Kept::Changing(changing), app_key: app_key.into() })
     }
 
     /// Reads the environment variables `JPUSH_APP_KEY` and `JPUSH_MASTER_SECRET`.
@@ -96,8 +117,20 @@ impl Credentials {
     }
 
     /// `Authorization` as it is sent, marked sensitive.
-    pub(super) fn authorization(&self) -> HeaderValue {
-        self.authorization.clone()
+    ///
+    /// # Errors
+    ///
+    /// `credentials`: when the closure returns an unusable secret, or panics.
+    pub(super) fn authorization(&self) -> Result<HeaderValue, ConfigError> {
+        self.authorization.get()
+    }
+
+    /// The same, where it may be another at the next call.
+    pub(super) fn changing(&self) -> Option<Changing<HeaderValue>> {
+        match &self.authorization {
+            Kept::Fixed(_) => None,
+            Kept::Changing(changing) => Some(changing.clone()),
+        }
     }
 }
 
@@ -105,6 +138,35 @@ impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credentials").finish_non_exhaustive()
     }
+}
+
+/// The header that a key and a secret become.
+fn header(app_key: &str, secret: &Secret) -> Result<HeaderValue, ConfigError> {
+    let secret = secret.expose();
+    refuse_app_key(app_key)?;
+    refuse("the master secret", secret)?;
+
+    // Capacities are exact, so that each secret text has one buffer, which `Secret` zeroes.
+    let mut pair = String::with_capacity(app_key.len() + 1 + secret.len());
+    pair.extend([app_key, ":", secret]);
+    let pair = Secret::from(pair);
+    let mut header = String::with_capacity("Basic ".len() + pair.expose().len().div_ceil(3) * 4);
+    header.push_str("Basic ");
+    STANDARD.encode_string(pair.expose(), &mut header);
+    let header = Secret::from(header);
+
+    let mut authorization = HeaderValue::from_str(header.expose())
+        .map_err(|_| ConfigError::unshown("credentials", "they do not fit into a header"))?;
+    authorization.set_sensitive(true);
+    Ok(authorization)
+}
+
+fn refuse_app_key(app_key: &str) -> Result<(), ConfigError> {
+    refuse("the app key", app_key)?;
+    if app_key.contains(':') {
+        return Err(ConfigError::unshown("credentials", "the app key has a colon"));
+    }
+    Ok(())
 }
 
 fn refuse(what: &'static str, value: &str) -> Result<(), ConfigError> {
@@ -127,7 +189,7 @@ mod tests {
     #[test]
     fn the_reference_documents_credentials_become_basic_auth() {
         let credentials = Credentials::new("7d431e42dfa6a6d693ac2d04", "5e987ac6d2e04d95a9d8f0d1").unwrap();
-        let header = credentials.authorization();
+        let header = credentials.authorization().unwrap();
         assert_eq!(header, "Basic N2Q0MzFlNDJkZmE2YTZkNjkzYWMyZDA0OjVlOTg3YWM2ZDJlMDRkOTVhOWQ4ZjBkMQ==");
         assert!(header.is_sensitive());
     }
@@ -168,7 +230,7 @@ mod tests {
     #[test]
     fn debug_shows_nothing_of_them() {
         let credentials = Credentials::new("canarykey", "canarysecret").unwrap();
-        let header = format!("{:?}", credentials.authorization());
+        let header = format!("{:?}", credentials.authorization().unwrap());
         let shown = format!("{credentials:?} {header}");
         assert!(!shown.contains("canary") && !shown.contains("Y2FuYXJ5"), "{shown}");
     }

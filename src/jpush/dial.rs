@@ -1,10 +1,9 @@
-//! One connection, in one time: DNS, TCP and TLS together.
+//! One connection, in one time: DNS, TCP, proxy and TLS together.
 //!
 //! A dial that fails because this process lacks something says so ([`Exhausted`]): a client can bring that about, and must
 //! not look like an outage of JPush.
 
 use std::{
-    io::{self, IoSlice},
     pin::{Pin, pin},
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
@@ -12,19 +11,14 @@ use std::{
 };
 
 use http::Uri;
-use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
-use hyper_util::{
-    client::legacy::connect::{Connected, Connection, HttpConnector},
-    rt::TokioIo,
-};
+use hyper_rustls::HttpsConnector;
 use tokio::{
-    net::TcpStream,
+    task::JoinHandle,
     time::{Instant, timeout},
 };
 use tower_service::Service;
 
-use super::{BoxError, errors::DialTimeout, resolve::Resolver};
+use super::{BoxError, errors::DialTimeout, resolve::Resolver, route::Route, spare::Spare, stream::Stream};
 use crate::exhaustion::{Exhausted, is_exhausted, lacks_sockets};
 
 /// For this long after a dial that failed for want of something, others that fail count as such: between their failure
@@ -34,39 +28,60 @@ const SHADOW: Duration = Duration::from_secs(2);
 /// A timeout that fires this late was not JPush's doing: the runtime itself did not get to run.
 const LATE: Duration = Duration::from_secs(1);
 
-/// The connector, under a timeout. It dials the base URL and nothing else, whatever a request's URI says.
+/// The connector, under a timeout. It dials the base URL and nothing else, whatever a request's URI says. Where a connection
+/// is spare, it takes that one.
 ///
 /// Behind an `Arc`, because the pool clones its connector several times for every request, and boxed, because the pool
 /// carries the dial's future in every request's future, also when it takes a connection that is there.
 #[derive(Clone, Debug)]
-pub(super) struct Dial(Arc<Dialled>);
+pub(super) struct Dial(Arc<Shared>);
 
 #[derive(Debug)]
-struct Dialled {
-    connector: HttpsConnector<HttpConnector<Resolver>>,
-    resolver: Resolver,
-    base: Uri,
-    timeout: Duration,
-    /// When this process last lacked something.
-    lacked: Mutex<Option<Instant>>,
+struct Shared {
+    dialler: Arc<Dialler>,
+    spare: Arc<Spare<Stream>>,
+    keeps_warm: bool,
+    /// What keeps a connection spare. It is started by the first dial: a client is built without a runtime.
+    keeper: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// A connection that tells nothing of itself. The connector's own would put both of its addresses into the extensions of
-/// every reply (`HttpInfo`), where nobody looks for them: three allocations a reply.
+/// What a dial needs.
 #[derive(Debug)]
-pub(super) struct Stream(MaybeHttpsStream<TokioIo<TcpStream>>);
+pub(super) struct Dialler {
+    pub(super) connector: HttpsConnector<Route>,
+    /// The connector's.
+    pub(super) resolver: Resolver,
+    pub(super) base: Uri,
+    pub(super) timeout: Duration,
+    pub(super) http2: bool,
+    /// When this process last lacked something.
+    pub(super) lacked: Mutex<Option<Instant>>,
+}
 
 // === impl Dial ===
 
 impl Dial {
-    /// `resolver` is the connector's.
-    pub(super) fn new(
-        connector: HttpsConnector<HttpConnector<Resolver>>,
-        resolver: Resolver,
-        base: Uri,
-        timeout: Duration,
-    ) -> Self {
-        Self(Arc::new(Dialled { connector, resolver, base, timeout, lacked: Mutex::default() }))
+    /// A spare connection is kept for `lasts`; with `keeps_warm` there always is one.
+    pub(super) fn new(dialler: Dialler, lasts: Duration, keeps_warm: bool) -> Self {
+        Self(Arc::new(Shared {
+            dialler: Arc::new(dialler),
+            spare: Arc::new(Spare::new(lasts)),
+            keeps_warm,
+            keeper: Mutex::default(),
+        }))
+    }
+
+    /// Dials ahead of the next dial, unless a connection is spare already.
+    pub(super) async fn warm(&self) -> Result<(), BoxError> {
+        if !self.0.spare.is_held() {
+            self.0.spare.put(self.0.dialler.dial().await?);
+            if !self.0.keeps_warm {
+                let spare = Arc::clone(&self.0.spare);
+                tokio::spawn(async move { spare.end().await });
+            }
+        }
+        self.0.keep();
+        Ok(())
     }
 }
 
@@ -81,27 +96,67 @@ impl Service<Uri> for Dial {
     }
 
     fn call(&mut self, _: Uri) -> Self::Future {
-        let dialled = Arc::clone(&self.0);
+        let shared = Arc::clone(&self.0);
         Box::pin(async move {
-            let began = Instant::now();
-            let connect = dialled.connector.clone().call(dialled.base.clone());
-            // Not dropped before it is known why it failed: a lookup that waits for a thread is to be seen waiting.
-            let mut connect = pin!(timeout(dialled.timeout, connect));
-            match connect.as_mut().await {
-                Ok(Ok(stream)) => Ok(Stream(stream)),
-                Ok(Err(error)) => Err(dialled.explain(error, false)),
-                Err(_) => {
-                    let is_late = began.elapsed() >= dialled.timeout.saturating_add(LATE);
-                    Err(dialled.explain(DialTimeout.into(), is_late || dialled.resolver.is_waiting()))
-                }
+            shared.keep();
+            if shared.spare.is_held() {
+                // Lets the runtime look at its sockets: a request on a connection that has ended counts as sent.
+                tokio::task::yield_now().await;
+            }
+            match shared.spare.take() {
+                Some(stream) => Ok(stream),
+                None => shared.dialler.dial().await,
             }
         })
     }
 }
 
-// === impl Dialled ===
+// === impl Shared ===
 
-impl Dialled {
+impl Shared {
+    /// Begins to keep a connection spare, where that is wanted.
+    fn keep(&self) {
+        if !self.keeps_warm {
+            return;
+        }
+        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        // Finished: the runtime that it ran on has ended.
+        if keeper.as_ref().is_none_or(JoinHandle::is_finished) {
+            // Neither holds the client: with its last clone the task ends.
+            let (spare, dialler) = (Arc::clone(&self.spare), Arc::clone(&self.dialler));
+            *keeper = Some(tokio::spawn(async move { spare.keep(|| dialler.dial()).await }));
+        }
+    }
+}
+
+/// With the last client and its calls.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(keeper) = &*self.keeper.lock().unwrap_or_else(PoisonError::into_inner) {
+            keeper.abort();
+        }
+        self.spare.clear();
+    }
+}
+
+// === impl Dialler ===
+
+impl Dialler {
+    async fn dial(&self) -> Result<Stream, BoxError> {
+        let began = Instant::now();
+        let connect = self.connector.clone().call(self.base.clone());
+        // Not dropped before it is known why it failed: a lookup that waits for a thread is to be seen waiting.
+        let mut connect = pin!(timeout(self.timeout, connect));
+        match connect.as_mut().await {
+            Ok(Ok(stream)) => Ok(Stream::new(stream, self.http2)),
+            Ok(Err(error)) => Err(self.explain(error, false)),
+            Err(_) => {
+                let is_late = began.elapsed() >= self.timeout.saturating_add(LATE);
+                Err(self.explain(DialTimeout.into(), is_late || self.resolver.is_waiting()))
+            }
+        }
+    }
+
     /// The error of a dial that failed just now: as it is, or as one for want of something.
     fn explain(&self, error: BoxError, is_local: bool) -> BoxError {
         let is_local = is_local || is_exhausted(&*error) || lacks_sockets();
@@ -112,46 +167,5 @@ impl Dialled {
         }
         let in_shadow = lacked.is_some_and(|lacked| now.saturating_duration_since(lacked) < SHADOW);
         if in_shadow { Exhausted::with(error).into() } else { error }
-    }
-}
-
-// === impl Stream ===
-
-impl Connection for Stream {
-    /// Nor of a protocol: without HTTP/2 the connector offers none by ALPN, and with it the pool speaks nothing else.
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
-}
-
-impl Read for Stream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
-    }
-}
-
-impl Write for Stream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
     }
 }

@@ -35,6 +35,14 @@ pub(super) struct DialTimeout;
 #[derive(Debug)]
 pub(super) struct DnsError(pub(super) BoxError);
 
+/// The proxy opened no tunnel. What it answered goes no further.
+#[derive(Debug)]
+pub(super) struct ProxyError {
+    /// In a few words, for the log.
+    pub(super) step: &'static str,
+    pub(super) source: Option<BoxError>,
+}
+
 /// The transport was never ready.
 pub(super) fn not_ready(error: BoxError) -> CallError {
     match error.downcast::<CallError>() {
@@ -93,12 +101,7 @@ pub(super) fn transport(error: BoxError) -> CallError {
 /// cases no request was handed to a connection.
 pub(super) fn client(error: legacy::Error) -> CallError {
     if error.is_connect() {
-        let unconnected = if chain(&error).any(<dyn Error>::is::<DialTimeout>) {
-            CallError::no_connection_in_time()
-        } else {
-            CallError::no_connection(step(&error))
-        };
-        return unconnected.with_source(error);
+        return unconnected(error.into());
     }
     // Past this point the peer may have written into the error (HTTP/2's debug data), so only its kind goes on.
     let kind = chain(&error).find_map(|error| error.downcast_ref::<io::Error>()).map(io::Error::kind);
@@ -107,6 +110,16 @@ pub(super) fn client(error: legacy::Error) -> CallError {
         Some(source) => ended.with_source(source),
         None => ended,
     }
+}
+
+/// Reads the error of a dial: no connection came about.
+pub(super) fn unconnected(error: BoxError) -> CallError {
+    let unconnected = if chain(&*error).any(<dyn Error>::is::<DialTimeout>) {
+        CallError::no_connection_in_time()
+    } else {
+        CallError::no_connection(step(&*error))
+    };
+    unconnected.with_source(error)
 }
 
 fn broken() -> CallError {
@@ -120,7 +133,9 @@ fn step(error: &(dyn Error + 'static)) -> &'static str {
         let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
         error.is::<rustls::Error>() || matches!(kind, Some(io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData))
     };
-    if chain(error).any(<dyn Error>::is::<DnsError>) {
+    if let Some(proxy) = chain(error).find_map(|error| error.downcast_ref::<ProxyError>()) {
+        proxy.step
+    } else if chain(error).any(<dyn Error>::is::<DnsError>) {
         "dns error"
     } else if any_within(error, &is_tls) {
         "tls"
@@ -150,7 +165,7 @@ fn is_timeout(error: &(dyn Error + 'static)) -> bool {
 
 impl fmt::Display for DialTimeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DNS, TCP and TLS took too long")
+        f.write_str("DNS, TCP, proxy and TLS took too long")
     }
 }
 
@@ -167,6 +182,20 @@ impl fmt::Display for DnsError {
 impl Error for DnsError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&*self.0)
+    }
+}
+
+// === impl ProxyError ===
+
+impl fmt::Display for ProxyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.step)
+    }
+}
+
+impl Error for ProxyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
     }
 }
 
@@ -201,6 +230,10 @@ mod tests {
         let tls = io::Error::other(io::Error::other(rustls::Error::DecryptError));
         for (error, cause) in [
             (Box::new(DnsError("no such host".into())) as Box<dyn Error>, "dns error"),
+            (
+                Box::new(ProxyError { step: "proxy dns error", source: Some(Box::new(DnsError("x".into()))) }),
+                "proxy dns error",
+            ),
             (Box::new(tls), "tls"),
             (Box::new(io::Error::from(io::ErrorKind::UnexpectedEof)), "tls"),
             (Box::new(io::Error::from(io::ErrorKind::ConnectionRefused)), "tcp error"),

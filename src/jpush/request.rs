@@ -7,7 +7,7 @@ use http::{
 };
 use http_body_util::Full;
 
-use super::{base_url::BaseUrl, credentials::Credentials, echo::Echo};
+use super::{base_url::BaseUrl, changing::Changing, credentials::Credentials, echo::Echo};
 use crate::{
     check::{Channel, Check, Question},
     check_kind::CheckKind,
@@ -18,6 +18,8 @@ use crate::{
 /// Everything of a request that does not depend on the check, made once.
 pub(super) struct Endpoints {
     headers: HeaderMap,
+    /// `Authorization`, where the one among `headers` may be outdated.
+    authorization: Option<Changing<HeaderValue>>,
     number: ByChannel,
     captcha: Endpoint,
     one_tap: ByChannel,
@@ -43,11 +45,11 @@ impl Endpoints {
     ///
     /// # Errors
     ///
-    /// `base_url`: when it and the paths make no URI.
+    /// `base_url`: when it and the paths make no URI. `credentials`: see [`Credentials::authorization`].
     pub(super) fn new(base: &BaseUrl, credentials: &Credentials) -> Result<Self, ConfigError> {
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(HOST, base.host()?);
-        headers.insert(AUTHORIZATION, credentials.authorization());
+        headers.insert(AUTHORIZATION, credentials.authorization()?);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         // Each request writes its own into this place: a header more would make a full map grow.
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
@@ -59,6 +61,7 @@ impl Endpoints {
         let by_channel = |app, web| Ok(ByChannel { app: endpoint(app)?, web: endpoint(web)? });
         Ok(Self {
             headers,
+            authorization: credentials.changing(),
             number: by_channel("/v2/web/verify", "/v2/web/h5/verify")?,
             captcha: endpoint("/action/check")?,
             one_tap: by_channel("/v2/web/loginTokenVerify", "/v2/web/h5/loginTokenVerify")?,
@@ -67,7 +70,11 @@ impl Endpoints {
     }
 
     /// The request that asks a check.
-    pub(super) fn request(&self, check: &Check) -> Request<Full<Bytes>> {
+    ///
+    /// # Errors
+    ///
+    /// `credentials`: when they have become unusable.
+    pub(super) fn request(&self, check: &Check) -> Result<Request<Full<Bytes>>, ConfigError> {
         let body = body(check);
         let length = decimal(u64::try_from(body.len()).unwrap_or(u64::MAX));
         let mut request = Request::new(Full::new(Bytes::from(body)));
@@ -75,7 +82,10 @@ impl Endpoints {
         *request.uri_mut() = self.of(check).uri.clone();
         request.headers_mut().clone_from(&self.headers);
         request.headers_mut().insert(CONTENT_LENGTH, length);
-        request
+        if let Some(authorization) = &self.authorization {
+            request.headers_mut().insert(AUTHORIZATION, authorization.get()?);
+        }
+        Ok(request)
     }
 
     /// The endpoint of a check.
@@ -159,7 +169,7 @@ fn write_plain(json: &mut Vec<u8>, name: &str, value: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::reach::Reach, *};
     use crate::{ex_id::ExId, phone::Phone};
 
     fn phone() -> Phone {
@@ -208,7 +218,7 @@ mod tests {
 
     #[test]
     fn each_kind_and_channel_has_its_endpoint() {
-        let base = BaseUrl::parse("https://api.verification.jpush.cn").unwrap();
+        let base = BaseUrl::parse("https://api.verification.jpush.cn", Reach::Loopback).unwrap();
         let endpoints = Endpoints::new(&base, &Credentials::new("key", "secret").unwrap()).unwrap();
         for (check, app, web) in [
             (Check::number("t", phone()), "/v2/web/verify", "/v2/web/h5/verify"),
@@ -216,8 +226,8 @@ mod tests {
             (Check::one_tap("t"), "/v2/web/loginTokenVerify", "/v2/web/h5/loginTokenVerify"),
             (Check::risk(phone()), "/v2/web/queryBusinessRisk", "/v2/web/queryBusinessRisk"),
         ] {
-            assert_eq!(endpoints.request(&check).uri().path(), app);
-            let request = endpoints.request(&check.with_channel(Channel::Web));
+            assert_eq!(endpoints.request(&check).unwrap().uri().path(), app);
+            let request = endpoints.request(&check.with_channel(Channel::Web)).unwrap();
             assert_eq!(request.uri().path(), web);
             assert_eq!(request.uri().host(), Some("api.verification.jpush.cn"));
             assert_eq!(request.headers()["host"], "api.verification.jpush.cn");

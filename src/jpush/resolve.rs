@@ -1,7 +1,8 @@
 //! Names become addresses: the system's resolver, on Tokio's blocking threads.
 //!
-//! As hyper-util's own resolver, with one difference: it reports what this process lacks. Without file descriptors the
-//! system answers "name or service not known", and with all blocking threads in use it never gets to answer.
+//! As hyper-util's own resolver, with two differences. It reports what this process lacks: without file descriptors the
+//! system answers "name or service not known", and with all blocking threads in use it never gets to answer. And it leaves out
+//! addresses that plain `http` must not reach, whatever a name leads to.
 
 use std::{
     net::{SocketAddr, ToSocketAddrs},
@@ -18,7 +19,7 @@ use hyper_util::client::legacy::connect::dns::Name;
 use tokio::task::JoinHandle;
 use tower_service::Service;
 
-use super::{BoxError, errors::DnsError};
+use super::{BoxError, errors::DnsError, reach::Reach};
 use crate::exhaustion::{Exhausted, lacks_sockets};
 
 type Addresses = Result<vec::IntoIter<SocketAddr>, BoxError>;
@@ -26,6 +27,7 @@ type Addresses = Result<vec::IntoIter<SocketAddr>, BoxError>;
 /// The resolver. Clones share the count of lookups that wait for a thread.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Resolver {
+    reach: Reach,
     waiting: Arc<AtomicUsize>,
 }
 
@@ -39,6 +41,11 @@ struct Waits(Arc<AtomicUsize>);
 // === impl Resolver ===
 
 impl Resolver {
+    /// Resolves to addresses within reach.
+    pub(super) fn new(reach: Reach) -> Self {
+        Self { reach, ..Self::default() }
+    }
+
     /// Whether a lookup waits for a blocking thread.
     pub(super) fn is_waiting(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > 0
@@ -55,13 +62,21 @@ impl Service<Name> for Resolver {
     }
 
     fn call(&mut self, name: Name) -> Lookup {
-        let waits = Waits::new(&self.waiting);
+        let (waits, reach) = (Waits::new(&self.waiting), self.reach);
         Lookup(tokio::task::spawn_blocking(move || {
             drop(waits);
-            (name.as_str(), 0).to_socket_addrs().map_err(|error| {
+            let addresses = (name.as_str(), 0).to_socket_addrs().map_err(|error| -> BoxError {
                 // Here and not after the dial: until that is polled, a file descriptor may have been given back.
                 if lacks_sockets() { Exhausted::with(error.into()).into() } else { DnsError(error.into()).into() }
-            })
+            })?;
+            if reach == Reach::Anywhere {
+                return Ok(addresses);
+            }
+            let within: Vec<_> = addresses.filter(|address| reach.covers(address.ip())).collect();
+            if within.is_empty() {
+                return Err(DnsError("plain http must not go to the addresses of this name".into()).into());
+            }
+            Ok(within.into_iter())
         }))
     }
 }

@@ -1,13 +1,13 @@
 //! The default transport: hyper-util's pooled client over rustls.
 //!
-//! It verifies certificates always, follows no redirects (hyper has none) and reads no proxy variables. The crypto
+//! It verifies certificates always, follows no redirects (hyper has none) and reads no proxy variables unless asked to. The crypto
 //! provider is passed, never installed for the process: that choice is the application's.
 
 use std::{
     error::Error,
     fmt, mem,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -28,11 +28,21 @@ use rustls::{
 };
 use tower_service::Service;
 
-use super::{base_url::BaseUrl, dial::Dial, errors, resolve::Resolver};
+use super::{
+    base_url::BaseUrl,
+    dial::{Dial, Dialler},
+    errors,
+    proxy::{Proxy, ProxySettings},
+    resolve::Resolver,
+    route::Route,
+};
 use crate::{call_error::CallError, error::ConfigError};
 
 /// How long an HTTP/2 connection with checks in flight may be silent before it is asked, and then before it is dead.
 const HTTP2_PING: Duration = Duration::from_secs(2);
+
+/// The shortest `idle_timeout` with which a connection is kept warm: after it, that connection is dialled again.
+const SHORTEST_KEPT: Duration = Duration::from_secs(1);
 
 /// The default transport of [`JPush`](super::JPush): HTTPS with a pool of connections. Cheap to clone; clones share
 /// the pool. Settings are those of [`JPushBuilder`](super::JPushBuilder).
@@ -55,7 +65,7 @@ pub struct HttpsBody(Incoming);
 /// What can be set about [`Https`].
 #[derive(Debug)]
 pub(super) struct HttpsSettings {
-    /// DNS, TCP and TLS together.
+    /// DNS, TCP, proxy and TLS together.
     pub(super) connect_timeout: Duration,
     /// How long an unused connection stays.
     pub(super) idle_timeout: Duration,
@@ -67,30 +77,43 @@ pub(super) struct HttpsSettings {
     pub(super) platform_roots: bool,
     /// More certificate authorities, in PEM.
     pub(super) extra_roots: Vec<Box<[u8]>>,
+    pub(super) proxy: ProxySettings,
+    /// Always one connection that the next dial can take.
+    pub(super) keep_warm: bool,
+}
+
+/// What was built.
+pub(super) struct Built<T> {
+    pub(super) transport: T,
+    pub(super) dial: Dial,
+    pub(super) proxy: Option<Proxy>,
 }
 
 // === impl Https ===
 
 impl Https {
-    /// Builds the client. With a plain base URL (loopback only) it speaks plain HTTP, else TLS and nothing else.
+    /// Builds the client. With a plain base URL it speaks plain HTTP, else TLS and nothing else.
     ///
     /// # Errors
     ///
     /// A setting that cannot stand, by its name.
-    pub(super) fn build(settings: &HttpsSettings, base: &BaseUrl) -> Result<Self, ConfigError> {
+    pub(super) fn build(settings: &HttpsSettings, base: &BaseUrl) -> Result<Built<Self>, ConfigError> {
         settings.check()?;
+        let root = base.endpoint("/")?;
+        let proxy = settings.proxy.proxy_for(&root)?;
         let connector = HttpsConnectorBuilder::new().with_tls_config(settings.tls()?);
         let connector = if base.is_plain() { connector.https_or_http() } else { connector.https_only() };
-        let resolver = Resolver::default();
+        let resolver = Resolver::new(base.reach());
         let mut tcp = HttpConnector::new_with_resolver(resolver.clone());
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
+        let route = Route::new(tcp, proxy.as_ref());
         // One protocol each: a pool of HTTP/1.1 connections does better against a far host than one of HTTP/2, and
         // hyper-util's pool is simplest where it need not find out.
         let connector = if settings.http2 {
-            connector.enable_http2().wrap_connector(tcp)
+            connector.enable_http2().wrap_connector(route)
         } else {
-            connector.enable_http1().wrap_connector(tcp)
+            connector.enable_http1().wrap_connector(route)
         };
 
         let mut client = Client::builder(TokioExecutor::new());
@@ -113,10 +136,19 @@ impl Https {
             // to be written; and hyper-util repeats it only when the connection was a reused one. So a kept connection
             // that the server closed meanwhile costs nothing, and whatever was begun is never repeated.
             .retry_canceled_requests(true);
-        let client = client.build(Dial::new(connector, resolver, base.endpoint("/")?, settings.connect_timeout));
+        let dialler = Dialler {
+            connector,
+            resolver,
+            base: root,
+            timeout: settings.connect_timeout,
+            http2: settings.http2,
+            lacked: Mutex::default(),
+        };
+        let dial = Dial::new(dialler, settings.idle_timeout, settings.keep_warm);
+        let client = client.build(dial.clone());
         // HTTP/1.1 sends the path and our own `Host`; HTTP/2 sends the URI's authority, so there it stays.
         let alias = (!settings.http2).then(|| Authority::from_static("j"));
-        Ok(Self(Arc::new(Shared { client, alias })))
+        Ok(Built { transport: Self(Arc::new(Shared { client, alias })), dial, proxy })
     }
 }
 
@@ -199,6 +231,8 @@ impl Default for HttpsSettings {
             http2: false,
             platform_roots: false,
             extra_roots: Vec::new(),
+            proxy: ProxySettings::default(),
+            keep_warm: false,
         }
     }
 }
@@ -206,7 +240,8 @@ impl Default for HttpsSettings {
 impl HttpsSettings {
     /// The first setting that is not at its default.
     pub(super) fn changed(&self) -> Option<&'static str> {
-        let Self { connect_timeout, idle_timeout, max_idle, http2, platform_roots, extra_roots } = self;
+        let Self { connect_timeout, idle_timeout, max_idle, http2, platform_roots, extra_roots, proxy, keep_warm } =
+            self;
         let usual = Self::default();
         let settings = [
             ("connect_timeout", *connect_timeout != usual.connect_timeout),
@@ -215,6 +250,9 @@ impl HttpsSettings {
             ("http2", *http2 != usual.http2),
             ("platform_roots", *platform_roots != usual.platform_roots),
             ("extra_root_pem", *extra_roots != usual.extra_roots),
+            ("proxy", proxy.url.is_some()),
+            ("proxy_from_env", proxy.from_env),
+            ("keep_warm", *keep_warm != usual.keep_warm),
         ];
         settings.into_iter().find_map(|(name, is_changed)| is_changed.then_some(name))
     }
@@ -228,6 +266,13 @@ impl HttpsSettings {
         }
         if self.max_idle == 0 {
             return Err(ConfigError::new("max_idle", "0", "every call would dial anew"));
+        }
+        if self.keep_warm && self.idle_timeout < SHORTEST_KEPT {
+            return Err(ConfigError::new(
+                "keep_warm",
+                format!("true, with an `idle_timeout` of {:?}", self.idle_timeout),
+                "the spare connection would be dialled more than once a second",
+            ));
         }
         Ok(())
     }

@@ -133,7 +133,8 @@ async fn what_ends_tls_after_the_request_opens_nothing() {
 
 #[tokio::test]
 async fn what_fails_before_it_is_opened() {
-    // Refused; ended in the handshake; answered in it by something that speaks no TLS; a certificate of a stranger.
+    // Refused; ended in the handshake; answered in it by something that speaks no TLS; a proxy that opens no tunnel, or one to
+    // something else; a certificate of a stranger.
     let refused = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     assert_eq!(login(client(&format!("http://{refused}"))).await, (200, true));
     for answer in ["", "\u{15}\u{3}\u{3}\0\u{2}\u{2}(", "HTTP/1.1 400 Bad Request\r\n\r\n"] {
@@ -142,6 +143,15 @@ async fn what_fails_before_it_is_opened() {
         })
         .await;
         assert_eq!(login(client(&format!("https://localhost:{}", server.port()))).await, (200, true), "{answer:?}");
+    }
+    for answer in ["", "HTTP/1.1 407 X\r\n\r\n", "HTTP/1.1 502 X\r\n\r\n", "HTTP/1.1 200 X\r\n\r\n", "\0"] {
+        let proxy = Server::start(move |mut conn: Conn| async move {
+            conn.request().await;
+            conn.write(answer).await;
+        })
+        .await;
+        let jpush = client("https://localhost:1").proxy(format!("http://127.0.0.1:{}", proxy.port()));
+        assert_eq!(login(jpush).await, (200, true), "a proxy's {answer:?}");
     }
     let stranger = Tls::trusted();
     let server = Server::start(move |conn| super::tls::answer(stranger.acceptor.clone(), conn, http(200, PASS))).await;

@@ -25,6 +25,14 @@ fn each_setting_that_cannot_stand_is_named() {
         (refused(|b| b.extra_root_pem(b"canary")), "extra_root_pem"),
         (refused(|b| b.extra_root_pem(b"")), "extra_root_pem"),
         (refused(|b| b.one_tap_key(&Secret::from("canary"))), "one_tap_key"),
+        (refused(|b| b.one_tap_key_from_fn(|| "canary")), "one_tap_key"),
+        (refused(|b| b.proxy("http://canary:x@proxy:0")), "proxy"),
+        (refused(|b| b.proxy("https://canary:x@proxy:443")), "proxy"),
+        (refused(|b| b.proxy("http://canary@proxy").base_url("http://127.0.0.1:1")), "proxy"),
+        (refused(|b| b.proxy("http://canary@proxy").proxy_from_env()), "proxy_from_env"),
+        (refused(|b| b.keep_warm().idle_timeout(Duration::from_millis(999))), "keep_warm"),
+        (refused(|b| b.danger_plain_http_to_private_hosts()), "danger_plain_http_to_private_hosts"),
+        (refused(|b| b.danger_plain_http_to_private_hosts().base_url("http://8.8.8.8")), "base_url"),
         (refused(|b| b.proof_bytes(*b"#\n")), "proof_bytes"),
         (refused(|b| b.proof_bytes(0..=0xff)), "proof_bytes"),
     ] {
@@ -45,6 +53,9 @@ fn a_setting_of_https_is_refused_where_another_transport_replaces_it() {
         (|b| b.http2(), "http2"),
         (|b| b.platform_roots(), "platform_roots"),
         (|b| b.extra_root_pem(b""), "extra_root_pem"),
+        (|b| b.proxy("http://proxy:3128"), "proxy"),
+        (|b| b.proxy_from_env(), "proxy_from_env"),
+        (|b| b.keep_warm(), "keep_warm"),
     ] {
         assert_eq!(with(set).unwrap_err().setting(), setting);
     }
@@ -55,6 +66,11 @@ fn a_setting_of_https_is_refused_where_another_transport_replaces_it() {
 fn a_custom_transports_base_url_is_checked_as_well() {
     let error = JPush::builder(credentials()).transport(()).base_url("http://jpush.cn").build().err().unwrap();
     assert_eq!(error.setting(), "base_url");
+    // Where a name leads is known to the transport alone.
+    let with =
+        |url| JPush::builder(credentials()).transport(()).base_url(url).danger_plain_http_to_private_hosts().build();
+    assert_eq!(with("http://sandbox:4000").unwrap_err().setting(), "base_url");
+    assert!(with("http://10.0.0.1:4000").is_ok() && with("http://localhost:4000").is_ok());
 }
 
 #[test]
@@ -65,7 +81,7 @@ fn empty_credentials_are_refused() {
 
 #[test]
 fn nothing_of_a_client_shows_its_secrets() {
-    let builder = JPush::builder(credentials());
+    let builder = JPush::builder(credentials()).proxy("http://7d431e42-user:7d431e42-password@proxy.example:3128");
     let shown = format!("{builder:?}");
     let client = builder.build().unwrap();
     let shown = format!("{shown} {client:?} {:?}", credentials());

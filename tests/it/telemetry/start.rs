@@ -1,6 +1,6 @@
 //! What the layer writes when it is built, and when it is gone.
 
-use tower_jverify::{ClientIp, JVerifyLayer, Rule, captcha, number};
+use tower_jverify::{ClientIp, Credentials, JPush, JVerifyLayer, Rule, Sandbox, captcha, number};
 
 use super::Log;
 use crate::support::{Application, LOGIN, Verifier, builder, post_json, send};
@@ -17,6 +17,46 @@ async fn the_first_line_says_what_of_a_request_this_build_reads() {
         assert!(event.contains(part), "{event}");
     }
     assert_eq!(format!("{layer:?}"), "JVerifyLayer { accounts: {\"one\"}, .. }");
+}
+
+#[test]
+fn a_client_says_at_its_start_whom_it_asks_and_how() {
+    let (log, _listening) = Log::listen();
+    let builder = || JPush::builder(Credentials::new("canary-key", "canary-secret").unwrap());
+    let proxied = builder().proxy("http://canary-user:canary-password@proxy.example:3128").build().unwrap();
+    let plain = builder().base_url("http://127.0.0.1:3001/canary-path").build().unwrap();
+    let sandbox = Sandbox::new().client().build().unwrap();
+    let events = log.take_events();
+    let [https, http, in_process] = &events[..] else { panic!("{events:#?}") };
+    for (event, parts) in [
+        (
+            https,
+            [
+                "host=\"api.verification.jpush.cn\"",
+                "tls=true",
+                "proxy=\"proxy.example:3128\"",
+                "transport=\"https\"",
+                "sandbox=false",
+            ],
+        ),
+        (http, ["host=\"127.0.0.1\"", "tls=false", "proxy=\"none\"", "transport=\"https\"", "sandbox=false"]),
+        (
+            in_process,
+            [
+                "host=\"api.verification.jpush.cn\"",
+                "tls=true",
+                "proxy=\"none\"",
+                "transport=\"sandbox\"",
+                "sandbox=true",
+            ],
+        ),
+    ] {
+        assert!(event.starts_with("INFO") && !event.contains("canary"), "{event}");
+        for part in parts {
+            assert!(event.contains(part), "{part} is not in {event}");
+        }
+    }
+    drop((proxied, plain, sandbox));
 }
 
 #[tokio::test]

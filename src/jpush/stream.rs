@@ -1,0 +1,104 @@
+//! A connection to JPush.
+
+use std::{
+    io::{self, IoSlice},
+    mem,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
+use hyper_rustls::MaybeHttpsStream;
+use hyper_util::{
+    client::legacy::connect::{Connected, Connection},
+    rt::TokioIo,
+};
+use tokio::net::TcpStream;
+
+use super::spare::Quiet;
+
+/// The most bytes that a server may send before it is asked: HTTP/2's settings are below 100.
+const AHEAD: usize = 4096;
+
+/// A connection that tells nothing of itself. The connector's own would put both of its addresses into the extensions of
+/// every reply (`HttpInfo`), where nobody looks for them: three allocations a reply.
+#[derive(Debug)]
+pub(super) struct Stream {
+    io: MaybeHttpsStream<TokioIo<TcpStream>>,
+    /// Whether the server may speak first, as in HTTP/2.
+    server_speaks_first: bool,
+    /// What it said while the connection was spare.
+    ahead: Vec<u8>,
+}
+
+// === impl Stream ===
+
+impl Stream {
+    pub(super) fn new(io: MaybeHttpsStream<TokioIo<TcpStream>>, server_speaks_first: bool) -> Self {
+        Self { io, server_speaks_first, ahead: Vec::new() }
+    }
+}
+
+impl Quiet for Stream {
+    /// Whatever HTTP/1.1 sends unasked would be taken for the answer to the first check.
+    fn is_quiet(&mut self, cx: &mut Context<'_>) -> bool {
+        loop {
+            let mut bytes = [0; 256];
+            let mut buffer = ReadBuf::new(&mut bytes);
+            match Pin::new(&mut self.io).poll_read(cx, buffer.unfilled()) {
+                Poll::Pending => return true,
+                Poll::Ready(Ok(()))
+                    if self.server_speaks_first && !buffer.filled().is_empty() && self.ahead.len() < AHEAD =>
+                {
+                    self.ahead.extend_from_slice(buffer.filled());
+                }
+                Poll::Ready(_) => return false,
+            }
+        }
+    }
+}
+
+impl Connection for Stream {
+    /// Nor of a protocol: without HTTP/2 the connector offers none by ALPN, and with it the pool speaks nothing else.
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl Read for Stream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        if self.ahead.is_empty() {
+            return Pin::new(&mut self.io).poll_read(cx, buf);
+        }
+        let length = self.ahead.len().min(buf.remaining());
+        let rest = self.ahead.split_off(length);
+        buf.put_slice(&mem::replace(&mut self.ahead, rest));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Write for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+}
