@@ -8,7 +8,9 @@
 //! application key and master secret. What is answered is told by the proof itself; the whole table is in the
 //! documentation of `tower_jverify::sandbox`. It prints the private key that decrypts the phones of one-tap
 //! logins; a new one at every start, and worth nothing elsewhere. It listens on
-//! loopback only: whoever reaches it passes every check.
+//! loopback only: whoever reaches it passes every check. For the containers of a test, the flag
+//! `--danger-sandbox-beyond-loopback` lets it listen elsewhere; there an application needs
+//! `JPushBuilder::danger_plain_http_to_private_hosts`.
 
 use std::{error::Error, net::SocketAddr, time::Duration};
 
@@ -38,6 +40,9 @@ const TRY: [(&str, &str); 7] = [
 async fn main() -> Result<(), Box<dyn Error>> {
     let settings = common::Settings::read_sandboxed();
     let listener = TcpListener::bind(settings.listen).await?;
+    if !settings.listen.ip().to_canonical().is_loopback() {
+        eprintln!("Danger: every host that reaches {} passes every check.", settings.listen);
+    }
     print_what_to_try(listener.local_addr()?).await?;
 
     let sandbox = Sandbox::new();

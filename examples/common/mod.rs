@@ -10,7 +10,7 @@ use tower_jverify::{BoxJPush, ConfigError, Credentials, JPush, Phone, Sandbox};
 pub(crate) struct Settings {
     /// Who answers the checks: `--sandbox`, or the credentials.
     pub(crate) vendor: Vendor,
-    /// `LISTEN_ADDR`; default `127.0.0.1:3000`. Loopback only with the sandbox.
+    /// `LISTEN_ADDR`; default `127.0.0.1:3000`. Loopback only with the sandbox, but for `--danger-sandbox-beyond-loopback`.
     pub(crate) listen: SocketAddr,
     /// `UPSTREAM_URL`: the backend of a proxy; default: an echo inside of the example.
     pub(crate) upstream: Option<String>,
@@ -23,24 +23,45 @@ pub(crate) enum Vendor {
     /// `--sandbox`: the sandbox in this process.
     Sandbox,
     /// `JPUSH_APP_KEY`, `JPUSH_MASTER_SECRET` and, for another host than the vendor's, `JPUSH_BASE_URL`; with
-    /// `JPUSH_PROOF_BYTES`, proofs may contain the bytes of that text too (`#注册` for those of the example `sandbox`).
-    JPush { app_key: String, master_secret: String, base_url: Option<String>, proof_bytes: Option<String> },
+    /// `JPUSH_PROOF_BYTES`, proofs may contain the bytes of that text too (`#注册` for those of the example `sandbox`). With
+    /// `--danger-plain-http-to-private-hosts`, that host may be a container of a test.
+    JPush {
+        app_key: String,
+        master_secret: String,
+        base_url: Option<String>,
+        proof_bytes: Option<String>,
+        plain_http: bool,
+    },
+}
+
+/// For the server alone: it answers other containers of a test too.
+const BEYOND_LOOPBACK: &str = "--danger-sandbox-beyond-loopback";
+
+/// For all others: they ask such a server.
+const PLAIN_HTTP: &str = "--danger-plain-http-to-private-hosts";
+
+/// Which example reads its settings.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reads {
+    Application,
+    /// The sandbox as a server.
+    Server,
 }
 
 impl Settings {
     /// Reads flags and environment, or says on stderr what is wrong with them and ends the process.
     pub(crate) fn read() -> Self {
-        Self::read_with(None)
+        Self::read_as(Reads::Application)
     }
 
-    /// The same with the flag `--sandbox` given anyway.
+    /// The same for the server, which is the sandbox without being asked.
     pub(crate) fn read_sandboxed() -> Self {
-        Self::read_with(Some("--sandbox".to_owned()))
+        Self::read_as(Reads::Server)
     }
 
-    fn read_with(flag: Option<String>) -> Self {
+    fn read_as(reads: Reads) -> Self {
         let var = |name| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
-        Self::parse(env::args().skip(1).chain(flag), var).unwrap_or_else(|problem| end(&problem))
+        Self::parse(env::args().skip(1), reads, var).unwrap_or_else(|problem| end(&problem))
     }
 
     /// Whoever answers the checks, or says on stderr what is wrong with the settings and ends the process.
@@ -54,14 +75,24 @@ impl Settings {
 
     fn parse(
         flags: impl Iterator<Item = String>,
+        reads: Reads,
         var: impl Fn(&'static str) -> Option<String>,
     ) -> Result<Self, String> {
-        let mut sandbox = false;
+        let mut sandbox = reads == Reads::Server;
+        let (mut beyond_loopback, mut plain_http) = (false, false);
         for flag in flags {
-            match flag.as_str() {
-                "--sandbox" => sandbox = true,
-                _ => return Err(format!("`{flag}`: the only flag is `--sandbox`")),
+            match (flag.as_str(), reads) {
+                ("--sandbox", _) => sandbox = true,
+                (BEYOND_LOOPBACK, Reads::Server) => beyond_loopback = true,
+                (PLAIN_HTTP, Reads::Application) => plain_http = true,
+                (_, Reads::Server) => return Err(format!("`{flag}`: the only flag is `{BEYOND_LOOPBACK}`")),
+                (_, Reads::Application) => {
+                    return Err(format!("`{flag}`: the only flags are `--sandbox` and `{PLAIN_HTTP}`"));
+                }
             }
+        }
+        if sandbox && plain_http {
+            return Err(format!("`{PLAIN_HTTP}`: with `--sandbox` no host is asked"));
         }
         let var = |name| match var(name) {
             Some(value) if value.trim().is_empty() => Err(format!("`{name}` is empty")),
@@ -78,7 +109,8 @@ impl Settings {
         let vendor = match credentials {
             _ if sandbox => Vendor::Sandbox,
             Some((app_key, master_secret)) => {
-                Vendor::JPush { app_key, master_secret, base_url, proof_bytes: var("JPUSH_PROOF_BYTES")? }
+                let proof_bytes = var("JPUSH_PROOF_BYTES")?;
+                Vendor::JPush { app_key, master_secret, base_url, proof_bytes, plain_http }
             }
             None => return Err("set `JPUSH_APP_KEY` and `JPUSH_MASTER_SECRET`, or try it with `--sandbox`".into()),
         };
@@ -87,7 +119,7 @@ impl Settings {
         let listen: SocketAddr = listen
             .parse()
             .map_err(|_| format!("`LISTEN_ADDR` is {listen:?}: not an address such as 127.0.0.1:3000"))?;
-        if sandbox && !listen.ip().to_canonical().is_loopback() {
+        if sandbox && !beyond_loopback && !listen.ip().to_canonical().is_loopback() {
             return Err(format!("`LISTEN_ADDR` is {listen}: with the sandbox anybody could log in; loopback only"));
         }
         let proxies = |count: String| {
@@ -103,13 +135,16 @@ impl Vendor {
     fn verifier(&self) -> Result<BoxJPush, ConfigError> {
         Ok(match self {
             Self::Sandbox => Sandbox::new().client().build()?.boxed(),
-            Self::JPush { app_key, master_secret, base_url, proof_bytes } => {
+            Self::JPush { app_key, master_secret, base_url, proof_bytes, plain_http } => {
                 let mut jpush = JPush::builder(Credentials::new(app_key.as_str(), master_secret.as_str())?);
                 if let Some(base_url) = base_url {
                     jpush = jpush.base_url(base_url);
                 }
                 if let Some(bytes) = proof_bytes {
                     jpush = jpush.proof_bytes(bytes.bytes());
+                }
+                if *plain_http {
+                    jpush = jpush.danger_plain_http_to_private_hosts();
                 }
                 jpush.build()?.boxed()
             }
@@ -268,11 +303,24 @@ pub(crate) fn print_what_to_try(settings: &Settings, address: SocketAddr) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Settings, Vendor};
+    use super::{Reads, Settings, Vendor};
 
     fn parse(flags: &[&str], vars: &'static [(&str, &str)]) -> Result<Settings, String> {
+        parse_as(Reads::Application, flags, vars)
+    }
+
+    fn parse_as(reads: Reads, flags: &[&str], vars: &'static [(&str, &str)]) -> Result<Settings, String> {
         let var = |name| vars.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        Settings::parse(flags.iter().map(|flag| (*flag).to_owned()), var)
+        Settings::parse(flags.iter().map(|flag| (*flag).to_owned()), reads, var)
+    }
+
+    #[test]
+    fn only_the_server_listens_beyond_loopback_and_only_by_its_flag() {
+        const ANYWHERE: &[(&str, &str)] = &[("LISTEN_ADDR", "0.0.0.0:4000")];
+        assert!(parse_as(Reads::Server, &[], ANYWHERE).err().expect("refused").contains("LISTEN_ADDR"));
+        assert!(parse_as(Reads::Server, &["--danger-sandbox-beyond-loopback"], ANYWHERE).is_ok());
+        let flags = ["--sandbox", "--danger-sandbox-beyond-loopback"];
+        assert!(parse(&flags, ANYWHERE).err().expect("refused").contains("--danger-sandbox-beyond-loopback"));
     }
 
     #[test]
@@ -290,6 +338,11 @@ mod tests {
             (&["--sandbox"], &[("TRUSTED_PROXIES", "10.0.0.1")], &["TRUSTED_PROXIES", "10.0.0.1"]),
             (&["--sandbox"], &[("TRUSTED_PROXIES", "17")], &["TRUSTED_PROXIES", "17"]),
             (&["--sandbx"], &[], &["--sandbx", "--sandbox"]),
+            (
+                &["--sandbox", "--danger-plain-http-to-private-hosts"],
+                &[],
+                &["--danger-plain-http-to-private-hosts", "--sandbox"],
+            ),
         ] {
             let problem = parse(flags, vars).err().expect("refused");
             assert!(named.iter().all(|name| problem.contains(name)), "{problem}");

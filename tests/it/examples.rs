@@ -80,7 +80,10 @@ fn built() -> &'static PathBuf {
 /// Starts an example on a free port, and waits until it has printed all it prints.
 fn start(name: &str, flags: &[&str], vars: &[(&str, &str)]) -> Example {
     let mut command = command(name, flags, vars);
-    command.env("LISTEN_ADDR", "127.0.0.1:0").stdout(Stdio::piped()).stderr(Stdio::null());
+    if vars.iter().all(|(name, _)| *name != "LISTEN_ADDR") {
+        command.env("LISTEN_ADDR", "127.0.0.1:0");
+    }
+    command.stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().unwrap_or_else(|error| panic!("{name} does not start: {error}"));
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut printed = String::new();
@@ -274,6 +277,22 @@ async fn the_axum_application_asks_the_sandbox_server_over_a_socket() {
             assert_eq!(curl(&line).await, promised, "{name}: {line}");
         }
     }
+}
+
+#[tokio::test]
+async fn by_their_flags_the_sandbox_server_listens_beyond_loopback_and_an_application_asks_it() {
+    let jpush = start("sandbox", &["--danger-sandbox-beyond-loopback"], &[("LISTEN_ADDR", "0.0.0.0:0")]);
+    assert!(jpush.address.ip().is_unspecified());
+    // 127.0.0.1, as a name that must be resolved.
+    let base_url = format!("http://2130706433:{}", jpush.address.port());
+    let vars = [("JPUSH_APP_KEY", "key"), ("JPUSH_MASTER_SECRET", "secret"), ("JPUSH_BASE_URL", &*base_url)];
+    let output = finish("axum_login", &[], &vars);
+    assert!(output.contains("JPUSH_BASE_URL") && output.contains("loopback"), "{output}");
+    let example = start("axum_login", &["--danger-plain-http-to-private-hosts"], &vars);
+    let url = format!("http://{}/login", example.address);
+    let login = reqwest::Client::new().post(url).header("content-type", "application/json");
+    let login = login.body(r#"{"token":"sandbox-9000","phone":"13800000000"}"#);
+    assert_eq!(login.send().await.unwrap().status(), 200);
 }
 
 #[tokio::test]
