@@ -21,10 +21,12 @@ pub(super) enum Kept<T> {
 /// A secret's text, asked of the application, and what was last read from it. Clones share it.
 pub(super) struct Changing<T>(Arc<Inner<T>>);
 
+type Read<T> = dyn Fn(&Secret) -> Result<T, ConfigError> + Send + Sync;
+
 struct Inner<T> {
     setting: &'static str,
     ask: Box<dyn Fn() -> Secret + Send + Sync>,
-    read: Box<dyn Fn(&Secret) -> Result<T, ConfigError> + Send + Sync>,
+    read: Box<Read<T>>,
     last: Mutex<Option<(Secret, T)>>,
 }
 

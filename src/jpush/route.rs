@@ -1,6 +1,7 @@
 //! The way to JPush: directly, or through a tunnel that an HTTP proxy opens (`CONNECT`).
 
 use std::{
+    error::Error,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -76,7 +77,7 @@ impl Service<Uri> for Route {
 /// Why there is no tunnel. The proxy has seen the destination and its own password, and nothing of a check.
 fn untunnelled(error: TunnelError) -> ProxyError {
     let step = match &error {
-        TunnelError::ConnectFailed(error) if chain(&**error).any(|error| error.is::<DnsError>()) => "proxy dns error",
+        TunnelError::ConnectFailed(error) if chain(&**error).any(<dyn Error>::is::<DnsError>) => "proxy dns error",
         TunnelError::ConnectFailed(_) => "proxy tcp error",
         TunnelError::ProxyAuthRequired => "proxy asks for another user or password",
         // Another status than 200, or not HTTP.

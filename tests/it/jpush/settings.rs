@@ -31,7 +31,7 @@ fn each_setting_that_cannot_stand_is_named() {
         (refused(|b| b.proxy("http://canary@proxy").base_url("http://127.0.0.1:1")), "proxy"),
         (refused(|b| b.proxy("http://canary@proxy").proxy_from_env()), "proxy_from_env"),
         (refused(|b| b.keep_warm().idle_timeout(Duration::from_millis(999))), "keep_warm"),
-        (refused(|b| b.danger_plain_http_to_private_hosts()), "danger_plain_http_to_private_hosts"),
+        (refused(JPushBuilder::danger_plain_http_to_private_hosts), "danger_plain_http_to_private_hosts"),
         (refused(|b| b.danger_plain_http_to_private_hosts().base_url("http://8.8.8.8")), "base_url"),
         (refused(|b| b.proof_bytes(*b"#\n")), "proof_bytes"),
         (refused(|b| b.proof_bytes(0..=0xff)), "proof_bytes"),
