@@ -102,3 +102,37 @@ impl Write for Stream {
         Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, time::Duration};
+
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+        time::sleep,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_server_says_first_is_read_later_where_it_may_and_ends_the_connection_where_not() {
+        for server_speaks_first in [true, false] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (mut server, _) = listener.accept().await.unwrap();
+            let mut stream = Stream::new(MaybeHttpsStream::Http(TokioIo::new(client)), server_speaks_first);
+            assert!(poll_fn(|cx| Poll::Ready(stream.is_quiet(cx))).await);
+            server.write_all(b"settings").await.unwrap();
+            sleep(Duration::from_millis(20)).await;
+            assert_eq!(poll_fn(|cx| Poll::Ready(stream.is_quiet(cx))).await, server_speaks_first);
+            if server_speaks_first {
+                server.write_all(b" and more").await.unwrap();
+                drop(server);
+                let mut text = String::new();
+                TokioIo::new(stream).read_to_string(&mut text).await.unwrap();
+                assert_eq!(text, "settings and more");
+            }
+        }
+    }
+}
