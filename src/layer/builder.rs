@@ -1,4 +1,4 @@
-//! Putting a layer together, and refusing what cannot stand.
+//! Builds a layer, and rejects invalid settings.
 
 use std::fmt;
 
@@ -76,8 +76,8 @@ impl<V> JVerifyBuilder<V> {
         self
     }
 
-    /// Suspects what a backend of another language may read in a request beside what the layer reads: see
-    /// [`ForeignBackend`]. Default: nothing is suspected, because a Rust application reads requests as the layer does.
+    /// Rejects requests that a backend in another language may read differently from the layer: see [`ForeignBackend`].
+    /// Default: nothing is rejected for this reason, because a Rust application reads requests as the layer does.
     ///
     /// Belongs to the layer: it decides which rule a request has.
     pub fn foreign_backend(mut self, backend: ForeignBackend) -> Self {
@@ -112,8 +112,9 @@ impl<V> JVerifyBuilder<V> {
     ///
     /// # Errors
     ///
-    /// Names the first setting that cannot stand: no rule at all, a path that is no canonical pattern, two rules for the
-    /// same request, a field that is none, a limit of zero, a deadline of a second or less, bands that make no sense.
+    /// Returns a [`ConfigError`] that names the first invalid setting: no rules, a path that is not a canonical
+    /// pattern, two rules for the same request, an invalid field, a limit of zero, a deadline of 1 s or less, or
+    /// invalid bands.
     pub fn build(self) -> Result<JVerifyLayer<V>, ConfigError> {
         let names = Names::new(&self.header_prefix)?.before(&self.foreign)?;
         self.log();

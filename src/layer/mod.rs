@@ -1,6 +1,6 @@
 //! The layer: a guarded application, as a Tower service.
 //!
-//! Everything below this module is a word of the story; here the story is told. A request that no rule matches loses its
+//! This module runs the stages that the lower modules implement. A request that no rule matches loses its
 //! forged headers and goes straight to the inner service. A guarded one goes rule → proof → check → verdict → decision,
 //! and then to the inner service, or is answered with a denial.
 //!
@@ -13,7 +13,7 @@
 //!
 //! # Clients that leave
 //!
-//! A check that has begun is finished, whether its client is still there or not: it is paid for, and JPush works on it. If
+//! A check that was sent is always completed, even if its client has left, because the check is already paid for. If
 //! the server drops a request while a check is in flight, the rest of that check moves into a task on the runtime on which
 //! it began, and keeps its place in the bulkhead (`in_flight`) until JPush has answered or the `deadline` has passed. The
 //! request's next check is not started. The task writes the event `abandoned`. The same happens when the deadline of a gRPC

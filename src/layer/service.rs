@@ -26,7 +26,7 @@ use crate::{
     verdict::Verdict,
 };
 
-/// An application whose logins prove themselves. Made by [`JVerifyLayer`](super::JVerifyLayer).
+/// A service that verifies the requests that its rules match. Created by [`JVerifyLayer`](super::JVerifyLayer).
 ///
 /// Always ready; see the [crate's documentation](crate#readiness) for why. Errors are the inner service's own.
 pub struct JVerify<S, V> {
@@ -156,7 +156,7 @@ fn with_allow(mut response: Response<Bytes>, allow: Option<HeaderValue>) -> Resp
     response
 }
 
-/// Which path is read beside the one that a request has now, for the log.
+/// Which path is read in addition to the request's current path, for the log.
 pub(super) const ORIGINAL_PATH: &str = if cfg!(feature = "axum") { "axum's `OriginalUri`" } else { "not read" };
 
 /// The path before an axum router stripped the prefix under which it nests another.

@@ -73,8 +73,8 @@ impl<V> Shared<V> {
 
     /// Makes the head of a request safe to pass on that no decision of this layer is about: what is under our prefix goes.
     ///
-    /// Only a decision that is there already is believed, as only an outer layer of ours in this process can have put it
-    /// there; then its headers are written anew, from itself alone.
+    /// An existing decision is trusted, because only an outer layer in this process can have inserted it. Its headers
+    /// are then written again from the decision alone.
     #[inline]
     pub(super) fn pass(&self, headers: &mut HeaderMap, outer: Option<&Decision>) {
         match outer {
@@ -112,7 +112,8 @@ impl<V> Shared<V> {
         remove_phone_cookies(groups, headers);
     }
 
-    /// Makes the head of a request that a decision lets through. With an outer layer's decision there, both are told.
+    /// Writes the head of a request that a decision lets through. If an outer layer has made a decision, the two are
+    /// merged.
     pub(super) fn decided(&self, parts: &mut Parts, decision: Decision, forward_phone: bool) -> Decision {
         let decision = if forward_phone { decision.forwarding_phone() } else { decision };
         let decision = match parts.extensions.get::<Decision>() {
