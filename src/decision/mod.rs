@@ -78,7 +78,7 @@ pub enum DecisionReason {
     Verified,
     /// Every check passed; the policy asks to keep an eye on this risk.
     Risk,
-    /// Every check passed; a risk was asked for and not told.
+    /// Every check passed; a risk was requested, and the verifier did not return it.
     RiskUnknown,
     /// Every check passed; the risk asked for a captcha, and one was solved in the same request.
     SteppedUp,
@@ -189,7 +189,8 @@ impl Decision {
         self.0.reason != DecisionReason::Unavailable
     }
 
-    /// The highest level of the risks asked for, [`Level::Unknown`] if any of them was not told; `None` when nobody asked.
+    /// The highest level of the requested risks; [`Level::Unknown`] if the verifier did not return one of them, `None`
+    /// if no risk was requested.
     pub fn level(&self) -> Option<Level> {
         self.0.level
     }
@@ -210,7 +211,7 @@ impl Decision {
         self.0.verdicts.iter().filter_map(Verdict::ex_id)
     }
 
-    /// The highest risk score told, 0 to 900.
+    /// The highest risk score that was returned, 0 to 900.
     pub fn score(&self) -> Option<u16> {
         self.0.verdicts.iter().filter_map(|verdict| verdict.risk().score()).max()
     }
@@ -225,7 +226,7 @@ impl Decision {
         self.0.reason
     }
 
-    /// Whether any answer came from a sandbox, behind which no carrier stands.
+    /// Whether any answer came from a sandbox, which asks no carrier.
     pub fn is_sandbox(&self) -> bool {
         self.0.verdicts.iter().any(Verdict::is_sandbox)
     }
