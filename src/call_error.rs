@@ -134,7 +134,7 @@ impl CallError {
         matches!(self.kind, Kind::NoConnection | Kind::NoConnectionInTime)
     }
 
-    /// Whether nobody can have seen the check, so that its token is unspent. `false` when in doubt.
+    /// Whether the check was certainly not sent, so that its token is unspent. `false` when in doubt.
     pub fn nothing_sent(&self) -> bool {
         matches!(self.kind, Kind::NoConnection | Kind::NoConnectionInTime | Kind::NotReady | Kind::Overloaded)
     }

@@ -65,13 +65,13 @@ pub enum Class {
     Rejected,
     /// The proof is spent or expired: the client needs a new one.
     Stale,
-    /// The vendor cannot tell.
+    /// The vendor could not decide.
     Inconclusive,
     /// Too often for this phone: slow down.
     Throttled,
     /// The app's own limit at the vendor.
     Quota,
-    /// Someone must pay or enable something.
+    /// The account has no balance, or a service is not enabled.
     Account,
     /// Credentials or the app's set-up are wrong.
     Misconfigured,
@@ -96,12 +96,12 @@ pub enum Class {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Risk {
-    /// Nobody asked.
+    /// The risk was not requested.
     #[default]
     NotAsked,
-    /// Asked, and not told. This is **not** a low risk.
+    /// The risk was requested and not returned. This is **not** a low risk.
     Unknown,
-    /// Told.
+    /// The risk was returned.
     Known {
         /// 0 (low) to 900 (high).
         score: u16,
@@ -177,7 +177,7 @@ impl Verdict {
         self
     }
 
-    /// Marks an answer that no carrier stands behind.
+    /// Marks an answer that does not come from a carrier.
     pub fn with_sandbox_mark(mut self) -> Self {
         self.sandbox = true;
         self
@@ -242,7 +242,7 @@ impl Verdict {
         self.unanswered.as_ref().map(|unanswered| &*unanswered.cause)
     }
 
-    /// Whether there is no answer, and nobody can have seen the check. `false` when in doubt. The layer sets it.
+    /// Whether there is no answer, and the check was certainly not sent. `false` when in doubt. The layer sets it.
     pub fn nothing_sent(&self) -> bool {
         self.unanswered.as_ref().is_some_and(|unanswered| unanswered.nothing_sent)
     }
