@@ -1,7 +1,7 @@
 //! What a rule's requests must prove: which checks, in which order, from which fields.
 //!
-//! The three proofs have types of their own, so that a captcha has no phone to set and a risk query, which proves
-//! nothing, cannot stand alone. `then` puts them in order, `or` leaves the choice to the client.
+//! Each of the three proofs has a separate type, so that a captcha has no phone setter and a risk query, which proves
+//! nothing, cannot be used alone. `then` sets the order, `or` leaves the choice to the client.
 //!
 //! ```compile_fail,E0599
 //! tower_jverify::captcha().with_risk(); // of whose phone?
@@ -51,8 +51,8 @@ pub(super) struct StepUp {
 /// One proof or several of which at least one must be there; all that are there must pass, a captcha first.
 ///
 /// **Danger:** a captcha proves that a person is there, and no phone. After `captcha().or(number())` the client chooses, and
-/// may send a captcha beside the phone of somebody else: take the phone from [`Decision::phone`](crate::Decision::phone),
-/// which is then `None`, and never from the body.
+/// may send a captcha together with the phone of another person: take the phone from
+/// [`Decision::phone`](crate::Decision::phone), which is then `None`, and never from the body.
 ///
 /// ```
 /// use tower_jverify::{AnyOf, Rule, captcha, number, one_tap};
@@ -131,8 +131,8 @@ macro_rules! step_up_methods {
         /// Where a captcha sits that a risky phone may be let through by. Default: the body's `/captchaContent`, if the proof
         /// is in the body; else none.
         ///
-        /// The proofs of one rule set it alike, and a rule that asks for a captcha anyway does not set it: else the layer is
-        /// not built.
+        /// All proofs of a rule must set the same value, and a rule that already requires a captcha must not set it.
+        /// Otherwise `build()` returns an error.
         pub fn step_up_captcha(mut self, field: Field) -> Self {
             self.step_up.captcha = Some(field);
             self

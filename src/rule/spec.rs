@@ -112,7 +112,7 @@ impl Rule {
 
     /// Guards every request that comes by: for a layer on one route only (axum's `route_layer`).
     ///
-    /// Beside other rules it is the least specific.
+    /// Among other rules it is the least specific.
     pub fn any_request(ask: impl Into<Ask>) -> Self {
         Self::new(Methods::Any, None, ask.into())
     }
