@@ -76,8 +76,8 @@ impl<V> JVerifyBuilder<V> {
         self
     }
 
-    /// Rejects requests that a backend in another language may read differently from the layer: see [`ForeignBackend`].
-    /// Default: nothing is rejected for this reason, because a Rust application reads requests as the layer does.
+    /// Rejects requests that a backend in another language may read differently from the layer, and removes headers and cookies by
+    /// which it may: see [`ForeignBackend`]. Default: nothing is rejected or removed for this reason, because a Rust application reads requests as the layer does.
     ///
     /// Belongs to the layer: it decides which rule a request has.
     pub fn foreign_backend(mut self, backend: ForeignBackend) -> Self {

@@ -13,7 +13,7 @@
 //!
 //! # Clients that leave
 //!
-//! A check that was sent is always completed, even if its client has left, because the check is already paid for. If
+//! A check that has started is completed, even if its client has left: it is paid for, and the verifier works on it. If
 //! the server drops a request while a check is in flight, the rest of that check moves into a task on the runtime on which
 //! it began, and keeps its place in the bulkhead (`in_flight`) until JPush has answered or the `deadline` has passed. The
 //! request's next check is not started. The task writes the event `abandoned`. The same happens when the deadline of a gRPC

@@ -54,7 +54,7 @@ macro_rules! setting_table {
         /// gives the values of the body's fields, by their pointers. Other types are read as before. Default: none.
         ///
         /// Header and query fields are still extracted, and the values returned by the closure are validated like any
-        /// others. An error is answered with 400 and not logged, because it might quote the body; a panic is answered
+        /// others. An error is answered with 400 and discarded, because it might quote the body; a panic is answered
         /// with 503. A rule whose fields all sit in the head never calls it.
         ///
         /// **Danger:** what the closure reads must be what the application reads, also where a name comes twice.
