@@ -78,6 +78,9 @@ impl Readings {
         readings.harmless(parameters);
         readings.harmless(doubled_slash);
         readings.harmless(dots);
+        readings.ambiguous(query);
+        readings.ambiguous(control);
+        readings.harmless(space);
         readings.harmless(trailing_slash);
         readings
     }

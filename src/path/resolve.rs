@@ -2,13 +2,19 @@
 //!
 //! Parameters may be cut in every segment, kept, or end the path; slashes may be collapsed and dots resolved, or not.
 
-use super::meter::{Exhausted, Meter};
+use super::{
+    meter::{Exhausted, Meter},
+    segments::before,
+    skeleton::Marks,
+};
 
 /// Reads the segments of texts in all ways.
 pub(super) struct Resolve<'m> {
     pub(super) meter: &'m mut Meter,
     /// What a look-up costs, beside what it costs for each byte.
     pub(super) look_up: usize,
+    /// Whether what is left after dots are resolved may end early.
+    ends_early: bool,
     buffer: Vec<u8>,
 }
 
@@ -31,7 +37,14 @@ pub(super) struct Seen {
 
 impl<'m> Resolve<'m> {
     pub(super) fn new(length: usize, look_up: usize, meter: &'m mut Meter) -> Self {
-        Self { meter, look_up, buffer: Vec::with_capacity(length + 8) }
+        Self { meter, look_up, ends_early: false, buffer: Vec::with_capacity(length + 8) }
+    }
+
+    /// A decoded `?`, `#`, space or control character ends the path once it is written into another request, also after dots were
+    /// resolved: `/%3f/../login%3f` is then `/login`.
+    pub(super) fn ending_early(mut self, marks: Marks) -> Self {
+        self.ends_early = marks.query || marks.control || marks.space || marks.broken;
+        self
     }
 
     /// Lets `visit` see every reading of a text's segments until it returns false. Returns whether it never did.
@@ -99,9 +112,21 @@ impl<'m> Resolve<'m> {
         let stripped = self.buffer.strip_suffix(b"/").filter(|rest| !rest.is_empty());
         *go_on = visit(stripped.unwrap_or(&self.buffer))
             && (!stripped.is_some_and(|rest| rest.ends_with(b"/")) || visit(&self.buffer));
+        if self.ends_early && seen.dots && way.resolve && *go_on {
+            self.meter.spend(ENDS.len() * (60 + self.look_up + text.len() * 2))?;
+            for end in ENDS {
+                let cut = before(&self.buffer, end);
+                let stripped = cut.strip_suffix(b"/").filter(|rest| !rest.is_empty());
+                *go_on = *go_on && (cut.len() == self.buffer.len() || visit(stripped.unwrap_or(cut)));
+            }
+        }
         Ok(seen)
     }
 }
+
+/// What may end a path early.
+const ENDS: [fn(u8) -> bool; 4] =
+    [|byte| matches!(byte, b'?' | b'#'), |byte| byte.is_ascii_control(), |byte| byte == 0, |byte| byte == b' '];
 
 /// Appends a text, read in one way. Above the root is the root.
 pub(super) fn write(text: &[u8], way: Way, out: &mut Vec<u8>) -> Seen {

@@ -256,7 +256,7 @@ impl<T> Table<T> {
             differ |= first != index;
             !differ && !first_is_all
         };
-        let mut resolve = Resolve::new(path.len(), self.look_up_cost(), meter);
+        let mut resolve = Resolve::new(path.len(), self.look_up_cost(), meter).ending_early(skeleton.marks);
         let alone = texts.is_none().then_some(&*skeleton.text);
         for text in alone.into_iter().chain(texts.iter().flat_map(Texts::iter)) {
             if !resolve.each(text, &mut look_up)? {

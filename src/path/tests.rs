@@ -375,3 +375,15 @@ fn a_path_made_to_confuse_is_refused_and_soon() {
     assert!(Readings::of(confusing).too_many);
     assert_eq!(meaning(&table, confusing), "400");
 }
+
+#[test]
+fn what_ends_a_path_ends_it_also_after_dots_were_resolved() {
+    let table = table(&["/login"]);
+    for end in ["%3f", "%3F", "%23", "%20", "%00", "%0a", "%253f"] {
+        for dots in ["..", "%2e%2e", "..;x"] {
+            for path in [format!("/{end}/{dots}/login{end}"), format!("/x{end}y/{dots}/login{end}z")] {
+                assert!(!matches!(table.find(&path), Found::Nothing), "{path}");
+            }
+        }
+    }
+}
