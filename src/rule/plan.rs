@@ -185,13 +185,13 @@ impl Leaf {
         match self {
             Self::Captcha(captcha) => captcha.check(values),
             Self::Number { channel, token, phone, country_code, with_risk } => {
+                if country_code.and_then(|index| values.get(index)).is_some_and(|code| !is_mainland(code, grammar)) {
+                    return Err(malformed("a country code other than 86"));
+                }
                 let Some(token) = text_at(values, *token)? else {
                     // A phone alone proves nothing, so its spelling does not matter.
                     return Ok(None);
                 };
-                if country_code.and_then(|index| values.get(index)).is_some_and(|code| !is_mainland(code, grammar)) {
-                    return Err(malformed("a country code other than 86"));
-                }
                 let phone = phone_at(values, *phone, grammar)?;
                 let Some(phone) = phone else {
                     return Err(Refusal::new(DenialReason::ProofMissing).with_detail("a token without a phone"));

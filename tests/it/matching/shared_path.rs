@@ -343,7 +343,7 @@ async fn every_kind_of_body_may_hold_another_call() {
     let multipart = format!("{}{}{}--X--\r\n", part("method", "sms"), part("phone", " "), part("phone", "2"));
     guarded.passes_not_guarded(typed("multipart/form-data; boundary=X", multipart), "multipart").await;
     guarded.passes_not_guarded(typed("text/x-call", "sms"), "a closure").await;
-    guarded.refuses(typed("text/x-call", "login"), "proof_malformed", "a closure").await;
+    guarded.refuses(typed("text/x-call", "login"), "proof_missing", "a closure").await;
     guarded.refuses(typed(FORM, "method=sms&method=login"), "proof_malformed", "a form").await;
     guarded.refuses(typed(FORM, "method=login&phone=13812345678"), "proof_missing", "a form").await;
     // A form cannot hold the fields of this rule, but it can say that it is none of its calls.
