@@ -13,6 +13,9 @@ pub(super) const VENDOR: &str = "https://api.verification.jpush.cn";
 
 const SETTING: &str = "base_url";
 
+/// What the paths of the vendor's endpoints begin with, of this version and the one before (reference documents, "Call Address").
+const ENDPOINTS: [&str; 3] = ["/v2/web", "/v1/web", "/action/check"];
+
 /// A base URL that may carry credentials: `https`, or plain `http` to this very machine or, by a switch, a private network.
 #[derive(Debug)]
 pub(super) struct BaseUrl {
@@ -30,7 +33,7 @@ impl BaseUrl {
     ///
     /// # Errors
     ///
-    /// `base_url`: when it is no URL with a host, plain `http` to a host out of reach, or has user
+    /// `base_url`: when it is no URL with a host, plain `http` to a host out of reach, has the path of an endpoint in it, or has user
     /// information, a query or a fragment. With one of these the error does not repeat the URL: it may hold a secret.
     pub(super) fn parse(text: &str, plain: Reach) -> Result<Self, ConfigError> {
         // `Uri` drops a fragment without a word, so the text itself is asked.
@@ -58,6 +61,9 @@ impl BaseUrl {
         }
         if *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS {
             return Err(wrong("the scheme is https"));
+        }
+        if ENDPOINTS.iter().any(|endpoint| uri.path().to_ascii_lowercase().contains(endpoint)) {
+            return Err(wrong("the path of an endpoint is in it, and the client adds that itself: leave it out"));
         }
         let prefix = uri.path().trim_end_matches('/').into();
         Ok(Self { reach, scheme: scheme.clone(), authority: authority.clone(), prefix })
@@ -196,6 +202,24 @@ mod tests {
         }
         assert!(BaseUrl::parse("https://x:65536", Reach::Loopback).is_err());
         assert!(BaseUrl::parse("https://a b", Reach::Loopback).is_err());
+    }
+
+    #[test]
+    fn the_path_of_an_endpoint_is_refused() {
+        for path in [
+            "/v2/web/verify",
+            "/v2/web/h5/verify/",
+            "/V2/Web",
+            "/jpush/v2/web/loginTokenVerify",
+            "/action/check",
+            "/v1/web/verify",
+        ] {
+            let base = format!("{VENDOR}{path}");
+            let error = BaseUrl::parse(&base, Reach::Loopback).unwrap_err();
+            assert_eq!((error.setting(), error.value()), ("base_url", Some(&*base)));
+            assert!(error.to_string().contains("the client adds that itself"), "{error}");
+        }
+        assert!(BaseUrl::parse("https://egress.example/jpush/v2", Reach::Loopback).is_ok());
     }
 
     #[test]

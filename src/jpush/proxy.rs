@@ -129,6 +129,7 @@ impl Proxy {
     }
 
     /// Host and port, for the log.
+    #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
     pub(super) fn host_and_port(&self) -> &str {
         self.uri.authority().map_or("", Authority::as_str)
     }

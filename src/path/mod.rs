@@ -20,6 +20,7 @@
 //! | file | subject |
 //! |---|---|
 //! | `pattern` | a rule's path, checked when the rule is written |
+//! | `routers` | patterns as other routers write them, which are refused, and escapes |
 //! | `plain` | the one pass that finds whether a path is plain |
 //! | `meter` | what deciding one path may cost |
 //! | `decode` | percent escapes: once, and to the end |
@@ -49,6 +50,7 @@ mod properties;
 mod readings;
 mod resolve;
 mod route_parameters;
+mod routers;
 mod segments;
 mod skeleton;
 mod table;

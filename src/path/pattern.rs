@@ -8,7 +8,7 @@ use std::{
     str::Chars,
 };
 
-use super::letters::fold;
+use super::{letters::fold, routers};
 use crate::error::ConfigError;
 
 /// Parameters of one path. The router has letters for 25; a path with more than a few is a mistake.
@@ -17,7 +17,8 @@ const PARAMETERS: usize = 16;
 /// A rule's path: `/login`, `/v1/{tenant}/login`, `/files/{*rest}`, in the syntax of `matchit` 0.9 (and so of axum).
 ///
 /// A parameter stands for one whole segment and is never empty; `{*rest}` stands for all segments to the end, at least
-/// one: `/files/{*rest}` means `/files/a` and `/files/a/b`, but not `/files`. A literal brace is doubled.
+/// one: `/files/{*rest}` means `/files/a` and `/files/a/b`, but not `/files`. A literal brace is doubled, and a backslash makes a text
+/// of what other routers read as a pattern.
 ///
 /// A parameter that is a part of a segment (`/{id}.png`) is refused: beside such a pattern `matchit` 0.9.2 overlooks
 /// others (of `/{x}a/a` and `/{x}/{*rest}` it finds neither for `/aa/aa`), and what is overlooked is not guarded.
@@ -41,12 +42,13 @@ impl Pattern {
     ///
     /// Names `rule.path` when the path does not begin with a slash, holds what no canonical path holds (dot segments,
     /// doubled slashes, `;`, `?`, `#`, `%`, a backslash, white space, control characters, the long s and the Kelvin
-    /// sign), or is no pattern that the router knows.
+    /// sign), is a pattern of another router (see `routers`), or is no pattern that the router knows.
     pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
         let refuse = |problem: &'static str| Err(ConfigError::new("rule.path", text, problem));
         if !text.starts_with('/') {
             return refuse("a path starts with a slash");
         }
+        let literal = routers::literal(text)?;
         if text.contains("//") {
             return refuse("a path has no doubled slash: `//login` is the same as `/login`");
         }
@@ -62,17 +64,17 @@ impl Pattern {
         if text.contains('%') {
             return refuse("a path is written decoded, without percent escapes");
         }
-        if text.contains('\\') {
-            return refuse("a path has no backslash");
-        }
         if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
             return refuse("a path has no white space and no control characters");
         }
         if text.contains(['\u{17f}', '\u{212a}', char::REPLACEMENT_CHARACTER]) {
             return refuse("a path has no characters that are mistaken for others");
         }
+        if literal.contains('\\') {
+            return refuse("a path has no backslash");
+        }
 
-        let trimmed = text.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(text);
+        let trimmed = literal.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(&literal);
         let (key, parameters) = canonical(trimmed);
         if !parameters_are_segments(trimmed) {
             return refuse("a parameter is a whole segment: `/{id}`, not `/{id}.png`");

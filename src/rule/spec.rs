@@ -83,7 +83,8 @@ impl Methods {
 
 impl Rule {
     /// Guards `POST` on a path: `/login`, or a pattern such as `/v1/{tenant}/login` or `/auth/{*rest}` (which is not `/auth`
-    /// itself: that takes a rule of its own).
+    /// itself: that takes a rule of its own). Patterns of other routers (`/:id`, `/<id>`, `/*`, `/{id:int}`) are refused with the
+    /// spelling that is meant. A backslash makes a text of such a segment: `r"/\:id"`. `/v1/accounts:signIn` and `/$batch` are texts.
     ///
     /// **Danger:** a backend that ignores the method logs in by `PUT /login` or `GET /login?phone=…` too: PHP's scripts, Django's
     /// views, Go's handlers, Spring's `@RequestMapping`, Flask's `request.values`. The rule does not guard these. In front of such

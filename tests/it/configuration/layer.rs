@@ -186,6 +186,28 @@ fn a_path_that_is_no_canonical_pattern_is_refused() {
 }
 
 #[test]
+fn a_pattern_of_another_router_is_refused_and_the_error_shows_the_spelling_that_is_meant() {
+    for (path, meant) in [
+        ("/a/:id/login", "`/a/{id}/login`"),
+        ("/:id?", "`/{id}`"),
+        ("/files/*", "`/files/{*rest}`"),
+        ("/<int:id>/login", "`/{id}/login`"),
+        ("/<any(about, help):page>", "`/{page}`"),
+        ("/{id:[0-9]+}/login", "`/{id}/login`"),
+        ("/login/{id?}", "`/login/{id}`"),
+        ("/(login|signin)", "`/{name}`"),
+        ("/login$", "`/login`"),
+    ] {
+        let error = of_rules([Rule::post(path, number())]).unwrap();
+        assert_eq!((error.setting(), error.value()), ("rule.path", Some(path)));
+        assert!(error.to_string().contains(&format!("write {meant}")), "{error}");
+    }
+    for path in [r"/\:id/login", r"/\*", "/v1/accounts:signIn", "/$batch", "/{{id}}", r"/odata/Users\(1\)"] {
+        assert_eq!(of_rules([Rule::post(path, number())]), None, "{path}");
+    }
+}
+
+#[test]
 fn two_rules_for_the_same_request_are_refused_in_every_spelling() {
     let kind = || Field::body("/kind");
     for (one, other) in [

@@ -5,7 +5,7 @@ use http::{Method, Response};
 use tower_jverify::{CheckKind, Denial, Field, Rule, captcha, number};
 
 use super::kinds_asked;
-use crate::support::{Application, Guarded, Verifier, builder, post_json, send};
+use crate::support::{Application, Guarded, LOGIN, Verifier, builder, post_json, send};
 
 const NUMBER: &[CheckKind] = &[CheckKind::Number];
 const CAPTCHA: &[CheckKind] = &[CheckKind::Captcha];
@@ -115,4 +115,20 @@ fn permutations(of: usize) -> Vec<Vec<usize>> {
     let inserted =
         |order: &Vec<usize>| (0..of).map(|at| [&order[..at], &[of - 1], &order[at..]].concat()).collect::<Vec<_>>();
     shorter.iter().flat_map(inserted).collect()
+}
+
+#[tokio::test]
+async fn an_escaped_segment_and_a_colon_inside_of_one_are_texts() {
+    for (rule, path, other) in [
+        (r"/\:id/login", "/:id/login", "/7/login"),
+        (r"/\*", "/*", "/x"),
+        (r"/odata/Users\(1\)", "/odata/Users(1)", "/odata/Users(2)"),
+        ("/v1/accounts:signIn", "/v1/accounts:signIn", "/v1/accounts:signOut"),
+        ("/$batch", "/$batch", "/batch"),
+        (r"/\:id/{x}", "/:id/7", "/id/7"),
+    ] {
+        let guarded = Guarded::by([Rule::post(rule, number())]);
+        guarded.verifies(post_json(path, LOGIN), path).await;
+        guarded.leaves_alone(post_json(other, LOGIN), other).await;
+    }
 }

@@ -1,0 +1,220 @@
+//! Patterns as other routers write them.
+//!
+//! `/a/:id/login` is a pattern to Express, Rails and axum 0.7, and a text to us: a rule for it would guard a path that no client
+//! asks for, and the login would be open. So a segment that another router reads as more than a text is refused, with the spelling
+//! that is meant here. A backslash in front of one of [`SPECIAL`] makes it a text.
+//!
+//! | segment | read as a parameter or an expression by |
+//! |---|---|
+//! | `:id`, `:id?`, `:id(\d+)`, `*rest` | Express, Rails, axum 0.7, gin, Sinatra, Koa, path-to-regexp |
+//! | `*`, `**` | Spring, Fastify, globs |
+//! | `<id>`, `<int:id>`, `<id..>`, `<**rest>` | Flask, Django, Rocket, salvo |
+//! | `{id:\d+}`, `{id?}`, `{id:int}`, `{id...}`, `{$}`, `{**rest}` | actix, ASP.NET, Spring, Go, salvo |
+//! | `[id]`, `[...rest]` | Next.js, SvelteKit |
+//! | `(a|b)`, `a|b`, `login(.:format)`, `login$` | regular expressions; Rails |
+
+use std::borrow::Cow;
+
+use crate::error::ConfigError;
+
+/// What a backslash makes a part of a text.
+const SPECIAL: [char; 10] = [':', '*', '<', '>', '(', ')', '[', ']', '|', '$'];
+
+/// Where Flask and Django name the type of a parameter in front of its name.
+const CONVERTERS: [&str; 9] = ["int", "float", "str", "string", "path", "uuid", "slug", "any", "re_path"];
+
+/// A pattern's text without its escapes.
+///
+/// # Errors
+///
+/// `rule.path`: when a segment is a pattern of another router. Shows the path that is meant.
+pub(super) fn literal(text: &str) -> Result<Cow<'_, str>, ConfigError> {
+    let mut is_foreign = false;
+    let meant = text.split('/').map(|segment| match meant(segment) {
+        Some(meant) => {
+            is_foreign = true;
+            Cow::Owned(meant)
+        }
+        None => Cow::Borrowed(segment),
+    });
+    let meant = meant.collect::<Vec<_>>().join("/");
+    if is_foreign {
+        let problem = format!(
+            "a pattern of another router, which would be a text here: write `{meant}`, or a backslash in front of `:`, `*`, `<`, \
+             `(`, `[`, `|` or `$` for the text itself"
+        );
+        return Err(ConfigError::new("rule.path", text, problem));
+    }
+    if !text.contains('\\') {
+        return Ok(Cow::Borrowed(text));
+    }
+    let mut literal = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(c) = characters.next() {
+        literal.push(if c == '\\' { characters.next_if(|next| SPECIAL.contains(next)).unwrap_or(c) } else { c });
+    }
+    Ok(Cow::Owned(literal))
+}
+
+/// What is meant by a segment that another router reads as a pattern; `None` of a text and of a pattern of ours.
+fn meant(segment: &str) -> Option<String> {
+    if let Some(inner) = segment.strip_prefix('{').filter(|rest| !rest.starts_with('{')) {
+        return meant_by_braces(inner.strip_suffix('}')?);
+    }
+    let segment = without_escaped(segment);
+    if let Some(name) = segment.strip_prefix(':') {
+        let end = name.find(|c| !is_of_name(c)).unwrap_or(name.len());
+        let (name, rest) = name.split_at_checked(end)?;
+        return Some(parameter(name, rest.ends_with(['*', '+'])));
+    }
+    if segment.starts_with('*') {
+        return Some(parameter(segment.trim_start_matches('*'), true));
+    }
+    if let Some((_, inner)) = segment.split_once('<') {
+        return inner.split_once('>').map(|(inner, _)| meant_by_angles(inner));
+    }
+    if let Some((_, inner)) = segment.split_once('[').filter(|(_, inner)| inner.contains(']')) {
+        let inner = inner.trim_start_matches('[');
+        return Some(parameter(inner.trim_start_matches('.'), inner.starts_with("...")));
+    }
+    if let Some((before, _)) = segment.split_once('(') {
+        // `login(.:format)` has a text in front, and `(login|signin)` none.
+        return Some(if before.is_empty() { parameter("", false) } else { before.to_owned() });
+    }
+    if let Some((one, _)) = segment.split_once('|') {
+        return Some(one.to_owned());
+    }
+    segment.strip_suffix('$').map(ToOwned::to_owned)
+}
+
+/// What is meant by braces whose content is no name of ours, where that is known.
+fn meant_by_braces(inner: &str) -> Option<String> {
+    let name = inner.strip_prefix('*').unwrap_or(inner);
+    if !name.is_empty() && name.chars().all(is_of_name) {
+        return None;
+    }
+    if inner == "$" {
+        // Go: nothing behind the slash.
+        return Some(String::new());
+    }
+    let is_rest = inner.starts_with("**") || inner.ends_with("...") || inner.contains(":.*") || inner.contains(":path");
+    Some(parameter(inner.trim_start_matches('*'), is_rest))
+}
+
+fn meant_by_angles(inner: &str) -> String {
+    let (name, is_path) = match inner.split_once(':') {
+        Some((converter, name)) if CONVERTERS.contains(&converter.split('(').next().unwrap_or_default()) => {
+            (name, converter == "path")
+        }
+        Some((name, _)) => (name, false),
+        None => (inner, false),
+    };
+    parameter(name.trim_start_matches('*'), is_path || name.starts_with('*') || name.ends_with(".."))
+}
+
+/// Our spelling of a parameter whose name begins this text.
+fn parameter(text: &str, is_rest: bool) -> String {
+    let end = text.find(|c| !is_of_name(c)).unwrap_or(text.len());
+    let name = text.get(..end).filter(|name| !name.is_empty()).unwrap_or(if is_rest { "rest" } else { "name" });
+    format!("{{{}{name}}}", if is_rest { "*" } else { "" })
+}
+
+fn is_of_name(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '-')
+}
+
+/// A segment in which escaped characters are replaced by one that means nothing.
+fn without_escaped(segment: &str) -> Cow<'_, str> {
+    if !segment.contains('\\') {
+        return Cow::Borrowed(segment);
+    }
+    let mut characters = segment.chars().peekable();
+    let mut out = String::with_capacity(segment.len());
+    while let Some(c) = characters.next() {
+        out.push(if c == '\\' && characters.next_if(|next| SPECIAL.contains(next)).is_some() { '_' } else { c });
+    }
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_of_another_router_is_refused_with_the_spelling_that_is_meant() {
+        for (text, meant) in [
+            ("/a/:id/login", "/a/{id}/login"),
+            ("/:id?", "/{id}"),
+            (r"/:id(\d+)/login", "/{id}/login"),
+            ("/:path*", "/{*path}"),
+            ("/:path+", "/{*path}"),
+            ("/:", "/{name}"),
+            ("/a/:x/:y", "/a/{x}/{y}"),
+            ("/files/*rest", "/files/{*rest}"),
+            ("/files/*", "/files/{*rest}"),
+            ("/files/**", "/files/{*rest}"),
+            ("/<id>/login", "/{id}/login"),
+            ("/<int:id>/login", "/{id}/login"),
+            ("/<string(length=2):lang>/login", "/{lang}/login"),
+            ("/<path:rest>", "/{*rest}"),
+            ("/<rest..>", "/{*rest}"),
+            ("/<id:num>", "/{id}"),
+            ("/<**rest>", "/{*rest}"),
+            ("/user-<id>", "/{id}"),
+            ("/{id:[0-9]+}/login", "/{id}/login"),
+            ("/{id:int}/login", "/{id}/login"),
+            ("/{id?}", "/{id}"),
+            ("/{rest...}", "/{*rest}"),
+            ("/{**rest}", "/{*rest}"),
+            ("/{tail:.*}", "/{*tail}"),
+            ("/login/{$}", "/login/"),
+            ("/{}", "/{name}"),
+            ("/[id]/login", "/{id}/login"),
+            ("/[...rest]", "/{*rest}"),
+            ("/[[...rest]]", "/{*rest}"),
+            ("/login(.:format)", "/login"),
+            ("/(login|signin)", "/{name}"),
+            ("/login|signin", "/login"),
+            ("/login$", "/login"),
+            ("/v1/login$/", "/v1/login/"),
+        ] {
+            let error = literal(text).expect_err(text).to_string();
+            assert!(error.contains(&format!("write `{meant}`,")), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_left_alone_and_an_escape_makes_one() {
+        for text in [
+            "/login",
+            "/v1/accounts:signIn",
+            "/$batch",
+            "/v1/$metadata/login",
+            "/a/{id}/login",
+            "/files/{*rest}",
+            "/{tenant-id}",
+            "/{{id}}",
+            "/a*b",
+            "/a>b",
+            "/a)b",
+            "/a]b",
+            "/登录/{名}",
+            r"/a\b",
+        ] {
+            assert_eq!(literal(text).expect(text), text);
+        }
+        for (text, literal_) in [
+            (r"/\:id/login", "/:id/login"),
+            (r"/\*", "/*"),
+            (r"/\<id\>", "/<id>"),
+            (r"/Users\(1\)", "/Users(1)"),
+            (r"/a\|b", "/a|b"),
+            (r"/login\$", "/login$"),
+            (r"/\[id\]", "/[id]"),
+            (r"/\:id/{x}", "/:id/{x}"),
+        ] {
+            assert_eq!(literal(text).expect(text), literal_);
+        }
+        assert!(literal(r"/\:id/:id").is_err(), "one of two");
+    }
+}
