@@ -152,8 +152,10 @@ impl Verdict {
         self
     }
 
-    /// What the operator must do, for a verdict of [`Class::Account`], [`Class::Misconfigured`] or [`Class::Unknown`]: the words
-    /// of the event at ERROR. Default: general words for the class.
+    /// What the operator must do: the words of the event at ERROR. Of [`Class::Account`], [`Class::Misconfigured`] and
+    /// [`Class::Unknown`] each verdict is worth one, with general words by default. Of [`Class::Quota`] a verdict with advice is. Of
+    /// [`Class::Invalid`] one is when more than half of at least 20 answers in ten minutes are. At most one event a minute and class
+    /// is at ERROR.
     pub fn with_advice(mut self, advice: &'static str) -> Self {
         self.advice = Some(advice);
         self

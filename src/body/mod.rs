@@ -6,6 +6,7 @@
 mod budget;
 mod coding;
 mod decoders;
+mod failed;
 mod hand_on;
 mod read;
 mod request;
@@ -14,8 +15,9 @@ mod response;
 pub(crate) use self::{
     budget::{Budget, Crowded, Share},
     coding::DecodeError,
+    failed::ReadError,
     hand_on::Decoding,
-    read::{Kept, Limits, ReadError, Unread, Whole, read, read_beginning},
+    read::{Kept, Limits, Unread, Whole, read, read_beginning},
     request::TrailerFilter,
 };
 pub use self::{coding::Coding, hand_on::HandOn};

@@ -16,7 +16,10 @@ use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
 
-use super::budget::{Budget, Crowded, Share};
+use super::{
+    budget::{Budget, Crowded, Share},
+    failed::{self, ReadError},
+};
 
 /// How many frames without data or trailers a body may have: more is an attempt to keep us busy.
 const EMPTY_FRAMES: usize = 1024;
@@ -65,21 +68,6 @@ pub(crate) struct Unread<B> {
     pub(crate) body: Option<Kept<B>>,
 }
 
-/// Why a body was not read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ReadError {
-    TooLarge,
-    TooSlow,
-    /// The client's own deadline is over.
-    GivenUp,
-    /// Too many empty frames.
-    Empty,
-    /// The client's side failed: an abort, a cut chunk, a reset.
-    Broken,
-    /// All bodies together reached their cap.
-    Crowded,
-}
-
 /// Reads a body to its end, also for a client that gives up before our own deadline: `client`.
 ///
 /// A body of one frame is not copied. No timer is made for a body that is already there.
@@ -89,7 +77,7 @@ pub(crate) enum ReadError {
 /// Returns what came of the body beside the reason, so that nothing of it is lost.
 pub(crate) async fn read<B>(body: B, limits: &Limits, client: Option<Instant>) -> Result<Box<Whole>, Unread<B>>
 where
-    B: Body<Data = Bytes>,
+    B: Body<Data = Bytes, Error: 'static>,
 {
     if usize::try_from(body.size_hint().lower()).map_or(true, |least| least > limits.bytes) {
         return Err(Unread { error: ReadError::TooLarge, body: Some(Kept::Untouched(body)) });
@@ -115,7 +103,7 @@ pub(crate) async fn read_beginning<B>(
     needed: impl Fn(&[u8]) -> Option<usize>,
 ) -> Result<Begun<B>, Unread<B>>
 where
-    B: Body<Data = Bytes>,
+    B: Body<Data = Bytes, Error: 'static>,
 {
     let mut begun = Begun::of(body);
     match begun.read(limits, client, Some(needed)).await {
@@ -156,7 +144,8 @@ impl<B> Begun<B> {
     /// looks like a whole one.
     #[cold]
     fn unread(self, error: ReadError) -> Unread<B> {
-        let body = (error != ReadError::Broken).then(|| Kept::Begun(self));
+        let has_failed = matches!(error, ReadError::Broken | ReadError::LimitedOutside);
+        let body = (!has_failed).then(|| Kept::Begun(self));
         Unread { error, body }
     }
 
@@ -168,7 +157,7 @@ impl<B> Begun<B> {
 
 impl<B> Begun<B>
 where
-    B: Body<Data = Bytes>,
+    B: Body<Data = Bytes, Error: 'static>,
 {
     async fn read(
         &mut self,
@@ -195,7 +184,7 @@ where
         let expected = usize::try_from(rest.size_hint().lower()).unwrap_or(usize::MAX);
         let mut empty_frames = 0_usize;
         while let Some(frame) = rest.as_mut().frame().await {
-            let frame = frame.map_err(|_| ReadError::Broken)?;
+            let frame = frame.map_err(|error| failed::reason(&error))?;
             let data = match frame.into_data() {
                 Ok(data) => data,
                 Err(frame) => {
@@ -313,13 +302,5 @@ impl Whole {
             self.data = Bytes::from(written);
         }
         changed
-    }
-}
-
-// === impl ReadError ===
-
-impl From<Crowded> for ReadError {
-    fn from(Crowded: Crowded) -> Self {
-        Self::Crowded
     }
 }

@@ -71,6 +71,14 @@ impl DenialReason {
                 english: "The verification has expired. Please start again.",
                 chinese: "验证已失效,请重新获取。",
             },
+            Self::PreflightRefused => Answer {
+                status: StatusCode::FORBIDDEN,
+                code: "preflight_refused",
+                grpc_code: 7,
+                next: &[],
+                english: "CORS preflight requests are not answered here.",
+                chinese: "此处不处理 CORS 预检请求。",
+            },
             Self::ProofMissing => Answer {
                 status: StatusCode::BAD_REQUEST,
                 code: "proof_missing",

@@ -123,6 +123,13 @@ impl Refusal {
         Self { reason, detail: None, advice: None, suspicion: None, retry_after, tells_risk: false }
     }
 
+    /// A CORS preflight that reached a rule.
+    pub(crate) fn of_preflight() -> Self {
+        Self::new(DenialReason::PreflightRefused).with_detail(
+            "a CORS preflight on a rule for its method: put a CorsLayer outside of this layer, or set `preflight_passes`",
+        )
+    }
+
     /// Our own words about what was wrong with the request, for the operator; never a piece of it.
     pub(crate) fn with_detail(mut self, detail: &'static str) -> Self {
         self.detail = Some(detail);

@@ -10,6 +10,7 @@ use crate::verdict::Class;
 /// | risk at a deny band, with [`Policy::tell_risk`](crate::Policy::tell_risk) | 403 | `risk_too_high` | 7 | `other_method` |
 /// | step-up needed | 403 | `captcha_required` | 7 | `captcha` |
 /// | a verdict `Stale` | 403 | `proof_expired` | 7 | `new_token` |
+/// | a CORS preflight on a rule for every method | 403 | `preflight_refused` | 7 | |
 /// | a proof missing or half | 400 | `proof_missing` | 3 | |
 /// | a proof malformed or ambiguous, a verdict `Invalid` | 400 | `proof_malformed` | 3 | |
 /// | a body that cannot be read | 400 | `body_malformed` | 3 | |
@@ -44,6 +45,8 @@ pub enum DenialReason {
     PathAmbiguous,
     /// No rule of a guarded path names the method, and the backend may ignore it. The answer has `Allow`.
     MethodNotAllowed,
+    /// A CORS preflight, which carries no proof, on a rule for its method. A CORS layer outside of this one answers it.
+    PreflightRefused,
     /// The request asks to become another protocol (`CONNECT`, `Upgrade`): what comes after it could not be read.
     Upgrade,
     /// The body is over its byte limit.

@@ -39,7 +39,7 @@ fn of_class(class: Class) -> Refusal {
 }
 
 /// Every reason. A new one does not compile until [`is_listed`] has it: add it here too.
-const REASONS: [DenialReason; 28] = [
+const REASONS: [DenialReason; 29] = [
     DenialReason::Verdict(Class::Passed),
     DenialReason::Verdict(Class::Rejected),
     DenialReason::Verdict(Class::Stale),
@@ -60,6 +60,7 @@ const REASONS: [DenialReason; 28] = [
     DenialReason::BodyMalformed,
     DenialReason::PathAmbiguous,
     DenialReason::MethodNotAllowed,
+    DenialReason::PreflightRefused,
     DenialReason::Upgrade,
     DenialReason::BodyTooLarge,
     DenialReason::BodyTimeout,
@@ -204,6 +205,7 @@ fn is_listed(reason: DenialReason) -> bool {
         | Is::BodyMalformed
         | Is::PathAmbiguous
         | Is::MethodNotAllowed
+        | Is::PreflightRefused
         | Is::Upgrade
         | Is::BodyTooLarge
         | Is::BodyTimeout

@@ -22,7 +22,7 @@ pub(crate) use self::{
     folding::{NotOne, aliases, only, remove, tokens},
     grpc::{is_grpc, is_grpc_type},
     names::{Header, Names, USUAL},
-    routing::overrides_method,
+    routing::{ignore_http2_offer, overrides_method},
 };
 
 /// A number as a header's value. `HeaderValue::from(u64)` allocates twice.

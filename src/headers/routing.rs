@@ -12,7 +12,7 @@ use http::{
     header::{CONNECTION, UPGRADE},
 };
 
-use super::folding::{aliases, tokens};
+use super::folding::{aliases, rebuild, tokens, without_tokens};
 use crate::{
     error::ConfigError,
     foreign_backend::{ForeignBackend, Suspicion},
@@ -119,6 +119,24 @@ struct Marks([u64; 32]);
 /// Whether a header makes some backend run another method.
 pub(crate) fn overrides_method(name: &str) -> bool {
     LIST.iter().any(|(known, names)| *names == Names::Method && aliases(name, known))
+}
+
+/// Removes an offer to switch to HTTP/2 (`Upgrade: h2c`, as Java's `HttpClient` and `curl --http2` send it), which a server may
+/// ignore (RFC 9110, 7.8). An offer of anything else stays, with all that belongs to it.
+pub(crate) fn ignore_http2_offer(headers: &mut HeaderMap) {
+    let offers = || headers.get_all(UPGRADE).iter().flat_map(protocols);
+    if offers().next().is_none() || !offers().all(is_http2) {
+        return;
+    }
+    let goes = |word: &[u8]| {
+        word.eq_ignore_ascii_case(UPGRADE.as_str().as_bytes())
+            || str::from_utf8(word).is_ok_and(|word| aliases(word, HTTP2_SETTINGS))
+    };
+    rebuild(headers, |name, value| match name {
+        name if goes(name.as_str().as_bytes()) => None,
+        name if name == CONNECTION => without_tokens(value, goes),
+        _ => Some(value),
+    });
 }
 
 // === impl Routing ===

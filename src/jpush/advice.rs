@@ -14,8 +14,18 @@ pub(super) fn advised(verdict: Verdict) -> Verdict {
         Class::Account => verdict.with_advice(
             "JPush refuses this account: top up its balance, or enable the product in the vendor's console",
         ),
+        Class::Misconfigured if matches!(verdict.code(), Some("9013" | "9015")) => {
+            verdict.with_advice("something between this process and JPush rewrites requests: JPush refuses their method or media type")
+        }
         Class::Misconfigured => verdict.with_advice(
             "JPush refuses this set-up: check app key, master secret, the app's package and signature, and the RSA key",
+        ),
+        // 9007 is the app's quota of a day; the other limits pass by themselves.
+        Class::Quota if verdict.code() == Some("9007") => verdict.with_advice(
+            "JPush's quota of this app is used up for today: ask the vendor to raise it",
+        ),
+        Class::Invalid => verdict.with_advice(
+            "JPush refuses most requests as malformed: check in which fields the rules read proofs, and the version of the client's SDK",
         ),
         Class::Unknown => verdict.with_advice(
             "JPush answered with a code that is not classified: look it up, and report it to tower-jverify",
@@ -25,7 +35,6 @@ pub(super) fn advised(verdict: Verdict) -> Verdict {
         | Class::Stale
         | Class::Inconclusive
         | Class::Quota
-        | Class::Invalid
         | Class::Unavailable
         | Class::Unreadable => verdict,
     }

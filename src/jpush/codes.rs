@@ -25,8 +25,10 @@ pub(super) const TABLE: &[(Class, &[i64])] = &[
     (Class::Account, &[9018, 1805, 9014, 9031, 1803]),
     // Credentials or the app's set-up. 9011 and 1802 are "auth failed".
     (Class::Misconfigured, &[9004, 9010, 9011, 1802, 9022, 6003, 6004]),
+    // The method or the media type, which no client can cause: something on the way rewrites requests.
+    (Class::Misconfigured, &[9013, 9015]),
     // The request was malformed.
-    (Class::Invalid, &[9012, 1801, 9013, 9015]),
+    (Class::Invalid, &[9012, 1801]),
     // The vendor's own trouble.
     (Class::Unavailable, &[9099, 2000]),
 ];
@@ -94,8 +96,8 @@ mod tests {
         (6004, Class::Misconfigured),
         (9012, Class::Invalid),
         (1801, Class::Invalid),
-        (9013, Class::Invalid),
-        (9015, Class::Invalid),
+        (9013, Class::Misconfigured),
+        (9015, Class::Misconfigured),
         (9099, Class::Unavailable),
         (2000, Class::Unavailable),
     ];
@@ -114,6 +116,24 @@ mod tests {
         let rows: Vec<i64> = TABLE.iter().flat_map(|(_, codes)| codes.iter().copied()).collect();
         assert_eq!(rows.len(), LISTED.len());
         assert!(LISTED.iter().all(|(code, _)| rows.contains(code)));
+    }
+
+    #[test]
+    fn the_document_says_what_each_code_means_in_both_languages() {
+        let mut documented = Vec::new();
+        for row in include_str!("../../docs/codes.md").lines() {
+            let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+            let [code, class, english, chinese] = cells[..] else { continue };
+            let Ok(code) = code.parse::<i64>() else { continue };
+            assert!(english.len() > 8 && !chinese.is_ascii(), "{row}");
+            documented.push((code, class.trim_matches('`').to_owned()));
+        }
+        let passes = KINDS.map(|kind| (pass_code(kind), Class::Passed));
+        let mut listed: Vec<(i64, String)> =
+            LISTED.iter().copied().chain(passes).map(|(code, class)| (code, format!("{class:?}"))).collect();
+        documented.sort();
+        listed.sort();
+        assert_eq!(documented, listed);
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub(super) fn judge(
     key: Option<&OneTapKey>,
 ) -> Result<Judged, BadReply> {
     let unreadable = if status.is_server_error() { BadReply::ServerError } else { BadReply::Unreadable };
+    // Some gateways put a byte order mark in front of what they pass on.
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let reply = Reply::parse(body).ok_or(unreadable)?;
     let repeats_ex_id = repeats(check.ex_id(), reply.ex_id.as_ref())?;
     let kind = check.kind();

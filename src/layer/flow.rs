@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, request::Parts};
+use http::{Request, Response, header::UPGRADE, request::Parts};
 use http_body::Body;
 use tower::BoxError;
 use tower_service::Service;
@@ -24,6 +24,7 @@ use crate::{
     check::Check,
     decision::Decision,
     denial::{Answering, Audience, DenialReason, Refusal},
+    headers::ignore_http2_offer,
     judge::{Evidence, Judgement},
     observe::{Decided, Outcome},
     phone::Phone,
@@ -53,9 +54,12 @@ where
     V: Service<Check, Response = Verdict> + Clone + 'static,
     V::Error: Into<BoxError>,
     V::Future: Send,
-    B: Body<Data = Bytes>,
+    B: Body<Data = Bytes, Error: 'static>,
 {
     let (mut parts, body) = request.into_parts();
+    if parts.headers.contains_key(UPGRADE) {
+        ignore_http2_offer(&mut parts.headers);
+    }
     async move {
         group.mark_matched();
         let told = {
@@ -142,7 +146,7 @@ where
     V: Service<Check, Response = Verdict> + Clone + 'static,
     V::Error: Into<BoxError>,
     V::Future: Send,
-    B: Body<Data = Bytes>,
+    B: Body<Data = Bytes, Error: 'static>,
 {
     let evidence = Evidence::new();
     let read = group.reading().read(parts, body, &|when| group.choose_other(when), |values| group.choose(values)).await;

@@ -121,10 +121,13 @@ where
             if is_foreign {
                 shared.strip_for(&[group], request.headers_mut());
             }
+            let preflight = is_preflight(&request).then(|| has_proof_in_head(group, &request));
+            if preflight == Some(false) && !group.preflight_passes() {
+                let refusal = Refusal::of_preflight();
+                return self.answer(flow::refuse(shared, request, Some(group), &refusal), None);
+            }
             // A script that ignores the method reads a login in the head of an OPTIONS as well.
-            let passes = group.preflight_passes()
-                && is_preflight(&request)
-                && !(is_foreign && has_proof_in_head(group, &request));
+            let passes = preflight.is_some_and(|has_proof| group.preflight_passes() && !(is_foreign && has_proof));
             if !passes {
                 let story = flow::guard(Arc::clone(shared), Arc::clone(group), request);
                 return ResponseFuture::guarded(self.inner.clone(), Box::pin(story));

@@ -10,6 +10,7 @@ use std::{
 
 use tokio::time::Instant;
 
+use super::share::Share;
 use crate::verdict::{Class, Verdict};
 
 /// Lets an alarm of a class through once in a while: a wrong key fails every login, and one line says it.
@@ -18,6 +19,10 @@ pub(super) struct Alarms {
     account: Alarm,
     misconfigured: Alarm,
     unknown: Alarm,
+    quota: Alarm,
+    malformed: Alarm,
+    /// Which share of the answers says that the question was malformed.
+    share: Share,
 }
 
 /// When it last went off, in seconds since the first that might have; 0 for never.
@@ -30,8 +35,14 @@ const QUIET: Duration = Duration::from_secs(60);
 // === impl Alarms ===
 
 impl Alarms {
-    /// What to do about this verdict, if its class is an operator's to mend and the last alarm of it is some time ago.
-    pub(super) fn due(&self, verdict: &Verdict) -> Option<&'static str> {
+    /// Counts an answer of the verifier. Returns whether most answers say now that the question was malformed.
+    pub(super) fn count(&self, verdict: &Verdict) -> bool {
+        verdict.code().is_some() && self.share.add(verdict.class() == Class::Invalid, Instant::now())
+    }
+
+    /// What to do about this verdict, if its class is an operator's to mend and the last alarm of it is some time ago. One malformed
+    /// proof is a client's; where most are, the set-up is wrong.
+    pub(super) fn due(&self, verdict: &Verdict, most_are_malformed: bool) -> Option<&'static str> {
         let (alarm, usual) = match verdict.class() {
             Class::Account => {
                 (&self.account, "the verifier's account is refused: top up its balance, or enable the product")
@@ -43,12 +54,16 @@ impl Alarms {
                 &self.unknown,
                 "the verifier answered with a code, or failed with an error, that is not classified: look it up",
             ),
+            Class::Quota => (&self.quota, verdict.advice()?),
+            Class::Invalid if most_are_malformed => (
+                &self.malformed,
+                "the verifier refuses most questions as malformed: check in which fields the rules read proofs",
+            ),
             Class::Passed
             | Class::Rejected
             | Class::Stale
             | Class::Inconclusive
             | Class::Throttled
-            | Class::Quota
             | Class::Invalid
             | Class::Unavailable
             | Class::Unreadable => return None,

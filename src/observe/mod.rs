@@ -9,6 +9,8 @@ mod decided;
 #[cfg(not(feature = "tracing"))]
 mod none;
 #[cfg(feature = "tracing")]
+mod share;
+#[cfg(feature = "tracing")]
 mod tracing;
 
 pub(crate) use self::decided::{Decided, Outcome};

@@ -42,6 +42,18 @@ pub(super) fn check_query_alone(reading: &Reading, parts: &Parts, has_body: bool
     Ok(())
 }
 
+/// Refuses a request without a body, whose method has none as a rule, for what it lacks: a proof and not a media type.
+pub(super) fn check_bodiless(parts: &Parts) -> Result<(), Refusal> {
+    let sends_a_body = matches!(parts.method, Method::POST | Method::PUT | Method::PATCH);
+    if sends_a_body || parts.headers.contains_key(CONTENT_TYPE) {
+        return Ok(());
+    }
+    Err(Refusal::new(DenialReason::ProofMissing).with_detail(
+        "a request without a body, where the rule reads one; under `MethodRouter::layer` in place of `Router::route_layer`, axum \
+         itself answers a method that the route does not have with 405",
+    ))
+}
+
 /// Refuses a body of another length than its head says.
 pub(super) fn check_length(headers: &HeaderMap, length: usize) -> Result<(), Refusal> {
     if headers.get_all(CONTENT_LENGTH).iter().any(|said| parse(said) != Some(length)) {

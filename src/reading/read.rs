@@ -78,7 +78,7 @@ impl Reading {
         choose: impl FnOnce(&Values<'_>) -> Result<C, Refusal>,
     ) -> Result<Read<B, C>, Unread<B>>
     where
-        B: Body<Data = Bytes>,
+        B: Body<Data = Bytes, Error: 'static>,
     {
         // Not returned with the head: they are large.
         let mut values = self.plan.values();
@@ -134,7 +134,7 @@ impl Reading {
         other: &'s Choose<'s, C>,
     ) -> Result<Head<'s, C>, Refusal>
     where
-        B: Body<Data = Bytes>,
+        B: Body<Data = Bytes, Error: 'static>,
     {
         let is_grpc = is_grpc(parts.version, &parts.headers);
         let client_deadline = if is_grpc { client_deadline(&parts.headers)? } else { None };
@@ -155,6 +155,9 @@ impl Reading {
             },
             Known::Guarded => {
                 framing::check_query_alone(self, parts, has_body)?;
+                if self.plan.reads_body() && !has_body {
+                    framing::check_bodiless(parts)?;
+                }
                 let source = self.plan.reads_body().then(|| self.source(&self.plan, is_grpc, parts)).transpose()?;
                 self.plan.read_head(parts, values)?;
                 Head { source, client_deadline, known }

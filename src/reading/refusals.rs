@@ -65,6 +65,8 @@ impl From<ReadError> for Refusal {
             ReadError::TooLarge => {
                 Self::new(DenialReason::BodyTooLarge).with_detail("a body of more bytes than `body_limit`")
             }
+            ReadError::LimitedOutside => Self::new(DenialReason::BodyTooLarge)
+                .with_detail("a body of more bytes than a limit outside of this layer permits"),
             ReadError::TooSlow => Self::new(DenialReason::BodyTimeout),
             ReadError::GivenUp => Self::new(DenialReason::DeadlineExceeded),
             ReadError::Crowded => Self::new(DenialReason::Overloaded),

@@ -142,11 +142,13 @@ impl<'r> Unnamed<'r> {
 
 /// A CORS preflight that cannot be anything else: no body, and nothing by which a backend may read another method.
 pub(crate) fn is_preflight<B: Body>(request: &Request<B>) -> bool {
+    if request.method() != Method::OPTIONS {
+        return false;
+    }
     let headers = request.headers();
     // `_method` in any spelling: a preflight has no use for an escape.
     let overridden = request.uri().query().is_some_and(|query| query.contains('%') || query.contains("_method"));
-    request.method() == Method::OPTIONS
-        && !overridden
+    !overridden
         && headers.contains_key(header::ORIGIN)
         && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
         && !has_body(request)

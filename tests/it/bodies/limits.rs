@@ -53,6 +53,36 @@ async fn a_body_may_have_as_many_bytes_as_the_limit_and_not_one_more() {
 }
 
 #[tokio::test]
+async fn a_body_past_a_limit_outside_of_the_layer_is_answered_413() {
+    use tower::{Layer, ServiceExt};
+    use tower_http::limit::RequestBodyLimitLayer;
+    use tower_jverify::{Denial, Rule, number};
+
+    let limit = RequestBodyLimitLayer::new(16);
+    let chunked =
+        || {
+            http_body_util::StreamBody::new(futures_util::stream::iter(LOGIN.as_bytes().chunks(8).map(|chunk| {
+                Ok::<_, std::convert::Infallible>(http_body::Frame::data(bytes::Bytes::from_static(chunk)))
+            })))
+        };
+    let login = || http::Request::post("/login").header("content-type", "application/json");
+    // Around the layer, and around an axum router that has it: the error is then one of axum's.
+    let guarded = crate::support::Guarded::by([Rule::post("/login", number())]);
+    let bare = limit.layer(guarded.service());
+    let response = bare.oneshot(login().body(chunked()).unwrap()).await.unwrap();
+    assert_eq!(response.status(), 413);
+    let detail = response.extensions().get::<Denial>().unwrap().detail().unwrap().to_owned();
+    assert!(detail.contains("a limit outside of this layer"), "{detail}");
+
+    let route = axum::routing::post(|| async { "in" });
+    let router = axum::Router::new().route("/login", route).layer(guarded.layer.clone()).layer(limit);
+    let response = router.oneshot(login().body(axum::body::Body::new(chunked())).unwrap()).await.unwrap();
+    assert_eq!(response.status(), 413);
+    assert!(response.extensions().get::<Denial>().unwrap().detail().unwrap().contains("outside"));
+    assert_eq!((guarded.verifier.calls(), guarded.application.runs()), (0, 0));
+}
+
+#[tokio::test]
 async fn a_body_over_the_limit_is_answered_413_however_it_comes() {
     let guarded = Guarded::login();
     let body = login_of(LIMIT + 1);

@@ -191,6 +191,8 @@ async fn nothing_but_an_outage_is_opened() {
         (9031, Class::Account),
         (9011, Class::Misconfigured),
         (9012, Class::Invalid),
+        (9013, Class::Misconfigured),
+        (9015, Class::Misconfigured),
         (4711, Class::Unknown),
         (6000, Class::Unknown),
     ] {

@@ -37,7 +37,7 @@ async fn a_header_that_overrides_the_method_is_no_way_around_a_rule_for_any_meth
     let guarded = Guarded::by([Rule::any_method("/login", number())]);
     let request = Request::get("/login?_method=POST").header("x-http-method-override", "POST");
     let request = request.body(Bodiless::new()).unwrap();
-    guarded.refuses(request, "unsupported_media_type", "an override").await;
+    guarded.refuses(request, "proof_missing", "an override").await;
 }
 
 #[tokio::test]
@@ -74,9 +74,32 @@ fn preflight() -> http::request::Builder {
 }
 
 #[tokio::test]
-async fn a_preflight_is_guarded_like_the_rest() {
-    let guarded = Guarded::by([Rule::any_method("/login", number())]);
-    guarded.refuses(preflight().body(Bodiless::new()).unwrap(), "unsupported_media_type", "a preflight").await;
+async fn a_preflight_on_a_rule_for_every_method_is_refused_and_the_detail_names_cors_layer() {
+    for rule in [Rule::any_method("/login", number()), Rule::any_request(captcha())] {
+        let guarded = Guarded::by([rule]);
+        let response = guarded.send(preflight().body(Bodiless::new()).unwrap()).await;
+        let denial = crate::support::denial(&response);
+        assert_eq!((response.status().as_u16(), denial.code(), denial.grpc_code()), (403, "preflight_refused", 7));
+        assert!(denial.detail().unwrap().contains("CorsLayer"));
+        assert_eq!((guarded.verifier.calls(), guarded.application.runs()), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_request_without_a_body_and_of_a_method_that_has_none_lacks_a_proof() {
+    let guarded = Guarded::by([Rule::any_request(number())]);
+    for method in [Method::GET, Method::HEAD, Method::DELETE, Method::OPTIONS] {
+        let request = Request::builder().method(&method).uri("/login").body(Bodiless::new()).unwrap();
+        let response = guarded.send(request).await;
+        let denial = crate::support::denial(&response);
+        assert_eq!((response.status().as_u16(), denial.code()), (400, "proof_missing"), "{method}");
+        assert!(denial.detail().unwrap().contains("MethodRouter::layer"), "{method}");
+    }
+    for method in [Method::POST, Method::PUT, Method::PATCH] {
+        let request = Request::builder().method(&method).uri("/login").body(Bodiless::new()).unwrap();
+        guarded.refuses(request, "unsupported_media_type", method.as_str()).await;
+    }
+    assert_eq!((guarded.verifier.calls(), guarded.application.runs()), (0, 0));
 }
 
 #[tokio::test]

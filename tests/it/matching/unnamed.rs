@@ -261,8 +261,8 @@ async fn a_preflight_that_may_pass_a_rule_for_any_method_brings_no_login_in_its_
     };
     passes(&guarded, preflight("/login"), "a preflight").await;
     // They are guarded like any other request: without a body there is nothing to read.
-    refuses(&guarded, preflight("/login?phone=13999998888&token=x"), "unsupported_media_type").await;
-    refuses(&guarded, preflight("/login").header("x-token", "x"), "unsupported_media_type").await;
+    refuses(&guarded, preflight("/login?phone=13999998888&token=x"), "proof_missing").await;
+    refuses(&guarded, preflight("/login").header("x-token", "x"), "proof_missing").await;
 }
 
 #[tokio::test]

@@ -106,6 +106,7 @@ impl Guarded {
 fn status_of(code: &str) -> u16 {
     match code {
         "proof_missing" | "proof_malformed" | "body_malformed" | "path_ambiguous" | "upgrade_refused" => 400,
+        "preflight_refused" => 403,
         "method_not_allowed" => 405,
         "body_timeout" => 408,
         "body_too_large" => 413,

@@ -63,7 +63,12 @@ async fn every_decision_is_one_event() {
             "WARN",
             &[rule, "decision=\"deny\"", "reason=\"unavailable\"", "codes=-", "ids=-"],
         ),
-        (login(json!({"token": "sandbox-9007", "phone": PHONE})), "WARN", &["reason=\"quota\"", "codes=9007"]),
+        (
+            login(json!({"token": "sandbox-9007", "phone": PHONE})),
+            "ERROR",
+            &["reason=\"quota\"", "codes=9007", "used up"],
+        ),
+        (login(json!({"token": "sandbox-1804", "phone": PHONE})), "WARN", &["reason=\"quota\"", "codes=1804"]),
         (login(json!({})), "INFO", &[rule, "decision=\"deny\"", "reason=\"proof_missing\"", "detail="]),
         (post_json("/login%2F", "{}"), "INFO", &["decision=\"deny\"", "reason=\"path_ambiguous\""]),
         // The rule's name, and not the path that the client wrote.
@@ -192,6 +197,39 @@ async fn what_somebody_must_do_something_about_is_an_error_once_a_minute_and_say
         tokio::time::advance(Duration::from_secs(3_600)).await;
         let event = login().await;
         assert!(event.starts_with("ERROR"), "{class}: {event}");
+    }
+}
+
+#[tokio::test]
+async fn a_method_or_media_type_that_jpush_refuses_is_the_fault_of_something_on_the_way() {
+    for code in [9013, 9015] {
+        let desk = Sandboxed::new(Rule::post("/login", number()));
+        let (log, _listening) = Log::listen();
+        desk.login(&json!({"token": format!("sandbox-{code}"), "phone": PHONE})).await;
+        let events = log.take_events();
+        let told = "something between this process and JPush rewrites requests";
+        assert!(events.iter().any(|event| event.starts_with("ERROR") && event.contains(told)), "{code}: {events:?}");
+    }
+}
+
+#[tokio::test]
+async fn malformed_proofs_are_an_error_once_when_they_are_most_of_the_answers() {
+    for code in [9012, 1801] {
+        let desk = Sandboxed::new(Rule::post("/login", number()));
+        let login = async |token: String| desk.login(&json!({"token": token, "phone": PHONE})).await;
+        let malformed = || format!("sandbox-{code}");
+        let (log, _listening) = Log::listen();
+        for _ in 0..10 {
+            login("sandbox-9000".to_owned()).await;
+            assert_eq!(login(malformed()).await.status(), 400, "a definite no");
+        }
+        assert!(log.take_events().iter().all(|event| !event.starts_with("ERROR")), "{code}: half of twenty");
+        login(malformed()).await;
+        let events = log.take_events();
+        assert!(events[0].starts_with("ERROR") && events[0].contains("malformed"), "{code}: {events:?}");
+        login(malformed()).await;
+        let events = log.take_events();
+        assert!(!events[0].starts_with("ERROR"), "{code}: at most once a minute: {events:?}");
     }
 }
 

@@ -1,0 +1,73 @@
+//! Why a body was not read.
+
+use std::{any::Any, error::Error, io};
+
+use http_body_util::LengthLimitError;
+use tower::BoxError;
+
+use super::budget::Crowded;
+
+/// Why a body was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReadError {
+    TooLarge,
+    TooSlow,
+    /// The client's own deadline is over.
+    GivenUp,
+    /// Too many empty frames.
+    Empty,
+    /// The client's side failed: an abort, a cut chunk, a reset.
+    Broken,
+    /// A layer outside of this one limits bodies, and this body is longer.
+    LimitedOutside,
+    /// All bodies together reached their cap.
+    Crowded,
+}
+
+/// What the error of a body means: a limit outside of the layer, or a client that broke off.
+///
+/// `Body::Error` has no bound, so that every body can be guarded. The sources are found in the error types that bodies have in
+/// practice: a boxed error (`http_body_util::Limited`, which tower-http's `RequestBodyLimitLayer` puts around a body),
+/// `std::io::Error`, and axum's and tonic's own errors, where these features are on.
+#[cold]
+pub(super) fn reason(error: &dyn Any) -> ReadError {
+    if as_error(error).is_some_and(is_of_a_limit) { ReadError::LimitedOutside } else { ReadError::Broken }
+}
+
+fn as_error(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
+    if let Some(error) = error.downcast_ref::<BoxError>() {
+        return Some(&**error);
+    }
+    #[cfg(feature = "axum")]
+    if let Some(error) = error.downcast_ref::<axum::Error>() {
+        return Some(error);
+    }
+    #[cfg(feature = "tonic")]
+    if let Some(error) = error.downcast_ref::<tonic::Status>() {
+        return Some(error);
+    }
+    let io = error.downcast_ref::<io::Error>().map(|error| error as &(dyn Error + 'static));
+    io.or_else(|| error.downcast_ref::<LengthLimitError>().map(|error| error as &(dyn Error + 'static)))
+}
+
+/// Whether a `LengthLimitError` is anywhere among an error and its sources.
+fn is_of_a_limit(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        // `io::Error::source` leaves out the error that it wraps.
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if error.is::<LengthLimitError>() || wrapped.is_some_and(|wrapped| is_of_a_limit(wrapped)) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+// === impl ReadError ===
+
+impl From<Crowded> for ReadError {
+    fn from(Crowded: Crowded) -> Self {
+        Self::Crowded
+    }
+}
