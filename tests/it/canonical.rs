@@ -287,3 +287,22 @@ async fn it_reaches_the_application_over_a_socket_under_one_framing() {
         assert_eq!(seen.trailers.is_some(), has_trailer);
     }
 }
+
+#[tokio::test]
+async fn types_that_the_user_names_are_pinned_and_written_anew_like_json() {
+    for content_type in ["application/vnd.api+json", "text/json", "application/json;v=2"] {
+        let accept = [Media::json_types(["application/vnd.api+json", "text/json", "application/json;v=2"])];
+        let rule = || Rule::post("/login", number()).accept(accept.clone()).phone_grammar(PhoneGrammar::lenient());
+        for (rule, written) in [
+            (rule().pin_phone(true), r#"{ "token": "t&", "phone": "15813554612" }"#),
+            (rule().canonical_body(true), r#"{"token":"t\u0026","phone":"15813554612"}"#),
+        ] {
+            let guarded = Guarded::by([rule]);
+            let mut request = post_json("/login", r#"{ "token": "t&", "phone": "+86 158-1355-4612" }"#);
+            request.headers_mut().insert("content-type", content_type.parse().unwrap());
+            let seen = guarded.verifies(request, content_type).await;
+            assert_eq!(seen.body.unwrap(), written, "{content_type}");
+            assert_eq!(seen.parts.headers["content-type"], content_type);
+        }
+    }
+}
