@@ -17,6 +17,8 @@ pub(super) fn advised(verdict: Verdict) -> Verdict {
         Class::Misconfigured if matches!(verdict.code(), Some("9013" | "9015")) => {
             verdict.with_advice("something between this process and JPush rewrites requests: JPush refuses their method or media type")
         }
+        // It knows more than its class.
+        Class::Misconfigured if verdict.advice().is_some() => verdict,
         Class::Misconfigured => verdict.with_advice(
             "JPush refuses this set-up: check app key, master secret, the app's package and signature, and the RSA key",
         ),

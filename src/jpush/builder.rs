@@ -246,10 +246,18 @@ impl<T> JPushBuilder<T> {
         self
     }
 
-    /// The developer's private key, by which the phone of a one-tap login is read: PEM of PKCS#8 or PKCS#1. Default:
-    /// none, and every one-tap check is [`Class::Misconfigured`](crate::Class::Misconfigured) without a call.
+    /// The developer's private key, by which the phone of a one-tap login is read. Default: none, and every one-tap check is
+    /// [`Class::Misconfigured`](crate::Class::Misconfigured) without a call.
+    ///
+    /// An RSA key of 2,048 to 8,192 bits, unencrypted, as the text of the key and not the name of its file:
+    ///
+    /// - PEM of PKCS#8 (`PRIVATE KEY`) or PKCS#1 (`RSA PRIVATE KEY`), also as one line with `\n` for its line breaks;
+    /// - the base64 of either without BEGIN and END lines, or the base64 of a whole PEM.
+    ///
+    /// A byte order mark, CRLF, surrounding white space and quotes are ignored. The error of `build()` says what is wrong with
+    /// another text, and shows no part of it.
     pub fn one_tap_key(mut self, pem: &Secret) -> Self {
-        self.one_tap_key = OneTapKey::from_pem(pem.expose()).map(|key| Some(Kept::Fixed(Arc::new(key))));
+        self.one_tap_key = OneTapKey::from_text(pem.expose()).map(|key| Some(Kept::Fixed(Arc::new(key))));
         self
     }
 
@@ -260,7 +268,7 @@ impl<T> JPushBuilder<T> {
     /// changes. A key that is not usable, and a panic, are an error of `build()` (`one_tap_key`); later, the check is
     /// [`Class::Misconfigured`](crate::Class::Misconfigured) and nothing is sent.
     pub fn one_tap_key_from_fn<S: Into<Secret>>(mut self, pem: impl Fn() -> S + Send + Sync + 'static) -> Self {
-        let read = |pem: &Secret| OneTapKey::from_pem(pem.expose()).map(Arc::new);
+        let read = |pem: &Secret| OneTapKey::from_text(pem.expose()).map(Arc::new);
         self.one_tap_key = Ok(Some(Kept::Changing(Changing::new("one_tap_key", move || pem().into(), read))));
         self
     }

@@ -24,7 +24,7 @@ use super::{
     collect::collect,
     dial::Dial,
     errors::{self, BadReply},
-    one_tap::OneTapKey,
+    one_tap::{self, OneTapKey},
     proof_bytes::ProofBytes,
     reply::{Judged, judge},
     request::Endpoints,
@@ -40,7 +40,6 @@ use crate::{
 };
 
 const MASTER_SECRET: &str = "the closure of `Credentials::from_fn` panicked, or returned an unusable master secret";
-const ONE_TAP_KEY: &str = "the closure of `one_tap_key_from_fn` panicked, or returned an unusable key";
 
 /// Compared with the few names of a reply: to look it up would be to hash it.
 static SANDBOX_MARK: HeaderName = HeaderName::from_static(SANDBOX_HEADER);
@@ -209,8 +208,8 @@ where
     }
 
     fn call(&mut self, check: Check) -> AskFuture {
-        if let Some(class) = self.shared.refuse(&check) {
-            return AskFuture(Box::pin(std::future::ready(Ok(advised(Verdict::new(check.kind(), class))))));
+        if let Some(verdict) = self.shared.refuse(&check) {
+            return AskFuture(Box::pin(std::future::ready(Ok(verdict))));
         }
         let check = match check.ex_id() {
             // By nothing else could its reply be known.
@@ -233,15 +232,19 @@ where
     B::Error: Into<BoxError>,
 {
     // Before the call, so that nothing is spent for an answer that cannot be read.
-    let Ok(key) = shared.key_for(&check) else { return Ok(unusable(&check, ONE_TAP_KEY)) };
-    let Ok(request) = shared.endpoints.request(&check) else { return Ok(unusable(&check, MASTER_SECRET)) };
+    let Ok(key) = shared.key_for(&check) else { return Ok(one_tap::unusable(misconfigured(&check))) };
+    let Ok(request) = shared.endpoints.request(&check) else {
+        return Ok(misconfigured(&check).with_advice(MASTER_SECRET));
+    };
     let first = transport.call(request).await.map_err(|error| errors::transport(error.into()));
     let reply = match first {
         // All words count: a transport that was never ready is broken, and dialling it again is no cure; nor is it where
         // this process lacks what a dial needs.
         Err(error) if error.is_connect() && error.nothing_sent() && !error.is_exhausted() => {
             poll_fn(|cx| transport.poll_ready(cx)).await.map_err(|error| errors::not_ready(error.into()))?;
-            let Ok(request) = shared.endpoints.request(&check) else { return Ok(unusable(&check, MASTER_SECRET)) };
+            let Ok(request) = shared.endpoints.request(&check) else {
+                return Ok(misconfigured(&check).with_advice(MASTER_SECRET));
+            };
             let second = transport.call(request).await;
             second.map_err(|error| errors::transport(error.into()))?
         }
@@ -263,9 +266,9 @@ where
     Ok(if head.headers.keys().any(|name| name == SANDBOX_MARK) { verdict.with_sandbox_mark() } else { verdict })
 }
 
-/// The verdict on a check for which the application has no usable secret now: nothing was sent.
-fn unusable(check: &Check, advice: &'static str) -> Verdict {
-    Verdict::new(check.kind(), Class::Misconfigured).with_advice(advice)
+/// The verdict on a check for which the application has no usable secret: nothing was sent.
+fn misconfigured(check: &Check) -> Verdict {
+    Verdict::new(check.kind(), Class::Misconfigured)
 }
 
 // === impl Shared ===
@@ -280,7 +283,7 @@ impl Shared {
     }
 
     /// What a check is without asking JPush, if that is known.
-    fn refuse(&self, check: &Check) -> Option<Class> {
+    fn refuse(&self, check: &Check) -> Option<Verdict> {
         let proof = match check.question() {
             Question::Number { token, .. } => token,
             Question::Captcha { content } => content,
@@ -288,10 +291,11 @@ impl Shared {
             Question::Risk { .. } => return None,
         };
         if !self.proof_bytes.take(proof.expose()) {
-            return Some(Class::Invalid);
+            return Some(Verdict::new(check.kind(), Class::Invalid));
         }
         // Its answer could not be read, so nothing is spent on it.
-        (check.kind() == CheckKind::OneTap && self.one_tap_key.is_none()).then_some(Class::Misconfigured)
+        let is_keyless = check.kind() == CheckKind::OneTap && self.one_tap_key.is_none();
+        is_keyless.then(|| one_tap::keyless(misconfigured(check)))
     }
 }
 

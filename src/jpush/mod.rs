@@ -55,6 +55,8 @@ mod credentials;
 mod dial;
 mod echo;
 mod errors;
+mod key_kind;
+mod key_text;
 #[cfg(feature = "sandbox")]
 mod of_sandbox;
 mod one_tap;

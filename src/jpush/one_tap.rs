@@ -3,7 +3,7 @@
 //! RSA, PKCS#1 v1.5, base64 (vendor's REST API, loginTokenVerify). PKCS#1 v1.5 is open to padding oracles where an
 //! attacker can submit ciphertexts; these come from JPush over TLS, and all failures look alike.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use aws_lc_rs::{
     encoding::{AsDer, Pkcs8V1Der},
@@ -11,36 +11,68 @@ use aws_lc_rs::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use crate::phone::Phone;
+use super::{
+    key_kind::{self, Rsa, Wrapping},
+    key_text,
+};
+use crate::{error::ConfigError, phone::Phone, verdict::Verdict};
+
+const DAMAGED: &str = "the RSA key is damaged: its numbers do not fit together";
 
 /// The developer's private key, whose public half is in the vendor's console.
 pub(super) struct OneTapKey(Pkcs1PrivateDecryptingKey);
 
+/// A one-tap check without a key: nothing was sent.
+pub(super) fn keyless(verdict: Verdict) -> Verdict {
+    let advice =
+        "no one-tap key is set, so nothing was sent: set the developer's private key (`JPushBuilder::one_tap_key`)";
+    verdict.with_advice(advice).unanswered("no one-tap key".into(), true, false)
+}
+
+/// A one-tap check for whose answer the application returned no usable key: nothing was sent.
+pub(super) fn unusable(verdict: Verdict) -> Verdict {
+    let advice = "the closure of `one_tap_key_from_fn` panicked, or returned an unusable key";
+    verdict.with_advice(advice).unanswered("no usable one-tap key".into(), true, false)
+}
+
+/// A pass whose phone is not for the key.
+pub(super) fn unopened(verdict: Verdict) -> Verdict {
+    let advice = "the phone that JPush answered does not open with the one-tap key: it is another app's, or its public half is not \
+                  the one in the vendor's console";
+    verdict.with_advice(advice).unanswered("the phone does not open with the one-tap key".into(), false, false)
+}
+
+/// A pass without a phone.
+pub(super) fn phoneless(verdict: Verdict) -> Verdict {
+    let advice = "JPush answered a one-tap login without a phone: check that the app's public key is set in the vendor's console";
+    verdict.with_advice(advice).unanswered("the answer has no phone".into(), false, false)
+}
+
 // === impl OneTapKey ===
 
 impl OneTapKey {
-    /// Reads a key: PEM of PKCS#8 (`PRIVATE KEY`) or PKCS#1 (`RSA PRIVATE KEY`), 2048 to 8192 bits.
+    /// Reads a key of 2,048 to 8,192 bits, in any shape that [`key_text::der`] knows.
     ///
     /// # Errors
     ///
-    /// `one_tap_key`: when it is anything else. The error does not repeat it.
-    pub(super) fn from_pem(pem: &str) -> Result<Self, crate::error::ConfigError> {
-        use rustls::pki_types::{PrivateKeyDer, pem::PemObject};
-
-        let wrong = |problem: &'static str| crate::error::ConfigError::unshown("one_tap_key", problem);
-        let unusable = || wrong("not an RSA key of 2048 to 8192 bits");
-        let der = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| wrong("not a private key in PEM"))?;
-        let key = match &der {
-            PrivateKeyDer::Pkcs8(der) => PrivateDecryptingKey::from_pkcs8(der.secret_pkcs8_der()),
-            PrivateKeyDer::Pkcs1(der) => {
-                let pair = KeyPair::from_der(der.secret_pkcs1_der()).map_err(|_| unusable())?;
-                let der = AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).map_err(|_| unusable())?;
-                PrivateDecryptingKey::from_pkcs8(der.as_ref())
+    /// `one_tap_key`: what is wrong with it. The error does not repeat it.
+    pub(super) fn from_text(text: &str) -> Result<Self, ConfigError> {
+        let wrong = |problem: Cow<'static, str>| ConfigError::unshown("one_tap_key", problem);
+        let damaged = |_| wrong(DAMAGED.into());
+        let der = key_text::der(text).map_err(|problem| wrong(problem.into()))?;
+        let Rsa { wrapping, bits } = key_kind::rsa(&der).map_err(|problem| wrong(problem.into()))?;
+        if let Some(problem) = wrong_length(bits) {
+            return Err(wrong(problem.into()));
+        }
+        let key = match wrapping {
+            Wrapping::Pkcs8 => PrivateDecryptingKey::from_pkcs8(&der).map_err(damaged)?,
+            Wrapping::Pkcs1 => {
+                let pair = KeyPair::from_der(&der).map_err(damaged)?;
+                let der = AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).map_err(|_| wrong(DAMAGED.into()))?;
+                PrivateDecryptingKey::from_pkcs8(der.as_ref()).map_err(damaged)?
             }
-            _ => return Err(unusable()),
         };
-        let key = key.map_err(|_| unusable())?;
-        Pkcs1PrivateDecryptingKey::new(key).map(Self).map_err(|_| unusable())
+        Pkcs1PrivateDecryptingKey::new(key).map(Self).map_err(|_| wrong(DAMAGED.into()))
     }
 
     /// The phone inside of `phone`; `None` when it is not for this key, or no phone is inside.
@@ -54,6 +86,23 @@ impl OneTapKey {
         let mut plain = vec![0; self.0.min_output_size()];
         let plain = self.0.decrypt(&sealed.ok()?, &mut plain).ok()?;
         Phone::parse(std::str::from_utf8(plain).ok()?)
+    }
+}
+
+/// What is wrong with the length of a key; `None` for one that the crypto library takes.
+fn wrong_length(bits: usize) -> Option<String> {
+    match bits {
+        1024 => Some(
+            "the RSA key is too short: it has 1024 bits, as the vendor's sample has, and at least 2048 are needed. Make a longer \
+             one (`openssl genrsa -out key.pem 2048`), and set its public key in the vendor's console"
+                .to_owned(),
+        ),
+        0..2048 => Some(format!(
+            "the RSA key is too short: it has {bits} bits, and at least 2048 are needed. Make a longer one, and set its public \
+             key in the vendor's console"
+        )),
+        2048..=8192 => None,
+        _ => Some(format!("the RSA key is too long: it has {bits} bits, and at most 8192 are read")),
     }
 }
 

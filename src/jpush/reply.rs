@@ -7,7 +7,7 @@ use http::StatusCode;
 use super::{
     codes::class_of,
     errors::BadReply,
-    one_tap::OneTapKey,
+    one_tap::{self, OneTapKey},
     wire::{Reply, Scalar, Tags},
 };
 use crate::{
@@ -59,6 +59,8 @@ pub(super) fn judge(
     }
     if let Some(phone) = phone {
         verdict = verdict.with_phone(phone);
+    } else if kind == CheckKind::OneTap && reply.code.is_some_and(|code| class_of(kind, code).is_pass()) {
+        verdict = if sealed(&reply).is_some() { one_tap::unopened(verdict) } else { one_tap::phoneless(verdict) };
     }
     if let Some(args) = &reply.captcha_args
         && !args.twice
@@ -78,15 +80,17 @@ fn class_and_phone(kind: CheckKind, reply: &Reply<'_>, key: Option<&OneTapKey>) 
             (if solved { class } else { Class::Rejected }, None)
         }
         // A pass whose phone cannot be read proves nothing: the key is not the one that the console has.
-        (CheckKind::OneTap, Class::Passed) => {
-            let sealed = reply.phone.as_ref().and_then(Scalar::text);
-            match key.zip(sealed).and_then(|(key, sealed)| key.open(sealed)) {
-                Some(phone) => (class, Some(phone)),
-                None => (Class::Misconfigured, None),
-            }
-        }
+        (CheckKind::OneTap, Class::Passed) => match key.zip(sealed(reply)).and_then(|(key, sealed)| key.open(sealed)) {
+            Some(phone) => (class, Some(phone)),
+            None => (Class::Misconfigured, None),
+        },
         _ => (class, None),
     }
+}
+
+/// The encrypted phone.
+fn sealed<'r>(reply: &'r Reply<'_>) -> Option<&'r str> {
+    reply.phone.as_ref().and_then(Scalar::text).filter(|sealed| !sealed.is_empty())
 }
 
 /// Whether a reply repeats our `exID`. An absent or empty one is not repeated, and not somebody else's either: the captcha

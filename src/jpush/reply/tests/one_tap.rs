@@ -20,7 +20,7 @@ impl Developer {
     }
 
     fn key(&self) -> OneTapKey {
-        OneTapKey::from_pem(&self.pem).unwrap()
+        OneTapKey::from_text(&self.pem).unwrap()
     }
 
     fn seal(&self, plain: &[u8]) -> String {
@@ -96,11 +96,11 @@ fn both_pem_forms_are_read_and_nothing_else() {
     // The PKCS#1 key is the octet string that PKCS#8 ends with; for 2048 bits it begins after 26 bytes.
     let pkcs1 = pem("RSA PRIVATE KEY", &pkcs8[26..]);
     let sealed = developer.seal(b"15813554612");
-    assert_eq!(OneTapKey::from_pem(&pkcs1).unwrap().open(&sealed), Phone::parse("15813554612"));
+    assert_eq!(OneTapKey::from_text(&pkcs1).unwrap().open(&sealed), Phone::parse("15813554612"));
 
     let elliptic = rcgen::KeyPair::generate().unwrap().serialize_pem();
     for canary in ["", "canary", &pem("PRIVATE KEY", b"canary"), &pem("PUBLIC KEY", b"canary"), &elliptic] {
-        let error = OneTapKey::from_pem(canary).unwrap_err();
+        let error = OneTapKey::from_text(canary).unwrap_err();
         assert_eq!(error.setting(), "one_tap_key");
         assert!(!error.to_string().contains("canary"));
     }
