@@ -239,7 +239,8 @@ impl Verdict {
         self.advice
     }
 
-    /// Why there is no answer that can be read, such as `no connection: dns error`, `timeout`, `http status 404`. The layer sets it.
+    /// Why there is no answer that can be read, such as `no connection: dns error`, `timeout`, `http status 404`, `no one-tap key`. The layer or the
+    /// verifier sets it.
     pub fn cause(&self) -> Option<&str> {
         self.unanswered.as_ref().map(|unanswered| &*unanswered.cause)
     }

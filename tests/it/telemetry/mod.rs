@@ -7,6 +7,7 @@ mod details;
 mod event;
 mod ex_ids;
 mod foreign;
+mod keys;
 mod start;
 
 use std::{
