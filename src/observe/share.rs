@@ -29,14 +29,12 @@ struct Counts {
 // === impl Share ===
 
 impl Share {
-    /// Counts an answer. Returns whether those that count are now more than half of at least twenty.
+    /// Counts an answer to a request that came at this time. Returns whether those that count are now more than half of at least twenty.
     pub(super) fn add(&self, counts: bool, now: Instant) -> bool {
         let mut steps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        while steps.front().is_some_and(|step| now.saturating_duration_since(step.began) >= SPAN) {
-            steps.pop_front();
-        }
         if steps.back().is_none_or(|step| now.saturating_duration_since(step.began) >= STEP) {
             steps.push_back(Counts { began: now, all: 0, counting: 0 });
+            steps.retain(|step| now.saturating_duration_since(step.began) < SPAN);
         }
         if let Some(step) = steps.back_mut() {
             step.all = step.all.saturating_add(1);

@@ -69,7 +69,7 @@ impl Observers {
                 )
             };
         }
-        let most_are_malformed = verdicts.iter().fold(false, |most, verdict| self.alarms.count(verdict) | most);
+        let most_are_malformed = verdicts.iter().fold(false, |most, verdict| self.alarms.count(verdict, *began) | most);
         match verdicts.iter().find_map(|verdict| self.alarms.due(verdict, most_are_malformed)) {
             Some(what_to_do) => decided!(ERROR, what_to_do),
             None => match decided.trouble() {
