@@ -158,7 +158,8 @@ where
         });
         tokio::spawn(async move {
             let mut server = auto::Builder::new(TokioExecutor::new());
-            server.http1().timer(TokioTimer::new());
+            // A client may shut its writing side down after the request, and read on.
+            server.http1().timer(TokioTimer::new()).half_close(true);
             server.http2().timer(TokioTimer::new());
             // The only errors are clients that went away, and those that do not speak HTTP.
             let _ = server.serve_connection(TokioIo::new(stream), service).await;

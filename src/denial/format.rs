@@ -1,6 +1,6 @@
 //! In which form a request is answered.
 
-use http::{HeaderMap, HeaderValue, Version, header::CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 
 use crate::headers::is_grpc;
 
@@ -17,9 +17,9 @@ pub(crate) enum Format {
 
 impl Format {
     /// A call is answered as one.
-    pub(super) fn of(version: Version, headers: &HeaderMap) -> Self {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
         match headers.get(CONTENT_TYPE) {
-            Some(value) if is_grpc(version, headers) => Self::Grpc(value.clone()),
+            Some(value) if is_grpc(headers) => Self::Grpc(value.clone()),
             _ => Self::Problem,
         }
     }

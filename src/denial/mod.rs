@@ -15,7 +15,7 @@ mod tests;
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
-use http::{HeaderMap, StatusCode, Version, request::Parts};
+use http::{HeaderMap, StatusCode, request::Parts};
 
 pub(crate) use self::respond::{Answering, Respond};
 use self::{answers::Answer, format::Format, locale::Locale};
@@ -79,8 +79,8 @@ pub(crate) struct Audience {
 impl Audience {
     /// A gRPC client gets gRPC's answer only where `grpc_answers` permits it: that answer has status 200, and anybody can send
     /// the media type to a path whose answers are trusted by their status.
-    pub(crate) fn of(version: Version, headers: &HeaderMap, grpc_answers: bool) -> Self {
-        let format = if grpc_answers { Format::of(version, headers) } else { Format::Problem };
+    pub(crate) fn of(headers: &HeaderMap, grpc_answers: bool) -> Self {
+        let format = if grpc_answers { Format::of(headers) } else { Format::Problem };
         Self { format, locale: Locale::of(headers), about: About::default() }
     }
 

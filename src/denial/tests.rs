@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, Version};
+use http::{Request, Response, StatusCode};
 
 use super::{Answering, Audience, Denial, DenialReason, Refusal, Respond, answers::Answer};
 use crate::{
@@ -14,21 +14,12 @@ fn answer(headers: &[(&str, &str)], refusal: Refusal) -> Response<Bytes> {
 }
 
 fn answer_with(headers: &[(&str, &str)], refusal: &Refusal, respond: Option<&Respond>) -> Response<Bytes> {
-    answer_over(Version::HTTP_2, headers, refusal, respond)
-}
-
-fn answer_over(
-    version: Version,
-    headers: &[(&str, &str)],
-    refusal: &Refusal,
-    respond: Option<&Respond>,
-) -> Response<Bytes> {
-    let mut request = Request::builder().version(version);
+    let mut request = Request::builder();
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
     let (parts, ()) = request.body(()).unwrap().into_parts();
-    match Audience::of(parts.version, &parts.headers, true).refuse(refusal, &parts, respond) {
+    match Audience::of(&parts.headers, true).refuse(refusal, &parts, respond) {
         Answering::Ready(response) => response,
         Answering::Waiting(_) => panic!("no closure here returns a future"),
     }
@@ -244,8 +235,6 @@ fn a_grpc_call_gets_trailers_only() {
 #[test]
 fn whoever_only_claims_to_speak_grpc_gets_a_status_that_says_no() {
     let refusal = || of_class(Class::Rejected);
-    let over_http1 = answer_over(Version::HTTP_11, &[("content-type", "application/grpc")], &refusal(), None);
-    assert_eq!(over_http1.status(), StatusCode::FORBIDDEN);
     let web = answer(&[("content-type", "application/grpc-web+proto")], refusal());
     assert_eq!(web.status(), StatusCode::FORBIDDEN);
 }

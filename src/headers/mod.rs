@@ -20,7 +20,7 @@ use http::HeaderValue;
 pub(crate) use self::{
     cookies::remove_cookies,
     folding::{NotOne, aliases, only, remove, tokens},
-    grpc::{is_grpc, is_grpc_type},
+    grpc::{is_grpc, is_grpc_type, is_grpc_web_type},
     names::{Header, Names, USUAL},
     routing::{ignore_http2_offer, overrides_method},
 };

@@ -75,7 +75,7 @@ where
         match told {
             Ok(body) => End::Through(Request::from_parts(parts, body)),
             Err(Refused { rule, refusal, evidence }) => {
-                let audience = Audience::of(parts.version, &parts.headers, group.answers_grpc());
+                let audience = Audience::of(&parts.headers, group.answers_grpc(parts.version));
                 let audience = audience.about(Some(&rule.name), evidence.verdicts(), evidence.about());
                 let respond = rule.settings.respond.as_ref();
                 if respond.is_some() {
@@ -108,12 +108,12 @@ pub(super) fn refuse<V, B>(
     });
     let respond = rule.map_or(shared.respond.as_ref(), |rule| rule.settings.respond.as_ref());
     // Where no rule is known, it is not known either whether a status of 200 would be safe.
-    let grpc_answers = group.is_some_and(Group::answers_grpc);
+    let grpc_answers = group.is_some_and(|group| group.answers_grpc(request.version()));
     let (mut parts, _) = request.into_parts();
     if respond.is_some() {
         shared.strip(&mut parts.headers);
     }
-    Audience::of(parts.version, &parts.headers, grpc_answers)
+    Audience::of(&parts.headers, grpc_answers)
         .about(rule.map(|rule| &*rule.name), &[], None)
         .refuse(refusal, &parts, respond)
 }

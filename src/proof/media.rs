@@ -16,7 +16,7 @@ use super::{
 use crate::{
     body::Coding,
     error::ConfigError,
-    headers::{NotOne, is_grpc_type, only},
+    headers::{NotOne, is_grpc_type, is_grpc_web_type, only},
 };
 
 /// A media type that proofs are read from.
@@ -45,7 +45,8 @@ pub enum Media {
     /// values, as is a form that begins with `?` or `[`, or begins with `&` and ends with `]`: some backends parse any body as JSON, YAML or XML, and none of
     /// these finds an object in what is left.
     Form,
-    /// gRPC over HTTP/2: `application/grpc` and `application/grpc+proto`.
+    /// gRPC: `application/grpc` and `application/grpc+proto`, over any HTTP version. gRPC-Web is accepted where tonic-web's
+    /// `GrpcWebLayer`, outside of this layer, translates it.
     ///
     /// A [`Field::body`](crate::Field::body) then names protobuf fields by their numbers, `/1/2`; a rule of such fields
     /// accepts nothing else. With the descriptors of the method it may name them by name.
@@ -170,6 +171,7 @@ pub(crate) fn coding_of(headers: &HeaderMap, allowed: &[Coding]) -> Result<Optio
 
 const TYPE: &str = "a media type in Content-Type that is not accepted";
 const PARAMETER: &str = "a parameter in Content-Type";
+const GRPC_WEB: &str = "gRPC-Web, which tonic-web's `GrpcWebLayer` has to translate outside of this layer";
 const CHARSET: &str = "a charset in Content-Type that is not plainly UTF-8";
 
 fn parse(value: &str) -> Result<Media, &'static str> {
@@ -216,6 +218,7 @@ fn parse(value: &str) -> Result<Media, &'static str> {
 fn grpc(essence: &str, parameters: Option<&str>) -> Result<Media, &'static str> {
     let is = |known: &str| essence.eq_ignore_ascii_case(known);
     match parameters {
+        _ if is_grpc_web_type(essence.as_bytes()) => Err(GRPC_WEB),
         _ if !is_grpc_type(essence.as_bytes()) || !(is("application/grpc") || is("application/grpc+proto")) => {
             Err(TYPE)
         }

@@ -136,8 +136,7 @@ impl Reading {
     where
         B: Body<Data = Bytes, Error: 'static>,
     {
-        let is_grpc = is_grpc(parts.version, &parts.headers);
-        let client_deadline = if is_grpc { client_deadline(&parts.headers)? } else { None };
+        let client_deadline = if is_grpc(&parts.headers) { client_deadline(&parts.headers)? } else { None };
         framing::check(parts)?;
         let has_body = !body.is_end_stream();
         let known = match &self.others {
@@ -146,7 +145,7 @@ impl Reading {
         };
         Ok(match known {
             Known::Other(_) => Head { source: None, client_deadline, known },
-            Known::Unknown(unknown) => match self.source(unknown.plan(), is_grpc, parts) {
+            Known::Unknown(unknown) => match self.source(unknown.plan(), parts) {
                 Ok(source) => Head { source: Some(source), client_deadline, known: Known::Unknown(unknown) },
                 Err(refusal) => {
                     let known = Known::Other(unknown.unread(parts, refusal)?);
@@ -158,7 +157,7 @@ impl Reading {
                 if self.plan.reads_body() && !has_body {
                     framing::check_bodiless(parts)?;
                 }
-                let source = self.plan.reads_body().then(|| self.source(&self.plan, is_grpc, parts)).transpose()?;
+                let source = self.plan.reads_body().then(|| self.source(&self.plan, parts)).transpose()?;
                 self.plan.read_head(parts, values)?;
                 Head { source, client_deadline, known }
             }
@@ -180,7 +179,7 @@ impl Reading {
     }
 
     /// Who reads the body, and what it has to be decoded from before.
-    fn source(&self, plan: &Plan, is_grpc: bool, parts: &Parts) -> Result<(Source<'_>, Option<Coding>), Refusal> {
+    fn source(&self, plan: &Plan, parts: &Parts) -> Result<(Source<'_>, Option<Coding>), Refusal> {
         let settings = &self.settings;
         let takes = |extractor: &&Extractor| extractor.takes(&parts.headers);
         if let Some(extractor) = settings.extractor.as_ref().filter(takes) {
@@ -189,10 +188,6 @@ impl Reading {
         let media = proof::media_of(&parts.headers, &settings.accept)?;
         let has_frames = media == Media::Grpc;
         let refuse = |part| Err(Refusal::new(DenialReason::UnsupportedMediaType).with_detail(part));
-        // Neither gRPC over HTTP/1.1, nor a body of another kind to a client that is answered as gRPC.
-        if has_frames != is_grpc {
-            return refuse("gRPC over HTTP/1.1, or a body of another type in a gRPC call");
-        }
         if !settings.accept.contains(&media) {
             return refuse("a media type in Content-Type that is not accepted");
         }

@@ -2,7 +2,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use http::{HeaderMap, HeaderName, Method, header::COOKIE};
+use http::{HeaderMap, HeaderName, Method, Version, header::COOKIE};
 
 use super::{mode::Mode, plan::AskPlan, resolved::Settings, spec::Rule, state::RuleState};
 use crate::{
@@ -27,7 +27,7 @@ pub(crate) struct Group {
     preflight_passes: bool,
     /// Methods that no rule here guards, and that pass all the same.
     other_methods: Vec<Method>,
-    answers_grpc: bool,
+    grpc_answers: GrpcAnswers,
     trailers: TrailerFilter,
 }
 
@@ -48,6 +48,15 @@ pub(crate) enum Choice<'g> {
     },
     /// Nothing: no rule names the value, and [`Rule::otherwise_pass`] is set.
     Pass,
+}
+
+/// Whether refused gRPC calls get gRPC answers.
+#[derive(Clone, Copy, Debug)]
+struct GrpcAnswers {
+    /// As the setting `grpc_answers` says.
+    set: Option<bool>,
+    /// Without it, over HTTP/2: where a call could have been let through.
+    over_http2: bool,
 }
 
 // === impl Group ===
@@ -125,7 +134,7 @@ impl Group {
             when,
             preflight_passes: all().any(|(rule, _)| rule.preflight_passes),
             other_methods: all().flat_map(|(rule, _)| rule.other_methods.iter().cloned()).collect(),
-            answers_grpc: answers_grpc(&reading, settings),
+            grpc_answers: GrpcAnswers::of(&reading, settings),
             trailers: trailer_filter(names, &no_trailers),
             reading,
             first: compiled_first,
@@ -155,9 +164,13 @@ impl Group {
         }
     }
 
-    /// Whether a refused gRPC call gets a gRPC answer, with HTTP status 200.
-    pub(crate) fn answers_grpc(&self) -> bool {
-        self.answers_grpc
+    /// Whether a refused gRPC call over this HTTP version gets a gRPC answer, with HTTP status 200.
+    ///
+    /// Over another version than HTTP/2 only where it is set: a gateway that trusts the status alone (nginx's `auth_request`
+    /// asks by HTTP/1.1) would let its user in.
+    pub(crate) fn answers_grpc(&self, version: Version) -> bool {
+        let GrpcAnswers { set, over_http2 } = self.grpc_answers;
+        set.unwrap_or(over_http2 && version == Version::HTTP_2)
     }
 
     pub(crate) fn preflight_passes(&self) -> bool {
@@ -252,10 +265,13 @@ pub(crate) fn remove_phone_cookies(groups: &[&Arc<Group>], headers: &mut HeaderM
     }
 }
 
-/// Whether a refused call gets a gRPC answer: as set, or where a call could have been let through.
-fn answers_grpc(reading: &Reading, settings: &Settings) -> bool {
-    let accepts = settings.reading.accept.contains(&Media::Grpc);
-    settings.grpc_answers.unwrap_or(accepts || !reading.plan().reads_body())
+// === impl GrpcAnswers ===
+
+impl GrpcAnswers {
+    fn of(reading: &Reading, settings: &Settings) -> Self {
+        let accepts = settings.reading.accept.contains(&Media::Grpc);
+        Self { set: settings.grpc_answers, over_http2: accepts || !reading.plan().reads_body() }
+    }
 }
 
 /// Takes our prefix and the proof's headers out of trailers.

@@ -146,9 +146,14 @@ macro_rules! setting_table {
         /// Requires the Cargo feature `grpc-descriptors`: without it `build()` returns an error.
         descriptors(file_descriptor_set: impl Into<bytes::Bytes>) -> descriptors: Option<bytes::Bytes> = None, Some(file_descriptor_set.into());
 
-        /// Whether a refused gRPC call (`application/grpc` over HTTP/2) gets a gRPC answer: HTTP status 200, and the refusal in
-        /// `grpc-status`. Otherwise it gets the problem document with its HTTP status. Default: only where the rule accepts
-        /// `Media::Grpc`, or reads no body at all. A path that can be read in several ways never gets a gRPC answer.
+        /// Whether a refused gRPC call (`application/grpc`) gets a gRPC answer: HTTP status 200, and the refusal in
+        /// `grpc-status`. Otherwise it gets the problem document with its HTTP status. Default: only over HTTP/2, and where
+        /// the rule accepts `Media::Grpc`, or reads no body at all. A path that can be read in several ways never gets a gRPC
+        /// answer.
+        ///
+        /// gRPC-Web: set `true` where tonic-web's `GrpcWebLayer` is outside of this layer. It translates calls and leaves their
+        /// HTTP version, which is often HTTP/1.1. With this setting the client gets the refusal as a gRPC status, without it
+        /// as an HTTP status.
         ///
         /// **Danger:** every client can send this media type. A gateway that trusts a status of 200 would take the refusal
         /// for a success.

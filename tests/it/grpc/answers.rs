@@ -79,10 +79,24 @@ async fn what_is_not_a_call_over_http2_gets_its_http_status() {
             request.headers_mut().insert("content-type", media.parse().unwrap());
             assert_eq!(statuses(&guarded.send(request).await), (415, None), "{media}");
         }
+        assert_eq!((guarded.verifier.calls(), guarded.application.runs()), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn over_another_version_than_http2_a_call_is_answered_as_one_only_where_it_is_set() {
+    for (path, rule, answer) in [
+        (LOGIN, rule(), (400, None)),
+        (LOGIN, rule().grpc_answers(false), (400, None)),
+        (LOGIN, rule().grpc_answers(true), (200, Some(3))),
+        ("/head", head().grpc_answers(true), (200, Some(3))),
+        ("/head", head(), (400, None)),
+    ] {
+        let guarded = Guarded::by([rule]);
         for version in [Version::HTTP_10, Version::HTTP_11, Version::HTTP_3] {
-            let mut request = call(super::good());
+            let mut request = typed(path);
             *request.version_mut() = version;
-            assert_eq!(statuses(&guarded.send(request).await), (415, None), "{version:?}");
+            assert_eq!(statuses(&guarded.send(request).await), answer, "{path} {version:?}");
         }
         assert_eq!((guarded.verifier.calls(), guarded.application.runs()), (0, 0));
     }
@@ -113,7 +127,8 @@ async fn in_front_of_a_foreign_backend_the_same_rules_decide() {
         assert_eq!(statuses(&response), if is_call { (200, Some(12)) } else { (405, None) }, "{path}");
         let mut put = typed(path);
         (*put.method_mut(), *put.version_mut()) = (http::Method::PUT, Version::HTTP_11);
-        assert_eq!(statuses(&guarded.send(put).await), (405, None), "{path}");
+        let is_set = path == "/yes";
+        assert_eq!(statuses(&guarded.send(put).await), if is_set { (200, Some(12)) } else { (405, None) }, "{path}");
         // A path or a routing parameter that may name it.
         for path in [format!("{path}.json"), format!("/?s={path}"), format!("{path}%2F"), format!("{path}?s={path}")] {
             assert_eq!(statuses(&guarded.send(typed(&path)).await), (400, None), "{path}");

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use bytes::Bytes;
-use http::Version;
+use http::{StatusCode, Version};
 use http_body_util::Full;
 use prost::Message;
 use tower_jverify::{Field, Media, Rule, number};
@@ -11,7 +11,7 @@ use tower_jverify::{Field, Media, Rule, number};
 use super::{
     LOGIN, LoginRequest, PHONE, asked_for_the_good_login, call, call_with, flagged, frame, good, guarded, refuses, rule,
 };
-use crate::support::Guarded;
+use crate::support::{Guarded, denial};
 
 /// The frame is handed on as it came, so whatever is in the comment would be too.
 fn with_comment(bytes: &[u8]) -> Vec<u8> {
@@ -79,7 +79,7 @@ async fn the_codec_may_be_named_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn grpc_web_and_grpc_over_http1_are_not_read() {
+async fn grpc_web_is_not_read_and_the_detail_names_who_translates_it() {
     let guarded = guarded();
     for content_type in [
         "application/grpc-web",
@@ -92,12 +92,51 @@ async fn grpc_web_and_grpc_over_http1_are_not_read() {
             let mut request = call(good());
             *request.version_mut() = version;
             request.headers_mut().insert("content-type", content_type.parse().unwrap());
-            guarded.refuses(request, "unsupported_media_type", content_type).await;
+            let response = guarded.send(request).await;
+            let denial = denial(&response);
+            assert_eq!(
+                (response.status(), denial.code()),
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
+            );
+            assert!(
+                denial.detail().is_some_and(|detail| detail.contains("GrpcWebLayer")),
+                "{content_type}: {denial:?}"
+            );
         }
     }
-    let mut over_http1 = call(good());
-    *over_http1.version_mut() = Version::HTTP_11;
-    guarded.refuses(over_http1, "unsupported_media_type", "HTTP/1.1").await;
+    assert_eq!((guarded.verifier.calls(), guarded.application.runs()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_call_is_read_as_one_over_every_http_version() {
+    for version in [Version::HTTP_10, Version::HTTP_11, Version::HTTP_2, Version::HTTP_3] {
+        let over = |body: Vec<u8>| {
+            let mut request = call(body);
+            *request.version_mut() = version;
+            request
+        };
+        guarded().verifies(over(good()), "a good call").await;
+        let second = [good(), good()].concat();
+        for (body, headers, what) in [
+            (good(), &[("content-encoding", "gzip")][..], "a coding around the frames"),
+            (second, &[], "a second message"),
+            (LoginRequest::good().encode_to_vec(), &[], "no frame"),
+            (br#"{"token":"t","phone":"13812345678"}"#.to_vec(), &[], "JSON"),
+            (flagged(1, &LoginRequest::good().encode_to_vec()), &[], "a flag of compression without a coding"),
+            (good(), &[("grpc-timeout", "soon")], "an invalid grpc-timeout"),
+            (good(), &[("content_type", "application/json")], "an alias of Content-Type"),
+        ] {
+            let mut request = over(body);
+            for (name, value) in headers {
+                request.headers_mut().append(*name, value.parse().unwrap());
+            }
+            let guarded = guarded();
+            let response = guarded.send(request).await;
+            let status = if version == Version::HTTP_2 { 200..201 } else { 400..416 };
+            assert!(status.contains(&response.status().as_u16()), "{version:?}, {what}: {response:?}");
+            assert_eq!((guarded.verifier.calls(), guarded.application.runs()), (0, 0), "{version:?}, {what}");
+        }
+    }
 }
 
 #[tokio::test]

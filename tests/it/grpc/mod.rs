@@ -9,6 +9,7 @@ mod names;
 mod programs;
 mod settings;
 mod streams;
+mod web;
 
 use std::net::SocketAddr;
 
@@ -21,7 +22,7 @@ use tonic::{Status, client::Grpc, transport::Channel};
 use tonic_prost::ProstCodec;
 use tower_jverify::{Ask, Field, Media, Question, Rule, number};
 
-use crate::support::{Guarded, denial};
+use crate::support::{Guarded, Verifier, denial};
 
 const LOGIN: &str = "/accounts.Accounts/Login";
 const TOKEN: &str = "tok-canary-7f3a";
@@ -52,7 +53,17 @@ impl LoginRequest {
 
 /// Asserts that JPush was asked for the good login, each time.
 fn asked_for_the_good_login(guarded: &Guarded) {
-    for check in guarded.verifier.asked() {
+    were_for_the_good_login(&guarded.verifier);
+}
+
+/// The same of a server's verifier, once.
+fn asked_for_the_good_login_once(verifier: &Verifier) {
+    assert_eq!(verifier.calls(), 1);
+    were_for_the_good_login(verifier);
+}
+
+fn were_for_the_good_login(verifier: &Verifier) {
+    for check in verifier.asked() {
         let Question::Number { token, phone, .. } = check.question() else { panic!("{check:?}") };
         assert_eq!((token.expose(), phone.as_str()), (TOKEN, PHONE));
     }
