@@ -158,7 +158,8 @@ where
         });
         tokio::spawn(async move {
             let mut server = auto::Builder::new(TokioExecutor::new());
-            // A client may shut its writing side down after the request, and read on.
+            // A client may shut its writing side down after the request and still read the answer. A client that is gone looks
+            // the same until the answer is written.
             server.http1().timer(TokioTimer::new()).half_close(true);
             server.http2().timer(TokioTimer::new());
             // The only errors are clients that went away, and those that do not speak HTTP.

@@ -1,15 +1,18 @@
 //! The proxy example: what it believes of the proxies in front, and what it hands on.
 
-use std::net::SocketAddr;
+use std::{convert::Infallible, net::SocketAddr, time::Duration};
 #[cfg(target_os = "linux")]
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     process::{Child, ChildStdout, Command, Stdio},
-    time::Duration,
 };
 
-use http::HeaderMap;
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body_util::StreamBody;
+use hyper::body::{Frame, Incoming};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
     examples::{Example, command},
@@ -94,6 +97,73 @@ fn a_number_of_proxies_that_cannot_be_is_an_error_at_the_start() {
         assert_eq!(output.status.code(), Some(2), "{count}: {said}");
         assert!(said.contains("TRUSTED_PROXIES"), "{count}: {said}");
     }
+}
+
+/// Sends a request, shuts the writing side down, and reads the answer to its end.
+async fn half_closed(address: SocketAddr, request: &str) -> String {
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+fn login(token: &str, headers: &str) -> String {
+    let body = format!(r#"{{"token":"{token}","phone":"13800000000"}}"#);
+    let length = body.len();
+    let head = "POST /login HTTP/1.1\r\nHost: shop.example\r\nContent-Type: application/json";
+    format!("{head}\r\nContent-Length: {length}\r\n{headers}\r\n{body}")
+}
+
+#[tokio::test]
+async fn a_client_that_shuts_its_writing_side_down_gets_the_answer_of_a_slow_jpush() {
+    let (backend, example) = proxy(&[]).await;
+    for headers in ["", "Connection: close\r\n"] {
+        let runs = backend.runs();
+        let answer = half_closed(example.address, &login("sandbox-delay-300-9000", headers)).await;
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("application"), "{answer}");
+        assert_eq!(backend.runs(), runs + 1);
+        let answer = half_closed(example.address, &login("sandbox-delay-300-for-13900000000", headers)).await;
+        assert!(answer.starts_with("HTTP/1.1 403 ") && answer.ends_with('}'), "{answer}");
+        assert_eq!(backend.runs(), runs + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_shuts_its_writing_side_down_gets_the_whole_answer_of_a_slow_backend() {
+    const FRAMES: usize = 20;
+    let pause = || tokio::time::sleep(Duration::from_millis(100));
+    // Slow to begin, and slow in the middle.
+    let backend = tower::service_fn(move |_: Request<Incoming>| async move {
+        pause().await;
+        let frames = futures_util::stream::unfold(0, move |sent| async move {
+            if sent == FRAMES / 2 {
+                pause().await;
+            }
+            let frame = || Ok::<_, Infallible>(Frame::data(Bytes::from(vec![b'a'; 1 << 16])));
+            (sent < FRAMES).then(|| (frame(), sent + 1))
+        });
+        Ok::<_, Infallible>(Response::new(StreamBody::new(frames)))
+    });
+    let example = Example::proxy_to(serve(backend).await);
+    let get = "GET /health HTTP/1.1\r\nHost: shop.example\r\n\r\n".to_owned();
+    for request in [get, login("sandbox-9000", "")] {
+        let answer = half_closed(example.address, &request).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{}", answer.lines().next().unwrap_or_default());
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert_eq!(body.bytes().filter(|&byte| byte == b'a').count(), FRAMES << 16);
+        assert!(body.ends_with("0\r\n\r\n"), "the answer was cut off");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_cut_off_in_its_body_is_not_handed_on() {
+    let (backend, example) = proxy(&[]).await;
+    let whole = login("sandbox-9000", "");
+    let answer = half_closed(example.address, &whole[..whole.len() - 1]).await;
+    assert!(!answer.starts_with("HTTP/1.1 2"), "{answer}");
+    assert_eq!(backend.runs(), 0);
 }
 
 /// An example that may open 24 descriptors, as a shell allows it. Ended when it is dropped.

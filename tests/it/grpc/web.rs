@@ -33,7 +33,7 @@ fn serve(verifier: &Verifier, rule: Rule) -> (SocketAddr, Accounts) {
     let layer = builder(verifier).rule(rule).build().unwrap();
     let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = incoming.local_addr().unwrap();
-    let server = Server::builder().accept_http1(true).layer(GrpcWebLayer::new()).layer(layer);
+    let mut server = Server::builder().accept_http1(true).layer(GrpcWebLayer::new()).layer(layer);
     tokio::spawn(server.add_service(accounts.clone()).serve_with_incoming(incoming));
     (address, accounts)
 }
