@@ -61,7 +61,10 @@ async fn send(version: Version, request: Request<Full<Bytes>>) -> Response<Bytes
     let response = client.request(request).await.unwrap();
     assert_eq!(response.version(), version);
     let (parts, body) = response.into_parts();
-    Response::from_parts(parts, body.collect().await.unwrap().to_bytes())
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes);
+    // `GrpcWebLayer` encodes a problem document in base64 and leaves the length of what it encoded.
+    let body = if parts.status == 200 { body.unwrap() } else { body.unwrap_or_default() };
+    Response::from_parts(parts, body)
 }
 
 /// The message and the trailers of an answer.
