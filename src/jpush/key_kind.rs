@@ -106,8 +106,11 @@ fn bits(number: &[u8]) -> usize {
     (digits.len() * 8).saturating_sub(usize::try_from(unused).unwrap_or(0))
 }
 
-/// The first element, as its tag and content, and what follows.
-fn element(der: &[u8]) -> Option<((Tag, &[u8]), &[u8])> {
+/// The tag and the content of an element.
+type Element<'d> = (Tag, &'d [u8]);
+
+/// The first element, and what follows.
+fn element(der: &[u8]) -> Option<(Element<'_>, &[u8])> {
     let (tag, rest) = der.split_first()?;
     let (length, rest) = rest.split_first()?;
     let (length, rest) = match length {
