@@ -37,6 +37,13 @@ impl Stream {
     pub(super) fn new(io: MaybeHttpsStream<TokioIo<TcpStream>>, server_speaks_first: bool) -> Self {
         Self { io, server_speaks_first, ahead: Vec::new() }
     }
+
+    #[cold]
+    fn give_ahead(&mut self, buf: &mut ReadBufCursor<'_>) {
+        let length = self.ahead.len().min(buf.remaining());
+        let rest = self.ahead.split_off(length);
+        buf.put_slice(&mem::replace(&mut self.ahead, rest));
+    }
 }
 
 impl Quiet for Stream {
@@ -66,14 +73,13 @@ impl Connection for Stream {
 }
 
 impl Read for Stream {
+    #[inline]
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        if self.ahead.is_empty() {
-            return Pin::new(&mut self.io).poll_read(cx, buf);
+        if !self.ahead.is_empty() {
+            self.give_ahead(&mut buf);
+            return Poll::Ready(Ok(()));
         }
-        let length = self.ahead.len().min(buf.remaining());
-        let rest = self.ahead.split_off(length);
-        buf.put_slice(&mem::replace(&mut self.ahead, rest));
-        Poll::Ready(Ok(()))
+        Pin::new(&mut self.io).poll_read(cx, buf)
     }
 }
 

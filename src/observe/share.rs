@@ -1,56 +1,71 @@
 //! How many of the last minutes' answers were of one kind.
 
-use std::{
-    collections::VecDeque,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::time::Instant;
 
-/// The span that is looked at.
-const SPAN: Duration = Duration::from_secs(600);
-/// The span of one count: the oldest count of the span is forgotten as a whole.
-const STEP: Duration = Duration::from_secs(30);
+/// The span of one count, in seconds. Counts of the last ten minutes are kept.
+const STEP: u64 = 30;
+const STEPS: usize = 20;
 /// Of fewer answers a share means nothing.
-const LEAST: u32 = 20;
+const LEAST: u64 = 20;
 
 /// The answers of the last ten minutes: all of them, and those that count.
-#[derive(Debug, Default)]
-pub(super) struct Share(Mutex<VecDeque<Counts>>);
-
 #[derive(Debug)]
-struct Counts {
+pub(super) struct Share {
     began: Instant,
-    all: u32,
-    counting: u32,
+    /// One for each step, in turn: its number in the upper 32 bits, then 16 bits for all answers and 16 for those that count.
+    counts: [AtomicU64; STEPS],
 }
+
+/// One answer, in a count.
+const ONE: u64 = 1 << 16;
+const MOST: u64 = ONE - 1;
 
 // === impl Share ===
 
+impl Default for Share {
+    fn default() -> Self {
+        Self { began: Instant::now(), counts: [const { AtomicU64::new(0) }; STEPS] }
+    }
+}
+
 impl Share {
-    /// Counts an answer to a request that came at this time. Returns whether those that count are now more than half of at least twenty.
+    /// Counts an answer to a request that came at this time. Returns whether those that count are now more than half of at least
+    /// twenty.
     pub(super) fn add(&self, counts: bool, now: Instant) -> bool {
-        let mut steps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if steps.back().is_none_or(|step| now.saturating_duration_since(step.began) >= STEP) {
-            steps.push_back(Counts { began: now, all: 0, counting: 0 });
-            steps.retain(|step| now.saturating_duration_since(step.began) < SPAN);
-        }
-        if let Some(step) = steps.back_mut() {
-            step.all = step.all.saturating_add(1);
-            step.counting = step.counting.saturating_add(u32::from(counts));
-        }
-        if !counts {
-            return false;
-        }
-        let sum = |of: fn(&Counts) -> u32| steps.iter().map(of).fold(0, u32::saturating_add);
-        let (all, counting) = (sum(|step| step.all), sum(|step| step.counting));
+        // From one on, so that an empty count is of no step.
+        let step = now.saturating_duration_since(self.began).as_secs() / STEP + 1;
+        let number = step & 0xffff_ffff;
+        let slot = usize::try_from(step).unwrap_or(0) % STEPS;
+        let Some(slot) = self.counts.get(slot) else { return false };
+        let added = |count: u64| {
+            let count = if count >> 32 == number { count } else { number << 32 };
+            // A full count stays as it is.
+            if all(count) == MOST { count } else { count + ONE + u64::from(counts) }
+        };
+        // Of two threads that begin a step, the second counts on.
+        let _ = slot.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| Some(added(count)));
+        counts && self.is_large(number)
+    }
+
+    #[cold]
+    fn is_large(&self, number: u64) -> bool {
+        let is_recent = |count: &u64| (number.wrapping_sub(count >> 32) & 0xffff_ffff) < STEPS as u64;
+        let recent = || self.counts.iter().map(|count| count.load(Ordering::Relaxed)).filter(is_recent);
+        let (all, counting) = (recent().map(all).sum::<u64>(), recent().map(|count| count & MOST).sum::<u64>());
         all >= LEAST && counting > all / 2
     }
 }
 
+fn all(count: u64) -> u64 {
+    count >> 16 & MOST
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -61,7 +76,7 @@ mod tests {
         assert!((0..10).all(|_| !add(true)), "half of twenty");
         assert!(add(true), "eleven of twenty-one");
         assert!(!add(false), "an answer that does not count raises nothing");
-        tokio::time::advance(SPAN).await;
+        tokio::time::advance(Duration::from_secs(600)).await;
         assert!((0..19).all(|_| !add(true)), "what is older than ten minutes is forgotten");
         assert!(add(true), "the twentieth");
     }
@@ -74,5 +89,13 @@ mod tests {
             assert_eq!(is_enough, minute >= 19, "{minute}");
             tokio::time::advance(Duration::from_secs(29)).await;
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_count_stays_as_it_is() {
+        let share = Share::default();
+        assert!((0..100_000).all(|at| share.add(true, Instant::now()) == (at >= 19)));
+        assert!((0..100_000).all(|_| !share.add(false, Instant::now())));
+        assert!(share.add(true, Instant::now()));
     }
 }
