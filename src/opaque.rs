@@ -46,9 +46,14 @@ impl Opaque {
     }
 
     pub(crate) fn as_str(&self) -> &str {
+        text(self.as_bytes())
+    }
+
+    /// All of them are ASCII.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         match &self.0 {
-            Kept::Short { length, bytes } => text(bytes.get(..usize::from(*length)).unwrap_or_default()),
-            Kept::Long(text) => text,
+            Kept::Short { length, bytes } => bytes.get(..usize::from(*length)).unwrap_or_default(),
+            Kept::Long(text) => text.as_bytes(),
         }
     }
 }

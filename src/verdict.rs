@@ -224,6 +224,15 @@ impl Verdict {
         self.code.as_ref().map(Opaque::as_str)
     }
 
+    pub(crate) fn has_code(&self) -> bool {
+        self.code.is_some()
+    }
+
+    /// The id as a header value needs it: a look at whether it is UTF-8 is left out.
+    pub(crate) fn id_bytes(&self) -> Option<&[u8]> {
+        self.id.as_ref().map(Opaque::as_bytes)
+    }
+
     /// The verifier's id.
     pub fn id(&self) -> Option<&str> {
         self.id.as_ref().map(Opaque::as_str)

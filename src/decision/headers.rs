@@ -81,7 +81,10 @@ impl Decision {
     /// In the order of the checks; `-` where none came.
     fn ids(&self) -> HeaderValue {
         match self.verdicts() {
-            [one] => one.id().and_then(|id| id.parse().ok()).unwrap_or_else(|| HeaderValue::from_static("-")),
+            [one] => {
+                let id = one.id_bytes().and_then(|id| HeaderValue::from_bytes(id).ok());
+                id.unwrap_or_else(|| HeaderValue::from_static("-"))
+            }
             several => joined(several.iter().map(|verdict| verdict.id().unwrap_or("-"))),
         }
     }

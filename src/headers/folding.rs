@@ -78,14 +78,18 @@ pub(crate) enum NotOne {
 ///
 /// The header comes twice, or another header has a name that some server takes for it.
 pub(crate) fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h HeaderValue>, NotOne> {
+    let name = name.as_str();
     let mut found = None;
     for (other, value) in headers {
-        if other == name {
-            if found.replace(value).is_some() {
-                return Err(NotOne::Twice);
-            }
-        } else if aliases(other.as_str(), name.as_str()) {
+        let other = other.as_str();
+        if !aliases(other, name) {
+            continue;
+        }
+        if other != name {
             return Err(NotOne::Aliased);
+        }
+        if found.replace(value).is_some() {
+            return Err(NotOne::Twice);
         }
     }
     Ok(found)

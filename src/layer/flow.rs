@@ -4,7 +4,7 @@ use std::{
     future::{Future, poll_fn},
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::Poll,
 };
@@ -33,6 +33,10 @@ use crate::{
     verdict::Verdict,
 };
 
+/// The story of a guarded request. It is boxed: it waits on the network anyway, and it does not know the inner service, whose
+/// errors pass through untouched.
+pub(super) type Story<B> = Pin<Box<dyn Future<Output = End<B>> + Send>>;
+
 /// How the story of a guarded request ends.
 pub(super) enum End<B> {
     /// The inner service may have it.
@@ -44,23 +48,20 @@ pub(super) enum End<B> {
 /// Decides about a request. Dropping the future at any await gives back what it holds and asks nothing more; a check that has
 /// begun is finished by a task, which holds its place until then.
 ///
-/// No `async fn`: that would hold its arguments twice, and a story is copied into its box.
-pub(super) fn guard<V, B>(
-    shared: Arc<Shared<V>>,
-    group: Arc<Group>,
-    request: Request<B>,
-) -> impl Future<Output = End<B>>
+/// No `async fn`: that would hold its arguments twice. The box is made here, so that a story is copied once.
+#[inline(never)]
+pub(super) fn guard<V, B>(shared: Arc<Shared<V>>, group: Arc<Group>, request: Request<B>) -> Story<B>
 where
-    V: Service<Check, Response = Verdict> + Clone + 'static,
+    V: Service<Check, Response = Verdict> + Clone + Send + Sync + 'static,
     V::Error: Into<BoxError>,
     V::Future: Send,
-    B: Body<Data = Bytes, Error: 'static>,
+    B: Body<Data = Bytes, Error: 'static> + Send + 'static,
 {
     let (mut parts, body) = request.into_parts();
     if parts.headers.contains_key(UPGRADE) {
         ignore_http2_offer(&mut parts.headers);
     }
-    async move {
+    Box::pin(async move {
         group.mark_matched();
         let told = {
             let mut story = pin!(tell(&shared, &group, &mut parts, body));
@@ -84,7 +85,7 @@ where
                 End::Denied(audience.refuse(&refusal, &parts, respond).finish().await)
             }
         }
-    }
+    })
 }
 
 /// Refuses a request by its head alone. `group`: what guards its path, where that is known.

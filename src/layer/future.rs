@@ -4,7 +4,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use bytes::Bytes;
@@ -12,36 +12,30 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::flow::End;
-use crate::body::{RequestBody, ResponseBody, TrailerFilter};
+use super::flow::{End, Story};
+use crate::body::{RequestBody, ResponseBody};
 
 pin_project! {
     /// Answers a request: the inner service's response, or a denial.
-    ///
-    /// Only the story of a guarded request is boxed: it waits on the network anyway, and it does not know the inner
-    /// service, whose errors pass through untouched.
     pub struct ResponseFuture<S, B>
     where
         S: Service<Request<RequestBody<B>>>,
     {
         #[pin]
-        state: State<S, S::Future, B>,
+        state: State<S, S::Future, B, S::Error>,
     }
 }
 
-type Story<B> = Pin<Box<dyn Future<Output = End<B>> + Send>>;
-
 pin_project! {
     #[project = StateProj]
-    enum State<S, F, B> {
+    enum State<S, F, B, E> {
         /// JPush is being asked. The clone of the inner service has not been polled and holds nothing.
         Guarded { inner: Option<S>, story: Story<B> },
-        /// The inner service is made ready; this same clone is called. The body is wrapped on the way there, not
-        /// before: a request is large, and every move of it counts.
-        Unmatched { inner: S, request: Option<(Request<B>, TrailerFilter)> },
-        /// As above, after a decision that lets it through.
-        Ready { inner: S, request: Option<Request<RequestBody<B>>> },
+        /// The inner service was not ready at once: this same clone is made ready and called.
+        Waiting { inner: S, request: Option<Request<RequestBody<B>>> },
         Called { #[pin] future: F },
+        /// The inner service could not be made ready.
+        Failed { error: Option<E> },
         Refused { response: Option<Response<Bytes>> },
     }
 }
@@ -56,12 +50,31 @@ where
         Self { state: State::Guarded { inner: Some(inner), story } }
     }
 
-    pub(super) fn unmatched(inner: S, request: Request<B>, trailers: TrailerFilter) -> Self {
-        Self { state: State::Unmatched { inner, request: Some((request, trailers)) } }
+    /// Calls the inner service at once if it is ready at once: a request is large, and every move of it counts. If it is not,
+    /// the future's first poll registers the waker of its task.
+    #[inline]
+    pub(super) fn unmatched(inner: S, request: Request<RequestBody<B>>) -> Self {
+        Self { state: State::call(inner, request, &mut Context::from_waker(Waker::noop())) }
     }
 
     pub(super) fn refused(response: Response<Bytes>) -> Self {
         Self { state: State::Refused { response: Some(response) } }
+    }
+}
+
+// === impl State ===
+
+impl<S, B> State<S, S::Future, B, S::Error>
+where
+    S: Service<Request<RequestBody<B>>>,
+{
+    #[inline]
+    fn call(mut inner: S, request: Request<RequestBody<B>>, cx: &mut Context<'_>) -> Self {
+        match inner.poll_ready(cx) {
+            Poll::Ready(Ok(())) => Self::Called { future: inner.call(request) },
+            Poll::Ready(Err(error)) => Self::Failed { error: Some(error) },
+            Poll::Pending => Self::Waiting { inner, request: Some(request) },
+        }
     }
 }
 
@@ -78,18 +91,12 @@ where
                 StateProj::Guarded { inner, story } => {
                     let next = match (ready!(story.as_mut().poll(cx)), inner.take()) {
                         (End::Denied(response), _) => State::Refused { response: Some(response) },
-                        (End::Through(request), Some(inner)) => State::Ready { inner, request: Some(request) },
+                        (End::Through(request), Some(inner)) => State::Waiting { inner, request: Some(request) },
                         (End::Through(_), None) => State::Refused { response: None },
                     };
                     this.state.set(next);
                 }
-                StateProj::Unmatched { inner, request } => {
-                    ready!(inner.poll_ready(cx))?;
-                    let (request, trailers) = request.take().expect("a future is not polled after it has answered");
-                    let future = inner.call(request.map(|body| RequestBody::untouched(body, trailers)));
-                    this.state.set(State::Called { future });
-                }
-                StateProj::Ready { inner, request } => {
+                StateProj::Waiting { inner, request } => {
                     ready!(inner.poll_ready(cx))?;
                     let request = request.take().expect("a future is not polled after it has answered");
                     let future = inner.call(request);
@@ -97,6 +104,9 @@ where
                 }
                 StateProj::Called { future } => {
                     return future.poll(cx).map_ok(|response| response.map(ResponseBody::inner));
+                }
+                StateProj::Failed { error } => {
+                    return Poll::Ready(Err(error.take().expect("a future is not polled after it has answered")));
                 }
                 StateProj::Refused { response } => {
                     let response = response.take().expect("a future is not polled after it has answered");

@@ -130,7 +130,7 @@ where
             let passes = preflight.is_some_and(|has_proof| group.preflight_passes() && !(is_foreign && has_proof));
             if !passes {
                 let story = flow::guard(Arc::clone(shared), Arc::clone(group), request);
-                return ResponseFuture::guarded(self.inner.clone(), Box::pin(story));
+                return ResponseFuture::guarded(self.inner.clone(), story);
             }
         }
         // No decision of this layer is about it.
@@ -142,9 +142,8 @@ where
                 shared.pass(request.headers_mut(), outer.as_ref());
             }
         }
-        // One way out, and the request comes last: it is large, and every move of it counts.
         let (inner, trailers) = (self.inner.clone(), shared.trailers.clone());
-        ResponseFuture::unmatched(inner, request, trailers)
+        ResponseFuture::unmatched(inner, request.map(|body| RequestBody::untouched(body, trailers)))
     }
 }
 

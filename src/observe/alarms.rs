@@ -37,7 +37,7 @@ const QUIET: Duration = Duration::from_secs(60);
 impl Alarms {
     /// Counts an answer of the verifier. Returns whether most answers say now that the question was malformed.
     pub(super) fn count(&self, verdict: &Verdict, now: Instant) -> bool {
-        verdict.code().is_some() && self.share.add(verdict.class() == Class::Invalid, now)
+        verdict.has_code() && self.share.add(verdict.class() == Class::Invalid, now)
     }
 
     /// What to do about this verdict, if its class is an operator's to mend and the last alarm of it is some time ago. One malformed

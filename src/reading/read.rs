@@ -136,21 +136,17 @@ impl Reading {
     where
         B: Body<Data = Bytes, Error: 'static>,
     {
-        let client_deadline = if is_grpc(&parts.headers) { client_deadline(&parts.headers)? } else { None };
         framing::check(parts)?;
         let has_body = !body.is_end_stream();
         let known = match &self.others {
             None => Known::Guarded,
             Some(others) => others.by_head(parts, has_body, other)?,
         };
-        Ok(match known {
-            Known::Other(_) => Head { source: None, client_deadline, known },
+        let (source, known) = match known {
+            Known::Other(_) => (None, known),
             Known::Unknown(unknown) => match self.source(unknown.plan(), parts) {
-                Ok(source) => Head { source: Some(source), client_deadline, known: Known::Unknown(unknown) },
-                Err(refusal) => {
-                    let known = Known::Other(unknown.unread(parts, refusal)?);
-                    Head { source: None, client_deadline, known }
-                }
+                Ok(source) => (Some(source), Known::Unknown(unknown)),
+                Err(refusal) => (None, Known::Other(unknown.unread(parts, refusal)?)),
             },
             Known::Guarded => {
                 framing::check_query_alone(self, parts, has_body)?;
@@ -159,9 +155,15 @@ impl Reading {
                 }
                 let source = self.plan.reads_body().then(|| self.source(&self.plan, parts)).transpose()?;
                 self.plan.read_head(parts, values)?;
-                Head { source, client_deadline, known }
+                (source, known)
             }
-        })
+        };
+        let is_call = match &source {
+            Some((Source::Ours(media), _)) => *media == Media::Grpc,
+            Some((Source::Users(_), _)) | None => is_grpc(&parts.headers),
+        };
+        let client_deadline = if is_call { client_deadline(&parts.headers)? } else { None };
+        Ok(Head { source, client_deadline, known })
     }
 
     /// Reads what waited for the body to say that a rule guards the request.
