@@ -13,8 +13,9 @@ pub(super) const VENDOR: &str = "https://api.verification.jpush.cn";
 
 const SETTING: &str = "base_url";
 
-/// What the paths of the vendor's endpoints begin with, of this version and the one before (reference documents, "Call Address").
-const ENDPOINTS: [&str; 3] = ["/v2/web", "/v1/web", "/action/check"];
+/// The segments that the paths of the vendor's endpoints begin with, of this version and the one before (reference documents,
+/// "Call Address").
+const ENDPOINTS: [[&str; 2]; 3] = [["v2", "web"], ["v1", "web"], ["action", "check"]];
 
 /// A base URL that may carry credentials: `https`, or plain `http` to this very machine or, by a switch, a private network.
 #[derive(Debug)]
@@ -62,7 +63,7 @@ impl BaseUrl {
         if *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS {
             return Err(wrong("the scheme is https"));
         }
-        if ENDPOINTS.iter().any(|endpoint| uri.path().to_ascii_lowercase().contains(endpoint)) {
+        if has_endpoint(uri.path()) {
             return Err(wrong("the path of an endpoint is in it, and the client adds that itself: leave it out"));
         }
         let prefix = uri.path().trim_end_matches('/').into();
@@ -114,6 +115,15 @@ impl BaseUrl {
         HeaderValue::from_str(self.authority.as_str())
             .map_err(|_| ConfigError::new(SETTING, self.authority.as_str(), "not a host"))
     }
+}
+
+/// Whether a path has the beginning of an endpoint's in it.
+fn has_endpoint(path: &str) -> bool {
+    let segments: Vec<&str> = path.split('/').filter(|segment| !matches!(*segment, "" | ".")).collect();
+    let is_endpoint = |two: &[&str]| {
+        ENDPOINTS.iter().any(|endpoint| endpoint.iter().zip(two).all(|(one, other)| one.eq_ignore_ascii_case(other)))
+    };
+    segments.windows(2).any(is_endpoint)
 }
 
 /// Checks an authority without user information: a host, and no port or a valid one.
@@ -213,13 +223,18 @@ mod tests {
             "/jpush/v2/web/loginTokenVerify",
             "/action/check",
             "/v1/web/verify",
+            "/v2//web/verify",
+            "/./v2/./web",
         ] {
             let base = format!("{VENDOR}{path}");
             let error = BaseUrl::parse(&base, Reach::Loopback).unwrap_err();
             assert_eq!((error.setting(), error.value()), ("base_url", Some(&*base)));
             assert!(error.to_string().contains("the client adds that itself"), "{error}");
         }
-        assert!(BaseUrl::parse("https://egress.example/jpush/v2", Reach::Loopback).is_ok());
+        for path in ["/jpush/v2", "/v2/webhook", "/my-v2/web", "/interaction/check", "/web/v2"] {
+            let base = format!("https://egress.example{path}");
+            assert!(BaseUrl::parse(&base, Reach::Loopback).is_ok(), "{base}");
+        }
     }
 
     #[test]
