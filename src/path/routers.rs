@@ -30,10 +30,12 @@ const CONVERTERS: [&str; 9] = ["int", "float", "str", "string", "path", "uuid", 
 /// `rule.path`: when a segment is a pattern of another router. Shows the path that is meant.
 pub(super) fn literal(text: &str) -> Result<Cow<'_, str>, ConfigError> {
     let mut is_foreign = false;
-    let meant = text.split('/').map(|segment| match meant(segment) {
+    let last = text.matches('/').count();
+    let meant = text.split('/').enumerate().map(|(at, segment)| match meant(segment) {
         Some(meant) => {
             is_foreign = true;
-            Cow::Owned(meant)
+            // Only the last segment can be more than one.
+            Cow::Owned(if at < last { meant.replace("{*", "{") } else { meant })
         }
         None => Cow::Borrowed(segment),
     });
@@ -84,7 +86,7 @@ fn meant(segment: &str) -> Option<String> {
     if let Some((one, _)) = segment.split_once('|') {
         return Some(one.to_owned());
     }
-    segment.strip_suffix('$').map(ToOwned::to_owned)
+    segment.strip_suffix('$').map(|text| text.trim_start_matches('^').to_owned())
 }
 
 /// What is meant by braces whose content is no name of ours, where that is known.
@@ -153,6 +155,11 @@ mod tests {
             ("/files/*rest", "/files/{*rest}"),
             ("/files/*", "/files/{*rest}"),
             ("/files/**", "/files/{*rest}"),
+            ("/*/login", "/{rest}/login"),
+            ("/a/**/b/*", "/a/{rest}/b/{*rest}"),
+            ("/:path*/login", "/{path}/login"),
+            ("/<path:rest>/login", "/{rest}/login"),
+            ("/files/*rest/", "/files/{rest}/"),
             ("/<id>/login", "/{id}/login"),
             ("/<int:id>/login", "/{id}/login"),
             ("/<string(length=2):lang>/login", "/{lang}/login"),
@@ -176,6 +183,7 @@ mod tests {
             ("/(login|signin)", "/{name}"),
             ("/login|signin", "/login"),
             ("/login$", "/login"),
+            ("/^login$", "/login"),
             ("/v1/login$/", "/v1/login/"),
         ] {
             let error = literal(text).expect_err(text).to_string();
