@@ -16,7 +16,8 @@ pub enum Suspicion {
     /// A body that is not a form, in which a form reader finds a guarded name.
     HiddenForm,
     /// The name of a phone field elsewhere in the body or in the query; in a form or the query also that of its
-    /// country code and of what [`Rule::when`](crate::Rule::when) reads.
+    /// country code and of what [`Rule::when`](crate::Rule::when) reads. In JSON also a member `__proto__` on the way to a field:
+    /// JavaScript's `Object.assign({}, body)` reads its members as those of the object around it.
     OtherPhone,
     /// A cookie with the name of a phone field, of its country code or of what [`Rule::when`](crate::Rule::when) reads. It is
     /// removed; the request goes on.
@@ -146,7 +147,7 @@ impl ForeignBackend {
         self.without(Suspicion::HiddenForm)
     }
 
-    /// Does not look for the names of [`Suspicion::OtherPhone`] elsewhere in the body and in the query.
+    /// Does not look for the names of [`Suspicion::OtherPhone`] elsewhere in the body and in the query, nor for `__proto__`.
     pub fn without_other_phones(self) -> Self {
         self.without(Suspicion::OtherPhone)
     }

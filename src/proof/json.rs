@@ -12,7 +12,18 @@ use super::{
     plan::Plan,
     value::{Unreadable, Value, Values},
 };
-use crate::json::{Malformed, Scanner, Watch};
+use crate::{
+    foreign_backend::Suspicion,
+    json::{Malformed, Scanner, Watch},
+};
+
+/// JavaScript's `Object.assign({}, body)` and `for (name in body)` make this member the prototype of the copy, so each of its
+/// members is one of the copy's own unless the body has that name itself.
+const PROTOTYPE: &str = "__proto__";
+const HAS_PROTOTYPE: Unreadable = Unreadable::Suspicious(
+    Suspicion::OtherPhone,
+    "a member `__proto__`, whose members some backends read as those of the object around it",
+);
 
 /// Reads the fields out of a JSON document.
 pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> Result<(), Unreadable> {
@@ -65,6 +76,7 @@ impl<'v> Walk<'_, 'v> {
     fn object(&mut self, json: &mut Scanner<'v>, number: usize, open: u32, ahead: Ahead) -> Result<(), Unreadable> {
         let mut seen = 0_u64;
         json.members(|json, key| match self.plan.names().find(key, Keys::Json) {
+            Found::Nothing if key == PROTOTYPE && self.plan.elsewhere() != 0 => Err(HAS_PROTOTYPE),
             Found::Nothing => self.skip(json, key, open, ahead),
             Found::Like(_) => Err(Unreadable::ProofMalformed("a name like a guarded one")),
             Found::Name(name) => {

@@ -21,7 +21,11 @@ fn dispatching() -> Vec<(SocketAddr, Vec<&'static str>, Backend)> {
         all.push((php.address(), vec!["call in json", "call in $_REQUEST", "call in any form"], php));
     }
     if let Some(node) = Backend::node() {
-        all.push((node.named("calls"), vec!["call in json", "call in any form", "call in query and body"], node));
+        all.push((
+            node.named("calls"),
+            vec!["call in json", "call in any form", "call in query and body", "call in a copy"],
+            node,
+        ));
     }
     all
 }
@@ -41,6 +45,8 @@ async fn a_call_that_passes_is_a_login_to_no_backend() {
             ("call in json", "twice", login(r#""method":"sms","method":"login","#.into())),
             ("call in json", "null first", login(r#""method":null,"method":"login","#.into())),
             ("call in json", "escaped", login(r#""method":"sms","\u006dethod":"login","#.into())),
+            ("call in a copy", "a prototype", post(JSON, &format!(r#"{{"__proto__":{}}}"#, call("\"login\"", VICTIM)))),
+            ("call in a copy", "a prototype beside a phone", login(r#""__proto__":{"method":"login"},"#.into())),
             (
                 "call in any form",
                 "a hidden form",

@@ -56,6 +56,7 @@ function calls() {
   const readers = {
     'call in json': (request) => JSON.parse(request.body),
     'call in any form': (request) => Object.fromEntries(new URLSearchParams(request.body)),
+    'call in a copy': (request) => Object.assign({}, JSON.parse(request.body)),
     'call in query and body': (request) => ({ ...parsed(request.body), ...request.query }),
   };
   app.post('/login', (request, response) => {

@@ -280,6 +280,14 @@ async fn before_a_foreign_backend_the_value_that_chooses_has_no_other_place() {
     // In JSON many an inner object has a name like it.
     let body = r#"{"loginType":"other","device":{"loginType":"x"}}"#;
     guarded.passes_not_guarded(post_json("/login", body), body).await;
+    // But JavaScript may read the members of one as the root's.
+    for first in [r#""loginType":"other","#, r#""loginType":null,"#, ""] {
+        for name in ["__proto__", r"\u005f_proto__"] {
+            let body = format!(r#"{{{first}"{name}":{{"loginType":"oneclick","phone":"13999998888"}}}}"#);
+            let response = guarded.send(post_json("/login", body.clone())).await;
+            assert_eq!(crate::support::denial(&response).suspicion(), Some(Suspicion::OtherPhone), "{body}");
+        }
+    }
     // The page of a login may be asked for by its kind.
     let page =
         http::Request::get("/login?loginType=oneclick").body(http_body_util::Empty::<bytes::Bytes>::new()).unwrap();
@@ -289,6 +297,7 @@ async fn before_a_foreign_backend_the_value_that_chooses_has_no_other_place() {
     listed.passes_not_guarded(form("loginType=other&device[loginType]=x"), "listed").await;
     let off = before(ForeignBackend::any().without_other_phones().without_cookies(), rules());
     off.passes_not_guarded(form("loginType=other&model.loginType=x"), "switched off").await;
+    off.passes_not_guarded(post_json("/login", r#"{"__proto__":{"loginType":"oneclick"}}"#), "switched off").await;
 }
 
 #[tokio::test]
