@@ -6,7 +6,7 @@ use http::{
     request::Parts,
 };
 
-use super::Reading;
+use super::{Reading, input::sends_a_body};
 use crate::{
     denial::{DenialReason, Refusal},
     proof,
@@ -42,16 +42,16 @@ pub(super) fn check_query_alone(reading: &Reading, parts: &Parts, has_body: bool
     Ok(())
 }
 
-/// Refuses a request without a body, whose method has none as a rule, for what it lacks: a proof and not a media type.
-pub(super) fn check_bodiless(parts: &Parts) -> Result<(), Refusal> {
-    let sends_a_body = matches!(parts.method, Method::POST | Method::PUT | Method::PATCH);
-    if sends_a_body || parts.headers.contains_key(CONTENT_TYPE) {
-        return Ok(());
+/// Why a request is refused whose head describes no body that can be read (`refusal`): one without a body, of a method that has none
+/// as a rule, lacks a proof and not a media type.
+pub(super) fn of_bodiless(parts: &Parts, refusal: Refusal) -> Refusal {
+    if sends_a_body(&parts.method) {
+        return refusal;
     }
-    Err(Refusal::new(DenialReason::ProofMissing).with_detail(
+    Refusal::new(DenialReason::ProofMissing).with_detail(
         "a request without a body, where the rule reads one; under `MethodRouter::layer` in place of `Router::route_layer`, axum \
          itself answers a method that the route does not have with 405",
-    ))
+    )
 }
 
 /// Refuses a body of another length than its head says.

@@ -5,7 +5,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use http::{HeaderMap, request::Parts};
+use http::{HeaderMap, Method, request::Parts};
 
 use crate::{
     denial::{DenialReason, Refusal},
@@ -26,6 +26,11 @@ pub(super) enum Input<'d> {
     Message(Cow<'d, [u8]>),
     /// What a closure of the user's found.
     Found(Extracted),
+}
+
+/// Whether requests with this method have a body as a rule.
+pub(super) fn sends_a_body(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
 // === impl Source ===

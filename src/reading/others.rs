@@ -9,7 +9,12 @@
 
 use http::request::Parts;
 
-use super::{fields::Fields, grpc, input::Input, settings::Settings};
+use super::{
+    fields::Fields,
+    grpc,
+    input::{Input, sends_a_body},
+    settings::Settings,
+};
 use crate::{
     denial::{DenialReason, Refusal},
     error::ConfigError,
@@ -94,7 +99,8 @@ impl Others {
         let mut values = self.plan.values();
         let read = self.plan.read_head(parts, &mut values);
         read.map_err(|it| Refusal::from(it).with_advice(if is_by_body { ADVICE } else { ADVICE_HEAD }))?;
-        if is_by_body {
+        // A GET without a body, for a page perhaps, has the value nowhere but in the head.
+        if is_by_body && (has_body || sends_a_body(&parts.method)) {
             return Ok(Known::Unknown(unknown));
         }
         Ok(match choose(values.get(0))? {

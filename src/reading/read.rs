@@ -150,10 +150,8 @@ impl Reading {
             },
             Known::Guarded => {
                 framing::check_query_alone(self, parts, has_body)?;
-                if self.plan.reads_body() && !has_body {
-                    framing::check_bodiless(parts)?;
-                }
-                let source = self.plan.reads_body().then(|| self.source(&self.plan, parts)).transpose()?;
+                let source = self.plan.reads_body().then(|| self.source(&self.plan, parts)).transpose();
+                let source = source.map_err(|it| if has_body { it } else { framing::of_bodiless(parts, it) })?;
                 self.plan.read_head(parts, values)?;
                 (source, known)
             }

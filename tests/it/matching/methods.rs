@@ -2,10 +2,10 @@
 
 use http::{Method, Request};
 use http_body_util::Empty;
-use tower_jverify::{CheckKind, Field, Rule, captcha, number};
+use tower_jverify::{CheckKind, Field, ForeignBackend, Rule, captcha, number};
 
 use super::kinds_asked;
-use crate::support::{Guarded, LOGIN, post_json};
+use crate::support::{Guarded, LOGIN, builder, post_json};
 
 type Bodiless = Empty<bytes::Bytes>;
 
@@ -89,17 +89,53 @@ async fn a_preflight_on_a_rule_for_every_method_is_refused_and_the_detail_names_
 async fn a_request_without_a_body_and_of_a_method_that_has_none_lacks_a_proof() {
     let guarded = Guarded::by([Rule::any_request(number())]);
     for method in [Method::GET, Method::HEAD, Method::DELETE, Method::OPTIONS] {
-        let request = Request::builder().method(&method).uri("/login").body(Bodiless::new()).unwrap();
-        let response = guarded.send(request).await;
-        let denial = crate::support::denial(&response);
-        assert_eq!((response.status().as_u16(), denial.code()), (400, "proof_missing"), "{method}");
-        assert!(denial.detail().unwrap().contains("MethodRouter::layer"), "{method}");
+        for media in [None, Some("text/plain"), Some("application/json; charset=gbk")] {
+            let mut request = Request::builder().method(&method).uri("/login");
+            if let Some(media) = media {
+                request = request.header("content-type", media);
+            }
+            let response = guarded.send(request.body(Bodiless::new()).unwrap()).await;
+            let denial = crate::support::denial(&response);
+            assert_eq!((response.status().as_u16(), denial.code()), (400, "proof_missing"), "{method} {media:?}");
+            assert!(denial.detail().unwrap().contains("MethodRouter::layer"), "{method} {media:?}");
+        }
     }
     for method in [Method::POST, Method::PUT, Method::PATCH] {
         let request = Request::builder().method(&method).uri("/login").body(Bodiless::new()).unwrap();
         guarded.refuses(request, "unsupported_media_type", method.as_str()).await;
     }
     assert_eq!((guarded.verifier.calls(), guarded.application.runs()), (0, 0));
+}
+
+#[tokio::test]
+async fn on_a_shared_path_a_request_without_a_body_is_another_call() {
+    for foreign in [false, true] {
+        let by = |when: Field| {
+            Guarded::with(|verifier| {
+                let rule = Rule::any_method("/rpc", number()).when(when, "login").otherwise_pass();
+                let builder =
+                    if foreign { builder(verifier).foreign_backend(ForeignBackend::any()) } else { builder(verifier) };
+                builder.rule(rule).build().unwrap()
+            })
+        };
+        let (by_body, by_both) = (by(Field::body("/method")), by(Field::header("x-method").or(Field::body("/method"))));
+        for method in ["GET", "HEAD", "DELETE", "OPTIONS"] {
+            let request =
+                || Request::builder().method(method).uri("/rpc?page=1").header("content-type", "application/json");
+            by_body.passes_not_guarded(request().body(Bodiless::new()).unwrap(), method).await;
+            let login = Request::builder().method(method).uri("/rpc").header("x-method", "login");
+            let login = login.body(Bodiless::new()).unwrap();
+            by_both.refuses(login, "proof_missing", method).await;
+            let in_query = request().uri("/rpc?method=login").body(Bodiless::new()).unwrap();
+            by_body.refuses(in_query, "proof_malformed", method).await;
+            let with_body = request().body(post_json("/rpc", r#"{"method":"login"}"#).into_body()).unwrap();
+            by_body.refuses(with_body, "proof_missing", method).await;
+        }
+        for method in ["POST", "PUT", "PATCH"] {
+            let request = Request::builder().method(method).uri("/rpc").body(Bodiless::new()).unwrap();
+            by_body.refuses(request, "unsupported_media_type", method).await;
+        }
+    }
 }
 
 #[tokio::test]
