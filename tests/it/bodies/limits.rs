@@ -83,6 +83,41 @@ async fn a_body_past_a_limit_outside_of_the_layer_is_answered_413() {
 }
 
 #[tokio::test]
+async fn a_limit_outside_is_found_in_each_error_that_bodies_have() {
+    use std::io;
+
+    use http_body::{Body, Frame};
+    use http_body_util::{BodyExt, Full, LengthLimitError, Limited, StreamBody};
+    use tower::BoxError;
+
+    async fn fails<E: Send + 'static>(error: E, what: &str) {
+        let guarded = Guarded::login();
+        let frames = futures_util::stream::iter([Ok(data("{")), Err(error)]);
+        let body: StreamBody<_> = StreamBody::new(frames);
+        guarded.refuses(post_body("/login", body), "body_too_large", what).await;
+    }
+    async fn limit() -> BoxError {
+        let limited: Limited<Full<bytes::Bytes>> = Limited::new(Full::from("12"), 1);
+        limited.collect().await.unwrap_err()
+    }
+    let bare = || async { *limit().await.downcast::<LengthLimitError>().unwrap() };
+    fails(bare().await, "the error itself").await;
+    fails(limit().await, "boxed").await;
+    fails(io::Error::other(limit().await), "io").await;
+    fails(io::Error::other(io::Error::other(limit().await)), "io in io").await;
+    fails(BoxError::from(io::Error::other(limit().await)), "io, boxed").await;
+    fails(axum::Error::new(limit().await), "axum").await;
+    fails(axum::Error::new(io::Error::other(limit().await)), "io in axum").await;
+    fails(tonic::Status::from_error(limit().await), "tonic").await;
+
+    let guarded = Guarded::login();
+    let frames: [Result<Frame<bytes::Bytes>, _>; 2] = [Ok(data("{")), Err(io::Error::other("reset"))];
+    let body: StreamBody<_> = StreamBody::new(futures_util::stream::iter(frames));
+    assert!(!body.is_end_stream());
+    guarded.refuses(post_body("/login", body), "body_malformed", "a client that broke off").await;
+}
+
+#[tokio::test]
 async fn a_body_over_the_limit_is_answered_413_however_it_comes() {
     let guarded = Guarded::login();
     let body = login_of(LIMIT + 1);

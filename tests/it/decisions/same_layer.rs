@@ -141,6 +141,18 @@ async fn what_the_middleware_between_has_changed_is_asked_about() {
 }
 
 #[tokio::test]
+async fn another_claim_beside_the_same_login_token_is_compared_with_the_answer_again() {
+    let guarded = login(one_tap());
+    let claims = |phone: &str| Full::from(format!(r#"{{"loginToken":"l","phone":"{phone}"}}"#));
+    let request = post_json("/login", "").map(|_| claims(PHONE));
+    assert_eq!(twice(&guarded, unchanged, request.clone()).await, 200);
+    assert_eq!(guarded.verifier.calls(), 1);
+    let change = move |request: Request<Full<Bytes>>| request.map(|_| claims("13999998888"));
+    assert_eq!(twice(&guarded, change, request).await, 403, "the answer is another phone");
+    assert_eq!((guarded.verifier.calls(), guarded.application.runs()), (3, 1));
+}
+
+#[tokio::test]
 async fn another_rule_of_the_layer_asks_although_the_checks_are_equal() {
     let guarded = Guarded::by([Rule::post("/login", number()), Rule::post("/pay", number())]);
     let to_pay = |mut request: Request<Full<Bytes>>| {
@@ -155,6 +167,8 @@ async fn another_rule_of_the_layer_asks_although_the_checks_are_equal() {
 async fn another_layer_with_the_same_rule_asks() {
     let rule = Rule::post("/login", number());
     let (outer, inner) = (Guarded::by([rule.clone()]), Guarded::by([rule]));
+    // Both expect services of their own inside of each other.
+    let _others = [outer.service(), inner.service()];
     assert_eq!(through(&outer, unchanged, &inner, post_json("/login", LOGIN)).await, 200);
     assert_eq!((outer.verifier.calls(), inner.verifier.calls()), (1, 1));
 }

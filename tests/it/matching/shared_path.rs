@@ -380,6 +380,11 @@ async fn another_message_passes_on_the_path_of_a_grpc_method() {
             assert_eq!((guarded.application.runs(), guarded.verifier.calls()), (before, 0));
         }
     }
+    // What came of a stream with its first message is searched for a form, too.
+    let stream = set(rule().client_streaming(true), |it| it.foreign_backend(ForeignBackend::any()));
+    stream.passes_not_guarded(call(b"\x18\x02", b"\0\0\0\0\x06&4=1&x"), "another").await;
+    let response = stream.send(call(b"\x18\x02", b"\0\0\0\0\x06&3=1&x")).await;
+    assert_eq!(crate::support::denial(&response).suspicion(), Some(Suspicion::HiddenForm));
 }
 
 #[tokio::test]
