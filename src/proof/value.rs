@@ -45,16 +45,12 @@ impl<'v> Value<'v> {
     ///
     /// # Errors
     ///
-    /// Refuses a text of nothing but white space and invisible characters, more than 8 KiB, control characters (C0, DEL and C1), and a byte order mark at the beginning:
-    /// readers that decode as the Encoding Standard does (axum's `Field::text`, busboy, `TextDecoder`) leave it out.
+    /// Refuses a text of nothing but white space and invisible characters, more than 8 KiB, and control characters (C0, DEL and C1).
     pub(super) fn text(text: Cow<'v, str>) -> Result<Option<Self>, Unreadable> {
         // Most text has only these bytes, and they take no decoding.
         let is_plain = text.bytes().fold(true, |plain, byte| plain & (b' '..=b'~').contains(&byte));
         if !is_plain && text.chars().any(char::is_control) {
             return Err(Unreadable::ProofMalformed("a control character in a value"));
-        }
-        if !is_plain && text.starts_with('\u{feff}') {
-            return Err(Unreadable::ProofMalformed("a byte order mark at the beginning of a value"));
         }
         Self::plain(text)
     }
@@ -72,6 +68,13 @@ impl<'v> Value<'v> {
             return Err(Unreadable::ProofMalformed("a value of more than 8 KiB"));
         }
         Ok(Some(Self::Text(text)))
+    }
+
+    /// Whether a text begins with a byte order mark. Readers that decode as the Encoding Standard does (axum's and multer's
+    /// `Field::text`, busboy, `TextDecoder`) leave it out, and read another value. No token, answer or value of `when` may have
+    /// one; a lenient phone is the same number without it.
+    pub(crate) fn begins_with_mark(&self) -> bool {
+        matches!(self, Self::Text(text) if text.starts_with('\u{feff}'))
     }
 
     /// Whether both say the same: an integer says its digits.

@@ -203,6 +203,10 @@ impl Group {
     fn rule_for(&self, when: Option<&Value<'_>>) -> Result<Option<&Compiled>, Refusal> {
         Ok(match when {
             None => self.rules().find(|rule| rule.when.is_none()),
+            Some(value) if value.begins_with_mark() => {
+                let refusal = Refusal::new(DenialReason::ProofMalformed);
+                return Err(refusal.with_detail("a byte order mark at the beginning of the value of `when`"));
+            }
             Some(Value::Text(text)) => self.named(text),
             Some(Value::Integer(number)) => {
                 let named = self.named(&number.to_string());

@@ -225,6 +225,7 @@ impl CaptchaLeaf {
 fn text_at(values: &Values<'_>, index: usize) -> Result<Option<Secret>, Refusal> {
     match values.get(index) {
         None => Ok(None),
+        Some(value) if value.begins_with_mark() => Err(malformed("a byte order mark at the beginning of a value")),
         Some(Value::Text(text)) => Ok(Some(Secret::from(text.as_ref()))),
         Some(Value::Integer(_)) => Err(malformed("a number where a text is expected")),
     }

@@ -65,10 +65,6 @@ pub(super) fn read<'v>(
         }
         let text =
             std::str::from_utf8(part.data).map_err(|_| Unreadable::ProofMalformed("a part that is not UTF-8"))?;
-        // axum's and multer's `Field::text` leave it out, and read another value.
-        if text.starts_with('\u{feff}') {
-            return Err(Unreadable::ProofMalformed("a part that begins with a byte order mark"));
-        }
         values.put(slot, Value::text(Cow::Borrowed(text))?)?;
     }
     Ok(())

@@ -56,6 +56,7 @@ async fn every_other_spelling_of_a_phone_is_refused() {
         r#""05813554612""#,
         r#""1581355461x""#,
         r#""15813554612\u200b""#,
+        r#""\ufeff15813554612""#,
         "true",
         r#"["15813554612"]"#,
         r#"{"a":"15813554612"}"#,
@@ -128,6 +129,8 @@ async fn a_lenient_grammar_knows_one_phone_as_people_and_address_books_write_it(
         r#""（158）13554612""#,
         r#""158－1355－4612""#,
         r#""158\u200b1355\u00ad4612""#,
+        r#""\ufeff+8615813554612\ufeff""#,
+        r#""\u206015813554612""#,
     ] {
         let seen = guarded.verifies(post_json("/login", body(phone)), phone).await;
         assert_eq!(asked(&guarded).1, "15813554612", "{phone}");
@@ -160,6 +163,29 @@ async fn a_lenient_grammar_knows_one_phone_as_people_and_address_books_write_it(
     ] {
         guarded.refuses(post_json("/login", body(phone)), "proof_malformed", phone).await;
     }
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_is_in_front_of_no_other_value() {
+    let when = || Field::body("/type");
+    let guarded = Guarded::by([
+        Rule::post("/login", captcha().or(number().country_code(Field::body("/code"))))
+            .phone_grammar(PhoneGrammar::lenient()),
+        Rule::post("/choose", captcha()),
+        Rule::post("/choose", number()).when(when(), "sms"),
+        Rule::post("/rpc", number()).when(when(), "sms").otherwise_pass(),
+    ]);
+    for (path, fields) in [
+        ("/login", r#""token":"\ufefft","phone":"15813554612""#),
+        ("/login", r#""captchaContent":"\ufeffc""#),
+        ("/login", r#""token":"t","phone":"\ufeff""#),
+        ("/choose", r#""captchaContent":"c","type":"\ufeffsms""#),
+        ("/rpc", r#""type":"\ufeffsms""#),
+    ] {
+        guarded.refuses(post_json(path, format!("{{{fields}}}")), "proof_malformed", fields).await;
+    }
+    let code = r#"{"token":"t","phone":"\ufeff15813554612","code":"\ufeff86"}"#;
+    guarded.verifies(post_json("/login", code), code).await;
 }
 
 #[tokio::test]
