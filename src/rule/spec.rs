@@ -174,7 +174,8 @@ impl Rule {
     /// once, wherever some reader finds it: in the body, in the query and, with
     /// [`foreign_backend`](crate::JVerifyBuilder::foreign_backend), in a form inside of another body. A request that passes has the
     /// header `x-jverify-decision: not-guarded` and an event, and no [`Decision`](crate::Decision). With
-    /// [`canonical_body`](Self::canonical_body) the body of such a call is written anew too.
+    /// [`canonical_body`](Self::canonical_body) the body of such a call is written anew too. A GET, HEAD or DELETE without a body has
+    /// the value nowhere but in the head.
     ///
     /// A request that cannot be read so far (a batch, another media type, a body over the limit, the name of `when` twice or in
     /// another spelling) is refused, and the event's `detail` says what to do: read `when` from a header or a query field, or set a
