@@ -132,7 +132,7 @@ pub use self::{
     call_error::CallError,
     check::{Channel, Check, Question},
     check_kind::CheckKind,
-    decision::{Action, Decision, DecisionReason, Level, Policy},
+    decision::{Action, Decision, DecisionReason, Level, Policy, TrustedHeaders, TrustedHeadersError},
     denial::{Denial, DenialReason, NextStep},
     error::ConfigError,
     ex_id::ExId,

@@ -45,6 +45,12 @@ impl Opaque {
         Self::plain(text).unwrap_or_else(|| Self(Kept::Long(text.into())))
     }
 
+    /// Of a text that was encoded and cut before; `None` if it cannot have been.
+    pub(crate) fn of_encoded(text: &str) -> Option<Self> {
+        let is_encoded = (1..=LONGEST).contains(&text.len()) && text.bytes().all(|byte| is_plain(byte) || byte == b'%');
+        is_encoded.then(|| Self::plain(text).unwrap_or_else(|| Self(Kept::Long(text.into()))))
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         text(self.as_bytes())
     }

@@ -5,11 +5,11 @@ use std::fmt::Write;
 use http::{HeaderMap, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Decision, policy::Action};
+use super::{Decision, DecisionReason, policy::Action};
 use crate::{
     check_kind::CheckKind,
     headers::{Header, Names, decimal},
-    verdict::Risk,
+    verdict::{Risk, Verdict},
 };
 
 /// At most so many tags are handed on: a header line is not the vendor's to grow.
@@ -21,6 +21,12 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 
 /// The word in the header and in the event of a request that passes because no rule names its value of `when`.
 pub(crate) const NOT_GUARDED: &str = "not-guarded";
+
+/// The word in the header of a request whose checks the application asks itself.
+pub(crate) const NOT_ASKED: &str = "not-asked";
+
+/// The word in the header of a request that a policy opened for.
+pub(super) const UNVERIFIED: &str = "unverified";
 
 /// Says in the head that no rule guards the request. What was there under the prefix must have been stripped before.
 pub(crate) fn insert_not_guarded(names: &Names, headers: &mut HeaderMap) {
@@ -36,6 +42,9 @@ impl Decision {
         let _ = headers.try_reserve(6);
         let mut put = |header, value: HeaderValue| names.insert(headers, header, value);
         put(Header::Decision, HeaderValue::from_static(self.word()));
+        if matches!(self.reason(), DecisionReason::NotGuarded | DecisionReason::NotAsked) {
+            return;
+        }
         if let Some(level) = self.level() {
             put(Header::RiskLevel, HeaderValue::from_static(level.as_str()));
         }
@@ -61,10 +70,12 @@ impl Decision {
     }
 
     fn word(&self) -> &'static str {
-        match self.action() {
-            _ if !self.is_verified() => "unverified",
-            Action::Allow => "allow",
-            Action::Flag | Action::StepUp | Action::Deny => "flag",
+        match (self.reason(), self.action()) {
+            (DecisionReason::NotGuarded, _) => NOT_GUARDED,
+            (DecisionReason::NotAsked, _) => NOT_ASKED,
+            _ if !self.is_verified() => UNVERIFIED,
+            (_, Action::Allow) => Action::Allow.as_str(),
+            (_, Action::Flag | Action::StepUp | Action::Deny) => Action::Flag.as_str(),
         }
     }
 
@@ -82,10 +93,10 @@ impl Decision {
     fn ids(&self) -> HeaderValue {
         match self.verdicts() {
             [one] => {
-                let id = one.id_bytes().and_then(|id| HeaderValue::from_bytes(id).ok());
-                id.unwrap_or_else(|| HeaderValue::from_static("-"))
+                let id = one.id_bytes().filter(|id| !id.is_empty());
+                id.and_then(|id| HeaderValue::from_bytes(id).ok()).unwrap_or_else(|| HeaderValue::from_static("-"))
             }
-            several => joined(several.iter().map(|verdict| verdict.id().unwrap_or("-"))),
+            several => joined(several.iter().map(id_of)),
         }
     }
 
@@ -102,6 +113,11 @@ impl Decision {
         }
         (!line.is_empty()).then_some(line)
     }
+}
+
+/// `-` for an id that is empty, too: it would be lost in a list.
+fn id_of(verdict: &Verdict) -> &str {
+    verdict.id().filter(|id| !id.is_empty()).unwrap_or("-")
 }
 
 fn joined<'a>(parts: impl Iterator<Item = &'a str>) -> HeaderValue {

@@ -1,7 +1,7 @@
 //! Several answers, one picture: the worst action and the highest risk.
 
 use super::{
-    Decision, Inner, Origin,
+    Decision, DecisionReason, Inner, Origin,
     policy::{Level, Policy},
 };
 use crate::verdict::{Risk, Verdict};
@@ -28,6 +28,10 @@ impl Decision {
     /// What two layers of ours in one process found, told as one: the worst action and reason, the highest risk, both
     /// lists. Two different proven phones are no proven phone.
     pub(crate) fn merged_with(&self, outer: &Self) -> Self {
+        if matches!(outer.reason(), DecisionReason::NotGuarded | DecisionReason::NotAsked) {
+            // Nothing was found there.
+            return self.clone();
+        }
         let origin = Origin::Both([outer.clone(), self.clone()]);
         let (inner, outer) = (&*self.0, &*outer.0);
         let phone = match (outer.phone, inner.phone) {
@@ -37,9 +41,12 @@ impl Decision {
         Self(std::sync::Arc::new(Inner {
             action: outer.action.max(inner.action),
             reason: outer.reason.max(inner.reason),
+            is_verified: outer.is_verified && inner.is_verified,
             level: outer.level.max(inner.level),
+            score: outer.score.max(inner.score),
             phone,
             forwards_phone: outer.forwards_phone || inner.forwards_phone,
+            is_sandbox: outer.is_sandbox || inner.is_sandbox,
             verdicts: outer.verdicts.iter().chain(&inner.verdicts).cloned().collect(),
             origin,
         }))

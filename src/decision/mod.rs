@@ -19,18 +19,23 @@ mod merge;
 mod policy;
 #[cfg(test)]
 mod tests;
+mod trusted;
 
 use std::{fmt, sync::Arc};
 
 #[cfg_attr(not(feature = "tracing"), allow(unused_imports))]
 pub(crate) use self::headers::NOT_GUARDED;
-pub use self::policy::{Action, Level, Policy};
 pub(crate) use self::{asked::Asked, headers::insert_not_guarded, policy::Objection};
+pub use self::{
+    policy::{Action, Level, Policy},
+    trusted::{TrustedHeaders, TrustedHeadersError},
+};
 use crate::{check_kind::CheckKind, ex_id::ExId, phone::Phone, verdict::Verdict};
 
 /// Why a guarded request reached the application, as a request extension.
 ///
-/// Only the layer makes one, and only for a request that it lets through. Handlers that must not run for anything but a
+/// Only the layer makes one, and only for a request that it lets through; in another process,
+/// [`Decision::from_trusted_headers`] reads it from the layer's headers. Handlers that must not run for anything but a
 /// verified request take [`Verified`](crate::Verified) instead, or ask [`Decision::is_verified`].
 ///
 /// **A captcha proves no phone.** A request that passed with a captcha alone is verified, and has no proven phone, whatever phone
@@ -54,9 +59,12 @@ pub struct Decision(Arc<Inner>);
 struct Inner {
     action: Action,
     reason: DecisionReason,
+    is_verified: bool,
     level: Option<Level>,
+    score: Option<u16>,
     phone: Option<Phone>,
     forwards_phone: bool,
+    is_sandbox: bool,
     verdicts: Vec<Verdict>,
     origin: Origin,
 }
@@ -84,6 +92,12 @@ pub enum DecisionReason {
     SteppedUp,
     /// **Not verified**: JPush was unavailable, and the policy opens for that.
     Unavailable,
+    /// Only of [`Decision::from_trusted_headers`]. **Not verified**: no rule guards the request, or `guard_unless` let it by.
+    NotGuarded,
+    /// Only of [`Decision::from_trusted_headers`]. **Not verified**: the layer asked nothing, and left that to the application.
+    NotAsked,
+    /// Only of [`Decision::from_trusted_headers`]. **Not verified**: a sandbox answered, which asks no carrier.
+    Sandbox,
 }
 
 // === impl Decision ===
@@ -97,9 +111,18 @@ impl Decision {
         phone: Option<Phone>,
         verdicts: Vec<Verdict>,
     ) -> Self {
-        let level = policy.level_for(&verdicts);
-        let origin = Origin::One(None);
-        Self(Arc::new(Inner { action, reason, level, phone, forwards_phone: false, verdicts, origin }))
+        Self(Arc::new(Inner {
+            action,
+            reason,
+            is_verified: reason.is_verified(),
+            level: policy.level_for(&verdicts),
+            score: verdicts.iter().filter_map(|verdict| verdict.risk().score()).max(),
+            phone,
+            forwards_phone: false,
+            is_sandbox: verdicts.iter().any(Verdict::is_sandbox),
+            verdicts,
+            origin: Origin::One(None),
+        }))
     }
 
     /// What the layer makes of verdicts that let a request through, by an action that is neither a step-up nor a refusal.
@@ -184,9 +207,10 @@ impl Decision {
         self.0.action
     }
 
-    /// Whether every check passed. `false` only for what a policy opened for an outage.
+    /// Whether every check passed. `false` for what a policy opened for an outage, and for the reasons that only
+    /// [`Decision::from_trusted_headers`] returns, unless they are accepted there.
     pub fn is_verified(&self) -> bool {
-        self.0.reason != DecisionReason::Unavailable
+        self.0.is_verified
     }
 
     /// The highest level of the requested risks; [`Level::Unknown`] if the verifier did not return one of them, `None`
@@ -213,7 +237,7 @@ impl Decision {
 
     /// The highest risk score that was returned, 0 to 900.
     pub fn score(&self) -> Option<u16> {
-        self.0.verdicts.iter().filter_map(|verdict| verdict.risk().score()).max()
+        self.0.score
     }
 
     /// Whether a check of this kind passed.
@@ -228,7 +252,7 @@ impl Decision {
 
     /// Whether any answer came from a sandbox, which asks no carrier.
     pub fn is_sandbox(&self) -> bool {
-        self.0.verdicts.iter().any(Verdict::is_sandbox)
+        self.0.is_sandbox
     }
 }
 
@@ -255,6 +279,17 @@ impl DecisionReason {
             Self::RiskUnknown => "risk_unknown",
             Self::SteppedUp => "stepped_up",
             Self::Unavailable => "unavailable",
+            Self::NotGuarded => "not_guarded",
+            Self::NotAsked => "not_asked",
+            Self::Sandbox => "sandbox",
+        }
+    }
+
+    /// Whether every check passed.
+    const fn is_verified(self) -> bool {
+        match self {
+            Self::Verified | Self::Risk | Self::RiskUnknown | Self::SteppedUp => true,
+            Self::Unavailable | Self::NotGuarded | Self::NotAsked | Self::Sandbox => false,
         }
     }
 }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::routing::Routing;
+use super::{
+    folding::{NotOne, only},
+    routing::Routing,
+};
 use crate::{error::ConfigError, foreign_backend::ForeignBackend};
 
 /// One header of ours, without its prefix.
@@ -64,6 +67,25 @@ const OTHERS: [&str; 16] = [
     "x-real-ip",
     "x-request-id",
 ];
+
+// === impl Header ===
+
+impl Header {
+    /// Its name behind the prefix.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Decision => "decision",
+            Self::RiskLevel => "risk-level",
+            Self::RiskScore => "risk-score",
+            Self::RiskTags => "risk-tags",
+            Self::Checks => "checks",
+            Self::Id => "id",
+            Self::Reason => "reason",
+            Self::Phone => "phone",
+            Self::Sandbox => "sandbox",
+        }
+    }
+}
 
 // === impl Names ===
 
@@ -142,6 +164,15 @@ impl Names {
     /// Puts a header of ours in. Call [`Names::strip`] first: this replaces one spelling, strip removes them all.
     pub(crate) fn insert(&self, headers: &mut HeaderMap, header: Header, value: HeaderValue) {
         headers.insert(self.name(header).clone(), value);
+    }
+
+    /// The only value of a header of ours.
+    ///
+    /// # Errors
+    ///
+    /// As [`only`].
+    pub(crate) fn read<'h>(&self, headers: &'h HeaderMap, header: Header) -> Result<Option<&'h HeaderValue>, NotOne> {
+        only(headers, self.name(header))
     }
 
     fn name(&self, header: Header) -> &HeaderName {

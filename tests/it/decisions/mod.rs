@@ -12,6 +12,7 @@ mod risk;
 mod same_layer;
 mod shown;
 mod stacked;
+mod trusted;
 mod verifiers;
 
 /// What every test's proofs claim, unless said.

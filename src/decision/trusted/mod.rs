@@ -1,0 +1,283 @@
+//! A decision, read from headers in another process.
+//!
+//! The layer removes every header under its prefix from each request, and writes its own. A backend behind it may therefore
+//! believe them, if nothing but the layer can reach it: whoever reaches the backend directly writes these headers, and is
+//! logged in as anybody. So bind the backend to a private address, or require mutual TLS of the proxy.
+//!
+//! Between the layer and the backend are gateways that join, repeat, rename or empty headers. What the layer never writes is
+//! therefore an error, and no decision.
+
+mod error;
+mod words;
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+pub use self::error::TrustedHeadersError;
+use self::words::Word;
+use super::{
+    Decision, DecisionReason, Inner, Origin,
+    policy::{Action, Level},
+};
+use crate::{
+    check_kind::CheckKind,
+    error::ConfigError,
+    headers::{Header, Names, NotOne},
+    phone::Phone,
+    verdict::{Class, Risk, Verdict},
+};
+
+/// Reads decisions from the headers that a layer in another process wrote.
+///
+/// [`Decision::from_trusted_headers`] is the short form, which accepts nothing that is unverified. Create this value once where
+/// the backend accepts more, or has a prefix of its own:
+///
+/// ```
+/// use http::HeaderMap;
+/// use tower_jverify::{TrustedHeaders, TrustedHeadersError};
+///
+/// // A staging environment, whose proxy asks a sandbox.
+/// let trusted = TrustedHeaders::new("x-jverify")?.danger_accept_sandbox(true);
+///
+/// let mut headers = HeaderMap::new();
+/// assert_eq!(trusted.read(&headers).unwrap_err(), TrustedHeadersError::NotDecided);
+/// headers.insert("x-jverify-decision", "allow".parse().unwrap());
+/// headers.insert("x-jverify-sandbox", "1".parse().unwrap());
+/// assert!(trusted.read(&headers).unwrap().is_verified());
+/// # Ok::<_, tower_jverify::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct TrustedHeaders {
+    names: Names,
+    accepts: Accepts,
+}
+
+/// What counts as verified although the layer did not verify it.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+struct Accepts {
+    sandbox: bool,
+    not_guarded: bool,
+    not_asked: bool,
+}
+
+/// The values of our headers, each once and not empty.
+struct Values<'h> {
+    names: &'h Names,
+    headers: &'h HeaderMap,
+}
+
+// === impl Decision ===
+
+impl Decision {
+    /// Reads the decision from the headers that a layer in another process wrote: for the backend of a proxy.
+    ///
+    /// `prefix` is the layer's [`header_prefix`](crate::JVerifyBuilder::header_prefix), by default `x-jverify`.
+    ///
+    /// **Danger:** call it only where every request comes through the layer. A client that can reach the backend directly writes
+    /// these headers itself.
+    ///
+    /// An empty header is absent. The decision is unverified ([`Decision::is_verified`] returns `false`, and
+    /// [`Decision::phone`] returns `None`) where the layer wrote `not-guarded` or `not-asked`, or where a sandbox answered. See
+    /// [`TrustedHeaders`] to accept these.
+    ///
+    /// The headers tell less than the decision in the layer's process: no code, `exID` or cause; the phone only where
+    /// [`forward_phone`](crate::JVerifyBuilder::forward_phone) is set; one score, the highest; at most 16 tags. Of an unverified
+    /// decision they do not tell which check passed, so all its verdicts have [`Class::Unknown`](crate::Class).
+    ///
+    /// ```
+    /// use http::{HeaderMap, StatusCode};
+    /// use tower_jverify::{Decision, Phone};
+    ///
+    /// /// The phone to log in.
+    /// fn phone(headers: &HeaderMap) -> Result<Phone, StatusCode> {
+    ///     let decision = Decision::from_trusted_headers(headers, "x-jverify").map_err(|_| StatusCode::FORBIDDEN)?;
+    ///     decision.phone().filter(|_| decision.is_verified()).ok_or(StatusCode::FORBIDDEN)
+    /// }
+    ///
+    /// let mut headers = HeaderMap::new();
+    /// assert!(phone(&headers).is_err());
+    /// headers.insert("x-jverify-decision", "allow".parse().unwrap());
+    /// headers.insert("x-jverify-phone", "13800000000".parse().unwrap());
+    /// assert_eq!(phone(&headers).unwrap().as_str(), "13800000000");
+    ///
+    /// // What another server takes for our header, too.
+    /// headers.insert("x_jverify_decision", "allow".parse().unwrap());
+    /// assert!(phone(&headers).is_err());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`TrustedHeadersError`], when there is no decision, or when the headers are not what the layer writes: one that
+    /// occurs twice or has an alias, a decision or reason that this version does not know, a malformed phone, or headers that
+    /// contradict each other.
+    pub fn from_trusted_headers(headers: &HeaderMap, prefix: &str) -> Result<Self, TrustedHeadersError> {
+        TrustedHeaders::new(prefix).map_err(TrustedHeadersError::Prefix)?.read(headers)
+    }
+}
+
+// === impl TrustedHeaders ===
+
+impl TrustedHeaders {
+    /// Headers under a prefix such as `x-jverify`.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`ConfigError`] that names `header_prefix`, if no layer accepts the prefix.
+    pub fn new(prefix: &str) -> Result<Self, ConfigError> {
+        Ok(Self { names: Names::new(prefix)?, accepts: Accepts::default() })
+    }
+
+    /// **Danger.** Whether a decision by a sandbox counts as verified. Default: `false`. For tests and staging: a sandbox lets in
+    /// everyone who sends its magic proofs.
+    pub fn danger_accept_sandbox(mut self, accept: bool) -> Self {
+        self.accepts.sandbox = accept;
+        self
+    }
+
+    /// **Danger.** Whether `not-guarded` counts as verified. Default: `false`. Nothing was verified of such a request, and it has
+    /// no phone: the backend must know the client by other means, such as its session.
+    pub fn danger_accept_not_guarded(mut self, accept: bool) -> Self {
+        self.accepts.not_guarded = accept;
+        self
+    }
+
+    /// **Danger.** Whether `not-asked` counts as verified. Default: `false`. The layer left it to the application in its own
+    /// process to ask, and the request was handed on before the answer.
+    pub fn danger_accept_not_asked(mut self, accept: bool) -> Self {
+        self.accepts.not_asked = accept;
+        self
+    }
+
+    /// Reads the decision.
+    ///
+    /// # Errors
+    ///
+    /// As [`Decision::from_trusted_headers`].
+    pub fn read(&self, headers: &HeaderMap) -> Result<Decision, TrustedHeadersError> {
+        let values = Values { names: &self.names, headers };
+        // All of them, so that none of them is repeated or aliased whatever the decision says.
+        let word = values.get(Header::Decision)?;
+        let (level, score, tags) =
+            (values.get(Header::RiskLevel)?, values.get(Header::RiskScore)?, values.get(Header::RiskTags)?);
+        let (checks, ids) = (values.get(Header::Checks)?, values.get(Header::Id)?);
+        let reason = values.get(Header::Reason)?;
+        let (phone, sandbox) = (values.get(Header::Phone)?, values.get(Header::Sandbox)?);
+
+        let word = word.ok_or(TrustedHeadersError::NotDecided)?;
+        let word = Word::parse(word).ok_or(TrustedHeadersError::invalid(Header::Decision))?;
+        let phone = parsed(Header::Phone, phone, Phone::parse)?;
+        let unasked = match word {
+            Word::NotGuarded => Some((DecisionReason::NotGuarded, self.accepts.not_guarded)),
+            Word::NotAsked => Some((DecisionReason::NotAsked, self.accepts.not_asked)),
+            Word::Allow | Word::Flag | Word::Unverified => None,
+        };
+        if let Some((reason, is_accepted)) = unasked {
+            return match phone {
+                Some(_) => Err(TrustedHeadersError::contradictory(Header::Phone)),
+                None => Ok(unverified(reason, is_accepted)),
+            };
+        }
+
+        let checks = checks.map_or_else(|| Ok(Vec::new()), words::kinds)?;
+        let ids = ids.filter(|_| !checks.is_empty()).map(|ids| words::ids(ids, checks.len())).transpose()?;
+        let score = parsed(Header::RiskScore, score, words::score)?;
+        // A score whose level was lost on the way is no low risk.
+        let level = parsed(Header::RiskLevel, level, words::level)?.or(score.map(|_| Level::Unknown));
+        let tags = tags.map_or_else(|| Ok(Vec::new()), words::tags)?;
+        let reason = parsed(Header::Reason, reason, words::reason)?.unwrap_or_else(|| word.usual_reason(level));
+        if !word.has(reason) {
+            return Err(TrustedHeadersError::contradictory(Header::Reason));
+        }
+        let proves_phone = |kind: &CheckKind| matches!(kind, CheckKind::Number | CheckKind::OneTap);
+        if phone.is_some() && !checks.is_empty() && !checks.iter().any(proves_phone) {
+            return Err(TrustedHeadersError::contradictory(Header::Phone));
+        }
+        let is_sandbox = match sandbox {
+            None => false,
+            Some("1") => true,
+            Some(_) => return Err(TrustedHeadersError::invalid(Header::Sandbox)),
+        };
+        let is_played = is_sandbox && !self.accepts.sandbox;
+        let reason = if is_played && reason.is_verified() { DecisionReason::Sandbox } else { reason };
+        let is_verified = reason.is_verified();
+        let phone = phone.filter(|_| !is_played);
+
+        let risk_at = words::risk_at(&checks);
+        let risk = match (score, level) {
+            (Some(score), _) => Risk::Known { score, tags },
+            (None, Some(_)) => Risk::Unknown,
+            (None, None) => Risk::NotAsked,
+        };
+        let verdicts = checks.iter().enumerate().map(|(at, &kind)| {
+            let is_unanswered = kind == CheckKind::Risk && score.is_none();
+            let class = if is_verified && !is_unanswered { Class::Passed } else { Class::Unknown };
+            let mut verdict = Verdict::new(kind, class);
+            if let Some(id) = ids.as_ref().and_then(|ids| ids.get(at)?.clone()) {
+                verdict = verdict.with_id(id);
+            }
+            if Some(at) == risk_at {
+                verdict = verdict.with_risk(risk.clone());
+            }
+            if let Some(phone) = phone.filter(|_| kind == CheckKind::OneTap) {
+                verdict = verdict.with_phone(phone);
+            }
+            if is_sandbox { verdict.with_sandbox_mark() } else { verdict }
+        });
+        Ok(Decision(Arc::new(Inner {
+            action: if word == Word::Allow && is_verified { Action::Allow } else { Action::Flag },
+            reason,
+            is_verified,
+            level,
+            score,
+            phone,
+            forwards_phone: phone.is_some(),
+            is_sandbox,
+            verdicts: verdicts.collect(),
+            origin: Origin::One(None),
+        })))
+    }
+}
+
+/// A decision about a request of which nothing was asked.
+fn unverified(reason: DecisionReason, is_accepted: bool) -> Decision {
+    Decision(Arc::new(Inner {
+        action: if is_accepted { Action::Allow } else { Action::Flag },
+        reason,
+        is_verified: is_accepted,
+        level: None,
+        score: None,
+        phone: None,
+        forwards_phone: false,
+        is_sandbox: false,
+        verdicts: Vec::new(),
+        origin: Origin::One(None),
+    }))
+}
+
+// === impl Values ===
+
+impl<'h> Values<'h> {
+    fn get(&self, header: Header) -> Result<Option<&'h str>, TrustedHeadersError> {
+        let value = self.names.read(self.headers, header).map_err(|not_one| {
+            let header = header.as_str();
+            match not_one {
+                NotOne::Twice => TrustedHeadersError::Repeated { header },
+                NotOne::Aliased => TrustedHeadersError::Aliased { header },
+            }
+        })?;
+        let Some(value) = value else { return Ok(None) };
+        let value = value.to_str().map_err(|_| TrustedHeadersError::invalid(header))?.trim_matches([' ', '\t']);
+        Ok(Some(value).filter(|value| !value.is_empty()))
+    }
+}
+
+/// A value, if there is one.
+fn parsed<T>(
+    header: Header,
+    value: Option<&str>,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>, TrustedHeadersError> {
+    value.map(|value| parse(value).ok_or(TrustedHeadersError::invalid(header))).transpose()
+}

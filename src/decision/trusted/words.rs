@@ -1,0 +1,125 @@
+//! The values of the headers, as the layer writes them.
+
+use percent_encoding::percent_decode_str;
+
+use super::error::TrustedHeadersError;
+use crate::{
+    check_kind::CheckKind,
+    decision::{
+        DecisionReason,
+        headers::{NOT_ASKED, NOT_GUARDED, UNVERIFIED},
+        policy::{Action, Level},
+    },
+    headers::Header,
+    opaque::Opaque,
+};
+
+/// What the header with the decision says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Word {
+    Allow,
+    Flag,
+    Unverified,
+    NotGuarded,
+    NotAsked,
+}
+
+// === impl Word ===
+
+impl Word {
+    pub(super) fn parse(word: &str) -> Option<Self> {
+        const ALLOW: &str = Action::Allow.as_str();
+        const FLAG: &str = Action::Flag.as_str();
+        match word {
+            ALLOW => Some(Self::Allow),
+            FLAG => Some(Self::Flag),
+            UNVERIFIED => Some(Self::Unverified),
+            NOT_GUARDED => Some(Self::NotGuarded),
+            NOT_ASKED => Some(Self::NotAsked),
+            _ => None,
+        }
+    }
+
+    /// Whether the layer gives this reason with it.
+    pub(super) fn has(self, reason: DecisionReason) -> bool {
+        let word = match reason {
+            DecisionReason::Verified => Self::Allow,
+            DecisionReason::Risk | DecisionReason::RiskUnknown | DecisionReason::SteppedUp => Self::Flag,
+            DecisionReason::Unavailable | DecisionReason::Sandbox => Self::Unverified,
+            DecisionReason::NotGuarded => Self::NotGuarded,
+            DecisionReason::NotAsked => Self::NotAsked,
+        };
+        self == word
+    }
+
+    /// The reason where none came.
+    pub(super) fn usual_reason(self, level: Option<Level>) -> DecisionReason {
+        match self {
+            Self::Allow => DecisionReason::Verified,
+            Self::Flag if level == Some(Level::Unknown) => DecisionReason::RiskUnknown,
+            Self::Flag => DecisionReason::Risk,
+            Self::Unverified => DecisionReason::Unavailable,
+            Self::NotGuarded => DecisionReason::NotGuarded,
+            Self::NotAsked => DecisionReason::NotAsked,
+        }
+    }
+}
+
+// === values ===
+
+pub(super) fn kinds(list: &str) -> Result<Vec<CheckKind>, TrustedHeadersError> {
+    const ALL: [CheckKind; 4] = [CheckKind::Number, CheckKind::Captcha, CheckKind::OneTap, CheckKind::Risk];
+    let kind = |word: &str| {
+        ALL.into_iter().find(|kind| kind.as_str() == word).ok_or(TrustedHeadersError::invalid(Header::Checks))
+    };
+    list.split(',').map(kind).collect()
+}
+
+/// The ids of so many checks.
+pub(super) fn ids(list: &str, checks: usize) -> Result<Vec<Option<Opaque>>, TrustedHeadersError> {
+    let id = |id: &str| match id {
+        "-" => Ok(None),
+        _ => Opaque::of_encoded(id).map(Some).ok_or(TrustedHeadersError::invalid(Header::Id)),
+    };
+    let ids: Vec<Option<Opaque>> = list.split(',').map(id).collect::<Result<_, _>>()?;
+    if ids.len() == checks { Ok(ids) } else { Err(TrustedHeadersError::contradictory(Header::Id)) }
+}
+
+/// Which of the checks told the risk, as far as can be known.
+pub(super) fn risk_at(checks: &[CheckKind]) -> Option<usize> {
+    let last = |wanted: fn(&CheckKind) -> bool| checks.iter().rposition(wanted);
+    last(|kind| *kind == CheckKind::Risk)
+        .or_else(|| last(|kind| matches!(kind, CheckKind::Number | CheckKind::OneTap)))
+        .or_else(|| checks.len().checked_sub(1))
+}
+
+pub(super) fn score(text: &str) -> Option<u16> {
+    text.parse().ok().filter(|score: &u16| *score <= 900 && score.to_string() == text)
+}
+
+pub(super) fn level(word: &str) -> Option<Level> {
+    let all = [Level::Low, Level::Medium, Level::Elevated, Level::High, Level::Unknown];
+    all.into_iter().find(|level| level.as_str() == word)
+}
+
+pub(super) fn reason(word: &str) -> Option<DecisionReason> {
+    let all = [
+        DecisionReason::Verified,
+        DecisionReason::Risk,
+        DecisionReason::RiskUnknown,
+        DecisionReason::SteppedUp,
+        DecisionReason::Unavailable,
+        DecisionReason::Sandbox,
+    ];
+    all.into_iter().find(|reason| reason.as_str() == word)
+}
+
+pub(super) fn tags(list: &str) -> Result<Vec<Box<str>>, TrustedHeadersError> {
+    let tag = |tag: &str| {
+        percent_decode_str(tag)
+            .decode_utf8()
+            .map(Into::into)
+            .map_err(|_| TrustedHeadersError::invalid(Header::RiskTags))
+    };
+    list.split(',').map(tag).collect()
+}
