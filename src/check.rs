@@ -20,6 +20,7 @@ use std::{
     fmt,
     hash::{Hash, Hasher},
     net::IpAddr,
+    sync::Arc,
 };
 
 use crate::{check_kind::CheckKind, ex_id::ExId, phone::Phone, secret::Secret};
@@ -41,6 +42,15 @@ pub struct Check {
     channel: Channel,
     ip: Option<IpAddr>,
     ex_id: Option<ExId>,
+    asked_by: Option<Arc<AskedBy>>,
+}
+
+/// For what a layer asks. One for all requests of a rule, unless the rule's path has parameters.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub(crate) struct AskedBy {
+    rule: Option<Arc<str>>,
+    /// Names and values, in the order of the path.
+    path_parameters: Vec<(Arc<str>, Box<str>)>,
 }
 
 /// What is asked. `Debug` shows no token and a masked phone.
@@ -110,7 +120,7 @@ impl Check {
     }
 
     fn new(question: Question) -> Self {
-        Self { question, channel: Channel::App, ip: None, ex_id: None }
+        Self { question, channel: Channel::App, ip: None, ex_id: None, asked_by: None }
     }
 
     /// Which endpoint to ask. Default: [`Channel::App`]. The captcha's is the same for both.
@@ -132,11 +142,37 @@ impl Check {
         self
     }
 
+    /// The rule that asks, for a verifier's unit test: the layer sets it.
+    pub fn with_rule(mut self, rule: impl Into<Arc<str>>) -> Self {
+        Arc::make_mut(self.asked_by.get_or_insert_default()).rule = Some(rule.into());
+        self
+    }
+
+    /// A parameter of the request's path, for a verifier's unit test: the layer sets them.
+    ///
+    /// ```
+    /// use tower_jverify::Check;
+    ///
+    /// let check = Check::captcha("answer").with_rule("login").with_path_parameter("tenant", "acme");
+    /// assert_eq!((check.rule(), check.path_parameter("tenant")), (Some("login"), Some("acme")));
+    /// ```
+    pub fn with_path_parameter(mut self, name: impl Into<Arc<str>>, value: impl Into<Box<str>>) -> Self {
+        Arc::make_mut(self.asked_by.get_or_insert_default()).path_parameters.push((name.into(), value.into()));
+        self
+    }
+
+    /// For what a layer asks, in place of what was said so far.
+    #[inline]
+    pub(crate) fn with_asked_by(mut self, asked_by: Option<Arc<AskedBy>>) -> Self {
+        self.asked_by = asked_by;
+        self
+    }
+
     /// Hashes the proof and its context, all parts of both.
     ///
     /// `Check` does not implement `Hash`: a hash without a key would tell which phone it is.
     pub(crate) fn hash_parts<H: Hasher>(&self, state: &mut H) {
-        let Self { question, channel, ip, ex_id } = self;
+        let Self { question, channel, ip, ex_id, asked_by } = self;
         self.kind().hash(state);
         match question {
             Question::Number { token, phone } => (token.expose(), phone).hash(state),
@@ -144,7 +180,7 @@ impl Check {
             Question::OneTap { login_token } => login_token.expose().hash(state),
             Question::Risk { phone } => phone.hash(state),
         }
-        (channel, ip, ex_id.as_ref().map(ExId::as_str)).hash(state);
+        (channel, ip, ex_id.as_ref().map(ExId::as_str), asked_by).hash(state);
     }
 
     /// What is asked.
@@ -176,6 +212,32 @@ impl Check {
     pub fn ex_id(&self) -> Option<&ExId> {
         self.ex_id.as_ref()
     }
+
+    /// The name of the rule that asks ([`Rule::name`](crate::Rule::name)); `None` if no layer does.
+    pub fn rule(&self) -> Option<&str> {
+        self.asked_by.as_ref()?.rule.as_deref()
+    }
+
+    /// A parameter of the request's path: of `/v1/acme/login`, `acme` is the `tenant` of the rule for `/v1/{tenant}/login`.
+    ///
+    /// Decoded once, with its case as it came. A path whose readings differ in a parameter is refused before this check is made:
+    /// `/v1/mine;x/login`, and `/v1/a%2Fb/login` as ever. `None` if the rule's path has no such parameter; `{*rest}` has no value,
+    /// because backends join several segments in several ways.
+    ///
+    /// **Danger:** the value is the client's. Compare it exactly with names that exist, and refuse others: a default key would
+    /// let the owner of one tenant into another.
+    pub fn path_parameter(&self, name: &str) -> Option<&str> {
+        let parameters = &self.asked_by.as_ref()?.path_parameters;
+        parameters.iter().find(|(known, _)| **known == *name).map(|(_, value)| &**value)
+    }
+}
+
+// === impl AskedBy ===
+
+impl AskedBy {
+    pub(crate) fn new(rule: Arc<str>, path_parameters: Vec<(Arc<str>, Box<str>)>) -> Self {
+        Self { rule: Some(rule), path_parameters }
+    }
 }
 
 impl fmt::Debug for Check {
@@ -184,6 +246,7 @@ impl fmt::Debug for Check {
             .field("kind", &self.kind())
             .field("channel", &self.channel)
             .field("ex_id", &self.ex_id)
+            .field("rule", &self.rule())
             .finish_non_exhaustive()
     }
 }

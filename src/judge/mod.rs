@@ -34,7 +34,7 @@ pub(crate) use self::{
     evidence::Evidence,
     judgement::Judgement,
     planned::{Plan, Planned},
-    settings::{LEAST_LEFT, Settings},
+    settings::{LEAST_LEFT, RuleVerifier, Settings},
 };
 use crate::{check::Check, observe::Observers, verdict::Verdict};
 
@@ -77,10 +77,22 @@ where
         mut evidence: Evidence,
     ) -> Judgement {
         let Self { verifier, observers, abandoned } = self;
-        let means = Means { verifier, observers, abandoned };
-        let result = match Questions::new(means, rule, settings, client_deadline, parts, &mut evidence) {
-            Ok(mut questions) => questions.ask_all(plan).await,
-            Err(refusal) => Err(refusal),
+        let result = match &settings.verifier {
+            None => {
+                let means = Means { verifier, observers, abandoned };
+                match Questions::new(means, rule, settings, client_deadline, parts, &mut evidence) {
+                    Ok(mut questions) => questions.ask_all(plan).await,
+                    Err(refusal) => Err(refusal),
+                }
+            }
+            // Boxed, so that the future of other rules is no larger.
+            Some(verifier) => {
+                let means = Means { verifier, observers, abandoned };
+                match Questions::new(means, rule, settings, client_deadline, parts, &mut evidence) {
+                    Ok(mut questions) => Box::pin(async move { questions.ask_all(plan).await }).await,
+                    Err(refusal) => Err(refusal),
+                }
+            }
         };
         Judgement::of(result, evidence, &settings.policy)
     }

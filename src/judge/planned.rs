@@ -1,8 +1,14 @@
 //! The checks that a request's proofs are good for.
 
-use std::hash::{Hash, Hasher};
+use std::{
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
-use crate::{check::Check, phone::Phone};
+use crate::{
+    check::{AskedBy, Check},
+    phone::Phone,
+};
 
 /// A check, and how its verdict is to be read.
 #[derive(Clone, Debug)]
@@ -33,4 +39,6 @@ pub(crate) struct Plan {
     pub(crate) checks: Vec<Planned>,
     /// The captcha that a risk may ask for. Boxed, for few have one.
     pub(crate) step_up: Option<Box<Planned>>,
+    /// Which rule asks, and the parameters of its path: of another tenant they are other checks.
+    pub(crate) asked_by: Arc<AskedBy>,
 }

@@ -22,7 +22,7 @@ use super::{
     settings::{LEAST_LEFT, Settings},
 };
 use crate::{
-    check::Check,
+    check::{AskedBy, Check},
     check_kind::CheckKind,
     decision::Objection,
     denial::{DenialReason, Refusal},
@@ -54,6 +54,8 @@ pub(super) struct Questions<'q, V> {
     clients: Option<Instant>,
     ip: Option<IpAddr>,
     ex_id: Option<ExId>,
+    /// Of the plan, once there is one.
+    asked_by: Option<Arc<AskedBy>>,
     evidence: &'q mut Evidence,
     /// Gone once a check has been abandoned, which ends the request.
     permit: Option<Permit>,
@@ -94,6 +96,7 @@ impl<'q, V> Questions<'q, V> {
             clients: client_deadline.filter(|clients| *clients < deadline),
             ip: found.flatten().filter(|_| settings.send_client_ip),
             ex_id,
+            asked_by: None,
             evidence,
             permit: Some(permit),
         })
@@ -108,7 +111,8 @@ where
 {
     /// Asks in order. The first check that fails ends it; what comes after is not spent. The captcha that a risk asks for comes
     /// last.
-    pub(super) async fn ask_all(&mut self, Plan { checks, step_up }: Plan) -> Result<(), Refusal> {
+    pub(super) async fn ask_all(&mut self, Plan { checks, step_up, asked_by }: Plan) -> Result<(), Refusal> {
+        self.asked_by = Some(asked_by);
         for planned in checks {
             self.ask(planned).await?;
         }
@@ -192,7 +196,8 @@ where
         let (rule, evidence) = (self.rule, &*self.evidence);
         let place =
             Place { rule, account: &self.settings.account, evidence, permit: &mut self.permit, observers, abandoned };
-        let mut waiting = Some((V::clone(verifier), check.with_ex_id(ex_id.clone())));
+        let mut waiting =
+            Some((V::clone(verifier), check.with_ex_id(ex_id.clone()).with_asked_by(self.asked_by.clone())));
         let mut call = Call::new(kind, &ex_id, self.deadline, place);
         // Kept here, and not passed through each poll: an answer is large, and every move of it counts. A panic leaves none.
         let mut answer = None;

@@ -2,8 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tower::{BoxError, util::BoxCloneSyncService};
+
 use super::{bulkhead::Bulkhead, client_ip::ClientIp};
-use crate::decision::Policy;
+use crate::{check::Check, decision::Policy, verdict::Verdict};
+
+/// The verifier of one rule.
+pub(crate) type RuleVerifier = BoxCloneSyncService<Check, Verdict, BoxError>;
 
 /// A check is not begun with less than this left of the deadline: it could spend the token and answer nobody.
 pub(crate) const LEAST_LEFT: Duration = Duration::from_secs(1);
@@ -16,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) bulkhead: Arc<Bulkhead>,
     /// What the verifier spends from, known before it is asked.
     pub(crate) account: Arc<str>,
+    /// `None`: the layer's.
+    pub(crate) verifier: Option<RuleVerifier>,
     pub(crate) client_ip: Option<ClientIp>,
     pub(crate) send_client_ip: bool,
     pub(crate) ex_id_from_request_id: bool,

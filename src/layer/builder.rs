@@ -86,9 +86,10 @@ impl<V> JVerifyBuilder<V> {
     }
 
     /// The account that the verifier spends from: limits and breakers that protect an account are kept under this text. Default:
-    /// one account for the verifier of this layer, shared by all of its rules.
+    /// one account for the verifier of this layer, shared by all rules that ask it.
     ///
-    /// Belongs to the verifier, so it is set on the layer and never on a rule. [`JPush::account`](crate::JPush) returns a text
+    /// Belongs to the layer's verifier: a rule has another account only with a verifier of its own
+    /// ([`Rule::account`]). [`JPush::account`](crate::JPush) returns a text
     /// that is the same for all clients of one host and application key. Set it where Tower layers wrap the client, or where
     /// several layers spend from one account.
     ///

@@ -27,7 +27,9 @@ use crate::{
     headers::ignore_http2_offer,
     judge::{Evidence, Judgement},
     observe::{Decided, Outcome},
+    path::ParameterValues,
     phone::Phone,
+    proof::Values,
     reading::{HandedOn, Read, Unread},
     rule::{Choice, Group, RuleState},
     verdict::Verdict,
@@ -46,11 +48,16 @@ pub(super) enum End<B> {
 }
 
 /// Decides about a request. Dropping the future at any await gives back what it holds and asks nothing more; a check that has
-/// begun is finished by a task, which holds its place until then.
+/// begun is finished by a task, which holds its place until then. `parameters` are those of the path, where it has any.
 ///
 /// No `async fn`: that would hold its arguments twice. The box is made here, so that a story is copied once.
 #[inline(never)]
-pub(super) fn guard<V, B>(shared: Arc<Shared<V>>, group: Arc<Group>, request: Request<B>) -> Story<B>
+pub(super) fn guard<V, B>(
+    shared: Arc<Shared<V>>,
+    group: Arc<Group>,
+    mut parameters: Option<Box<ParameterValues>>,
+    request: Request<B>,
+) -> Story<B>
 where
     V: Service<Check, Response = Verdict> + Clone + Send + Sync + 'static,
     V::Error: Into<BoxError>,
@@ -64,7 +71,7 @@ where
     Box::pin(async move {
         group.mark_matched();
         let told = {
-            let mut story = pin!(tell(&shared, &group, &mut parts, body));
+            let mut story = pin!(tell(&shared, &group, parameters.as_deref_mut(), &mut parts, body));
             // The panics of closures and verifiers are caught where they arise. What panics here is the body itself or a verifier
             // that is cloned: it must let nothing through, and the next request must not feel it.
             poll_fn(|cx| {
@@ -140,6 +147,7 @@ impl<'g> Refused<'g> {
 async fn tell<'g, V, B>(
     shared: &Shared<V>,
     group: &'g Group,
+    parameters: Option<&mut ParameterValues>,
     parts: &mut Parts,
     body: B,
 ) -> Result<RequestBody<B>, Refused<'g>>
@@ -150,7 +158,8 @@ where
     B: Body<Data = Bytes, Error: 'static>,
 {
     let evidence = Evidence::new();
-    let read = group.reading().read(parts, body, &|when| group.choose_other(when), |values| group.choose(values)).await;
+    let choose = |values: &Values<'_>| group.choose(values, parameters);
+    let read = group.reading().read(parts, body, &|when| group.choose_other(when), choose).await;
 
     let mut handing = Handing::default();
     let (rule, evidence, judged) = match read {

@@ -129,7 +129,11 @@ where
             // A script that ignores the method reads a login in the head of an OPTIONS as well.
             let passes = preflight.is_some_and(|has_proof| group.preflight_passes() && !(is_foreign && has_proof));
             if !passes {
-                let story = flow::guard(Arc::clone(shared), Arc::clone(group), request);
+                let parameters = match group.path_parameters(request.uri(), original_uri(&request)) {
+                    Ok(parameters) => parameters,
+                    Err(refusal) => return self.answer(flow::refuse(shared, request, Some(group), &refusal), None),
+                };
+                let story = flow::guard(Arc::clone(shared), Arc::clone(group), parameters, request);
                 return ResponseFuture::guarded(self.inner.clone(), story);
             }
         }

@@ -32,6 +32,7 @@
 //! | `resolve` | what backends do with `;x`, slashes and dots in each of these texts |
 //! | `foreign` | what backends of another language read into a path |
 //! | `exact` | exact paths, and how most requests are told from all of them without a hash |
+//! | `parameters` | the values of a pattern's parameters, if all readings agree on them |
 //! | `route_parameters` | query parameters by which frameworks route |
 //! | `table` | `Pattern` to entry, and the verdict over all readings |
 //! | `oracle` | for tests: all readings, unbounded |
@@ -43,6 +44,7 @@ mod letters;
 mod meter;
 #[cfg(test)]
 mod oracle;
+mod parameters;
 mod pattern;
 mod plain;
 #[cfg(test)]
@@ -59,6 +61,7 @@ mod tests;
 mod words;
 
 pub(crate) use self::{
+    parameters::{ParameterValues, Parameters, Unclear},
     pattern::Pattern,
     route_parameters::RouteParameters,
     table::{Found, Table},

@@ -90,6 +90,12 @@ impl Pattern {
         Ok(Self { text: text.into(), key: key.into(), exact })
     }
 
+    /// A path that was read and folded, for one look-up: unlike [`Pattern::parse`] it takes every character, and unlike an exact path
+    /// it does not say that a foreign backend reads it so.
+    pub(super) fn of_text(folded: &str) -> Self {
+        Self { text: folded.into(), key: folded.replace('{', "{{").replace('}', "}}").into(), exact: false }
+    }
+
     /// The path as configured.
     pub(crate) fn as_str(&self) -> &str {
         &self.text

@@ -2,16 +2,18 @@
 
 use std::{ops::Range, sync::Arc};
 
-use http::{HeaderMap, HeaderName, Method, Version, header::COOKIE};
+use http::{HeaderMap, HeaderName, Method, Uri, Version, header::COOKIE};
 
-use super::{mode::Mode, plan::AskPlan, resolved::Settings, spec::Rule, state::RuleState};
+use super::{mode::Mode, place::Place, plan::AskPlan, resolved::Settings, spec::Rule, state::RuleState};
 use crate::{
     body::TrailerFilter,
+    check::AskedBy,
     denial::{DenialReason, Refusal},
     error::ConfigError,
     foreign_backend::{ForeignBackend, Suspicion},
     headers::{Names, remove_cookies},
     judge,
+    path::{ParameterValues, Parameters, Pattern},
     proof::{Media, Role, Value, Values, may_be_read_as, may_equal_in_php},
     reading::{Fields, Reading},
 };
@@ -24,6 +26,8 @@ pub(crate) struct Group {
     /// Most specific first; at most the last has no `when`.
     first: Compiled,
     others: Vec<Compiled>,
+    /// Of the path. Boxed: few paths have any.
+    parameters: Option<Box<Parameters>>,
     preflight_passes: bool,
     /// Methods that no rule here guards, and that pass all the same.
     other_methods: Vec<Method>,
@@ -114,6 +118,9 @@ impl Group {
         let pins = compiled().any(|rule| rule.state.settings.pins());
         let path = first.0.path.as_deref();
         let keeps = compiled().any(|rule| rule.state.settings.mode != Mode::Enforce);
+        let pattern = path.map(Pattern::parse).transpose()?;
+        let spellings = foreign.suspects(Suspicion::PathSpelling);
+        let parameters = pattern.and_then(|pattern| Parameters::of(&pattern, spellings)).map(Box::new);
         let reading = Reading::compile(&settings.reading, &fields, foreign, (name, path), pins, keeps)?;
         let by = first.0.when.as_ref().filter(|_| otherwise_passes).map(|(field, _)| field);
         let reading = reading.passing_others(by, foreign, (name, path))?;
@@ -137,6 +144,7 @@ impl Group {
             grpc_answers: GrpcAnswers::of(&reading, settings),
             trailers: trailer_filter(names, &no_trailers),
             reading,
+            parameters,
             first: compiled_first,
             others: compiled_others,
         })
@@ -154,6 +162,26 @@ impl Group {
     /// The rule to speak of until it is known which one applies.
     pub(crate) fn first_rule(&self) -> &Arc<RuleState> {
         &self.first.state
+    }
+
+    /// The parameters of the path of a request that this guards; `None` where the path has none. `original` is the path before a
+    /// router stripped its prefix.
+    ///
+    /// # Errors
+    ///
+    /// The path can be read in several ways that differ in a parameter.
+    #[inline]
+    pub(crate) fn path_parameters(
+        &self,
+        uri: &Uri,
+        original: Option<&Uri>,
+    ) -> Result<Option<Box<ParameterValues>>, Refusal> {
+        let Some(parameters) = &self.parameters else { return Ok(None) };
+        let values = Place::of(uri, original).parameters(parameters).map_err(|_| {
+            let refusal = Refusal::new(DenialReason::PathAmbiguous);
+            refusal.with_detail("a path whose readings differ in a parameter")
+        })?;
+        Ok(Some(Box::new(values)))
     }
 
     /// A request is for these rules. Where there is but one, it has been matched, whatever comes of the request; else the
@@ -220,13 +248,21 @@ impl Group {
         })
     }
 
-    /// The rule that applies to these values, and what it asks for.
-    pub(crate) fn choose(&self, values: &Values<'_>) -> Result<Choice<'_>, Refusal> {
+    /// The rule that applies to these values, and what it asks for. `parameters`: as [`Group::path_parameters`].
+    pub(crate) fn choose(
+        &self,
+        values: &Values<'_>,
+        parameters: Option<&mut ParameterValues>,
+    ) -> Result<Choice<'_>, Refusal> {
         match self.rule_for(self.when.and_then(|index| values.get(index)))? {
             Some(rule) => {
                 rule.state.mark_matched();
                 let checks = rule.ask.checks(values, rule.state.settings.phone_grammar)?;
-                let plan = judge::Plan { checks, step_up: rule.ask.step_up(values)?.map(Box::new) };
+                let asked_by = match parameters {
+                    None => Arc::clone(&rule.state.asked_by),
+                    Some(values) => Arc::new(AskedBy::new(Arc::clone(&rule.state.name), std::mem::take(values))),
+                };
+                let plan = judge::Plan { checks, step_up: rule.ask.step_up(values)?.map(Box::new), asked_by };
                 let mut pins: Vec<Range<usize>> = Vec::new();
                 if rule.state.settings.pins() {
                     pins.extend(rule.ask.phones(values).flat_map(|phone| values.spans(phone)));

@@ -2,7 +2,7 @@
 
 use http::Uri;
 
-use crate::path::{Found, Table};
+use crate::path::{Found, ParameterValues, Parameters, Table, Unclear};
 
 /// The path of a request, and the one before a router stripped its prefix.
 #[derive(Clone, Copy)]
@@ -32,6 +32,21 @@ impl<'u> Place<'u> {
                 Found::Ambiguous(None)
             }
             (Found::Ambiguous(suspicion), _) | (_, Found::Ambiguous(suspicion)) => Found::Ambiguous(suspicion),
+        }
+    }
+
+    /// The values of the parameters by which this was found.
+    ///
+    /// # Errors
+    ///
+    /// Readings of a path differ in them, or the two paths do.
+    pub(super) fn parameters(&self, parameters: &Parameters) -> Result<ParameterValues, Unclear> {
+        let values = parameters.values(self.path)?;
+        let original = self.original.map_or(Ok(None), |original| parameters.values(original))?;
+        match (values, original) {
+            (Some(values), Some(original)) if values == original => Ok(values),
+            (Some(values), None) | (None, Some(values)) => Ok(values),
+            (Some(_), Some(_)) | (None, None) => Err(Unclear),
         }
     }
 }

@@ -66,12 +66,17 @@ impl Shares {
 // === impl Settings ===
 
 impl Settings {
-    /// A rule's own, then the layer's, then the default.
+    /// A rule's own, then the layer's, then the default. `name`: the rule's.
     ///
     /// # Errors
     ///
     /// Names the setting that cannot stand: a limit of zero, a deadline of a second or less, bands that make no sense.
-    pub(crate) fn resolve(rule: &Overrides, layer: &Overrides, shares: &Shares) -> Result<Self, ConfigError> {
+    pub(crate) fn resolve(
+        name: &str,
+        rule: &Overrides,
+        layer: &Overrides,
+        shares: &Shares,
+    ) -> Result<Self, ConfigError> {
         let values = Values::of(rule, layer);
         check(&values)?;
         Ok(Self {
@@ -100,7 +105,8 @@ impl Settings {
                 policy: values.policy,
                 deadline: values.deadline,
                 bulkhead: rule.in_flight.map_or_else(|| Ok(Arc::clone(&shares.bulkhead)), limits::places)?,
-                account: Arc::clone(&shares.account),
+                account: account(name, rule, shares)?,
+                verifier: rule.verifier.clone(),
                 client_ip: values.client_ip,
                 send_client_ip: values.send_client_ip,
                 ex_id_from_request_id: values.ex_id_from_request_id,
@@ -116,6 +122,20 @@ impl Settings {
     /// Whether the proven phone takes the place of the body's.
     pub(super) fn pins(&self) -> bool {
         self.pin_phone || self.reading.canonical_body
+    }
+}
+
+/// What a rule's verifier spends from. A rule's own one has an account of its own: what happens to one does not happen to all.
+fn account(name: &str, rule: &Overrides, shares: &Shares) -> Result<Arc<str>, ConfigError> {
+    match (&rule.account, &rule.verifier) {
+        (None, None) => Ok(Arc::clone(&shares.account)),
+        // No account that is set has a space in it.
+        (None, Some(_)) => Ok(format!("rule {name}").into()),
+        (Some(account), Some(_)) => limits::account(account),
+        (Some(account), None) => {
+            let problem = "a rule without a `verifier` of its own spends from the layer's account";
+            Err(ConfigError::new("account", &**account, problem))
+        }
     }
 }
 

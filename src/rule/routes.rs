@@ -87,8 +87,10 @@ impl Routes {
                 let problem = "a method that the rule guards is not handled elsewhere";
                 return Err(ConfigError::new("rule.other_methods", own.as_str(), problem).of_rule(rule));
             }
-            let settings = Settings::resolve(&rule.overrides, layer, &shares).map_err(|error| error.of_rule(rule))?;
-            let state = Arc::new(RuleState::new(rule.to_string().into(), settings));
+            let name = rule.to_string();
+            let settings =
+                Settings::resolve(&name, &rule.overrides, layer, &shares).map_err(|error| error.of_rule(rule))?;
+            let state = Arc::new(RuleState::new(name.into(), settings));
             states.push(Arc::clone(&state));
             match &rule.path {
                 Some(path) => {

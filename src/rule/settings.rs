@@ -4,7 +4,7 @@
 //! setters of the builder and of a rule, what was set, and what holds are made of it.
 
 use super::mode::Mode;
-use crate::denial::Respond;
+use crate::{denial::Respond, judge::RuleVerifier};
 
 /// The table. Of each setting: its setter, and the field, with the default, that the setter's value goes into.
 ///
@@ -284,8 +284,10 @@ macro_rules! fields {
             pub(crate) respond: Option<Respond>,
             /// Of a rule only.
             pub(super) other_phones: Option<Vec<Box<str>>>,
-            /// Of the layer's verifier: no rule has one of its own.
+            /// Of the layer's verifier, or of the rule's own.
             pub(crate) account: Option<Box<str>>,
+            /// Of a rule only.
+            pub(super) verifier: Option<RuleVerifier>,
             /// No setter selects it yet.
             pub(super) mode: Option<Mode>,
         }

@@ -1,14 +1,16 @@
 //! A rule as users write it.
 
-use std::fmt;
+use std::{error::Error, fmt};
 
 use http::Method;
+use tower::ServiceExt;
+use tower_service::Service;
 
 use super::{
     ask::Ask,
     settings::{Overrides, setting_methods},
 };
-use crate::proof::Field;
+use crate::{check::Check, judge::RuleVerifier, proof::Field, verdict::Verdict};
 
 /// Which requests are guarded, and what they must prove.
 ///
@@ -146,6 +148,58 @@ impl Rule {
     /// ```
     pub fn name(mut self, name: impl Into<Box<str>>) -> Self {
         self.name = Some(name.into());
+        self
+    }
+
+    /// Asks this verifier in place of the layer's: any `tower::Service<Check, Response = Verdict>`, such as a
+    /// [`JPush`](crate::JPush) with the key of another app. Its error is read as that of
+    /// [the layer's](crate::JVerifyLayer::builder). `in_flight`, `deadline` and the other settings hold as for every rule.
+    ///
+    /// The verifier learns from a [`Check`] which rule asks ([`Check::rule`]) and which parameters the path has
+    /// ([`Check::path_parameter`]), so that a tenant's login is verified with the tenant's own key:
+    ///
+    /// ```
+    /// use std::{collections::HashMap, sync::Arc};
+    ///
+    /// use tower::{ServiceExt, service_fn};
+    /// use tower_jverify::{Check, Class, Rule, Verdict, number};
+    ///
+    /// # #[cfg(feature = "client")]
+    /// fn login(clients: HashMap<String, tower_jverify::JPush>) -> Rule {
+    ///     let clients = Arc::new(clients);
+    ///     let of_the_tenant = service_fn(move |check: Check| {
+    ///         // No default: a tenant without a key logs nobody in.
+    ///         let client = check.path_parameter("tenant").and_then(|tenant| clients.get(tenant)).cloned();
+    ///         async move {
+    ///             match client {
+    ///                 Some(client) => client.oneshot(check).await,
+    ///                 None => Ok(Verdict::new(check.kind(), Class::Rejected)),
+    ///             }
+    ///         }
+    ///     });
+    ///     Rule::post("/v1/{tenant}/login", number()).verifier(of_the_tenant)
+    /// }
+    /// ```
+    ///
+    /// Limits and breakers that protect an account are kept for the account of the rule: see [`Rule::account`].
+    pub fn verifier<V>(mut self, verifier: V) -> Self
+    where
+        V: Service<Check, Response = Verdict> + Clone + Send + Sync + 'static,
+        V::Error: Into<Box<dyn Error + Send + Sync>>,
+        V::Future: Send,
+    {
+        self.overrides.verifier = Some(RuleVerifier::new(verifier.map_err(Into::into)));
+        self
+    }
+
+    /// The account that the rule's own [`verifier`](Self::verifier) spends from: limits and breakers that protect an account are kept
+    /// under this text. Default: an account for this rule alone, `rule` and its name. Rules whose verifiers spend from one account
+    /// set the same text; one that spends from the layer's account sets that.
+    ///
+    /// 1 to 64 characters of visible ASCII. It is written to the log, so it must be no secret. Without a verifier of its own a rule
+    /// spends from [the layer's account](crate::JVerifyBuilder::account), and this is a [`ConfigError`](crate::ConfigError).
+    pub fn account(mut self, account: impl Into<Box<str>>) -> Self {
+        self.overrides.account = Some(account.into());
         self
     }
 

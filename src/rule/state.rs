@@ -6,11 +6,14 @@ use std::sync::{
 };
 
 use super::resolved::Settings;
+use crate::check::AskedBy;
 
 /// What a rule is to all groups it is part of.
 pub(crate) struct RuleState {
     pub(crate) name: Arc<str>,
     pub(crate) settings: Settings,
+    /// Of a request without path parameters.
+    pub(super) asked_by: Arc<AskedBy>,
     matched: AtomicBool,
 }
 
@@ -18,7 +21,8 @@ pub(crate) struct RuleState {
 
 impl RuleState {
     pub(super) fn new(name: Arc<str>, settings: Settings) -> Self {
-        Self { name, settings, matched: AtomicBool::new(false) }
+        let asked_by = Arc::new(AskedBy::new(Arc::clone(&name), Vec::new()));
+        Self { name, settings, asked_by, matched: AtomicBool::new(false) }
     }
 
     /// Looks before it writes: a line of memory that all cores write to would go round among them.

@@ -7,6 +7,7 @@ mod nested;
 mod ordinary;
 mod ordinary_requests;
 mod patterns;
+mod per_rule;
 mod random;
 mod route_parameters;
 mod shared_path;
