@@ -158,6 +158,15 @@ where
     B: Body<Data = Bytes, Error: 'static>,
 {
     let evidence = Evidence::new();
+    if group.has_unless() {
+        // Before the closure: it must not read a header of ours that the client wrote.
+        shared.strip(&mut parts.headers);
+        if group.lets_by(parts) {
+            shared.pass_not_guarded(&mut parts.headers, parts.extensions.get::<Decision>());
+            report(shared, group.first_rule(), Outcome::NotGuarded("`guard_unless` let it by"), &evidence);
+            return Ok(RequestBody::of(Kept::Untouched(body), group.trailer_filter()));
+        }
+    }
     let choose = |values: &Values<'_>| group.choose(values, parameters);
     let read = group.reading().read(parts, body, &|when| group.choose_other(when), choose).await;
 
@@ -167,7 +176,7 @@ where
         Ok(Read { body, handed_on, chosen: Choice::Pass, .. }) => {
             let body = Handing { handed_on, pins: Vec::new() }.finish(body, None, parts);
             shared.pass_not_guarded(&mut parts.headers, parts.extensions.get::<Decision>());
-            report(shared, group.first_rule(), Outcome::NotGuarded, &evidence);
+            report(shared, group.first_rule(), Outcome::NotGuarded("no rule names the value of `when`"), &evidence);
             return Ok(RequestBody::of(body, group.trailer_filter()));
         }
         Ok(Read { body, handed_on, chosen: Choice::Ask { rule, plan, pins }, client_deadline }) => {
@@ -214,7 +223,7 @@ where
 fn report<V>(shared: &Shared<V>, rule: &RuleState, outcome: Outcome<'_>, evidence: &Evidence) {
     let verdicts = match &outcome {
         Outcome::Passed(decision) => decision.verdicts(),
-        Outcome::NotGuarded | Outcome::Denied(_) | Outcome::Abandoned => evidence.verdicts(),
+        Outcome::NotGuarded(_) | Outcome::Denied(_) | Outcome::Abandoned => evidence.verdicts(),
     };
     let account = Some(&*rule.settings.judge.account);
     let (phone, began) = (evidence.about(), evidence.began());

@@ -23,8 +23,8 @@ pub(crate) struct Decided<'d> {
 /// How a guarded request ended.
 #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "without an observer nothing reads it"))]
 pub(crate) enum Outcome<'d> {
-    /// No rule names the value of `when`, and `otherwise_pass` let it through.
-    NotGuarded,
+    /// `otherwise_pass` or `guard_unless` let it through. Why, for the event.
+    NotGuarded(&'static str),
     /// It passed: verified, or opened for an outage.
     Passed(&'d Decision),
     Denied(&'d Refusal),

@@ -30,9 +30,9 @@ impl Observers {
         let Decided { rule, account, outcome, verdicts, phone, began } = decided;
         let rule = rule.unwrap_or("-");
         let refusal = match outcome {
-            Outcome::NotGuarded => {
+            Outcome::NotGuarded(why) => {
                 let (decision, ms) = (outcome.as_str(), millis(*began));
-                return event!(INFO, rule, decision, ms, "not guarded: no rule names the value of `when`");
+                return event!(INFO, rule, decision, ms, "not guarded: {why}");
             }
             Outcome::Denied(refusal) => Some(refusal),
             Outcome::Passed(_) | Outcome::Abandoned => None,
@@ -111,7 +111,7 @@ impl Decided<'_> {
 impl Outcome<'_> {
     fn as_str(&self) -> &'static str {
         match self {
-            Self::NotGuarded => NOT_GUARDED,
+            Self::NotGuarded(_) => NOT_GUARDED,
             Self::Passed(decision) if decision.is_verified() => decision.action().as_str(),
             Self::Passed(_) => "unverified",
             Self::Denied(_) => "deny",
@@ -123,7 +123,7 @@ impl Outcome<'_> {
         match self {
             Self::Passed(decision) => Some(decision.reason().as_str()),
             Self::Denied(refusal) => Some(refusal.reason().as_str()),
-            Self::NotGuarded | Self::Abandoned => None,
+            Self::NotGuarded(_) | Self::Abandoned => None,
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use std::{ops::Range, sync::Arc};
 
-use http::{HeaderMap, HeaderName, Method, Uri, Version, header::COOKIE};
+use http::{HeaderMap, HeaderName, Method, Uri, Version, header::COOKIE, request::Parts};
 
-use super::{mode::Mode, place::Place, plan::AskPlan, resolved::Settings, spec::Rule, state::RuleState};
+use super::{
+    mode::Mode, place::Place, plan::AskPlan, resolved::Settings, spec::Rule, state::RuleState, unless::Unless,
+};
 use crate::{
     body::TrailerFilter,
     check::AskedBy,
@@ -28,6 +30,8 @@ pub(crate) struct Group {
     others: Vec<Compiled>,
     /// Of the path. Boxed: few paths have any.
     parameters: Option<Box<Parameters>>,
+    /// What lets a request by: of all rules, or none.
+    unless: Vec<Unless>,
     preflight_passes: bool,
     /// Methods that no rule here guards, and that pass all the same.
     other_methods: Vec<Method>,
@@ -118,6 +122,8 @@ impl Group {
         let pins = compiled().any(|rule| rule.state.settings.pins());
         let path = first.0.path.as_deref();
         let keeps = compiled().any(|rule| rule.state.settings.mode != Mode::Enforce);
+        let unless = all().take(1 + compiled_others.len()).map(|(rule, _)| rule.unless.clone());
+        let unless = unless.collect::<Option<Vec<_>>>().unwrap_or_default();
         let pattern = path.map(Pattern::parse).transpose()?;
         let spellings = foreign.suspects(Suspicion::PathSpelling);
         let parameters = pattern.and_then(|pattern| Parameters::of(&pattern, spellings)).map(Box::new);
@@ -145,6 +151,7 @@ impl Group {
             trailers: trailer_filter(names, &no_trailers),
             reading,
             parameters,
+            unless,
             first: compiled_first,
             others: compiled_others,
         })
@@ -182,6 +189,23 @@ impl Group {
             refusal.with_detail("a path whose readings differ in a parameter")
         })?;
         Ok(Some(Box::new(values)))
+    }
+
+    /// Whether a closure may let a request by.
+    #[inline]
+    pub(crate) fn has_unless(&self) -> bool {
+        !self.unless.is_empty()
+    }
+
+    /// Whether every rule lets a request with this head by, whichever of them applies. The head has no header under our prefix.
+    pub(crate) fn lets_by(&self, head: &Parts) -> bool {
+        let mut each = self.rules().zip(&self.unless);
+        self.has_unless() && each.all(|(rule, unless)| unless.lets_by(&rule.state.name, head))
+    }
+
+    /// Whether the closure of this rule can let a request by.
+    pub(super) fn heeds_unless_of(&self, rule: &Arc<RuleState>) -> bool {
+        self.has_unless() && self.rules().any(|compiled| Arc::ptr_eq(&compiled.state, rule))
     }
 
     /// A request is for these rules. Where there is but one, it has been matched, whatever comes of the request; else the

@@ -36,6 +36,7 @@ mod routes;
 mod settings;
 mod spec;
 mod state;
+mod unless;
 
 use self::spec::Methods;
 pub use self::{

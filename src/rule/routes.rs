@@ -119,14 +119,31 @@ impl Routes {
                     .map(|table| (method, table.foreign_backend(spellings)))
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self {
+        let routes = Self {
             by_method,
             others: table(&by_pattern, None, names, foreign)?.foreign_backend(spellings),
             every: group(&every, None, names, foreign)?,
             foreign: (*foreign != ForeignBackend::none()).then(|| Foreign::new(&by_pattern, foreign)).transpose()?,
             has_paths: !by_pattern.is_empty(),
             states,
-        })
+        };
+        routes.check_unless(rules)?;
+        Ok(routes)
+    }
+
+    /// Refuses a closure that other rules of its path make useless.
+    fn check_unless(&self, rules: &[Rule]) -> Result<(), ConfigError> {
+        let groups: Vec<&Arc<Group>> = self.groups().into_iter().chain(&self.every).collect();
+        let is_useless = |(rule, state): &(&Rule, &Arc<RuleState>)| {
+            rule.unless.is_some() && !groups.iter().any(|group| group.heeds_unless_of(state))
+        };
+        match rules.iter().zip(&self.states).find(is_useless) {
+            None => Ok(()),
+            Some((rule, state)) => {
+                let problem = "another rule of this path has none, and which of them applies is not known before the body is read";
+                Err(ConfigError::new("rule.guard_unless", &*state.name, problem).of_rule(rule))
+            }
+        }
     }
 
     /// Whether a foreign backend is behind the layer.

@@ -2,13 +2,14 @@
 
 use std::{error::Error, fmt};
 
-use http::Method;
+use http::{Method, request::Parts};
 use tower::ServiceExt;
 use tower_service::Service;
 
 use super::{
     ask::Ask,
     settings::{Overrides, setting_methods},
+    unless::Unless,
 };
 use crate::{check::Check, judge::RuleVerifier, proof::Field, verdict::Verdict};
 
@@ -46,6 +47,7 @@ pub struct Rule {
     pub(super) otherwise_passes: bool,
     pub(super) preflight_passes: bool,
     pub(super) other_methods: Vec<Method>,
+    pub(super) unless: Option<Unless>,
     pub(super) overrides: Overrides,
 }
 
@@ -130,6 +132,7 @@ impl Rule {
             otherwise_passes: false,
             preflight_passes: false,
             other_methods: Vec::new(),
+            unless: None,
             overrides: Overrides::default(),
         }
     }
@@ -285,6 +288,47 @@ impl Rule {
     /// ```
     pub fn other_methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
         self.other_methods.extend(methods);
+        self
+    }
+
+    /// **Danger.** Lets a request by, unverified, for which the closure returns `true`: one whose client is known by other means,
+    /// such as a session.
+    ///
+    /// The closure must read nothing that a client can write. Method, path, query, cookies and every header are the client's,
+    /// `X-Forwarded-For` included. It may read an extension that a layer outside of this one inserted after a check of its own:
+    /// a session that was looked up, or the peer's address.
+    ///
+    /// ```
+    /// use http::request::Parts;
+    /// use tower_jverify::{Rule, number};
+    ///
+    /// /// Inserted by the session layer, outside of `JVerifyLayer`, after it has looked the session up in its store.
+    /// #[derive(Clone)]
+    /// struct Session {
+    ///     is_admin: bool,
+    /// }
+    ///
+    /// fn is_admin(head: &Parts) -> bool {
+    ///     head.extensions.get::<Session>().is_some_and(|session| session.is_admin)
+    /// }
+    ///
+    /// let rule = Rule::post("/register", number()).guard_unless(is_admin);
+    /// # let _ = rule;
+    /// ```
+    ///
+    /// The closure gets the head before the body is read, without the headers under the layer's prefix and, with
+    /// [`foreign_backend`](crate::JVerifyBuilder::foreign_backend), without those that it removes. A panic means that the request
+    /// is guarded. The last call counts.
+    ///
+    /// A request that is let by reaches the application with its body untouched, with `x-jverify-decision: not-guarded`, and
+    /// without a [`Decision`](crate::Decision) of this layer, so that [`Verified`](crate::Verified) refuses it. It leaves an event. A path that can be read
+    /// in several ways is refused as ever.
+    ///
+    /// Where several rules guard one path, such as those with [`Rule::when`], it is not known before the body is read which one applies:
+    /// a request is let by only if all of them have a closure, and each returns `true`. A closure that could never let a request
+    /// by for this reason is a [`ConfigError`](crate::ConfigError) of `build()`.
+    pub fn guard_unless(mut self, unless: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
+        self.unless = Some(Unless::new(unless));
         self
     }
 

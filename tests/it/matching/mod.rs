@@ -2,6 +2,7 @@
 
 mod choosing;
 mod foreign;
+mod guard_unless;
 mod methods;
 mod nested;
 mod ordinary;

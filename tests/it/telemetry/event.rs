@@ -145,6 +145,26 @@ async fn a_value_that_no_rule_names_and_that_passes_is_told_as_such() {
 }
 
 #[tokio::test]
+async fn a_request_that_a_closure_lets_by_is_one_event_with_its_rule_and_a_panic_is_a_warning() {
+    let rule = || Rule::post("/login", number()).name("login");
+    let layer = builder(&Verifier::passing()).rule(rule().guard_unless(|_| true)).build().unwrap();
+    let (log, _listening) = Log::listen();
+    let request = || post_json("/login", r#"{"password":"canary"}"#);
+    assert_eq!(send(&layer, &Application::default(), request()).await.status(), 200);
+    let events = log.take_events();
+    assert!(events.len() == 1 && events[0].starts_with("INFO"), "{events:?}");
+    for part in ["rule=\"login\"", "decision=\"not-guarded\"", "`guard_unless`"] {
+        assert!(events[0].contains(part) && !events[0].contains("canary"), "{events:?}");
+    }
+    let layer = builder(&Verifier::passing()).rule(rule().guard_unless(|_| panic!("a closure"))).build().unwrap();
+    log.take_events();
+    assert_eq!(send(&layer, &Application::default(), request()).await.status(), 400);
+    let events = log.take_events();
+    assert!(events.len() == 2 && events[0].starts_with("WARN"), "{events:?}");
+    assert!(events[0].contains("rule=\"login\"") && events[0].contains("`guard_unless`"), "{events:?}");
+}
+
+#[tokio::test]
 async fn a_risk_query_that_somebody_must_do_something_about_is_an_error_though_the_request_passes() {
     let verifier = Verifier::answering(|check| {
         let class = if check.kind() == CheckKind::Risk { Class::Account } else { Class::Passed };
