@@ -161,6 +161,8 @@ pub mod docs {
     pub mod fuzzing {}
     #[doc = include_str!("../docs/grpc.md")]
     pub mod grpc {}
+    #[doc = include_str!("../docs/integrations.md")]
+    pub mod integrations {}
     #[doc = include_str!("../docs/security-model.md")]
     pub mod security_model {}
     #[doc = include_str!("../docs/speed.md")]
@@ -172,3 +174,8 @@ pub mod docs {
 #[doc = include_str!("../README.md")]
 #[doc = include_str!("../README.zh-CN.md")]
 pub struct Readme;
+
+/// The programs of the document compile.
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../docs/integrations.md")]
+pub struct Integrations;

@@ -125,6 +125,46 @@ async fn a_guarded_request_does_allocate() {
     assert!(allocations(layer().layer(Application), login) > 0);
 }
 
+/// A body that the layer has not read is axum's own again, in no box.
+#[cfg(feature = "axum")]
+#[tokio::test]
+async fn an_untouched_body_becomes_axums_without_an_allocation() {
+    use axum::body::Body as AxumBody;
+    use http::Version;
+    use tower::ServiceExt;
+    use tower_jverify::RequestBody;
+
+    /// How many allocations the conversion makes, and what the body holds then.
+    async fn converted(path: &str, version: Version, body: AxumBody) -> (u64, Bytes) {
+        let inner = service_fn(async |request: Request<RequestBody<AxumBody>>| {
+            let mut body = Some(request.into_body());
+            let mut converted = None;
+            let counted = measure(|| converted = body.take().map(AxumBody::from));
+            let body = axum::body::to_bytes(converted.unwrap(), usize::MAX).await.unwrap();
+            Ok::<_, Infallible>(Response::new(http_body_util::Full::new(
+                Bytes::from(counted.count_total.to_string()).into_iter().chain([b':']).chain(body).collect::<Bytes>(),
+            )))
+        });
+        let request = Request::post(path).version(version).header("content-type", "application/json").body(body);
+        let response = layer().layer(inner).oneshot(request.unwrap()).await.unwrap();
+        let answer = http_body_util::BodyExt::collect(response.into_body()).await.unwrap().to_bytes();
+        let at = answer.iter().position(|&byte| byte == b':').expect("a count");
+        let count = std::str::from_utf8(answer.get(..at).unwrap()).unwrap().parse().unwrap();
+        (count, answer.slice(at + 1..))
+    }
+
+    let (login, other) = (r#"{"token":"t","phone":"13812345678"}"#, "a body");
+    let (http1, http2) = (Version::HTTP_11, Version::HTTP_2);
+    assert_eq!(converted("/health", http1, AxumBody::from(other)).await, (0, Bytes::from(other)));
+    assert_eq!(converted("/health", http1, AxumBody::empty()).await, (0, Bytes::new()));
+    assert_eq!(converted("/health", http2, AxumBody::empty()).await, (0, Bytes::new()));
+    // Where trailers may follow they are filtered, and a replay is another body.
+    for (path, version, text) in [("/health", http2, other), ("/login", http1, login)] {
+        let (count, body) = converted(path, version, AxumBody::from(text)).await;
+        assert!(count > 0 && body == text, "{path} {version:?}");
+    }
+}
+
 /// A client that sends pieces of a body, and then nothing more for a while.
 struct Slow {
     pieces: usize,

@@ -3,6 +3,8 @@
 //! A proof sits in the body, and the application must still get that body. So a body is either not touched at all, or read
 //! whole under four bounds (bytes, time, empty frames, and all bodies together) and replayed.
 
+#[cfg(feature = "axum")]
+mod axum;
 mod budget;
 mod coding;
 mod decoders;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, Version};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
@@ -38,7 +38,7 @@ pin_project! {
 pin_project! {
     #[project = SourceProj]
     enum Source<B> {
-        Untouched { #[pin] body: B },
+        Untouched { #[pin] body: B, is_http1: bool },
         // Boxed: this is moved with every request, guarded or not.
         Replay { whole: Box<Whole> },
         Resumed { begun: Box<Begun<B>> },
@@ -61,13 +61,13 @@ impl TrailerFilter {
 
 impl<B> RequestBody<B> {
     pub(crate) fn untouched(body: B, trailers: TrailerFilter) -> Self {
-        Self { source: Source::Untouched { body }, trailers }
+        Self { source: Source::Untouched { body, is_http1: false }, trailers }
     }
 
     /// A body of which any part may have been read.
     pub(crate) fn of(kept: Kept<B>, trailers: TrailerFilter) -> Self {
         let source = match kept {
-            Kept::Untouched(body) => Source::Untouched { body },
+            Kept::Untouched(body) => Source::Untouched { body, is_http1: false },
             Kept::Whole(mut whole) => {
                 filter(&mut whole, &trailers);
                 Source::Replay { whole }
@@ -78,6 +78,51 @@ impl<B> RequestBody<B> {
             }
         };
         Self { source, trailers }
+    }
+
+    /// Of a request over this version of HTTP.
+    #[inline]
+    pub(crate) fn over(mut self, version: Version) -> Self {
+        if let Source::Untouched { is_http1, .. } = &mut self.source {
+            *is_http1 = version <= Version::HTTP_11;
+        }
+        self
+    }
+}
+
+impl<B> RequestBody<B>
+where
+    B: Body<Data = Bytes>,
+{
+    /// The client's own body, if the layer has read nothing of it and no trailers can follow: there is no body, or its length is
+    /// known over HTTP/1.1. For a service that takes one type of body, or boxes another.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use http::Request;
+    /// use http_body_util::{Either, Full};
+    /// use tower_jverify::RequestBody;
+    ///
+    /// /// For a service that takes `Request<Either<B, RequestBody<B>>>`, such as a router with an enum of bodies.
+    /// fn adapt(request: Request<RequestBody<Full<Bytes>>>) -> Request<Either<Full<Bytes>, RequestBody<Full<Bytes>>>> {
+    ///     request.map(|body| body.into_inner().map_or_else(Either::Right, Either::Left))
+    /// }
+    /// # let _ = adapt;
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The body as it was: a replay, or one whose trailers the layer filters (chunked, or over HTTP/2). A client could otherwise
+    /// send headers of the layer in them.
+    pub fn into_inner(self) -> Result<B, Self> {
+        match self.source {
+            Source::Untouched { body, is_http1 }
+                if body.is_end_stream() || (is_http1 && body.size_hint().exact().is_some()) =>
+            {
+                Ok(body)
+            }
+            source => Err(Self { source, trailers: self.trailers }),
+        }
     }
 }
 
@@ -98,7 +143,7 @@ where
         let this = self.project();
         let body = match this.source.project() {
             SourceProj::Replay { whole } => return Poll::Ready(whole.next_frame().map(Ok)),
-            SourceProj::Untouched { body } => body,
+            SourceProj::Untouched { body, .. } => body,
             SourceProj::Resumed { begun } => {
                 if let Some(frame) = begun.next_frame() {
                     return Poll::Ready(Some(Ok(frame)));
@@ -117,7 +162,7 @@ where
 
     fn is_end_stream(&self) -> bool {
         match &self.source {
-            Source::Untouched { body } => body.is_end_stream(),
+            Source::Untouched { body, .. } => body.is_end_stream(),
             Source::Replay { whole } => whole.is_over(),
             Source::Resumed { begun } => begun.whole.is_over() && begun.excess.is_empty() && begun.rest.is_end_stream(),
         }
@@ -125,7 +170,7 @@ where
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
-            Source::Untouched { body } => body.size_hint(),
+            Source::Untouched { body, .. } => body.size_hint(),
             Source::Replay { whole } => {
                 u64::try_from(whole.data.len()).map_or_else(|_| SizeHint::new(), SizeHint::with_exact)
             }

@@ -12,7 +12,7 @@ use axum::{
     body::Body,
     extract::{Request, connect_info::IntoMakeServiceWithConnectInfo},
     response::Response,
-    routing::IntoMakeService,
+    routing::{IntoMakeService, future::RouteFuture},
     serve::{IncomingStream, Listener},
 };
 use pin_project_lite::pin_project;
@@ -20,7 +20,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{JVerifyLayer, future::ResponseFuture, service::JVerify};
-use crate::{check::Check, verdict::Verdict};
+use crate::{body::RequestBody, check::Check, verdict::Verdict};
 
 /// A router under the layer, with axum's own request and response bodies. Made by [`JVerifyLayer::around`].
 ///
@@ -46,14 +46,18 @@ use crate::{check::Check, verdict::Verdict};
 /// # };
 /// # Ok::<_, tower_jverify::ConfigError>(())
 /// ```
-pub struct Around<V>(JVerify<Router, V>);
+pub struct Around<V>(JVerify<Unboxing, V>);
+
+/// A router that gets the body that came, where it is untouched.
+#[derive(Clone)]
+struct Unboxing(Router);
 
 pin_project! {
     /// The future of [`Around`].
     #[must_use = "futures do nothing unless polled"]
     pub struct AroundFuture {
         #[pin]
-        inner: ResponseFuture<Router, Body>,
+        inner: ResponseFuture<Unboxing, Body>,
     }
 }
 
@@ -61,9 +65,10 @@ pin_project! {
 
 impl<V> JVerifyLayer<V> {
     /// Wraps a whole router, for `axum::serve`: cheaper than `Router::layer`, which wraps every route, and the layer sees the
-    /// path before the router does. The application's own body is returned as it was, in no second box.
+    /// path before the router does. Request bodies that the layer has not read, and the application's own response bodies, are handed
+    /// on in no second box.
     pub fn around(&self, router: Router) -> Around<V> {
-        Around(self.layer(router))
+        Around(self.layer(Unboxing(router)))
     }
 }
 
@@ -139,6 +144,22 @@ impl<V, L: Listener> Service<IncomingStream<'_, L>> for Around<V> {
 
     fn call(&mut self, _: IncomingStream<'_, L>) -> Self::Future {
         future::ready(Ok(self.clone()))
+    }
+}
+
+// === impl Unboxing ===
+
+impl Service<Request<RequestBody<Body>>> for Unboxing {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = RouteFuture<Infallible>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Service::<Request>::poll_ready(&mut self.0, cx)
+    }
+
+    fn call(&mut self, request: Request<RequestBody<Body>>) -> Self::Future {
+        self.0.call(request.map(Body::from))
     }
 }
 

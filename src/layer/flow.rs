@@ -81,7 +81,10 @@ where
             .await
         };
         match told {
-            Ok(body) => End::Through(Request::from_parts(parts, body)),
+            Ok(body) => {
+                let body = body.over(parts.version);
+                End::Through(Request::from_parts(parts, body))
+            }
             Err(Refused { rule, refusal, evidence }) => {
                 let audience = Audience::of(&parts.headers, group.answers_grpc(parts.version));
                 let audience = audience.about(Some(&rule.name), evidence.verdicts(), evidence.about());

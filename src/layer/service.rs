@@ -146,8 +146,8 @@ where
                 shared.pass(request.headers_mut(), outer.as_ref());
             }
         }
-        let (inner, trailers) = (self.inner.clone(), shared.trailers.clone());
-        ResponseFuture::unmatched(inner, request.map(|body| RequestBody::untouched(body, trailers)))
+        let (inner, trailers, version) = (self.inner.clone(), shared.trailers.clone(), request.version());
+        ResponseFuture::unmatched(inner, request.map(|body| RequestBody::untouched(body, trailers).over(version)))
     }
 }
 

@@ -3,6 +3,8 @@
 mod axum;
 mod globs;
 mod hyper;
+mod incoming;
+mod sessions;
 mod tonic;
 
 use std::net::{IpAddr, SocketAddr};
