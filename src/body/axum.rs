@@ -25,6 +25,9 @@ use super::request::RequestBody;
 /// ```
 impl From<RequestBody<Body>> for Body {
     fn from(body: RequestBody<Body>) -> Self {
-        body.into_inner().unwrap_or_else(Self::new)
+        match body.into_inner() {
+            Ok(body) => body,
+            Err(body) => Self::new(body),
+        }
     }
 }

@@ -98,7 +98,7 @@ async fn forged_headers_and_trailers_of_a_request_that_is_let_by_are_gone() {
         !seen.parts.headers.contains_key("x-jverify-phone") && !seen.parts.headers.contains_key("x_jverify_decision")
     );
     let trailers = seen.trailers.unwrap();
-    assert_eq!(trailers.keys().map(|name| name.as_str()).collect::<Vec<_>>(), ["x-checksum"]);
+    assert_eq!(trailers.keys().map(http::HeaderName::as_str).collect::<Vec<_>>(), ["x-checksum"]);
 }
 
 #[tokio::test]
