@@ -60,8 +60,10 @@ impl TrailerFilter {
 // === impl RequestBody ===
 
 impl<B> RequestBody<B> {
-    pub(crate) fn untouched(body: B, trailers: TrailerFilter) -> Self {
-        Self { source: Source::Untouched { body, is_http1: false }, trailers }
+    /// The body of a request over this version of HTTP.
+    #[inline]
+    pub(crate) fn untouched(body: B, trailers: TrailerFilter, version: Version) -> Self {
+        Self { source: Source::Untouched { body, is_http1: version <= Version::HTTP_11 }, trailers }
     }
 
     /// A body of which any part may have been read.
@@ -82,11 +84,10 @@ impl<B> RequestBody<B> {
 
     /// Of a request over this version of HTTP.
     #[inline]
-    pub(crate) fn over(mut self, version: Version) -> Self {
+    pub(crate) fn came_over(&mut self, version: Version) {
         if let Source::Untouched { is_http1, .. } = &mut self.source {
             *is_http1 = version <= Version::HTTP_11;
         }
-        self
     }
 }
 

@@ -81,8 +81,8 @@ where
             .await
         };
         match told {
-            Ok(body) => {
-                let body = body.over(parts.version);
+            Ok(mut body) => {
+                body.came_over(parts.version);
                 End::Through(Request::from_parts(parts, body))
             }
             Err(Refused { rule, refusal, evidence }) => {

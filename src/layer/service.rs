@@ -147,7 +147,7 @@ where
             }
         }
         let (inner, trailers, version) = (self.inner.clone(), shared.trailers.clone(), request.version());
-        ResponseFuture::unmatched(inner, request.map(|body| RequestBody::untouched(body, trailers).over(version)))
+        ResponseFuture::unmatched(inner, request.map(|body| RequestBody::untouched(body, trailers, version)))
     }
 }
 

@@ -83,6 +83,12 @@ impl<T> Table<T> {
         self
     }
 
+    /// Looks every reading up, also where words would spare it: for entries with characters that no rule has.
+    pub(super) fn looking_all_up(mut self) -> Self {
+        self.words.name_all();
+        self
+    }
+
     /// All entries.
     pub(crate) fn entries(&self) -> impl Iterator<Item = &T> {
         self.entries.iter()

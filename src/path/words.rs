@@ -95,6 +95,11 @@ impl Words {
         words
     }
 
+    /// Takes every text for one that may name each entry.
+    pub(super) fn name_all(&mut self) {
+        self.always = true;
+    }
+
     /// Which entries the words in a text leave possible.
     pub(super) fn named_in(&self, text: &[u8]) -> Named {
         if self.always {
