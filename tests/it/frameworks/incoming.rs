@@ -14,7 +14,7 @@ use tower::{BoxError, Layer};
 use tower_jverify::{Decision, RequestBody, Rule, TrustedHeadersError, number};
 
 use super::ask;
-use crate::support::{LOGIN, Verifier, builder, code, exchange, http2 as client, serve};
+use crate::support::{LOGIN, Verifier, builder, code, exchange, http2 as client, login_layer, serve};
 
 // begin: as in docs/integrations.md
 /// Serves a `hyper` service that takes `Request<Incoming>` over one HTTP/2 connection in memory, and returns its client.
@@ -25,8 +25,10 @@ where
     RB: http_body::Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
     let (client, server) = tokio::io::duplex(64 * 1024);
-    let server =
-        hyper::server::conn::http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(server), service);
+    let mut http2 = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+    // Both ends are ours. With these limits a client that cancels many requests would end the connection for all.
+    http2.max_pending_accept_reset_streams(usize::MAX).max_local_error_reset_streams(None).max_concurrent_streams(None);
+    let server = http2.serve_connection(TokioIo::new(server), service);
     tokio::spawn(server);
     let (client, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(client)).await?;
     tokio::spawn(connection);
@@ -96,6 +98,35 @@ async fn a_service_of_incoming_is_guarded_over_a_connection_in_memory() {
     let request = "GET /health HTTP/1.0\r\nconnection: close\r\n\r\n";
     assert!(exchange(server, request).await.ends_with("/health not decided 0 []"));
     assert_eq!(verifier.calls(), 2);
+}
+
+/// hyper ends a connection after 20 streams that were reset before they were accepted.
+#[tokio::test]
+async fn clients_that_cancel_their_requests_do_not_end_the_connection_in_memory() {
+    let verifier = Verifier::passing();
+    let inner = over_memory(service_fn(application)).await.unwrap();
+    let inner = tower::service_fn(move |request| {
+        let mut inner = inner.clone();
+        async move { inner.send_request(absolute(request)).await }
+    });
+    let server = serve(login_layer(&verifier).layer(inner)).await;
+    let sender = client::<Full<Bytes>>(server).await;
+    for _ in 0..20 {
+        let waiting = (0..100).map(|_| {
+            let mut sender = sender.clone();
+            let request = Request::post(format!("http://{server}/health")).body(Full::from("a body")).unwrap();
+            tokio::spawn(async move { sender.send_request(request).await })
+        });
+        let waiting: Vec<_> = waiting.collect();
+        tokio::task::yield_now().await;
+        waiting.iter().for_each(tokio::task::JoinHandle::abort);
+        for each in waiting {
+            let _ = each.await;
+        }
+    }
+    // On a connection of its own: the client's may be over, for the outer server counts what is reset.
+    let response = ask(server, Version::HTTP_11, "/health", "x").await;
+    assert_eq!((response.status().as_u16(), response.body()), (200, &"/health not decided 1 []".into()));
 }
 
 #[test]
