@@ -64,13 +64,13 @@
 //!
 //! Settings exist in every build, and what is accepted is decided by settings in code. `build()` returns a
 //! [`ConfigError`] that names the feature where a setting needs one that is missing. Only what needs another crate in its
-//! signature (`JPush`, `Sandbox`, `Verified`, `around`) is missing without its feature.
+//! signature (`JPush`, `Sandbox`, `around`) is missing without its feature.
 //!
 //! | feature | what it gives | what it costs |
 //! |---|---|---|
 //! | `client` (default) | `JPush` over HTTPS, with one-tap login | hyper-util's client, rustls, aws-lc-rs |
 //! | `tracing` (default) | one event for every decision | `tracing` |
-//! | `axum` | the extractor `Verified`, `JVerifyLayer::around`; `OriginalUri` (the path before nested routers) and `ConnectInfo` are read | `axum` without its defaults |
+//! | `axum` | the extractors `Verified` and `Prove`, `JVerifyLayer::around`; `OriginalUri` (the path before nested routers) and `ConnectInfo` are read | `axum` without its defaults |
 //! | `tonic` | the peer's address out of tonic's `TcpConnectInfo` | `tonic` without its defaults |
 //! | `grpc` | the setting `accept(Media::Grpc)`: proofs out of gRPC messages | flate2, ruzstd |
 //! | `grpc-descriptors` | the setting `descriptors`: a message's fields by name | prost, prost-reflect |
@@ -123,7 +123,7 @@ pub use self::jpush::{
 };
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
-pub use self::layer::{Around, AroundFuture, Verified, VerifiedRejection};
+pub use self::layer::{Around, AroundFuture, ProveRejection, VerifiedRejection};
 #[cfg(feature = "sandbox")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sandbox")))]
 pub use self::sandbox::Sandbox;
@@ -132,13 +132,13 @@ pub use self::{
     call_error::CallError,
     check::{Channel, Check, Question},
     check_kind::CheckKind,
-    decision::{Action, Decision, DecisionReason, Level, Policy, TrustedHeaders, TrustedHeadersError},
+    decision::{Action, Decision, DecisionReason, Level, Policy, TrustedHeaders, TrustedHeadersError, Verified},
     denial::{Denial, DenialReason, NextStep},
     error::ConfigError,
     ex_id::ExId,
     foreign_backend::{ForeignBackend, Suspicion},
     judge::ClientIp,
-    layer::{JVerify, JVerifyBuilder, JVerifyLayer, ResponseFuture},
+    layer::{JVerify, JVerifyBuilder, JVerifyLayer, Prove, ResponseFuture},
     phone::{ParsePhoneError, Phone},
     phone_grammar::PhoneGrammar,
     proof::{Extracted, Field, JsonTypes, Media, ParseFieldError},

@@ -54,8 +54,10 @@ impl Decision {
         if let Some(tags) = self.tags().and_then(|tags| HeaderValue::try_from(tags).ok()) {
             put(Header::RiskTags, tags);
         }
-        put(Header::Checks, self.checks());
-        put(Header::Id, self.ids());
+        if !self.verdicts().is_empty() {
+            put(Header::Checks, self.checks());
+            put(Header::Id, self.ids());
+        }
         put(Header::Reason, HeaderValue::from_static(self.reason().as_str()));
         if self.0.forwards_phone
             && let Some(phone) = self.phone()

@@ -20,15 +20,17 @@ mod policy;
 #[cfg(test)]
 mod tests;
 mod trusted;
+mod verified;
 
 use std::{fmt, sync::Arc};
 
 #[cfg_attr(not(feature = "tracing"), allow(unused_imports))]
-pub(crate) use self::headers::NOT_GUARDED;
+pub(crate) use self::headers::{NOT_ASKED, NOT_GUARDED};
 pub(crate) use self::{asked::Asked, headers::insert_not_guarded, policy::Objection};
 pub use self::{
     policy::{Action, Level, Policy},
     trusted::{TrustedHeaders, TrustedHeadersError},
+    verified::Verified,
 };
 use crate::{check_kind::CheckKind, ex_id::ExId, phone::Phone, verdict::Verdict};
 
@@ -36,7 +38,7 @@ use crate::{check_kind::CheckKind, ex_id::ExId, phone::Phone, verdict::Verdict};
 ///
 /// Only the layer makes one, and only for a request that it lets through; in another process,
 /// [`Decision::from_trusted_headers`] reads it from the layer's headers. Handlers that must not run for anything but a
-/// verified request take [`Verified`](crate::Verified) instead, or ask [`Decision::is_verified`].
+/// verified request take [`Verified`] instead, or ask [`Decision::is_verified`].
 ///
 /// **A captcha proves no phone.** A request that passed with a captcha alone is verified, and has no proven phone, whatever phone
 /// its body contains. Who logs in is [`Decision::phone`], never the body.
@@ -94,7 +96,8 @@ pub enum DecisionReason {
     Unavailable,
     /// Only of [`Decision::from_trusted_headers`]. **Not verified**: no rule guards the request, or `guard_unless` let it by.
     NotGuarded,
-    /// Only of [`Decision::from_trusted_headers`]. **Not verified**: the layer asked nothing, and left that to the application.
+    /// **Not verified**: the rule has [`on_demand`](crate::Rule::on_demand), and the checks wait for
+    /// [`Prove::now`](crate::Prove::now).
     NotAsked,
     /// Only of [`Decision::from_trusted_headers`]. **Not verified**: a sandbox answered, which asks no carrier.
     Sandbox,
@@ -143,6 +146,12 @@ impl Decision {
             _ => DecisionReason::Risk,
         };
         Self::new(policy, if opened { Action::Flag } else { action }, reason, phone, verdicts)
+    }
+
+    /// The request is let through before its checks, which are these.
+    pub(crate) fn not_asked(asked: Option<Asked>) -> Self {
+        let policy = Policy::default();
+        Self::new(&policy, Action::Flag, DecisionReason::NotAsked, None, Vec::new()).answering(asked)
     }
 
     /// A decision for a handler's unit test: what the layer makes of these verdicts under this policy. The phone is the one of
@@ -202,13 +211,14 @@ impl Decision {
         self
     }
 
-    /// [`Action::Allow`] or [`Action::Flag`]; what was opened for an outage is flagged.
+    /// [`Action::Allow`] or [`Action::Flag`]; what is not verified is flagged.
     pub fn action(&self) -> Action {
         self.0.action
     }
 
-    /// Whether every check passed. `false` for what a policy opened for an outage, and for the reasons that only
-    /// [`Decision::from_trusted_headers`] returns, unless they are accepted there.
+    /// Whether every check passed. `false` for what a policy opened for an outage, for a request that is let through before its
+    /// checks ([`Rule::on_demand`](crate::Rule::on_demand)), and for the reasons that only [`Decision::from_trusted_headers`]
+    /// returns, unless they are accepted there.
     pub fn is_verified(&self) -> bool {
         self.0.is_verified
     }

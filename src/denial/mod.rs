@@ -15,7 +15,8 @@ mod tests;
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
-use http::{HeaderMap, StatusCode, request::Parts};
+use bytes::Bytes;
+use http::{HeaderMap, Response, StatusCode, request::Parts};
 
 pub(crate) use self::respond::{Answering, Respond};
 use self::{answers::Answer, format::Format, locale::Locale};
@@ -29,6 +30,9 @@ use crate::{
 };
 
 /// A refusal: what the client is told, and why. Also an extension of the response.
+///
+/// [`Prove::now`](crate::Prove::now) returns it to a handler, which answers with it: `Response::<Bytes>::from(denial)`, or, under
+/// the feature `axum`, `IntoResponse`, or, under the feature `tonic`, `tonic::Status::from(denial)`.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -53,6 +57,8 @@ pub struct Denial {
     locale: Locale,
     tells_risk: bool,
     about: Arc<About>,
+    /// What a closure of the user's has answered, where a handler gets the denial in place of the client.
+    answered: Option<Arc<Response<Bytes>>>,
 }
 
 /// What a refusal is about, for the operator.
@@ -92,15 +98,27 @@ impl Audience {
 
     /// Answers the refusal of a request with this head. Whatever a closure returns carries the denial.
     pub(crate) fn refuse(self, refusal: &Refusal, head: &Parts, respond: Option<&Respond>) -> Answering {
-        let &Refusal { reason, suspicion, retry_after, tells_risk, .. } = refusal;
-        let detail = refusal.detail();
-        let Self { format, locale, about } = self;
-        let about = Arc::new(about);
-        let denial = Denial { reason, detail, suspicion, retry_after, format, locale, tells_risk, about };
+        let denial = self.denial(refusal);
         match respond {
             Some(respond) => respond.answer(head, denial),
             None => Answering::Ready(denial.attached_to(None)),
         }
+    }
+
+    /// As [`Audience::refuse`], for a handler: the denial, which becomes the closure's answer.
+    pub(crate) async fn deny(self, refusal: &Refusal, head: &Parts, respond: Option<&Respond>) -> Denial {
+        let denial = self.denial(refusal);
+        let Some(respond) = respond else { return denial };
+        let answered = respond.answer(head, denial.clone()).finish().await;
+        Denial { answered: Some(Arc::new(answered)), ..denial }
+    }
+
+    fn denial(self, refusal: &Refusal) -> Denial {
+        let &Refusal { reason, suspicion, retry_after, tells_risk, .. } = refusal;
+        let detail = refusal.detail();
+        let Self { format, locale, about } = self;
+        let about = Arc::new(about);
+        Denial { reason, detail, suspicion, retry_after, format, locale, tells_risk, about, answered: None }
     }
 }
 
@@ -211,7 +229,8 @@ impl Denial {
         let refusal = Refusal::new(reason);
         let (detail, Refusal { suspicion, retry_after, tells_risk, .. }) = (refusal.detail(), refusal);
         let Audience { format, locale, about } = Audience::default();
-        Self { reason, detail, suspicion, retry_after, format, locale, tells_risk, about: Arc::new(about) }
+        let about = Arc::new(about);
+        Self { reason, detail, suspicion, retry_after, format, locale, tells_risk, about, answered: None }
     }
 
     /// Why, in full: for logs, not for the client.

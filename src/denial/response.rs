@@ -31,6 +31,46 @@ impl Denial {
     }
 }
 
+/// The answer to the client: what the rule's `respond` has returned, else [`Denial::response`]. The denial is among its extensions.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::Response;
+/// use tower_jverify::{Denial, DenialReason};
+///
+/// let response = Response::<Bytes>::from(Denial::for_test(DenialReason::CaptchaRequired));
+/// assert_eq!(response.status(), 403);
+/// assert!(response.extensions().get::<Denial>().is_some());
+/// ```
+impl From<Denial> for Response<Bytes> {
+    fn from(denial: Denial) -> Self {
+        let answered = denial.answered.as_deref().cloned();
+        denial.attached_to(answered)
+    }
+}
+
+/// As `Response::<Bytes>::from(denial)`.
+#[cfg(feature = "axum")]
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl axum::response::IntoResponse for Denial {
+    fn into_response(self) -> axum::response::Response {
+        Response::from(self).map(axum::body::Body::from)
+    }
+}
+
+/// The status of a refused call, without the rule's `respond`.
+#[cfg(feature = "tonic")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tonic")))]
+impl From<Denial> for tonic::Status {
+    fn from(denial: Denial) -> Self {
+        let mut status = Self::new(i32::from(denial.grpc_code()).into(), message(&denial));
+        if let Some(seconds) = denial.retry_after {
+            status.metadata_mut().insert("retry-after", seconds.into());
+        }
+        status
+    }
+}
+
 fn problem(denial: &Denial) -> Response<Bytes> {
     // Only our own words go in, none of which needs escaping.
     let mut body = String::with_capacity(256);
@@ -62,10 +102,14 @@ fn trailers_only(denial: &Denial, content_type: HeaderValue) -> Response<Bytes> 
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type);
     headers.insert(HeaderName::from_static("grpc-status"), HeaderValue::from(u16::from(denial.grpc_code())));
-    let message = format!("{}: {}", denial.code(), denial.title());
-    let message = utf8_percent_encode(&message, GRPC_MESSAGE).to_string();
+    let message = utf8_percent_encode(&message(denial), GRPC_MESSAGE).to_string();
     if let Ok(message) = HeaderValue::try_from(message) {
         headers.insert(HeaderName::from_static("grpc-message"), message);
     }
     response
+}
+
+/// What a gRPC client reads.
+fn message(denial: &Denial) -> String {
+    format!("{}: {}", denial.code(), denial.title())
 }

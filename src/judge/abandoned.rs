@@ -19,10 +19,10 @@ use crate::{
 
 /// How many there are of a layer.
 #[derive(Debug, Default)]
-pub(super) struct Abandoned(watch::Sender<usize>);
+pub(crate) struct Abandoned(watch::Sender<usize>);
 
 /// One of them is running.
-struct Running(Arc<Abandoned>);
+pub(crate) struct Running(Arc<Abandoned>);
 
 /// A check in flight, and what belongs to it. Dropped with its runtime, it ends and leaves no event.
 pub(super) struct Rest<F> {
@@ -55,7 +55,8 @@ impl Abandoned {
         let _ = self.0.subscribe().wait_for(|running| *running == 0).await;
     }
 
-    fn enter(self: &Arc<Self>) -> Running {
+    /// Counts one, until what this returns is dropped.
+    pub(crate) fn enter(self: &Arc<Self>) -> Running {
         self.0.send_modify(|running| *running += 1);
         Running(Arc::clone(self))
     }

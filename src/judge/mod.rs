@@ -25,11 +25,9 @@ use tower::BoxError;
 use tower_service::Service;
 
 pub use self::client_ip::ClientIp;
-use self::{
-    abandoned::Abandoned,
-    questions::{Means, Questions},
-};
+use self::questions::{Means, Questions};
 pub(crate) use self::{
+    abandoned::Abandoned,
     bulkhead::Bulkhead,
     evidence::Evidence,
     judgement::Judgement,
@@ -56,6 +54,11 @@ impl<V> Judge<V> {
     /// Waits until no abandoned check is running.
     pub(crate) async fn drained(&self) {
         self.abandoned.drained().await;
+    }
+
+    /// The checks that a shutdown waits for.
+    pub(crate) fn abandoned(&self) -> &Arc<Abandoned> {
+        &self.abandoned
     }
 }
 

@@ -17,6 +17,8 @@ use tower_service::Service;
 
 use super::{
     enforce::{Enforced, Rejected, enforce},
+    later::Later,
+    report::report,
     shared::Shared,
 };
 use crate::{
@@ -142,20 +144,20 @@ impl<'g> Refused<'g> {
     #[cold]
     fn by_panic<V>(shared: &Shared<V>, rule: &'g RuleState) -> Self {
         let (refusal, evidence) = (Refusal::new(DenialReason::Panicked), Evidence::new());
-        report(shared, rule, Outcome::Denied(&refusal), &evidence);
+        report(&shared.observers, rule, Outcome::Denied(&refusal), &evidence);
         Self { rule, refusal, evidence }
     }
 }
 
 async fn tell<'g, V, B>(
-    shared: &Shared<V>,
+    shared: &Arc<Shared<V>>,
     group: &'g Group,
     parameters: Option<&mut ParameterValues>,
     parts: &mut Parts,
     body: B,
 ) -> Result<RequestBody<B>, Refused<'g>>
 where
-    V: Service<Check, Response = Verdict> + Clone + 'static,
+    V: Service<Check, Response = Verdict> + Clone + Send + Sync + 'static,
     V::Error: Into<BoxError>,
     V::Future: Send,
     B: Body<Data = Bytes, Error: 'static>,
@@ -166,7 +168,7 @@ where
         shared.strip(&mut parts.headers);
         if group.lets_by(parts) {
             shared.pass_not_guarded(&mut parts.headers, parts.extensions.get::<Decision>());
-            report(shared, group.first_rule(), Outcome::NotGuarded("`guard_unless` let it by"), &evidence);
+            report(&shared.observers, group.first_rule(), Outcome::NotGuarded("`guard_unless` let it by"), &evidence);
             return Ok(RequestBody::of(Kept::Untouched(body), group.trailer_filter()));
         }
     }
@@ -179,7 +181,8 @@ where
         Ok(Read { body, handed_on, chosen: Choice::Pass, .. }) => {
             let body = Handing { handed_on, pins: Vec::new() }.finish(body, None, parts);
             shared.pass_not_guarded(&mut parts.headers, parts.extensions.get::<Decision>());
-            report(shared, group.first_rule(), Outcome::NotGuarded("no rule names the value of `when`"), &evidence);
+            let why = Outcome::NotGuarded("no rule names the value of `when`");
+            report(&shared.observers, group.first_rule(), why, &evidence);
             return Ok(RequestBody::of(body, group.trailer_filter()));
         }
         Ok(Read { body, handed_on, chosen: Choice::Ask { rule, plan, pins }, client_deadline }) => {
@@ -191,6 +194,11 @@ where
                 let phone = taken.phone();
                 shared.pass(&mut parts.headers, outer);
                 return Ok(RequestBody::of(handing.finish(body, phone, parts), group.trailer_filter()));
+            }
+            if rule.settings.on_demand {
+                let grpc_answers = group.answers_grpc(parts.version);
+                Later::new(shared, rule, plan, asked, client_deadline, grpc_answers).hand_on(evidence, parts);
+                return Ok(RequestBody::of(handing.finish(body, None, parts), group.trailer_filter()));
             }
             let judgement =
                 shared.judge.judge(&rule.name, &rule.settings.judge, plan, parts, client_deadline, evidence);
@@ -207,30 +215,19 @@ where
         Enforced::Verified(body, decision) => {
             let body = handing.finish(body, decision.phone(), parts);
             let decision = shared.decided(parts, decision, rule.settings.forward_phone);
-            report(shared, rule, Outcome::Passed(&decision), &evidence);
+            report(&shared.observers, rule, Outcome::Passed(&decision), &evidence);
             Ok(RequestBody::of(body, group.trailer_filter()))
         }
         Enforced::AsItCame(body, refusal) => {
             shared.pass(&mut parts.headers, parts.extensions.get::<Decision>());
-            report(shared, rule, Outcome::Denied(&refusal), &evidence);
+            report(&shared.observers, rule, Outcome::Denied(&refusal), &evidence);
             Ok(RequestBody::of(body, group.trailer_filter()))
         }
         Enforced::Denied(refusal) => {
-            report(shared, rule, Outcome::Denied(&refusal), &evidence);
+            report(&shared.observers, rule, Outcome::Denied(&refusal), &evidence);
             Err(Refused { rule, refusal, evidence })
         }
     }
-}
-
-/// Informs the observers.
-fn report<V>(shared: &Shared<V>, rule: &RuleState, outcome: Outcome<'_>, evidence: &Evidence) {
-    let verdicts = match &outcome {
-        Outcome::Passed(decision) => decision.verdicts(),
-        Outcome::NotGuarded(_) | Outcome::Denied(_) | Outcome::Abandoned => evidence.verdicts(),
-    };
-    let account = Some(&*rule.settings.judge.account);
-    let (phone, began) = (evidence.about(), evidence.began());
-    shared.observers.decided(&Decided { rule: Some(&rule.name), account, outcome, verdicts, phone, began });
 }
 
 /// What is handed on of a body that was read.

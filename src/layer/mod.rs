@@ -63,12 +63,15 @@
 mod around;
 mod builder;
 mod enforce;
+#[cfg(feature = "axum")]
+mod extract;
 mod flow;
 mod future;
+mod later;
+mod prove;
+mod report;
 mod service;
 mod shared;
-#[cfg(feature = "axum")]
-mod verified;
 
 use std::{error::Error, fmt, sync::Arc};
 
@@ -80,9 +83,9 @@ use self::shared::Shared;
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 pub use self::{
     around::{Around, AroundFuture},
-    verified::{Verified, VerifiedRejection},
+    extract::{ProveRejection, VerifiedRejection},
 };
-pub use self::{builder::JVerifyBuilder, future::ResponseFuture, service::JVerify};
+pub use self::{builder::JVerifyBuilder, future::ResponseFuture, prove::Prove, service::JVerify};
 use crate::{check::Check, verdict::Verdict};
 
 /// Guards the services it wraps: see [`JVerifyLayer::builder`].

@@ -7,6 +7,7 @@ use std::sync::{
 
 use http::{HeaderMap, request::Parts};
 
+use super::prove::Prove;
 use crate::{
     body::TrailerFilter,
     decision::{Asked, Decision, insert_not_guarded},
@@ -118,11 +119,26 @@ impl<V> Shared<V> {
         let decision = if forward_phone { decision.forwarding_phone() } else { decision };
         let decision = match parts.extensions.get::<Decision>() {
             None => decision,
-            Some(outer) => decision.merged_with(outer),
+            Some(outer) => {
+                let merged = decision.merged_with(outer);
+                Prove::take_in(&mut parts.extensions, decision);
+                merged
+            }
         };
         self.write(&mut parts.headers, &decision);
         parts.extensions.insert(decision.clone());
         decision
+    }
+
+    /// Writes the head of a request that is let through before its checks. Its headers under our prefix have been stripped.
+    pub(super) fn not_asked(&self, parts: &mut Parts, asked: Option<Asked>) {
+        let decision = Decision::not_asked(asked);
+        let decision = match parts.extensions.get::<Decision>() {
+            None => decision,
+            Some(outer) => decision.merged_with(outer),
+        };
+        decision.insert_headers(&self.names, &mut parts.headers);
+        parts.extensions.insert(decision);
     }
 
     fn write(&self, headers: &mut HeaderMap, decision: &Decision) {

@@ -30,4 +30,6 @@ pub(crate) enum Outcome<'d> {
     Denied(&'d Refusal),
     /// The client left during a check, or its own deadline passed.
     Abandoned,
+    /// It passed on demand, and the application never asked.
+    NotAsked,
 }

@@ -9,7 +9,7 @@ use super::{
     decided::{Decided, Outcome},
 };
 use crate::{
-    decision::NOT_GUARDED,
+    decision::{DecisionReason, NOT_ASKED, NOT_GUARDED},
     denial::DenialReason,
     foreign_backend::Suspicion,
     log::event,
@@ -33,6 +33,18 @@ impl Observers {
             Outcome::NotGuarded(why) => {
                 let (decision, ms) = (outcome.as_str(), millis(*began));
                 return event!(INFO, rule, decision, ms, "not guarded: {why}");
+            }
+            Outcome::NotAsked => {
+                let (decision, reason, ms) = (outcome.as_str(), outcome.reason(), millis(*began));
+                return event!(
+                    WARN,
+                    rule,
+                    account,
+                    decision,
+                    reason,
+                    ms,
+                    "not asked: the rule is on demand, and the application has not called `Prove::now`"
+                );
             }
             Outcome::Denied(refusal) => Some(refusal),
             Outcome::Passed(_) | Outcome::Abandoned => None,
@@ -113,7 +125,8 @@ impl Outcome<'_> {
         match self {
             Self::NotGuarded(_) => NOT_GUARDED,
             Self::Passed(decision) if decision.is_verified() => decision.action().as_str(),
-            Self::Passed(_) => "unverified",
+            Self::Passed(decision) if decision.reason() != DecisionReason::NotAsked => "unverified",
+            Self::Passed(_) | Self::NotAsked => NOT_ASKED,
             Self::Denied(_) => "deny",
             Self::Abandoned => "abandoned",
         }
@@ -123,6 +136,7 @@ impl Outcome<'_> {
         match self {
             Self::Passed(decision) => Some(decision.reason().as_str()),
             Self::Denied(refusal) => Some(refusal.reason().as_str()),
+            Self::NotAsked => Some(DecisionReason::NotAsked.as_str()),
             Self::NotGuarded(_) | Self::Abandoned => None,
         }
     }

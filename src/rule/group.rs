@@ -5,7 +5,8 @@ use std::{ops::Range, sync::Arc};
 use http::{HeaderMap, HeaderName, Method, Uri, Version, header::COOKIE, request::Parts};
 
 use super::{
-    mode::Mode, place::Place, plan::AskPlan, resolved::Settings, spec::Rule, state::RuleState, unless::Unless,
+    mode::Mode, on_demand, place::Place, plan::AskPlan, resolved::Settings, spec::Rule, state::RuleState,
+    unless::Unless,
 };
 use crate::{
     body::TrailerFilter,
@@ -119,6 +120,8 @@ impl Group {
         if otherwise_passes && compiled().any(is_last) {
             return refuse("`otherwise_pass` beside a rule without `when` never applies");
         }
+        let states: Vec<&RuleState> = compiled().map(|rule| &*rule.state).collect();
+        on_demand::check(&states, otherwise_passes, foreign)?;
         let pins = compiled().any(|rule| rule.state.settings.pins());
         let path = first.0.path.as_deref();
         let keeps = compiled().any(|rule| rule.state.settings.mode != Mode::Enforce);

@@ -29,6 +29,7 @@ mod group;
 mod limits;
 mod methods;
 mod mode;
+mod on_demand;
 mod place;
 mod plan;
 mod resolved;

@@ -22,6 +22,8 @@ use crate::{
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) mode: Mode,
+    /// Whether the application asks the checks.
+    pub(crate) on_demand: bool,
     pub(crate) reading: reading::Settings,
     pub(crate) judge: judge::Settings,
     pub(crate) phone_grammar: PhoneGrammar,
@@ -81,6 +83,7 @@ impl Settings {
         check(&values)?;
         Ok(Self {
             mode: rule.mode.unwrap_or_default(),
+            on_demand: rule.on_demand,
             reading: reading::Settings {
                 limits: body::Limits {
                     bytes: values.body_limit,

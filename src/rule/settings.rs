@@ -284,6 +284,8 @@ macro_rules! fields {
             pub(crate) respond: Option<Respond>,
             /// Of a rule only.
             pub(super) other_phones: Option<Vec<Box<str>>>,
+            /// Of a rule only.
+            pub(super) on_demand: bool,
             /// Of the layer's verifier, or of the rule's own.
             pub(crate) account: Option<Box<str>>,
             /// Of a rule only.

@@ -1,0 +1,117 @@
+//! Extractors of axum handlers: a request that is verified, and one that can be.
+
+use std::{convert::Infallible, fmt};
+
+use axum::{
+    extract::{FromRequestParts, OptionalFromRequestParts},
+    response::{IntoResponse, Response},
+};
+use http::{StatusCode, request::Parts};
+
+use super::prove::Prove;
+use crate::decision::{Decision, DecisionReason, Verified};
+
+/// Why [`Verified`] was refused: a mistake in the set-up, said in the response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum VerifiedRejection {
+    /// The request carries no decision.
+    NoDecision,
+    /// The request was let through while JPush was unavailable.
+    Unverified,
+    /// The rule has [`on_demand`](crate::Rule::on_demand), and its checks have not been asked.
+    NotAsked,
+}
+
+/// Why [`Prove`] was refused: a mistake in the set-up, said in the response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProveRejection {
+    /// The request has no checks that wait: no layer or no rule guards it, or its rule is without
+    /// [`on_demand`](crate::Rule::on_demand).
+    NotOnDemand,
+}
+
+// === impl Verified ===
+
+impl<S: Sync> FromRequestParts<S> for Verified {
+    type Rejection = VerifiedRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, VerifiedRejection> {
+        let decision = parts.extensions.get::<Decision>().ok_or(VerifiedRejection::NoDecision)?;
+        Self::of(decision.clone()).ok_or(match decision.reason() {
+            DecisionReason::NotAsked => VerifiedRejection::NotAsked,
+            _ => VerifiedRejection::Unverified,
+        })
+    }
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for Verified {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
+        Ok(parts.extensions.get::<Decision>().cloned().and_then(Self::of))
+    }
+}
+
+// === impl Prove ===
+
+impl<S: Sync> FromRequestParts<S> for Prove {
+    type Rejection = ProveRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ProveRejection> {
+        parts.extensions.get::<Self>().cloned().ok_or(ProveRejection::NotOnDemand)
+    }
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for Prove {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
+        Ok(parts.extensions.get::<Self>().cloned())
+    }
+}
+
+// === impl VerifiedRejection ===
+
+impl fmt::Display for VerifiedRejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoDecision => {
+                "no tower-jverify decision: put JVerifyLayer around this router, with a rule that matches this route"
+            }
+            Self::Unverified => "this request was let through unverified, which this handler does not accept",
+            Self::NotAsked => {
+                "the checks of this request have not been asked: its rule is on demand, so take `Prove` and call `Prove::now`"
+            }
+        })
+    }
+}
+
+impl std::error::Error for VerifiedRejection {}
+
+impl IntoResponse for VerifiedRejection {
+    fn into_response(self) -> Response {
+        (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response()
+    }
+}
+
+// === impl ProveRejection ===
+
+impl fmt::Display for ProveRejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotOnDemand => {
+                "no checks of this request wait: put JVerifyLayer around this router, with a rule for this route that is `on_demand`"
+            }
+        })
+    }
+}
+
+impl std::error::Error for ProveRejection {}
+
+impl IntoResponse for ProveRejection {
+    fn into_response(self) -> Response {
+        (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response()
+    }
+}

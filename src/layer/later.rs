@@ -1,0 +1,108 @@
+//! A judgement that waits for the application: what a request's story needs of it, once the request has been passed on.
+
+use std::{
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+};
+
+use http::request::Parts;
+use tokio::time::Instant;
+use tower::BoxError;
+use tower_service::Service;
+
+use super::{
+    prove::{Answer, Prove, Recipient, Unasked},
+    report::report,
+    shared::Shared,
+};
+use crate::{
+    check::Check,
+    decision::Asked,
+    denial::{DenialReason, Refusal},
+    judge::{Evidence, Judgement, Plan},
+    observe::Outcome,
+    rule::RuleState,
+    verdict::Verdict,
+};
+
+/// The checks of a request that is passed on before they are asked.
+pub(super) struct Later<V> {
+    shared: Arc<Shared<V>>,
+    rule: Arc<RuleState>,
+    plan: Plan,
+    asked: Option<Asked>,
+    client_deadline: Option<Instant>,
+    grpc_answers: bool,
+}
+
+// === impl Later ===
+
+impl<V> Later<V>
+where
+    V: Service<Check, Response = Verdict> + Clone + Send + Sync + 'static,
+    V::Error: Into<BoxError>,
+    V::Future: Send,
+{
+    /// Cold: a rule that is not on demand pays nothing for those that are.
+    #[cold]
+    pub(super) fn new(
+        shared: &Arc<Shared<V>>,
+        rule: &Arc<RuleState>,
+        plan: Plan,
+        asked: Option<Asked>,
+        client_deadline: Option<Instant>,
+        grpc_answers: bool,
+    ) -> Self {
+        Self { shared: Arc::clone(shared), rule: Arc::clone(rule), plan, asked, client_deadline, grpc_answers }
+    }
+
+    /// Makes the head that of a request whose checks wait, and hands the application the [`Prove`] that asks them.
+    #[cold]
+    pub(super) fn hand_on(self, evidence: Evidence, parts: &mut Parts) {
+        let (shared, rule, asked) = (Arc::clone(&self.shared), Arc::clone(&self.rule), self.asked.clone());
+        shared.strip(&mut parts.headers);
+        let recipient = Arc::new(Recipient {
+            rule: Arc::clone(&rule.name),
+            respond: rule.settings.respond.clone(),
+            head: parts.clone(),
+            grpc_answers: self.grpc_answers,
+        });
+        let judging = Box::pin(self.judge(Arc::clone(&recipient)));
+        let (observers, abandoned) = (Arc::clone(&shared.observers), Arc::clone(shared.judge.abandoned()));
+        Prove::hand_on(&mut parts.extensions, recipient, Unasked { judging, rule, observers, abandoned, evidence });
+        shared.not_asked(parts, asked);
+    }
+
+    /// Asks, judges and reports, as the layer does before it passes another request on. The deadline begins now.
+    async fn judge(self, recipient: Arc<Recipient>) -> Answer {
+        let Self { shared, rule, plan, asked, client_deadline, .. } = self;
+        let settings = &rule.settings.judge;
+        let Judgement { evidence, result } = {
+            let evidence = Evidence::new();
+            let mut judging =
+                pin!(shared.judge.judge(&rule.name, settings, plan, &recipient.head, client_deadline, evidence));
+            // Of a verifier that is cloned: see `flow`.
+            poll_fn(|cx| {
+                let polled = catch_unwind(AssertUnwindSafe(|| judging.as_mut().poll(cx)));
+                polled.unwrap_or_else(|_| {
+                    let result = Err(Refusal::new(DenialReason::Panicked));
+                    Poll::Ready(Judgement { evidence: Evidence::new(), result })
+                })
+            })
+            .await
+        };
+        match result.map(|decision| decision.answering(asked)) {
+            Ok(decision) => {
+                report(&shared.observers, &rule, Outcome::Passed(&decision), &evidence);
+                Ok(decision)
+            }
+            Err(refusal) => {
+                report(&shared.observers, &rule, Outcome::Denied(&refusal), &evidence);
+                Err(recipient.deny(&refusal, evidence.verdicts(), evidence.about()).await)
+            }
+        }
+    }
+}

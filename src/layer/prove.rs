@@ -1,0 +1,286 @@
+//! What an application asks the checks of a request by, where the rule leaves that to it.
+
+use std::{
+    fmt,
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::{Pin, pin},
+    sync::{Arc, Mutex, PoisonError},
+    task::Poll,
+};
+
+use http::{Extensions, Request, request::Parts};
+use tokio::{runtime::Handle, sync::watch};
+
+use super::report::report;
+use crate::{
+    decision::{Decision, Verified},
+    denial::{Audience, Denial, DenialReason, Refusal, Respond},
+    judge::{Abandoned, Evidence},
+    log::CurrentSpan,
+    observe::{Observers, Outcome},
+    phone::Phone,
+    rule::RuleState,
+    verdict::{Class, Verdict},
+};
+
+/// The checks of a request that its handler asks itself: see [`Rule::on_demand`](crate::Rule::on_demand). A request extension, and
+/// under the feature `axum` an extractor.
+///
+/// **Nothing of the request is verified before [`Prove::now`] has returned `Ok`.**
+///
+/// The layer has read and validated the proof; a request without one does not reach the handler. Clones share one answer: the checks
+/// are asked once, by the first call, and every call gets their answer. If the last clone is dropped and none was used, the event
+/// `not_asked` is written at WARN.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::{Request, Response};
+/// use tower_jverify::Prove;
+///
+/// # async fn password_is_right<B>(_: &Request<B>) -> bool { true }
+/// /// The handler of a rule with `on_demand`, without axum.
+/// async fn login<B>(request: Request<B>) -> Response<Bytes> {
+///     let Some(prove) = request.extensions().get::<Prove>().cloned() else {
+///         return Response::builder().status(500).body(Bytes::new()).unwrap_or_default();
+///     };
+///     if !password_is_right(&request).await {
+///         return Response::builder().status(401).body(Bytes::new()).unwrap_or_default(); // JPush has not been asked
+///     }
+///     match prove.now().await {
+///         Ok(verified) => Response::new(format!("welcome, {:?}", verified.phone()).into()),
+///         Err(denial) => denial.into(),
+///     }
+/// }
+/// # let _ = login::<Bytes>;
+/// ```
+#[derive(Clone)]
+pub struct Prove {
+    /// Of the innermost layer that has checks to ask.
+    asking: Arc<Asking>,
+    /// Of layers outside of it, the outermost first.
+    outer: Vec<Arc<Asking>>,
+    /// What other layers, outside and inside, have decided about the request.
+    decided: Option<Decision>,
+}
+
+/// What the checks of one layer come to.
+pub(super) type Answer = Result<Decision, Denial>;
+
+/// The checks of one layer, for all clones.
+struct Asking {
+    recipient: Arc<Recipient>,
+    /// Until they are asked.
+    unasked: Mutex<Option<(Unasked, watch::Sender<Option<Answer>>)>>,
+    answer: watch::Receiver<Option<Answer>>,
+}
+
+/// Who is answered, and how.
+pub(super) struct Recipient {
+    /// The rule's name.
+    pub(super) rule: Arc<str>,
+    pub(super) respond: Option<Respond>,
+    /// Without the headers under our prefix.
+    pub(super) head: Parts,
+    pub(super) grpc_answers: bool,
+}
+
+/// Checks that have not been asked.
+pub(super) struct Unasked {
+    /// Asks, once it is polled.
+    pub(super) judging: Pin<Box<dyn Future<Output = Answer> + Send>>,
+    pub(super) rule: Arc<RuleState>,
+    pub(super) observers: Arc<Observers>,
+    pub(super) abandoned: Arc<Abandoned>,
+    pub(super) evidence: Evidence,
+}
+
+// === impl Prove ===
+
+impl Prove {
+    /// Adds checks that wait to those of a request, whose decisions so far are those of other layers.
+    pub(super) fn hand_on(extensions: &mut Extensions, recipient: Arc<Recipient>, unasked: Unasked) {
+        let asking = Arc::new(Asking::waiting(recipient, unasked));
+        let prove = match extensions.remove::<Self>() {
+            Some(Self { asking: last, mut outer, decided }) => {
+                outer.push(last);
+                Self { asking, outer, decided }
+            }
+            None => Self { asking, outer: Vec::new(), decided: extensions.get::<Decision>().cloned() },
+        };
+        extensions.insert(prove);
+    }
+
+    /// Takes the decision of an inner layer in, where checks wait. It then counts in what they come to.
+    #[cold]
+    pub(super) fn take_in(extensions: &mut Extensions, decision: Decision) {
+        if let Some(prove) = extensions.get_mut::<Self>() {
+            prove.decided = Some(merged(decision, prove.decided.as_ref()));
+        }
+    }
+
+    /// Asks the checks, unless this or another clone has, and returns their answer. The rule's `deadline` begins with the first call,
+    /// and its place in the bulkhead (`in_flight`) is taken then.
+    ///
+    /// The event, the policy and all limits are those of any other rule. The checks run in a task: if this future is dropped, another
+    /// call gets their answer, and if all clones are dropped, the check that has begun is finished, and no other begins.
+    ///
+    /// The decision includes those of other layers that guard the request, and it has the phone and the risk. The request's headers
+    /// stay as they are: `x-jverify-decision` is `not-asked`.
+    ///
+    /// # Errors
+    ///
+    /// The denial. It becomes the answer that the client would get from the layer: a problem document or a gRPC status, in the client's
+    /// language, or what the rule's `respond` returns, which runs here. Also for what a policy opens during an outage, because that
+    /// is not verified: see [`Prove::decision`].
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime.
+    pub async fn now(&self) -> Result<Verified, Denial> {
+        let decision = self.decision().await?;
+        match Verified::of(decision.clone()) {
+            Some(verified) => Ok(verified),
+            None => Err(self.asking.recipient.deny_unverified(&decision).await),
+        }
+    }
+
+    /// As [`Prove::now`], and `Ok` also for what [`open_when_unavailable`](crate::Policy::open_when_unavailable) opens.
+    ///
+    /// **Danger:** the decision may be unverified. Ask [`Decision::is_verified`].
+    ///
+    /// # Errors
+    ///
+    /// The denial, where the policy refuses.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime.
+    pub async fn decision(&self) -> Result<Decision, Denial> {
+        let mut decided = self.decided.clone();
+        for asking in &self.outer {
+            decided = Some(merged(asking.answer().await?, decided.as_ref()));
+        }
+        Ok(merged(self.asking.answer().await?, decided.as_ref()))
+    }
+
+    /// Checks with this answer, for a handler's unit test. No event is written.
+    ///
+    /// ```
+    /// use tower_jverify::{Denial, DenialReason, Phone, Prove, Verified};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let phone = Phone::parse("13800000000").unwrap();
+    /// let passes = Prove::for_test(Ok(Verified::for_test(phone)));
+    /// assert_eq!(passes.now().await.unwrap().phone(), Some(phone));
+    ///
+    /// let fails = Prove::for_test(Err(Denial::for_test(DenialReason::CaptchaRequired)));
+    /// assert_eq!(fails.now().await.unwrap_err().code(), "captcha_required");
+    /// # });
+    /// ```
+    pub fn for_test(answer: Result<Verified, Denial>) -> Self {
+        let (head, ()) = Request::new(()).into_parts();
+        let recipient = Recipient { rule: "test".into(), respond: None, head, grpc_answers: false };
+        let (_, answer) = watch::channel(Some(answer.map(Verified::into_decision)));
+        let asking = Asking { recipient: Arc::new(recipient), unasked: Mutex::new(None), answer };
+        Self { asking: Arc::new(asking), outer: Vec::new(), decided: None }
+    }
+}
+
+impl fmt::Debug for Prove {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prove").field("rule", &self.asking.recipient.rule).finish_non_exhaustive()
+    }
+}
+
+fn merged(decision: Decision, outer: Option<&Decision>) -> Decision {
+    match outer {
+        None => decision,
+        Some(outer) => decision.merged_with(outer),
+    }
+}
+
+// === impl Asking ===
+
+impl Asking {
+    fn waiting(recipient: Arc<Recipient>, unasked: Unasked) -> Self {
+        let (sender, answer) = watch::channel(None);
+        Self { recipient, unasked: Mutex::new(Some((unasked, sender))), answer }
+    }
+
+    async fn answer(&self) -> Answer {
+        self.begin();
+        let mut answer = self.answer.clone();
+        let answered = answer.wait_for(Option::is_some).await.ok().and_then(|answer| answer.clone());
+        match answered {
+            Some(answer) => answer,
+            // The task has panicked, or its runtime has ended.
+            None => Err(self.recipient.deny(&Refusal::new(DenialReason::Panicked), &[], None).await),
+        }
+    }
+
+    /// Asks, once. What panics here leaves the checks unasked.
+    fn begin(&self) {
+        let mut unasked = self.unasked.lock().unwrap_or_else(PoisonError::into_inner);
+        if unasked.is_some() {
+            let runtime = Handle::current();
+            if let Some((unasked, sender)) = unasked.take() {
+                drop(runtime.spawn(CurrentSpan::get().around(unasked.ask(sender))));
+            }
+        }
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        let unasked = self.unasked.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((Unasked { rule, observers, evidence, .. }, _)) = unasked {
+            // This may run while a handler panics: a second panic would end the process.
+            let report = AssertUnwindSafe(|| report(&observers, &rule, Outcome::NotAsked, &evidence));
+            drop(catch_unwind(report));
+        }
+    }
+}
+
+// === impl Unasked ===
+
+impl Unasked {
+    /// Asks until there is an answer, or until all clones have been dropped. A check that has begun is then left to a task of its own.
+    fn ask(self, sender: watch::Sender<Option<Answer>>) -> impl Future<Output = ()> + Send {
+        // Before the first poll: a shutdown waits for it from now on.
+        let running = self.abandoned.enter();
+        let mut judging = self.judging;
+        async move {
+            let answer = {
+                let mut left = pin!(sender.closed());
+                poll_fn(|cx| match left.as_mut().poll(cx) {
+                    Poll::Ready(()) => Poll::Ready(None),
+                    Poll::Pending => judging.as_mut().poll(cx).map(Some),
+                })
+                .await
+            };
+            sender.send_replace(answer);
+            drop((judging, running));
+        }
+    }
+}
+
+// === impl Recipient ===
+
+impl Recipient {
+    pub(super) async fn deny(&self, refusal: &Refusal, verdicts: &[Verdict], phone: Option<Phone>) -> Denial {
+        let audience = Audience::of(&self.head.headers, self.grpc_answers).about(Some(&self.rule), verdicts, phone);
+        audience.deny(refusal, &self.head, self.respond.as_ref()).await
+    }
+
+    /// The denial of a request that a policy has let through unverified.
+    async fn deny_unverified(&self, decision: &Decision) -> Denial {
+        let opened = decision.verdicts().iter().find(|verdict| verdict.class() == Class::Unavailable);
+        let refusal = match opened {
+            Some(verdict) => Refusal::of_verdict(verdict),
+            None => Refusal::new(DenialReason::Verdict(Class::Unknown))
+                .with_detail("another layer's rule is on demand too, and its `Prove` was removed from the request"),
+        };
+        self.deny(&refusal, decision.verdicts(), None).await
+    }
+}

@@ -1,0 +1,18 @@
+//! The record of a guarded request, for the observers.
+
+use crate::{
+    judge::Evidence,
+    observe::{Decided, Observers, Outcome},
+    rule::RuleState,
+};
+
+/// Informs the observers.
+pub(super) fn report(observers: &Observers, rule: &RuleState, outcome: Outcome<'_>, evidence: &Evidence) {
+    let verdicts = match &outcome {
+        Outcome::Passed(decision) => decision.verdicts(),
+        Outcome::NotGuarded(_) | Outcome::Denied(_) | Outcome::Abandoned | Outcome::NotAsked => evidence.verdicts(),
+    };
+    let account = Some(&*rule.settings.judge.account);
+    let (phone, began) = (evidence.about(), evidence.began());
+    observers.decided(&Decided { rule: Some(&rule.name), account, outcome, verdicts, phone, began });
+}
