@@ -21,6 +21,7 @@ mod jpush;
 mod load;
 mod matching;
 mod multipart;
+mod on_demand;
 mod pinning;
 mod proxy;
 mod readiness;

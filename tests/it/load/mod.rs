@@ -30,7 +30,7 @@ use crate::support::{Application, send};
 
 /// A JPush that takes its time, and works on what it was asked, whoever still waits for it. Clones share their counts.
 #[derive(Clone)]
-struct Slow {
+pub(crate) struct Slow {
     time: Duration,
     begun: Arc<AtomicUsize>,
     answered: Arc<AtomicUsize>,
@@ -41,20 +41,20 @@ struct Slow {
 }
 
 impl Slow {
-    fn taking(milliseconds: u64) -> Self {
+    pub(crate) fn taking(milliseconds: u64) -> Self {
         let time = Duration::from_millis(milliseconds);
         Self { time, begun: Arc::default(), answered: Arc::default(), now: Arc::default(), most: Arc::default() }
     }
 
-    fn begun(&self) -> usize {
+    pub(crate) fn begun(&self) -> usize {
         self.begun.load(Ordering::SeqCst)
     }
 
-    fn answered(&self) -> usize {
+    pub(crate) fn answered(&self) -> usize {
         self.answered.load(Ordering::SeqCst)
     }
 
-    fn most(&self) -> usize {
+    pub(crate) fn most(&self) -> usize {
         self.most.load(Ordering::SeqCst)
     }
 }
@@ -101,7 +101,7 @@ async fn begun(
 }
 
 /// The client leaves: its request is dropped.
-async fn leave<T>(login: JoinHandle<T>) {
+pub(crate) async fn leave<T>(login: JoinHandle<T>) {
     login.abort();
     assert!(login.await.is_err_and(|error| error.is_cancelled()));
 }
