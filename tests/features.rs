@@ -10,8 +10,8 @@ use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 use tower_jverify::{
-    Check, Class, Coding, ConfigError, Field, HandOn, JVerifyBuilder, JVerifyLayer, Media, Rule, Verdict, number,
-    one_tap,
+    Check, Class, Coding, ConfigError, Denial, Field, HandOn, JVerifyBuilder, JVerifyLayer, Media, Prove, Rule,
+    Verdict, Verified, number, one_tap,
 };
 
 type Answer = std::future::Ready<Result<Verdict, Infallible>>;
@@ -163,4 +163,25 @@ fn the_first_line_in_the_log_says_what_a_missing_feature_does_not_read() {
     let knows_a_server = cfg!(any(feature = "axum", feature = "tonic"));
     assert_eq!(text.contains("`ClientIp::peer()` reads `SocketAddr` only"), !knows_a_server, "{text}");
     drop(layer);
+}
+
+#[tokio::test]
+async fn checks_on_demand_need_no_feature() {
+    async fn login(
+        request: Request<tower_jverify::RequestBody<Full<Bytes>>>,
+    ) -> Result<Response<Full<Bytes>>, Infallible> {
+        let prove = request.extensions().get::<Prove>().cloned().expect("the rule is on demand");
+        let answer: Result<Verified, Denial> = prove.now().await;
+        Ok(match answer {
+            Ok(verified) => Response::new(format!("{:?}", verified.phone()).into()),
+            Err(denial) => Response::<Bytes>::from(denial).map(Full::new),
+        })
+    }
+    let layer = builder().rule(self::login().on_demand()).build().unwrap();
+    let service = ServiceBuilder::new().layer(layer).service(service_fn(login));
+    for (body, status) in [(r#"{"token":"t","phone":"13800000000"}"#, 200), (r#"{"token":"t"}"#, 400)] {
+        let request =
+            Request::post("/login").header("content-type", "application/json").body(Full::from(body)).unwrap();
+        assert_eq!(service.clone().oneshot(request).await.unwrap().status(), status, "{body}");
+    }
 }

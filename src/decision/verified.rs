@@ -2,7 +2,10 @@
 
 use std::ops::Deref;
 
-use super::{Action, Decision, DecisionReason, Policy};
+use super::{
+    Decision, DecisionReason,
+    policy::{Action, Policy},
+};
 use crate::{
     check_kind::CheckKind,
     phone::Phone,

@@ -64,10 +64,12 @@ where
     pub(super) fn hand_on(self, evidence: Evidence, parts: &mut Parts) {
         let (shared, rule, asked) = (Arc::clone(&self.shared), Arc::clone(&self.rule), self.asked.clone());
         shared.strip(&mut parts.headers);
+        let mut head = parts.clone();
+        head.extensions.remove::<Prove>();
         let recipient = Arc::new(Recipient {
             rule: Arc::clone(&rule.name),
             respond: rule.settings.respond.clone(),
-            head: parts.clone(),
+            head,
             grpc_answers: self.grpc_answers,
         });
         let judging = Box::pin(self.judge(Arc::clone(&recipient)));

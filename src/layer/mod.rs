@@ -19,6 +19,13 @@
 //! request's next check is not started. The task writes the event `abandoned`. The same happens when the deadline of a gRPC
 //! client (`grpc-timeout`) passes during a check. When the runtime ends, so do its tasks: see [`JVerifyLayer::drained`].
 //!
+//! # Checks on demand
+//!
+//! A rule with [`on_demand`](crate::Rule::on_demand) passes the request on before its checks, and the application asks them with
+//! [`Prove::now`]. The checks run in a task that ends when all clones of [`Prove`] have been dropped; a check that has begun is
+//! then completed as above. [`JVerifyLayer::drained`] waits for these checks as well. While the handler waits, it holds the
+//! application's own slot.
+//!
 //! # One layer, mounted twice
 //!
 //! The same layer may wrap a router and a router that is nested in it. A request that passes both services is paid for once: the
@@ -141,10 +148,11 @@ impl<V> JVerifyLayer<V> {
         self.shared.routes.unmatched().map(ToOwned::to_owned).collect()
     }
 
-    /// Returns when no abandoned check is running: at once, if there is none. For a shutdown, after the server has closed its
-    /// connections and before the runtime ends, which would end these checks and lose their events.
+    /// Returns when no abandoned check and no check of a rule that is `on_demand` is running: at once, if there is none. For a
+    /// shutdown, after the server has closed its connections and before the runtime ends, which would end these checks and lose
+    /// their events.
     ///
-    /// A check whose client is still there is not waited for; if the client leaves before this returns, it is. May be awaited
+    /// Another check whose client is still there is not waited for; if the client leaves before this returns, it is. May be awaited
     /// on any runtime, any number of times.
     ///
     /// ```no_run

@@ -158,8 +158,13 @@ impl Prove {
     /// Outside of a Tokio runtime.
     pub async fn decision(&self) -> Result<Decision, Denial> {
         let mut decided = self.decided.clone();
-        for asking in &self.outer {
-            decided = Some(merged(asking.answer().await?, decided.as_ref()));
+        let mut outer = self.outer.iter();
+        while let Some(asking) = outer.next() {
+            let decision = asking.answer().await.inspect_err(|_| {
+                // The application has asked. What is inside of the layer that refuses has nothing to report.
+                outer.clone().chain([&self.asking]).for_each(|inner| inner.skip());
+            })?;
+            decided = Some(merged(decision, decided.as_ref()));
         }
         Ok(merged(self.asking.answer().await?, decided.as_ref()))
     }
@@ -217,6 +222,12 @@ impl Asking {
             // The task has panicked, or its runtime has ended.
             None => Err(self.recipient.deny(&Refusal::new(DenialReason::Panicked), &[], None).await),
         }
+    }
+
+    /// Leaves the checks unasked for good, without an event.
+    fn skip(&self) {
+        let unasked = self.unasked.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(unasked);
     }
 
     /// Asks, once. What panics here leaves the checks unasked.

@@ -6,7 +6,8 @@ use crate::{
     rule::RuleState,
 };
 
-/// Informs the observers.
+/// Informs the observers. Inlined: it is part of every story, and a call of it would move what it passes on.
+#[inline]
 pub(super) fn report(observers: &Observers, rule: &RuleState, outcome: Outcome<'_>, evidence: &Evidence) {
     let verdicts = match &outcome {
         Outcome::Passed(decision) => decision.verdicts(),

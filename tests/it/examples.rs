@@ -134,7 +134,7 @@ impl Drop for Example {
     }
 }
 
-/// Does what a curl line of `axum_login` or `hyper_proxy` says.
+/// Does what a curl line of an example over HTTP says.
 async fn curl(line: &str) -> String {
     let between = |start: &str, end: &str| Some(line.split_once(start)?.1.split_once(end)?.0);
     let url = format!("http://{}", between("http://", " ").unwrap());
@@ -174,6 +174,16 @@ async fn the_axum_application_and_the_proxy_answer_as_they_print_and_alike() {
     assert_eq!(tables[0], tables[1]);
 }
 
+#[tokio::test]
+async fn the_application_that_checks_the_password_first_answers_as_it_prints() {
+    let example = Example::sandboxed("password_first");
+    let promises = example.promises();
+    for (line, promised) in &promises {
+        assert_eq!(curl(line).await, *promised, "{line}");
+    }
+    assert_eq!(promises.len(), 3);
+}
+
 #[test]
 fn the_readmes_show_what_the_axum_application_prints() {
     let example = Example::sandboxed("axum_login");
@@ -193,7 +203,7 @@ fn the_readmes_show_what_the_axum_application_prints() {
 
 #[tokio::test]
 async fn the_printed_lines_are_curl_s_own() {
-    let examples = [Example::sandboxed("axum_login"), Example::sandboxed("tonic_login")];
+    let examples = ["axum_login", "password_first", "tonic_login"].map(Example::sandboxed);
     for (line, promised) in examples.iter().flat_map(Example::promises) {
         let output = Command::new("sh").args(["-c", &line]).output().expect("a shell starts");
         if output.status.code() == Some(127) {
@@ -226,7 +236,7 @@ fn settings_that_cannot_stand_end_an_example_with_their_names() {
         (&["--sandbox"], vec![("LISTEN_ADDR", "[::]:0")], &["LISTEN_ADDR", "[::]:0"]),
         (&["--sandbx"], vec![], &["--sandbx", "--sandbox"]),
     ] {
-        for name in ["axum_login", "hyper_proxy", "tonic_login"] {
+        for name in ["axum_login", "hyper_proxy", "password_first", "tonic_login"] {
             let output = finish(name, flags, &vars);
             for named in named {
                 assert!(output.contains(named), "{name} {flags:?} {vars:?} does not name {named}: {output}");

@@ -15,12 +15,12 @@ use http_body_util::{BodyExt, Full};
 use serde_json::json;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_jverify::{
-    CallError, Check, CheckKind, Class, Denial, DenialReason, Field, JVerifyLayer, Level, Phone, Policy, Prove, Rule,
-    Sandbox, Verdict, number, sandbox::Fault,
+    CallError, Check, CheckKind, Class, ClientIp, Denial, DenialReason, Field, JVerifyLayer, Level, Media, Phone,
+    Policy, Prove, Rule, Sandbox, Verdict, number, sandbox::Fault,
 };
 
 use super::{asks_at_once, passed_on, rule};
-use crate::support::{Application, LOGIN, Sandboxed, Verifier, denial, jpush, post_json, send};
+use crate::support::{Application, Guarded, LOGIN, Sandboxed, Verifier, builder, denial, jpush, post_json, send};
 
 const PHONE: &str = "13800000000";
 
@@ -318,4 +318,51 @@ async fn a_denial_becomes_a_response_and_a_status() {
     assert_eq!(status.code(), tonic::Code::Unavailable);
     assert!(status.message().starts_with("verification_unavailable: "), "{status:?}");
     assert_eq!(status.metadata().get("retry-after").unwrap(), "1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_head_says_holds_when_the_checks_are_asked() {
+    let ip = std::net::IpAddr::from([8, 8, 8, 8]);
+    let rule = || {
+        let client = ClientIp::from_fn(move |head| head.headers.contains_key("x-outside").then_some(ip));
+        super::rule().client_ip(client).send_client_ip(true).ex_id_from_request_id(true).in_flight(8)
+    };
+    let guarded = Guarded::by([rule()]);
+    let request = || login("t", &[("x-outside", "1"), ("x-request-id", "abc-123")]);
+    guarded.send(request()).await;
+    super::prove(&guarded).now().await.unwrap();
+    let asked = &guarded.verifier.asked()[0];
+    assert_eq!((asked.ip(), asked.ex_id().map(ToString::to_string).as_deref()), (Some(ip), Some("abc-123")));
+
+    // One client holds an eighth of the places.
+    let guarded = Guarded::asking(Verifier::silent(), |verifier| builder(verifier).rule(rule()).build().unwrap());
+    guarded.send(request()).await;
+    let one = super::prove(&guarded);
+    guarded.send(request()).await;
+    let other = super::prove(&guarded);
+    let (_, full) = tokio::join!(one.now(), other.now());
+    let full = full.unwrap_err();
+    assert_eq!(full.reason(), DenialReason::Overloaded);
+    assert!(full.detail().unwrap().contains("in_flight"), "{full:?}");
+    assert_eq!(guarded.verifier.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_of_a_call_goes_on_while_the_handler_works() {
+    let ask = number().token(Field::header("x-token")).phone(Field::header("x-phone"));
+    let rule = Rule::post("/login", ask).accept([Media::Grpc]).on_demand();
+    for (works, reason) in
+        [(1, None), (3, Some(DenialReason::DeadlineExceeded)), (9, Some(DenialReason::DeadlineExceeded))]
+    {
+        let guarded = Guarded::by([rule.clone()]);
+        let headers =
+            [("x-token", "t"), ("x-phone", PHONE), ("content-type", "application/grpc"), ("grpc-timeout", "3S")];
+        let mut request = login("", &headers);
+        *request.version_mut() = Version::HTTP_2;
+        assert_eq!(guarded.send(request).await.status(), 200);
+        tokio::time::sleep(Duration::from_secs(works)).await;
+        let answer = super::prove(&guarded).now().await;
+        assert_eq!(answer.err().map(|denial| denial.reason()), reason, "{works} s");
+        assert_eq!(guarded.verifier.calls(), usize::from(reason.is_none()), "{works} s");
+    }
 }

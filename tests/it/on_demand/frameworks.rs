@@ -196,3 +196,20 @@ async fn a_method_of_tonic_asks_and_its_status_says_why_not() {
     assert_eq!(throttled.code(), Code::ResourceExhausted);
     assert_eq!(throttled.metadata().get("retry-after").unwrap(), "30");
 }
+
+#[tokio::test]
+async fn a_handler_of_axum_answers_a_grpc_client_with_the_denial() {
+    const PATH: &str = "/accounts.Accounts/Login";
+    async fn refused(prove: Prove) -> Response {
+        prove.now().await.unwrap_err().into_response()
+    }
+    let rule = Rule::post(PATH, number().token(Field::body("/1")).phone(Field::body("/2"))).accept([Media::Grpc]);
+    let layer = builder(&Verifier::of_class(Class::Throttled)).rule(rule.on_demand()).build().unwrap();
+    let address = serve(&layer, Router::new().route(PATH, post(refused))).await;
+    let mut login = LoginRequest::default();
+    (login.token, login.phone) = ("t".into(), "13812345678".into());
+    let status = unary(address, PATH, login).await.unwrap_err();
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    assert!(status.message().starts_with("throttled: "), "{status:?}");
+    assert_eq!(status.metadata().get("retry-after").unwrap(), "30");
+}

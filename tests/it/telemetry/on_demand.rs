@@ -235,3 +235,22 @@ async fn an_enforcing_layer_inside_says_what_it_decided_and_the_outer_one_what_w
     );
     assert_eq!(verifier.calls(), 1);
 }
+
+#[tokio::test]
+async fn an_inner_layer_that_is_not_asked_because_the_outer_one_refuses_is_no_warning() {
+    let (log, _listening) = Log::listen();
+    let refusing = Verifier::of_class(Class::Rejected);
+    let outer = builder(&refusing).rule(rule().name("outer")).build().unwrap();
+    let inner = layer();
+    log.take_events();
+    let application = Application::default();
+    outer.layer(inner.layer(application.clone())).oneshot(post_json("/login", PROOF)).await.unwrap();
+    let prove = application.last().parts.extensions.get::<Prove>().cloned().unwrap();
+    drop(application);
+    for _ in 0..2 {
+        assert_eq!(prove.now().await.unwrap_err().rule(), Some("outer"));
+    }
+    drop(prove);
+    let events: Vec<_> = log.take_events().into_iter().filter(|event| event.contains("decision=")).collect();
+    assert!(events.len() == 1 && events[0].contains("rule=\"outer\""), "{events:#?}");
+}
