@@ -37,6 +37,9 @@ fn shape(response: Response<Bytes>) -> Shape {
     (parts.status.as_u16(), parts.headers, body, about)
 }
 
+/// Sets a closure on a rule.
+type Set = fn(Rule) -> Rule;
+
 /// The answer to a request: of the layer, and of a handler that asks at once.
 async fn both(set: impl Fn(&Sandbox) -> Rule, request: &Request<Full<Bytes>>) -> [Shape; 2] {
     let mut shapes = Vec::new();
@@ -133,7 +136,6 @@ async fn the_closure_of_the_rule_answers() {
             .unwrap()
     }
     let request = login("sandbox-9001", &[("x-request-id", "abc"), ("x-jverify-phone", "1")]);
-    type Set = fn(Rule) -> Rule;
     let closures: [(u16, Set); 6] = [
         (418, |rule| rule.respond(teapot)),
         (403, |rule| rule.respond(|_, _| None)),

@@ -1,4 +1,5 @@
 //! Rules whose checks the application asks itself, after its own cheap ones.
+#![allow(clippy::similar_names, reason = "rules, and what they ask")]
 
 mod answers;
 mod clients;

@@ -1,4 +1,5 @@
 //! Several layers around one application: what one of them has not asked is verified by none.
+#![allow(clippy::similar_names, reason = "a request is sent and seen")]
 
 use bytes::Bytes;
 use http::Request;

@@ -50,8 +50,8 @@ async fn login<F: Future<Output = Next> + Send + 'static>(
     let _ = layer.layer(service_fn(application)).oneshot(post_json("/login", PROOF)).await;
 }
 
-fn answer() -> Next {
-    Ok(Response::new(Full::default()))
+fn answer() -> Response<Full<Bytes>> {
+    Response::new(Full::default())
 }
 
 #[tokio::test]
@@ -59,28 +59,28 @@ async fn a_handler_that_never_asks_is_a_warning() {
     let (log, _listening) = Log::listen();
     let layer = layer();
     log.take_events();
-    login(&layer, |_| async { answer() }).await;
+    login(&layer, |_| async { Ok(answer()) }).await;
     assert_not_asked(&log, "the handler looks at nothing");
     login(&layer, |request| async move {
         let prove = request.extensions().get::<Prove>().cloned();
         let clones = [prove.clone(), prove.clone(), prove];
         drop(request);
         drop(clones);
-        answer()
+        Ok(answer())
     })
     .await;
     assert_not_asked(&log, "clones that are not used");
     login(&layer, |mut request| async move {
         request.extensions_mut().remove::<Prove>();
         request.extensions_mut().remove::<Decision>();
-        answer()
+        Ok(answer())
     })
     .await;
     assert_not_asked(&log, "the extensions are removed");
     login(&layer, |request| async move {
         let prove = request.extensions().get::<Prove>().cloned().unwrap();
         drop(prove.now());
-        answer()
+        Ok(answer())
     })
     .await;
     assert_not_asked(&log, "a call that is never awaited");
