@@ -15,6 +15,7 @@ pub(crate) const SMALL: usize = 4 * 1024;
 /// One permit for a byte. Clones share the permits.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
+    bytes: usize,
     general: Arc<Semaphore>,
     /// For bodies of at most [`SMALL`] bytes, which may use the general part as well.
     small: Arc<Semaphore>,
@@ -42,7 +43,12 @@ impl Budget {
             return Err(ConfigError::new("buffered", bytes.to_string(), "more than can be counted"));
         }
         let small = bytes / 4;
-        Ok(Self { general: Arc::new(Semaphore::new(bytes - small)), small: Arc::new(Semaphore::new(small)) })
+        Ok(Self { bytes, general: Arc::new(Semaphore::new(bytes - small)), small: Arc::new(Semaphore::new(small)) })
+    }
+
+    /// How many bytes it has in all.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// # Errors

@@ -228,6 +228,24 @@ impl Policy {
     pub(crate) fn tells_risk(&self) -> bool {
         self.tells_risk
     }
+
+    /// What of it lets more through than the default, or says more, for the log.
+    #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
+    pub(crate) fn weakening(&self) -> impl Iterator<Item = &'static str> {
+        let usual = Self::default();
+        let is_milder = |score: u16| {
+            let action = |policy: &Self| policy.band_of(score).map(|band| band.action);
+            action(self) < action(&usual)
+        };
+        let milder_bands = usual.bands.iter().chain(&self.bands).any(|band| is_milder(band.from));
+        let switches = [
+            ("policy.open_when_unavailable", self.opens_when_unavailable),
+            ("policy.band", milder_bands),
+            ("policy.unknown_risk", self.unknown_risk < usual.unknown_risk),
+            ("policy.tell_risk", self.tells_risk),
+        ];
+        switches.into_iter().filter_map(|(setting, is_set)| is_set.then_some(setting))
+    }
 }
 
 // === impl Action ===

@@ -14,11 +14,18 @@ use std::{
 
 /// The places of one bulkhead, each for one request whose checks are in flight.
 pub(crate) struct Bulkhead {
-    free: AtomicUsize,
+    places: usize,
     /// How many places one client may hold.
     share: usize,
+    taken: Arc<Taken>,
+}
+
+/// The places that are taken. They outlive a reload, which may change how many there are.
+#[derive(Default)]
+struct Taken {
+    all: AtomicUsize,
     /// Who holds how many, where it is known who the client is. A client is in it while it holds a place, so there are never
-    /// more entries than places.
+    /// more entries than places taken.
     held: Mutex<HashMap<Client, usize>>,
 }
 
@@ -33,7 +40,7 @@ pub(crate) enum Client {
 
 /// One place. Dropped, it is free again.
 pub(crate) struct Permit {
-    bulkhead: Arc<Bulkhead>,
+    taken: Arc<Taken>,
     client: Option<Client>,
 }
 
@@ -54,15 +61,20 @@ const PART: usize = 8;
 impl Bulkhead {
     /// With so many places, at least one of which any client may hold.
     pub(crate) fn new(places: usize) -> Self {
-        Self { free: AtomicUsize::new(places), share: (places / PART).max(1), held: Mutex::default() }
+        Self { places, share: (places / PART).max(1), taken: Arc::default() }
+    }
+
+    /// The same with so many places: those that are taken stay taken, even if that is more than there are now.
+    pub(crate) fn with_places(&self, places: usize) -> Self {
+        Self { taken: Arc::clone(&self.taken), ..Self::new(places) }
     }
 
     /// Takes a place, or fails at once. With a client, the place counts toward its share.
-    pub(crate) fn enter(self: &Arc<Self>, client: Option<Client>) -> Result<Permit, Full> {
+    pub(crate) fn enter(&self, client: Option<Client>) -> Result<Permit, Full> {
         match client {
             None => self.take()?,
             Some(client) => {
-                let mut held = self.held();
+                let mut held = self.taken.held();
                 let already = held.get(&client).copied().unwrap_or_default();
                 if already >= self.share {
                     return Err(Full::Share);
@@ -71,14 +83,18 @@ impl Bulkhead {
                 held.insert(client, already + 1);
             }
         }
-        Ok(Permit { bulkhead: Arc::clone(self), client })
+        Ok(Permit { taken: Arc::clone(&self.taken), client })
     }
 
     fn take(&self) -> Result<(), Full> {
-        let less = |free: usize| free.checked_sub(1);
-        self.free.fetch_update(Ordering::Acquire, Ordering::Relaxed, less).map(drop).map_err(|_| Full::All)
+        let one_more = |taken: usize| (taken < self.places).then(|| taken + 1);
+        self.taken.all.fetch_update(Ordering::Acquire, Ordering::Relaxed, one_more).map(drop).map_err(|_| Full::All)
     }
+}
 
+// === impl Taken ===
+
+impl Taken {
     /// Nothing in this file panics while it is locked.
     fn held(&self) -> MutexGuard<'_, HashMap<Client, usize>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
@@ -90,13 +106,13 @@ impl Bulkhead {
 impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(client) = self.client {
-            let mut held = self.bulkhead.held();
+            let mut held = self.taken.held();
             match held.get_mut(&client) {
                 Some(places) if *places > 1 => *places -= 1,
                 Some(_) | None => drop(held.remove(&client)),
             }
         }
-        self.bulkhead.free.fetch_add(1, Ordering::Release);
+        self.taken.all.fetch_sub(1, Ordering::Release);
     }
 }
 
@@ -131,7 +147,7 @@ fn inner(address: Ipv6Addr) -> Option<Ipv4Addr> {
 #[cfg(test)]
 mod tests {
     use super::{Bulkhead, Client, Full};
-    use std::{net::IpAddr, sync::Arc};
+    use std::net::IpAddr;
 
     fn client(address: &str) -> Client {
         Client::at(Some(address.parse::<IpAddr>().unwrap()))
@@ -140,14 +156,14 @@ mod tests {
     #[test]
     fn a_client_holds_an_eighth_and_at_least_one_place() {
         for (places, share) in [(1, 1), (2, 1), (8, 1), (15, 1), (16, 2), (256, 32)] {
-            let bulkhead = Arc::new(Bulkhead::new(places));
+            let bulkhead = Bulkhead::new(places);
             let held: Vec<_> = (0..share).map(|_| bulkhead.enter(Some(Client::Unknown)).unwrap()).collect();
             assert_eq!(bulkhead.enter(Some(Client::Unknown)).err(), Some(Full::Share), "{places}");
             let others = (share..places).map(|_| bulkhead.enter(None).unwrap()).collect::<Vec<_>>();
             assert_eq!(bulkhead.enter(None).err(), Some(Full::All), "{places}");
             assert_eq!(bulkhead.enter(Some(client("192.0.2.1"))).err(), Some(Full::All), "{places}");
             drop((held, others));
-            assert!(bulkhead.held().is_empty(), "{places}: an entry is left");
+            assert!(bulkhead.taken.held().is_empty(), "{places}: an entry is left");
             assert!(
                 (0..places).map(|_| bulkhead.enter(None)).collect::<Vec<_>>().iter().all(Result::is_ok),
                 "{places}"
@@ -157,13 +173,13 @@ mod tests {
 
     #[test]
     fn a_refused_client_takes_no_place_and_leaves_no_entry() {
-        let bulkhead = Arc::new(Bulkhead::new(1));
+        let bulkhead = Bulkhead::new(1);
         let held = bulkhead.enter(Some(client("192.0.2.1"))).unwrap();
         for n in 0..1_000_u32 {
             let other = Client::at(Some(IpAddr::V4(n.into())));
             assert_eq!(bulkhead.enter(Some(other)).err(), Some(Full::All));
         }
-        assert_eq!(bulkhead.held().len(), 1);
+        assert_eq!(bulkhead.taken.held().len(), 1);
         drop(held);
         assert!(bulkhead.enter(Some(client("192.0.2.1"))).is_ok());
     }

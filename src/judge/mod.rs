@@ -51,6 +51,15 @@ impl<V> Judge<V> {
         Self { verifier, observers, abandoned: Arc::default() }
     }
 
+    /// As this one, with another verifier. The checks that outlive their requests are counted together.
+    pub(crate) fn with_verifier(&self, verifier: V) -> Self {
+        Self { verifier, observers: Arc::clone(&self.observers), abandoned: Arc::clone(&self.abandoned) }
+    }
+
+    pub(crate) fn verifier(&self) -> &V {
+        &self.verifier
+    }
+
     /// Waits until no abandoned check is running.
     pub(crate) async fn drained(&self) {
         self.abandoned.drained().await;

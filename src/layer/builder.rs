@@ -2,14 +2,12 @@
 
 use std::fmt;
 
-use super::{JVerifyLayer, service::ORIGINAL_PATH, shared::Shared};
+use super::{JVerifyLayer, current::Current, shared::Shared, source::Source};
 use crate::{
     error::ConfigError,
-    foreign_backend::{ForeignBackend, Suspicion},
-    headers::{Names, USUAL},
-    judge::ClientIp,
-    log::event,
-    rule::{Overrides, Routes, Rule, setting_methods},
+    foreign_backend::ForeignBackend,
+    headers::USUAL,
+    rule::{Overrides, Rule, setting_methods},
 };
 
 /// Builds a [`JVerifyLayer`]. What is set here holds for every rule that does not set it for itself.
@@ -109,7 +107,8 @@ impl<V> JVerifyBuilder<V> {
 
     setting_methods!();
 
-    /// Builds the layer.
+    /// Builds the layer. Writes its rules to the log, one a line at DEBUG, and at INFO what the build reads of a request and which
+    /// settings weaken a rule.
     ///
     /// # Errors
     ///
@@ -117,45 +116,12 @@ impl<V> JVerifyBuilder<V> {
     /// pattern, two rules for the same request, an invalid field, a limit of zero, a deadline of 1 s or less, or
     /// invalid bands.
     pub fn build(self) -> Result<JVerifyLayer<V>, ConfigError> {
-        let names = Names::new(&self.header_prefix)?.before(&self.foreign)?;
-        self.log();
-        let routes = Routes::compile(&self.rules, &self.overrides, &names, &self.foreign)?;
-        log_start(&routes);
-        Ok(JVerifyLayer { shared: Shared::new(self.verifier, routes, names, self.overrides.respond) })
+        let Self { verifier, rules, header_prefix, foreign, overrides } = self;
+        let source = Source { rules, header_prefix, foreign, overrides };
+        let (routes, names) = source.compile(None)?;
+        source.log_start(&routes);
+        Ok(JVerifyLayer { current: Current::new(Shared::new(verifier, routes, names, source)) })
     }
-}
-
-impl<V> JVerifyBuilder<V> {
-    /// Writes to the log, where a backend of another language is declared, which classes of suspicion are off, and which
-    /// rules do not say enough for it.
-    #[cfg_attr(not(feature = "tracing"), allow(unused_variables, clippy::unused_self))]
-    fn log(&self) {
-        let off: Vec<&str> = self.foreign.switched_off().map(Suspicion::as_str).collect();
-        if self.foreign != ForeignBackend::none() && !off.is_empty() {
-            event!(WARN, off = off.join(","), "`foreign_backend`: these classes of suspicion are switched off");
-        }
-        if self.foreign.suspects(Suspicion::OtherMethod) {
-            for rule in self.rules.iter().filter(|rule| rule.is_captcha_of_one_method()) {
-                event!(
-                    WARN,
-                    rule = %rule,
-                    "a captcha alone names no phone: a bare GET that carries a registration in its query passes this rule's \
-                     path. If the backend reads the query, guard the path with `Rule::any_method`"
-                );
-            }
-        }
-    }
-}
-
-/// Writes to the log what of a request this build can read, which depends on the Cargo features.
-#[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
-fn log_start(routes: &Routes) {
-    let (original_path, peer) = (ORIGINAL_PATH, ClientIp::PEER);
-    event!(
-        INFO,
-        accounts = ?routes.accounts(),
-        "the layer is built; original path: {original_path}; `ClientIp::peer()` reads {peer}"
-    );
 }
 
 impl<V> fmt::Debug for JVerifyBuilder<V> {

@@ -174,6 +174,7 @@ where
     }
     let choose = |values: &Values<'_>| group.choose(values, parameters);
     let read = group.reading().read(parts, body, &|when| group.choose_other(when), choose).await;
+    shared.look_for_unused(evidence.began());
 
     let mut handing = Handing::default();
     let (rule, evidence, judged) = match read {

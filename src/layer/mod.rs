@@ -69,6 +69,7 @@
 #[cfg(feature = "axum")]
 mod around;
 mod builder;
+mod current;
 mod enforce;
 #[cfg(feature = "axum")]
 mod extract;
@@ -79,13 +80,15 @@ mod prove;
 mod report;
 mod service;
 mod shared;
+mod source;
+mod unused;
 
 use std::{error::Error, fmt, sync::Arc};
 
 use tower_layer::Layer;
 use tower_service::Service;
 
-use self::shared::Shared;
+use self::current::Current;
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 pub use self::{
@@ -111,7 +114,7 @@ use crate::{check::Check, verdict::Verdict};
 /// # Ok::<_, tower_jverify::ConfigError>(())
 /// ```
 pub struct JVerifyLayer<V> {
-    shared: Arc<Shared<V>>,
+    current: Arc<Current<V>>,
 }
 
 // === impl JVerifyLayer ===
@@ -140,12 +143,60 @@ impl<V> JVerifyLayer<V> {
         JVerifyBuilder::new(verifier)
     }
 
-    /// The rules that no request has matched since the layer was built, as in `POST /login`: what is listed after a day of
+    /// The names of the rules that no request has matched since the layer was built, as in `POST /login`: what is listed after a day of
     /// traffic is misspelt, guards a path that is gone, or is behind a nested router whose prefix the layer does not see.
     ///
-    /// Each is also an event at WARN when the last clone of the layer and of its services is dropped, if the layer wrapped anything.
+    /// Each is also an event at WARN, with the first guarded request that comes a day or more after `build()` or a reload, and when
+    /// the last clone of the layer and of its services is dropped, if the layer wrapped anything.
     pub fn unused_rules(&self) -> Vec<String> {
-        self.shared.routes.unmatched().map(ToOwned::to_owned).collect()
+        self.current.now().routes.unmatched().map(ToOwned::to_owned).collect()
+    }
+
+    /// Replaces the rules, the settings and the verifier by those of `new`, in all services of this layer and its clones. A request
+    /// that comes after this has returned has the new rules. A request that has begun keeps the old ones, also where it waits for its
+    /// body or for JPush. No request is between the two.
+    ///
+    /// All of `new` counts: `header_prefix`, `foreign_backend` and `account` too. Build it with a clone of the same client, unless
+    /// another one is meant: connections belong to the client, and an old client is dropped with the last request that uses it. `new`
+    /// is not changed, and what `build()` refuses never gets here.
+    ///
+    /// These last:
+    ///
+    /// - Checks in flight. They count in `in_flight` of the layer, and in that of a rule that has its own before and after under the
+    ///   same name. A smaller limit applies at once, so that no check begins until there are fewer in flight.
+    /// - Bodies that are held count in `buffered` as long as its value is the same. After another value they no longer count.
+    /// - [`JVerifyLayer::unused_rules`]: a rule keeps its mark under the same name.
+    /// - [`JVerifyLayer::drained`] waits for the abandoned checks of old rules too.
+    /// - The rate limits of alarms in the log.
+    ///
+    /// Where the layer is mounted twice, a request between its two services during a reload is asked about again: the inner service
+    /// does not take over what was decided by old rules, and a token that works once is then refused.
+    ///
+    /// Until the first reload an unmatched request pays one atomic load and a reference count for this, and after it about sixty
+    /// instructions more. The log has the new rules as after `build()`.
+    ///
+    /// ```
+    /// use tower_jverify::{ConfigError, JVerifyLayer, Rule, number};
+    /// # use tower_jverify::{Check, Class, Verdict};
+    /// # let verifier = tower::service_fn(|check: Check| async move {
+    /// #     Ok::<_, std::convert::Infallible>(Verdict::new(check.kind(), Class::Passed))
+    /// # });
+    /// let layer = JVerifyLayer::builder(verifier.clone()).rule(Rule::post("/login", number())).build()?;
+    ///
+    /// // Later: the configuration has changed.
+    /// let rules = [Rule::post("/login", number().with_risk()), Rule::post("/register", number())];
+    /// layer.reload(JVerifyLayer::builder(verifier).rules(rules).build()?);
+    /// assert_eq!(layer.unused_rules(), ["POST /login", "POST /register"]);
+    /// # Ok::<_, ConfigError>(())
+    /// ```
+    #[allow(clippy::needless_pass_by_value, reason = "a layer that takes the place of another is given away")]
+    pub fn reload(&self, new: Self)
+    where
+        V: Clone,
+    {
+        let new = new.current.now();
+        let [old, newest] = self.current.replace(|now| now.reloaded(&new));
+        newest.log_reload(&old);
     }
 
     /// Returns when no abandoned check and no check of a rule that is `on_demand` is running: at once, if there is none. For a
@@ -164,19 +215,19 @@ impl<V> JVerifyLayer<V> {
     /// # }
     /// ```
     pub async fn drained(&self) {
-        self.shared.judge.drained().await;
+        self.current.now().judge.drained().await;
     }
 }
 
 impl<V> Clone for JVerifyLayer<V> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared) }
+        Self { current: Arc::clone(&self.current) }
     }
 }
 
 impl<V> fmt::Debug for JVerifyLayer<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JVerifyLayer").field("accounts", &self.shared.routes.accounts()).finish_non_exhaustive()
+        f.debug_struct("JVerifyLayer").field("accounts", &self.current.now().routes.accounts()).finish_non_exhaustive()
     }
 }
 
@@ -184,7 +235,7 @@ impl<S, V> Layer<S> for JVerifyLayer<V> {
     type Service = JVerify<S, V>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        self.shared.mount();
-        JVerify::new(inner, Arc::clone(&self.shared))
+        self.current.now().mount();
+        JVerify::new(inner, Arc::clone(&self.current))
     }
 }

@@ -13,9 +13,9 @@ use tower::BoxError;
 use tower_service::Service;
 
 use super::{
+    current::Current,
     flow::{self, End},
     future::ResponseFuture,
-    shared::Shared,
 };
 use crate::{
     body::{RequestBody, ResponseBody},
@@ -31,14 +31,14 @@ use crate::{
 /// Always ready; see the [crate's documentation](crate#readiness) for why. Errors are the inner service's own.
 pub struct JVerify<S, V> {
     inner: S,
-    shared: Arc<Shared<V>>,
+    current: Arc<Current<V>>,
 }
 
 // === impl JVerify ===
 
 impl<S, V> JVerify<S, V> {
-    pub(super) fn new(inner: S, shared: Arc<Shared<V>>) -> Self {
-        Self { inner, shared }
+    pub(super) fn new(inner: S, current: Arc<Current<V>>) -> Self {
+        Self { inner, current }
     }
 
     /// The guarded application itself. What is called on it is not verified.
@@ -66,7 +66,7 @@ impl<S, V> JVerify<S, V> {
 
 impl<S: Clone, V> Clone for JVerify<S, V> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), shared: Arc::clone(&self.shared) }
+        Self { inner: self.inner.clone(), current: Arc::clone(&self.current) }
     }
 }
 
@@ -95,7 +95,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let shared = &self.shared;
+        let shared = self.current.now();
         let is_foreign = shared.routes.are_before_foreign();
         if is_foreign {
             // Before anything is read: what is removed here must not decide anything.
@@ -106,11 +106,11 @@ where
             Match::Group(group) => Some(group),
             Match::Ambiguous(suspicion) => {
                 let refusal = Refusal::of_path(suspicion);
-                return self.answer(flow::refuse(shared, request, None, &refusal), None);
+                return self.answer(flow::refuse(&shared, request, None, &refusal), None);
             }
             Match::Unnamed(unnamed) => {
                 if let Err(refusal) = unnamed.check(&request) {
-                    let refused = flow::refuse(shared, request, unnamed.first_group(), &refusal);
+                    let refused = flow::refuse(&shared, request, unnamed.first_group(), &refusal);
                     return self.answer(refused, unnamed.allow());
                 }
                 shared.strip_for(unnamed.groups(), request.headers_mut());
@@ -124,16 +124,16 @@ where
             let preflight = is_preflight(&request).then(|| has_proof_in_head(group, &request));
             if preflight == Some(false) && !group.preflight_passes() {
                 let refusal = Refusal::of_preflight();
-                return self.answer(flow::refuse(shared, request, Some(group), &refusal), None);
+                return self.answer(flow::refuse(&shared, request, Some(group), &refusal), None);
             }
             // A script that ignores the method reads a login in the head of an OPTIONS as well.
             let passes = preflight.is_some_and(|has_proof| group.preflight_passes() && !(is_foreign && has_proof));
             if !passes {
                 let parameters = match group.path_parameters(request.uri(), original_uri(&request)) {
                     Ok(parameters) => parameters,
-                    Err(refusal) => return self.answer(flow::refuse(shared, request, Some(group), &refusal), None),
+                    Err(refusal) => return self.answer(flow::refuse(&shared, request, Some(group), &refusal), None),
                 };
-                let story = flow::guard(Arc::clone(shared), Arc::clone(group), parameters, request);
+                let story = flow::guard(Arc::clone(&shared), Arc::clone(group), parameters, request);
                 return ResponseFuture::guarded(self.inner.clone(), story);
             }
         }
@@ -161,9 +161,6 @@ fn with_allow(mut response: Response<Bytes>, allow: Option<HeaderValue>) -> Resp
     }
     response
 }
-
-/// Which path is read in addition to the request's current path, for the log.
-pub(super) const ORIGINAL_PATH: &str = if cfg!(feature = "axum") { "axum's `OriginalUri`" } else { "not read" };
 
 /// The path before an axum router stripped the prefix under which it nests another.
 #[cfg(feature = "axum")]

@@ -1,4 +1,4 @@
-//! What all services of a layer share, behind one `Arc`.
+//! One set of rules and settings, and what outlives it.
 
 use std::sync::{
     Arc,
@@ -6,19 +6,24 @@ use std::sync::{
 };
 
 use http::{HeaderMap, request::Parts};
+use tokio::time::Instant;
 
-use super::prove::Prove;
+use super::{
+    prove::Prove,
+    source::Source,
+    unused::{self, Unused},
+};
 use crate::{
     body::TrailerFilter,
     decision::{Asked, Decision, insert_not_guarded},
     denial::Respond,
     headers::Names,
     judge::{Judge, Plan},
-    log::event,
     observe::Observers,
     rule::{Group, Routes, remove_phone_cookies, trailer_filter},
 };
 
+/// The rules and settings of a layer until the next reload.
 pub(super) struct Shared<V> {
     pub(super) judge: Judge<V>,
     pub(super) routes: Routes,
@@ -28,42 +33,73 @@ pub(super) struct Shared<V> {
     pub(super) respond: Option<Respond>,
     pub(super) observers: Arc<Observers>,
     names: Names,
-    /// How many services the layer has wrapped.
-    mounts: AtomicUsize,
+    /// How many services the layer has wrapped, whichever rules they began with.
+    mounts: Arc<AtomicUsize>,
+    /// From what all of this was made.
+    source: Arc<Source>,
+    unused: Unused,
 }
 
 // === impl Shared ===
 
-impl<V> Drop for Shared<V> {
-    /// The last of the layer and its services is gone, so what no request has matched by now, none will. A layer that never
-    /// wrapped anything has nothing to say.
-    #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
-    fn drop(&mut self) {
-        if *self.mounts.get_mut() == 0 {
-            return;
-        }
-        for rule in self.routes.unmatched() {
-            event!(
-                WARN,
-                rule,
-                "no request has matched this rule: it is misspelt, guards a path that is gone, or is behind a nested router"
-            );
-        }
-    }
-}
-
 impl<V> Shared<V> {
-    pub(super) fn new(verifier: V, routes: Routes, names: Names, respond: Option<Respond>) -> Arc<Self> {
-        let trailers = trailer_filter(&names, &[]);
+    /// The rules that a layer begins with.
+    pub(super) fn new(verifier: V, routes: Routes, names: Names, source: Source) -> Self {
         let observers = Arc::<Observers>::default();
         let judge = Judge::new(verifier, Arc::clone(&observers));
-        let mounts = AtomicUsize::new(0);
-        Arc::new(Self { judge, routes, trailers, respond, observers, names, mounts })
+        Self::of(judge, routes, names, Arc::new(source), observers, Arc::default())
+    }
+
+    /// These rules of another layer, made again with what lasts of this one.
+    pub(super) fn reloaded(&self, new: &Self) -> Self
+    where
+        V: Clone,
+    {
+        let (routes, names) = new.source.compile(Some(&self.routes)).expect("they were compiled when `new` was built");
+        let judge = self.judge.with_verifier(new.judge.verifier().clone());
+        let (source, observers, mounts) =
+            (Arc::clone(&new.source), Arc::clone(&self.observers), Arc::clone(&self.mounts));
+        Self::of(judge, routes, names, source, observers, mounts)
+    }
+
+    /// Writes what holds now, in place of `old`.
+    pub(super) fn log_reload(&self, old: &Self) {
+        self.source.log_reload(&old.routes, &self.routes);
+    }
+
+    fn of(
+        judge: Judge<V>,
+        routes: Routes,
+        names: Names,
+        source: Arc<Source>,
+        observers: Arc<Observers>,
+        mounts: Arc<AtomicUsize>,
+    ) -> Self {
+        let trailers = trailer_filter(&names, &[]);
+        let (respond, unused) = (source.respond().cloned(), Unused::from_now());
+        Self { judge, routes, trailers, respond, observers, names, mounts, source, unused }
     }
 
     /// A service is made of the layer.
     pub(super) fn mount(&self) {
         self.mounts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_mounted(&self) -> bool {
+        self.mounts.load(Ordering::Relaxed) > 0
+    }
+
+    /// Writes which rules no request has matched, the first time that a guarded request comes after a day.
+    #[inline]
+    pub(super) fn look_for_unused(&self, began: Instant) {
+        if self.unused.is_due(began) {
+            self.unused.report_once(&self.routes);
+        }
+    }
+
+    /// Writes which rules no request has matched by now.
+    pub(super) fn report_unused(&self) {
+        unused::report(&self.routes, "the last of the layer and its services was dropped");
     }
 
     /// What an inner service of this layer recognises the checks of a request by. `None` where the layer has wrapped one service:

@@ -121,7 +121,8 @@ impl Group {
             return refuse("`otherwise_pass` beside a rule without `when` never applies");
         }
         let states: Vec<&RuleState> = compiled().map(|rule| &*rule.state).collect();
-        on_demand::check(&states, otherwise_passes, foreign)?;
+        let lets_by = all().take(1 + compiled_others.len()).any(|(rule, _)| rule.unless.is_some());
+        on_demand::check(&states, otherwise_passes, lets_by, foreign)?;
         let pins = compiled().any(|rule| rule.state.settings.pins());
         let path = first.0.path.as_deref();
         let keeps = compiled().any(|rule| rule.state.settings.mode != Mode::Enforce);

@@ -36,6 +36,7 @@ mod resolved;
 mod routes;
 mod settings;
 mod spec;
+mod start;
 mod state;
 mod unless;
 
@@ -51,5 +52,6 @@ pub(crate) use self::{
     resolved::{Settings, Shares},
     routes::{Match, Routes},
     settings::{Overrides, setters, setting_methods, setting_table},
+    start::log,
     state::RuleState,
 };

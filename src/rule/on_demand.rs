@@ -22,7 +22,7 @@ impl Rule {
     ///
     /// `build()` returns an error that names the setting where the rule also has `pin_phone`, `canonical_body` or `forward_phone`
     /// (they need the phone before the handler runs), where a `foreign_backend` is set (which cannot call `now()`), where a rule of
-    /// the path has [`otherwise_pass`](Self::otherwise_pass), and where [`when`](Self::when) chooses between a rule with `on_demand`
+    /// the path has [`otherwise_pass`](Self::otherwise_pass) or [`guard_unless`](Self::guard_unless), and where [`when`](Self::when) chooses between a rule with `on_demand`
     /// and one without.
     ///
     #[cfg_attr(feature = "axum", doc = "```")]
@@ -50,12 +50,18 @@ impl Rule {
     }
 }
 
-/// Refuses what needs a decision before the application has the request. `rules`: those of one group.
+/// Refuses what needs a decision before the application has the request. `rules`: those of one group, of which some may have
+/// `otherwise_pass`, or `guard_unless`.
 ///
 /// # Errors
 ///
 /// `rule.on_demand`.
-pub(super) fn check(rules: &[&RuleState], otherwise_passes: bool, foreign: &ForeignBackend) -> Result<(), ConfigError> {
+pub(super) fn check(
+    rules: &[&RuleState],
+    otherwise_passes: bool,
+    lets_by: bool,
+    foreign: &ForeignBackend,
+) -> Result<(), ConfigError> {
     let is_mixed = rules.iter().any(|rule| !rule.settings.on_demand);
     for RuleState { name, settings, .. } in rules.iter().filter(|rule| rule.settings.on_demand) {
         let problem = if settings.pin_phone {
@@ -69,6 +75,8 @@ pub(super) fn check(rules: &[&RuleState], otherwise_passes: bool, foreign: &Fore
         } else if otherwise_passes {
             "a rule of the path has `otherwise_pass`: its application could not distinguish calls that are not guarded from calls \
              that are not asked"
+        } else if lets_by {
+            "a rule of the path has `guard_unless`: a request that it lets by has no `Prove`, and the handler could not run"
         } else if is_mixed {
             "`when` chooses between this rule and one that is not on demand: all rules of a path are on demand, or none"
         } else {

@@ -42,6 +42,13 @@ pub(crate) struct Shares {
     descriptors: Option<Descriptors>,
 }
 
+/// What was taken and held when a rule's layer was reloaded: of the rule with the same name, and of its layer.
+#[derive(Clone, Copy)]
+pub(crate) struct Before<'r> {
+    pub(super) settings: &'r Settings,
+    pub(super) shares: &'r Shares,
+}
+
 /// The account of a verifier for which none is named.
 const ACCOUNT: &str = "default";
 
@@ -54,14 +61,29 @@ impl Shares {
     /// # Errors
     ///
     /// As [`Settings::resolve`].
-    pub(crate) fn new(layer: &Overrides) -> Result<Self, ConfigError> {
+    pub(crate) fn new(layer: &Overrides, before: Option<&Self>) -> Result<Self, ConfigError> {
         let values = Values::of(&Overrides::default(), layer);
         Ok(Self {
-            bulkhead: limits::places(values.in_flight)?,
+            bulkhead: limits::places(values.in_flight, before.map(|before| &*before.bulkhead))?,
             account: limits::account(layer.account.as_deref().unwrap_or(ACCOUNT))?,
-            buffered: Budget::new(values.buffered)?,
+            buffered: limits::budget(values.buffered, before.map(|before| &before.buffered))?,
             descriptors: values.descriptors.as_ref().map(Descriptors::parse).transpose()?,
         })
+    }
+}
+
+// === impl Before ===
+
+impl<'r> Before<'r> {
+    /// The bulkhead that only this rule had.
+    fn bulkhead(self) -> Option<&'r Bulkhead> {
+        let own = &self.settings.judge.bulkhead;
+        (!Arc::ptr_eq(own, &self.shares.bulkhead)).then_some(&**own)
+    }
+
+    /// The budget that only this rule had.
+    fn budget(self) -> Option<&'r Budget> {
+        Some(&self.settings.reading.limits.budget).filter(|own| **own != self.shares.buffered)
     }
 }
 
@@ -78,6 +100,7 @@ impl Settings {
         rule: &Overrides,
         layer: &Overrides,
         shares: &Shares,
+        before: Option<Before<'_>>,
     ) -> Result<Self, ConfigError> {
         let values = Values::of(rule, layer);
         check(&values)?;
@@ -88,7 +111,10 @@ impl Settings {
                 limits: body::Limits {
                     bytes: values.body_limit,
                     deadline: values.body_deadline,
-                    budget: rule.buffered.map_or_else(|| Ok(shares.buffered.clone()), Budget::new)?,
+                    budget: rule.buffered.map_or_else(
+                        || Ok(shares.buffered.clone()),
+                        |bytes| limits::budget(bytes, before.and_then(Before::budget)),
+                    )?,
                 },
                 accept: values.accept,
                 decode: values.decode,
@@ -107,7 +133,10 @@ impl Settings {
             judge: judge::Settings {
                 policy: values.policy,
                 deadline: values.deadline,
-                bulkhead: rule.in_flight.map_or_else(|| Ok(Arc::clone(&shares.bulkhead)), limits::places)?,
+                bulkhead: rule.in_flight.map_or_else(
+                    || Ok(Arc::clone(&shares.bulkhead)),
+                    |places| limits::places(places, before.and_then(Before::bulkhead)),
+                )?,
                 account: account(name, rule, shares)?,
                 verifier: rule.verifier.clone(),
                 client_ip: values.client_ip,

@@ -14,6 +14,7 @@ use super::{
     Group, Methods, Overrides, Rule, RuleState, Settings, Shares, limits,
     methods::{Unnamed, is_same},
     place::Place,
+    resolved::Before,
 };
 use crate::{
     error::ConfigError,
@@ -32,6 +33,7 @@ pub(crate) struct Routes {
     foreign: Option<Foreign>,
     has_paths: bool,
     states: Vec<Arc<RuleState>>,
+    shares: Shares,
 }
 
 /// What a backend that may ignore the method adds to the tables.
@@ -59,6 +61,8 @@ type Entry<'r> = (&'r Rule, Arc<RuleState>);
 // === impl Routes ===
 
 impl Routes {
+    /// `before`: the rules that these take the place of, in a reload.
+    ///
     /// # Errors
     ///
     /// Names the setting that cannot stand: no rules, a bad pattern, a tie, and what [`Settings::resolve`] and
@@ -68,12 +72,13 @@ impl Routes {
         layer: &Overrides,
         names: &Names,
         foreign: &ForeignBackend,
+        before: Option<&Self>,
     ) -> Result<Self, ConfigError> {
         if rules.is_empty() {
             return Err(ConfigError::unshown("rule", "a layer without a rule guards nothing"));
         }
         limits::names(rules)?;
-        let shares = Shares::new(layer)?;
+        let shares = Shares::new(layer, before.map(|before| &before.shares))?;
         let spellings = foreign.suspects(Suspicion::PathSpelling);
         let mut by_pattern: BTreeMap<Pattern, Vec<Entry<'_>>> = BTreeMap::new();
         let mut every: Vec<Entry<'_>> = Vec::new();
@@ -87,10 +92,12 @@ impl Routes {
                 let problem = "a method that the rule guards is not handled elsewhere";
                 return Err(ConfigError::new("rule.other_methods", own.as_str(), problem).of_rule(rule));
             }
-            let name = rule.to_string();
+            let name: Arc<str> = rule.to_string().into();
+            let of_name = before.and_then(|before| Some((before.state(&name)?, &before.shares)));
+            let held = of_name.map(|(state, shares)| Before { settings: &state.settings, shares });
             let settings =
-                Settings::resolve(&name, &rule.overrides, layer, &shares).map_err(|error| error.of_rule(rule))?;
-            let state = Arc::new(RuleState::new(name.into(), settings));
+                Settings::resolve(&name, &rule.overrides, layer, &shares, held).map_err(|error| error.of_rule(rule))?;
+            let state = Arc::new(RuleState::new(name, settings, of_name.map(|(state, _)| state)));
             states.push(Arc::clone(&state));
             match &rule.path {
                 Some(path) => {
@@ -126,6 +133,7 @@ impl Routes {
             foreign: (*foreign != ForeignBackend::none()).then(|| Foreign::new(&by_pattern, foreign)).transpose()?,
             has_paths: !by_pattern.is_empty(),
             states,
+            shares,
         };
         routes.check_unless(rules)?;
         Ok(routes)
@@ -228,12 +236,21 @@ impl Routes {
         named.chain(self.others.entries()).collect()
     }
 
-    /// The rules that no request has matched since the layer was built.
     /// The accounts that the rules' verifiers spend from.
     pub(crate) fn accounts(&self) -> BTreeSet<&str> {
         self.states.iter().map(|state| &*state.settings.judge.account).collect()
     }
 
+    /// The names of rules that the other layer does not have.
+    pub(crate) fn names_beyond(&self, other: &Self) -> Vec<&str> {
+        self.states.iter().map(|state| &*state.name).filter(|name| other.state(name).is_none()).collect()
+    }
+
+    fn state(&self, name: &str) -> Option<&RuleState> {
+        self.states.iter().find(|state| &*state.name == name).map(|state| &**state)
+    }
+
+    /// The rules that no request has matched since the layer was built.
     pub(crate) fn unmatched(&self) -> impl Iterator<Item = &str> {
         self.states.iter().filter(|state| !state.has_matched()).map(|state| &*state.name)
     }

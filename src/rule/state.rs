@@ -14,15 +14,18 @@ pub(crate) struct RuleState {
     pub(crate) settings: Settings,
     /// Of a request without path parameters.
     pub(super) asked_by: Arc<AskedBy>,
-    matched: AtomicBool,
+    /// Kept over a reload, by the rule of the same name.
+    matched: Arc<AtomicBool>,
 }
 
 // === impl RuleState ===
 
 impl RuleState {
-    pub(super) fn new(name: Arc<str>, settings: Settings) -> Self {
+    /// `before`: the rule of the same name before a reload.
+    pub(super) fn new(name: Arc<str>, settings: Settings, before: Option<&Self>) -> Self {
         let asked_by = Arc::new(AskedBy::new(Arc::clone(&name), Vec::new()));
-        Self { name, settings, asked_by, matched: AtomicBool::new(false) }
+        let matched = before.map_or_else(Arc::default, |before| Arc::clone(&before.matched));
+        Self { name, settings, asked_by, matched }
     }
 
     /// Looks before it writes: a line of memory that all cores write to would go round among them.

@@ -25,5 +25,6 @@ mod on_demand;
 mod pinning;
 mod proxy;
 mod readiness;
+mod reload;
 mod telemetry;
 mod upgrades;

@@ -29,6 +29,7 @@ fn what_needs_a_decision_before_the_application_has_the_request_is_refused_by_na
             "foreign_backend",
             error(|builder| builder.rule(rule()).foreign_backend(ForeignBackend::any().without_cookies())),
         ),
+        ("guard_unless", error(|builder| builder.rule(rule().guard_unless(|_| false)))),
         ("otherwise_pass", error(|builder| builder.rule(when(rule(), "a").otherwise_pass()))),
         ("otherwise_pass", error(|builder| builder.rule(when(rule(), "a")).rule(when(rule(), "b").otherwise_pass()))),
         ("otherwise_pass", error(|builder| builder.rule(when(plain(), "a").otherwise_pass()).rule(when(rule(), "b")))),

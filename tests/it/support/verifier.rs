@@ -47,6 +47,11 @@ impl Verifier {
         Self::answering(|_| None)
     }
 
+    /// How many there are, this one included.
+    pub(crate) fn clones(&self) -> usize {
+        Arc::strong_count(&self.asked)
+    }
+
     /// How often it was asked.
     pub(crate) fn calls(&self) -> usize {
         self.asked.lock().unwrap().len()

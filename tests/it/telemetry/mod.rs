@@ -20,14 +20,14 @@ use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter, util::SubscriberI
 
 /// Everything that any crate logs on this thread, down to TRACE.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     /// Begins to listen, until the guard is dropped. For tests on a runtime of one thread.
     ///
     /// `tracing` asks a lone subscriber's own thread alone whether an event is wanted, and remembers what the thread that comes to
     /// it first says. So there is always another one, which wants nothing.
-    fn listen() -> (Self, impl Drop) {
+    pub(crate) fn listen() -> (Self, impl Drop) {
         static OTHER: OnceLock<tracing::Dispatch> = OnceLock::new();
         OTHER.get_or_init(|| tracing_subscriber::fmt().with_max_level(LevelFilter::OFF).finish().into());
         let log = Self::default();
@@ -45,7 +45,7 @@ impl Log {
     }
 
     /// The lines of this crate's target since the last time.
-    fn take_events(&self) -> Vec<String> {
+    pub(crate) fn take_events(&self) -> Vec<String> {
         let text = String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap();
         text.lines().filter(|line| line.contains(" tower_jverify: ")).map(|line| line.trim().to_owned()).collect()
     }

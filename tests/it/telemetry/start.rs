@@ -1,6 +1,13 @@
 //! What the layer writes when it is built, and when it is gone.
 
-use tower_jverify::{ClientIp, Credentials, JPush, JVerifyLayer, Rule, Sandbox, captcha, number};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Method;
+use tower_jverify::{
+    Action, ClientIp, Coding, Credentials, Extracted, Field, ForeignBackend, HandOn, JPush, JVerifyLayer, Level,
+    Policy, Rule, Sandbox, captcha, number, one_tap,
+};
 
 use super::Log;
 use crate::support::{Application, LOGIN, Verifier, builder, post_json, send};
@@ -11,7 +18,8 @@ async fn the_first_line_says_what_of_a_request_this_build_reads() {
     let layer = builder(&Verifier::passing()).rule(Rule::post("/login", number())).client_ip(ClientIp::peer());
     let layer = layer.account("one").build().unwrap();
     let events = log.take_events();
-    let [event] = &events[..] else { panic!("{events:#?}") };
+    let [event, rule] = &events[..] else { panic!("{events:#?}") };
+    assert!(rule.starts_with("DEBUG"), "{rule}");
     // These tests run with the features `axum` and `tonic`; tests/features.rs has the line without them.
     for part in ["INFO", "original path: axum's `OriginalUri`", "`ConnectInfo`", "`TcpConnectInfo`", "{\"one\"}"] {
         assert!(event.contains(part), "{event}");
@@ -95,4 +103,171 @@ async fn all_rules_spend_from_one_account_unless_said_and_the_event_names_it() {
             assert!(log.take_events()[0].contains(&format!("account=\"{shown}\"")), "{path}");
         }
     }
+}
+
+#[test]
+fn each_rule_is_a_line_at_debug_with_what_it_asks() {
+    let (log, _listening) = Log::listen();
+    let rules = [
+        Rule::post("/login", number().web().with_risk()).name("login"),
+        Rule::any_method("/v1/{tenant}/in", captcha().scene("canary").then(number().or(one_tap()))),
+        Rule::post("/enter", captcha()).when(Field::body("/type"), "sms"),
+        Rule::any_request(captcha()),
+    ];
+    let layer = builder(&Verifier::passing()).rules(rules).build().unwrap();
+    let lines: Vec<String> = log.take_events().into_iter().filter(|event| event.starts_with("DEBUG")).collect();
+    assert_eq!(lines.len(), 4, "{lines:#?}");
+    for (line, parts) in lines.iter().zip([
+        ["rule=\"login\"", "method=\"POST\" path=\"/login\"", "asks=\"number (web) with risk\""],
+        ["rule=\"* /v1/{tenant}/in\"", "method=\"*\"", "asks=\"captcha, then number or one_tap\""],
+        ["rule=\"POST /enter when", "when=\"body /type is \\\"sms\\\"\"", "asks=\"captcha\""],
+        ["rule=\"* *\"", "path=\"*\"", "asks=\"captcha\""],
+    ]) {
+        assert!(parts.iter().all(|part| line.contains(part)), "{line}\nwants {parts:?}");
+        assert!(!line.contains("canary"), "{line}");
+    }
+    drop(layer);
+}
+
+fn weakened(log: &Log) -> Vec<String> {
+    let events = log.take_events().into_iter();
+    let weakening = events.filter(|event| event.contains("this setting weakens"));
+    weakening.inspect(|event| assert!(event.starts_with("INFO"), "{event}")).collect()
+}
+
+#[test]
+fn each_setting_that_weakens_a_rule_is_a_line_at_info_with_the_rules_names() {
+    type Set = fn(Rule) -> Rule;
+    let (log, _listening) = Log::listen();
+    let lenient = || Policy::default().band(900, Level::High, Action::StepUp);
+    let cases: [(&str, Set); 15] = [
+        ("otherwise_pass", |rule| rule.when(Field::body("/type"), "sms").otherwise_pass()),
+        ("preflight_passes", Rule::preflight_passes),
+        ("other_methods", |rule| rule.other_methods([Method::DELETE])),
+        ("other_phones", |rule| rule.other_phones(["/a/phone"])),
+        ("decode with HandOn::EncodedUnprotected", |rule| rule.decode([Coding::Gzip], HandOn::EncodedUnprotected)),
+        ("extract", |rule| rule.extract(["text/x-login"], |_, _| Ok(Extracted::new()))),
+        ("send_client_ip", |rule| rule.client_ip(ClientIp::peer()).send_client_ip(true)),
+        ("forward_phone", |rule| rule.forward_phone(true)),
+        ("ignore_query", |rule| rule.ignore_query(true)),
+        ("client_streaming", |rule| rule.client_streaming(true)),
+        ("grpc_answers", |rule| rule.grpc_answers(true)),
+        ("policy.open_when_unavailable", |rule| rule.policy(Policy::default().open_when_unavailable())),
+        ("policy.unknown_risk", |rule| rule.policy(Policy::default().unknown_risk(Action::Allow))),
+        ("policy.tell_risk", |rule| rule.policy(Policy::default().tell_risk())),
+        ("policy.band", |rule| rule.policy(Policy::default().band(300, Level::Medium, Action::Allow))),
+    ];
+    for (setting, set) in cases {
+        let build = |rule: Rule| {
+            let builder = builder(&Verifier::passing()).rule(rule).rule(Rule::post("/other", captcha()));
+            builder.build().unwrap_or_else(|error| panic!("{setting}: {error}"))
+        };
+        let rule = || match setting {
+            "preflight_passes" => Rule::any_method("/login", number()),
+            _ => Rule::post("/login", number()),
+        };
+        drop(build(rule()));
+        assert_eq!(weakened(&log), Vec::<String>::new());
+        drop(build(set(rule())));
+        let lines = weakened(&log);
+        let [line] = &lines[..] else { panic!("{setting}: {lines:#?}") };
+        assert!(line.contains(&format!("setting=\"{setting}\"")) && line.contains("rules=\""), "{line}");
+        assert!(line.contains("/login") && !line.contains("/other\""), "{line}");
+    }
+    // Of the layer: for each rule.
+    drop(
+        builder(&Verifier::passing()).rule(Rule::post("/login", number())).policy(lenient()).ignore_query(true).build(),
+    );
+    let lines = weakened(&log);
+    assert!(lines.len() == 2 && lines.iter().all(|line| line.contains("rules=\"POST /login\"")), "{lines:#?}");
+}
+
+#[test]
+fn what_a_foreign_backends_setting_leaves_in_place_is_a_line() {
+    let (log, _listening) = Log::listen();
+    let login = || builder(&Verifier::passing()).rule(Rule::post("/login", number()));
+    let cases: [(ForeignBackend, &[&str]); 4] = [
+        (ForeignBackend::any(), &[]),
+        (ForeignBackend::any().without_cookies().without_h2c(), &["off=\"cookie,h2c\""]),
+        (
+            ForeignBackend::any().keep_header("X-Forwarded-Prefix"),
+            &["setting=\"foreign_backend.keep_header\"", "X-Forwarded-Prefix"],
+        ),
+        (
+            ForeignBackend::any().route_parameters(["page"]),
+            &["setting=\"foreign_backend.route_parameters\"", "names=\"page\""],
+        ),
+    ];
+    for (backend, parts) in cases {
+        drop(login().foreign_backend(backend).build().unwrap());
+        let events = log.take_events();
+        let lines: Vec<_> = events.iter().skip(1).filter(|event| !event.starts_with("DEBUG")).collect();
+        assert_eq!(lines.len(), usize::from(!parts.is_empty()), "{lines:#?}");
+        assert!(parts.iter().all(|part| lines[0].contains(part)), "{lines:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_reload_is_a_line_and_has_the_rules_again() {
+    let layer = builder(&Verifier::passing()).rules([Rule::post("/login", number()), Rule::post("/gone", number())]);
+    let layer = layer.build().unwrap();
+    let new = builder(&Verifier::passing()).rules([Rule::post("/login", number()), Rule::post("/new", captcha())]);
+    let new = new.account("two").ignore_query(true).build().unwrap();
+    let (log, _listening) = Log::listen();
+    layer.reload(new);
+    let events = log.take_events();
+    assert_eq!(events.iter().filter(|event| event.starts_with("DEBUG")).count(), 2, "{events:#?}");
+    let parts = ["INFO", "the layer is reloaded", "{\"two\"}", "added=\"POST /new\"", "removed=\"POST /gone\""];
+    assert!(parts.iter().all(|part| events[0].contains(part)), "{events:#?}");
+    assert!(events.iter().any(|event| event.contains("setting=\"ignore_query\"")), "{events:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rules_that_nothing_matched_in_a_day_are_events_with_the_next_guarded_request() {
+    let rules = || {
+        let enter = Rule::post("/enter", number()).when(Field::body("/type"), "sms");
+        [Rule::post("/login", number()), Rule::post("/gone", captcha()), enter]
+    };
+    let built = || builder(&Verifier::passing()).rules(rules()).build().unwrap();
+    let layer = built();
+    let application = Application::default();
+    let login = || send(&layer, &application, post_json("/login", LOGIN));
+    let (log, _listening) = Log::listen();
+    login().await;
+    tokio::time::advance(Duration::from_secs(24 * 60 * 60 - 1)).await;
+    login().await;
+    assert!(log.take_events().iter().all(|event| event.contains("decision=")), "a second is left");
+    tokio::time::advance(Duration::from_secs(1)).await;
+    send(&layer, &Application::default(), post_json("/other", LOGIN)).await;
+    assert_eq!(log.take_events(), Vec::<String>::new(), "it is not looked at on unmatched requests");
+
+    // The first request for a rule is in time, though it is the one that looks.
+    let first = r#"{"type":"sms","token":"t","phone":"13812345678"}"#;
+    assert_eq!(send(&layer, &Application::default(), post_json("/enter", first)).await.status(), 200);
+    let events = log.take_events();
+    let [unused, decided] = &events[..] else { panic!("{events:#?}") };
+    assert!(unused.starts_with("WARN") && unused.contains("rule=\"POST /gone\" after=\"a day\""), "{unused}");
+    assert!(decided.contains("decision=\"allow\""), "{decided}");
+    assert_eq!(layer.unused_rules(), ["POST /gone"]);
+    tokio::time::advance(Duration::from_secs(24 * 60 * 60)).await;
+    login().await;
+    assert_eq!(log.take_events().len(), 1, "once");
+
+    // The rules of a reload have a day of their own.
+    layer.reload(built());
+    log.take_events();
+    login().await;
+    assert_eq!(log.take_events().len(), 1);
+    tokio::time::advance(Duration::from_secs(24 * 60 * 60)).await;
+    login().await;
+    assert!(log.take_events()[0].contains("rule=\"POST /gone\""));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_event_in_a_day_if_every_rule_has_matched() {
+    let layer = builder(&Verifier::passing()).rule(Rule::post("/login", number())).build().unwrap();
+    let (log, _listening) = Log::listen();
+    tokio::time::advance(Duration::from_secs(48 * 60 * 60)).await;
+    assert_eq!(send(&layer, &Application::default(), post_json("/login", Bytes::from("{}"))).await.status(), 400);
+    assert_eq!(log.take_events().len(), 1);
 }

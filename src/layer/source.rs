@@ -1,0 +1,105 @@
+//! What a layer is made of: the rules and settings as they were set, kept so that a reload can make them again.
+
+use crate::{
+    denial::Respond,
+    error::ConfigError,
+    foreign_backend::{ForeignBackend, Suspicion},
+    headers::Names,
+    judge::ClientIp,
+    log::event,
+    rule::{self, Overrides, Routes, Rule},
+};
+
+/// Which path is read in addition to the request's current path, for the log.
+#[cfg_attr(not(feature = "tracing"), allow(dead_code))]
+const ORIGINAL_PATH: &str = if cfg!(feature = "axum") { "axum's `OriginalUri`" } else { "not read" };
+
+/// The rules and settings of a layer, as they were set.
+pub(super) struct Source {
+    pub(super) rules: Vec<Rule>,
+    pub(super) header_prefix: Box<str>,
+    pub(super) foreign: ForeignBackend,
+    pub(super) overrides: Overrides,
+}
+
+// === impl Source ===
+
+impl Source {
+    /// `before`: the rules that these take the place of.
+    ///
+    /// # Errors
+    ///
+    /// Names the first invalid setting. What compiled once compiles again, whatever was before.
+    pub(super) fn compile(&self, before: Option<&Routes>) -> Result<(Routes, Names), ConfigError> {
+        let names = Names::new(&self.header_prefix)?.before(&self.foreign)?;
+        let routes = Routes::compile(&self.rules, &self.overrides, &names, &self.foreign, before)?;
+        Ok((routes, names))
+    }
+
+    /// For refusals that no rule is known for.
+    pub(super) fn respond(&self) -> Option<&Respond> {
+        self.overrides.respond.as_ref()
+    }
+
+    /// Writes what was built. In `build()` and not when the first service is made: the log then has it beside the client's first
+    /// line and the error of a setting that is refused, and once, however many services follow.
+    #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
+    pub(super) fn log_start(&self, routes: &Routes) {
+        let (original_path, peer) = (ORIGINAL_PATH, ClientIp::PEER);
+        event!(
+            INFO,
+            accounts = ?routes.accounts(),
+            "the layer is built; original path: {original_path}; `ClientIp::peer()` reads {peer}"
+        );
+        self.log();
+    }
+
+    /// Writes what holds from now on, in place of `before`.
+    #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
+    pub(super) fn log_reload(&self, before: &Routes, routes: &Routes) {
+        let (added, removed) = (routes.names_beyond(before), before.names_beyond(routes));
+        event!(
+            INFO,
+            accounts = ?routes.accounts(),
+            added = added.join(", "),
+            removed = removed.join(", "),
+            "the layer is reloaded"
+        );
+        self.log();
+    }
+
+    /// Writes the rules, what weakens them, and which classes of suspicion are off.
+    #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
+    fn log(&self) {
+        rule::log(&self.rules, &self.overrides);
+        if self.foreign == ForeignBackend::none() {
+            return;
+        }
+        let off: Vec<&str> = self.foreign.switched_off().map(Suspicion::as_str).collect();
+        if !off.is_empty() {
+            event!(WARN, off = off.join(","), "`foreign_backend`: these classes of suspicion are switched off");
+        }
+        let own = [
+            ("foreign_backend.keep_header", self.foreign.kept_headers()),
+            ("foreign_backend.route_parameters", self.foreign.own_route_parameters().unwrap_or_default()),
+        ];
+        for (setting, names) in own.into_iter().filter(|(_, names)| !names.is_empty()) {
+            event!(
+                INFO,
+                setting,
+                names = names.join(", "),
+                "this setting weakens what `foreign_backend` refuses or removes"
+            );
+        }
+        if self.foreign.suspects(Suspicion::OtherMethod) {
+            for rule in self.rules.iter().filter(|rule| rule.is_captcha_of_one_method()) {
+                event!(
+                    WARN,
+                    rule = %rule,
+                    "a captcha alone names no phone: a bare GET that carries a registration in its query passes this rule's \
+                     path. If the backend reads the query, guard the path with `Rule::any_method`"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What the log says of the rules when a layer is built or reloaded.
+#![cfg_attr(not(feature = "tracing"), allow(dead_code))]
+
+use std::collections::BTreeMap;
+
+use super::{
+    ask::{Ask, Captcha, Number, OneTap, Proof},
+    settings::{Overrides, Values},
+    spec::{Methods, Rule},
+};
+use crate::{check::Channel, log::event};
+
+/// Writes each rule at DEBUG, and each setting that weakens rules at INFO, with their names.
+#[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
+pub(crate) fn log(rules: &[Rule], layer: &Overrides) {
+    for rule in rules {
+        event!(
+            DEBUG,
+            rule = rule.to_string(),
+            method = method(rule),
+            path = rule.path.as_deref().unwrap_or("*"),
+            when = rule.when.as_ref().map(|(field, value)| format!("{field} is {value:?}")),
+            asks = asks(&rule.ask),
+            "a rule"
+        );
+    }
+    let mut weakened: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
+    for rule in rules {
+        for setting in weakening(rule, layer) {
+            weakened.entry(setting).or_default().push(rule.to_string());
+        }
+    }
+    for (setting, rules) in weakened {
+        event!(INFO, setting, rules = rules.join(", "), "this setting weakens these rules: see its documentation");
+    }
+}
+
+/// The settings of a rule, its own and its layer's, that pass what the defaults refuse, or say what the defaults keep. Every
+/// setting is named here, so that a new one has to be looked at.
+fn weakening(rule: &Rule, layer: &Overrides) -> Vec<&'static str> {
+    let Rule {
+        methods: _,
+        path: _,
+        name: _,
+        ask: _,
+        when: _,
+        otherwise_passes,
+        preflight_passes,
+        other_methods,
+        unless,
+        overrides: own,
+    } = rule;
+    let Values {
+        policy,
+        deadline: _,
+        in_flight: _,
+        body_limit: _,
+        body_deadline: _,
+        buffered: _,
+        accept: _,
+        decode,
+        extractor,
+        client_ip: _,
+        send_client_ip,
+        phone_grammar: _,
+        forward_phone,
+        pin_phone: _,
+        canonical_body: _,
+        ex_id_from_request_id: _,
+        ignore_query,
+        client_streaming,
+        descriptors: _,
+        grpc_answers,
+    } = Values::of(own, layer);
+    let switches = [
+        ("otherwise_pass", *otherwise_passes),
+        ("preflight_passes", *preflight_passes),
+        ("other_methods", !other_methods.is_empty()),
+        ("guard_unless", unless.is_some()),
+        ("on_demand", own.on_demand),
+        ("other_phones", own.other_phones.as_ref().is_some_and(|places| !places.is_empty())),
+        ("decode with HandOn::EncodedUnprotected", decode.hands_on_encoded()),
+        ("extract", extractor.is_some()),
+        ("send_client_ip", send_client_ip),
+        ("forward_phone", forward_phone),
+        ("ignore_query", ignore_query),
+        ("client_streaming", client_streaming),
+        ("grpc_answers", grpc_answers == Some(true)),
+    ];
+    let set = switches.into_iter().filter_map(|(setting, is_set)| is_set.then_some(setting));
+    set.chain(policy.weakening()).collect()
+}
+
+fn method(rule: &Rule) -> &str {
+    match &rule.methods {
+        Methods::Named(method) => method.as_str(),
+        Methods::Any => "*",
+    }
+}
+
+/// Such as `captcha, then number with risk or one_tap`.
+fn asks(ask: &Ask) -> String {
+    let steps = ask.steps.iter().map(|step| step.proofs.iter().map(proof).collect::<Vec<_>>().join(" or "));
+    steps.collect::<Vec<_>>().join(", then ")
+}
+
+fn proof(proof: &Proof) -> String {
+    let (kind, channel, with_risk) = match proof {
+        Proof::Number(Number { channel, with_risk, .. }) => ("number", *channel, *with_risk),
+        Proof::OneTap(OneTap { channel, with_risk, .. }) => ("one_tap", *channel, *with_risk),
+        Proof::Captcha(Captcha { .. }) => ("captcha", Channel::App, false),
+    };
+    let web = if channel == Channel::Web { " (web)" } else { "" };
+    let risk = if with_risk { " with risk" } else { "" };
+    format!("{kind}{web}{risk}")
+}
