@@ -6,6 +6,7 @@
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
 
@@ -96,6 +97,14 @@ impl fmt::Debug for ClientIp {
             Source::FromFn(_) => f.write_str("ClientIp::from_fn"),
         }
     }
+}
+
+/// Whether the client is known not to be on this host: by its address as the setting finds it, or else by the peer's. A closure that
+/// panics knows nothing.
+pub(super) fn is_elsewhere(setting: Option<&ClientIp>, parts: &Parts) -> bool {
+    let find = || setting.and_then(|client_ip| client_ip.find(parts)).or_else(|| peer(parts));
+    let address = catch_unwind(AssertUnwindSafe(find)).unwrap_or_default();
+    address.is_some_and(|address| !address.to_canonical().is_loopback())
 }
 
 fn peer(parts: &Parts) -> Option<IpAddr> {

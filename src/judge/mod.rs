@@ -34,7 +34,7 @@ pub(crate) use self::{
     planned::{Plan, Planned},
     settings::{LEAST_LEFT, RuleVerifier, Settings},
 };
-use crate::{check::Check, observe::Observers, verdict::Verdict};
+use crate::{check::Check, decision::Decision, observe::Observers, verdict::Verdict};
 
 /// Judges the requests of a layer.
 pub(crate) struct Judge<V> {
@@ -68,6 +68,16 @@ impl<V> Judge<V> {
     /// The checks that a shutdown waits for.
     pub(crate) fn abandoned(&self) -> &Arc<Abandoned> {
         &self.abandoned
+    }
+}
+
+impl<V> Judge<V> {
+    /// The sandbox lets everyone in: it is for clients on this host.
+    #[cold]
+    fn warn_of_sandbox(&self, rule: &str, settings: &Settings, parts: &Parts) {
+        if client_ip::is_elsewhere(settings.client_ip.as_ref(), parts) {
+            self.observers.sandbox_elsewhere(rule);
+        }
     }
 }
 
@@ -106,6 +116,10 @@ where
                 }
             }
         };
-        Judgement::of(result, evidence, &settings.policy)
+        let judgement = Judgement::of(result, evidence, &settings.policy);
+        if judgement.result.as_ref().is_ok_and(Decision::is_sandbox) {
+            self.warn_of_sandbox(rule, settings, parts);
+        }
+        judgement
     }
 }

@@ -1,10 +1,7 @@
 //! How often an alarm is raised.
 
 use std::{
-    sync::{
-        OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -21,11 +18,12 @@ pub(super) struct Alarms {
     unknown: Alarm,
     quota: Alarm,
     malformed: Alarm,
+    sandbox: Alarm,
     /// Which share of the answers says that the question was malformed.
     share: Share,
 }
 
-/// When it last went off, in seconds since the first that might have; 0 for never.
+/// When it last went off, in seconds since the layer was built; 0 for never.
 #[derive(Debug, Default)]
 struct Alarm(AtomicU64);
 
@@ -38,6 +36,11 @@ impl Alarms {
     /// Counts an answer of the verifier. Returns whether most answers say now that the question was malformed.
     pub(super) fn count(&self, verdict: &Verdict, now: Instant) -> bool {
         verdict.has_code() && self.share.add(verdict.class() == Class::Invalid, now)
+    }
+
+    /// Whether it is some time ago that the sandbox let a client through that is not on this host.
+    pub(super) fn is_sandbox_due(&self) -> bool {
+        self.is_due(&self.sandbox)
     }
 
     /// What to do about this verdict, if its class is an operator's to mend and the last alarm of it is some time ago. One malformed
@@ -68,17 +71,20 @@ impl Alarms {
             | Class::Unavailable
             | Class::Unreadable => return None,
         };
-        alarm.is_due(Instant::now()).then_some(verdict.advice().unwrap_or(usual))
+        self.is_due(alarm).then_some(verdict.advice().unwrap_or(usual))
+    }
+
+    fn is_due(&self, alarm: &Alarm) -> bool {
+        // From one on, so that zero is "never".
+        alarm.is_due(self.share.began().elapsed().as_secs().saturating_add(1))
     }
 }
 
 // === impl Alarm ===
 
 impl Alarm {
-    fn is_due(&self, now: Instant) -> bool {
-        static START: OnceLock<Instant> = OnceLock::new();
-        // From one on, so that zero is "never".
-        let now = now.saturating_duration_since(*START.get_or_init(|| now)).as_secs().saturating_add(1);
+    /// `now`: in seconds, as the time that is kept.
+    fn is_due(&self, now: u64) -> bool {
         let last = self.0.load(Ordering::Relaxed);
         (last == 0 || now.saturating_sub(last) >= QUIET.as_secs())
             && self.0.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()

@@ -12,4 +12,7 @@ impl Observers {
     #[inline]
     #[expect(clippy::unused_self, reason = "as the other observers")]
     pub(crate) fn decided(&self, _: &Decided<'_>) {}
+
+    #[expect(clippy::unused_self, reason = "as the other observers")]
+    pub(crate) fn sandbox_elsewhere(&self, _: &str) {}
 }

@@ -31,6 +31,11 @@ impl Default for Share {
 }
 
 impl Share {
+    /// When counting began.
+    pub(super) fn began(&self) -> Instant {
+        self.began
+    }
+
     /// Counts an answer to a request that came at this time. Returns whether those that count are now more than half of at least
     /// twenty.
     pub(super) fn add(&self, counts: bool, now: Instant) -> bool {

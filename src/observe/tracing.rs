@@ -95,6 +95,20 @@ impl Observers {
     }
 }
 
+impl Observers {
+    /// The sandbox let a client through that is not on this host: a WARN, at most once a minute.
+    pub(crate) fn sandbox_elsewhere(&self, rule: &str) {
+        if self.alarms.is_sandbox_due() {
+            event!(
+                WARN,
+                rule,
+                "the sandbox let a client through that is not on this host. It asks no carrier, so every client can log in with \
+                 every phone"
+            );
+        }
+    }
+}
+
 // === impl Decided ===
 
 impl Decided<'_> {
