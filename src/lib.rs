@@ -155,6 +155,8 @@ pub mod docs {
     pub mod architecture {}
     #[doc = include_str!("../docs/codes.md")]
     pub mod codes {}
+    #[doc = include_str!("../docs/data.md")]
+    pub mod data {}
     #[doc = include_str!("../docs/differences.md")]
     pub mod differences {}
     #[doc = include_str!("../docs/fuzzing.md")]
@@ -163,6 +165,8 @@ pub mod docs {
     pub mod grpc {}
     #[doc = include_str!("../docs/integrations.md")]
     pub mod integrations {}
+    #[doc = include_str!("../docs/operating.md")]
+    pub mod operating {}
     #[doc = include_str!("../docs/security-model.md")]
     pub mod security_model {}
     #[doc = include_str!("../docs/speed.md")]

@@ -9,6 +9,7 @@ mod ex_ids;
 mod foreign;
 mod keys;
 mod on_demand;
+mod pages;
 mod sandbox;
 mod start;
 
