@@ -146,8 +146,8 @@ impl<V> JVerifyLayer<V> {
     /// The names of the rules that no request has matched since the layer was built, as in `POST /login`: what is listed after a day of
     /// traffic is misspelt, guards a path that is gone, or is behind a nested router whose prefix the layer does not see.
     ///
-    /// Each is also an event at WARN, with the first guarded request that comes a day or more after `build()` or a reload, and when
-    /// the last clone of the layer and of its services is dropped, if the layer wrapped anything.
+    /// Each is also an event at WARN: once, with the first guarded request that comes a day or more after the rule was first built, and
+    /// when the last clone of the layer and of its services is dropped, if the layer wrapped anything.
     pub fn unused_rules(&self) -> Vec<String> {
         self.current.now().routes.unmatched().map(ToOwned::to_owned).collect()
     }

@@ -76,7 +76,7 @@ impl<V> Shared<V> {
         mounts: Arc<AtomicUsize>,
     ) -> Self {
         let trailers = trailer_filter(&names, &[]);
-        let (respond, unused) = (source.respond().cloned(), Unused::from_now());
+        let (respond, unused) = (source.respond().cloned(), Unused::of(&routes));
         Self { judge, routes, trailers, respond, observers, names, mounts, source, unused }
     }
 
@@ -89,17 +89,17 @@ impl<V> Shared<V> {
         self.mounts.load(Ordering::Relaxed) > 0
     }
 
-    /// Writes which rules no request has matched, the first time that a guarded request comes after a day.
+    /// Writes which rules no request has matched in a day. `began`: when this guarded request came.
     #[inline]
     pub(super) fn look_for_unused(&self, began: Instant) {
         if self.unused.is_due(began) {
-            self.unused.report_once(&self.routes);
+            self.unused.report(&self.routes, began);
         }
     }
 
     /// Writes which rules no request has matched by now.
     pub(super) fn report_unused(&self) {
-        unused::report(&self.routes, "the last of the layer and its services was dropped");
+        unused::report_at_the_end(&self.routes);
     }
 
     /// What an inner service of this layer recognises the checks of a request by. `None` where the layer has wrapped one service:

@@ -246,6 +246,10 @@ impl Routes {
         self.states.iter().map(|state| &*state.name).filter(|name| other.state(name).is_none()).collect()
     }
 
+    pub(crate) fn states(&self) -> impl Iterator<Item = &RuleState> {
+        self.states.iter().map(|state| &**state)
+    }
+
     fn state(&self, name: &str) -> Option<&RuleState> {
         self.states.iter().find(|state| &*state.name == name).map(|state| &**state)
     }

@@ -252,15 +252,35 @@ async fn rules_that_nothing_matched_in_a_day_are_events_with_the_next_guarded_re
     tokio::time::advance(Duration::from_secs(24 * 60 * 60)).await;
     login().await;
     assert_eq!(log.take_events().len(), 1, "once");
+}
 
-    // The rules of a reload have a day of their own.
-    layer.reload(built());
-    log.take_events();
-    login().await;
-    assert_eq!(log.take_events().len(), 1);
-    tokio::time::advance(Duration::from_secs(24 * 60 * 60)).await;
-    login().await;
-    assert!(log.take_events()[0].contains("rule=\"POST /gone\""));
+#[tokio::test(start_paused = true)]
+async fn a_reload_puts_that_off_for_no_rule_and_a_new_rule_has_a_day_of_its_own() {
+    const HOUR: Duration = Duration::from_secs(60 * 60);
+    let rules = |new: &'static str| {
+        [Rule::post("/login", number()), Rule::post("/gone", captcha()), Rule::post(new, captcha())]
+    };
+    let built = |new| builder(&Verifier::passing()).rules(rules(new)).build().unwrap();
+    let (layer, application) = (built("/old"), Application::default());
+    let (log, _listening) = Log::listen();
+    let unused = async || {
+        log.take_events();
+        send(&layer, &application, post_json("/login", LOGIN)).await;
+        let events = log.take_events().into_iter().filter(|event| event.contains("after=\"a day\""));
+        let names = events.map(|event| event.split("rule=\"").nth(1).unwrap().split('"').next().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    for hour in 1..=60 {
+        tokio::time::advance(HOUR).await;
+        // Every hour, and from the tenth on with another rule.
+        layer.reload(built(if hour < 10 { "/old" } else { "/new" }));
+        let expected: &[&str] = match hour {
+            24 => &["POST /gone"],
+            34 => &["POST /new"],
+            _ => &[],
+        };
+        assert_eq!(unused().await, expected, "after {hour} hours");
+    }
 }
 
 #[tokio::test(start_paused = true)]
