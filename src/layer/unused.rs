@@ -1,7 +1,7 @@
 //! Rules that no request matches.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -11,9 +11,9 @@ use crate::{log::event, rule::Routes};
 
 /// When it is looked at which rules no request has matched.
 pub(super) struct Unused {
-    built: Instant,
-    /// In seconds after `built`.
-    due: AtomicU64,
+    /// Each time at which a rule has had its day, in order.
+    times: Box<[Instant]>,
+    next: AtomicUsize,
 }
 
 /// Every rule of an application has a request in so much time, or is worth a look.
@@ -22,37 +22,29 @@ const AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 // === impl Unused ===
 
 impl Unused {
-    /// A day after the first of these rules was built: a rule keeps its time over a reload, so that frequent reloads put nothing off.
+    /// A day after each of these rules was first built: a rule keeps its time over a reload, so that frequent reloads put nothing off.
     pub(super) fn of(routes: &Routes) -> Self {
-        let unused = Self { built: Instant::now(), due: AtomicU64::new(0) };
-        unused.plan(routes);
-        unused
+        let mut times: Vec<Instant> = routes.states().filter_map(|rule| Some(rule.unused_since()? + AFTER)).collect();
+        times.sort_unstable();
+        times.dedup();
+        Self { times: times.into(), next: AtomicUsize::new(0) }
     }
 
     /// Whether it is time, for a guarded request, which looks at the clock anyway.
     #[inline]
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.built).as_secs() >= self.due.load(Ordering::Relaxed)
+        self.times.get(self.next.load(Ordering::Relaxed)).is_some_and(|time| now >= *time)
     }
 
     /// Writes an event for each rule that no request has matched in its first day, once.
     #[cold]
     pub(super) fn report(&self, routes: &Routes, now: Instant) {
+        self.next.store(self.times.partition_point(|time| *time <= now), Ordering::Relaxed);
         for rule in routes.states() {
             if rule.unused_since().is_some_and(|since| now >= since + AFTER) && rule.mark_reported() {
                 report(&rule.name, "a day");
             }
         }
-        self.plan(routes);
-    }
-
-    /// The next look, in whole seconds: rather late than twice.
-    fn plan(&self, routes: &Routes) {
-        let times = routes.states().filter_map(|rule| Some(rule.unused_since()? + AFTER));
-        let due = times.min().map_or(u64::MAX, |due| {
-            due.saturating_duration_since(self.built).as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
-        });
-        self.due.store(due, Ordering::Relaxed);
     }
 }
 
