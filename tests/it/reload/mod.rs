@@ -51,10 +51,10 @@ async fn every_service_and_clone_has_the_new_rules_with_the_next_request() {
 #[tokio::test]
 async fn a_router_under_the_layer_has_them_too() {
     let verifier = Verifier::passing();
-    let routed = layer(&verifier, [Rule::post("/login", number())]);
+    let mounted = layer(&verifier, [Rule::post("/login", number())]);
     let router = Router::new().route("/login", post(|| async { "in" })).route("/signin", post(|| async { "in" }));
-    let app = routed.around(router.layer(routed.clone()));
-    routed.reload(layer(&verifier, [Rule::post("/signin", captcha())]));
+    let app = mounted.around(router.layer(mounted.clone()));
+    mounted.reload(layer(&verifier, [Rule::post("/signin", captcha())]));
     for (path, body, expected) in [("/signin", LOGIN, 400), ("/signin", CAPTCHA, 200), ("/login", "{}", 200)] {
         let request = post_json(path, body).map(axum::body::Body::new);
         assert_eq!(app.clone().oneshot(request).await.unwrap().status(), expected, "{path} {body}");

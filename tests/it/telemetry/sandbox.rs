@@ -11,6 +11,9 @@ use tower_jverify::{ClientIp, Rule, number};
 use super::Log;
 use crate::support::{Guarded, LOGIN, Sandboxed, post_json};
 
+/// Gives a request what a server knows of its client.
+type Set = Box<dyn Fn(&mut Request<Full<Bytes>>)>;
+
 fn login(token: &str) -> Request<Full<Bytes>> {
     post_json("/login", format!(r#"{{"token":"{token}","phone":"13800000000"}}"#))
 }
@@ -37,7 +40,6 @@ async fn it_goes_by_the_clients_address_or_the_peers() {
             request.extensions_mut().insert(ConnectInfo(address.parse::<SocketAddr>().unwrap()));
         }
     };
-    type Set = Box<dyn Fn(&mut Request<Full<Bytes>>)>;
     let cases: [(&str, Set, usize); 10] = [
         ("not known", Box::new(|_| ()), 0),
         ("this host", Box::new(peer("127.0.0.1:1")), 0),
