@@ -261,6 +261,7 @@ impl Decision {
     }
 
     /// Whether any answer came from a sandbox, which asks no carrier.
+    #[inline]
     pub fn is_sandbox(&self) -> bool {
         self.0.is_sandbox
     }

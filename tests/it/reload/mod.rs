@@ -3,7 +3,16 @@
 mod lasting;
 mod racing;
 
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use axum::{Router, routing::post};
 use bytes::Bytes;
@@ -11,7 +20,7 @@ use http::{Request, StatusCode};
 use http_body::Frame;
 use http_body_util::{Full, StreamBody};
 use tokio::{sync::mpsc, task::JoinHandle};
-use tower::{Layer, ServiceExt};
+use tower::{Layer, Service, ServiceExt};
 use tower_jverify::{
     Action, Check, Class, ForeignBackend, JVerifyBuilder, JVerifyLayer, Level, Policy, Risk, Rule, Verdict, captcha,
     number,
@@ -194,4 +203,45 @@ fn what_cannot_be_built_is_refused_before_it_is_given() {
     for set in refused {
         assert!(set(builder(&verifier)).build().is_err());
     }
+}
+
+/// A verifier whose clones panic while it is told to.
+struct Fragile(Arc<AtomicBool>, Verifier);
+
+impl Clone for Fragile {
+    fn clone(&self) -> Self {
+        assert!(!self.0.load(Ordering::SeqCst), "a clone that fails");
+        Self(Arc::clone(&self.0), self.1.clone())
+    }
+}
+
+impl Service<Check> for Fragile {
+    type Response = Verdict;
+    type Error = Infallible;
+    type Future = <Verifier as Service<Check>>::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.1.poll_ready(cx)
+    }
+
+    fn call(&mut self, check: Check) -> Self::Future {
+        self.1.call(check)
+    }
+}
+
+#[tokio::test]
+async fn a_reload_that_panics_leaves_the_old_rules_and_the_next_one_works() {
+    let fails = Arc::new(AtomicBool::new(false));
+    let built = |path| {
+        let verifier = Fragile(Arc::clone(&fails), Verifier::passing());
+        JVerifyLayer::builder(verifier).rule(Rule::post(path, number())).build().unwrap()
+    };
+    let layer = built("/login");
+    let status = async |path| send(&layer, &Application::default(), post_json(path, "{}")).await.status().as_u16();
+    fails.store(true, Ordering::SeqCst);
+    assert!(catch_unwind(AssertUnwindSafe(|| layer.reload(built("/signin")))).is_err());
+    fails.store(false, Ordering::SeqCst);
+    assert_eq!((status("/login").await, status("/signin").await), (400, 200));
+    layer.reload(built("/signin"));
+    assert_eq!((status("/login").await, status("/signin").await), (200, 400));
 }
