@@ -28,8 +28,8 @@ impl Decision {
     /// What two layers of ours in one process found, told as one: the worst action and reason, the highest risk, both
     /// lists. Two different proven phones are no proven phone.
     pub(crate) fn merged_with(&self, outer: &Self) -> Self {
-        if matches!(outer.reason(), DecisionReason::NotGuarded | DecisionReason::NotAsked) {
-            // Nothing was found there.
+        if outer.reason() == DecisionReason::NotGuarded {
+            // Nothing was found there, and nothing waits for the application.
             return self.clone();
         }
         let origin = Origin::Both([outer.clone(), self.clone()]);
