@@ -224,6 +224,7 @@ impl Verdict {
         self.code.as_ref().map(Opaque::as_str)
     }
 
+    #[cfg(feature = "tracing")]
     pub(crate) fn has_code(&self) -> bool {
         self.code.is_some()
     }

@@ -145,7 +145,7 @@ async fn a_mistyped_password_spends_no_proof() {
     // The sandbox takes this token once, as JPush takes every token.
     let body = json!({"token": "sandbox-once-9000", "phone": "13800000000"}).to_string();
     let mut statuses = Vec::new();
-    for password in ["worng", "rihgt", "right", "right"] {
+    for password in ["wrong", "wrong again", "right", "right"] {
         let mut request = post_json("/login", body.clone());
         request.headers_mut().insert("x-password", password.parse().unwrap());
         statuses.push(service.clone().oneshot(request).await.unwrap().status().as_u16());
