@@ -56,8 +56,8 @@
 //!
 //! While JPush is asked, nothing of the inner service is held: a slow JPush must not take the application's concurrency
 //! slots, and a denied request never takes one. So [`JVerify`] is always ready, as axum's `Router` is, and drives a clone
-//! of the inner service to readiness inside the future: at once for an unmatched request, after the decision for a
-//! guarded one. It follows that load shedding and limits for the application go *inside* of this layer, and a CORS layer
+//! of the inner service to readiness itself: in `call` for an unmatched request, or in the future if it is not ready at once;
+//! after the decision for a guarded one. It follows that load shedding and limits for the application go *inside* of this layer, and a CORS layer
 //! outside.
 //!
 //! # Features

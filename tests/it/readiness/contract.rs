@@ -56,12 +56,31 @@ async fn an_application_that_is_not_ready_is_waited_for_after_the_decision_and_o
 }
 
 #[tokio::test]
-async fn an_application_that_fails_to_become_ready_fails_with_its_own_error() {
+async fn an_application_that_is_not_ready_at_once_is_waited_for_by_the_task_of_an_unmatched_request() {
     let (application, mut handle): (Mock, _) = mock::pair();
-    handle.send_error("the application's own words");
-    let service = login_layer(&Verifier::passing()).layer(application);
-    let error = service.oneshot(login()).await.unwrap_err();
-    assert_eq!(error.to_string(), "the application's own words");
+    handle.allow(0);
+    let mut service = login_layer(&Verifier::passing()).layer(application);
+    // `call` asks whether the application is ready; the task that is woken is that of the future.
+    let response = tokio::spawn(service.call(health()));
+    tokio::task::yield_now().await;
+    assert!(!response.is_finished() && pin!(handle.next_request()).now_or_never().is_none());
+
+    handle.allow(1);
+    let (request, answer) = handle.next_request().await.unwrap();
+    assert_eq!(request.uri().path(), health().uri().path());
+    answer.send_response(Response::new(Full::default()));
+    assert_eq!(response.await.unwrap().unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn an_application_that_fails_to_become_ready_fails_with_its_own_error() {
+    for request in [login(), health()] {
+        let (application, mut handle): (Mock, _) = mock::pair();
+        handle.send_error("the application's own words");
+        let service = login_layer(&Verifier::passing()).layer(application);
+        let error = service.oneshot(request).await.unwrap_err();
+        assert_eq!(error.to_string(), "the application's own words");
+    }
 }
 
 #[tokio::test]
