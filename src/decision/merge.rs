@@ -25,6 +25,14 @@ impl Policy {
 // === impl Decision ===
 
 impl Decision {
+    /// This decision, merged with that of an outer layer where there is one.
+    pub(crate) fn within(self, outer: Option<&Self>) -> Self {
+        match outer {
+            None => self,
+            Some(outer) => self.merged_with(outer),
+        }
+    }
+
     /// What two layers of ours in one process found, told as one: the worst action and reason, the highest risk, both
     /// lists. Two different proven phones are no proven phone.
     pub(crate) fn merged_with(&self, outer: &Self) -> Self {

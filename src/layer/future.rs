@@ -53,28 +53,17 @@ where
     /// Calls the inner service at once if it is ready at once: a request is large, and every move of it counts. If it is not,
     /// the future's first poll registers the waker of its task.
     #[inline]
-    pub(super) fn unmatched(inner: S, request: Request<RequestBody<B>>) -> Self {
-        Self { state: State::call(inner, request, &mut Context::from_waker(Waker::noop())) }
+    pub(super) fn unmatched(mut inner: S, request: Request<RequestBody<B>>) -> Self {
+        let state = match inner.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => State::Called { future: inner.call(request) },
+            Poll::Ready(Err(error)) => State::Failed { error: Some(error) },
+            Poll::Pending => State::Waiting { inner, request: Some(request) },
+        };
+        Self { state }
     }
 
     pub(super) fn refused(response: Response<Bytes>) -> Self {
         Self { state: State::Refused { response: Some(response) } }
-    }
-}
-
-// === impl State ===
-
-impl<S, B> State<S, S::Future, B, S::Error>
-where
-    S: Service<Request<RequestBody<B>>>,
-{
-    #[inline]
-    fn call(mut inner: S, request: Request<RequestBody<B>>, cx: &mut Context<'_>) -> Self {
-        match inner.poll_ready(cx) {
-            Poll::Ready(Ok(())) => Self::Called { future: inner.call(request) },
-            Poll::Ready(Err(error)) => Self::Failed { error: Some(error) },
-            Poll::Pending => Self::Waiting { inner, request: Some(request) },
-        }
     }
 }
 

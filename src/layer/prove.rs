@@ -115,7 +115,7 @@ impl Prove {
     #[cold]
     pub(super) fn take_in(extensions: &mut Extensions, decision: Decision) {
         if let Some(prove) = extensions.get_mut::<Self>() {
-            prove.decided = Some(merged(decision, prove.decided.as_ref()));
+            prove.decided = Some(decision.within(prove.decided.as_ref()));
         }
     }
 
@@ -164,9 +164,9 @@ impl Prove {
                 // The application has asked. What is inside of the layer that refuses has nothing to report.
                 outer.clone().chain([&self.asking]).for_each(|inner| inner.skip());
             })?;
-            decided = Some(merged(decision, decided.as_ref()));
+            decided = Some(decision.within(decided.as_ref()));
         }
-        Ok(merged(self.asking.answer().await?, decided.as_ref()))
+        Ok(self.asking.answer().await?.within(decided.as_ref()))
     }
 
     /// Checks with this answer, for a handler's unit test. No event is written.
@@ -195,13 +195,6 @@ impl Prove {
 impl fmt::Debug for Prove {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Prove").field("rule", &self.asking.recipient.rule).finish_non_exhaustive()
-    }
-}
-
-fn merged(decision: Decision, outer: Option<&Decision>) -> Decision {
-    match outer {
-        None => decision,
-        Some(outer) => decision.merged_with(outer),
     }
 }
 

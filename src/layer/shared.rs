@@ -168,11 +168,7 @@ impl<V> Shared<V> {
 
     /// Writes the head of a request that is let through before its checks. Its headers under our prefix have been stripped.
     pub(super) fn not_asked(&self, parts: &mut Parts, asked: Option<Asked>) {
-        let decision = Decision::not_asked(asked);
-        let decision = match parts.extensions.get::<Decision>() {
-            None => decision,
-            Some(outer) => decision.merged_with(outer),
-        };
+        let decision = Decision::not_asked(asked).within(parts.extensions.get());
         decision.insert_headers(&self.names, &mut parts.headers);
         parts.extensions.insert(decision);
     }
