@@ -96,6 +96,18 @@ pub enum Channel {
     Web,
 }
 
+/// Where a check is asked: breakers and metrics are kept for each of them. The channel counts for numbers alone, because a captcha
+/// has one endpoint for both channels, and the others are asked too rarely to be kept apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(dead_code, reason = "read by breakers and metrics")]
+pub(crate) enum Endpoint {
+    NumberApp,
+    NumberWeb,
+    Captcha,
+    OneTap,
+    Risk,
+}
+
 // === impl Check ===
 
 impl Check {
@@ -203,6 +215,19 @@ impl Check {
         self.channel
     }
 
+    /// Where this is asked.
+    #[inline]
+    #[allow(dead_code, reason = "read by breakers and metrics")]
+    pub(crate) fn endpoint(&self) -> Endpoint {
+        match (self.kind(), self.channel) {
+            (CheckKind::Number, Channel::App) => Endpoint::NumberApp,
+            (CheckKind::Number, Channel::Web) => Endpoint::NumberWeb,
+            (CheckKind::Captcha, _) => Endpoint::Captcha,
+            (CheckKind::OneTap, _) => Endpoint::OneTap,
+            (CheckKind::Risk, _) => Endpoint::Risk,
+        }
+    }
+
     /// The client's address, always a global one.
     pub fn ip(&self) -> Option<IpAddr> {
         self.ip
@@ -229,6 +254,37 @@ impl Check {
     pub fn path_parameter(&self, name: &str) -> Option<&str> {
         let parameters = &self.asked_by.as_ref()?.path_parameters;
         parameters.iter().find(|(known, _)| **known == *name).map(|(_, value)| &**value)
+    }
+}
+
+// === impl Endpoint ===
+
+#[allow(dead_code, reason = "read by breakers and metrics")]
+impl Endpoint {
+    /// In the order of [`Endpoint::index`].
+    pub(crate) const ALL: [Self; 5] = [Self::NumberApp, Self::NumberWeb, Self::Captcha, Self::OneTap, Self::Risk];
+
+    /// The place in a table of one entry for each endpoint.
+    #[inline]
+    pub(crate) const fn index(self) -> usize {
+        match self {
+            Self::NumberApp => 0,
+            Self::NumberWeb => 1,
+            Self::Captcha => 2,
+            Self::OneTap => 3,
+            Self::Risk => 4,
+        }
+    }
+
+    /// The word in labels and events.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::NumberApp => "number_app",
+            Self::NumberWeb => "number_web",
+            Self::Captcha => "captcha",
+            Self::OneTap => "one_tap",
+            Self::Risk => "risk",
+        }
     }
 }
 
@@ -278,6 +334,29 @@ fn is_global(ip: IpAddr) -> bool {
                 || (first == 0x2001 && (second < 0x200 || second == 0xdb8))
                 || (first == 0x3fff && second < 0x1000);
             first & 0xe000 == 0x2000 && !special
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Channel, Check, Endpoint};
+    use crate::phone::Phone;
+
+    #[test]
+    fn each_check_has_one_endpoint_and_the_channel_counts_for_numbers_alone() {
+        let phone = Phone::parse("13800000000").unwrap();
+        for (check, app, web) in [
+            (Check::number("t", phone), Endpoint::NumberApp, Endpoint::NumberWeb),
+            (Check::captcha("c"), Endpoint::Captcha, Endpoint::Captcha),
+            (Check::one_tap("t"), Endpoint::OneTap, Endpoint::OneTap),
+            (Check::risk(phone), Endpoint::Risk, Endpoint::Risk),
+        ] {
+            assert_eq!(check.endpoint(), app);
+            assert_eq!(check.with_channel(Channel::Web).endpoint(), web);
+        }
+        for (index, endpoint) in Endpoint::ALL.into_iter().enumerate() {
+            assert_eq!(endpoint.index(), index, "{}", endpoint.as_str());
         }
     }
 }
