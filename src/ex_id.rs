@@ -15,6 +15,14 @@ use std::{
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ExId(Arc<str>);
 
+/// An [`ExId`] to be kept in numbers: one that was generated has 16 bytes and no allocation.
+#[derive(Clone, Debug)]
+pub(crate) enum CompactExId {
+    /// The value of 32 hexadecimal digits, in lower case.
+    Digits([u8; 16]),
+    Other(ExId),
+}
+
 // === impl ExId ===
 
 impl ExId {
@@ -32,9 +40,29 @@ impl ExId {
         let process = PROCESS.get_or_init(|| RandomState::new().hash_one(std::process::id()));
         let next = NEXT.fetch_add(1, Ordering::Relaxed);
         let both = (u128::from(*process) << 64) | u128::from(next);
+        Self::of_digits(both.to_be_bytes())
+    }
+
+    /// Keeps the id in fewer bytes, where it is 32 hexadecimal digits.
+    pub(crate) fn compact(&self) -> CompactExId {
+        let mut bytes = [0; 16];
+        let digits = self.0.as_bytes().as_chunks::<2>();
+        if self.0.len() != 32 {
+            return CompactExId::Other(self.clone());
+        }
+        for (byte, [high, low]) in bytes.iter_mut().zip(digits.0) {
+            match (value(*high), value(*low)) {
+                (Some(high), Some(low)) => *byte = (high << 4) | low,
+                _ => return CompactExId::Other(self.clone()),
+            }
+        }
+        CompactExId::Digits(bytes)
+    }
+
+    fn of_digits(value: [u8; 16]) -> Self {
         // By hand: `format!` costs ten times as much, and every check has an id.
         let nibble = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
-        let pairs = both.to_be_bytes().map(|byte| [nibble(byte >> 4), nibble(byte & 0xf)]);
+        let pairs = value.map(|byte| [nibble(byte >> 4), nibble(byte & 0xf)]);
         Self(str::from_utf8(pairs.as_flattened()).unwrap_or_default().into())
     }
 
@@ -47,5 +75,25 @@ impl ExId {
 impl fmt::Display for ExId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+// === impl CompactExId ===
+
+impl CompactExId {
+    pub(crate) fn expand(&self) -> ExId {
+        match self {
+            Self::Digits(value) => ExId::of_digits(*value),
+            Self::Other(id) => id.clone(),
+        }
+    }
+}
+
+/// Of a hexadecimal digit in lower case.
+fn value(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
     }
 }

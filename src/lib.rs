@@ -114,6 +114,8 @@ pub mod rule;
 #[cfg_attr(docsrs, doc(cfg(feature = "sandbox")))]
 pub mod sandbox;
 mod secret;
+#[allow(dead_code, unreachable_pub, unused_imports, reason = "the guards that call it follow")]
+mod store;
 pub mod verdict;
 
 #[cfg(feature = "client")]

@@ -1,0 +1,255 @@
+//! The store in this process.
+
+use std::{
+    hash::{BuildHasher, Hash, Hasher, RandomState},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use siphasher::sip128::{Hasher128, SipHasher13};
+use tokio::time::Instant;
+
+use super::{
+    Claimed, Day, Nonce, Rate, Store, StoreError, Subject, Taken,
+    shard::{Held, Room, Shard},
+};
+use crate::ex_id::ExId;
+
+/// Keeps claims, rates and sums in this process, at most so many. At its bound it is [`StoreError::Full`]; no entry that has not
+/// ended goes for another. Entries that have ended go a few at a time with later calls, and before it is full.
+///
+/// Every operation is synchronous and takes one lock, of one of its shards, for a short time.
+pub(crate) struct Memory {
+    shards: [Part; SHARDS],
+    room: Room,
+    secret: (u64, u64),
+    /// Times are microseconds since then, on Tokio's clock.
+    start: Instant,
+}
+
+struct Part {
+    shard: Mutex<Shard>,
+    /// When the shard's next entry ends, to be read without its lock.
+    earliest: AtomicU64,
+}
+
+/// A subject, hashed under the key of one memory: 128 bits of SipHash-1-3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Key([u32; 4]);
+
+const SHARDS: usize = 64;
+
+/// How many entries that have ended one call removes: more than it can add, so that they become fewer.
+const EXPIRED_A_CALL: usize = 3;
+
+/// How many entries a call at the bound removes from the first shard that has some.
+const EXPIRED_AT_BOUND: usize = 64;
+
+/// A sum is kept so long after its first addition: its day is over then, and a whole day more for late additions.
+const SUM_LIFETIME: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+
+// === impl Memory ===
+
+impl Memory {
+    /// The bound over all kinds of entries. So many claims whose exIDs are generated take less than 128 MiB.
+    pub(crate) const CAPACITY: usize = 1_000_000;
+
+    pub(crate) fn new(capacity: usize) -> Self {
+        // Seeded by the operating system. Two outputs of SipHash under that seed.
+        let seed = RandomState::new();
+        Self {
+            shards: std::array::from_fn(|_| Part { shard: Mutex::default(), earliest: AtomicU64::new(u64::MAX) }),
+            room: Room::new(capacity),
+            secret: (seed.hash_one(1_u8), seed.hash_one(2_u8)),
+            start: Instant::now(),
+        }
+    }
+
+    /// The subject's key in this memory. It can be kept when the request is gone.
+    pub(crate) fn key(&self, subject: &Subject<'_>) -> Key {
+        self.hashed(subject, None)
+    }
+
+    /// How many entries there are, with those that have ended and are not removed yet.
+    pub(crate) fn entries(&self) -> usize {
+        self.room.taken()
+    }
+
+    pub(crate) fn claim_now(
+        &self,
+        subject: &Subject<'_>,
+        by: &ExId,
+        lifetime: Duration,
+    ) -> Result<Claimed, StoreError> {
+        self.claim_key(self.key(subject), by, lifetime)
+    }
+
+    pub(crate) fn claim_key(&self, key: Key, by: &ExId, lifetime: Duration) -> Result<Claimed, StoreError> {
+        self.within(key, |shard, now| {
+            if let Some(entry) = shard.get(key, now, &self.room) {
+                let by = match &entry.held {
+                    Held::Claim { by, .. } => Some(by.expand()),
+                    Held::Rate | Held::Sum(_) | Held::Free => None,
+                };
+                return Ok(Claimed::Taken { by });
+            }
+            let nonce = Nonce::fresh();
+            let held = Held::Claim { nonce, by: by.compact() };
+            shard.insert(key, held, now.saturating_add(micros(lifetime)), &self.room)?;
+            Ok(Claimed::New(nonce))
+        })
+    }
+
+    pub(crate) fn release_now(&self, subject: &Subject<'_>, nonce: Nonce) {
+        self.release_key(self.key(subject), nonce);
+    }
+
+    /// Ends the claim that has this nonce; another one stays.
+    pub(crate) fn release_key(&self, key: Key, nonce: Nonce) {
+        self.locked(key, self.now(), |shard, now| {
+            let held = shard.get(key, now, &self.room).map(|entry| &entry.held);
+            if matches!(held, Some(Held::Claim { nonce: of, .. }) if *of == nonce) {
+                shard.remove(key, &self.room);
+            }
+        });
+    }
+
+    pub(crate) fn take_now(&self, subject: &Subject<'_>, rate: Rate, cost: u32) -> Result<Taken, StoreError> {
+        let key = self.key(subject);
+        self.within(key, |shard, now| {
+            let arrival = shard.get(key, now, &self.room).map(|entry| entry.until());
+            let next = arrival.unwrap_or(now).saturating_add(rate.interval().saturating_mul(u64::from(cost)));
+            let wait = next.saturating_sub(now).saturating_sub(rate.window());
+            if wait > 0 {
+                return Ok(Taken::Wait(Duration::from_micros(wait)));
+            }
+            match arrival {
+                Some(_) => shard.prolong(key, next),
+                None if next > now => shard.insert(key, Held::Rate, next, &self.room)?,
+                None => {}
+            }
+            Ok(Taken::Now)
+        })
+    }
+
+    pub(crate) fn add_now(&self, subject: &Subject<'_>, amount: u64, window: Day) -> Result<u64, StoreError> {
+        let key = self.hashed(subject, Some(window));
+        self.within(key, |shard, now| {
+            if let Some(entry) = shard.get(key, now, &self.room)
+                && let Held::Sum(sum) = &mut entry.held
+            {
+                *sum = sum.saturating_add(amount);
+                return Ok(*sum);
+            }
+            shard.insert(key, Held::Sum(amount), now.saturating_add(micros(SUM_LIFETIME)), &self.room)?;
+            Ok(amount)
+        })
+    }
+
+    fn hashed(&self, subject: &Subject<'_>, day: Option<Day>) -> Key {
+        let mut hasher = SipHasher13::new_with_keys(self.secret.0, self.secret.1);
+        // The day comes before the purpose, in a fixed length, so that no part can imitate it.
+        hasher.write(&day.map_or(0, |day| day.number().saturating_add(1)).to_le_bytes());
+        subject.write(|bytes| hasher.write(bytes));
+        let hash = hasher.finish128();
+        let halves = |half: u64| [half >> 32, half & u64::from(u32::MAX)].map(|word| u32::try_from(word).unwrap_or(0));
+        let ([a, b], [c, d]) = (halves(hash.h1), halves(hash.h2));
+        Key([a, b, c, d])
+    }
+
+    fn now(&self) -> u64 {
+        micros(self.start.elapsed())
+    }
+
+    /// Works on the key's shard. If the memory is full, entries of any shard that have ended go, and it works again.
+    fn within<T>(
+        &self,
+        key: Key,
+        mut work: impl FnMut(&mut Shard, u64) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let now = self.now();
+        loop {
+            match self.locked(key, now, &mut work) {
+                // Each round removes an entry, and only entries that have ended: there is a last round.
+                Err(StoreError::Full) if self.sweep(now) => {}
+                answer => return answer,
+            }
+        }
+    }
+
+    fn locked<T>(&self, key: Key, now: u64, work: impl FnOnce(&mut Shard, u64) -> T) -> T {
+        let part = self.part(key);
+        let mut shard = part.lock();
+        shard.expire(now, EXPIRED_A_CALL, &self.room);
+        let answer = work(&mut shard, now);
+        part.earliest.store(shard.earliest(), Ordering::Relaxed);
+        answer
+    }
+
+    /// Removes entries that have ended from the first shard that has some. Whether there were any.
+    fn sweep(&self, now: u64) -> bool {
+        self.shards.iter().filter(|part| part.earliest.load(Ordering::Relaxed) <= now).any(|part| {
+            let mut shard = part.lock();
+            let gone = shard.expire(now, EXPIRED_AT_BOUND, &self.room);
+            part.earliest.store(shard.earliest(), Ordering::Relaxed);
+            gone > 0
+        })
+    }
+
+    fn part(&self, key: Key) -> &Part {
+        let [word, ..] = key.0;
+        let which = usize::try_from(word).unwrap_or(0) % SHARDS;
+        self.shards.get(which).expect("a remainder is below the number of shards")
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new(Self::CAPACITY)
+    }
+}
+
+impl Store for Memory {
+    async fn claim(&self, subject: &Subject<'_>, by: &ExId, lifetime: Duration) -> Result<Claimed, StoreError> {
+        self.claim_now(subject, by, lifetime)
+    }
+
+    async fn release(&self, subject: &Subject<'_>, nonce: Nonce) -> Result<(), StoreError> {
+        self.release_now(subject, nonce);
+        Ok(())
+    }
+
+    async fn take(&self, subject: &Subject<'_>, rate: Rate, cost: u32) -> Result<Taken, StoreError> {
+        self.take_now(subject, rate, cost)
+    }
+
+    async fn add(&self, subject: &Subject<'_>, amount: u64, window: Day) -> Result<u64, StoreError> {
+        self.add_now(subject, amount, window)
+    }
+}
+
+// === impl Part ===
+
+impl Part {
+    fn lock(&self) -> MutexGuard<'_, Shard> {
+        self.shard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Key ===
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // The first word chooses the shard.
+        let [_, _, high, low] = self.0;
+        state.write_u64((u64::from(high) << 32) | u64::from(low));
+    }
+}
+
+/// In microseconds, as all times of a memory.
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

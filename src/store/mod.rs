@@ -1,0 +1,150 @@
+//! What outlives a request: claims, rates and daily sums, each about a [`Subject`].
+//!
+//! [`Memory`] keeps them in this process. Every store passes the same tests (`contract.rs`).
+
+mod day;
+mod memory;
+mod rate;
+mod shard;
+
+use std::{
+    future::Future,
+    hash::{BuildHasher, RandomState},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+pub use self::rate::Rate;
+pub(crate) use self::{
+    day::Day,
+    memory::{Key, Memory},
+};
+use crate::ex_id::ExId;
+
+/// What a claim, a rate or a budget is about: a purpose, and its parts. Each store hashes it under a key of its own, so that no
+/// part leaves it.
+///
+/// Parts are hashed with their lengths: `["a", "bc"]` and `["ab", "c"]` are two subjects.
+pub(crate) struct Subject<'s> {
+    purpose: Purpose,
+    parts: &'s [&'s [u8]],
+}
+
+/// Subjects of two purposes are never the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Claim,
+    ClientRate,
+    PhoneRate,
+    AccountRate,
+    Budget,
+    RuleRate,
+}
+
+/// Keeps claims, rates and sums.
+pub(crate) trait Store: Send + Sync + 'static {
+    /// Claims the subject for `lifetime`, unless it is claimed.
+    fn claim(
+        &self,
+        subject: &Subject<'_>,
+        by: &ExId,
+        lifetime: Duration,
+    ) -> impl Future<Output = Result<Claimed, StoreError>> + Send;
+
+    /// Ends the claim that has this nonce. Another claim of the subject stays.
+    fn release(&self, subject: &Subject<'_>, nonce: Nonce) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Takes `cost` of what the rate allows (GCRA, in microseconds). What has to wait takes nothing.
+    ///
+    /// A cost above the burst always waits.
+    fn take(
+        &self,
+        subject: &Subject<'_>,
+        rate: Rate,
+        cost: u32,
+    ) -> impl Future<Output = Result<Taken, StoreError>> + Send;
+
+    /// Adds to the subject's sum of that day, and returns the new sum. It stays at `u64::MAX` instead of overflowing.
+    fn add(
+        &self,
+        subject: &Subject<'_>,
+        amount: u64,
+        window: Day,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+}
+
+/// The answer to a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Claimed {
+    /// The subject was free. The nonce releases it.
+    New(Nonce),
+    /// The subject is claimed already, by the check with this exID where the store knows it.
+    Taken { by: Option<ExId> },
+}
+
+/// The answer of a rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    Now,
+    /// Nothing is taken. The same cost fits after this time, if nothing else is taken meanwhile.
+    Wait(Duration),
+}
+
+/// Why a store has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StoreError {
+    Down,
+    Timeout,
+    ReadOnly,
+    /// The store is at its bound. What it holds stays.
+    Full,
+}
+
+/// What distinguishes one claim of a subject from the next. Unique in this process and, but for a chance of 2⁻⁶⁴, among two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Nonce(u64);
+
+// === impl Subject ===
+
+impl<'s> Subject<'s> {
+    pub(crate) fn new(purpose: Purpose, parts: &'s [&'s [u8]]) -> Self {
+        Self { purpose, parts }
+    }
+
+    /// Gives the purpose and each part with its length, as bytes that no other subject has.
+    pub(crate) fn write(&self, mut to: impl FnMut(&[u8])) {
+        to(&[self.purpose.tag()]);
+        for part in self.parts {
+            to(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+            to(part);
+        }
+    }
+}
+
+impl Purpose {
+    /// Part of what is hashed: instances that share a store must agree on it.
+    fn tag(self) -> u8 {
+        match self {
+            Self::Claim => 1,
+            Self::ClientRate => 2,
+            Self::PhoneRate => 3,
+            Self::AccountRate => 4,
+            Self::Budget => 5,
+            Self::RuleRate => 6,
+        }
+    }
+}
+
+// === impl Nonce ===
+
+impl Nonce {
+    pub(crate) fn fresh() -> Self {
+        static PROCESS: OnceLock<u64> = OnceLock::new();
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let process = PROCESS.get_or_init(|| RandomState::new().hash_one(std::process::id()));
+        Self(process.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)))
+    }
+}

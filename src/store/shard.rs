@@ -1,0 +1,231 @@
+//! One part of the memory: entries by key, and in the order in which they expire.
+
+#![expect(
+    clippy::indexing_slicing,
+    reason = "every index is a slot or a place that this file made, and is below the length"
+)]
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use super::{Nonce, StoreError, memory::Key};
+use crate::ex_id::CompactExId;
+
+/// Entries by key, with a binary heap over them. The heap has each entry once: an entry that goes or moves takes its place in the
+/// heap with it, so nothing old is left that could expire a later entry.
+#[derive(Default)]
+pub(super) struct Shard {
+    slots: HashMap<Key, u32, BuildHasherDefault<Hashed>>,
+    entries: Vec<Entry>,
+    /// All slots. The first `live` are a heap, the earliest first; the others are free.
+    order: Vec<u32>,
+    live: usize,
+}
+
+pub(super) struct Entry {
+    pub(super) held: Held,
+    /// When it ends, in microseconds of the memory's clock.
+    until: u64,
+    key: Key,
+    /// Where its slot is in `order`.
+    place: u32,
+}
+
+pub(super) enum Held {
+    Claim {
+        nonce: Nonce,
+        by: CompactExId,
+    },
+    /// The theoretical arrival time (GCRA) is when the entry ends.
+    Rate,
+    Sum(u64),
+    Free,
+}
+
+/// The bound over all shards.
+pub(super) struct Room {
+    taken: AtomicUsize,
+    capacity: usize,
+}
+
+/// Keys are hashes already: 64 bits of one are its hash.
+#[derive(Default)]
+pub(super) struct Hashed(u64);
+
+// === impl Shard ===
+
+impl Shard {
+    /// The entry, if it has not ended. One that has ended goes.
+    pub(super) fn get(&mut self, key: Key, now: u64, room: &Room) -> Option<&mut Entry> {
+        let slot = *self.slots.get(&key)?;
+        if self.entries[index(slot)].until <= now {
+            self.remove(key, room);
+            return None;
+        }
+        Some(&mut self.entries[index(slot)])
+    }
+
+    /// Adds an entry. There must be none with this key.
+    pub(super) fn insert(&mut self, key: Key, held: Held, until: u64, room: &Room) -> Result<(), StoreError> {
+        let place = u32::try_from(self.live).map_err(|_| StoreError::Full)?;
+        if !room.enter() {
+            return Err(StoreError::Full);
+        }
+        let entry = Entry { held, until, key, place };
+        let slot = match self.order.get(self.live) {
+            Some(&free) => {
+                self.entries[index(free)] = entry;
+                free
+            }
+            None => {
+                self.entries.push(entry);
+                // All slots are live, so the next slot has the number of the next place.
+                self.order.push(place);
+                place
+            }
+        };
+        self.slots.insert(key, slot);
+        self.live += 1;
+        self.rise(self.live - 1);
+        Ok(())
+    }
+
+    /// Moves an entry to a later end.
+    pub(super) fn prolong(&mut self, key: Key, until: u64) {
+        if let Some(&slot) = self.slots.get(&key) {
+            let entry = &mut self.entries[index(slot)];
+            entry.until = until;
+            let place = index(entry.place);
+            self.settle(place);
+        }
+    }
+
+    pub(super) fn remove(&mut self, key: Key, room: &Room) {
+        if let Some(slot) = self.slots.remove(&key) {
+            let entry = &mut self.entries[index(slot)];
+            // What it holds may own memory.
+            entry.held = Held::Free;
+            let place = index(entry.place);
+            self.live -= 1;
+            self.exchange(place, self.live);
+            if place < self.live {
+                self.settle(place);
+            }
+            room.leave();
+        }
+    }
+
+    /// Removes so many entries that have ended, and returns how many there were.
+    pub(super) fn expire(&mut self, now: u64, most: usize, room: &Room) -> usize {
+        for gone in 0..most {
+            if self.earliest() > now {
+                return gone;
+            }
+            let key = self.entries[index(self.order[0])].key;
+            self.remove(key, room);
+        }
+        most
+    }
+
+    /// When the next entry ends; `u64::MAX` without entries.
+    pub(super) fn earliest(&self) -> u64 {
+        if self.live == 0 { u64::MAX } else { self.until(0) }
+    }
+
+    fn until(&self, place: usize) -> u64 {
+        self.entries[index(self.order[place])].until
+    }
+
+    fn exchange(&mut self, one: usize, other: usize) {
+        self.order.swap(one, other);
+        let (first, second) = (self.order[one], self.order[other]);
+        // Each place is that of an entry before, and so fits.
+        let of = |place| u32::try_from(place).expect("a place is below the number of slots");
+        self.entries[index(first)].place = of(one);
+        self.entries[index(second)].place = of(other);
+    }
+
+    fn settle(&mut self, place: usize) {
+        let place = self.rise(place);
+        self.sink(place);
+    }
+
+    fn rise(&mut self, mut place: usize) -> usize {
+        while place > 0 {
+            let parent = (place - 1) / 2;
+            if self.until(parent) <= self.until(place) {
+                break;
+            }
+            self.exchange(place, parent);
+            place = parent;
+        }
+        place
+    }
+
+    fn sink(&mut self, mut place: usize) {
+        loop {
+            let (left, right) = (2 * place + 1, 2 * place + 2);
+            if left >= self.live {
+                return;
+            }
+            let child = if right < self.live && self.until(right) < self.until(left) { right } else { left };
+            if self.until(place) <= self.until(child) {
+                return;
+            }
+            self.exchange(place, child);
+            place = child;
+        }
+    }
+}
+
+// === impl Entry ===
+
+impl Entry {
+    pub(super) fn until(&self) -> u64 {
+        self.until
+    }
+}
+
+// === impl Room ===
+
+impl Room {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { taken: AtomicUsize::new(0), capacity }
+    }
+
+    pub(super) fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    fn enter(&self) -> bool {
+        let more = |taken| (taken < self.capacity).then_some(taken + 1);
+        self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+
+    fn leave(&self) {
+        self.taken.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+// === impl Hashed ===
+
+impl Hasher for Hashed {
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("a key is hashed as one u64")
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+fn index(slot: u32) -> usize {
+    usize::try_from(slot).expect("a slot was a length")
+}
