@@ -2,10 +2,14 @@
 //!
 //! [`Memory`] keeps them in this process. Every store passes the same tests (`contract.rs`).
 
+#[cfg(test)]
+mod contract;
 mod day;
 mod memory;
 mod rate;
 mod shard;
+#[cfg(test)]
+mod tests;
 
 use std::{
     future::Future,
