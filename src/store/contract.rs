@@ -34,12 +34,12 @@ async fn taken_by<S: Store>(store: &S, subject: &Subject<'_>, by: &ExId) {
 async fn one_claim_holds_until_its_end<S: Store>(store: &S, advance: &impl AsyncFn(Duration)) {
     let longest = "Z_-9".repeat(16);
     let ids = ["a", "0123456789abcdef0123456789ABCDEF", "0123456789abcdef0123456789abcdef", &longest];
-    for by in ids.map(|id| ExId::parse(id).unwrap()).into_iter().chain([ExId::generate()]) {
+    for by in ids.map(|id| ExId::parse(id).expect("an id")).into_iter().chain([ExId::generate()]) {
         let parts: [&[u8]; 2] = [b"held", by.as_str().as_bytes()];
         let subject = Subject::new(Purpose::Claim, &parts);
         new(store, &subject, &by, MINUTE).await;
         taken_by(store, &subject, &by).await;
-        advance(MINUTE - Duration::from_secs(1)).await;
+        advance(Duration::from_secs(59)).await;
         taken_by(store, &subject, &by).await;
         advance(Duration::from_secs(1)).await;
         new(store, &subject, &by, MINUTE).await;

@@ -75,17 +75,14 @@ impl Shard {
             return Err(StoreError::Full);
         }
         let entry = Entry { held, until, key, place };
-        let slot = match self.order.get(self.live) {
-            Some(&free) => {
-                self.entries[index(free)] = entry;
-                free
-            }
-            None => {
-                self.entries.push(entry);
-                // All slots are live, so the next slot has the number of the next place.
-                self.order.push(place);
-                place
-            }
+        let slot = if let Some(&free) = self.order.get(self.live) {
+            self.entries[index(free)] = entry;
+            free
+        } else {
+            self.entries.push(entry);
+            // All slots are live, so the next slot has the number of the next place.
+            self.order.push(place);
+            place
         };
         self.slots.insert(key, slot);
         self.live += 1;
