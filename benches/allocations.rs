@@ -3,7 +3,20 @@
 
 #![allow(clippy::cast_precision_loss, reason = "no count here comes near 2^52")]
 
+// The store is not public: what is measured is compiled here as well.
+#[allow(dead_code, unreachable_pub, unused_imports, missing_docs, reason = "the bench uses its part of it")]
+#[path = "../src/error.rs"]
+mod error;
+#[allow(dead_code, unreachable_pub, unused_imports, missing_docs, reason = "the bench uses its part of it")]
+#[path = "../src/ex_id.rs"]
+mod ex_id;
+#[allow(dead_code, unreachable_pub, unused_imports, missing_docs, reason = "the bench uses its part of it")]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "its tests, as in the crate")]
+#[path = "../src/store/mod.rs"]
+mod store;
 mod support;
+
+use std::time::Duration;
 
 use http::Method;
 use support::{Guarded, JPushProcess, Table, Target};
@@ -35,7 +48,27 @@ fn main() {
     let of = format!("{layer:.1} - {identity:.1}");
     table.row("unmatched request, 3 headers, 4 rules, over identity", layer - identity, Target::AtMost(0.0), &of);
 
+    let (claimed, most) = claims();
+    table.row("1,000,000 claims in memory, MiB", claimed, Target::AtMost(128.0), &format!("{most:.1} at most at once"));
+
     table.print("Allocations a request");
+}
+
+/// What a full memory holds, and the most that it held while it grew.
+fn claims() -> (f64, f64) {
+    let memory = std::cell::OnceCell::new();
+    let counted = allocation_counter::measure(|| {
+        let memory = memory.get_or_init(store::Memory::default);
+        for number in 0..store::Memory::CAPACITY {
+            let part: &[u8] = &number.to_le_bytes();
+            let parts = [part];
+            let subject = store::Subject::new(store::Purpose::Claim, &parts);
+            let claimed = memory.claim_now(&subject, &ex_id::ExId::generate(), Duration::from_secs(900));
+            assert!(matches!(claimed, Ok(store::Claimed::New(_))), "{claimed:?}");
+        }
+    });
+    let mebibytes = |bytes: f64| bytes / 1024.0 / 1024.0;
+    (mebibytes(counted.bytes_current as f64), mebibytes(counted.bytes_max as f64))
 }
 
 /// Of so many requests and of twice as many, the difference: what the first few cost is in neither.
