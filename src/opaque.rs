@@ -32,8 +32,19 @@ struct Encoder {
 impl Opaque {
     /// Of a text that needs no encoding and no cutting, or of none.
     fn plain(text: &str) -> Option<Self> {
+        Some(text).filter(|text| text.len() <= SHORT && text.bytes().all(is_plain)).and_then(Self::short)
+    }
+
+    /// Of an integer: digits need no look at each.
+    pub(crate) fn integer(number: impl itoa::Integer) -> Self {
+        let mut buffer = itoa::Buffer::new();
+        let text = buffer.format(number);
+        Self::short(text).unwrap_or_else(|| Self::new(text))
+    }
+
+    fn short(text: &str) -> Option<Self> {
         let mut bytes = [0; SHORT];
-        bytes.get_mut(..text.len()).filter(|_| text.bytes().all(is_plain))?.copy_from_slice(text.as_bytes());
+        bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
         u8::try_from(text.len()).ok().map(|length| Self(Kept::Short { length, bytes }))
     }
 
@@ -79,7 +90,7 @@ impl From<String> for Opaque {
 /// The only integer, so that a literal needs no suffix.
 impl From<i64> for Opaque {
     fn from(number: i64) -> Self {
-        Self::new(number)
+        Self::integer(number)
     }
 }
 
@@ -144,6 +155,8 @@ mod tests {
         }
         assert_eq!(Opaque::from("18446744073709551615"), Opaque::new(u64::MAX));
         assert_eq!(Opaque::new(i64::MIN), Opaque::new("-9223372036854775808"));
+        assert_eq!((Opaque::integer(i64::MIN), Opaque::from(9000)), (Opaque::new(i64::MIN), Opaque::new(9000)));
+        assert_eq!(Opaque::integer(u64::MAX), Opaque::new(u64::MAX));
         assert!(matches!(Opaque::new(u64::MAX).0, Kept::Short { .. }));
     }
 

@@ -25,8 +25,20 @@ pub(crate) use self::{
     routing::{ignore_http2_offer, overrides_method},
 };
 
-/// A number as a header's value. `HeaderValue::from(u64)` allocates twice.
+/// The numbers below 100, in two digits each.
+const DIGITS: &str = "\
+    0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849\
+    5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
+
+/// A number as a header's value. `HeaderValue::from(u64)` allocates twice, and a number below 100, as risk scores are, needs no
+/// allocation.
 pub(crate) fn decimal(number: u64) -> HeaderValue {
+    if let Ok(at) = usize::try_from(number)
+        && at < 100
+        && let Some(digits) = DIGITS.get(2 * at + usize::from(at < 10)..2 * at + 2)
+    {
+        return HeaderValue::from_static(digits);
+    }
     // Digits are a value; the fallback is never taken.
     HeaderValue::from_str(itoa::Buffer::new().format(number)).unwrap_or_else(|_| HeaderValue::from_static(""))
 }

@@ -54,6 +54,7 @@ impl Names {
     }
 
     /// Whether there is something to remove. Runs on every header of every request: one pass, and what most names fail first.
+    #[inline]
     fn occurs_in(&self, headers: &HeaderMap, keeping: Keeping) -> bool {
         // A prefix ends with a letter or a digit, which is itself in every spelling, and a `HeaderName` is in lower case.
         let Some((last, before)) = self.prefix().as_bytes().split_last() else { return false };

@@ -20,6 +20,13 @@ fn lines(map: &HeaderMap) -> Vec<(&str, &str)> {
 }
 
 #[test]
+fn a_number_is_written_in_decimal_with_or_without_an_allocation() {
+    for number in (0..=1001).chain([u64::MAX]) {
+        assert_eq!(super::decimal(number), number.to_string());
+    }
+}
+
+#[test]
 fn every_spelling_under_the_prefix_is_removed() {
     for name in [
         "X-Jverify-Decision",

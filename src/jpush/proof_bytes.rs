@@ -60,8 +60,14 @@ impl ProofBytes {
 
     /// Whether a proof may be sent.
     pub(super) fn take(&self, proof: &str) -> bool {
-        (1..=LONGEST).contains(&proof.len())
-            && proof.bytes().all(|byte| self.allows(byte))
+        if !(1..=LONGEST).contains(&proof.len()) {
+            return false;
+        }
+        // Letters and digits are always allowed. Without an early end, this look is a few vector instructions.
+        if proof.bytes().fold(true, |all, byte| all & byte.is_ascii_alphanumeric()) {
+            return true;
+        }
+        proof.bytes().all(|byte| self.allows(byte))
             // A path's way up, to whatever puts a token into one.
             && !proof.contains("..")
             // Those of C1 have no byte of their own.

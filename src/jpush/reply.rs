@@ -14,6 +14,7 @@ use crate::{
     check::Check,
     check_kind::CheckKind,
     ex_id::ExId,
+    opaque::Opaque,
     phone::Phone,
     verdict::{Class, Risk, Verdict},
 };
@@ -52,10 +53,10 @@ pub(super) fn judge(
 
     let mut verdict = Verdict::new(kind, class).with_risk(risk_of(kind, &reply));
     if let Some(code) = reply.code {
-        verdict = verdict.with_code(itoa::Buffer::new().format(code));
+        verdict = verdict.with_code(Opaque::integer(code));
     }
     if let Some(id) = reply.id.as_ref().and_then(Scalar::integer).and_then(|id| u64::try_from(id).ok()) {
-        verdict = verdict.with_id(itoa::Buffer::new().format(id));
+        verdict = verdict.with_id(Opaque::integer(id));
     }
     if let Some(phone) = phone {
         verdict = verdict.with_phone(phone);

@@ -67,7 +67,7 @@ where
     B: Body<Data = Bytes, Error: 'static> + Send + 'static,
 {
     let (mut parts, body) = request.into_parts();
-    if parts.headers.contains_key(UPGRADE) {
+    if parts.headers.keys().any(|name| *name == UPGRADE) {
         ignore_http2_offer(&mut parts.headers);
     }
     Box::pin(async move {

@@ -14,6 +14,7 @@ pub(super) struct Place<'u> {
 // === impl Place ===
 
 impl<'u> Place<'u> {
+    #[inline]
     pub(super) fn of(uri: &'u Uri, original: Option<&'u Uri>) -> Self {
         let original = original.filter(|original| original.path() != uri.path()).map(path_of);
         Self { path: path_of(uri), original }
@@ -52,6 +53,7 @@ impl<'u> Place<'u> {
 }
 
 /// The path, or what is in its place: a request line such as `POST login` has an authority and no path.
+#[inline]
 fn path_of(uri: &Uri) -> &str {
     match uri.path() {
         "" => uri.authority().map_or("", |authority| authority.as_str()),

@@ -161,6 +161,7 @@ impl Routes {
     }
 
     /// What guards a request. `original` is the path before a router stripped its prefix, where there was one.
+    #[inline]
     pub(crate) fn find(&self, method: &Method, uri: &Uri, original: Option<&Uri>) -> Match<'_> {
         if !self.has_paths {
             return self.every.as_ref().map_or(Match::Nothing, Match::Group);
@@ -259,6 +260,7 @@ impl Routes {
         self.states.iter().filter(|state| !state.has_matched()).map(|state| &*state.name)
     }
 
+    #[inline]
     fn table_for(&self, method: &Method) -> &Table<Arc<Group>> {
         if let Some((_, table)) = self.by_method.iter().find(|(named, _)| named == method) {
             return table;
