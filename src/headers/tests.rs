@@ -127,3 +127,40 @@ fn every_header_of_the_list_is_removed() {
         assert_eq!(lines(&headers), [("a", "2")], "{name}");
     }
 }
+
+#[test]
+fn each_class_of_the_backend_removes_alone() {
+    let sent = || map(&[("x-original-url", "/a"), ("upgrade", "h2c"), ("http2-settings", "x"), ("a", "2")]);
+    let left = |backend: ForeignBackend| {
+        let mut headers = sent();
+        names().before(&backend).unwrap().strip(&mut headers);
+        headers
+    };
+    let any = ForeignBackend::any;
+    assert_eq!(lines(&left(any().without_routing_headers())), [("x-original-url", "/a"), ("a", "2")]);
+    let without_h2c = left(any().without_h2c());
+    assert_eq!(lines(&without_h2c), [("upgrade", "h2c"), ("http2-settings", "x"), ("a", "2")]);
+    assert_eq!(left(any().without_routing_headers().without_h2c()), sent());
+}
+
+#[test]
+fn an_upgrade_without_http2_stays_byte_for_byte_while_another_header_goes() {
+    let names = names().before(&ForeignBackend::any()).unwrap();
+    let mut headers = map(&[("upgrade", "websocket;  other"), ("x-original-url", "/a")]);
+    names.strip(&mut headers);
+    assert_eq!(lines(&headers), [("upgrade", "websocket;  other")]);
+}
+
+#[test]
+fn connection_is_read_without_other_headers_and_a_map_that_stays_is_not_made_again() {
+    let mut headers = map(&[("connection", "close, x-jverify-decision")]);
+    names().strip(&mut headers);
+    assert_eq!(lines(&headers), [("connection", "close")]);
+
+    let mut headers = HeaderMap::with_capacity(500);
+    headers.insert("connection", HeaderValue::from_static("close"));
+    headers.insert("a", HeaderValue::from_static("1"));
+    let capacity = headers.capacity();
+    names().strip(&mut headers);
+    assert_eq!(headers.capacity(), capacity);
+}

@@ -3,11 +3,12 @@
 use CheckKind::{Captcha, Number, Risk};
 use serde_json::{Value, json};
 use tower_jverify::{
-    Action, CheckKind, DecisionReason, DenialReason, Level, Policy, Rule, captcha, number, one_tap, sandbox::Fault,
+    Action, CheckKind, Class, Decision, DecisionReason, DenialReason, Level, Policy, Risk as Score, Rule, Verdict,
+    captcha, number, one_tap, sandbox::Fault,
 };
 
 use super::PHONE;
-use crate::support::{Sandboxed, code, denial};
+use crate::support::{Guarded, LOGIN, Sandboxed, Verifier, builder, code, denial, post_json};
 
 fn login(token: &str) -> Value {
     json!({"token": token, "phone": PHONE})
@@ -66,6 +67,34 @@ async fn a_risk_that_is_not_told_is_unknown_and_flagged_and_never_low() {
             assert_eq!(desk.application.header("x-jverify-risk-score"), None, "{token}");
             assert!(decision.is_verified() && decision.phone().is_some(), "{token}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_risk_query_that_fails_or_answers_no_risk_is_an_unknown_risk() {
+    let low = || Score::from_score(0, Vec::new());
+    for (class, risk, level) in [
+        (Class::Passed, Some(low()), Level::Low),
+        (Class::Passed, None, Level::Unknown),
+        // The score of a query that failed does not count.
+        (Class::Rejected, Some(low()), Level::Unknown),
+        (Class::Rejected, None, Level::Unknown),
+        (Class::Unavailable, Some(low()), Level::Unknown),
+    ] {
+        let what = format!("{class} {risk:?}");
+        let verifier = Verifier::answering(move |check| {
+            Some(match (check.kind(), &risk) {
+                (Risk, Some(risk)) => Verdict::new(Risk, class).with_risk(risk.clone()),
+                (Risk, None) => Verdict::new(Risk, class),
+                (kind, _) => Verdict::new(kind, Class::Passed),
+            })
+        });
+        let rule = Rule::post("/login", number().with_risk());
+        let guarded = Guarded::asking(verifier, |verifier| builder(verifier).rule(rule).build().unwrap());
+        assert_eq!(guarded.send(post_json("/login", LOGIN)).await.status(), 200, "{what}");
+        assert_eq!(guarded.verifier.kinds(), [Number, Risk], "{what}");
+        let decision = guarded.application.last().parts.extensions.get::<Decision>().cloned().unwrap();
+        assert_eq!(decision.level(), Some(level), "{what}");
     }
 }
 

@@ -39,6 +39,13 @@ async fn a_cookie_with_the_name_of_the_phone_is_removed_and_the_rest_stays() {
         (&["$Version=1; phone=\"V\"; $Path=/; b=2"], &["$Version=1; $Path=/; b=2"]),
         (&["a=1; phone=\"138 0000;0000\"; b=2"], &["a=1; b=2"]),
         (&["a=1; phone=\"138; b=2"], &["a=1; b=2"]),
+        // Where a quoted value ends: semicolons in it, white space before it, and text after it.
+        (&["phone=\"138;\"; b=2"], &["b=2"]),
+        (&["phone= \"1;3;\"; b=2"], &["b=2"]),
+        (&["phone=  \"1;3\"; b=2"], &["b=2"]),
+        (&["phone=\"138;0\" x; b=2"], &["b=2"]),
+        (&["phone=\"\";b=2"], &["b=2"]),
+        (&["a=1; phone=\"1;3\"x"], &["a=1"]),
         (&["a=名; phone=1; b=%zz"], &["a=名; b=%zz"]),
     ] {
         assert_eq!(left(&guarded, came).await, stays, "{came:?}");
