@@ -7,10 +7,6 @@ use std::{borrow::Cow, fmt};
 
 use crate::{check_kind::CheckKind, ex_id::ExId, opaque::Opaque, phone::Phone};
 
-/// The name of the header by which the sandbox marks its replies, so that the client marks their verdicts.
-#[cfg(feature = "client")]
-pub(crate) const SANDBOX_HEADER: &str = "x-jverify-sandbox-reply";
-
 /// What a verifier answers to a [`Check`](crate::Check).
 ///
 /// ```

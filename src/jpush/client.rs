@@ -36,13 +36,13 @@ use crate::{
     check_kind::CheckKind,
     error::ConfigError,
     ex_id::ExId,
-    verdict::{Class, SANDBOX_HEADER, Verdict},
+    verdict::{Class, Verdict},
 };
 
 const MASTER_SECRET: &str = "the closure of `Credentials::from_fn` panicked, or returned an unusable master secret";
 
-/// Compared with the few names of a reply: to look it up would be to hash it.
-static SANDBOX_MARK: HeaderName = HeaderName::from_static(SANDBOX_HEADER);
+/// The header by which the sandbox marks its replies. Compared with the few names of a reply: to look it up would be to hash it.
+static SANDBOX_MARK: HeaderName = HeaderName::from_static("x-jverify-sandbox-reply");
 
 /// The JPush client, a verifier. Cheap to clone; clones share connections and settings.
 ///

@@ -22,7 +22,9 @@ use super::{
     requests::Asked,
     state::State,
 };
-use crate::verdict::SANDBOX_HEADER;
+
+/// The header that marks every reply. The client has the name for itself, as it has its wire types.
+const SANDBOX_HEADER: &str = "x-jverify-sandbox-reply";
 
 /// The most bytes that a request's body may have: 64 KiB. The vendor's limit is not known.
 const REQUEST_LIMIT: usize = 64 * 1024;

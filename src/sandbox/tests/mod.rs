@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::{PhoneForm, Sandbox, SandboxFault, reference};
-use crate::{check::Channel, check_kind::CheckKind, verdict::SANDBOX_HEADER};
+use crate::{check::Channel, check_kind::CheckKind};
 
 const NUMBER: &str = "/v2/web/verify";
 const WEB_NUMBER: &str = "/v2/web/h5/verify";
@@ -19,7 +19,7 @@ const RISK: &str = "/v2/web/queryBusinessRisk";
 /// Status, content type and body of any reply; every one must carry the mark.
 async fn raw(sandbox: &Sandbox, request: Request<Full<Bytes>>) -> Result<(StatusCode, String, Bytes), SandboxFault> {
     let reply = sandbox.clone().oneshot(request).await?;
-    assert_eq!(reply.headers()[SANDBOX_HEADER], "1");
+    assert_eq!(reply.headers()["x-jverify-sandbox-reply"], "1");
     let content_type = reply.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
     Ok((reply.status(), content_type, reply.into_body().collect().await.unwrap().to_bytes()))
 }
