@@ -1,6 +1,6 @@
 //! What a policy makes of verdicts, and how it travels on.
 //!
-//! A verdict says what JPush answered; a decision says what that means here. Bands and actions are the operator's to
+//! A verdict says what the verifier answered; a decision says what that means here. Bands and actions are the operator's to
 //! set, the code table is not: nobody should have to know that 9001 is a mismatch to run a login.
 //!
 //! ```
@@ -92,7 +92,7 @@ pub enum DecisionReason {
     RiskUnknown,
     /// Every check passed; the risk asked for a captcha, and one was solved in the same request.
     SteppedUp,
-    /// **Not verified**: JPush was unavailable, and the policy opens for that.
+    /// **Not verified**: the verifier was unavailable, and the policy opens for that.
     Unavailable,
     /// Only of [`Decision::from_trusted_headers`]. **Not verified**: no rule guards the request, or `guard_unless` let it by.
     NotGuarded,

@@ -130,12 +130,12 @@ impl Policy {
         self
     }
 
-    /// **Danger.** Lets requests through unverified while JPush cannot be reached. Off by default.
+    /// **Danger.** Lets requests through unverified while the verifier cannot be reached. Off by default.
     ///
     /// Opens only if [`JPush`](crate::JPush) could not connect (DNS, TCP or TLS failed, or took longer than `connect_timeout`),
     /// so that nothing of the check was sent. Everything after that is refused, because what a client sends can cause it: a
     /// broken connection, no answer in time, a 5xx, a reply that cannot be read, and the codes 9099 and 2000. So are the
-    /// layer's own deadline, a limit or `LoadShed` in front of JPush, an empty balance, and a wrong key.
+    /// layer's own deadline, a limit or `LoadShed` in front of the verifier, an empty balance, and a wrong key.
     ///
     /// If this process lacks file descriptors, ports, buffers, memory or threads, a client can be the cause: that is overload
     /// (503 with `Retry-After`), and never opens. A custom verifier opens by no error but

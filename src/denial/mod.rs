@@ -260,7 +260,7 @@ impl Denial {
         &self.about.verdicts
     }
 
-    /// JPush's ids (流水号) of the verdicts that have one.
+    /// The verifier's ids of the verdicts that have one.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.verdicts().iter().filter_map(Verdict::id)
     }

@@ -16,8 +16,8 @@ use crate::error::ConfigError;
 
 type FromFn = Arc<dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync>;
 
-/// Where the client's address is found. It says who the client is: see [`Rule::client_ip`](crate::Rule::client_ip). JPush
-/// gets it only with [`Rule::send_client_ip`](crate::Rule::send_client_ip).
+/// Where the client's address is found. It says who the client is: see [`Rule::client_ip`](crate::Rule::client_ip). The
+/// verifier gets it only with [`Rule::send_client_ip`](crate::Rule::send_client_ip).
 ///
 /// An IPv4 address is one client, also where it is written as IPv6 (mapped, behind NAT64's well-known prefix, or in 6to4), as is
 /// an IPv6 network of 64 bits.

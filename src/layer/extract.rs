@@ -17,7 +17,7 @@ use crate::decision::{Decision, DecisionReason, Verified};
 pub enum VerifiedRejection {
     /// The request carries no decision.
     NoDecision,
-    /// The request was let through while JPush was unavailable.
+    /// The request was let through while the verifier was unavailable.
     Unverified,
     /// The rule has [`on_demand`](crate::Rule::on_demand), and its checks have not been asked.
     NotAsked,
@@ -92,7 +92,7 @@ impl std::error::Error for VerifiedRejection {}
 
 impl IntoResponse for VerifiedRejection {
     fn into_response(self) -> Response {
-        (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response()
+        mistake(&self)
     }
 }
 
@@ -112,6 +112,11 @@ impl std::error::Error for ProveRejection {}
 
 impl IntoResponse for ProveRejection {
     fn into_response(self) -> Response {
-        (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response()
+        mistake(&self)
     }
+}
+
+/// The answer to a mistake in the set-up.
+fn mistake(rejection: &impl fmt::Display) -> Response {
+    (StatusCode::INTERNAL_SERVER_ERROR, rejection.to_string()).into_response()
 }

@@ -29,7 +29,7 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<S, F, B, E> {
-        /// JPush is being asked. The clone of the inner service has not been polled and holds nothing.
+        /// The verifier is being asked. The clone of the inner service has not been polled and holds nothing.
         Guarded { inner: Option<S>, story: Story<B> },
         /// The inner service was not ready at once: this same clone is made ready and called.
         Waiting { inner: S, request: Option<Request<RequestBody<B>>> },

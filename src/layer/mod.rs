@@ -6,7 +6,7 @@
 //!
 //! # Readiness
 //!
-//! While JPush is asked, nothing of the inner service is held: a slow JPush must not take the application's concurrency
+//! While the verifier is asked, nothing of the inner service is held: a slow verifier must not take the application's concurrency
 //! slots, and a denied request never takes one. So [`JVerify`] is always ready, as axum's `Router` is, and drives a clone
 //! of the inner service to readiness inside the future: at once for an unmatched request, after the decision for a
 //! guarded one. It follows that load shedding and limits for the application go *inside* of this layer.
@@ -15,7 +15,7 @@
 //!
 //! A check that has started is completed, even if its client has left: it is paid for, and the verifier works on it. If
 //! the server drops a request while a check is in flight, the rest of that check moves into a task on the runtime on which
-//! it began, and keeps its place in the bulkhead (`in_flight`) until JPush has answered or the `deadline` has passed. The
+//! it began, and keeps its place in the bulkhead (`in_flight`) until the verifier has answered or the `deadline` has passed. The
 //! request's next check is not started. The task writes the event `abandoned`. The same happens when the deadline of a gRPC
 //! client (`grpc-timeout`) passes during a check. When the runtime ends, so do its tasks: see [`JVerifyLayer::drained`].
 //!
@@ -43,7 +43,7 @@
 //! use tower_jverify::{Check, Class, Decision, JVerifyLayer, RequestBody, Rule, Verdict, number};
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-//! // Any service that answers checks is a verifier; `JPush` is the one that asks the vendor.
+//! // Any service that answers checks is a verifier.
 //! let verifier = service_fn(|check: Check| async move {
 //!     Ok::<_, Infallible>(Verdict::new(check.kind(), Class::Passed))
 //! });
@@ -154,7 +154,7 @@ impl<V> JVerifyLayer<V> {
 
     /// Replaces the rules, the settings and the verifier by those of `new`, in all services of this layer and its clones. A request
     /// that comes after this has returned has the new rules. A request that has begun keeps the old ones, also where it waits for its
-    /// body or for JPush. No request is between the two.
+    /// body or for the verifier. No request is between the two.
     ///
     /// All of `new` counts: `header_prefix`, `foreign_backend` and `account` too. Build it with a clone of the same client, unless
     /// another one is meant: connections belong to the client, and an old client is dropped with the last request that uses it. `new`

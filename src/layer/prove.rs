@@ -45,7 +45,7 @@ use crate::{
 ///         return Response::builder().status(500).body(Bytes::new()).unwrap_or_default();
 ///     };
 ///     if !password_is_right(&request).await {
-///         return Response::builder().status(401).body(Bytes::new()).unwrap_or_default(); // JPush has not been asked
+///         return Response::builder().status(401).body(Bytes::new()).unwrap_or_default(); // the verifier has not been asked
 ///     }
 ///     match prove.now().await {
 ///         Ok(verified) => Response::new(format!("welcome, {:?}", verified.phone()).into()),

@@ -146,6 +146,34 @@ fn the_generic_modules_name_no_vendor() {
 }
 
 #[test]
+fn the_prose_of_the_neutral_modules_names_the_vendor_only_in_links_and_examples() {
+    const NEUTRAL: [&str; 5] = ["decision", "denial", "judge", "layer", "observe"];
+    let mut looked_at = 0;
+    for file in sources() {
+        let relative = file.strip_prefix(src()).unwrap().to_string_lossy().into_owned();
+        if !NEUTRAL.contains(&module_of(&relative)) {
+            continue;
+        }
+        let mut is_example = false;
+        for (number, line) in fs::read_to_string(&file).unwrap().lines().enumerate() {
+            let Some((_, comment)) = line.split_once("//") else { continue };
+            let prose = comment.trim_start_matches(['/', '!', ' ']);
+            if prose.starts_with("```") {
+                is_example = !is_example;
+                continue;
+            }
+            let prose = prose.to_ascii_lowercase().replace("[`jpush`](crate::jpush)", "");
+            let prose = prose.replace("[`jpush::account`](crate::jpush)", "");
+            let names = ["jpush", "jiguang", "极光"];
+            let named = names.iter().find(|name| !is_example && prose.contains(**name));
+            assert!(named.is_none(), "{}:{}: {line}", file.display(), number + 1);
+            looked_at += 1;
+        }
+    }
+    assert!(looked_at > 800, "the test looked at only {looked_at} lines");
+}
+
+#[test]
 fn only_the_reader_of_replies_scans_json_leniently() {
     let having =
         |text: &str| sources().into_iter().filter(|file| fs::read_to_string(file).unwrap().contains(text)).collect();
