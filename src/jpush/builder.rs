@@ -354,6 +354,7 @@ impl<T> JPushBuilder<T> {
             key.get()?;
         }
         let is_sandbox = sandboxed::is_sandbox(&transport);
+        let more_bytes = self.proof_bytes.beyond_usual();
         let proof_bytes = if is_sandbox { ProofBytes::printable() } else { self.proof_bytes };
         let shared = Shared {
             account: credentials.account(base.host_name()),
@@ -364,14 +365,14 @@ impl<T> JPushBuilder<T> {
             requires_ex_id: self.requires_ex_id,
             dial,
         };
-        log(&base, shared.dial.is_some(), proxy.as_ref(), is_sandbox);
+        log(&base, shared.dial.is_some(), proxy.as_ref(), is_sandbox, more_bytes.as_deref());
         Ok(JPush::new(shared, transport))
     }
 }
 
-/// The first line of a client in the log: who is asked, and how.
+/// The first line of a client in the log: who is asked, and how. Settings that weaken it are there only where they are set.
 #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
-fn log(base: &BaseUrl, is_https: bool, proxy: Option<&Proxy>, is_sandbox: bool) {
+fn log(base: &BaseUrl, is_https: bool, proxy: Option<&Proxy>, is_sandbox: bool, proof_bytes: Option<&str>) {
     let transport = match (is_sandbox, is_https) {
         (true, _) => "sandbox",
         (false, true) => "https",
@@ -384,6 +385,8 @@ fn log(base: &BaseUrl, is_https: bool, proxy: Option<&Proxy>, is_sandbox: bool) 
         proxy = proxy.map_or("none", Proxy::host_and_port),
         transport,
         sandbox = is_sandbox,
+        proof_bytes,
+        danger_plain_http_to_private_hosts = (base.reach() == Reach::Private).then_some(true),
         "the JPush client"
     );
 }

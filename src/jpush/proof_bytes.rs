@@ -74,6 +74,19 @@ impl ProofBytes {
             && (proof.is_ascii() || !proof.chars().any(char::is_control))
     }
 
+    /// The bytes that are allowed in addition to the usual ones, as ranges; `None` if there are none.
+    #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
+    pub(super) fn beyond_usual(&self) -> Option<String> {
+        let usual = Self::default();
+        let more: Vec<u8> = (0_u8..=255).filter(|byte| self.allows(*byte) && !usual.allows(*byte)).collect();
+        let ranges = more.chunk_by(|one, next| one.checked_add(1) == Some(*next)).filter_map(|range| {
+            let (first, last) = (range.first()?, range.last()?);
+            Some(if first == last { format!("{first:#04x}") } else { format!("{first:#04x}-{last:#04x}") })
+        });
+        let ranges: Vec<String> = ranges.collect();
+        (!ranges.is_empty()).then(|| ranges.join(","))
+    }
+
     fn allows(&self, byte: u8) -> bool {
         self.0.get(usize::from(byte)) == Some(&true)
     }

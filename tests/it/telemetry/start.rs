@@ -67,6 +67,28 @@ fn a_client_says_at_its_start_whom_it_asks_and_how() {
     drop((proxied, plain, sandbox));
 }
 
+#[test]
+fn the_settings_that_weaken_a_client_are_in_its_first_line_where_they_are_set() {
+    let (log, _listening) = Log::listen();
+    let builder = || JPush::builder(Credentials::new("key", "secret").unwrap());
+    let wider = builder().proof_bytes(*b"#|").proof_bytes(0x80..=0xff);
+    let plain = builder().base_url("http://10.0.0.1:3001").danger_plain_http_to_private_hosts();
+    let usual = [builder(), builder().proof_bytes(*b"a+")];
+    let both = [wider.build().unwrap(), plain.build().unwrap()];
+    let events = log.take_events();
+    let [bytes, switch] = &events[..] else { panic!("{events:#?}") };
+    let bytes_of = "proof_bytes=\"0x23,0x7c,0x80-0xff\"";
+    let switch_of = "danger_plain_http_to_private_hosts=true";
+    assert!(bytes.starts_with("INFO") && bytes.contains(bytes_of) && !bytes.contains("danger_"), "{bytes}");
+    assert!(switch.starts_with("INFO") && switch.contains(switch_of) && !switch.contains("proof_bytes"), "{switch}");
+    for builder in usual {
+        drop(builder.build().unwrap());
+        let event = log.take_events().concat();
+        assert!(event.contains("the JPush client") && !event.contains("proof_bytes") && !event.contains("danger_"));
+    }
+    drop(both);
+}
+
 #[tokio::test]
 async fn rules_that_nothing_matched_are_events_once_the_last_of_the_layer_is_gone() {
     let rules = [Rule::post("/login", number()), Rule::post("/api/login", captcha()), Rule::post("/gone", number())];
