@@ -2,6 +2,7 @@
 
 mod lasting;
 mod racing;
+mod together;
 
 use std::{
     convert::Infallible,
