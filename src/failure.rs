@@ -12,6 +12,7 @@ use crate::{
     call_error::{CallError, Kind},
     check_kind::CheckKind,
     exhaustion::is_exhausted,
+    health::Health,
     verdict::{Class, Verdict},
 };
 
@@ -28,6 +29,7 @@ pub(crate) struct Failure {
     pub(crate) is_overload: bool,
     pub(crate) cause: Cow<'static, str>,
     pub(crate) retry_after: Option<u32>,
+    pub(crate) health: Health,
 }
 
 // === impl Failure ===
@@ -53,6 +55,7 @@ impl Failure {
                 nothing_sent: is_itself && known.nothing_sent(),
                 is_overload: known.kind() == Kind::Overloaded,
                 retry_after: known.retry_after(),
+                health: health_of(known.kind()),
                 ..Self::new(class_of(known.kind()), known.words())
             };
         }
@@ -64,12 +67,12 @@ impl Failure {
 
     /// No answer within a deadline.
     pub(crate) fn timeout() -> Self {
-        Self::new(Class::Unavailable, "timeout")
+        Self { health: Health::TimedOut, ..Self::new(Class::Unavailable, "timeout") }
     }
 
     /// Too little time was left to begin.
     pub(crate) fn too_late() -> Self {
-        Self { nothing_sent: true, ..Self::timeout() }
+        Self { nothing_sent: true, ..Self::new(Class::Unavailable, "timeout") }
     }
 
     /// The verifier panicked.
@@ -90,16 +93,29 @@ impl Failure {
             is_overload: false,
             cause: cause.into(),
             retry_after: None,
+            health: Health::Unknown,
         }
     }
 
     /// As the verdict on the check.
     pub(crate) fn verdict(self, kind: CheckKind) -> Verdict {
-        let verdict = Verdict::new(kind, self.class).unanswered(self.cause, self.nothing_sent, self.is_outage);
+        let verdict = Verdict::new(kind, self.class)
+            .unanswered(self.cause, self.nothing_sent, self.is_outage)
+            .with_health(self.health);
         match self.retry_after {
             Some(seconds) => verdict.with_retry_after(seconds),
             None => verdict,
         }
+    }
+}
+
+fn health_of(kind: Kind) -> Health {
+    match kind {
+        Kind::NoConnection | Kind::NoConnectionInTime | Kind::Broken | Kind::Failed => Health::Failed,
+        Kind::Timeout => Health::TimedOut,
+        Kind::Unreadable => Health::Garbled,
+        // What was not ready may have a limit that clients can reach.
+        Kind::NotReady | Kind::Overloaded => Health::Unknown,
     }
 }
 

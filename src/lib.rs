@@ -94,6 +94,7 @@ mod exhaustion;
 mod failure;
 mod foreign_backend;
 mod headers;
+mod health;
 mod invisible;
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
@@ -114,7 +115,7 @@ pub mod rule;
 #[cfg_attr(docsrs, doc(cfg(feature = "sandbox")))]
 pub mod sandbox;
 mod secret;
-#[allow(dead_code, unreachable_pub, unused_imports, reason = "the guards that call it follow")]
+#[allow(dead_code, unreachable_pub, unused_imports, reason = "rates and sums have no caller yet")]
 mod store;
 pub mod verdict;
 
@@ -139,7 +140,7 @@ pub use self::{
     error::ConfigError,
     ex_id::ExId,
     foreign_backend::{ForeignBackend, Suspicion},
-    judge::ClientIp,
+    judge::{Breaker, BreakerState, ClientIp, Guards, GuardsBuilder, GuardsSnapshot, StorePolicy},
     layer::{JVerify, JVerifyBuilder, JVerifyLayer, Prove, ResponseFuture},
     phone::{ParsePhoneError, Phone},
     phone_grammar::PhoneGrammar,

@@ -3,9 +3,12 @@
 //! The class is ours and is what a policy acts on; code and id are the verifier's, opaque texts for the log. Risk is context,
 //! never proof: a verdict's class does not depend on it.
 
+mod risk;
+
 use std::{borrow::Cow, fmt};
 
-use crate::{check_kind::CheckKind, ex_id::ExId, opaque::Opaque, phone::Phone};
+pub use self::risk::Risk;
+use crate::{check_kind::CheckKind, ex_id::ExId, health::Health, opaque::Opaque, phone::Phone};
 
 /// What a verifier answers to a [`Check`](crate::Check).
 ///
@@ -27,7 +30,7 @@ pub struct Verdict {
     risk: Risk,
     phone: Option<Phone>,
     scene: Option<Box<str>>,
-    sandbox: bool,
+    sandbox: Sandboxed,
     ex_id: Option<ExId>,
     retry_after: Option<u32>,
     advice: Option<&'static str>,
@@ -41,6 +44,18 @@ struct Unanswered {
     cause: Cow<'static, str>,
     nothing_sent: bool,
     is_outage: bool,
+    by_breaker: bool,
+    health: Health,
+}
+
+/// Whether it comes from a sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sandboxed {
+    No,
+    /// Its proofs can be used again.
+    Reusable,
+    /// The proof works once.
+    Once,
 }
 
 /// What an answer means to us. The table of codes is in `docs/codes.md`.
@@ -81,31 +96,6 @@ pub enum Class {
     Unknown,
 }
 
-/// What is known of a phone's risk (风险分). Context, never proof.
-///
-/// ```
-/// use tower_jverify::Risk;
-///
-/// assert_eq!(Risk::from_score(450, vec!["F24004".into()]).score(), Some(450));
-/// assert_eq!(Risk::from_score(901, Vec::new()), Risk::Unknown);
-/// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Risk {
-    /// The risk was not requested.
-    #[default]
-    NotAsked,
-    /// The risk was requested and not returned. This is **not** a low risk.
-    Unknown,
-    /// The risk was returned.
-    Known {
-        /// 0 (low) to 900 (high).
-        score: u16,
-        /// The vendor's opaque tags, as they came.
-        tags: Vec<Box<str>>,
-    },
-}
-
 // === impl Verdict ===
 
 impl Verdict {
@@ -119,7 +109,7 @@ impl Verdict {
             risk: Risk::NotAsked,
             phone: None,
             scene: None,
-            sandbox: false,
+            sandbox: Sandboxed::No,
             ex_id: None,
             retry_after: None,
             advice: None,
@@ -175,15 +165,42 @@ impl Verdict {
         self
     }
 
-    /// Marks an answer that does not come from a carrier.
+    /// Marks an answer that does not come from a carrier. Its proof can be used again, unless
+    /// [`Verdict::with_sandbox_once_mark`] says otherwise.
     pub fn with_sandbox_mark(mut self) -> Self {
-        self.sandbox = true;
+        self.sandbox = Sandboxed::Reusable;
+        self
+    }
+
+    /// Marks an answer that does not come from a carrier, to a proof that works once, as real ones do.
+    pub fn with_sandbox_once_mark(mut self) -> Self {
+        self.sandbox = Sandboxed::Once;
         self
     }
 
     /// Says why there is no answer. `is_outage`: the service could not be reached, and nothing was sent.
-    pub(crate) fn unanswered(mut self, cause: Cow<'static, str>, nothing_sent: bool, is_outage: bool) -> Self {
-        self.unanswered = Some(Box::new(Unanswered { cause, nothing_sent, is_outage }));
+    pub(crate) fn unanswered(self, cause: Cow<'static, str>, nothing_sent: bool, is_outage: bool) -> Self {
+        self.because(Unanswered { cause, nothing_sent, is_outage, by_breaker: false, health: Health::Unknown })
+    }
+
+    /// What the absence of an answer says about the service.
+    pub(crate) fn with_health(mut self, health: Health) -> Self {
+        if let Some(unanswered) = &mut self.unanswered {
+            unanswered.health = health;
+        }
+        self
+    }
+
+    /// The breaker is open, so that nothing was asked: for an outage, or for answers that cannot be read.
+    pub(crate) fn breaker_open(kind: CheckKind, is_outage: bool, seconds: u32) -> Self {
+        let class = if is_outage { Class::Unavailable } else { Class::Unreadable };
+        let (cause, health) = ("breaker open".into(), Health::Unknown);
+        let unanswered = Unanswered { cause, nothing_sent: true, is_outage, by_breaker: true, health };
+        Self::new(kind, class).because(unanswered).with_retry_after(seconds)
+    }
+
+    fn because(mut self, unanswered: Unanswered) -> Self {
+        self.unanswered = Some(Box::new(unanswered));
         self
     }
 
@@ -283,7 +300,30 @@ impl Verdict {
 
     /// Whether it came from a sandbox.
     pub fn is_sandbox(&self) -> bool {
-        self.sandbox
+        self.sandbox != Sandboxed::No
+    }
+
+    /// Whether it came from a sandbox, and the proof can be used again.
+    pub(crate) fn is_of_a_reusable_proof(&self) -> bool {
+        self.sandbox == Sandboxed::Reusable
+    }
+
+    /// Whether a breaker refused the check.
+    pub(crate) fn is_by_breaker(&self) -> bool {
+        self.unanswered.as_ref().is_some_and(|unanswered| unanswered.by_breaker)
+    }
+
+    /// What it says about the service behind the verifier.
+    pub(crate) fn health(&self) -> Health {
+        match (&self.unanswered, self.class) {
+            (Some(unanswered), _) => unanswered.health,
+            (None, Class::Unavailable) => Health::Failed,
+            (None, Class::Unreadable) => Health::Garbled,
+            (None, Class::Unknown) => Health::Unknown,
+            // Without a code it may be the verifier's own, which has asked nobody.
+            (None, Class::Invalid | Class::Misconfigured) if self.code.is_none() => Health::Unknown,
+            (None, _) => Health::Well,
+        }
     }
 }
 
@@ -302,7 +342,7 @@ impl fmt::Debug for Verdict {
             .field("tags", &tags)
             .field("phone", &self.phone)
             .field("has_scene", &self.scene.is_some())
-            .field("sandbox", &self.sandbox)
+            .field("sandbox", &self.is_sandbox())
             .field("ex_id", &self.ex_id)
             .field("cause", &self.cause())
             .finish_non_exhaustive()
@@ -339,25 +379,5 @@ impl Class {
 impl fmt::Display for Class {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-// === impl Risk ===
-
-impl Risk {
-    /// A score from 0 to 900; outside of 0 to 900 it is unknown.
-    pub fn from_score(score: i64, tags: Vec<Box<str>>) -> Self {
-        match u16::try_from(score) {
-            Ok(score @ 0..=900) => Self::Known { score, tags },
-            _ => Self::Unknown,
-        }
-    }
-
-    /// The score, where it is known.
-    pub fn score(&self) -> Option<u16> {
-        match self {
-            Self::Known { score, .. } => Some(*score),
-            Self::NotAsked | Self::Unknown => None,
-        }
     }
 }

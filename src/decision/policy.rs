@@ -221,6 +221,11 @@ impl Policy {
     }
 
     /// Whether a class is let through unverified.
+    /// Whether there is anything that it opens for.
+    pub(crate) fn opens(&self) -> bool {
+        self.opens_when_unavailable
+    }
+
     pub(crate) fn opens_for(&self, class: Class) -> bool {
         self.opens_when_unavailable && class == Class::Unavailable
     }

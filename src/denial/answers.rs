@@ -63,7 +63,7 @@ impl DenialReason {
                 english: "Please solve the captcha and try again.",
                 chinese: "请完成行为验证后重试。",
             },
-            Self::Verdict(Class::Stale) => Answer {
+            Self::Verdict(Class::Stale) | Self::Replayed => Answer {
                 status: StatusCode::FORBIDDEN,
                 code: "proof_expired",
                 grpc_code: 7,
@@ -177,6 +177,8 @@ impl DenialReason {
                 | Class::Unreadable
                 | Class::Unknown,
             )
+            | Self::BreakerOpen
+            | Self::StoreDown
             | Self::Overloaded
             | Self::Panicked => Answer::UNAVAILABLE,
             Self::DeadlineExceeded => Answer { grpc_code: 4, ..Answer::UNAVAILABLE },

@@ -175,7 +175,9 @@ impl Refusal {
     /// What a verdict that is no pass means to the client.
     pub(crate) fn of_verdict(verdict: &Verdict) -> Self {
         let usual = (verdict.class() == Class::Throttled).then_some(THROTTLED);
-        let refusal = Self::new(DenialReason::Verdict(verdict.class()));
+        let reason =
+            if verdict.is_by_breaker() { DenialReason::BreakerOpen } else { DenialReason::Verdict(verdict.class()) };
+        let refusal = Self::new(reason);
         // The only class that is answered 400.
         let detail = (verdict.class() == Class::Invalid).then(|| match verdict.kind() {
             CheckKind::Number => "the verifier answers that the token or the phone is malformed",

@@ -9,7 +9,7 @@ use crate::verdict::Class;
 /// | a verdict `Rejected` or `Inconclusive`, a scene or phone that does not match, risk at a deny band | 403 | `verification_failed` | 7 | `other_method` |
 /// | risk at a deny band, with [`Policy::tell_risk`](crate::Policy::tell_risk) | 403 | `risk_too_high` | 7 | `other_method` |
 /// | step-up needed | 403 | `captcha_required` | 7 | `captcha` |
-/// | a verdict `Stale` | 403 | `proof_expired` | 7 | `new_token` |
+/// | a verdict `Stale`, a proof that another request has asked about | 403 | `proof_expired` | 7 | `new_token` |
 /// | a CORS preflight on a rule for every method | 403 | `preflight_refused` | 7 | |
 /// | a proof missing or half | 400 | `proof_missing` | 3 | |
 /// | a proof malformed or ambiguous, a verdict `Invalid` | 400 | `proof_malformed` | 3 | |
@@ -22,7 +22,7 @@ use crate::verdict::Class;
 /// | a media type that is not accepted | 415 | `unsupported_media_type` | 3 | |
 /// | a content coding that is not accepted | 415 | `unsupported_encoding` | 3 | |
 /// | a verdict `Throttled` | 429 | `throttled` | 8 | `wait`, `other_method` |
-/// | any other verdict, too many checks or bodies at once, a closure of the user's that panicked | 503 | `verification_unavailable` | 14 | `other_method` |
+/// | any other verdict, an open breaker, a full store, too many checks or bodies at once, a closure of the user's that panicked | 503 | `verification_unavailable` | 14 | `other_method` |
 /// | a gRPC call whose own deadline (`grpc-timeout`) is over, or too near to begin a check | 503 | `verification_unavailable` | 4 | `other_method` |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -57,6 +57,12 @@ pub enum DenialReason {
     UnsupportedMediaType,
     /// The rule does not accept this content coding.
     UnsupportedEncoding,
+    /// Another request has asked about this proof. Nothing was asked.
+    Replayed,
+    /// The breaker of the endpoint is open. Nothing was asked.
+    BreakerOpen,
+    /// The proof cannot be claimed, and [`StorePolicy::Refuse`](crate::StorePolicy) is set. Nothing was asked.
+    StoreDown,
     /// Too many checks in flight, or too many bodies being read. Nothing was spent.
     Overloaded,
     /// A gRPC call's own deadline (`grpc-timeout`) is over, or too near to begin a check. The client set it, so no policy
@@ -75,6 +81,9 @@ impl DenialReason {
             Self::Verdict(class) => class.as_str(),
             Self::Mismatch => "mismatch",
             Self::RiskTooHigh => "risk_too_high",
+            Self::Replayed => "replayed",
+            Self::BreakerOpen => "breaker_open",
+            Self::StoreDown => "store_down",
             Self::Overloaded => "overloaded",
             Self::DeadlineExceeded => "deadline_exceeded",
             Self::Panicked => "panicked",

@@ -30,7 +30,7 @@ fn of_class(class: Class) -> Refusal {
 }
 
 /// Every reason. A new one does not compile until [`is_listed`] has it: add it here too.
-const REASONS: [DenialReason; 29] = [
+const REASONS: [DenialReason; 32] = [
     DenialReason::Verdict(Class::Passed),
     DenialReason::Verdict(Class::Rejected),
     DenialReason::Verdict(Class::Stale),
@@ -57,6 +57,9 @@ const REASONS: [DenialReason; 29] = [
     DenialReason::BodyTimeout,
     DenialReason::UnsupportedMediaType,
     DenialReason::UnsupportedEncoding,
+    DenialReason::Replayed,
+    DenialReason::BreakerOpen,
+    DenialReason::StoreDown,
     DenialReason::Overloaded,
     DenialReason::DeadlineExceeded,
     DenialReason::Panicked,
@@ -100,6 +103,9 @@ fn every_other_reason_has_its_answer() {
         (Is::BodyTimeout, 408, "body_timeout", 4),
         (Is::UnsupportedMediaType, 415, "unsupported_media_type", 3),
         (Is::UnsupportedEncoding, 415, "unsupported_encoding", 3),
+        (Is::Replayed, 403, "proof_expired", 7),
+        (Is::BreakerOpen, 503, "verification_unavailable", 14),
+        (Is::StoreDown, 503, "verification_unavailable", 14),
         (Is::Overloaded, 503, "verification_unavailable", 14),
         (Is::DeadlineExceeded, 503, "verification_unavailable", 4),
         (Is::Panicked, 503, "verification_unavailable", 14),
@@ -202,6 +208,9 @@ fn is_listed(reason: DenialReason) -> bool {
         | Is::BodyTimeout
         | Is::UnsupportedMediaType
         | Is::UnsupportedEncoding
+        | Is::Replayed
+        | Is::BreakerOpen
+        | Is::StoreDown
         | Is::Overloaded
         | Is::DeadlineExceeded
         | Is::Panicked => REASONS.contains(&reason),

@@ -234,7 +234,11 @@ where
     // Before the call, so that nothing is spent for an answer that cannot be read.
     let Ok(key) = shared.key_for(&check) else { return Ok(one_tap::unusable(misconfigured(&check))) };
     let Ok(request) = shared.endpoints.request(&check) else {
-        return Ok(misconfigured(&check).with_advice(MASTER_SECRET));
+        return Ok(misconfigured(&check).with_advice(MASTER_SECRET).unanswered(
+            "no usable master secret".into(),
+            true,
+            false,
+        ));
     };
     let first = transport.call(request).await.map_err(|error| errors::transport(error.into()));
     let reply = match first {
@@ -243,7 +247,11 @@ where
         Err(error) if error.is_connect() && error.nothing_sent() && !error.is_exhausted() => {
             poll_fn(|cx| transport.poll_ready(cx)).await.map_err(|error| errors::not_ready(error.into()))?;
             let Ok(request) = shared.endpoints.request(&check) else {
-                return Ok(misconfigured(&check).with_advice(MASTER_SECRET));
+                return Ok(misconfigured(&check).with_advice(MASTER_SECRET).unanswered(
+                    "no usable master secret".into(),
+                    true,
+                    false,
+                ));
             };
             let second = transport.call(request).await;
             second.map_err(|error| errors::transport(error.into()))?
@@ -263,7 +271,11 @@ where
         return Err(bad(BadReply::WithoutExId));
     }
     let verdict = advised(verdict);
-    Ok(if head.headers.keys().any(|name| name == SANDBOX_MARK) { verdict.with_sandbox_mark() } else { verdict })
+    Ok(match head.headers.get(&SANDBOX_MARK) {
+        None => verdict,
+        Some(mark) if mark == "once" => verdict.with_sandbox_once_mark(),
+        Some(_) => verdict.with_sandbox_mark(),
+    })
 }
 
 /// The verdict on a check for which the application has no usable secret: nothing was sent.
@@ -291,7 +303,8 @@ impl Shared {
             Question::Risk { .. } => return None,
         };
         if !self.proof_bytes.take(proof.expose()) {
-            return Some(Verdict::new(check.kind(), Class::Invalid));
+            let verdict = Verdict::new(check.kind(), Class::Invalid);
+            return Some(verdict.unanswered("the proof has bytes that are not sent".into(), true, false));
         }
         // Its answer could not be read, so nothing is spent on it.
         let is_keyless = check.kind() == CheckKind::OneTap && self.one_tap_key.is_none();

@@ -8,7 +8,7 @@ use tokio::{
 };
 use tower::BoxError;
 
-use super::{bulkhead::Permit, calling::Calling, evidence::Evidence};
+use super::{bulkhead::Permit, calling::Calling, evidence::Evidence, stake::Stake};
 use crate::{
     check_kind::CheckKind,
     ex_id::ExId,
@@ -29,6 +29,7 @@ pub(super) struct Rest<F> {
     // Dropped in this order: the place is free once the call has ended.
     check: Option<InFlight<F>>,
     permit: Option<Permit>,
+    stake: Option<Stake>,
     /// The rule's name.
     rule: Arc<str>,
     account: Arc<str>,
@@ -49,6 +50,10 @@ pub(super) struct InFlight<F> {
 // === impl Abandoned ===
 
 impl Abandoned {
+    pub(super) fn running(&self) -> usize {
+        *self.0.borrow()
+    }
+
     /// Waits until none is running.
     pub(super) async fn drained(&self) {
         // It fails when the sender is gone, which is borrowed here.
@@ -82,13 +87,14 @@ where
         (rule, account): (&Arc<str>, &Arc<str>),
         evidence: &Evidence,
         check: Option<InFlight<F>>,
-        permit: Option<Permit>,
+        (permit, stake): (Option<Permit>, Option<Stake>),
         observers: &Arc<Observers>,
         abandoned: &Arc<Abandoned>,
     ) -> Self {
         Self {
             check,
             permit,
+            stake,
             rule: Arc::clone(rule),
             account: Arc::clone(account),
             evidence: evidence.clone(),
@@ -108,6 +114,8 @@ where
                 Ok(Err(_)) => Failure::panic().verdict(*kind),
                 Err(_) => Failure::timeout().verdict(*kind),
             };
+            // Of this request nothing more is asked, so its claim is not needed again.
+            drop(self.stake.take().and_then(|stake| stake.settle(&verdict)));
             self.evidence.heard(verdict.answering(ex_id.clone()));
         }
         drop(self.check.take());
@@ -119,6 +127,7 @@ where
             verdicts: self.evidence.verdicts(),
             phone: self.evidence.about(),
             began: self.evidence.began(),
+            first_ex_id: None,
         });
     }
 }

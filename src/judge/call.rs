@@ -19,6 +19,7 @@ use super::{
     bulkhead::Permit,
     calling::Calling,
     evidence::Evidence,
+    stake::Stake,
 };
 use crate::{check::Check, check_kind::CheckKind, ex_id::ExId, log::CurrentSpan, observe::Observers, verdict::Verdict};
 
@@ -46,6 +47,7 @@ pub(super) struct Place<'c> {
     pub(super) account: &'c Arc<str>,
     pub(super) evidence: &'c Evidence,
     pub(super) permit: &'c mut Option<Permit>,
+    pub(super) stake: &'c mut Option<Stake>,
     pub(super) observers: &'c Arc<Observers>,
     pub(super) abandoned: &'c Arc<Abandoned>,
 }
@@ -90,6 +92,9 @@ where
                 Poll::Ready(ready) => ready?,
             }
             if let Some((mut verifier, check)) = waiting.take() {
+                if let Some(stake) = self.place.stake {
+                    stake.begin();
+                }
                 self.calling = Calling::begun(verifier.call(check));
             }
         }
@@ -119,10 +124,14 @@ where
     fn leave(&mut self, calling: Option<Calling<S::Future>>) {
         let (kind, ex_id, deadline) = (self.kind, self.ex_id.clone(), self.deadline);
         // Without a call, the place is free as soon as the request is gone.
-        let permit = calling.as_ref().and_then(|_| self.place.permit.take());
+        let (permit, stake) = match &calling {
+            Some(_) => (self.place.permit.take(), self.place.stake.take()),
+            None => (None, None),
+        };
         let check = calling.map(|calling| InFlight { calling, kind, ex_id, deadline });
         let Place { rule, account, evidence, observers, abandoned, .. } = &self.place;
-        let (rest, span) = (Rest::of((rule, account), evidence, check, permit, observers, abandoned), self.span.take());
+        let (rest, span) =
+            (Rest::of((rule, account), evidence, check, (permit, stake), observers, abandoned), self.span.take());
         let spawned = AssertUnwindSafe(|| match span {
             Some(span) => drop(self.runtime.spawn(span.around(rest.finish()))),
             None => drop(self.runtime.spawn(rest.finish())),

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use crate::{phone::Phone, verdict::Verdict};
+use crate::{ex_id::ExId, phone::Phone, verdict::Verdict};
 
 /// The verdicts so far, each with the id of its check, and the phone that they prove. Owned: a check that outlives its
 /// request takes it along.
@@ -14,6 +14,8 @@ pub(crate) struct Evidence {
     /// The phone that this is about: as the client claims it, then as it was proven. For the event alone.
     about: Option<Phone>,
     began: Instant,
+    /// The check that has asked about a proof of this request before.
+    replays: Option<ExId>,
 }
 
 // === impl Evidence ===
@@ -21,7 +23,7 @@ pub(crate) struct Evidence {
 impl Evidence {
     /// None yet, of a request that begins now.
     pub(crate) fn new() -> Self {
-        Self { verdicts: Vec::new(), proven: None, about: None, began: Instant::now() }
+        Self { verdicts: Vec::new(), proven: None, about: None, began: Instant::now(), replays: None }
     }
 
     pub(super) fn heard(&mut self, verdict: Verdict) {
@@ -35,6 +37,15 @@ impl Evidence {
     pub(super) fn prove(&mut self, phone: Phone) {
         self.proven = Some(phone);
         self.about = Some(phone);
+    }
+
+    pub(super) fn replays(&mut self, first: Option<ExId>) {
+        self.replays = first;
+    }
+
+    /// The check that has asked about a proof of this request before, where that refuses it.
+    pub(crate) fn replayed(&self) -> Option<&ExId> {
+        self.replays.as_ref()
     }
 
     pub(super) fn proven(&self) -> Option<Phone> {

@@ -7,15 +7,22 @@
 //! if the request is dropped, the rest of the check moves into a task together with its permit (`call`, `abandoned`).
 
 mod abandoned;
+mod account;
+mod breaker;
 mod bulkhead;
 mod call;
 mod calling;
+mod claim;
 mod client_ip;
 mod evidence;
+mod guards;
 mod judgement;
 mod planned;
 mod questions;
 mod settings;
+mod snapshot;
+mod stake;
+mod store_policy;
 
 use std::sync::Arc;
 
@@ -24,15 +31,22 @@ use tokio::time::Instant;
 use tower::BoxError;
 use tower_service::Service;
 
-pub use self::client_ip::ClientIp;
 use self::questions::{Means, Questions};
 pub(crate) use self::{
     abandoned::Abandoned,
+    account::Account,
     bulkhead::Bulkhead,
     evidence::Evidence,
     judgement::Judgement,
     planned::{Plan, Planned},
     settings::{LEAST_LEFT, RuleVerifier, Settings},
+};
+pub use self::{
+    breaker::Breaker,
+    client_ip::ClientIp,
+    guards::{Guards, GuardsBuilder},
+    snapshot::{BreakerState, GuardsSnapshot},
+    store_policy::StorePolicy,
 };
 use crate::{check::Check, decision::Decision, observe::Observers, verdict::Verdict};
 
@@ -40,34 +54,32 @@ use crate::{check::Check, decision::Decision, observe::Observers, verdict::Verdi
 pub(crate) struct Judge<V> {
     verifier: V,
     observers: Arc<Observers>,
-    /// The checks that outlive their requests.
-    abandoned: Arc<Abandoned>,
+    guards: Guards,
 }
 
 // === impl Judge ===
 
 impl<V> Judge<V> {
-    pub(crate) fn new(verifier: V, observers: Arc<Observers>) -> Self {
-        Self { verifier, observers, abandoned: Arc::default() }
-    }
-
-    /// As this one, with another verifier. The checks that outlive their requests are counted together.
-    pub(crate) fn with_verifier(&self, verifier: V) -> Self {
-        Self { verifier, observers: Arc::clone(&self.observers), abandoned: Arc::clone(&self.abandoned) }
+    pub(crate) fn new(verifier: V, observers: Arc<Observers>, guards: Guards) -> Self {
+        Self { verifier, observers, guards }
     }
 
     pub(crate) fn verifier(&self) -> &V {
         &self.verifier
     }
 
+    pub(crate) fn guards(&self) -> &Guards {
+        &self.guards
+    }
+
     /// Waits until no abandoned check is running.
     pub(crate) async fn drained(&self) {
-        self.abandoned.drained().await;
+        self.guards.drained().await;
     }
 
     /// The checks that a shutdown waits for.
     pub(crate) fn abandoned(&self) -> &Arc<Abandoned> {
-        &self.abandoned
+        self.guards.abandoned()
     }
 }
 
@@ -98,7 +110,8 @@ where
         client_deadline: Option<Instant>,
         mut evidence: Evidence,
     ) -> Judgement {
-        let Self { verifier, observers, abandoned } = self;
+        let Self { verifier, observers, guards } = self;
+        let abandoned = guards.abandoned();
         let result = match &settings.verifier {
             None => {
                 let means = Means { verifier, observers, abandoned };

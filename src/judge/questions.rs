@@ -15,14 +15,18 @@ use tower_service::Service;
 
 use super::{
     abandoned::Abandoned,
+    breaker::{Leave, Refused},
     bulkhead::{Client, Full, Permit},
     call::{Call, Place},
+    claim::{Claim, Unclaimed},
     evidence::Evidence,
     planned::{Plan, Planned},
     settings::{LEAST_LEFT, Settings},
+    stake::Stake,
+    store_policy::StorePolicy,
 };
 use crate::{
-    check::{AskedBy, Check},
+    check::{AskedBy, Check, Endpoint},
     check_kind::CheckKind,
     decision::Objection,
     denial::{DenialReason, Refusal},
@@ -30,6 +34,7 @@ use crate::{
     failure::Failure,
     headers::only,
     observe::Observers,
+    store::Key,
     verdict::{Class, Risk, Verdict},
 };
 
@@ -57,8 +62,11 @@ pub(super) struct Questions<'q, V> {
     /// Of the plan, once there is one.
     asked_by: Option<Arc<AskedBy>>,
     evidence: &'q mut Evidence,
-    /// Gone once a check has been abandoned, which ends the request.
+    client: Option<Client>,
+    /// From the first check that is asked on. Gone once a check has been abandoned, which ends the request.
     permit: Option<Permit>,
+    /// What this request has claimed and is not asking about at the moment.
+    claims: Vec<Claim>,
 }
 
 // === impl Questions ===
@@ -66,7 +74,6 @@ pub(super) struct Questions<'q, V> {
 impl<'q, V> Questions<'q, V> {
     /// # Errors
     ///
-    /// [`DenialReason::Overloaded`], at once, when the bulkhead is full or the client holds its share of it;
     /// [`DenialReason::Panicked`], when a user's closure of `client_ip` does.
     pub(super) fn new(
         means: Means<'q, V>,
@@ -76,16 +83,9 @@ impl<'q, V> Questions<'q, V> {
         parts: &Parts,
         evidence: &'q mut Evidence,
     ) -> Result<Self, Refusal> {
-        // Before the clock and the permit: it may be a closure of the user's.
+        // Before the clock: it may be a closure of the user's.
         let find = AssertUnwindSafe(|| settings.client_ip.as_ref().map(|client_ip| client_ip.find(parts)));
         let found = catch_unwind(find).map_err(|_| Refusal::new(DenialReason::Panicked))?;
-        let permit = settings.bulkhead.enter(found.map(Client::at)).map_err(|full| {
-            let refusal = Refusal::new(DenialReason::Overloaded);
-            match full {
-                Full::All => refusal,
-                Full::Share => refusal.with_detail("one client holds its share of `in_flight`"),
-            }
-        })?;
         let ex_id = settings.ex_id_from_request_id.then(|| request_id(parts)).flatten();
         let deadline = Instant::now() + settings.deadline;
         Ok(Self {
@@ -98,7 +98,9 @@ impl<'q, V> Questions<'q, V> {
             ex_id,
             asked_by: None,
             evidence,
-            permit: Some(permit),
+            client: found.map(Client::at),
+            permit: None,
+            claims: Vec::new(),
         })
     }
 }
@@ -113,6 +115,10 @@ where
     /// last.
     pub(super) async fn ask_all(&mut self, Plan { checks, step_up, asked_by }: Plan) -> Result<(), Refusal> {
         self.asked_by = Some(asked_by);
+        // All of them before the first is paid for. One alone is claimed when it is asked.
+        if checks.len() > 1 {
+            checks.iter().try_for_each(|planned| self.claim_ahead(&planned.check))?;
+        }
         for planned in checks {
             self.ask(planned).await?;
         }
@@ -127,14 +133,15 @@ where
     /// Asks one check and reads its verdict; a risk query only follows a check that passed.
     async fn ask(&mut self, planned: Planned) -> Result<(), Refusal> {
         let Planned { check, scene, claimed, with_risk } = planned;
-        let (kind, channel) = (check.kind(), check.channel());
+        let (kind, channel, endpoint) = (check.kind(), check.channel(), check.endpoint());
         if let Some(claimed) = claimed {
             self.evidence.claimed(claimed);
         }
         let verdict = self.verdict(check).await?;
         if !verdict.class().is_pass() {
             let refusal = Refusal::of_verdict(&verdict);
-            let opens = verdict.is_outage() && self.settings.policy.opens_for(verdict.class());
+            let opens =
+                self.settings.policy.opens_for(verdict.class()) && self.is_open_for_an_outage(&verdict, endpoint);
             self.evidence.heard(verdict);
             return if opens { Ok(()) } else { Err(refusal) };
         }
@@ -170,32 +177,54 @@ where
     ///
     /// # Errors
     ///
-    /// [`DenialReason::Overloaded`], when a limit of the user's between the layer and the verifier sheds load, or this process
-    /// lacks what a call needs: clients can bring that about, so it is never an outage that a policy may open for.
-    /// [`DenialReason::DeadlineExceeded`], for the same reason, when it was the client's deadline.
+    /// [`DenialReason::Replayed`], when another request has asked about the proof; [`DenialReason::StoreDown`], when it cannot be claimed.
+    /// [`DenialReason::Overloaded`], when the bulkhead is full or the client holds its share of it, when a limit of the user's between the
+    /// layer and the verifier sheds load, or this process lacks what a call needs: clients can bring that about, so it is never an outage
+    /// that a policy may open for. [`DenialReason::DeadlineExceeded`], for the same reason, when it was the client's deadline.
     async fn verdict(&mut self, check: Check) -> Result<Verdict, Refusal> {
-        let kind = check.kind();
-        let ex_id = self.ex_id.clone().unwrap_or_else(ExId::generate);
+        let (kind, endpoint) = (check.kind(), check.endpoint());
+        let settings = self.settings;
+        let (account, clients) = (&settings.account, self.clients);
+        let key = account.key(&check);
+        let claim = key.map_or(Ok(None), |key| self.claim(kind, key))?;
+        let ex_id = claim.as_ref().map_or_else(|| self.fresh_ex_id(), |claim| claim.ex_id.clone());
         let failed = |failure: Failure| failure.verdict(kind).answering(ex_id.clone());
         let too_late = |failure| {
             let refusal = Refusal::new(DenialReason::DeadlineExceeded);
-            if self.clients.is_some() { Err(refusal) } else { Ok(failed(failure)) }
+            if clients.is_some() { Err(refusal) } else { Ok(failed(failure)) }
         };
-        let nearer = self.clients.unwrap_or(self.deadline);
+        let nearer = clients.unwrap_or(self.deadline);
         // The first check has the whole deadline, which `build()` holds to more than this.
         let may_be_short = self.clients.is_some() || self.evidence.has_verdicts();
         if may_be_short && nearer.saturating_duration_since(Instant::now()) < LEAST_LEFT {
             // Begun now, it could spend the token and be given up on.
             return too_late(Failure::too_late());
         }
+        let leave = match self.enter(endpoint, key) {
+            Ok(leave) => leave,
+            Err(refused) => {
+                // In whole seconds, and never zero.
+                let seconds = u32::try_from(refused.left.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+                return Ok(Verdict::breaker_open(kind, refused.is_outage, seconds).answering(ex_id));
+            }
+        };
+        self.take_permit()?;
+        let mut stake = Some(Stake::new(account, endpoint, leave, claim));
         let check = match self.ip {
             Some(ip) => check.with_ip(ip),
             None => check,
         };
         let Means { verifier, observers, abandoned } = &self.means;
         let (rule, evidence) = (self.rule, &*self.evidence);
-        let place =
-            Place { rule, account: &self.settings.account, evidence, permit: &mut self.permit, observers, abandoned };
+        let place = Place {
+            rule,
+            account: &account.name,
+            evidence,
+            permit: &mut self.permit,
+            stake: &mut stake,
+            observers,
+            abandoned,
+        };
         let mut waiting =
             Some((V::clone(verifier), check.with_ex_id(ex_id.clone()).with_asked_by(self.asked_by.clone())));
         let mut call = Call::new(kind, &ex_id, self.deadline, place);
@@ -207,22 +236,111 @@ where
             });
             catch_unwind(poll).unwrap_or(Poll::Ready(()))
         };
-        if timeout_at(nearer, poll_fn(caught)).await.is_err() {
+        let answered = if timeout_at(nearer, poll_fn(caught)).await.is_err() {
             if self.clients.is_some() {
                 call.abandon();
             } else {
                 call.end();
             }
-            return too_late(Failure::timeout());
+            too_late(Failure::timeout())
+        } else {
+            drop(call);
+            match answer {
+                Some(Ok(verdict)) if verdict.kind() == kind => Ok(verdict.answering(ex_id)),
+                Some(Ok(_)) => Ok(failed(Failure::other_kind())),
+                None => Err(Refusal::new(DenialReason::Panicked)),
+                Some(Err(failure)) if failure.is_overload => {
+                    let verdict = failed(failure);
+                    self.settle(stake, &verdict);
+                    return Err(Refusal::new(DenialReason::Overloaded));
+                }
+                Some(Err(failure)) => Ok(failed(failure)),
+            }
+        };
+        // After a panic the stake is dropped: the proof stays claimed, and nothing counts.
+        if let Ok(verdict) = &answered {
+            self.settle(stake, verdict);
         }
-        drop(call);
-        match answer {
-            Some(Ok(verdict)) if verdict.kind() == kind => Ok(verdict.answering(ex_id)),
-            Some(Ok(_)) => Ok(failed(Failure::other_kind())),
-            None => Err(Refusal::new(DenialReason::Panicked)),
-            Some(Err(failure)) if failure.is_overload => Err(Refusal::new(DenialReason::Overloaded)),
-            Some(Err(failure)) => Ok(failed(failure)),
+        answered
+    }
+}
+
+impl<V> Questions<'_, V> {
+    fn fresh_ex_id(&self) -> ExId {
+        self.ex_id.clone().unwrap_or_else(ExId::generate)
+    }
+
+    /// Claims the proof of a check that is asked later.
+    fn claim_ahead(&mut self, check: &Check) -> Result<(), Refusal> {
+        if let Some(key) = self.settings.account.key(check)
+            && let Some(claim) = self.claim(check.kind(), key)?
+        {
+            self.claims.push(claim);
         }
+        Ok(())
+    }
+
+    /// The claim on a proof: the one that this request has, or a new one. `None` where it is not claimed.
+    fn claim(&mut self, kind: CheckKind, key: Key) -> Result<Option<Claim>, Refusal> {
+        if let Some(at) = self.claims.iter().position(|claim| claim.key == key) {
+            return Ok(Some(self.claims.swap_remove(at)));
+        }
+        let settings = self.settings;
+        let account = &settings.account;
+        Claim::make(account, kind, key, self.fresh_ex_id()).or_else(|unclaimed| match unclaimed {
+            Unclaimed::Taken { by } => {
+                self.evidence.replays(by);
+                Err(Refusal::new(DenialReason::Replayed))
+            }
+            Unclaimed::Full => match account.store_policy() {
+                StorePolicy::Local => {
+                    self.means.observers.store_full();
+                    Ok(None)
+                }
+                StorePolicy::Refuse => Err(Refusal::new(DenialReason::StoreDown)),
+            },
+        })
+    }
+
+    /// The leave of the endpoint's breaker; `None` without one.
+    fn enter(&self, endpoint: Endpoint, key: Option<Key>) -> Result<Option<Leave>, Refused> {
+        let account = &self.settings.account;
+        let Some((switch, key)) = account.switch(endpoint).zip(key) else { return Ok(None) };
+        let left = || self.deadline.saturating_duration_since(Instant::now());
+        let (leave, change) = switch.enter(key, self.client, self.settings.deadline, left())?;
+        if let Some(change) = change {
+            account.log(endpoint, change);
+        }
+        Ok(Some(leave))
+    }
+
+    /// A place of the bulkhead for all checks of the request.
+    fn take_permit(&mut self) -> Result<(), Refusal> {
+        if self.permit.is_none() {
+            let permit = self.settings.bulkhead.enter(self.client).map_err(|full| {
+                let refusal = Refusal::new(DenialReason::Overloaded);
+                match full {
+                    Full::All => refusal,
+                    Full::Share => refusal.with_detail("one client holds its share of `in_flight`"),
+                }
+            })?;
+            self.permit = Some(permit);
+        }
+        Ok(())
+    }
+
+    /// Counts what a check has come to, and keeps its claim: the request may ask about the same proof again.
+    fn settle(&mut self, stake: Option<Stake>, verdict: &Verdict) {
+        if let Some(claim) = stake.and_then(|stake| stake.settle(verdict)) {
+            self.claims.push(claim);
+        }
+    }
+
+    /// Whether a check has no answer because of an outage that the breaker has noticed. A check that was sent is never opened: what a
+    /// client sent may be why there is no answer.
+    fn is_open_for_an_outage(&self, verdict: &Verdict, endpoint: Endpoint) -> bool {
+        let is_open = || self.settings.account.switch(endpoint).is_some_and(|switch| switch.is_open_for_an_outage());
+        verdict.is_outage() && (verdict.is_by_breaker() || is_open())
     }
 }
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tower::{BoxError, util::BoxCloneSyncService};
 
-use super::{bulkhead::Bulkhead, client_ip::ClientIp};
+use super::{account::Account, bulkhead::Bulkhead, client_ip::ClientIp};
 use crate::{check::Check, decision::Policy, verdict::Verdict};
 
 /// The verifier of one rule.
@@ -20,7 +20,7 @@ pub(crate) struct Settings {
     pub(crate) deadline: Duration,
     pub(crate) bulkhead: Arc<Bulkhead>,
     /// What the verifier spends from, known before it is asked.
-    pub(crate) account: Arc<str>,
+    pub(crate) account: Arc<Account>,
     /// `None`: the layer's.
     pub(crate) verifier: Option<RuleVerifier>,
     pub(crate) client_ip: Option<ClientIp>,

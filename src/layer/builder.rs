@@ -7,6 +7,7 @@ use crate::{
     error::ConfigError,
     foreign_backend::ForeignBackend,
     headers::USUAL,
+    judge::Guards,
     rule::{Overrides, Rule, setting_methods},
 };
 
@@ -35,6 +36,7 @@ pub struct JVerifyBuilder<V> {
     header_prefix: Box<str>,
     foreign: ForeignBackend,
     overrides: Overrides,
+    guards: Option<Guards>,
 }
 
 // === impl JVerifyBuilder ===
@@ -47,6 +49,7 @@ impl<V> JVerifyBuilder<V> {
             header_prefix: USUAL.into(),
             foreign: ForeignBackend::none(),
             overrides: Overrides::default(),
+            guards: None,
         }
     }
 
@@ -105,6 +108,14 @@ impl<V> JVerifyBuilder<V> {
         self
     }
 
+    /// What protects the accounts of the verifiers, shared with other layers: see [`Guards`]. Default: guards of this layer alone.
+    ///
+    /// Belongs to the layer. A [`reload`](JVerifyLayer::reload) keeps the guards of the layer, unless the new one sets others.
+    pub fn guards(mut self, guards: &Guards) -> Self {
+        self.guards = Some(guards.clone());
+        self
+    }
+
     setting_methods!();
 
     /// Builds the layer. Writes its rules to the log, one a line at DEBUG, and at INFO what the build reads of a request and which
@@ -116,11 +127,12 @@ impl<V> JVerifyBuilder<V> {
     /// pattern, two rules for the same request, an invalid field, a limit of zero, a deadline of 1 s or less, or
     /// invalid bands.
     pub fn build(self) -> Result<JVerifyLayer<V>, ConfigError> {
-        let Self { verifier, rules, header_prefix, foreign, overrides } = self;
-        let source = Source { rules, header_prefix, foreign, overrides };
-        let (routes, names) = source.compile(None)?;
+        let Self { verifier, rules, header_prefix, foreign, overrides, guards } = self;
+        let source = Source { rules, header_prefix, foreign, overrides, guards };
+        let guards = source.guards.clone().unwrap_or_default();
+        let (routes, names) = source.compile(&guards, None)?;
         source.log_start(&routes);
-        Ok(JVerifyLayer { current: Current::new(Shared::new(verifier, routes, names, source)) })
+        Ok(JVerifyLayer { current: Current::new(Shared::new(verifier, routes, names, source, guards)) })
     }
 }
 

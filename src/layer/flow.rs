@@ -109,7 +109,7 @@ pub(super) fn refuse<V, B>(
 ) -> Answering {
     let rule = group.map(Group::first_rule);
     let (evidence, name) = (Evidence::new(), rule.map(|rule| &*rule.name));
-    let account = rule.map(|rule| &*rule.settings.judge.account);
+    let account = rule.map(|rule| &*rule.settings.judge.account.name);
     let (outcome, began) = (Outcome::Denied(refusal), evidence.began());
     shared.observers.decided(&Decided {
         rule: name,
@@ -118,6 +118,7 @@ pub(super) fn refuse<V, B>(
         verdicts: evidence.verdicts(),
         phone: None,
         began,
+        first_ex_id: None,
     });
     let respond = rule.map_or(shared.respond.as_ref(), |rule| rule.settings.respond.as_ref());
     // Where no rule is known, it is not known either whether a status of 200 would be safe.

@@ -13,7 +13,8 @@ pub(super) fn report(observers: &Observers, rule: &RuleState, outcome: Outcome<'
         Outcome::Passed(decision) => decision.verdicts(),
         Outcome::NotGuarded(_) | Outcome::Denied(_) | Outcome::Abandoned | Outcome::NotAsked => evidence.verdicts(),
     };
-    let account = Some(&*rule.settings.judge.account);
+    let account = Some(&*rule.settings.judge.account.name);
     let (phone, began) = (evidence.about(), evidence.began());
-    observers.decided(&Decided { rule: Some(&rule.name), account, outcome, verdicts, phone, began });
+    let first_ex_id = evidence.replayed();
+    observers.decided(&Decided { rule: Some(&rule.name), account, outcome, verdicts, phone, began, first_ex_id });
 }

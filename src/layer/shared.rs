@@ -18,7 +18,7 @@ use crate::{
     decision::{Asked, Decision, insert_not_guarded},
     denial::Respond,
     headers::Names,
-    judge::{Judge, Plan},
+    judge::{Guards, Judge, Plan},
     observe::Observers,
     rule::{Group, Routes, remove_phone_cookies, trailer_filter},
 };
@@ -44,9 +44,9 @@ pub(super) struct Shared<V> {
 
 impl<V> Shared<V> {
     /// The rules that a layer begins with.
-    pub(super) fn new(verifier: V, routes: Routes, names: Names, source: Source) -> Self {
+    pub(super) fn new(verifier: V, routes: Routes, names: Names, source: Source, guards: Guards) -> Self {
         let observers = Arc::<Observers>::default();
-        let judge = Judge::new(verifier, Arc::clone(&observers));
+        let judge = Judge::new(verifier, Arc::clone(&observers), guards);
         Self::of(judge, routes, names, Arc::new(source), observers, Arc::default())
     }
 
@@ -55,8 +55,10 @@ impl<V> Shared<V> {
     where
         V: Clone,
     {
-        let (routes, names) = new.source.compile(Some(&self.routes)).expect("they were compiled when `new` was built");
-        let judge = self.judge.with_verifier(new.judge.verifier().clone());
+        let guards = new.source.guards.as_ref().unwrap_or_else(|| self.judge.guards());
+        let compiled = new.source.compile(guards, Some(&self.routes));
+        let (routes, names) = compiled.expect("they were compiled when `new` was built");
+        let judge = Judge::new(new.judge.verifier().clone(), Arc::clone(&self.observers), guards.clone());
         let (source, observers, mounts) =
             (Arc::clone(&new.source), Arc::clone(&self.observers), Arc::clone(&self.mounts));
         Self::of(judge, routes, names, source, observers, mounts)

@@ -5,7 +5,7 @@ use crate::{
     error::ConfigError,
     foreign_backend::{ForeignBackend, Suspicion},
     headers::Names,
-    judge::ClientIp,
+    judge::{ClientIp, Guards},
     log::event,
     rule::{self, Overrides, Routes, Rule},
 };
@@ -20,6 +20,8 @@ pub(super) struct Source {
     pub(super) header_prefix: Box<str>,
     pub(super) foreign: ForeignBackend,
     pub(super) overrides: Overrides,
+    /// As they were set; `None`: those of the layer.
+    pub(super) guards: Option<Guards>,
 }
 
 // === impl Source ===
@@ -30,9 +32,9 @@ impl Source {
     /// # Errors
     ///
     /// Names the first invalid setting. What compiled once compiles again, whatever was before.
-    pub(super) fn compile(&self, before: Option<&Routes>) -> Result<(Routes, Names), ConfigError> {
+    pub(super) fn compile(&self, guards: &Guards, before: Option<&Routes>) -> Result<(Routes, Names), ConfigError> {
         let names = Names::new(&self.header_prefix)?.before(&self.foreign)?;
-        let routes = Routes::compile(&self.rules, &self.overrides, &names, &self.foreign, before)?;
+        let routes = Routes::compile(&self.rules, &self.overrides, &names, &self.foreign, guards, before)?;
         Ok((routes, names))
     }
 

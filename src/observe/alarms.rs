@@ -19,6 +19,7 @@ pub(super) struct Alarms {
     quota: Alarm,
     malformed: Alarm,
     sandbox: Alarm,
+    store_full: Alarm,
     /// Which share of the answers says that the question was malformed.
     share: Share,
 }
@@ -41,6 +42,11 @@ impl Alarms {
     /// Whether it is some time ago that the sandbox let a client through that is not on this host.
     pub(super) fn is_sandbox_due(&self) -> bool {
         self.is_due(&self.sandbox)
+    }
+
+    /// Whether it is some time ago that the store was full.
+    pub(super) fn is_store_full_due(&self) -> bool {
+        self.is_due(&self.store_full)
     }
 
     /// What to do about this verdict, if its class is an operator's to mend and the last alarm of it is some time ago. One malformed

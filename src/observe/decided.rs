@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use crate::{decision::Decision, denial::Refusal, phone::Phone, verdict::Verdict};
+use crate::{decision::Decision, denial::Refusal, ex_id::ExId, phone::Phone, verdict::Verdict};
 
 /// A guarded request that is over for the layer.
 #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "without an observer nothing reads it"))]
@@ -18,6 +18,8 @@ pub(crate) struct Decided<'d> {
     pub(crate) phone: Option<Phone>,
     /// When the request came.
     pub(crate) began: Instant,
+    /// The check that has asked about a proof of this request before, where that refuses it.
+    pub(crate) first_ex_id: Option<&'d ExId>,
 }
 
 /// How a guarded request ended.

@@ -15,4 +15,7 @@ impl Observers {
 
     #[expect(clippy::unused_self, reason = "as the other observers")]
     pub(crate) fn sandbox_elsewhere(&self, _: &str) {}
+
+    #[expect(clippy::unused_self, reason = "as the other observers")]
+    pub(crate) fn store_full(&self) {}
 }

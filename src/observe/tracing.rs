@@ -27,7 +27,7 @@ pub(crate) struct Observers {
 impl Observers {
     /// An alarm that is due makes the event an ERROR that says what to do; an outage, a limit or a panic makes it a WARN.
     pub(crate) fn decided(&self, decided: &Decided<'_>) {
-        let Decided { rule, account, outcome, verdicts, phone, began } = decided;
+        let Decided { rule, account, outcome, verdicts, phone, began, first_ex_id } = decided;
         let rule = rule.unwrap_or("-");
         let refusal = match outcome {
             Outcome::NotGuarded(why) => {
@@ -69,6 +69,7 @@ impl Observers {
                         Some(ex_id) => fmt::Display::fmt(ex_id, f),
                         None => f.write_str("-"),
                     }),
+                    first_ex_id = first_ex_id.map(::tracing::field::display),
                     causes = is_unanswered.then_some(::tracing::field::display(List(verdicts, |verdict, f| {
                         f.write_str(verdict.cause().unwrap_or("-"))
                     }))),
@@ -104,6 +105,19 @@ impl Observers {
                 rule,
                 "the sandbox let a client through that is not on this host. It asks no carrier, so every client can log in with \
                  every phone"
+            );
+        }
+    }
+}
+
+impl Observers {
+    /// A proof was asked about without a claim, because the store is full: an ERROR, at most once a minute.
+    pub(crate) fn store_full(&self) {
+        if self.alarms.is_store_full_due() {
+            event!(
+                ERROR,
+                alarm = "store_full",
+                "the store of the guards is full: proofs are asked about without a claim until entries expire"
             );
         }
     }

@@ -12,7 +12,7 @@ use crate::{
     body::{self, Budget},
     denial::Respond,
     error::ConfigError,
-    judge::{self, Bulkhead, LEAST_LEFT},
+    judge::{self, Account, Bulkhead, Guards, LEAST_LEFT},
     phone_grammar::PhoneGrammar,
     proof::{GROWTH, Media},
     reading,
@@ -36,7 +36,8 @@ pub(crate) struct Settings {
 
 /// What all rules of a layer share, but for those that have their own.
 pub(crate) struct Shares {
-    account: Arc<str>,
+    account: Arc<Account>,
+    guards: Guards,
     bulkhead: Arc<Bulkhead>,
     buffered: Budget,
     descriptors: Option<Descriptors>,
@@ -61,11 +62,12 @@ impl Shares {
     /// # Errors
     ///
     /// As [`Settings::resolve`].
-    pub(crate) fn new(layer: &Overrides, before: Option<&Self>) -> Result<Self, ConfigError> {
+    pub(crate) fn new(layer: &Overrides, guards: &Guards, before: Option<&Self>) -> Result<Self, ConfigError> {
         let values = Values::of(&Overrides::default(), layer);
         Ok(Self {
             bulkhead: limits::places(values.in_flight, before.map(|before| &*before.bulkhead))?,
-            account: limits::account(layer.account.as_deref().unwrap_or(ACCOUNT))?,
+            account: guards.account(&limits::account(layer.account.as_deref().unwrap_or(ACCOUNT))?),
+            guards: guards.clone(),
             buffered: limits::budget(values.buffered, before.map(|before| &before.buffered))?,
             descriptors: values.descriptors.as_ref().map(Descriptors::parse).transpose()?,
         })
@@ -104,6 +106,10 @@ impl Settings {
     ) -> Result<Self, ConfigError> {
         let values = Values::of(rule, layer);
         check(&values)?;
+        if values.policy.opens() && !shares.guards.have_breakers() {
+            let problem = "guards `without_breaker` notice no outage";
+            return Err(ConfigError::unshown("policy.open_when_unavailable", problem));
+        }
         Ok(Self {
             mode: rule.mode.unwrap_or_default(),
             on_demand: rule.on_demand,
@@ -158,12 +164,12 @@ impl Settings {
 }
 
 /// What a rule's verifier spends from. A rule's own one has an account of its own: what happens to one does not happen to all.
-fn account(name: &str, rule: &Overrides, shares: &Shares) -> Result<Arc<str>, ConfigError> {
+fn account(name: &str, rule: &Overrides, shares: &Shares) -> Result<Arc<Account>, ConfigError> {
     match (&rule.account, &rule.verifier) {
         (None, None) => Ok(Arc::clone(&shares.account)),
         // No account that is set has a space in it.
-        (None, Some(_)) => Ok(format!("rule {name}").into()),
-        (Some(account), Some(_)) => limits::account(account),
+        (None, Some(_)) => Ok(shares.guards.account(&format!("rule {name}").into())),
+        (Some(account), Some(_)) => Ok(shares.guards.account(&limits::account(account)?)),
         (Some(account), None) => {
             let problem = "a rule without a `verifier` of its own spends from the layer's account";
             Err(ConfigError::new("account", &**account, problem))

@@ -20,6 +20,7 @@ use crate::{
     error::ConfigError,
     foreign_backend::{ForeignBackend, Suspicion},
     headers::Names,
+    judge::Guards,
     path::{Found, Pattern, RouteParameters, Table},
 };
 
@@ -72,13 +73,14 @@ impl Routes {
         layer: &Overrides,
         names: &Names,
         foreign: &ForeignBackend,
+        guards: &Guards,
         before: Option<&Self>,
     ) -> Result<Self, ConfigError> {
         if rules.is_empty() {
             return Err(ConfigError::unshown("rule", "a layer without a rule guards nothing"));
         }
         limits::names(rules)?;
-        let shares = Shares::new(layer, before.map(|before| &before.shares))?;
+        let shares = Shares::new(layer, guards, before.map(|before| &before.shares))?;
         let spellings = foreign.suspects(Suspicion::PathSpelling);
         let mut by_pattern: BTreeMap<Pattern, Vec<Entry<'_>>> = BTreeMap::new();
         let mut every: Vec<Entry<'_>> = Vec::new();
@@ -239,7 +241,7 @@ impl Routes {
 
     /// The accounts that the rules' verifiers spend from.
     pub(crate) fn accounts(&self) -> BTreeSet<&str> {
-        self.states.iter().map(|state| &*state.settings.judge.account).collect()
+        self.states.iter().map(|state| &*state.settings.judge.account.name).collect()
     }
 
     /// The names of rules that the other layer does not have.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::ledger::PhoneForm;
+use super::{ledger::PhoneForm, magic::Magic};
 
 /// A request's body. Every endpoint reads its own fields and ignores the others.
 #[derive(Default, Deserialize)]
@@ -36,6 +36,13 @@ impl<'a> Asked<'a> {
     /// Reads a JSON object, and nothing else: derived structs would take an array, too.
     pub(super) fn read(body: &'a [u8]) -> Option<Self> {
         body.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(body).ok())?
+    }
+
+    /// Whether the proof works once.
+    pub(super) fn is_once(&self) -> bool {
+        [&self.token, &self.captcha_content, &self.login_token]
+            .iter()
+            .any(|proof| Magic::read(proof).is_some_and(|magic| magic.once))
     }
 
     /// How the phone was written.

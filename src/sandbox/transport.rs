@@ -91,7 +91,13 @@ impl Sandbox {
             code: answer.as_ref().map(|answer| answer.code),
         });
         match answer {
-            Some(answer) => (reply(StatusCode::OK, "application/json", answer.json), answer.fault),
+            Some(answer) => {
+                let mut reply = reply(StatusCode::OK, "application/json", answer.json);
+                if asked.is_some_and(|asked| asked.is_once()) {
+                    reply.headers_mut().insert(SANDBOX_HEADER, HeaderValue::from_static("once"));
+                }
+                (reply, answer.fault)
+            }
             None => (page(StatusCode::NOT_FOUND, NOT_FOUND), None),
         }
     }

@@ -1,7 +1,7 @@
 //! The store in this process.
 
 use std::{
-    hash::{BuildHasher, Hash, Hasher, RandomState},
+    hash::{BuildHasher, Hasher, RandomState},
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::{
     Claimed, Day, Nonce, Rate, Store, StoreError, Subject, Taken,
+    key::Key,
     shard::{Held, Room, Shard},
 };
 use crate::ex_id::ExId;
@@ -35,10 +36,6 @@ struct Part {
     /// When the shard's next entry ends, to be read without its lock.
     earliest: AtomicU64,
 }
-
-/// A subject, hashed under the key of one memory: 128 bits of SipHash-1-3.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Key([u32; 4]);
 
 const SHARDS: usize = 64;
 
@@ -155,9 +152,7 @@ impl Memory {
         hasher.write(&day.map_or(0, |day| day.number().saturating_add(1)).to_le_bytes());
         subject.write(|bytes| hasher.write(bytes));
         let hash = hasher.finish128();
-        let halves = |half: u64| [half >> 32, half & u64::from(u32::MAX)].map(|word| u32::try_from(word).unwrap_or(0));
-        let ([a, b], [c, d]) = (halves(hash.h1), halves(hash.h2));
-        Key([a, b, c, d])
+        Key::of([hash.h1, hash.h2])
     }
 
     fn now(&self) -> u64 {
@@ -200,8 +195,7 @@ impl Memory {
     }
 
     fn part(&self, key: Key) -> &Part {
-        let [word, ..] = key.0;
-        let which = usize::try_from(word).unwrap_or(0) % SHARDS;
+        let which = key.choice() % SHARDS;
         self.shards.get(which).expect("a remainder is below the number of shards")
     }
 }
@@ -236,16 +230,6 @@ impl Store for Memory {
 impl Part {
     fn lock(&self) -> MutexGuard<'_, Shard> {
         self.shard.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-// === impl Key ===
-
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        // The first word chooses the shard.
-        let [_, _, high, low] = self.0;
-        state.write_u64((u64::from(high) << 32) | u64::from(low));
     }
 }
 

@@ -5,6 +5,7 @@
 #[cfg(test)]
 mod contract;
 mod day;
+mod key;
 mod memory;
 mod rate;
 mod shard;
@@ -22,10 +23,7 @@ use std::{
 };
 
 pub use self::rate::Rate;
-pub(crate) use self::{
-    day::Day,
-    memory::{Key, Memory},
-};
+pub(crate) use self::{day::Day, key::Key, memory::Memory};
 use crate::ex_id::ExId;
 
 /// What a claim, a rate or a budget is about: a purpose, and its parts. Each store hashes it under a key of its own, so that no

@@ -11,7 +11,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use super::{Nonce, StoreError, memory::Key};
+use super::{Nonce, StoreError, key::Key};
 use crate::ex_id::CompactExId;
 
 /// Entries by key, with a binary heap over them. The heap has each entry once: an entry that goes or moves takes its place in the

@@ -16,6 +16,7 @@ mod extractor;
 mod floors;
 mod frameworks;
 mod grpc;
+mod guards;
 mod headers;
 mod jpush;
 mod load;

@@ -146,7 +146,7 @@ async fn fields_after_the_limit_are_refused_too() {
 
 #[tokio::test]
 async fn a_body_over_the_limit_does_not_pass_even_where_outages_do() {
-    let desk = Sandboxed::new(Rule::post("/login", number()).policy(Policy::default().open_when_unavailable()));
+    let desk = Sandboxed::noticing(Rule::post("/login", number()).policy(Policy::default().open_when_unavailable()));
     desk.sandbox.fault(Fault::Refuse);
     assert_eq!(desk.send(post_json("/login", login_of(LIMIT + 1))).await.status(), 413);
     assert_eq!(desk.application.runs(), 0);

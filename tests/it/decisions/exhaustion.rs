@@ -3,10 +3,10 @@
 use std::{env, fs::File, io, process::Command, sync::Arc};
 
 use serde_json::json;
-use tower_jverify::{CallError, Check, Credentials, DenialReason, JPush, JVerifyLayer, Policy, Rule, Verdict, number};
+use tower_jverify::{CallError, Check, Credentials, DenialReason, JPush, Policy, Rule, Verdict, number};
 
 use super::PHONE;
-use crate::support::{Application, denial, post_json, send};
+use crate::support::{Application, denial, noticing, post_json, send};
 
 /// EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL.
 #[cfg(target_os = "linux")]
@@ -33,14 +33,14 @@ async fn a_lack_among_the_sources_of_any_verifiers_error_is_overload() {
             // A custom verifier, and JPush over a custom transport.
             let of_verifier = Arc::clone(&error);
             let verifier = tower::service_fn(move |_: Check| std::future::ready(Err::<Verdict, _>(of_verifier())));
-            let layer = JVerifyLayer::builder(verifier).rule(rule()).build().unwrap();
+            let layer = noticing(verifier).rule(rule()).build().unwrap();
             let application = Application::default();
             let first = send(&layer, &application, post_json("/login", body())).await;
 
             let transport = tower::service_fn(move |_| std::future::ready(Err::<http::Response<String>, _>(error())));
             let jpush =
                 JPush::builder(Credentials::new("key", "secret").unwrap()).transport(transport).build().unwrap();
-            let layer = JVerifyLayer::builder(jpush).rule(rule()).build().unwrap();
+            let layer = noticing(jpush).rule(rule()).build().unwrap();
             let second = send(&layer, &application, post_json("/login", body())).await;
             for response in [first, second] {
                 assert_eq!(response.status(), 503, "{code}");
@@ -76,7 +76,7 @@ async fn in_a_process_of_few_file_descriptors() {
     for host in ["http://127.0.0.1:1", "http://localhost:1", "https://jpush.invalid"] {
         for left in [0, 1, 2, 3] {
             let jpush = JPush::builder(Credentials::new("key", "secret").unwrap()).base_url(host).build().unwrap();
-            let layer = JVerifyLayer::builder(jpush.clone()).rule(rule()).build().unwrap();
+            let layer = noticing(jpush.clone()).rule(rule()).build().unwrap();
             let application = Application::default();
             let mut files: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
             assert!(files.len() > 10, "{}", files.len());
@@ -94,7 +94,7 @@ async fn in_a_process_of_few_file_descriptors() {
     // With file descriptors again, the same failure is an outage.
     let jpush =
         JPush::builder(Credentials::new("key", "secret").unwrap()).base_url("http://127.0.0.1:1").build().unwrap();
-    let layer = JVerifyLayer::builder(jpush).rule(rule()).build().unwrap();
+    let layer = noticing(jpush).rule(rule()).build().unwrap();
     let application = Application::default();
     assert_eq!(send(&layer, &application, post_json("/login", body())).await.status(), 200);
     assert_eq!(application.header("x-jverify-decision").as_deref(), Some("unverified"));

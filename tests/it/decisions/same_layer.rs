@@ -95,7 +95,7 @@ async fn around_a_router_and_on_the_one_nested_in_it() {
     assert_eq!(desk.asked(), [CheckKind::Number]);
 
     assert_eq!(app.oneshot(request()).await.unwrap().status(), 403, "a second request with the same token");
-    assert_eq!(desk.asked(), [CheckKind::Number]);
+    assert!(desk.asked().is_empty(), "which is refused without a call");
 }
 
 #[tokio::test]

@@ -12,10 +12,10 @@ use tower_jverify::{
 };
 
 use super::PHONE;
-use crate::support::{Application, jpush, post_json, serve};
+use crate::support::{Application, jpush, noticing, post_json, serve};
 
 fn layer(sandbox: &Sandbox, rule: Rule) -> JVerifyLayer<JPush<Sandbox>> {
-    JVerifyLayer::builder(jpush(sandbox)).rule(rule).build().unwrap()
+    noticing(jpush(sandbox)).rule(rule).build().unwrap()
 }
 
 /// A captcha outside, a number inside.
@@ -175,7 +175,7 @@ async fn over_a_network_the_outer_ones_headers_are_a_strangers() {
 #[tokio::test]
 async fn a_client_cannot_ask_for_the_phones_header() {
     let (sandbox, application) = (Sandbox::new(), Application::default());
-    let outer = JVerifyLayer::builder(jpush(&sandbox)).rule(Rule::post("/login", captcha())).header_prefix("x-edge");
+    let outer = noticing(jpush(&sandbox)).rule(Rule::post("/login", captcha())).header_prefix("x-edge");
     let inner = layer(&sandbox, Rule::post("/login", number())).layer(application.clone());
     let body = json!({"captchaContent": "sandbox-pass", "token": "sandbox-9000", "phone": PHONE});
     let mut request = post_json("/login", body.to_string());

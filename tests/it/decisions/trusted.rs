@@ -15,7 +15,7 @@ use tower_jverify::{
 };
 
 use super::PHONE;
-use crate::support::{Guarded, Sandboxed, Verifier, jpush, post_json, serve};
+use crate::support::{Guarded, Sandboxed, Verifier, asking, jpush, noticing, post_json, serve};
 
 fn headers<'a>(lines: impl IntoIterator<Item = (&'a str, &'a str)>) -> HeaderMap {
     let mut headers = HeaderMap::new();
@@ -124,9 +124,8 @@ async fn every_decision_of_a_proxy_reads_back_in_its_backend() {
         ] {
             let what = format!("{risk:?} {body} {forward}");
             let rule = Rule::post("/login", ask).forward_phone(forward);
-            let guarded = Guarded::asking(passing(risk), |verifier| {
-                JVerifyLayer::builder(verifier.clone()).rule(rule).build().unwrap()
-            });
+            let guarded =
+                Guarded::asking(passing(risk), |verifier| asking(verifier.clone()).rule(rule).build().unwrap());
             let (decision, found) = across(guarded.layer.clone(), trusted(), body).await;
             let (decision, found) = (decision.expect("a decision"), found.unwrap());
             assert_eq!(told(&found, forward), told(&decision, forward), "{what}");
@@ -157,7 +156,7 @@ async fn what_a_policy_opened_reads_back_as_unverified() {
         }
     });
     let rule = Rule::post("/login", captcha().then(number())).forward_phone(true);
-    let layer = JVerifyLayer::builder(unreachable).rule(rule.policy(Policy::default().open_when_unavailable()));
+    let layer = noticing(unreachable).rule(rule.policy(Policy::default().open_when_unavailable()));
     let body = json!({"captchaContent": "c", "token": "t", "phone": PHONE});
     let (decision, found) = across(layer.build().unwrap(), trusted(), &body).await;
     let (decision, found) = (decision.unwrap(), found.unwrap());
@@ -199,7 +198,7 @@ async fn a_sandbox_is_unverified_unless_it_is_accepted() {
     // An outage of a sandbox stays one.
     desk.sandbox.fault(Fault::Refuse);
     let rule = Rule::post("/login", number()).policy(Policy::default().open_when_unavailable());
-    let layer = JVerifyLayer::builder(jpush(&desk.sandbox)).rule(rule).build().unwrap();
+    let layer = noticing(jpush(&desk.sandbox)).rule(rule).build().unwrap();
     let (_, found) = across(layer, trusted().danger_accept_sandbox(true), &body).await;
     assert!(found.is_ok_and(|found| !found.is_verified() && found.reason() == DecisionReason::Unavailable));
 }
@@ -207,7 +206,7 @@ async fn a_sandbox_is_unverified_unless_it_is_accepted() {
 #[tokio::test]
 async fn a_decision_of_two_layers_reads_back_as_one() {
     let verifier = Verifier::passing();
-    let layer = |rule| JVerifyLayer::builder(verifier.clone()).rule(rule).build().unwrap();
+    let layer = |rule| asking(verifier.clone()).rule(rule).build().unwrap();
     let inner = layer(Rule::post("/login", number().with_risk()).forward_phone(true));
     let both = ServiceBuilder::new().layer(layer(Rule::post("/login", captcha()))).layer(inner);
     let application = crate::support::Application::default();

@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tower::{BoxError, Service, ServiceBuilder};
-use tower_jverify::{
-    CallError, Check, Class, Credentials, DenialReason, JPush, JVerifyLayer, Policy, Rule, Verdict, number,
-};
+use tower_jverify::{CallError, Check, Class, Credentials, DenialReason, JPush, Policy, Rule, Verdict, number};
 
-use crate::support::{Application, LOGIN, denial, post_json, send};
+use crate::support::{Application, LOGIN, denial, noticing, post_json, send};
 
 /// The reason of the refusal under a policy that opens for outages, or `None` if the request was let through.
 async fn refused<V>(verifier: V) -> Option<DenialReason>
@@ -18,7 +16,7 @@ where
     V::Future: Send,
 {
     let rule = Rule::post("/login", number()).policy(Policy::default().open_when_unavailable());
-    let layer = JVerifyLayer::builder(verifier).rule(rule).build().unwrap();
+    let layer = noticing(verifier).rule(rule).build().unwrap();
     let application = Application::default();
     let response = send(&layer, &application, post_json("/login", LOGIN)).await;
     assert_eq!(application.runs(), usize::from(response.status() == 200));
@@ -76,7 +74,7 @@ async fn towers_timeout_is_no_outage_and_lets_the_verifiers_own_error_through() 
 #[tokio::test]
 async fn a_time_to_wait_reaches_the_client() {
     let busy = failing(|| CallError::failed("http status 503").with_retry_after(17));
-    let layer = JVerifyLayer::builder(busy).rule(Rule::post("/login", number())).build().unwrap();
+    let layer = noticing(busy).rule(Rule::post("/login", number())).build().unwrap();
     let response = send(&layer, &Application::default(), post_json("/login", LOGIN)).await;
     assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"17".parse().unwrap()));
 }

@@ -11,7 +11,7 @@ use std::{
 use self::imports::{Import, Modules};
 
 /// Each module of the crate's root, and the floor it is on.
-const FLOORS: [(&str, u8); 31] = [
+const FLOORS: [(&str, u8); 32] = [
     ("layer", 6),
     ("rule", 5),
     ("judge", 4),
@@ -38,6 +38,7 @@ const FLOORS: [(&str, u8); 31] = [
     ("ex_id", 0),
     ("exhaustion", 0),
     ("foreign_backend", 0),
+    ("health", 0),
     ("invisible", 0),
     ("log", 0),
     ("opaque", 0),

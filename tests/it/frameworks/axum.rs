@@ -11,10 +11,10 @@ use axum::{
 use http::{StatusCode, Version};
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tower_jverify::{ClientIp, Decision, JVerifyLayer, Phone, Policy, Rule, Sandbox, Verified, number, sandbox::Fault};
+use tower_jverify::{ClientIp, Decision, Phone, Policy, Rule, Sandbox, Verified, number, sandbox::Fault};
 
 use super::{ask, ips};
-use crate::support::{LOGIN, Verifier, builder, code, jpush, login_layer};
+use crate::support::{LOGIN, Verifier, builder, code, jpush, login_layer, noticing};
 
 /// Says who was verified, and reads the body after the layer has.
 async fn login(verified: Verified, Json(body): Json<Value>) -> String {
@@ -91,7 +91,7 @@ async fn a_handler_that_also_serves_others_takes_an_option() {
     let sandbox = Sandbox::new();
     sandbox.fault(Fault::Refuse);
     let policy = Policy::default().open_when_unavailable();
-    let layer = JVerifyLayer::builder(jpush(&sandbox)).rule(Rule::post("/login", number())).policy(policy);
+    let layer = noticing(jpush(&sandbox)).rule(Rule::post("/login", number())).policy(policy);
     let app = layer.build().unwrap().around(routes());
     let (listener, address) = listen().await;
     tokio::spawn(async move { axum::serve(listener, app).await });
@@ -158,7 +158,7 @@ async fn a_handler_that_takes_verified_says_what_is_missing() {
     let unreachable = Sandbox::new();
     unreachable.fault(Fault::Refuse);
     let rule = Rule::post("/login", number()).policy(Policy::default().open_when_unavailable());
-    let layer = JVerifyLayer::builder(jpush(&unreachable)).rule(rule).build().unwrap();
+    let layer = noticing(jpush(&unreachable)).rule(rule).build().unwrap();
     let server = serve(routes().layer(layer)).await;
     let response = ask(server, Version::HTTP_11, "/login", LOGIN).await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use tower_jverify::{Class, DenialReason, Policy, Verdict};
 
 use super::{call_with, good, guarded, refuses, rule};
-use crate::support::{Application, Guarded, Verifier, builder, denial, send};
+use crate::support::{Application, Guarded, Verifier, asking, builder, denial, send};
 
 fn timed(timeout: &str) -> http::Request<Full<Bytes>> {
     call_with(&[("grpc-timeout", timeout)], Full::new(Bytes::from(good())))
@@ -82,7 +82,7 @@ async fn a_client_cannot_have_its_risk_left_out_by_its_deadline() {
         .phone(tower_jverify::Field::body("/2"))
         .with_risk();
     let rule = tower_jverify::Rule::post(super::LOGIN, ask).accept([tower_jverify::Media::Grpc]);
-    let layer = tower_jverify::JVerifyLayer::builder(slow).rule(rule).build().unwrap();
+    let layer = asking(slow).rule(rule).build().unwrap();
     let application = Application::default();
     let response = send(&layer, &application, timed("1200m")).await;
     assert_eq!(denial(&response).reason(), DenialReason::DeadlineExceeded);
@@ -97,7 +97,7 @@ async fn a_check_that_the_client_gives_up_on_is_finished_and_keeps_its_place() {
         sleep(Duration::from_secs(3)).await;
         Ok::<_, Infallible>(Verdict::new(check.kind(), Class::Passed))
     });
-    let layer = tower_jverify::JVerifyLayer::builder(slow).rule(rule()).in_flight(1).build().unwrap();
+    let layer = asking(slow).rule(rule()).in_flight(1).build().unwrap();
     let (application, began) = (Application::default(), Instant::now());
     let response = send(&layer, &application, timed("2S")).await;
     assert_eq!(denial(&response).reason(), DenialReason::DeadlineExceeded);

@@ -5,12 +5,11 @@ use std::time::Duration;
 use http::StatusCode;
 use tower::{limit::ConcurrencyLimit, util::ServiceExt as _};
 use tower_jverify::{
-    BoxJPush, Check, Class, Credentials, Decision, JPush, JVerifyLayer, Phone, Policy, Rule, Sandbox, number,
-    sandbox::Fault,
+    BoxJPush, Check, Class, Credentials, Decision, JPush, Phone, Policy, Rule, Sandbox, number, sandbox::Fault,
 };
 
 use super::support::{PASS, Server, client, http, number as check};
-use crate::support::{Application, post_json, send};
+use crate::support::{Application, noticing, post_json, send};
 
 fn is_a_verifier<V: Clone + Send + Sync + 'static>(verifier: V) -> V {
     verifier
@@ -54,7 +53,7 @@ async fn an_error_says_the_same_through_the_box() {
     sandbox.fault(Fault::Refuse);
     let jpush = sandbox.client().build().unwrap().boxed();
     let rule = Rule::post("/login", number()).policy(Policy::default().open_when_unavailable());
-    let layer = JVerifyLayer::builder(jpush).rule(rule).build().unwrap();
+    let layer = noticing(jpush).rule(rule).build().unwrap();
     let application = Application::default();
     let response = send(&layer, &application, post_json("/login", crate::support::LOGIN)).await;
     assert_eq!(response.status(), StatusCode::OK, "an outage through the box is one");

@@ -8,19 +8,19 @@ use tokio::{
     net::TcpListener,
     time::timeout,
 };
-use tower_jverify::{Class, DenialReason, JPushBuilder, JVerifyLayer, Policy, Rule, number};
+use tower_jverify::{Class, DenialReason, JPushBuilder, Policy, Rule, number};
 
 use super::{
     support::{Conn, PASS, Server, client, http},
     tls::Tls,
 };
-use crate::support::{Application, LOGIN, denial, post_json, send};
+use crate::support::{Application, LOGIN, denial, noticing, post_json, send};
 
 /// The status of a login, and whether it reached the application.
 async fn login(jpush: JPushBuilder) -> (u16, bool) {
     let rule = Rule::post("/login", number()).policy(Policy::default().open_when_unavailable());
     let rule = rule.deadline(Duration::from_millis(1_300));
-    let layer = JVerifyLayer::builder(jpush.build().unwrap()).rule(rule).build().unwrap();
+    let layer = noticing(jpush.build().unwrap()).rule(rule).build().unwrap();
     let application = Application::default();
     let response = send(&layer, &application, post_json("/login", LOGIN)).await;
     let passes = application.runs() == 1;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use tower_jverify::{Check, Class, Credentials, DenialReason, Field, JPush, JVerifyLayer, Phone, Rule, Sandbox};
+use tower_jverify::{Check, Class, Credentials, DenialReason, Field, JPush, Phone, Rule, Sandbox};
 
 use super::support::{Server, TOKEN, client, credentials, http};
-use crate::support::{Application, denial, send};
+use crate::support::{Application, asking, denial, send};
 
 /// The vendor's example of a `captchaContent`.
 const CAPTCHA: &str = "ZnzfTTCrPZuLk1J_kxXnGu6IKhjhGCIQp3_yTBs7G_5hhGJpJzMGGcVgSHq8CI6yFpAHQdhz1WbM3hICmkxG2a-DZXRIDdDic6Nbll-N0KnfYyZGv-ZDuiOQSW2r1NMBuoyT82vrOgxoFgAxJdeeeYINXWwuRMFX2Ms9YDfPliRlNBx4qivro84z3146PvGVjuL8tjDKo5N3wTwBDwChaj2qakZN47tsX_QN5cdTPZC0rdP_ugv9TnMwH7OeOhX1w5woFuqru-2_odcfS22yEtC_4qh8Zse2ks7-QS7ISiTdeBUdOmIrGV9JRv439kHBLfLNvriP7lB3MRDsIcD3A17MI98VfzQp8cgUiBgfogV7qLZLQ4lSbpZwL1qlRmBV9xGwNeattCQ5Zg7NBA9YK01MpnLTHYb5HU9DyvLBn_st5loAaHztbtsCTBryrTZ6zYnf0SpxgXzHK-H4WipM4Q4CjcPbNhTWJ67smd44cwEvk-aN_OQmN2pw0P83Oy6q8WQrmbT01WFCjpu5ViPVf6PkMx0Ag8woajzGV_WGXZrLjRPbGBmS4XQpSwf6uuBwEjJhVWyu4gmvkTL3O1jqH0WYL6bDQq9tnwNsY2UtBRBwsi2SAP7lSuB3hrW9QvoSnKHzwOZKJlAArbrbRX_DTS6ITkmFAdHEy7FdH9JPZp9x_M9ETg0raXPEqQLFl4H9tC61DPi3IKQvNXHRn0P5NQ==";
@@ -91,7 +91,7 @@ async fn a_request_may_write_it_as_it_likes_what_it_says_counts() {
     let server = Server::answering(http(200, PASSES)).await;
     let jpush = client(&server.url()).one_tap_key(&Sandbox::one_tap_key_pem()).build().unwrap();
     let (header, query) = (|| Field::header("x-proof"), || Field::query("proof"));
-    let layer = JVerifyLayer::builder(jpush)
+    let layer = asking(jpush)
         .rule(Rule::post("/number", tower_jverify::number()))
         .rule(Rule::post("/captcha", tower_jverify::captcha()))
         .rule(Rule::post("/one-tap", tower_jverify::one_tap()))

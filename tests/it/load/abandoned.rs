@@ -16,12 +16,12 @@ use tokio::time::{Instant, sleep};
 use tower_jverify::{Check, Class, DenialReason, JVerifyLayer, Rule, Verdict, captcha, number};
 
 use super::{Slow, begun, leave};
-use crate::support::{Application, LOGIN, Verifier, builder, denial, post_json, send};
+use crate::support::{Application, LOGIN, Verifier, asking, builder, denial, post_json, send};
 
 const BOTH: &str = r#"{"captchaContent":"c","token":"t","phone":"13812345678"}"#;
 
 fn layer(slow: &Slow, rule: Rule) -> JVerifyLayer<Slow> {
-    JVerifyLayer::builder(slow.clone()).rule(rule).in_flight(1).build().unwrap()
+    asking(slow.clone()).rule(rule).in_flight(1).build().unwrap()
 }
 
 fn login() -> http::Request<http_body_util::Full<bytes::Bytes>> {
@@ -98,8 +98,7 @@ async fn a_panic_in_it_is_caught_and_the_next_request_succeeds() {
                 in_drop,
                 sleep: Box::pin(sleep(Duration::from_secs(1))),
             });
-            let layer =
-                JVerifyLayer::builder(verifier).rule(Rule::post("/login", number())).in_flight(1).build().unwrap();
+            let layer = asking(verifier).rule(Rule::post("/login", number())).in_flight(1).build().unwrap();
             let first = {
                 let layer = layer.clone();
                 tokio::spawn(async move { send(&layer, &Application::default(), login()).await })

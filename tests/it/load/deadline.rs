@@ -10,9 +10,9 @@ use std::{
 
 use tokio::time::{Instant, sleep};
 use tower::Service;
-use tower_jverify::{Check, CheckKind, Class, DenialReason, JVerifyLayer, Rule, Verdict, captcha, number};
+use tower_jverify::{Check, CheckKind, Class, DenialReason, Rule, Verdict, captcha, number};
 
-use crate::support::{Application, LOGIN, Verifier, builder, denial, post_json, send};
+use crate::support::{Application, LOGIN, Verifier, asking, builder, denial, post_json, send};
 
 const BOTH: &str = r#"{"captchaContent":"c","token":"t","phone":"13812345678"}"#;
 
@@ -57,7 +57,7 @@ impl Drop for Bomb {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_panics_when_the_deadline_drops_it_is_a_refusal_and_its_place_is_free() {
-    let layer = JVerifyLayer::builder(tower::service_fn(|_: Check| Bomb)).rule(Rule::post("/login", number()));
+    let layer = asking(tower::service_fn(|_: Check| Bomb)).rule(Rule::post("/login", number()));
     let layer = layer.in_flight(1).build().unwrap();
     for _ in 0..2 {
         let application = Application::default();
@@ -95,8 +95,7 @@ async fn two_checks_share_the_deadline_and_the_second_is_not_begun_with_less_tha
             let mut slow = slow.clone();
             async move { slow.call(check).await }
         });
-        let layer =
-            JVerifyLayer::builder(verifier).rule(Rule::post("/login", captcha().then(number()))).build().unwrap();
+        let layer = asking(verifier).rule(Rule::post("/login", captcha().then(number()))).build().unwrap();
         let began = Instant::now();
         let response = send(&layer, &application, post_json("/login", BOTH)).await;
         assert_eq!(response.status(), if passes { 200 } else { 503 }, "{each} ms");
@@ -126,7 +125,7 @@ impl Service<Check> for NeverReady {
 #[tokio::test(start_paused = true)]
 async fn waiting_for_a_verifier_to_be_ready_is_within_the_deadline() {
     let application = Application::default();
-    let layer = JVerifyLayer::builder(NeverReady).rule(Rule::post("/login", number())).in_flight(1).build().unwrap();
+    let layer = asking(NeverReady).rule(Rule::post("/login", number())).in_flight(1).build().unwrap();
     for _ in 0..2 {
         let began = Instant::now();
         let response = send(&layer, &application, post_json("/login", LOGIN)).await;
@@ -145,7 +144,7 @@ async fn a_risk_query_without_time_left_is_an_unknown_risk() {
         }
         Ok::<_, Infallible>(Verdict::new(check.kind(), Class::Passed))
     });
-    let layer = JVerifyLayer::builder(verifier).rule(Rule::post("/login", number().with_risk())).build().unwrap();
+    let layer = asking(verifier).rule(Rule::post("/login", number().with_risk())).build().unwrap();
     let began = Instant::now();
     assert_eq!(send(&layer, &application, post_json("/login", LOGIN)).await.status(), 200);
     assert_eq!(began.elapsed(), secs(5));

@@ -16,7 +16,9 @@ use http::{Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::Full;
 use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimit};
-use tower_jverify::{Check, Class, JVerifyLayer, RequestBody, Rule, Verdict, captcha, number};
+use tower_jverify::{Check, Class, RequestBody, Rule, Verdict, captcha, number};
+
+use crate::support::asking;
 
 const PROOFS: &str = r#"{"captchaContent":"c","token":"t","phone":"13812345678"}"#;
 
@@ -124,7 +126,7 @@ fn dropped_after_any_number_of_polls_a_begun_check_is_finished_and_nothing_more_
     let asked = || stutterer.calls.load(Ordering::SeqCst);
     let in_flight = || asked() - stutterer.answered.load(Ordering::SeqCst);
     // Room for one request, to the byte: three quarters of the budget.
-    let layer = JVerifyLayer::builder(stutterer.clone())
+    let layer = asking(stutterer.clone())
         .rule(Rule::post("/login", captcha().then(number())))
         .in_flight(1)
         .body_limit(PROOFS.len())
@@ -185,7 +187,7 @@ fn dropped_after_any_number_of_polls_a_begun_check_is_finished_and_nothing_more_
 #[test]
 fn a_future_that_was_never_polled_has_done_nothing() {
     let stutterer = Stutterer::default();
-    let layer = JVerifyLayer::builder(stutterer.clone()).rule(Rule::post("/login", number())).build().unwrap();
+    let layer = asking(stutterer.clone()).rule(Rule::post("/login", number())).build().unwrap();
     let mut service = layer.layer(application());
     drop(service.call(request()));
     assert_eq!(stutterer.calls.load(Ordering::SeqCst), 0);

@@ -9,10 +9,10 @@ use std::{
 
 use tokio::task::Id;
 use tower::{Layer, ServiceExt};
-use tower_jverify::{Check, Class, JVerifyLayer, Rule, Verdict, captcha, number};
+use tower_jverify::{Check, Class, Rule, Verdict, captcha, number};
 use tracing::Span;
 
-use crate::support::{Application, post_json};
+use crate::support::{Application, asking, post_json};
 
 const BOTH: &str = r#"{"captchaContent":"c","token":"t","phone":"13812345678"}"#;
 
@@ -46,7 +46,7 @@ async fn its_task_its_task_locals_and_its_span_are_the_requests_at_every_poll() 
         })
     });
     let rule = Rule::post("/login", captcha().then(number()));
-    let layer = JVerifyLayer::builder(verifier).rule(rule).build().unwrap();
+    let layer = asking(verifier).rule(rule).build().unwrap();
     let request = post_json("/login", BOTH);
     let service = layer.layer(Application::default());
     let answered = tracing::Instrument::instrument(service.oneshot(request), tracing::info_span!("request"));

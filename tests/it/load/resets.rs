@@ -14,7 +14,7 @@ use tower::Layer;
 use tower_jverify::{ClientIp, JVerifyLayer, Rule, number};
 
 use super::Slow;
-use crate::support::{Application, LOGIN, http2, post_json, serve};
+use crate::support::{Application, LOGIN, asking, http2, post_json, serve};
 
 const IN_FLIGHT: usize = 16;
 const HASTE: Duration = Duration::from_millis(20);
@@ -27,7 +27,7 @@ fn slow() -> Slow {
 fn layer(slow: &Slow, is_one_client: bool) -> JVerifyLayer<Slow> {
     let rule = Rule::post("/login", number());
     let rule = if is_one_client { rule.client_ip(ClientIp::from_fn(|_| Some([192, 0, 2, 1].into()))) } else { rule };
-    JVerifyLayer::builder(slow.clone()).rule(rule).in_flight(IN_FLIGHT).build().unwrap()
+    asking(slow.clone()).rule(rule).in_flight(IN_FLIGHT).build().unwrap()
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use tower_jverify::{ClientIp, DenialReason, JVerifyLayer, Policy, Rule, number};
 
 use super::{Slow, begun, leave};
-use crate::support::{Application, LOGIN, denial, post_json, send};
+use crate::support::{Application, LOGIN, asking, denial, post_json, send};
 
 fn login(from: &str) -> Request<Full<Bytes>> {
     let mut request = post_json("/login", LOGIN);
@@ -18,7 +18,7 @@ fn login(from: &str) -> Request<Full<Bytes>> {
 }
 
 fn layer(slow: &Slow, rule: Rule) -> JVerifyLayer<Slow> {
-    JVerifyLayer::builder(slow.clone()).rule(rule).in_flight(16).build().unwrap()
+    asking(slow.clone()).rule(rule).in_flight(16).build().unwrap()
 }
 
 fn rule() -> Rule {
@@ -91,7 +91,7 @@ async fn without_client_ip_nobody_has_a_share() {
 async fn a_rule_with_its_own_bulkhead_has_its_own_shares() {
     let slow = Slow::taking(2_000);
     let own = |path| Rule::post(path, number()).client_ip(ClientIp::forwarded(1));
-    let layer = JVerifyLayer::builder(slow.clone()).rule(own("/login")).rule(own("/own").in_flight(1));
+    let layer = asking(slow.clone()).rule(own("/login")).rule(own("/own").in_flight(1));
     let layer = layer.rule(own("/shared")).in_flight(1).build().unwrap();
     let first = begun(&layer, &slow, login("192.0.2.1")).await;
     let to = |path: &str| {

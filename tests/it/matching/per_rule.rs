@@ -12,7 +12,7 @@ use tower_jverify::{
     RequestBody, Rule, Sandbox, Verdict, captcha, number,
 };
 
-use crate::support::{Application, Guarded, LOGIN, Verifier, builder, code, jpush, post_json, send};
+use crate::support::{Application, Guarded, LOGIN, Verifier, builder, code, jpush, noticing, post_json, send};
 
 /// What the verifier learnt last: the rule, and the tenant.
 fn asked(verifier: &Verifier) -> (Option<String>, Option<String>) {
@@ -247,7 +247,7 @@ async fn the_errors_of_a_rules_verifier_are_read_as_the_layers() {
     let opening = Policy::default().open_when_unavailable();
     let layers = Verifier::of_class(Class::Rejected);
     let ask = async |rule: Rule| {
-        let layer = builder(&layers).rule(rule.policy(opening.clone())).build().unwrap();
+        let layer = noticing(layers.clone()).rule(rule.policy(opening.clone())).build().unwrap();
         let response: Response<Bytes> = send(&layer, &Application::default(), post_json("/login", LOGIN)).await;
         response.status().as_u16()
     };

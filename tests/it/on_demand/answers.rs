@@ -20,7 +20,9 @@ use tower_jverify::{
 };
 
 use super::{asks_at_once, passed_on, rule};
-use crate::support::{Application, Guarded, LOGIN, Sandboxed, Verifier, builder, denial, jpush, post_json, send};
+use crate::support::{
+    Application, Guarded, LOGIN, Sandboxed, Verifier, asking, builder, denial, jpush, post_json, send,
+};
 
 const PHONE: &str = "13800000000";
 
@@ -218,7 +220,7 @@ async fn the_decision_has_the_phone_and_the_risk_and_the_policy_applies() {
 #[tokio::test]
 async fn what_a_policy_opens_is_no_verified() {
     let opens = || rule().policy(Policy::default().open_when_unavailable());
-    let desk = Sandboxed::new(opens());
+    let desk = Sandboxed::noticing(opens());
     desk.sandbox.fault(Fault::Refuse);
     assert_eq!(desk.login(&json!({"token": "sandbox-9000", "phone": PHONE})).await.status(), 200);
     let prove = desk.application.last().parts.extensions.get::<Prove>().cloned().unwrap();
@@ -232,7 +234,7 @@ async fn what_a_policy_opens_is_no_verified() {
 
     // What a client could bring about opens nothing.
     for fault in [Fault::Reset, Fault::Html] {
-        let desk = Sandboxed::new(opens());
+        let desk = Sandboxed::noticing(opens());
         desk.sandbox.fault(fault);
         assert_eq!(desk.login(&json!({"token": "sandbox-9000", "phone": PHONE})).await.status(), 200);
         let prove = desk.application.last().parts.extensions.get::<Prove>().cloned().unwrap();
@@ -277,7 +279,7 @@ async fn a_panic_of_the_verifier_lets_nothing_through_and_holds_nothing() {
     super::prove(&guarded).now().await.unwrap();
 
     let made = Arc::new(AtomicUsize::new(0));
-    let layer = JVerifyLayer::builder(Clones(Arc::clone(&made), 0)).rule(rule().in_flight(1)).build().unwrap();
+    let layer = asking(Clones(Arc::clone(&made), 0)).rule(rule().in_flight(1)).build().unwrap();
     for expected in [503, 200] {
         let service = layer.layer(service_fn(asks_at_once::<Full<Bytes>>));
         assert_eq!(service.oneshot(post_json("/login", LOGIN)).await.unwrap().status(), expected);

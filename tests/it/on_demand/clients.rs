@@ -52,7 +52,7 @@ async fn until(what: impl Fn() -> bool) {
 async fn a_client_that_closes_its_connection_leaves_a_check_that_is_finished() {
     let slow = Slow::taking(300);
     let rule = Rule::post("/login", captcha().then(number())).on_demand();
-    let layer = JVerifyLayer::builder(slow.clone()).rule(rule).build().unwrap();
+    let layer = crate::support::asking(slow.clone()).rule(rule).build().unwrap();
     let (address, _) = application(&layer).await;
     let mut stream = TcpStream::connect(address).await.unwrap();
     let head = "POST /login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length:";
@@ -68,7 +68,7 @@ async fn a_client_that_closes_its_connection_leaves_a_check_that_is_finished() {
 async fn one_connection_that_resets_its_streams_holds_no_more_than_its_places() {
     const IN_FLIGHT: usize = 4;
     let slow = Slow::taking(300);
-    let layer = JVerifyLayer::builder(slow.clone()).rule(rule()).in_flight(IN_FLIGHT).build().unwrap();
+    let layer = crate::support::asking(slow.clone()).rule(rule()).in_flight(IN_FLIGHT).build().unwrap();
     let (address, runs) = application(&layer).await;
     // `axum::serve` speaks HTTP/2 with prior knowledge under axum's feature `http2`.
     let client = http2::<Full<Bytes>>(address).await;

@@ -15,7 +15,7 @@ const BOTH: &str = r#"{"captchaContent":"c","token":"t","phone":"13812345678"}"#
 
 /// The `Prove` of a request that a slow JPush will be asked about.
 async fn slowly(slow: &Slow, rule: Rule, body: &'static str) -> (JVerifyLayer<Slow>, Prove) {
-    let layer = JVerifyLayer::builder(slow.clone()).rule(rule.in_flight(1)).build().unwrap();
+    let layer = crate::support::asking(slow.clone()).rule(rule.in_flight(1)).build().unwrap();
     let application = Application::default();
     assert_eq!(send(&layer, &application, post_json("/login", body)).await.status(), 200);
     let prove = application.last().parts.extensions.get::<Prove>().cloned().unwrap();

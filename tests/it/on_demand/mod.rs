@@ -151,7 +151,7 @@ async fn a_mistyped_password_spends_no_proof() {
         statuses.push(service.clone().oneshot(request).await.unwrap().status().as_u16());
     }
     assert_eq!(statuses, [401, 401, 200, 403]);
-    assert_eq!(desk.asked(), [CheckKind::Number, CheckKind::Number]);
+    assert_eq!(desk.asked(), [CheckKind::Number], "the second right one is refused without a call");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use tower_jverify::{
 };
 
 use super::rule;
-use crate::support::{Application, Guarded, Seen, Verifier, builder, post_json};
+use crate::support::{Application, Guarded, Seen, Verifier, builder, noticing, post_json};
 
 const BOTH: &str = r#"{"captchaContent":"c","token":"t","phone":"13812345678"}"#;
 
@@ -223,7 +223,7 @@ async fn what_another_layer_opened_is_no_verified() {
             Err::<Verdict, CallError>(CallError::no_connection("the verifier is down"))
         })
     };
-    let opening = || JVerifyLayer::builder(unreachable()).policy(Policy::default().open_when_unavailable());
+    let opening = || noticing(unreachable()).policy(Policy::default().open_when_unavailable());
     for opens_inside in [false, true] {
         let opening = opening().rule(captchas()).build().unwrap();
         let (numbers, on_demand) = layer(rule());

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tower::{Service, ServiceExt};
 use tower_jverify::{Check, Class, JVerifyLayer, Rule, Verdict, number};
 
-use crate::support::{LOGIN, post_json};
+use crate::support::{LOGIN, asking, post_json};
 
 pub(super) fn login() -> Request<Full<Bytes>> {
     post_json("/login", LOGIN)
@@ -64,7 +64,7 @@ impl Gate {
     }
 
     pub(super) fn layer(&self) -> JVerifyLayer<Self> {
-        JVerifyLayer::builder(self.clone()).rule(Rule::post("/login", number())).build().unwrap()
+        asking(self.clone()).rule(Rule::post("/login", number())).build().unwrap()
     }
 }
 

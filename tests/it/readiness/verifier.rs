@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt};
-use tower_jverify::{Check, Class, DenialReason, JVerifyLayer, Policy, Rule, Verdict, number};
+use tower_jverify::{Check, Class, DenialReason, Policy, Rule, Verdict, number};
 
 use super::{Gate, Strict, login};
-use crate::support::{Application, Verifier, denial, send};
+use crate::support::{Application, Verifier, asking, denial, send};
 
 /// Twenty at a time, again and again: all are verified.
 async fn all_are_verified<V>(verifier: V, counter: &Verifier)
@@ -17,7 +17,7 @@ where
     V::Future: Send,
 {
     let application = Strict::default();
-    let layer = JVerifyLayer::builder(verifier).rule(Rule::post("/login", number())).build().unwrap();
+    let layer = asking(verifier).rule(Rule::post("/login", number())).build().unwrap();
     let service = layer.layer(application.clone());
     for round in 1..=3 {
         let mut together = JoinSet::new();
@@ -55,7 +55,7 @@ async fn load_that_they_shed_is_no_outage_and_their_permits_come_back() {
     let shedding = ServiceBuilder::new().load_shed().concurrency_limit(1).service(gate.clone());
     // Clients can bring it about, so even a policy that opens for outages does not open for it.
     let open = Policy::default().open_when_unavailable();
-    let layer = JVerifyLayer::builder(shedding).rule(Rule::post("/login", number())).policy(open).build().unwrap();
+    let layer = asking(shedding).rule(Rule::post("/login", number())).policy(open).build().unwrap();
     let application = Application::default();
 
     let first = {
@@ -76,7 +76,7 @@ async fn load_that_they_shed_is_no_outage_and_their_permits_come_back() {
 async fn a_timeout_before_the_deadline_is_an_outage() {
     let verifier = Verifier::silent();
     let limited = ServiceBuilder::new().concurrency_limit(1).timeout(Duration::from_secs(1)).service(verifier.clone());
-    let layer = JVerifyLayer::builder(limited).rule(Rule::post("/login", number())).build().unwrap();
+    let layer = asking(limited).rule(Rule::post("/login", number())).build().unwrap();
     let application = Application::default();
     for n in 1..=3 {
         let response = send(&layer, &application, login()).await;
@@ -89,7 +89,7 @@ async fn a_timeout_before_the_deadline_is_an_outage() {
 async fn a_check_that_never_gets_its_turn_is_never_sent() {
     let gate = Gate::closed(Class::Passed);
     let limited = ServiceBuilder::new().concurrency_limit(1).service(gate.clone());
-    let layer = JVerifyLayer::builder(limited)
+    let layer = asking(limited)
         .rule(Rule::post("/login", number()))
         .rule(Rule::post("/patient", number()).deadline(Duration::from_secs(60)))
         .build()

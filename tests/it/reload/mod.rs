@@ -27,7 +27,7 @@ use tower_jverify::{
     number,
 };
 
-use crate::support::{Application, Guarded, LOGIN, Verifier, builder, login_layer, post_json, send};
+use crate::support::{Application, Guarded, LOGIN, Verifier, asking, builder, login_layer, post_json, send};
 
 const CAPTCHA: &str = r#"{"captchaContent":"c"}"#;
 
@@ -129,8 +129,7 @@ async fn a_request_that_waits_for_jpush_is_judged_by_the_old_policy() {
         tokio::time::sleep(Duration::from_secs(1)).await;
         Ok::<_, Infallible>(risky(&check))
     });
-    let with =
-        |policy| JVerifyLayer::builder(slow).rule(Rule::post("/login", number()).policy(policy)).build().unwrap();
+    let with = |policy| asking(slow).rule(Rule::post("/login", number()).policy(policy)).build().unwrap();
     let lenient = Policy::empty().band(0, Level::Low, Action::Allow);
     let strict = Policy::empty().band(0, Level::Low, Action::Allow).band(600, Level::High, Action::Deny);
     let layer = with(lenient);
@@ -235,7 +234,7 @@ async fn a_reload_that_panics_leaves_the_old_rules_and_the_next_one_works() {
     let fails = Arc::new(AtomicBool::new(false));
     let built = |path| {
         let verifier = Fragile(Arc::clone(&fails), Verifier::passing());
-        JVerifyLayer::builder(verifier).rule(Rule::post(path, number())).build().unwrap()
+        asking(verifier).rule(Rule::post(path, number())).build().unwrap()
     };
     let layer = built("/login");
     let status = async |path| send(&layer, &Application::default(), post_json(path, "{}")).await.status().as_u16();

@@ -11,7 +11,7 @@ use http::{Request, Response};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use tower::{BoxError, Service, ServiceExt};
-use tower_jverify::{Check, Denial, JVerifyBuilder, JVerifyLayer, Rule, Verdict, number};
+use tower_jverify::{Breaker, Check, Denial, Guards, JVerifyBuilder, JVerifyLayer, Rule, Verdict, number};
 
 pub(crate) use self::{
     application::{Application, Seen},
@@ -29,8 +29,39 @@ pub(crate) fn login_layer(verifier: &Verifier) -> JVerifyLayer<Verifier> {
     builder(verifier).rule(Rule::post("/login", number())).build().unwrap()
 }
 
+/// One proof may be sent again and again: tests of other subjects send the same ones.
 pub(crate) fn builder(verifier: &Verifier) -> JVerifyBuilder<Verifier> {
-    JVerifyLayer::builder(verifier.clone())
+    asking(verifier.clone())
+}
+
+/// As [`builder`], around any verifier.
+pub(crate) fn asking<V>(verifier: V) -> JVerifyBuilder<V>
+where
+    V: Service<Check, Response = Verdict> + Clone + Send + Sync + 'static,
+    V::Error: Into<BoxError>,
+    V::Future: Send,
+{
+    JVerifyLayer::builder(verifier).guards(&without_replay_guard())
+}
+
+/// As [`asking`], and the first failure is noticed as an outage: a policy that opens does so at once.
+pub(crate) fn noticing<V>(verifier: V) -> JVerifyBuilder<V>
+where
+    V: Service<Check, Response = Verdict> + Clone + Send + Sync + 'static,
+    V::Error: Into<BoxError>,
+    V::Future: Send,
+{
+    JVerifyLayer::builder(verifier).guards(&quick_to_notice())
+}
+
+/// Guards that claim no proof.
+fn without_replay_guard() -> Guards {
+    Guards::builder().without_replay_guard().build().unwrap()
+}
+
+/// Guards whose breakers notice an outage with the first failure, and that claim no proof.
+fn quick_to_notice() -> Guards {
+    Guards::builder().without_replay_guard().breaker(Breaker::new().consecutive(1)).build().unwrap()
 }
 
 /// `POST` with a JSON body.

@@ -8,7 +8,7 @@ use tower_jverify::{
     CheckKind, Credentials, Decision, Denial, JPush, JVerifyBuilder, JVerifyLayer, Rule, Sandbox, sandbox::Call,
 };
 
-use super::{Application, post_json, send};
+use super::{Application, noticing, post_json, send};
 
 pub(crate) struct Sandboxed {
     pub(crate) sandbox: Sandbox,
@@ -26,6 +26,13 @@ impl Sandboxed {
     /// One rule, and all settings at their defaults.
     pub(crate) fn new(rule: Rule) -> Self {
         Self::set(|builder| builder.rule(rule))
+    }
+
+    /// As [`Sandboxed::new`], and the first failure is noticed as an outage.
+    pub(crate) fn noticing(rule: Rule) -> Self {
+        let sandbox = Sandbox::new();
+        let layer = noticing(jpush(&sandbox)).rule(rule).build().unwrap();
+        Self { sandbox, application: Application::default(), layer }
     }
 
     pub(crate) fn set(set: impl FnOnce(JVerifyBuilder<JPush<Sandbox>>) -> JVerifyBuilder<JPush<Sandbox>>) -> Self {

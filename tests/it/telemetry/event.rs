@@ -180,14 +180,15 @@ async fn a_risk_query_that_somebody_must_do_something_about_is_an_error_though_t
 #[tokio::test]
 async fn what_was_opened_says_so() {
     let rule = Rule::post("/login", number()).policy(Policy::default().open_when_unavailable());
-    let desk = Sandboxed::new(rule);
+    let desk = Sandboxed::noticing(rule);
     desk.sandbox.fault(Fault::Refuse);
     let (log, _listening) = Log::listen();
     desk.login(&json!({"token": "sandbox-9000", "phone": PHONE})).await;
     let events = log.take_events();
-    assert!(events.len() == 1 && events[0].starts_with("WARN"), "{events:?}");
+    assert!(events.len() == 2 && events.iter().all(|event| event.starts_with("WARN")), "{events:?}");
+    assert!(events[0].contains("the breaker is open"), "{events:?}");
     assert!(
-        events[0].contains("decision=\"unverified\"") && events[0].contains("reason=\"unavailable\""),
+        events[1].contains("decision=\"unverified\"") && events[1].contains("reason=\"unavailable\""),
         "{events:?}"
     );
 }

@@ -1,0 +1,98 @@
+//! What is kept for one account that a verifier spends from.
+
+use std::sync::Arc;
+
+use super::{
+    breaker::{Breaker, Change, Phase, Switch},
+    snapshot::BreakerState,
+    store_policy::StorePolicy,
+};
+use crate::{
+    check::{Check, Endpoint, Question},
+    log::event,
+    store::{Key, Memory, Purpose, Subject},
+};
+
+/// One account: its breakers, and where its claims are.
+pub(crate) struct Account {
+    pub(crate) name: Arc<str>,
+    /// In the order of [`Endpoint::ALL`].
+    switches: Option<[Arc<Switch>; Endpoint::ALL.len()]>,
+    means: Arc<Means>,
+}
+
+/// What all accounts share.
+pub(super) struct Means {
+    pub(super) store: Memory,
+    pub(super) claims: bool,
+    pub(super) store_policy: StorePolicy,
+}
+
+// === impl Account ===
+
+impl Account {
+    pub(super) fn new(name: Arc<str>, breaker: Option<Breaker>, means: Arc<Means>) -> Self {
+        let switches = breaker.map(|settings| std::array::from_fn(|_| Switch::new(settings)));
+        Self { name, switches, means }
+    }
+
+    pub(super) fn breakers(&self) -> impl Iterator<Item = BreakerState> {
+        let of = |(endpoint, switch): (Endpoint, &Arc<Switch>)| {
+            BreakerState::new(Arc::clone(&self.name), endpoint, switch.phase())
+        };
+        self.switches.iter().flat_map(move |switches| Endpoint::ALL.into_iter().zip(switches).map(of))
+    }
+
+    pub(super) fn switch(&self, endpoint: Endpoint) -> Option<&Arc<Switch>> {
+        self.switches.as_ref()?.get(endpoint.index())
+    }
+
+    /// Where proofs are claimed; `None` if they are not.
+    pub(super) fn claims(&self) -> Option<&Memory> {
+        self.means.claims.then_some(&self.means.store)
+    }
+
+    pub(super) fn store_policy(&self) -> StorePolicy {
+        self.means.store_policy
+    }
+
+    /// By what a proof is known: its kind, this account, and the proof itself. `None` where nothing needs it.
+    pub(super) fn key(&self, check: &Check) -> Option<Key> {
+        if self.switches.is_none() && !self.means.claims {
+            return None;
+        }
+        let proof = match check.question() {
+            Question::Number { token, .. } => token.expose(),
+            Question::Captcha { content } => content.expose(),
+            Question::OneTap { login_token } => login_token.expose(),
+            // No proof, and never claimed: for the breaker, which counts a phone once.
+            Question::Risk { phone } => phone.as_str(),
+        };
+        let parts = [check.kind().as_str().as_bytes(), self.name.as_bytes(), proof.as_bytes()];
+        Some(self.means.store.key(&Subject::new(Purpose::Claim, &parts)))
+    }
+
+    /// Writes that a breaker has changed.
+    #[cold]
+    #[cfg_attr(not(feature = "tracing"), expect(clippy::unused_self, unused_variables, reason = "nothing is written"))]
+    pub(super) fn log(&self, endpoint: Endpoint, change: Change) {
+        let (account, endpoint) = (&*self.name, endpoint.as_str());
+        match change {
+            Change { to: Phase::Open, open_for, is_outage } => {
+                let open_ms = u64::try_from(open_for.as_millis()).unwrap_or(u64::MAX);
+                event!(
+                    WARN,
+                    account,
+                    endpoint,
+                    open_ms,
+                    is_outage,
+                    "the breaker is open: too many checks had no answer"
+                );
+            }
+            Change { to: Phase::HalfOpen, .. } => {
+                event!(INFO, account, endpoint, "the breaker is half open: one check is asked as a probe");
+            }
+            Change { to: Phase::Closed, .. } => event!(INFO, account, endpoint, "the breaker is closed"),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! A breaker for one endpoint of one account: while the service behind it is down, nobody waits for it.
+//!
+//! # Threats
+//!
+//! What opens a breaker answers 503 to everybody, and may open the door where a policy says so. So no single client may bring
+//! it about: a firewall in front of the service can be made to drop what a client put into its token. Therefore one proof counts
+//! once, one client three times since the last success, and what is short of connections, threads or memory *here* never counts.
+//! An answer that cannot be read opens the breaker, which costs nobody anything but a 503, and never the door: two counts are kept.
+//!
+//! An answer may arrive long after its check began. Each carries the generation of the breaker in which it was asked, and is ignored in
+//! a later one: neither can a late failure close the door again, nor a late success end an outage that goes on.
+
+mod count;
+mod settings;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+pub use self::settings::Breaker;
+use self::state::{Asked, State};
+pub(super) use self::state::{Change, Phase, Refused};
+use super::bulkhead::Client;
+use crate::{health::Health, store::Key};
+
+/// One breaker. Its settings are the same for all of a [`Guards`](super::Guards).
+#[derive(Debug)]
+pub(super) struct Switch {
+    settings: Breaker,
+    state: Mutex<State>,
+}
+
+/// The leave to ask one check. Its outcome is counted; without one, the slot of a probe is free again.
+#[derive(Debug)]
+pub(super) struct Leave {
+    switch: Arc<Switch>,
+    asked: Asked,
+    /// Whether a check that is not answered in time had enough of it.
+    had_time: bool,
+    proof: Key,
+    client: Option<Client>,
+}
+
+// === impl Switch ===
+
+impl Switch {
+    pub(super) fn new(settings: Breaker) -> Arc<Self> {
+        Arc::new(Self { settings, state: Mutex::new(State::new(Instant::now())) })
+    }
+
+    /// Lets a check be asked, or refuses it at once. `deadline`: of the rule's checks; `left`: what is left of it.
+    pub(super) fn enter(
+        self: &Arc<Self>,
+        proof: Key,
+        client: Option<Client>,
+        deadline: Duration,
+        left: Duration,
+    ) -> Result<(Leave, Option<Change>), Refused> {
+        let (asked, change) = self.state().enter(deadline, Instant::now)?;
+        let had_time = left >= deadline / 2;
+        Ok((Leave { switch: Arc::clone(self), asked, had_time, proof, client }, change))
+    }
+
+    /// Whether it is open, and that is an outage.
+    pub(super) fn is_open_for_an_outage(&self) -> bool {
+        self.state().is_open_for_an_outage()
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        self.state().phase()
+    }
+
+    /// Nothing panics while it is locked.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Leave ===
+
+impl Leave {
+    /// Counts what the check said about the service.
+    pub(super) fn settle(mut self, health: Health) -> Option<Change> {
+        let health = match health {
+            Health::TimedOut if self.had_time => Health::Failed,
+            Health::TimedOut => Health::Unknown,
+            other => other,
+        };
+        let Self { switch, asked, proof, client, .. } = &mut self;
+        let (random, now) = (|| RandomState::new().hash_one(0), Instant::now());
+        switch.state().settle(&switch.settings, asked, health, (*proof, *client), now, random)
+    }
+}
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        self.switch.state().give_back(&mut self.asked);
+    }
+}

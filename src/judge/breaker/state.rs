@@ -1,0 +1,243 @@
+//! Closed, open, half open: what follows from the outcomes of checks.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::{
+    count::Count,
+    settings::{Breaker, LONGEST},
+};
+use crate::{health::Health, judge::bulkhead::Client, store::Key};
+
+/// How often one client counts since the last success.
+const CLIENT: u32 = 3;
+
+/// So many proofs are remembered, so that one that is sent again does not count again.
+const PROOFS: usize = 1_024;
+
+/// What a breaker knows.
+#[derive(Debug)]
+pub(super) struct State {
+    stage: Stage,
+    /// Changes with every stage.
+    generation: u64,
+    /// All checks.
+    all: Count,
+    /// The checks without those whose answer could not be read.
+    readable: Count,
+    /// The proofs whose failures were counted.
+    proofs: VecDeque<Key>,
+    /// How often each client was counted since the last success. A failure in a row each, so there are never more than open a
+    /// breaker.
+    clients: HashMap<Client, u32>,
+    /// The longest deadline of a check that was let through.
+    longest: Duration,
+    /// How often it opened without a success in between.
+    openings: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    Closed,
+    Open { until: Instant, is_outage: bool },
+    HalfOpen { is_probed: bool, is_outage: bool },
+}
+
+/// What a breaker does at present.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::judge) enum Phase {
+    Closed,
+    HalfOpen,
+    Open,
+}
+
+/// A change of the phase, for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::judge) struct Change {
+    pub(in crate::judge) to: Phase,
+    /// How long it will be open.
+    pub(in crate::judge) open_for: Duration,
+    pub(in crate::judge) is_outage: bool,
+}
+
+/// Why a check is not asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::judge) struct Refused {
+    /// How long the breaker stays open.
+    pub(in crate::judge) left: Duration,
+    /// Whether what failed is an outage also without the answers that could not be read.
+    pub(in crate::judge) is_outage: bool,
+}
+
+/// When a check was let through.
+#[derive(Debug)]
+pub(super) struct Asked {
+    generation: u64,
+    is_probe: bool,
+}
+
+// === impl State ===
+
+impl State {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            stage: Stage::Closed,
+            generation: 0,
+            all: Count::new(now),
+            readable: Count::new(now),
+            proofs: VecDeque::new(),
+            clients: HashMap::new(),
+            longest: Duration::ZERO,
+            openings: 0,
+        }
+    }
+
+    /// The clock is read only where it counts.
+    pub(super) fn enter(
+        &mut self,
+        deadline: Duration,
+        now: impl FnOnce() -> Instant,
+    ) -> Result<(Asked, Option<Change>), Refused> {
+        let mut change = None;
+        match self.stage {
+            Stage::Closed => {}
+            Stage::Open { until, is_outage } => {
+                let left = until.saturating_duration_since(now());
+                if !left.is_zero() {
+                    return Err(Refused { left, is_outage });
+                }
+                self.turn(Stage::HalfOpen { is_probed: true, is_outage });
+                change = Some(Change { to: Phase::HalfOpen, open_for: Duration::ZERO, is_outage });
+            }
+            // How long the probe takes is not known.
+            Stage::HalfOpen { is_probed: true, is_outage } => {
+                return Err(Refused { left: Duration::from_secs(1), is_outage });
+            }
+            Stage::HalfOpen { is_probed: false, is_outage } => {
+                self.stage = Stage::HalfOpen { is_probed: true, is_outage };
+            }
+        }
+        self.longest = self.longest.max(deadline);
+        let is_probe = matches!(self.stage, Stage::HalfOpen { .. });
+        Ok((Asked { generation: self.generation, is_probe }, change))
+    }
+
+    /// `from`: the proof and the client of the check. `random`: for the length of an opening.
+    pub(super) fn settle(
+        &mut self,
+        settings: &Breaker,
+        asked: &mut Asked,
+        health: Health,
+        from: (Key, Option<Client>),
+        now: Instant,
+        random: impl FnOnce() -> u64,
+    ) -> Option<Change> {
+        if asked.generation != self.generation {
+            return None;
+        }
+        match health {
+            // The slot of a probe goes back.
+            Health::Unknown | Health::TimedOut => None,
+            Health::Well => self.succeed(settings, now),
+            Health::Failed | Health::Garbled => {
+                let is_readable = health == Health::Failed;
+                let is_outage = match self.stage {
+                    Stage::Closed => {
+                        if !self.counts(from) {
+                            return None;
+                        }
+                        self.all.add(settings, now, true);
+                        if is_readable {
+                            self.readable.add(settings, now, true);
+                        }
+                        if !self.all.is_over(settings, now) {
+                            return None;
+                        }
+                        self.readable.is_over(settings, now)
+                    }
+                    Stage::Open { is_outage, .. } | Stage::HalfOpen { is_outage, .. } => {
+                        if is_readable {
+                            self.readable.add(settings, now, true);
+                        }
+                        is_readable && (is_outage || self.readable.consecutive >= settings.consecutive)
+                    }
+                };
+                Some(self.open(settings, is_outage, now, random()))
+            }
+        }
+    }
+
+    /// Frees the slot of a probe that came to nothing.
+    pub(super) fn give_back(&mut self, asked: &mut Asked) {
+        if let Stage::HalfOpen { is_probed, .. } = &mut self.stage
+            && asked.is_probe
+            && asked.generation == self.generation
+        {
+            *is_probed = false;
+        }
+    }
+
+    pub(super) fn is_open_for_an_outage(&self) -> bool {
+        matches!(self.stage, Stage::Open { is_outage: true, .. } | Stage::HalfOpen { is_outage: true, .. })
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        match self.stage {
+            Stage::Closed => Phase::Closed,
+            Stage::Open { .. } => Phase::Open,
+            Stage::HalfOpen { .. } => Phase::HalfOpen,
+        }
+    }
+
+    fn succeed(&mut self, settings: &Breaker, now: Instant) -> Option<Change> {
+        self.clients.clear();
+        if matches!(self.stage, Stage::Closed) {
+            self.all.add(settings, now, false);
+            self.readable.add(settings, now, false);
+            return None;
+        }
+        (self.all, self.readable) = (Count::new(now), Count::new(now));
+        self.openings = 0;
+        self.turn(Stage::Closed);
+        Some(Change { to: Phase::Closed, open_for: Duration::ZERO, is_outage: false })
+    }
+
+    /// Whether a failure of this proof and client is one more.
+    fn counts(&mut self, (proof, client): (Key, Option<Client>)) -> bool {
+        if self.proofs.contains(&proof) {
+            return false;
+        }
+        if let Some(client) = client {
+            let counted = self.clients.entry(client).or_default();
+            if *counted >= CLIENT {
+                return false;
+            }
+            *counted += 1;
+        }
+        if self.proofs.len() >= PROOFS {
+            self.proofs.pop_front();
+        }
+        self.proofs.push_back(proof);
+        true
+    }
+
+    fn open(&mut self, settings: &Breaker, is_outage: bool, now: Instant, random: u64) -> Change {
+        let doubled =
+            settings.open_for.saturating_mul(1_u32.checked_shl(self.openings.min(8)).unwrap_or(1)).min(LONGEST);
+        // 80 % to 120 %.
+        let percent = 80 + u32::try_from(random % 41).unwrap_or_default();
+        let open_for = (doubled * percent / 100).max(self.longest);
+        self.openings = self.openings.saturating_add(1);
+        self.turn(Stage::Open { until: now + open_for, is_outage });
+        Change { to: Phase::Open, open_for, is_outage }
+    }
+
+    fn turn(&mut self, stage: Stage) {
+        self.stage = stage;
+        self.generation += 1;
+    }
+}

@@ -1,0 +1,98 @@
+//! The claim on a proof: it is asked about once.
+//!
+//! # Threats
+//!
+//! A proof is paid for with every call, and works once. Of two requests with one proof (a double tap, a resend that the client does not
+//! notice, an attacker who has overheard it) the second is refused without a call, whichever rule, path or channel it comes by. The
+//! claim is made before the call, so that two requests at the same time cannot both ask.
+
+use std::{sync::Arc, time::Duration};
+
+use super::account::Account;
+use crate::{
+    check_kind::CheckKind,
+    ex_id::ExId,
+    store::{Claimed, Key, Nonce, StoreError},
+};
+
+/// A proof that this request asks about. Dropped before its check has begun, it gives the proof back.
+pub(super) struct Claim {
+    account: Arc<Account>,
+    pub(super) key: Key,
+    /// The id of the check.
+    pub(super) ex_id: ExId,
+    /// `None` once it is given back, or where the store had no room for it.
+    nonce: Option<Nonce>,
+    has_begun: bool,
+}
+
+/// Why a proof cannot be claimed.
+pub(super) enum Unclaimed {
+    /// Another request has asked about it: the one whose check has this id.
+    Taken {
+        by: Option<ExId>,
+    },
+    Full,
+}
+
+// === impl Claim ===
+
+impl Claim {
+    /// Claims the proof of a check. `None` for a kind of check that has no proof.
+    pub(super) fn make(
+        account: &Arc<Account>,
+        kind: CheckKind,
+        key: Key,
+        ex_id: ExId,
+    ) -> Result<Option<Self>, Unclaimed> {
+        let Some((store, lifetime)) = account.claims().zip(lifetime(kind)) else { return Ok(None) };
+        match store.claim_key(key, &ex_id, lifetime) {
+            Ok(Claimed::New(nonce)) => Ok(Some(Self::of(account, key, ex_id, Some(nonce)))),
+            Ok(Claimed::Taken { by }) => Err(Unclaimed::Taken { by }),
+            // The store in memory has no other error.
+            Err(StoreError::Full | StoreError::Down | StoreError::Timeout | StoreError::ReadOnly) => {
+                Err(Unclaimed::Full)
+            }
+        }
+    }
+
+    fn of(account: &Arc<Account>, key: Key, ex_id: ExId, nonce: Option<Nonce>) -> Self {
+        Self { account: Arc::clone(account), key, ex_id, nonce, has_begun: false }
+    }
+
+    /// The check is being asked: from now on the proof may be used up.
+    pub(super) fn begin(&mut self) {
+        self.has_begun = true;
+    }
+
+    /// The proof can be used again.
+    pub(super) fn give_back(mut self) {
+        self.release();
+    }
+
+    fn release(&mut self) {
+        if let (Some(store), Some(nonce)) = (self.account.claims(), self.nonce.take()) {
+            store.release_key(self.key, nonce);
+        }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if !self.has_begun {
+            self.release();
+        }
+    }
+}
+
+/// For how long a proof of this kind is good, and a little longer. The vendor's documentation names no lifetimes of captchas; a token of
+/// a number check is good for minutes.
+fn lifetime(kind: CheckKind) -> Option<Duration> {
+    let minutes = match kind {
+        CheckKind::Number => 15,
+        CheckKind::Captcha => 30,
+        CheckKind::OneTap => 45,
+        CheckKind::Risk => return None,
+    };
+    Some(Duration::from_secs(minutes * 60))
+}

@@ -1,0 +1,183 @@
+//! What outlives one build of a layer: breakers, claims, and the checks that outlive their requests.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use super::{
+    abandoned::Abandoned,
+    account::{Account, Means},
+    breaker::Breaker,
+    snapshot::{BreakerState, GuardsSnapshot},
+    store_policy::StorePolicy,
+};
+use crate::{error::ConfigError, store::Memory};
+
+/// What protects the verifier's accounts: it belongs to no single build of a layer. One handle may serve many layers, and survives
+/// their reloading; its clones are the same handle. Without one, a layer makes its own with the defaults.
+///
+/// | guard | default | what a request gets |
+/// |---|---|---|
+/// | **replay**: a proof is claimed before it is asked about, by whichever rule, path or channel it comes | on: number 15 min, captcha 30 min, one-tap 45 min | 403 `proof_expired`, reason `replayed` |
+/// | **breaker**: an endpoint that is down is not asked ([`Breaker`]) | on | 503 `verification_unavailable` with `Retry-After`, reason `breaker_open` |
+///
+/// A claim is given back only if nothing can have been sent, or if the answer is a sandbox's whose proofs can be used again. After a
+/// timeout it stays: the verifier may have used the proof up.
+///
+/// Claims and breakers are kept for each account ([`JVerifyBuilder::account`](crate::JVerifyBuilder::account)). **Layers that share a
+/// handle and name no account share one**, so name the accounts of different verifiers.
+///
+/// State is kept in the memory of this process: at most 1,000,000 entries, and only hashes of proofs under a key that the process
+/// chooses at random.
+///
+/// ```
+/// use tower_jverify::{Guards, JVerifyLayer, Rule, number};
+/// # use tower_jverify::{Check, Class, Verdict};
+/// # let verifier = tower::service_fn(|check: Check| async move {
+/// #     Ok::<_, std::convert::Infallible>(Verdict::new(check.kind(), Class::Passed))
+/// # });
+/// let guards = Guards::new();
+/// let layer = JVerifyLayer::builder(verifier).guards(&guards).rule(Rule::post("/login", number())).build()?;
+/// assert!(guards.snapshot().breakers().all(|breaker| !breaker.is_open()));
+/// # Ok::<_, tower_jverify::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct Guards(Arc<Kept>);
+
+struct Kept {
+    settings: Settings,
+    means: Arc<Means>,
+    accounts: Mutex<HashMap<Arc<str>, Arc<Account>>>,
+    abandoned: Arc<Abandoned>,
+}
+
+#[derive(Clone, Debug)]
+struct Settings {
+    breaker: Option<Breaker>,
+    claims: bool,
+    store_policy: StorePolicy,
+}
+
+/// Configures [`Guards`].
+///
+/// ```
+/// use tower_jverify::{Breaker, Guards, StorePolicy};
+///
+/// let guards = Guards::builder()
+///     .breaker(Breaker::new().consecutive(5))
+///     .store_policy(StorePolicy::Refuse)
+///     .build()?;
+/// # let _ = guards;
+/// # Ok::<_, tower_jverify::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder guards nothing until it is built"]
+pub struct GuardsBuilder(Settings);
+
+// === impl Guards ===
+
+impl Guards {
+    /// In memory, with the defaults.
+    pub fn new() -> Self {
+        Self::of(Settings::default())
+    }
+
+    /// Begins with the defaults.
+    pub fn builder() -> GuardsBuilder {
+        GuardsBuilder(Settings::default())
+    }
+
+    fn of(settings: Settings) -> Self {
+        let means = Means { store: Memory::default(), claims: settings.claims, store_policy: settings.store_policy };
+        Self(Arc::new(Kept { settings, means: Arc::new(means), accounts: Mutex::default(), abandoned: Arc::default() }))
+    }
+
+    /// Returns when no abandoned check and no check of a rule that is `on_demand` is running, of all layers with these guards: see
+    /// [`JVerifyLayer::drained`](crate::JVerifyLayer::drained).
+    pub async fn drained(&self) {
+        self.0.abandoned.drained().await;
+    }
+
+    /// The state at this moment. An account appears once a layer that spends from it has been built.
+    pub fn snapshot(&self) -> GuardsSnapshot {
+        let accounts = self.0.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut breakers: Vec<BreakerState> = accounts.values().flat_map(|account| account.breakers()).collect();
+        breakers.sort_by(|a, b| a.place().cmp(&b.place()));
+        GuardsSnapshot { breakers, abandoned: self.0.abandoned.running() }
+    }
+
+    /// Whether an outage can be noticed.
+    pub(crate) fn have_breakers(&self) -> bool {
+        self.0.settings.breaker.is_some()
+    }
+
+    /// What is kept for an account.
+    pub(crate) fn account(&self, name: &Arc<str>) -> Arc<Account> {
+        let mut accounts = self.0.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Account::new(Arc::clone(name), self.0.settings.breaker, Arc::clone(&self.0.means)));
+        Arc::clone(accounts.entry(Arc::clone(name)).or_insert_with(new))
+    }
+
+    pub(super) fn abandoned(&self) -> &Arc<Abandoned> {
+        &self.0.abandoned
+    }
+}
+
+impl Default for Guards {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Guards {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guards").field("settings", &self.0.settings).finish_non_exhaustive()
+    }
+}
+
+// === impl Settings ===
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { breaker: Some(Breaker::default()), claims: true, store_policy: StorePolicy::default() }
+    }
+}
+
+// === impl GuardsBuilder ===
+
+impl GuardsBuilder {
+    /// When breakers open. Default: [`Breaker::default`].
+    pub fn breaker(mut self, breaker: Breaker) -> Self {
+        self.0.breaker = Some(breaker);
+        self
+    }
+
+    /// Asks an endpoint also while it is down: each request then waits for its whole deadline. A policy that opens is refused by the
+    /// layer's `build()`, because no outage is noticed.
+    pub fn without_breaker(mut self) -> Self {
+        self.0.breaker = None;
+        self
+    }
+
+    /// Asks about each proof as often as it comes. The verifier still takes it once, and each try is paid for.
+    pub fn without_replay_guard(mut self) -> Self {
+        self.0.claims = false;
+        self
+    }
+
+    /// What happens to a check whose claim cannot be kept. Default: [`StorePolicy::Local`].
+    pub fn store_policy(mut self, policy: StorePolicy) -> Self {
+        self.0.store_policy = policy;
+        self
+    }
+
+    /// # Errors
+    ///
+    /// Names the first setting that is out of its range.
+    pub fn build(self) -> Result<Guards, ConfigError> {
+        self.0.breaker.as_ref().map_or(Ok(()), Breaker::validate)?;
+        Ok(Guards::of(self.0))
+    }
+}

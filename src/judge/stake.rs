@@ -1,0 +1,44 @@
+//! What a check holds while it is asked: the leave of its breaker, and the claim on its proof.
+
+use std::sync::Arc;
+
+use super::{account::Account, breaker::Leave, claim::Claim};
+use crate::{check::Endpoint, verdict::Verdict};
+
+/// Moves with the call, if that outlives its request.
+pub(super) struct Stake {
+    account: Arc<Account>,
+    endpoint: Endpoint,
+    leave: Option<Leave>,
+    claim: Option<Claim>,
+}
+
+// === impl Stake ===
+
+impl Stake {
+    pub(super) fn new(account: &Arc<Account>, endpoint: Endpoint, leave: Option<Leave>, claim: Option<Claim>) -> Self {
+        Self { account: Arc::clone(account), endpoint, leave, claim }
+    }
+
+    /// The verifier is asked now.
+    pub(super) fn begin(&mut self) {
+        if let Some(claim) = &mut self.claim {
+            claim.begin();
+        }
+    }
+
+    /// The check has come to this. Returns the claim, unless the proof can be used again.
+    pub(super) fn settle(self, verdict: &Verdict) -> Option<Claim> {
+        let Self { account, endpoint, leave, claim } = self;
+        if let Some(change) = leave.and_then(|leave| leave.settle(verdict.health())) {
+            account.log(endpoint, change);
+        }
+        if verdict.nothing_sent() || verdict.is_of_a_reusable_proof() {
+            if let Some(claim) = claim {
+                claim.give_back();
+            }
+            return None;
+        }
+        claim
+    }
+}

@@ -1,0 +1,46 @@
+//! How risky a phone is.
+
+/// What is known of a phone's risk (风险分). Context, never proof.
+///
+/// ```
+/// use tower_jverify::Risk;
+///
+/// assert_eq!(Risk::from_score(450, vec!["F24004".into()]).score(), Some(450));
+/// assert_eq!(Risk::from_score(901, Vec::new()), Risk::Unknown);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Risk {
+    /// The risk was not requested.
+    #[default]
+    NotAsked,
+    /// The risk was requested and not returned. This is **not** a low risk.
+    Unknown,
+    /// The risk was returned.
+    Known {
+        /// 0 (low) to 900 (high).
+        score: u16,
+        /// The vendor's opaque tags, as they came.
+        tags: Vec<Box<str>>,
+    },
+}
+
+// === impl Risk ===
+
+impl Risk {
+    /// A score from 0 to 900; outside of 0 to 900 it is unknown.
+    pub fn from_score(score: i64, tags: Vec<Box<str>>) -> Self {
+        match u16::try_from(score) {
+            Ok(score @ 0..=900) => Self::Known { score, tags },
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The score, where it is known.
+    pub fn score(&self) -> Option<u16> {
+        match self {
+            Self::Known { score, .. } => Some(*score),
+            Self::NotAsked | Self::Unknown => None,
+        }
+    }
+}

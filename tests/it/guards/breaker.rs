@@ -1,0 +1,259 @@
+//! An endpoint that is down is not asked.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tokio::time::advance;
+use tower_jverify::{
+    Breaker, Class, ClientIp, DenialReason, Guards, JVerifyLayer, Policy, Rule, Sandbox, captcha, number,
+    sandbox::Fault,
+};
+
+use super::{PHONE, reason};
+use crate::{
+    support::{Application, Sandboxed, builder, jpush, post_json, send},
+    telemetry::Log,
+};
+
+/// A sandbox that is asked with another proof each time.
+struct Desk {
+    desk: Sandboxed,
+    next: AtomicUsize,
+}
+
+impl Desk {
+    fn new(rule: Rule) -> Self {
+        Self { desk: Sandboxed::new(rule), next: AtomicUsize::new(0) }
+    }
+
+    fn body(&self) -> Value {
+        let next = self.next.fetch_add(1, Ordering::Relaxed);
+        json!({"token": format!("sandbox-9000#{next}"), "phone": PHONE, "captchaContent": format!("sandbox-pass#{next}")})
+    }
+
+    async fn login(&self) -> http::Response<bytes::Bytes> {
+        self.desk.login(&self.body()).await
+    }
+
+    /// From one of four addresses in turn.
+    async fn login_from(&self, client: usize) -> http::Response<bytes::Bytes> {
+        let mut request = post_json("/login", self.body().to_string());
+        let address = format!("192.0.2.{client}").parse().unwrap();
+        request.headers_mut().insert("x-forwarded-for", address);
+        self.desk.send(request).await
+    }
+
+    /// How many times the verifier was asked since the last time.
+    fn asked(&self) -> usize {
+        self.desk.asked().len()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_ten_timeouts_of_four_clients_the_eleventh_is_answered_at_once_and_nothing_is_asked() {
+    let desk = Desk::new(Rule::post("/login", number()).client_ip(ClientIp::forwarded(1)));
+    desk.desk.sandbox.fault(Fault::Hang);
+    for n in 0..10 {
+        let response = desk.login_from(n % 4).await;
+        assert_eq!(reason(&response), DenialReason::Verdict(Class::Unavailable));
+    }
+    assert_eq!(desk.asked(), 10);
+    let response = desk.login_from(9).await;
+    assert_eq!((response.status().as_u16(), reason(&response)), (503, DenialReason::BreakerOpen));
+    let seconds: u32 = response.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=13).contains(&seconds), "{seconds}");
+    assert_eq!(desk.asked(), 0);
+
+    // One probe decides.
+    desk.desk.sandbox.fault(None);
+    advance(Duration::from_secs(13)).await;
+    assert_eq!((desk.login().await.status().as_u16(), desk.asked()), (200, 1));
+    assert_eq!((desk.login().await.status().as_u16(), desk.asked()), (200, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_client_or_one_proof_opens_nothing() {
+    let desk = Desk::new(Rule::post("/login", number()).client_ip(ClientIp::forwarded(1)));
+    desk.desk.sandbox.fault(Fault::Hang);
+    for _ in 0..40 {
+        assert_eq!(reason(&desk.login_from(1).await), DenialReason::Verdict(Class::Unavailable));
+    }
+    assert_eq!(desk.asked(), 40);
+
+    let desk = Desk::new(Rule::post("/login", number()));
+    desk.desk.sandbox.fault(Fault::Refuse);
+    let body = desk.body();
+    for _ in 0..40 {
+        assert_eq!(reason(&desk.desk.login(&body).await), DenialReason::Verdict(Class::Unavailable));
+    }
+}
+
+#[tokio::test]
+async fn a_definite_no_comes_from_a_healthy_service() {
+    let desk = Desk::new(Rule::post("/login", number()));
+    for code in [9001, 9003] {
+        for n in 0..100 {
+            let body = json!({"token": format!("sandbox-{code}#{n}"), "phone": PHONE});
+            assert_eq!(desk.desk.login(&body).await.status(), 403);
+        }
+    }
+    assert_eq!(desk.asked(), 200);
+}
+
+#[tokio::test]
+async fn the_service_that_says_that_it_has_trouble_is_down() {
+    for proof in ["sandbox-2000", "sandbox-9099", "sandbox-reset-9000", "sandbox-status-502-9000"] {
+        let desk = Desk::new(Rule::post("/login", number()));
+        for n in 0..10 {
+            let response = desk.desk.login(&json!({"token": format!("{proof}#{n}"), "phone": PHONE})).await;
+            assert_eq!(response.status(), 503, "{proof}");
+        }
+        assert_eq!((reason(&desk.login().await), desk.asked()), (DenialReason::BreakerOpen, 10), "{proof}");
+    }
+}
+
+#[tokio::test]
+async fn only_the_endpoint_that_is_down_is_not_asked() {
+    let guards = Guards::builder().breaker(Breaker::new().consecutive(1)).build().unwrap();
+    let rules = [Rule::post("/login", number()), Rule::post("/register", captcha())];
+    let sandbox = Sandbox::new();
+    let layer = JVerifyLayer::builder(jpush(&sandbox)).guards(&guards).rules(rules).build().unwrap();
+    let application = Application::default();
+    let send = async |path: &str, body: Value| send(&layer, &application, post_json(path, body.to_string())).await;
+    let dead = send("/register", json!({"captchaContent": "sandbox-reset-pass"})).await;
+    assert_eq!(dead.status(), 503);
+    assert_eq!(reason(&send("/register", json!({"captchaContent": "sandbox-pass"})).await), DenialReason::BreakerOpen);
+    assert_eq!(send("/login", json!({"token": "sandbox-9000", "phone": PHONE})).await.status(), 200);
+    let open: Vec<_> = guards.snapshot().breakers().filter(|breaker| breaker.is_open()).map(|b| b.endpoint()).collect();
+    assert_eq!(open, ["captcha"]);
+}
+
+#[tokio::test]
+async fn a_policy_opens_only_while_the_breaker_is_open_and_never_for_answers_that_cannot_be_read() {
+    let open = || Rule::post("/login", number()).policy(Policy::default().open_when_unavailable());
+    let desk = Desk::new(open());
+    desk.desk.sandbox.fault(Fault::Refuse);
+    for _ in 0..9 {
+        assert_eq!((desk.login().await.status().as_u16(), desk.desk.application.runs()), (503, 0));
+    }
+    for _ in 0..3 {
+        assert_eq!(desk.login().await.status(), 200);
+        assert_eq!(desk.desk.application.header("x-jverify-decision").as_deref(), Some("unverified"));
+    }
+
+    let desk = Desk::new(open());
+    desk.desk.sandbox.fault(Fault::Html);
+    for _ in 0..20 {
+        assert_eq!((desk.login().await.status().as_u16(), desk.desk.application.runs()), (503, 0));
+    }
+    let refused = desk.login().await;
+    assert_eq!((reason(&refused), desk.asked()), (DenialReason::BreakerOpen, 10));
+}
+
+#[tokio::test]
+async fn what_a_breaker_refuses_gives_its_proof_back() {
+    let guards = Guards::builder().breaker(Breaker::new().consecutive(1)).build().unwrap();
+    let sandbox = Sandbox::new();
+    let layer = JVerifyLayer::builder(jpush(&sandbox)).guards(&guards).rule(Rule::post("/login", number()));
+    let (layer, application) = (layer.build().unwrap(), Application::default());
+    let login = async |token: &str| {
+        send(&layer, &application, post_json("/login", json!({"token": token, "phone": PHONE}).to_string())).await
+    };
+    assert_eq!(login("sandbox-reset-9000").await.status(), 503);
+    for _ in 0..2 {
+        assert_eq!(reason(&login("sandbox-once-9000").await), DenialReason::BreakerOpen, "and not replayed");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_whose_client_leaves_still_decides() {
+    let guards = Guards::builder().breaker(Breaker::new().consecutive(1)).build().unwrap();
+    let sandbox = Sandbox::new();
+    let layer = JVerifyLayer::builder(jpush(&sandbox)).guards(&guards).rule(Rule::post("/login", number()));
+    let (layer, application) = (layer.build().unwrap(), Application::default());
+    let login = |token: &str| {
+        let body = json!({"token": token, "phone": PHONE}).to_string();
+        send(&layer, &application, post_json("/login", body))
+    };
+    assert_eq!(login("sandbox-reset-9000").await.status(), 503);
+    advance(Duration::from_secs(13)).await;
+    let probe = login("sandbox-delay-2000-9000");
+    assert!(tokio::time::timeout(Duration::from_millis(50), probe).await.is_err());
+    assert_eq!(reason(&login("sandbox-9000#1").await), DenialReason::BreakerOpen, "the probe goes on");
+    advance(Duration::from_secs(3)).await;
+    guards.drained().await;
+    assert_eq!(login("sandbox-9000#2").await.status(), 200);
+}
+
+#[tokio::test]
+async fn each_change_is_one_event() {
+    let (log, _listening) = Log::listen();
+    let desk = Sandboxed::noticing(Rule::post("/login", number()));
+    log.take_events();
+    desk.login(&json!({"token": "sandbox-reset-9000", "phone": PHONE})).await;
+    for _ in 0..3 {
+        desk.login(&json!({"token": "sandbox-9000", "phone": PHONE})).await;
+    }
+    let events = log.take_events();
+    let changes: Vec<_> = events.iter().filter(|event| event.contains("the breaker is")).collect();
+    assert_eq!(changes.len(), 1, "{events:?}");
+    assert!(changes[0].starts_with("WARN") && changes[0].contains("number_app"), "{changes:?}");
+}
+
+#[tokio::test]
+async fn without_breakers_each_check_is_asked_and_a_policy_that_opens_is_refused() {
+    let guards = Guards::builder().without_breaker().build().unwrap();
+    let sandbox = Sandbox::new();
+    sandbox.fault(Fault::Reset);
+    let layer = JVerifyLayer::builder(jpush(&sandbox)).guards(&guards).rule(Rule::post("/login", number()));
+    let (layer, application) = (layer.build().unwrap(), Application::default());
+    for n in 0..30 {
+        let body = json!({"token": format!("sandbox-9000#{n}"), "phone": PHONE}).to_string();
+        send(&layer, &application, post_json("/login", body)).await;
+    }
+    assert_eq!(sandbox.calls().len(), 30);
+    let opening = Rule::post("/login", number()).policy(Policy::default().open_when_unavailable());
+    let error = JVerifyLayer::builder(jpush(&sandbox)).guards(&guards).rule(opening).build().unwrap_err();
+    assert_eq!((error.setting(), error.rule()), ("policy.open_when_unavailable", Some("POST /login")));
+}
+
+#[tokio::test]
+async fn a_setting_out_of_its_range_is_refused_by_its_name() {
+    for (breaker, setting) in [
+        (Breaker::new().window(Duration::from_millis(999)), "breaker.window"),
+        (Breaker::new().window(Duration::from_secs(61)), "breaker.window"),
+        (Breaker::new().minimum_calls(0), "breaker.minimum_calls"),
+        (Breaker::new().ratio(0.0), "breaker.ratio"),
+        (Breaker::new().ratio(1.1), "breaker.ratio"),
+        (Breaker::new().ratio(f64::NAN), "breaker.ratio"),
+        (Breaker::new().consecutive(0), "breaker.consecutive"),
+        (Breaker::new().open_for(Duration::ZERO), "breaker.open_for"),
+        (Breaker::new().open_for(Duration::from_secs(3600)), "breaker.open_for"),
+    ] {
+        assert_eq!(Guards::builder().breaker(breaker).build().unwrap_err().setting(), setting);
+    }
+}
+
+#[tokio::test]
+async fn a_full_bulkhead_counts_as_nothing() {
+    let verifier = crate::support::Verifier::answering(|_| None);
+    let guards = Guards::builder().breaker(Breaker::new().consecutive(1)).build().unwrap();
+    let layer = builder(&verifier).guards(&guards).rule(Rule::post("/login", number())).in_flight(1).build().unwrap();
+    let application = Arc::new(Application::default());
+    let body = |n: u32| json!({"token": format!("t{n}"), "phone": PHONE}).to_string();
+    let (first, application_of_first) = (layer.clone(), Arc::clone(&application));
+    let holding = tokio::spawn(async move { send(&first, &application_of_first, post_json("/login", body(0))).await });
+    tokio::task::yield_now().await;
+    for n in 1..5 {
+        assert_eq!(reason(&send(&layer, &application, post_json("/login", body(n))).await), DenialReason::Overloaded);
+    }
+    holding.abort();
+    assert!(guards.snapshot().breakers().all(|breaker| !breaker.is_open()));
+    assert_eq!(verifier.calls(), 1);
+}
