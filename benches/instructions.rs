@@ -36,6 +36,10 @@ fn main() {
     let of = format!("{ours:.0} / {by_hand:.0}; {unguarded:.0} of both are the request and axum");
     table.row("guarded request over hand-written", ours / by_hand, Target::AtMost(0.52), &of);
 
+    let (on, off) = (guarded("guards-on"), guarded("guards-off"));
+    let of = format!("{on:.0} - {off:.0}");
+    table.row("guarded request, guards on over off", (on - off).round(), Target::AtMost(3000.0), &of);
+
     let unmatched = |method: &str, headers: usize| {
         let under = |layer: &str| cost(&format!("unmatched {layer} {headers} {method}"), 2000, None);
         (under("layer"), under("identity"))

@@ -70,6 +70,7 @@
 //! |---|---|---|
 //! | `client` (default) | `JPush` over HTTPS, with one-tap login | hyper-util's client, rustls, aws-lc-rs |
 //! | `tracing` (default) | one event for every decision | `tracing` |
+//! | `metrics` | counters, gauges and histograms of decisions and checks | `metrics` |
 //! | `axum` | the extractors `Verified` and `Prove`, `JVerifyLayer::around`; `OriginalUri` (the path before nested routers) and `ConnectInfo` are read | `axum` without its defaults |
 //! | `tonic` | the peer's address out of tonic's `TcpConnectInfo` | `tonic` without its defaults |
 //! | `grpc` | the setting `accept(Media::Grpc)`: proofs out of gRPC messages | flate2, ruzstd |
@@ -103,6 +104,7 @@ mod json;
 mod judge;
 pub mod layer;
 mod log;
+mod metric;
 mod observe;
 mod opaque;
 mod path;
@@ -142,6 +144,7 @@ pub use self::{
     foreign_backend::{ForeignBackend, Suspicion},
     judge::{Breaker, BreakerState, ClientIp, Guards, GuardsBuilder, GuardsSnapshot, StorePolicy},
     layer::{JVerify, JVerifyBuilder, JVerifyLayer, Prove, ResponseFuture},
+    observe::Decided,
     phone::{ParsePhoneError, Phone},
     phone_grammar::PhoneGrammar,
     proof::{Extracted, Field, JsonTypes, Media, ParseFieldError},

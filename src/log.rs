@@ -1,8 +1,12 @@
 //! The log macro and spans, wrapped once, so that no call site carries a `cfg`.
 
 #[cfg(feature = "tracing")]
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+#[cfg(feature = "tracing")]
 use ::tracing::{
     Span,
+    field::Empty,
     instrument::{Instrument, WithSubscriber},
     level_filters::LevelFilter,
 };
@@ -55,5 +59,134 @@ impl CurrentSpan {
     #[allow(clippy::unused_self)]
     pub(crate) fn around<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
         future
+    }
+}
+
+/// A span of a stage of a request, at DEBUG. Nothing without a subscriber that wants it. What panics in a subscriber ends here.
+#[cfg(feature = "tracing")]
+pub(crate) struct Stage(Option<Span>);
+
+/// Nothing.
+#[cfg(not(feature = "tracing"))]
+pub(crate) struct Stage;
+
+#[cfg(feature = "tracing")]
+const TARGET: &str = "tower_jverify";
+#[cfg(feature = "tracing")]
+const CHECK: &str = "jverify.check";
+
+// === impl Stage ===
+
+#[cfg(feature = "tracing")]
+impl Stage {
+    /// The whole story of a guarded request.
+    #[inline]
+    pub(crate) fn guard() -> Self {
+        Self::of(|| ::tracing::debug_span!(target: TARGET, "jverify.guard", rule = Empty))
+    }
+
+    /// The request's head and body are read.
+    #[inline]
+    pub(crate) fn read() -> Self {
+        Self::of(|| ::tracing::debug_span!(target: TARGET, "jverify.read"))
+    }
+
+    /// The verifier is asked.
+    #[inline]
+    pub(crate) fn check(endpoint: &'static str) -> Self {
+        Self::of(|| ::tracing::debug_span!(target: TARGET, CHECK, endpoint, class = Empty, code = Empty))
+    }
+
+    #[inline]
+    fn of(span: impl FnOnce() -> Span) -> Self {
+        if LevelFilter::current() < LevelFilter::DEBUG {
+            return Self(None);
+        }
+        Self(quietly(span).filter(|span| !span.is_disabled()))
+    }
+
+    /// The name of the rule that applies.
+    #[inline]
+    pub(crate) fn rule(&self, rule: &str) {
+        self.record(|span| span.record("rule", rule));
+    }
+
+    /// What the verifier has answered.
+    #[inline]
+    pub(crate) fn answered(&self, class: &'static str, code: Option<&str>) {
+        self.record(|span| span.record("class", class).record("code", code));
+    }
+
+    /// As [`Stage::answered`], of the check that the task at hand finishes.
+    pub(crate) fn answered_late(class: &'static str, code: Option<&str>) {
+        let current = quietly(Span::current);
+        let is_check = |span: &Span| span.metadata().is_some_and(|metadata| metadata.name() == CHECK);
+        Self(current.filter(is_check)).answered(class, code);
+    }
+
+    #[inline]
+    fn record<'s>(&'s self, record: impl FnOnce(&'s Span) -> &'s Span) {
+        if let Some(span) = &self.0 {
+            let _ = quietly(|| record(span));
+        }
+    }
+
+    /// Does a piece of the stage's work.
+    #[inline]
+    pub(crate) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
+        let Some(span) = &self.0 else { return work() };
+        let entered = quietly(|| span.enter());
+        let done = work();
+        let _ = quietly(|| drop(entered));
+        done
+    }
+}
+
+#[cfg(feature = "tracing")]
+impl Drop for Stage {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(span) = self.0.take() {
+            let _ = quietly(|| drop(span));
+        }
+    }
+}
+
+/// A subscriber is the application's code.
+#[cfg(feature = "tracing")]
+fn quietly<T>(call: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(call)).ok()
+}
+
+#[cfg(not(feature = "tracing"))]
+#[allow(clippy::unused_self, reason = "as with the feature")]
+impl Stage {
+    #[inline]
+    pub(crate) fn guard() -> Self {
+        Self
+    }
+
+    #[inline]
+    pub(crate) fn read() -> Self {
+        Self
+    }
+
+    #[inline]
+    pub(crate) fn check(_: &'static str) -> Self {
+        Self
+    }
+
+    #[inline]
+    pub(crate) fn rule(&self, _: &str) {}
+
+    #[inline]
+    pub(crate) fn answered(&self, _: &'static str, _: Option<&str>) {}
+
+    #[inline]
+    pub(crate) fn answered_late(_: &'static str, _: Option<&str>) {}
+
+    #[inline]
+    pub(crate) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
+        work()
     }
 }

@@ -31,6 +31,7 @@ pub struct Verdict {
     phone: Option<Phone>,
     scene: Option<Box<str>>,
     sandbox: Sandboxed,
+    is_of_other_app: bool,
     ex_id: Option<ExId>,
     retry_after: Option<u32>,
     advice: Option<&'static str>,
@@ -110,6 +111,7 @@ impl Verdict {
             phone: None,
             scene: None,
             sandbox: Sandboxed::No,
+            is_of_other_app: false,
             ex_id: None,
             retry_after: None,
             advice: None,
@@ -178,6 +180,13 @@ impl Verdict {
         self
     }
 
+    /// Marks an answer that the proof is forged, or was made for another application.
+    #[cfg(feature = "client")]
+    pub(crate) fn of_other_app(mut self, is_of_other_app: bool) -> Self {
+        self.is_of_other_app = is_of_other_app;
+        self
+    }
+
     /// Says why there is no answer. `is_outage`: the service could not be reached, and nothing was sent.
     pub(crate) fn unanswered(self, cause: Cow<'static, str>, nothing_sent: bool, is_outage: bool) -> Self {
         self.because(Unanswered { cause, nothing_sent, is_outage, by_breaker: false, health: Health::Unknown })
@@ -237,7 +246,6 @@ impl Verdict {
         self.code.as_ref().map(Opaque::as_str)
     }
 
-    #[cfg(feature = "tracing")]
     pub(crate) fn has_code(&self) -> bool {
         self.code.is_some()
     }
@@ -281,6 +289,11 @@ impl Verdict {
     /// The phone's risk.
     pub fn risk(&self) -> &Risk {
         &self.risk
+    }
+
+    /// Whether the answer says that the proof is forged, or was made for another application.
+    pub(crate) fn is_of_other_app(&self) -> bool {
+        self.is_of_other_app
     }
 
     /// The phone that a one-tap login proved.
@@ -352,6 +365,18 @@ impl fmt::Debug for Verdict {
 // === impl Class ===
 
 impl Class {
+    #[rustfmt::skip]
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Passed, Self::Rejected, Self::Stale, Self::Inconclusive, Self::Throttled, Self::Quota, Self::Account,
+        Self::Misconfigured, Self::Invalid, Self::Unavailable, Self::Unreadable, Self::Unknown,
+    ];
+
+    /// The place in [`Class::ALL`].
+    #[inline]
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+
     /// Whether the check succeeded.
     pub const fn is_pass(self) -> bool {
         matches!(self, Self::Passed)

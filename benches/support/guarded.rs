@@ -4,7 +4,14 @@
 //! by a header. The one by hand is honest: one shared client with its pool, a bound on the body, a timeout, every error
 //! answered. It does less: no exID, no duplicate names refused, no aliases stripped, one risk header instead of six.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{
     Json, Router,
@@ -17,7 +24,9 @@ use axum::{
 };
 use serde_json::{Value, json};
 use tower::{Layer, Service, ServiceExt};
-use tower_jverify::{Credentials, JPush, JVerify, JVerifyLayer, Rule, number};
+use tower_jverify::{Credentials, Guards, JPush, JVerify, JVerifyLayer, Rule, number};
+
+use super::guards_off;
 
 const KEY: &str = "5d1ca1a8f6e3c8d2b7a90f11";
 const SECRET: &str = "9f86d081884c7d659a2feaa0";
@@ -27,6 +36,8 @@ const BODY: &str = r#"{"token":"STsid0000001542695429579Ob28vB7b0cYTI9w0GGZrv8uj
 pub(crate) struct Guarded {
     application: Application,
     login: http::Request<()>,
+    /// Counts logins whose tokens differ; `None`: all are the same.
+    next: Option<AtomicU64>,
 }
 
 enum Application {
@@ -36,19 +47,29 @@ enum Application {
 }
 
 impl Guarded {
-    /// `ours`, `by-hand`, or `unguarded`: what neither has a part in.
+    /// `ours`, `by-hand`, or `unguarded`: what neither has a part in. `guards-on` and `guards-off` are ours with another token each time.
     pub(crate) fn new(which: &str, jpush: SocketAddr) -> Self {
         let application = match which {
-            "ours" => Application::Ours(ours(jpush).layer(application())),
+            "ours" | "guards-off" => Application::Ours(ours(jpush, &guards_off()).layer(application())),
+            "guards-on" => Application::Ours(ours(jpush, &Guards::new()).layer(application())),
             "by-hand" => Application::ByHand(by_hand(jpush, application())),
             _ => Application::ByHand(application()),
         };
-        Self { application, login: login() }
+        let next = which.starts_with("guards").then(AtomicU64::default);
+        Self { application, login: login(), next }
     }
 
     /// One login, which must come through.
     pub(crate) async fn ask(&self) {
-        let login = self.login.clone().map(|()| Body::from(BODY));
+        let body = match &self.next {
+            None => Body::from(BODY),
+            // As many digits as it takes the place of.
+            Some(next) => {
+                let next = format!("{:019}", next.fetch_add(1, Ordering::Relaxed));
+                Body::from(BODY.replacen("0000001542695429579", &next, 1))
+            }
+        };
+        let login = self.login.clone().map(|()| body);
         let status = match &self.application {
             Application::Ours(service) => status(service.clone(), login).await,
             Application::ByHand(router) => status(router.clone(), login).await,
@@ -91,10 +112,10 @@ fn application() -> Router {
     Router::new().route("/login", post(handler))
 }
 
-fn ours(jpush: SocketAddr) -> JVerifyLayer<JPush> {
+fn ours(jpush: SocketAddr, guards: &Guards) -> JVerifyLayer<JPush> {
     let credentials = Credentials::new(KEY, SECRET).expect("credentials are well-formed");
     let jpush = JPush::builder(credentials).base_url(&format!("http://{jpush}")).build().expect("settings stand");
-    JVerifyLayer::builder(jpush).rule(Rule::post("/login", number())).build().expect("rules stand")
+    JVerifyLayer::builder(jpush).guards(guards).rule(Rule::post("/login", number())).build().expect("rules stand")
 }
 
 struct Vendor {

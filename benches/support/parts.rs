@@ -11,6 +11,8 @@ use prost::Message;
 use tower::{Layer, Service, layer::util::Identity, service_fn};
 use tower_jverify::{Check, Class, Field, ForeignBackend, JVerifyLayer, Rule, Verdict, captcha, number};
 
+use super::guards_off;
+
 /// A verifier that has answered before it is asked.
 type Answered = fn(Check) -> std::future::Ready<Result<Verdict, Infallible>>;
 type Verifier = tower::util::ServiceFn<Answered>;
@@ -75,6 +77,7 @@ pub(crate) async fn unmatched(under: &str, method: &Method, headers: usize, requ
         request.body(Full::new(Bytes::from_static(b"hello"))).expect("a static request is valid")
     };
     let mut builder = JVerifyLayer::builder(verifier())
+        .guards(&guards_off())
         .rule(Rule::post("/login", number()))
         .rule(Rule::post("/h5/login", number().web()))
         .rule(Rule::post("/register", captcha().then(number())))
@@ -93,7 +96,7 @@ pub(crate) async fn unmatched(under: &str, method: &Method, headers: usize, requ
 pub(crate) async fn looked_up(rules: usize, requests: usize) {
     let ask = || number().token(Field::header("x-token")).phone(Field::header("x-phone"));
     let path = |rule: usize| format!("/tenants/{rule:04}/login");
-    let mut builder = JVerifyLayer::builder(verifier());
+    let mut builder = JVerifyLayer::builder(verifier()).guards(&guards_off());
     for rule in 0..rules {
         builder = builder.rule(Rule::post(path(rule), ask()));
     }
@@ -111,7 +114,7 @@ pub(crate) async fn looked_up(rules: usize, requests: usize) {
 pub(crate) async fn layered(sample: &Sample, requests: usize) {
     let is_grpc = sample.media == GRPC;
     let rule = if is_grpc { by_numbers() } else { Rule::post("/login", number()) };
-    let layer = JVerifyLayer::builder(verifier()).rule(rule).build().expect("rules stand");
+    let layer = JVerifyLayer::builder(verifier()).guards(&guards_off()).rule(rule).build().expect("rules stand");
     let version = if is_grpc { Version::HTTP_2 } else { Version::HTTP_11 };
     let request = || {
         let request = Request::post("/login").version(version).header("content-type", sample.media);

@@ -3,27 +3,39 @@
 //! A client that sends a large body and then stalls holds its bytes until the body's deadline. A login is small, so a quarter
 //! of the budget is reserved for small bodies: clients that stall with large ones never use that part up.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::error::ConfigError;
+use crate::{
+    error::ConfigError,
+    metric::{Gauge, Part, Series, describe_gauge},
+};
 
 /// The largest body that may use the part for small ones, in bytes, inclusive.
 pub(crate) const SMALL: usize = 4 * 1024;
 
 /// One permit for a byte. Clones share the permits.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Budget {
     bytes: usize,
     general: Arc<Semaphore>,
     /// For bodies of at most [`SMALL`] bytes, which may use the general part as well.
     small: Arc<Semaphore>,
+    gauge: Gauge,
 }
 
 /// What one body holds of the budget. Dropping it releases all of it.
-#[derive(Debug, Default)]
-pub(crate) struct Share(Option<OwnedSemaphorePermit>);
+#[derive(Default)]
+pub(crate) struct Share(Option<Held>);
+
+struct Held {
+    permit: OwnedSemaphorePermit,
+    /// Of the gauge.
+    part: Part,
+}
+
+const BUFFERED: &str = "jverify_bodies_buffered_bytes";
 
 /// All bodies together reached their cap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +55,13 @@ impl Budget {
             return Err(ConfigError::new("buffered", bytes.to_string(), "more than can be counted"));
         }
         let small = bytes / 4;
-        Ok(Self { bytes, general: Arc::new(Semaphore::new(bytes - small)), small: Arc::new(Semaphore::new(small)) })
+        describe_gauge(BUFFERED, "Bytes of request bodies that are held");
+        Ok(Self {
+            bytes,
+            general: Arc::new(Semaphore::new(bytes - small)),
+            small: Arc::new(Semaphore::new(small)),
+            gauge: Series { name: BUFFERED, labels: &[] }.gauge(),
+        })
     }
 
     /// How many bytes it has in all.
@@ -75,6 +93,12 @@ impl Budget {
     }
 }
 
+impl fmt::Debug for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Budget").field("bytes", &self.bytes).finish_non_exhaustive()
+    }
+}
+
 /// Whether both are one budget.
 impl PartialEq for Budget {
     fn eq(&self, other: &Self) -> bool {
@@ -91,25 +115,45 @@ impl Share {
     pub(super) fn resize(&mut self, budget: &Budget, bytes: usize, expected: usize) -> Result<(), Crowded> {
         let is_small = bytes.max(expected) <= SMALL;
         for part in is_small.then_some(&budget.small).into_iter().chain([&budget.general]) {
-            let here = self.0.as_mut().filter(|held| Arc::ptr_eq(held.semaphore(), part));
-            let held = here.as_ref().map_or(0, |held| held.num_permits());
+            let here = self.0.as_mut().filter(|held| Arc::ptr_eq(held.permit.semaphore(), part));
+            let held = here.as_ref().map_or(0, |held| held.permit.num_permits());
             match (here, bytes.checked_sub(held)) {
                 (Some(held), None) => {
-                    drop(held.split(held.num_permits().saturating_sub(bytes)));
+                    drop(held.permit.split(held.permit.num_permits().saturating_sub(bytes)));
+                    held.show();
                     return Ok(());
                 }
                 (here, more) => {
                     let Ok(more) = u32::try_from(more.unwrap_or(bytes)) else { continue };
                     let Ok(more) = Arc::clone(part).try_acquire_many_owned(more) else { continue };
                     match here {
-                        Some(held) => held.merge(more),
-                        None => self.0 = Some(more),
+                        Some(held) => {
+                            held.permit.merge(more);
+                            held.show();
+                        }
+                        None => self.0.insert(Held { permit: more, part: Part::of(&budget.gauge) }).show(),
                     }
                     return Ok(());
                 }
             }
         }
         Err(Crowded)
+    }
+}
+
+impl fmt::Debug for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Share").field(&self.0.as_ref().map(|held| held.permit.num_permits())).finish()
+    }
+}
+
+// === impl Held ===
+
+impl Held {
+    #[inline]
+    fn show(&mut self) {
+        // A budget has no more permits than fit into these 32 bits.
+        self.part.set(u32::try_from(self.permit.num_permits()).map_or(0.0, f64::from));
     }
 }
 

@@ -24,7 +24,6 @@ mod verified;
 
 use std::{fmt, sync::Arc};
 
-#[cfg_attr(not(feature = "tracing"), allow(unused_imports))]
 pub(crate) use self::headers::{NOT_ASKED, NOT_GUARDED};
 pub(crate) use self::{asked::Asked, headers::insert_not_guarded, policy::Objection};
 pub use self::{
@@ -282,6 +281,23 @@ impl fmt::Debug for Decision {
 // === impl DecisionReason ===
 
 impl DecisionReason {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Verified,
+        Self::Risk,
+        Self::RiskUnknown,
+        Self::SteppedUp,
+        Self::Unavailable,
+        Self::NotGuarded,
+        Self::NotAsked,
+        Self::Sandbox,
+    ];
+
+    /// The place in [`DecisionReason::ALL`].
+    #[inline]
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+
     /// The word in headers and events.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -132,14 +132,17 @@ impl Policy {
 
     /// **Danger.** Lets requests through unverified while the verifier cannot be reached. Off by default.
     ///
-    /// Opens only if [`JPush`](crate::JPush) could not connect (DNS, TCP or TLS failed, or took longer than `connect_timeout`),
-    /// so that nothing of the check was sent. Everything after that is refused, because what a client sends can cause it: a
-    /// broken connection, no answer in time, a 5xx, a reply that cannot be read, and the codes 9099 and 2000. So are the
-    /// layer's own deadline, a limit or `LoadShed` in front of the verifier, an empty balance, and a wrong key.
+    /// Opens only while the [`Breaker`](crate::Breaker) of the endpoint is open because of an outage: by default after ten failed checks in a
+    /// row, of different proofs and, where `client_ip` is set, of at least four clients. So no single client and no single proof can
+    /// open the door. Then it opens for checks that the breaker refuses, and for those that could not be sent (DNS, TCP or TLS failed, or
+    /// took longer than `connect_timeout`). A check that was sent is never opened, because what a client sends can be why there is no
+    /// answer. Replies that cannot be read open the breaker, but nothing else. The layer's own limits, an empty balance and a wrong key open
+    /// nothing.
+    ///
+    /// With [`Guards`](crate::Guards) that have no breaker the layer is not built.
     ///
     /// If this process lacks file descriptors, ports, buffers, memory or threads, a client can be the cause: that is overload
-    /// (503 with `Retry-After`), and never opens. A custom verifier opens by no error but
-    /// [`CallError::no_connection`](crate::CallError::no_connection).
+    /// (503 with `Retry-After`), and never opens. Of the errors of a custom verifier only a [`CallError`](crate::CallError) counts.
     ///
     /// What was opened is marked `unverified` in header, extension and event, and [`Verified`](crate::Verified)
     /// refuses it.

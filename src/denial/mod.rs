@@ -210,7 +210,6 @@ impl Refusal {
         }
     }
 
-    #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
     pub(crate) fn suspicion(&self) -> Option<Suspicion> {
         self.suspicion
     }

@@ -75,6 +75,63 @@ pub enum DenialReason {
 // === impl DenialReason ===
 
 impl DenialReason {
+    /// Those that are no verdict, in the order of [`DenialReason::index`].
+    const OTHERS: [Self; 20] = [
+        Self::Mismatch,
+        Self::RiskTooHigh,
+        Self::CaptchaRequired,
+        Self::ProofMissing,
+        Self::ProofMalformed,
+        Self::BodyMalformed,
+        Self::PathAmbiguous,
+        Self::MethodNotAllowed,
+        Self::PreflightRefused,
+        Self::Upgrade,
+        Self::BodyTooLarge,
+        Self::BodyTimeout,
+        Self::UnsupportedMediaType,
+        Self::UnsupportedEncoding,
+        Self::Overloaded,
+        Self::DeadlineExceeded,
+        Self::Panicked,
+        Self::Replayed,
+        Self::BreakerOpen,
+        Self::StoreDown,
+    ];
+
+    /// All of them, in the order of [`DenialReason::index`].
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        Class::ALL.into_iter().map(Self::Verdict).chain(Self::OTHERS)
+    }
+
+    /// The place in [`DenialReason::all`].
+    pub(crate) const fn index(self) -> usize {
+        let other = match self {
+            Self::Verdict(class) => return class.index(),
+            Self::Mismatch => 0,
+            Self::RiskTooHigh => 1,
+            Self::CaptchaRequired => 2,
+            Self::ProofMissing => 3,
+            Self::ProofMalformed => 4,
+            Self::BodyMalformed => 5,
+            Self::PathAmbiguous => 6,
+            Self::MethodNotAllowed => 7,
+            Self::PreflightRefused => 8,
+            Self::Upgrade => 9,
+            Self::BodyTooLarge => 10,
+            Self::BodyTimeout => 11,
+            Self::UnsupportedMediaType => 12,
+            Self::UnsupportedEncoding => 13,
+            Self::Overloaded => 14,
+            Self::DeadlineExceeded => 15,
+            Self::Panicked => 16,
+            Self::Replayed => 17,
+            Self::BreakerOpen => 18,
+            Self::StoreDown => 19,
+        };
+        Class::ALL.len() + other
+    }
+
     /// The word in events.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -89,5 +146,15 @@ impl DenialReason {
             Self::Panicked => "panicked",
             other => other.answer().code,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DenialReason;
+
+    #[test]
+    fn each_reason_has_its_place_among_all() {
+        assert!(DenialReason::all().enumerate().all(|(place, reason)| reason.index() == place));
     }
 }

@@ -280,7 +280,7 @@ where
 
 /// The verdict on a check for which the application has no usable secret: nothing was sent.
 fn misconfigured(check: &Check) -> Verdict {
-    Verdict::new(check.kind(), Class::Misconfigured)
+    Verdict::new(check.kind(), Class::Misconfigured).unanswered("no usable secret".into(), true, false)
 }
 
 // === impl Shared ===
@@ -303,8 +303,8 @@ impl Shared {
             Question::Risk { .. } => return None,
         };
         if !self.proof_bytes.take(proof.expose()) {
-            let verdict = Verdict::new(check.kind(), Class::Invalid);
-            return Some(verdict.unanswered("the proof has bytes that are not sent".into(), true, false));
+            let invalid = Verdict::new(check.kind(), Class::Invalid);
+            return Some(invalid.unanswered("a proof that no SDK makes".into(), true, false));
         }
         // Its answer could not be read, so nothing is spent on it.
         let is_keyless = check.kind() == CheckKind::OneTap && self.one_tap_key.is_none();

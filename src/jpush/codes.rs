@@ -12,7 +12,7 @@ pub(super) const TABLE: &[(Class, &[i64])] = &[
     // A definite no: mismatch or failed.
     (Class::Rejected, &[9001, 8001, 7102, 7103, 7105, 7111, 7112]),
     // A forged proof, or one that was made for another app. Only their sustained share tells a wrong set-up.
-    (Class::Rejected, &[9020, 7106, 7107, 7108, 7109]),
+    (Class::Rejected, OTHER_APP),
     // Spent or expired.
     (Class::Stale, &[9003, 9021, 7104, 7110]),
     // The vendor cannot tell.
@@ -32,6 +32,14 @@ pub(super) const TABLE: &[(Class, &[i64])] = &[
     // The vendor's own trouble.
     (Class::Unavailable, &[9099, 2000]),
 ];
+
+/// Says that a proof is forged, or was made for another app.
+const OTHER_APP: &[i64] = &[9020, 7106, 7107, 7108, 7109];
+
+/// Whether a code says that the proof is forged, or was made for another app.
+pub(super) fn is_of_other_app(code: i64) -> bool {
+    OTHER_APP.contains(&code)
+}
 
 /// The one code that passes on the endpoint of a kind. For a captcha it is not enough: `result` decides.
 pub(super) const fn pass_code(kind: CheckKind) -> i64 {

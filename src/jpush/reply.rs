@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::StatusCode;
 
 use super::{
-    codes::class_of,
+    codes::{class_of, is_of_other_app},
     errors::BadReply,
     one_tap::{self, OneTapKey},
     wire::{Reply, Scalar, Tags},
@@ -53,7 +53,7 @@ pub(super) fn judge(
 
     let mut verdict = Verdict::new(kind, class).with_risk(risk_of(kind, &reply));
     if let Some(code) = reply.code {
-        verdict = verdict.with_code(Opaque::integer(code));
+        verdict = verdict.with_code(Opaque::integer(code)).of_other_app(is_of_other_app(code));
     }
     if let Some(id) = reply.id.as_ref().and_then(Scalar::integer).and_then(|id| u64::try_from(id).ok()) {
         verdict = verdict.with_id(Opaque::integer(id));

@@ -13,7 +13,8 @@ use crate::{
     check_kind::CheckKind,
     ex_id::ExId,
     failure::Failure,
-    observe::{Decided, Observers, Outcome},
+    log::Stage,
+    observe::{Begun, Decided, Observers, Outcome},
     verdict::Verdict,
 };
 
@@ -43,6 +44,7 @@ pub(super) struct InFlight<F> {
     pub(super) calling: Calling<F>,
     pub(super) kind: CheckKind,
     pub(super) ex_id: ExId,
+    pub(super) begun: Begun,
     /// The layer's deadline, never the client's.
     pub(super) deadline: Instant,
 }
@@ -105,7 +107,7 @@ where
 
     /// Waits for the answer, frees the place and writes the event.
     pub(super) async fn finish(mut self) {
-        if let Some(InFlight { calling, kind, ex_id, deadline }) = &mut self.check {
+        if let Some(InFlight { calling, kind, ex_id, begun, deadline }) = &mut self.check {
             let answered = timeout_at(*deadline, poll_fn(|cx| calling.poll(cx))).await;
             let verdict = match answered {
                 Ok(Ok(Ok(verdict))) if verdict.kind() == *kind => verdict,
@@ -114,8 +116,11 @@ where
                 Ok(Err(_)) => Failure::panic().verdict(*kind),
                 Err(_) => Failure::timeout().verdict(*kind),
             };
-            // Of this request nothing more is asked, so its claim is not needed again.
-            drop(self.stake.take().and_then(|stake| stake.settle(&verdict)));
+            Stage::answered_late(verdict.class().as_str(), verdict.code());
+            self.observers.answered(&self.rule, begun, &verdict);
+            if let Some(stake) = self.stake.take() {
+                stake.settle(&verdict, &self.observers);
+            }
             self.evidence.heard(verdict.answering(ex_id.clone()));
         }
         drop(self.check.take());

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     check::{Check, Endpoint, Question},
-    log::event,
+    observe::{Observers, State},
     store::{Key, Memory, Purpose, Subject},
 };
 
@@ -72,27 +72,15 @@ impl Account {
         Some(self.means.store.key(&Subject::new(Purpose::Claim, &parts)))
     }
 
-    /// Writes that a breaker has changed.
+    /// A breaker has changed: an event, and a metric.
     #[cold]
-    #[cfg_attr(not(feature = "tracing"), expect(clippy::unused_self, unused_variables, reason = "nothing is written"))]
-    pub(super) fn log(&self, endpoint: Endpoint, change: Change) {
-        let (account, endpoint) = (&*self.name, endpoint.as_str());
-        match change {
-            Change { to: Phase::Open, open_for, is_outage } => {
-                let open_ms = u64::try_from(open_for.as_millis()).unwrap_or(u64::MAX);
-                event!(
-                    WARN,
-                    account,
-                    endpoint,
-                    open_ms,
-                    is_outage,
-                    "the breaker is open: too many checks had no answer"
-                );
-            }
-            Change { to: Phase::HalfOpen, .. } => {
-                event!(INFO, account, endpoint, "the breaker is half open: one check is asked as a probe");
-            }
-            Change { to: Phase::Closed, .. } => event!(INFO, account, endpoint, "the breaker is closed"),
-        }
+    pub(super) fn report(&self, endpoint: Endpoint, change: Change, observers: &Observers) {
+        let Change { to, open_for, is_outage } = change;
+        let to = match to {
+            Phase::Closed => State::Closed,
+            Phase::HalfOpen => State::HalfOpen,
+            Phase::Open => State::Open,
+        };
+        observers.breaker(&self.name, endpoint, to, open_for, is_outage);
     }
 }

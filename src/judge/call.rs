@@ -21,7 +21,14 @@ use super::{
     evidence::Evidence,
     stake::Stake,
 };
-use crate::{check::Check, check_kind::CheckKind, ex_id::ExId, log::CurrentSpan, observe::Observers, verdict::Verdict};
+use crate::{
+    check::Check,
+    check_kind::CheckKind,
+    ex_id::ExId,
+    log::CurrentSpan,
+    observe::{Begun, Observers},
+    verdict::Verdict,
+};
 
 /// A check of a request: polled by the request, and finished by a task if the request is dropped.
 pub(super) struct Call<'c, S>
@@ -33,6 +40,7 @@ where
     calling: Calling<S::Future>,
     kind: CheckKind,
     ex_id: &'c ExId,
+    begun: Begun,
     /// The layer's deadline, never the client's.
     deadline: Instant,
     place: Place<'c>,
@@ -69,9 +77,9 @@ where
     S::Future: Send,
 {
     /// Neither begins the call nor waits. Panics outside of a Tokio runtime.
-    pub(super) fn new(kind: CheckKind, ex_id: &'c ExId, deadline: Instant, place: Place<'c>) -> Self {
+    pub(super) fn new(kind: CheckKind, ex_id: &'c ExId, deadline: Instant, begun: Begun, place: Place<'c>) -> Self {
         let (runtime, span) = (Handle::current(), Some(CurrentSpan::get()));
-        Self { stage: Stage::Waiting, calling: Calling::none(), kind, ex_id, deadline, place, runtime, span }
+        Self { stage: Stage::Waiting, calling: Calling::none(), kind, ex_id, begun, deadline, place, runtime, span }
     }
 
     /// The answer. `waiting` is the verifier and the check until the call begins. A panic of the verifier goes through
@@ -95,7 +103,7 @@ where
                 if let Some(stake) = self.place.stake {
                     stake.begin();
                 }
-                self.calling = Calling::begun(verifier.call(check));
+                self.calling = Calling::begun(verifier.call(check), self.place.observers.in_flight());
             }
         }
         self.stage = Stage::Over;
@@ -122,13 +130,13 @@ where
     /// Neither logs nor polls here: this may run inside of a `drop`, on any thread, while it panics, or while the runtime ends,
     /// which then drops the task at once.
     fn leave(&mut self, calling: Option<Calling<S::Future>>) {
-        let (kind, ex_id, deadline) = (self.kind, self.ex_id.clone(), self.deadline);
+        let (kind, ex_id, deadline, begun) = (self.kind, self.ex_id.clone(), self.deadline, self.begun);
         // Without a call, the place is free as soon as the request is gone.
         let (permit, stake) = match &calling {
             Some(_) => (self.place.permit.take(), self.place.stake.take()),
             None => (None, None),
         };
-        let check = calling.map(|calling| InFlight { calling, kind, ex_id, deadline });
+        let check = calling.map(|calling| InFlight { calling, kind, ex_id, begun, deadline });
         let Place { rule, account, evidence, observers, abandoned, .. } = &self.place;
         let (rest, span) =
             (Rest::of((rule, account), evidence, check, (permit, stake), observers, abandoned), self.span.take());

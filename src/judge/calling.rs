@@ -7,8 +7,10 @@ use std::{
     thread,
 };
 
-/// A call that the verifier has taken. Boxed, because it moves from the request into a task.
-pub(super) struct Calling<F>(Option<Pin<Box<F>>>);
+use crate::metric::Part;
+
+/// A call that the verifier has taken. Boxed, because it moves from the request into a task. It counts as in flight until it is dropped.
+pub(super) struct Calling<F>(Option<(Pin<Box<F>>, Part)>);
 
 // === impl Calling ===
 
@@ -18,8 +20,8 @@ impl<F> Calling<F> {
         Self(None)
     }
 
-    pub(super) fn begun(call: F) -> Self {
-        Self(Some(Box::pin(call)))
+    pub(super) fn begun(call: F, in_flight: Part) -> Self {
+        Self(Some((Box::pin(call), in_flight)))
     }
 
     pub(super) fn take(&mut self) -> Self {
@@ -39,7 +41,7 @@ impl<F: Future> Calling<F> {
     /// Polls the call, and drops it once it has answered. Its panics go through to the caller.
     #[inline]
     pub(super) fn poll_through(&mut self, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let Some(call) = &mut self.0 else { panic!("a call is not polled after it has answered") };
+        let Some((call, _)) = &mut self.0 else { panic!("a call is not polled after it has answered") };
         let polled = call.as_mut().poll(cx);
         if polled.is_ready() {
             self.0 = None;
@@ -49,7 +51,7 @@ impl<F: Future> Calling<F> {
 
     /// Polls the call, and drops it once it has answered or panicked. Its panics are results: for a task.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<thread::Result<F::Output>> {
-        let Some(call) = &mut self.0 else { panic!("a call is not polled after it has answered") };
+        let Some((call, _)) = &mut self.0 else { panic!("a call is not polled after it has answered") };
         let polled = match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(answer)) => Ok(answer),

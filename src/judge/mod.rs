@@ -55,13 +55,23 @@ pub(crate) struct Judge<V> {
     verifier: V,
     observers: Arc<Observers>,
     guards: Guards,
+    /// Where checks of before a reload run, if that brought other guards.
+    past: Vec<Arc<Abandoned>>,
 }
 
 // === impl Judge ===
 
 impl<V> Judge<V> {
     pub(crate) fn new(verifier: V, observers: Arc<Observers>, guards: Guards) -> Self {
-        Self { verifier, observers, guards }
+        Self { verifier, observers, guards, past: Vec::new() }
+    }
+
+    /// As this one, with others. The checks that outlive their requests are waited for, whichever guards count them.
+    pub(crate) fn reloaded(&self, verifier: V, observers: Arc<Observers>, guards: Guards) -> Self {
+        let counted = self.past.iter().chain([self.guards.abandoned()]);
+        let past =
+            counted.filter(|past| past.running() > 0 && !Arc::ptr_eq(past, guards.abandoned())).cloned().collect();
+        Self { verifier, observers, guards, past }
     }
 
     pub(crate) fn verifier(&self) -> &V {
@@ -74,6 +84,9 @@ impl<V> Judge<V> {
 
     /// Waits until no abandoned check is running.
     pub(crate) async fn drained(&self) {
+        for past in &self.past {
+            past.drained().await;
+        }
         self.guards.drained().await;
     }
 
@@ -110,7 +123,7 @@ where
         client_deadline: Option<Instant>,
         mut evidence: Evidence,
     ) -> Judgement {
-        let Self { verifier, observers, guards } = self;
+        let Self { verifier, observers, guards, .. } = self;
         let abandoned = guards.abandoned();
         let result = match &settings.verifier {
             None => {

@@ -33,7 +33,8 @@ use crate::{
     ex_id::ExId,
     failure::Failure,
     headers::only,
-    observe::Observers,
+    log::Stage,
+    observe::{By, Observers, Operation, StoreFailure},
     store::Key,
     verdict::{Class, Risk, Verdict},
 };
@@ -62,10 +63,11 @@ pub(super) struct Questions<'q, V> {
     /// Of the plan, once there is one.
     asked_by: Option<Arc<AskedBy>>,
     evidence: &'q mut Evidence,
+    /// Where it is known who the clients are.
     client: Option<Client>,
     /// From the first check that is asked on. Gone once a check has been abandoned, which ends the request.
     permit: Option<Permit>,
-    /// What this request has claimed and is not asking about at the moment.
+    /// What this request has claimed and not asked about yet.
     claims: Vec<Claim>,
 }
 
@@ -203,6 +205,7 @@ where
         let leave = match self.enter(endpoint, key) {
             Ok(leave) => leave,
             Err(refused) => {
+                self.means.observers.saved(By::Breaker);
                 // In whole seconds, and never zero.
                 let seconds = u32::try_from(refused.left.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
                 return Ok(Verdict::breaker_open(kind, refused.is_outage, seconds).answering(ex_id));
@@ -216,6 +219,14 @@ where
         };
         let Means { verifier, observers, abandoned } = &self.means;
         let (rule, evidence) = (self.rule, &*self.evidence);
+        let begun = observers.begin(&check, self.client.as_ref());
+        let stage = Stage::check(begun.endpoint().as_str());
+        let heard = |answer: Result<Verdict, Refusal>| {
+            answer.inspect(|verdict| {
+                stage.answered(verdict.class().as_str(), verdict.code());
+                observers.answered(rule, &begun, verdict);
+            })
+        };
         let place = Place {
             rule,
             account: &account.name,
@@ -227,14 +238,12 @@ where
         };
         let mut waiting =
             Some((V::clone(verifier), check.with_ex_id(ex_id.clone()).with_asked_by(self.asked_by.clone())));
-        let mut call = Call::new(kind, &ex_id, self.deadline, place);
+        let mut call = stage.within(|| Call::new(kind, &ex_id, self.deadline, begun, place));
         // Kept here, and not passed through each poll: an answer is large, and every move of it counts. A panic leaves none.
         let mut answer = None;
         let caught = |cx: &mut Context<'_>| {
-            let poll = AssertUnwindSafe(|| {
-                call.poll(cx, &mut waiting).map(|it| answer = Some(it.map_err(|e| Failure::of(&*e.into()))))
-            });
-            catch_unwind(poll).unwrap_or(Poll::Ready(()))
+            let poll = || call.poll(cx, &mut waiting).map(|it| answer = Some(it.map_err(|e| Failure::of(&*e.into()))));
+            catch_unwind(AssertUnwindSafe(|| stage.within(poll))).unwrap_or(Poll::Ready(()))
         };
         let answered = if timeout_at(nearer, poll_fn(caught)).await.is_err() {
             if self.clients.is_some() {
@@ -242,10 +251,10 @@ where
             } else {
                 call.end();
             }
-            too_late(Failure::timeout())
+            heard(too_late(Failure::timeout()))
         } else {
             drop(call);
-            match answer {
+            heard(match answer {
                 Some(Ok(verdict)) if verdict.kind() == kind => Ok(verdict.answering(ex_id)),
                 Some(Ok(_)) => Ok(failed(Failure::other_kind())),
                 None => Err(Refusal::new(DenialReason::Panicked)),
@@ -255,7 +264,7 @@ where
                     return Err(Refusal::new(DenialReason::Overloaded));
                 }
                 Some(Err(failure)) => Ok(failed(failure)),
-            }
+            })
         };
         // After a panic the stake is dropped: the proof stays claimed, and nothing counts.
         if let Ok(verdict) = &answered {
@@ -280,15 +289,23 @@ impl<V> Questions<'_, V> {
         Ok(())
     }
 
-    /// The claim on a proof: the one that this request has, or a new one. `None` where it is not claimed.
+    /// The claim on a proof: the one that this request has made ahead, or a new one. `None` where it is not claimed.
     fn claim(&mut self, kind: CheckKind, key: Key) -> Result<Option<Claim>, Refusal> {
         if let Some(at) = self.claims.iter().position(|claim| claim.key == key) {
             return Ok(Some(self.claims.swap_remove(at)));
         }
         let settings = self.settings;
         let account = &settings.account;
-        Claim::make(account, kind, key, self.fresh_ex_id()).or_else(|unclaimed| match unclaimed {
+        if account.claims().is_none() {
+            return Ok(None);
+        }
+        let began = Instant::now();
+        let claim = Claim::make(account, kind, key, self.fresh_ex_id());
+        let failure = matches!(claim, Err(Unclaimed::Full)).then_some(StoreFailure::Full);
+        self.means.observers.store(Operation::Claim, began.elapsed(), failure);
+        claim.or_else(|unclaimed| match unclaimed {
             Unclaimed::Taken { by } => {
+                self.means.observers.saved(By::Replay);
                 self.evidence.replays(by);
                 Err(Refusal::new(DenialReason::Replayed))
             }
@@ -309,7 +326,7 @@ impl<V> Questions<'_, V> {
         let left = || self.deadline.saturating_duration_since(Instant::now());
         let (leave, change) = switch.enter(key, self.client, self.settings.deadline, left())?;
         if let Some(change) = change {
-            account.log(endpoint, change);
+            account.report(endpoint, change, self.means.observers);
         }
         Ok(Some(leave))
     }
@@ -318,6 +335,7 @@ impl<V> Questions<'_, V> {
     fn take_permit(&mut self) -> Result<(), Refusal> {
         if self.permit.is_none() {
             let permit = self.settings.bulkhead.enter(self.client).map_err(|full| {
+                self.means.observers.saved(By::Bulkhead);
                 let refusal = Refusal::new(DenialReason::Overloaded);
                 match full {
                     Full::All => refusal,
@@ -329,10 +347,10 @@ impl<V> Questions<'_, V> {
         Ok(())
     }
 
-    /// Counts what a check has come to, and keeps its claim: the request may ask about the same proof again.
-    fn settle(&mut self, stake: Option<Stake>, verdict: &Verdict) {
-        if let Some(claim) = stake.and_then(|stake| stake.settle(verdict)) {
-            self.claims.push(claim);
+    /// Counts what a check has come to, and gives its proof back if that can be used again.
+    fn settle(&self, stake: Option<Stake>, verdict: &Verdict) {
+        if let Some(stake) = stake {
+            stake.settle(verdict, self.means.observers);
         }
     }
 

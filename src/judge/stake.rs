@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{account::Account, breaker::Leave, claim::Claim};
-use crate::{check::Endpoint, verdict::Verdict};
+use crate::{check::Endpoint, observe::Observers, verdict::Verdict};
 
 /// Moves with the call, if that outlives its request.
 pub(super) struct Stake {
@@ -27,18 +27,16 @@ impl Stake {
         }
     }
 
-    /// The check has come to this. Returns the claim, unless the proof can be used again.
-    pub(super) fn settle(self, verdict: &Verdict) -> Option<Claim> {
+    /// The check has come to this.
+    pub(super) fn settle(self, verdict: &Verdict, observers: &Observers) {
         let Self { account, endpoint, leave, claim } = self;
         if let Some(change) = leave.and_then(|leave| leave.settle(verdict.health())) {
-            account.log(endpoint, change);
+            account.report(endpoint, change, observers);
         }
-        if verdict.nothing_sent() || verdict.is_of_a_reusable_proof() {
-            if let Some(claim) = claim {
-                claim.give_back();
-            }
-            return None;
+        if let Some(claim) = claim
+            && (verdict.nothing_sent() || verdict.is_of_a_reusable_proof())
+        {
+            claim.give_back();
         }
-        claim
     }
 }

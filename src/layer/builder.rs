@@ -8,6 +8,7 @@ use crate::{
     foreign_backend::ForeignBackend,
     headers::USUAL,
     judge::Guards,
+    observe::{Decided, Listeners},
     rule::{Overrides, Rule, setting_methods},
 };
 
@@ -37,6 +38,7 @@ pub struct JVerifyBuilder<V> {
     foreign: ForeignBackend,
     overrides: Overrides,
     guards: Option<Guards>,
+    listeners: Listeners,
 }
 
 // === impl JVerifyBuilder ===
@@ -50,6 +52,7 @@ impl<V> JVerifyBuilder<V> {
             foreign: ForeignBackend::none(),
             overrides: Overrides::default(),
             guards: None,
+            listeners: Listeners::default(),
         }
     }
 
@@ -116,6 +119,40 @@ impl<V> JVerifyBuilder<V> {
         self
     }
 
+    /// Calls a closure once for every guarded request, when it is over for the layer: for an audit log, or for metrics in a shape
+    /// of the application's. Several closures are called in the order in which they were added. Default: none.
+    ///
+    /// It is called exactly where the event `decided` is written, whether the log is on or not: before the inner service gets a request
+    /// that passes, before a denial is answered, and in a task for a check whose client left. It must return soon, because the request
+    /// waits for it: to write to a file or a network, send what is needed to a task. A panic is caught and changes nothing for the
+    /// request.
+    ///
+    /// Belongs to the layer: after [`JVerifyLayer::reload`], requests that come are reported to the closures of the new layer.
+    ///
+    /// ```
+    /// use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
+    ///
+    /// use tower_jverify::{JVerifyLayer, Rule, number};
+    /// # use tower_jverify::{Check, Class, Verdict};
+    /// # let verifier = tower::service_fn(|check: Check| async move {
+    /// #     Ok::<_, std::convert::Infallible>(Verdict::new(check.kind(), Class::Passed))
+    /// # });
+    /// let denied = Arc::new(AtomicU64::new(0));
+    /// let counter = Arc::clone(&denied);
+    /// let layer = JVerifyLayer::builder(verifier)
+    ///     .rule(Rule::post("/login", number()))
+    ///     .on_decision(move |decided| {
+    ///         counter.fetch_add(u64::from(decided.denial_reason().is_some()), Ordering::Relaxed);
+    ///     })
+    ///     .build()?;
+    /// # let _ = layer;
+    /// # Ok::<_, tower_jverify::ConfigError>(())
+    /// ```
+    pub fn on_decision(mut self, listener: impl Fn(&Decided<'_>) + Send + Sync + 'static) -> Self {
+        self.listeners.add(listener);
+        self
+    }
+
     setting_methods!();
 
     /// Builds the layer. Writes its rules to the log, one a line at DEBUG, and at INFO what the build reads of a request and which
@@ -127,12 +164,12 @@ impl<V> JVerifyBuilder<V> {
     /// pattern, two rules for the same request, an invalid field, a limit of zero, a deadline of 1 s or less, or
     /// invalid bands.
     pub fn build(self) -> Result<JVerifyLayer<V>, ConfigError> {
-        let Self { verifier, rules, header_prefix, foreign, overrides, guards } = self;
+        let Self { verifier, rules, header_prefix, foreign, overrides, guards, listeners } = self;
         let source = Source { rules, header_prefix, foreign, overrides, guards };
         let guards = source.guards.clone().unwrap_or_default();
         let (routes, names) = source.compile(&guards, None)?;
         source.log_start(&routes);
-        Ok(JVerifyLayer { current: Current::new(Shared::new(verifier, routes, names, source, guards)) })
+        Ok(JVerifyLayer { current: Current::new(Shared::new(verifier, routes, names, source, guards, listeners)) })
     }
 }
 

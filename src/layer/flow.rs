@@ -28,10 +28,11 @@ use crate::{
     denial::{Answering, Audience, DenialReason, Refusal},
     headers::ignore_http2_offer,
     judge::{Evidence, Judgement},
+    log::Stage,
     observe::{Decided, Outcome},
     path::ParameterValues,
     phone::Phone,
-    proof::Values,
+    proof::{Value, Values},
     reading::{HandedOn, Read, Unread},
     rule::{Choice, Group, RuleState},
     verdict::Verdict,
@@ -73,11 +74,12 @@ where
     Box::pin(async move {
         group.mark_matched();
         let told = {
-            let mut story = pin!(tell(&shared, &group, parameters.as_deref_mut(), &mut parts, body));
+            let stage = Stage::guard();
+            let mut story = pin!(tell(&shared, &group, &stage, parameters.as_deref_mut(), &mut parts, body));
             // The panics of closures and verifiers are caught where they arise. What panics here is the body itself or a verifier
             // that is cloned: it must let nothing through, and the next request must not feel it.
             poll_fn(|cx| {
-                let polled = catch_unwind(AssertUnwindSafe(|| story.as_mut().poll(cx)));
+                let polled = catch_unwind(AssertUnwindSafe(|| stage.within(|| story.as_mut().poll(cx))));
                 polled.unwrap_or_else(|_| Poll::Ready(Err(Refused::by_panic(&shared, group.first_rule()))))
             })
             .await
@@ -153,6 +155,7 @@ impl<'g> Refused<'g> {
 async fn tell<'g, V, B>(
     shared: &Arc<Shared<V>>,
     group: &'g Group,
+    stage: &Stage,
     parameters: Option<&mut ParameterValues>,
     parts: &mut Parts,
     body: B,
@@ -174,7 +177,12 @@ where
         }
     }
     let choose = |values: &Values<'_>| group.choose(values, parameters);
-    let read = group.reading().read(parts, body, &|when| group.choose_other(when), choose).await;
+    let read = {
+        let stage = Stage::read();
+        let choose_other = |when: Option<&Value<'_>>| group.choose_other(when);
+        let mut reading = pin!(group.reading().read(parts, body, &choose_other, choose));
+        poll_fn(|cx| stage.within(|| reading.as_mut().poll(cx))).await
+    };
     shared.look_for_unused(evidence.began());
 
     let mut handing = Handing::default();
@@ -189,6 +197,7 @@ where
         }
         Ok(Read { body, handed_on, chosen: Choice::Ask { rule, plan, pins }, client_deadline }) => {
             handing = Handing { handed_on, pins };
+            stage.rule(&rule.name);
             // A proof is paid for and used up by its first check.
             let asked = shared.asked(&rule.name, &plan);
             let outer = parts.extensions.get::<Decision>();

@@ -19,8 +19,8 @@ use crate::{
     denial::Respond,
     headers::Names,
     judge::{Guards, Judge, Plan},
-    observe::Observers,
-    rule::{Group, Routes, remove_phone_cookies, trailer_filter},
+    observe::{Listeners, Observers, Watched},
+    rule::{Group, Routes, RuleState, remove_phone_cookies, trailer_filter},
 };
 
 /// The rules and settings of a layer until the next reload.
@@ -44,8 +44,16 @@ pub(super) struct Shared<V> {
 
 impl<V> Shared<V> {
     /// The rules that a layer begins with.
-    pub(super) fn new(verifier: V, routes: Routes, names: Names, source: Source, guards: Guards) -> Self {
-        let observers = Arc::<Observers>::default();
+    pub(super) fn new(
+        verifier: V,
+        routes: Routes,
+        names: Names,
+        source: Source,
+        guards: Guards,
+        listeners: Listeners,
+    ) -> Self {
+        let rules: Vec<Watched> = routes.states().map(RuleState::watched).collect();
+        let observers = Arc::new(Observers::new(listeners, &rules));
         let judge = Judge::new(verifier, Arc::clone(&observers), guards);
         Self::of(judge, routes, names, Arc::new(source), observers, Arc::default())
     }
@@ -58,9 +66,9 @@ impl<V> Shared<V> {
         let guards = new.source.guards.as_ref().unwrap_or_else(|| self.judge.guards());
         let compiled = new.source.compile(guards, Some(&self.routes));
         let (routes, names) = compiled.expect("they were compiled when `new` was built");
-        let judge = Judge::new(new.judge.verifier().clone(), Arc::clone(&self.observers), guards.clone());
-        let (source, observers, mounts) =
-            (Arc::clone(&new.source), Arc::clone(&self.observers), Arc::clone(&self.mounts));
+        let observers = Arc::new(self.observers.reloaded(&new.observers));
+        let judge = self.judge.reloaded(new.judge.verifier().clone(), Arc::clone(&observers), guards.clone());
+        let (source, mounts) = (Arc::clone(&new.source), Arc::clone(&self.mounts));
         Self::of(judge, routes, names, source, observers, mounts)
     }
 

@@ -1,4 +1,4 @@
-//! How often an alarm is raised.
+//! How often an alarm of a class is raised.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::share::Share;
+use super::{decided::Decided, share::Share};
 use crate::verdict::{Class, Verdict};
 
 /// Lets an alarm of a class through once in a while: a wrong key fails every login, and one line says it.
@@ -24,9 +24,25 @@ pub(super) struct Alarms {
     share: Share,
 }
 
+/// What an alarm is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AlarmKind {
+    Account,
+    Misconfigured,
+    Unknown,
+    Quota,
+    Malformed,
+    Sandbox,
+    PassRatioCollapsed,
+    MisconfiguredApp,
+    StoreFull,
+    #[allow(dead_code, reason = "raised by the guards")]
+    Budget,
+}
+
 /// When it last went off, in seconds since the layer was built; 0 for never.
 #[derive(Debug, Default)]
-struct Alarm(AtomicU64);
+pub(super) struct Alarm(AtomicU64);
 
 /// An alarm of one class goes off at most this often.
 const QUIET: Duration = Duration::from_secs(60);
@@ -34,8 +50,15 @@ const QUIET: Duration = Duration::from_secs(60);
 // === impl Alarms ===
 
 impl Alarms {
+    /// Counts what the checks of a request have answered. Returns what to do, if an alarm is due.
+    pub(super) fn due(&self, decided: &Decided<'_>) -> Option<(AlarmKind, &'static str)> {
+        let (verdicts, began) = (decided.verdicts, decided.began);
+        let most_are_malformed = verdicts.iter().fold(false, |most, verdict| self.count(verdict, began) | most);
+        verdicts.iter().find_map(|verdict| self.due_for(verdict, most_are_malformed))
+    }
+
     /// Counts an answer of the verifier. Returns whether most answers say now that the question was malformed.
-    pub(super) fn count(&self, verdict: &Verdict, now: Instant) -> bool {
+    fn count(&self, verdict: &Verdict, now: Instant) -> bool {
         verdict.has_code() && self.share.add(verdict.class() == Class::Invalid, now)
     }
 
@@ -51,20 +74,26 @@ impl Alarms {
 
     /// What to do about this verdict, if its class is an operator's to mend and the last alarm of it is some time ago. One malformed
     /// proof is a client's; where most are, the set-up is wrong.
-    pub(super) fn due(&self, verdict: &Verdict, most_are_malformed: bool) -> Option<&'static str> {
-        let (alarm, usual) = match verdict.class() {
-            Class::Account => {
-                (&self.account, "the verifier's account is refused: top up its balance, or enable the product")
-            }
-            Class::Misconfigured => {
-                (&self.misconfigured, "the verifier's set-up is refused: check its keys and secrets")
-            }
+    fn due_for(&self, verdict: &Verdict, most_are_malformed: bool) -> Option<(AlarmKind, &'static str)> {
+        let (kind, alarm, usual) = match verdict.class() {
+            Class::Account => (
+                AlarmKind::Account,
+                &self.account,
+                "the verifier's account is refused: top up its balance, or enable the product",
+            ),
+            Class::Misconfigured => (
+                AlarmKind::Misconfigured,
+                &self.misconfigured,
+                "the verifier's set-up is refused: check its keys and secrets",
+            ),
             Class::Unknown => (
+                AlarmKind::Unknown,
                 &self.unknown,
                 "the verifier answered with a code, or failed with an error, that is not classified: look it up",
             ),
-            Class::Quota => (&self.quota, verdict.advice()?),
+            Class::Quota => (AlarmKind::Quota, &self.quota, verdict.advice()?),
             Class::Invalid if most_are_malformed => (
+                AlarmKind::Malformed,
                 &self.malformed,
                 "the verifier refuses most questions as malformed: check in which fields the rules read proofs",
             ),
@@ -77,7 +106,7 @@ impl Alarms {
             | Class::Unavailable
             | Class::Unreadable => return None,
         };
-        self.is_due(alarm).then_some(verdict.advice().unwrap_or(usual))
+        self.is_due(alarm).then_some((kind, verdict.advice().unwrap_or(usual)))
     }
 
     fn is_due(&self, alarm: &Alarm) -> bool {
@@ -86,11 +115,44 @@ impl Alarms {
     }
 }
 
+// === impl AlarmKind ===
+
+impl AlarmKind {
+    pub(super) const ALL: [Self; 10] = [
+        Self::Account,
+        Self::Misconfigured,
+        Self::Unknown,
+        Self::Quota,
+        Self::Malformed,
+        Self::Sandbox,
+        Self::PassRatioCollapsed,
+        Self::MisconfiguredApp,
+        Self::StoreFull,
+        Self::Budget,
+    ];
+
+    /// The word in labels.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Misconfigured => "misconfigured",
+            Self::Unknown => "unknown",
+            Self::Quota => "quota",
+            Self::Malformed => "malformed",
+            Self::Sandbox => "sandbox",
+            Self::PassRatioCollapsed => "pass_ratio_collapsed",
+            Self::MisconfiguredApp => "misconfigured_app",
+            Self::StoreFull => "store_full",
+            Self::Budget => "budget",
+        }
+    }
+}
+
 // === impl Alarm ===
 
 impl Alarm {
     /// `now`: in seconds, as the time that is kept.
-    fn is_due(&self, now: u64) -> bool {
+    pub(super) fn is_due(&self, now: u64) -> bool {
         let last = self.0.load(Ordering::Relaxed);
         (last == 0 || now.saturating_sub(last) >= QUIET.as_secs())
             && self.0.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()

@@ -1,12 +1,39 @@
 //! The record of a guarded request.
 
+use std::{borrow::Cow, fmt, time::Duration};
+
 use tokio::time::Instant;
 
-use crate::{decision::Decision, denial::Refusal, ex_id::ExId, phone::Phone, verdict::Verdict};
+use crate::{
+    decision::{Action, Decision, DecisionReason, NOT_ASKED, NOT_GUARDED},
+    denial::{DenialReason, Refusal},
+    ex_id::ExId,
+    foreign_backend::Suspicion,
+    phone::Phone,
+    verdict::Verdict,
+};
 
-/// A guarded request that is over for the layer.
-#[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "without an observer nothing reads it"))]
-pub(crate) struct Decided<'d> {
+/// The record of a guarded request, for the closures of
+/// [`JVerifyBuilder::on_decision`](crate::JVerifyBuilder::on_decision): what the event in the log says.
+///
+/// A request has exactly one record, when it is over for the layer: it passed, was refused or not guarded, its client left during a
+/// check, or its application never called [`Prove::now`](crate::Prove::now). A request that no rule matches has none.
+///
+/// No method returns a token, a captcha's answer or an address. `Debug` masks the phone.
+///
+/// ```
+/// use tower_jverify::{Class, Decided};
+///
+/// /// A line of an audit log.
+/// fn line(decided: &Decided<'_>) -> String {
+///     let asked = decided.verdicts().iter().map(|verdict| verdict.class().as_str()).collect::<Vec<_>>();
+///     let phone = decided.phone().map(|phone| phone.masked().to_string());
+///     format!("{:?} {} {asked:?} {phone:?} {:?}", decided.rule(), decided.decision(), decided.duration())
+/// }
+/// # let _ = line;
+/// ```
+#[non_exhaustive]
+pub struct Decided<'d> {
     /// The rule, as in `POST /login`, where it is known which one applies.
     pub(crate) rule: Option<&'d str>,
     /// What the verifier spends from, where the rule is known.
@@ -23,7 +50,6 @@ pub(crate) struct Decided<'d> {
 }
 
 /// How a guarded request ended.
-#[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "without an observer nothing reads it"))]
 pub(crate) enum Outcome<'d> {
     /// `otherwise_pass` or `guard_unless` let it through. Why, for the event.
     NotGuarded(&'static str),
@@ -34,4 +60,158 @@ pub(crate) enum Outcome<'d> {
     Abandoned,
     /// It passed on demand, and the application never asked.
     NotAsked,
+}
+
+/// How a guarded request ended, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    Allow,
+    Flag,
+    Unverified,
+    NotGuarded,
+    NotAsked,
+    Deny,
+    Abandoned,
+}
+
+// === impl Decided ===
+
+impl Decided<'_> {
+    /// The rule's name ([`Rule::name`](crate::Rule::name)), by default as in `POST /login`. `None` where it is not known which rule
+    /// applies.
+    pub fn rule(&self) -> Option<&str> {
+        self.rule
+    }
+
+    /// What the rule's verifier spends from ([`JVerifyBuilder::account`](crate::JVerifyBuilder::account)). `None` where the rule is not
+    /// known.
+    pub fn account(&self) -> Option<&str> {
+        self.account
+    }
+
+    /// `allow`, `flag`, `unverified` (a policy opened for an outage), `not-guarded`, `not-asked`, `deny` or `abandoned` (the client
+    /// left during a check, or its `grpc-timeout` passed).
+    pub fn decision(&self) -> &'static str {
+        self.outcome.word().as_str()
+    }
+
+    /// Why: the word of a [`DecisionReason`] or of a [`DenialReason`]. `None` for `not-guarded` and `abandoned`.
+    pub fn reason(&self) -> Option<&'static str> {
+        match &self.outcome {
+            Outcome::Passed(decision) => Some(decision.reason().as_str()),
+            Outcome::Denied(refusal) => Some(refusal.reason().as_str()),
+            Outcome::NotAsked => Some(DecisionReason::NotAsked.as_str()),
+            Outcome::NotGuarded(_) | Outcome::Abandoned => None,
+        }
+    }
+
+    /// Why the request was refused, if it was.
+    pub fn denial_reason(&self) -> Option<DenialReason> {
+        self.refusal().map(Refusal::reason)
+    }
+
+    /// Whether the request passed and every check of it did: see [`Decision::is_verified`].
+    pub fn is_verified(&self) -> bool {
+        matches!(self.outcome, Outcome::Passed(decision) if decision.is_verified())
+    }
+
+    /// What was wrong with the request, or why no rule guards it, in the layer's own words; never a piece of the request.
+    pub fn detail(&self) -> Option<Cow<'static, str>> {
+        match &self.outcome {
+            Outcome::Denied(refusal) => refusal.detail(),
+            Outcome::NotGuarded(why) => Some(Cow::Borrowed(*why)),
+            Outcome::Passed(_) | Outcome::NotAsked | Outcome::Abandoned => None,
+        }
+    }
+
+    /// The class of suspicion that refused the request, if one did.
+    pub fn suspicion(&self) -> Option<Suspicion> {
+        self.refusal().and_then(Refusal::suspicion)
+    }
+
+    /// What the checks answered, in the order in which they were asked.
+    pub fn verdicts(&self) -> &[Verdict] {
+        self.verdicts
+    }
+
+    /// The `exID` of each check, in the order of the verdicts.
+    pub fn ex_ids(&self) -> impl Iterator<Item = &ExId> {
+        self.verdicts.iter().filter_map(Verdict::ex_id)
+    }
+
+    /// The phone that it is about, proven or as the client claims it. For a log, [`Phone::masked`].
+    ///
+    /// **Danger:** it is proven only where [`Decided::is_verified`] is true and a number or one-tap check passed.
+    pub fn phone(&self) -> Option<Phone> {
+        self.phone
+    }
+
+    /// How long it has taken until now, since the request came. Without the inner service.
+    pub fn duration(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Whether any answer came from a sandbox.
+    pub fn is_sandbox(&self) -> bool {
+        self.verdicts.iter().any(Verdict::is_sandbox)
+    }
+
+    pub(super) fn refusal(&self) -> Option<&Refusal> {
+        match &self.outcome {
+            Outcome::Denied(refusal) => Some(refusal),
+            Outcome::Passed(_) | Outcome::NotGuarded(_) | Outcome::NotAsked | Outcome::Abandoned => None,
+        }
+    }
+}
+
+impl fmt::Debug for Decided<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decided")
+            .field("rule", &self.rule)
+            .field("account", &self.account)
+            .field("decision", &self.decision())
+            .field("reason", &self.reason())
+            .field("detail", &self.detail())
+            .field("verdicts", &self.verdicts)
+            .field("phone", &self.phone)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Outcome ===
+
+impl Outcome<'_> {
+    pub(super) fn word(&self) -> Word {
+        match self {
+            Self::NotGuarded(_) => Word::NotGuarded,
+            Self::Passed(decision) if decision.is_verified() => match decision.action() {
+                Action::Allow => Word::Allow,
+                Action::Flag | Action::StepUp | Action::Deny => Word::Flag,
+            },
+            Self::Passed(decision) if decision.reason() != DecisionReason::NotAsked => Word::Unverified,
+            Self::Passed(_) | Self::NotAsked => Word::NotAsked,
+            Self::Denied(_) => Word::Deny,
+            Self::Abandoned => Word::Abandoned,
+        }
+    }
+}
+
+// === impl Word ===
+
+impl Word {
+    pub(super) const ALL: [Self; 7] =
+        [Self::Allow, Self::Flag, Self::Unverified, Self::NotGuarded, Self::NotAsked, Self::Deny, Self::Abandoned];
+
+    /// The word in events and labels.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => Action::Allow.as_str(),
+            Self::Flag => Action::Flag.as_str(),
+            Self::Unverified => "unverified",
+            Self::NotGuarded => NOT_GUARDED,
+            Self::NotAsked => NOT_ASKED,
+            Self::Deny => Action::Deny.as_str(),
+            Self::Abandoned => "abandoned",
+        }
+    }
 }

@@ -1,20 +1,29 @@
 //! What happened to a guarded request, and who is informed.
 //!
-//! The layer makes one [`Decided`] of every guarded request, and the observers make of it what they are for: an event, or
-//! nothing.
+//! The layer makes one [`Decided`] of every guarded request, and the [`Observers`] make of it what they are for: an event, numbers, and
+//! calls of the user's closures. Any combination of them is on.
 
-#[cfg(feature = "tracing")]
 mod alarms;
 mod decided;
-#[cfg(not(feature = "tracing"))]
-mod none;
 #[cfg(feature = "tracing")]
+mod events;
+#[cfg(not(feature = "tracing"))]
+#[path = "no_events.rs"]
+mod events;
+mod listeners;
+mod meters;
+mod observers;
+mod ratio;
 mod share;
-#[cfg(feature = "tracing")]
-mod tracing;
+mod watch;
 
-pub(crate) use self::decided::{Decided, Outcome};
-#[cfg(not(feature = "tracing"))]
-pub(crate) use self::none::Observers;
-#[cfg(feature = "tracing")]
-pub(crate) use self::tracing::Observers;
+pub use self::decided::Decided;
+#[allow(unused_imports, reason = "some are for the guards")]
+pub(crate) use self::{
+    alarms::AlarmKind,
+    decided::Outcome,
+    listeners::Listeners,
+    meters::{By, Operation, State, StoreFailure},
+    observers::{Begun, Observers},
+    watch::Watched,
+};

@@ -8,7 +8,7 @@ use std::sync::{
 use tokio::time::Instant;
 
 use super::resolved::Settings;
-use crate::check::AskedBy;
+use crate::{check::AskedBy, observe::Watched};
 
 /// What a rule is to all groups it is part of.
 pub(crate) struct RuleState {
@@ -43,6 +43,16 @@ impl RuleState {
     pub(super) fn mark_matched(&self) {
         if !self.has_matched() {
             self.mark.is_matched.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// As the observers need it.
+    pub(crate) fn watched(&self) -> Watched {
+        let judge = &self.settings.judge;
+        Watched {
+            name: Arc::clone(&self.name),
+            account: Arc::clone(&judge.account.name),
+            knows_clients: judge.client_ip.is_some(),
         }
     }
 

@@ -11,7 +11,7 @@ use std::{
 use self::imports::{Import, Modules};
 
 /// Each module of the crate's root, and the floor it is on.
-const FLOORS: [(&str, u8); 32] = [
+const FLOORS: [(&str, u8); 33] = [
     ("layer", 6),
     ("rule", 5),
     ("judge", 4),
@@ -41,6 +41,7 @@ const FLOORS: [(&str, u8); 32] = [
     ("health", 0),
     ("invisible", 0),
     ("log", 0),
+    ("metric", 0),
     ("opaque", 0),
     ("phone", 0),
     ("secret", 0),

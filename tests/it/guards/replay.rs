@@ -82,12 +82,13 @@ async fn accounts_and_kinds_of_proofs_are_kept_apart() {
         let layer = JVerifyLayer::builder(verifier.clone()).guards(&guards).account(account);
         layer.rule(Rule::post("/login", ask)).build().unwrap()
     };
-    let body = json!({"token": "same", "phone": PHONE, "captchaContent": "same", "loginToken": "same"}).to_string();
-    for layer in [
-        of("one", number().into()),
-        of("two", number().into()),
-        of("one", captcha().into()),
-        of("one", one_tap().into()),
+    let body = json!({"token": "same", "phone": PHONE, "captchaContent": "same"}).to_string();
+    let tap = json!({"loginToken": "same"}).to_string();
+    for (layer, body) in [
+        (of("one", number().into()), &body),
+        (of("two", number().into()), &body),
+        (of("one", captcha().into()), &body),
+        (of("one", one_tap().into()), &tap),
     ] {
         assert_eq!(send(&layer, &application, post_json("/login", body.clone())).await.status(), 200);
     }
@@ -215,7 +216,13 @@ async fn a_claim_lasts_as_long_as_its_proof() {
     for (ask, minutes) in [(Ask::from(number()), 15), (captcha().into(), 30), (one_tap().into(), 45)] {
         let (verifier, application) = (Verifier::passing(), Application::default());
         let layer = layer(&verifier, [Rule::post("/login", ask)]);
-        let body = json!({"token": "t", "phone": PHONE, "captchaContent": "t", "loginToken": "t"}).to_string();
+        // The body of a one-tap login names no phone: another than the token's would be a mismatch.
+        let body = if minutes == 45 {
+            json!({"loginToken": "t"})
+        } else {
+            json!({"token": "t", "phone": PHONE, "captchaContent": "t"})
+        };
+        let body = body.to_string();
         let status = async || send(&layer, &application, post_json("/login", body.clone())).await.status().as_u16();
         assert_eq!(status().await, 200);
         advance(Duration::from_secs(minutes * 60 - 1)).await;
@@ -236,17 +243,6 @@ async fn all_proofs_of_a_request_are_claimed_before_the_first_is_paid_for() {
     assert_eq!((reason(&refused), verifier.calls()), (DenialReason::Replayed, 1), "the captcha was not paid for");
     let passed = send(&layer, &application, post_json("/both", body("fresh"))).await;
     assert_eq!((passed.status().as_u16(), verifier.calls()), (200, 3), "and can be used");
-}
-
-#[tokio::test]
-async fn a_request_that_asks_twice_about_one_token_claims_it_once() {
-    let (verifier, application) = (Verifier::passing(), Application::default());
-    let twice = number().then(number().phone(tower_jverify::Field::body("/again")));
-    let layer = layer(&verifier, [Rule::post("/login", twice)]);
-    let body = json!({"token": "t", "phone": PHONE, "again": PHONE}).to_string();
-    assert_eq!(send(&layer, &application, post_json("/login", body.clone())).await.status(), 200);
-    assert_eq!(verifier.calls(), 2);
-    assert_eq!(reason(&send(&layer, &application, post_json("/login", body)).await), DenialReason::Replayed);
 }
 
 #[tokio::test]

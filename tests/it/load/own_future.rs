@@ -11,6 +11,7 @@ use tokio::task::Id;
 use tower::{Layer, ServiceExt};
 use tower_jverify::{Check, Class, Rule, Verdict, captcha, number};
 use tracing::Span;
+use tracing_subscriber::{Registry, registry::LookupSpan};
 
 use crate::support::{Application, asking, post_json};
 
@@ -20,12 +21,16 @@ tokio::task_local! {
     static TENANT: u32;
 }
 
-/// Where a verifier was polled: the task, the task-local and the span.
-type Where = (Option<Id>, Option<u32>, Option<&'static str>);
+/// Where a verifier was polled: the task, the task-local, and the span with those around it, the outermost first.
+type Where = (Option<Id>, Option<u32>, Vec<&'static str>);
 
 fn here() -> Where {
     let tenant = TENANT.try_with(|tenant| *tenant).ok();
-    (tokio::task::try_id(), tenant, Span::current().metadata().map(tracing::Metadata::name))
+    let spans = Span::current().with_subscriber(|(id, dispatch)| {
+        let innermost = dispatch.downcast_ref::<Registry>().and_then(|spans| spans.span(id)).unwrap();
+        innermost.scope().from_root().map(|span| span.name()).collect::<Vec<_>>()
+    });
+    (tokio::task::try_id(), tenant, spans.unwrap_or_default())
 }
 
 #[tokio::test]
@@ -54,5 +59,5 @@ async fn its_task_its_task_locals_and_its_span_are_the_requests_at_every_poll() 
     let task = request.id();
     assert_eq!(request.await.unwrap().unwrap().status(), 200);
     let polled = polled.lock().unwrap();
-    assert_eq!(*polled, vec![(Some(task), Some(7), Some("request")); 8]);
+    assert_eq!(*polled, vec![(Some(task), Some(7), vec!["request", "jverify.guard", "jverify.check"]); 8]);
 }

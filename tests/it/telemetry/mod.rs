@@ -1,6 +1,7 @@
 //! CASES 62: what is told, and that nothing of a person or a secret is among it.
 
 mod abandoned;
+mod alarms;
 mod canaries;
 mod causes;
 mod details;
@@ -8,9 +9,12 @@ mod event;
 mod ex_ids;
 mod foreign;
 mod keys;
+mod listeners;
+mod metrics;
 mod on_demand;
 mod pages;
 mod sandbox;
+mod spans;
 mod start;
 
 use std::{
@@ -18,7 +22,13 @@ use std::{
     sync::{Arc, Mutex, OnceLock},
 };
 
+use tower_jverify::ClientIp;
 use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter, util::SubscriberInitExt};
+
+/// The client's address in `x-real-ip`.
+fn real_ip() -> ClientIp {
+    ClientIp::from_fn(|head| head.headers.get("x-real-ip")?.to_str().ok()?.parse().ok())
+}
 
 /// Everything that any crate logs on this thread, down to TRACE.
 #[derive(Clone, Default)]

@@ -151,7 +151,7 @@ fn the_words_of_decisions_and_reasons_are_in_the_page() {
     let page = fs::read_to_string(root().join("docs/operating.md")).unwrap();
     // The words in the source, in the functions that write them.
     for (file, function) in [
-        ("observe/tracing.rs", "fn as_str(&self)"),
+        ("observe/decided.rs", "const fn as_str(self)"),
         ("decision/mod.rs", "pub const fn as_str(self)"),
         ("denial/reason.rs", "pub const fn as_str(self)"),
         ("verdict.rs", "pub const fn as_str(self)"),

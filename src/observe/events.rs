@@ -1,0 +1,189 @@
+//! One event for every decision.
+
+use std::{fmt, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    decided::{Decided, Outcome},
+    meters::State,
+};
+use crate::{
+    denial::DenialReason,
+    foreign_backend::Suspicion,
+    log::event,
+    verdict::{Class, Verdict},
+};
+
+/// Writes the event of a guarded request. `what_to_do`, of an alarm that is due, makes it an ERROR; an outage, a limit or a panic makes it a
+/// WARN.
+pub(super) fn decided(decided: &Decided<'_>, what_to_do: Option<&'static str>) {
+    let Decided { rule, account, outcome, verdicts, phone, began, first_ex_id } = decided;
+    let rule = rule.unwrap_or("-");
+    match outcome {
+        Outcome::NotGuarded(why) => {
+            let (decision, ms) = (decided.decision(), millis(*began));
+            return event!(INFO, rule, decision, ms, "not guarded: {why}");
+        }
+        Outcome::NotAsked => {
+            let (decision, reason, ms) = (decided.decision(), decided.reason(), millis(*began));
+            return event!(
+                WARN,
+                rule,
+                account,
+                decision,
+                reason,
+                ms,
+                "not asked: the rule is on demand, and the application has not called `Prove::now`"
+            );
+        }
+        Outcome::Denied(_) | Outcome::Passed(_) | Outcome::Abandoned => {}
+    }
+    let is_unanswered = verdicts.iter().any(|verdict| verdict.cause().is_some());
+    macro_rules! decided {
+        ($level:ident, $message:expr) => {
+            event!(
+                $level,
+                rule,
+                account,
+                decision = decided.decision(),
+                reason = decided.reason(),
+                detail = decided.detail().as_deref(),
+                suspicion = decided.suspicion().map(Suspicion::as_str),
+                checks = %List(verdicts, |verdict, f| f.write_str(verdict.kind().as_str())),
+                classes = %List(verdicts, |verdict, f| f.write_str(verdict.class().as_str())),
+                codes = %List(verdicts, |verdict, f| f.write_str(verdict.code().unwrap_or("-"))),
+                ids = %List(verdicts, |verdict, f| f.write_str(verdict.id().unwrap_or("-"))),
+                ex_ids = %List(verdicts, |verdict, f| match verdict.ex_id() {
+                    Some(ex_id) => fmt::Display::fmt(ex_id, f),
+                    None => f.write_str("-"),
+                }),
+                first_ex_id = first_ex_id.map(::tracing::field::display),
+                causes = is_unanswered.then_some(::tracing::field::display(List(verdicts, |verdict, f| {
+                    f.write_str(verdict.cause().unwrap_or("-"))
+                }))),
+                nothing_sent = is_unanswered.then_some(verdicts.iter().all(Verdict::nothing_sent)),
+                sandbox = decided.is_sandbox(),
+                phone = phone.map(|phone| ::tracing::field::display(phone.masked())),
+                ms = millis(*began),
+                "{}",
+                $message
+            )
+        };
+    }
+    match what_to_do {
+        Some(what_to_do) => decided!(ERROR, what_to_do),
+        None => match decided.trouble() {
+            Some(trouble) => decided!(WARN, trouble),
+            None if matches!(outcome, Outcome::Abandoned) => {
+                decided!(INFO, "the client left while a check was in flight");
+            }
+            None => decided!(INFO, "decided"),
+        },
+    }
+}
+
+/// The sandbox let a client through that is not on this host.
+pub(super) fn sandbox_elsewhere(rule: &str) {
+    event!(
+        WARN,
+        rule,
+        "the sandbox let a client through that is not on this host. It asks no carrier, so every client can log in with every phone"
+    );
+}
+
+/// A breaker has changed.
+pub(super) fn breaker(account: &str, endpoint: &str, to: State, open_for: Duration, is_outage: bool) {
+    match to {
+        State::Open => {
+            let open_ms = u64::try_from(open_for.as_millis()).unwrap_or(u64::MAX);
+            event!(
+                WARN,
+                account,
+                endpoint,
+                open_ms,
+                is_outage,
+                "the breaker is open: too many checks had no answer, and none is asked until it is half open"
+            );
+        }
+        State::HalfOpen => event!(INFO, account, endpoint, "the breaker is half open: one check is asked as a probe"),
+        State::Closed => event!(INFO, account, endpoint, "the breaker is closed"),
+    }
+}
+
+/// A proof was asked about without a claim.
+pub(super) fn store_full() {
+    event!(
+        ERROR,
+        alarm = "store_full",
+        "the store of the guards is full: proofs are asked about without a claim until entries expire"
+    );
+}
+
+/// Far fewer checks of a rule pass than usual. `recent` and `usual`: in percent.
+pub(super) fn pass_ratio_collapsed(rule: &str, recent: u64, usual: u64) {
+    event!(
+        ERROR,
+        rule,
+        recent,
+        usual,
+        "pass_ratio_collapsed: far fewer checks of this rule pass than in the last 24 hours. Nothing is opened for it: look at the codes of the \
+         decisions, at the last release of the client, and ask the vendor"
+    );
+}
+
+/// The checks of a rule pass again.
+pub(super) fn pass_ratio_recovered(rule: &str, recent: u64, usual: u64) {
+    event!(INFO, rule, recent, usual, "pass_ratio_recovered: the checks of this rule pass again");
+}
+
+/// Most proofs of an account are for another application.
+pub(super) fn misconfigured_app(rule: &str, account: &str) {
+    event!(
+        ERROR,
+        rule,
+        account,
+        "misconfigured_app: most proofs are forged, or made for another application: compare the clients' app key, package and signature with \
+         those of the verifier's account"
+    );
+}
+
+// === impl Decided ===
+
+impl Decided<'_> {
+    /// Why a check has no answer, if one has none, in a line that is true for it.
+    fn trouble(&self) -> Option<&'static str> {
+        match self.denial_reason() {
+            Some(DenialReason::Overloaded) => return Some("too many checks or bodies at once"),
+            Some(DenialReason::Panicked) => return Some("a closure, a verifier or a body panicked"),
+            Some(_) | None => {}
+        }
+        self.verdicts.iter().find_map(|verdict| match verdict.class() {
+            Class::Unavailable if verdict.cause().is_none() => Some("the verifier answered that it is unavailable"),
+            Class::Unavailable if verdict.nothing_sent() => Some("the verifier could not be asked"),
+            Class::Unavailable => Some("the verifier did not answer"),
+            Class::Unreadable => Some("the verifier's answer cannot be read"),
+            Class::Quota => Some("the verifier answered that a limit of its account is reached"),
+            _ => None,
+        })
+    }
+}
+
+fn millis(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Something of each verdict, joined by commas; `-` where there is none.
+struct List<'v>(&'v [Verdict], fn(&Verdict, &mut fmt::Formatter<'_>) -> fmt::Result);
+
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, verdict) in self.0.iter().enumerate() {
+            if at > 0 {
+                f.write_str(",")?;
+            }
+            (self.1)(verdict, f)?;
+        }
+        Ok(())
+    }
+}

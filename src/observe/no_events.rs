@@ -1,0 +1,26 @@
+//! No events: the feature `tracing` is off.
+
+use std::time::Duration;
+
+use super::{decided::Decided, meters::State};
+
+#[inline]
+pub(super) fn decided(_: &Decided<'_>, _: Option<&'static str>) {}
+
+#[inline]
+pub(super) fn sandbox_elsewhere(_: &str) {}
+
+#[inline]
+pub(super) fn breaker(_: &str, _: &str, _: State, _: Duration, _: bool) {}
+
+#[inline]
+pub(super) fn store_full() {}
+
+#[inline]
+pub(super) fn pass_ratio_collapsed(_: &str, _: u64, _: u64) {}
+
+#[inline]
+pub(super) fn pass_ratio_recovered(_: &str, _: u64, _: u64) {}
+
+#[inline]
+pub(super) fn misconfigured_app(_: &str, _: &str) {}

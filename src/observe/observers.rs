@@ -1,0 +1,189 @@
+//! All observers of a layer.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    hash::{BuildHasher, Hash},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use foldhash::fast::{FixedState, RandomState};
+use tokio::time::Instant;
+
+use super::{
+    alarms::{AlarmKind, Alarms},
+    decided::Decided,
+    events,
+    listeners::Listeners,
+    meters::{By, Meters, Operation, State, StoreFailure},
+    ratio::Change,
+    watch::{App, Watch, Watched},
+};
+use crate::{
+    check::{Check, Endpoint},
+    metric::Part,
+    verdict::Verdict,
+};
+
+/// Who is informed of what a layer does. Made by each build of a layer.
+///
+/// What panics here, a closure or a subscriber, changes nothing for the request.
+pub(crate) struct Observers {
+    listeners: Listeners,
+    meters: Arc<Meters>,
+    /// They outlive the build.
+    alarms: Arc<Alarms>,
+    /// By the rules' names. What they count outlives the build.
+    watches: HashMap<Arc<str>, Watch, FixedState>,
+    /// Makes a client a number that says nothing outside of this process.
+    clients: RandomState,
+}
+
+/// A check that has begun.
+#[derive(Clone, Copy)]
+pub(crate) struct Begun {
+    endpoint: Endpoint,
+    at: Instant,
+    client: Option<u64>,
+}
+
+// === impl Begun ===
+
+impl Begun {
+    /// Where it is asked.
+    pub(crate) fn endpoint(&self) -> Endpoint {
+        self.endpoint
+    }
+}
+
+// === impl Observers ===
+
+impl Observers {
+    /// Resolves the handles of all metrics.
+    pub(crate) fn new(listeners: Listeners, rules: &[Watched]) -> Self {
+        let mut apps: BTreeMap<&str, Arc<App>> = BTreeMap::new();
+        let watches = rules.iter().map(|rule| {
+            let app = Arc::clone(apps.entry(&rule.account).or_default());
+            (Arc::clone(&rule.name), Watch::new(rule, app))
+        });
+        let watches = watches.collect();
+        let meters = Arc::new(Meters::new(rules.iter().map(|rule| &rule.name)));
+        Self { listeners, meters, alarms: Arc::default(), watches, clients: RandomState::default() }
+    }
+
+    /// Those of another build, with what lasts of these.
+    pub(crate) fn reloaded(&self, new: &Self) -> Self {
+        let of_account = |account: &str| self.watches.values().find(|watch| **watch.account() == *account);
+        let going_on = |(name, watch): (&Arc<str>, &Watch)| {
+            (Arc::clone(name), watch.going_on(self.watches.get(name), of_account(watch.account())))
+        };
+        Self {
+            listeners: new.listeners.clone(),
+            meters: Arc::clone(&new.meters),
+            alarms: Arc::clone(&self.alarms),
+            watches: new.watches.iter().map(going_on).collect(),
+            clients: self.clients.clone(),
+        }
+    }
+
+    /// A guarded request is over for the layer.
+    pub(crate) fn decided(&self, decided: &Decided<'_>) {
+        let alarm = self.alarms.due(decided);
+        if let Some((kind, _)) = alarm {
+            self.meters.alarm(kind);
+        }
+        self.meters.decided(decided);
+        self.inform(|| events::decided(decided, alarm.map(|(_, what_to_do)| what_to_do)));
+        for listener in self.listeners.iter() {
+            self.inform(|| listener(decided));
+        }
+    }
+
+    /// A check begins, for this client where it is known.
+    #[inline]
+    pub(crate) fn begin(&self, check: &Check, client: Option<&impl Hash>) -> Begun {
+        let client = client.map(|client| self.clients.hash_one(client));
+        Begun { endpoint: check.endpoint(), at: Instant::now(), client }
+    }
+
+    /// A call of the verifier is in flight, until what this returns is dropped.
+    #[inline]
+    pub(crate) fn in_flight(&self) -> Part {
+        let mut part = Part::of(self.meters.in_flight());
+        part.set(1.0);
+        part
+    }
+
+    /// A check has a verdict, of the verifier's or in place of one. `rule`: the rule's name.
+    pub(crate) fn answered(&self, rule: &str, begun: &Begun, verdict: &Verdict) {
+        let now = Instant::now();
+        let &Begun { endpoint, at, client } = begun;
+        self.meters.answered(endpoint, verdict, now.saturating_duration_since(at));
+        let Some(watch) = self.watches.get(rule) else { return };
+        let found = watch.answered(endpoint, verdict, client, now);
+        match found.change {
+            Some(Change::Collapsed { recent, usual }) => {
+                self.alarm(AlarmKind::PassRatioCollapsed);
+                self.inform(|| events::pass_ratio_collapsed(rule, recent, usual));
+            }
+            Some(Change::Recovered { recent, usual }) => {
+                self.inform(|| events::pass_ratio_recovered(rule, recent, usual));
+            }
+            None => {}
+        }
+        if found.is_other_app {
+            self.alarm(AlarmKind::MisconfiguredApp);
+            self.inform(|| events::misconfigured_app(rule, watch.account()));
+        }
+    }
+
+    /// A check that a request asked for is not sent.
+    pub(crate) fn saved(&self, by: By) {
+        self.meters.saved(by);
+    }
+
+    /// The state of an endpoint's breaker has changed.
+    pub(crate) fn breaker(&self, account: &str, endpoint: Endpoint, to: State, open_for: Duration, is_outage: bool) {
+        self.meters.breaker(endpoint, to);
+        self.inform(|| events::breaker(account, endpoint.as_str(), to, open_for, is_outage));
+    }
+
+    /// A proof was asked about without a claim, because the store is full: an ERROR, at most once a minute.
+    pub(crate) fn store_full(&self) {
+        if self.alarms.is_store_full_due() {
+            self.alarm(AlarmKind::StoreFull);
+            self.inform(events::store_full);
+        }
+    }
+
+    /// An operation of the store has ended.
+    pub(crate) fn store(&self, operation: Operation, took: Duration, failure: Option<StoreFailure>) {
+        self.meters.store(operation, took, failure);
+    }
+
+    /// Counts an alarm, whose event is written elsewhere.
+    pub(crate) fn alarm(&self, kind: AlarmKind) {
+        self.meters.alarm(kind);
+    }
+
+    /// The sandbox let a client through that is not on this host: a WARN, at most once a minute.
+    pub(crate) fn sandbox_elsewhere(&self, rule: &str) {
+        if self.alarms.is_sandbox_due() {
+            self.alarm(AlarmKind::Sandbox);
+            self.inform(|| events::sandbox_elsewhere(rule));
+        }
+    }
+
+    #[inline]
+    fn inform(&self, inform: impl FnOnce()) {
+        if catch_unwind(AssertUnwindSafe(inform)).is_err() {
+            self.drop_event();
+        }
+    }
+
+    #[cold]
+    fn drop_event(&self) {
+        self.meters.dropped();
+    }
+}

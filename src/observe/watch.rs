@@ -1,0 +1,87 @@
+//! What is watched of one rule: the share of its passes, and whether its proofs are for another application.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::{
+    alarms::Alarm,
+    ratio::{Change, Ratio},
+    share::Share,
+};
+use crate::{check::Endpoint, verdict::Verdict};
+
+/// A rule, as the observers need it.
+pub(crate) struct Watched {
+    pub(crate) name: Arc<str>,
+    pub(crate) account: Arc<str>,
+    /// Whether it is known who the clients are.
+    pub(crate) knows_clients: bool,
+}
+
+/// What is watched of a rule. It outlives the build of a layer.
+#[derive(Clone)]
+pub(super) struct Watch {
+    account: Arc<str>,
+    /// Only where clients are known.
+    ratio: Option<Arc<Ratio>>,
+    app: Arc<App>,
+}
+
+/// In which share the proofs of an account are forged, or were made for another application.
+#[derive(Default)]
+pub(super) struct App {
+    share: Share,
+    alarm: Alarm,
+}
+
+/// What a watch has found.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) change: Option<Change>,
+    pub(super) is_other_app: bool,
+}
+
+// === impl Watch ===
+
+impl Watch {
+    /// Of a rule whose account has this watch.
+    pub(super) fn new(rule: &Watched, app: Arc<App>) -> Self {
+        let ratio = rule.knows_clients.then(|| Arc::new(Ratio::new()));
+        Self { account: Arc::clone(&rule.account), ratio, app }
+    }
+
+    pub(super) fn account(&self) -> &Arc<str> {
+        &self.account
+    }
+
+    /// Another build's, which goes on with what these have counted: the rule's of the same name, and the account's.
+    pub(super) fn going_on(&self, rule: Option<&Self>, account: Option<&Self>) -> Self {
+        let ratio = self.ratio.as_ref().map(|new| rule.and_then(|rule| rule.ratio.as_ref()).unwrap_or(new));
+        let app = account.map_or(&self.app, |account| &account.app);
+        Self { account: Arc::clone(&self.account), ratio: ratio.map(Arc::clone), app: Arc::clone(app) }
+    }
+
+    /// Counts an answer of the verifier; one that did not come says nothing of clients.
+    pub(super) fn answered(&self, endpoint: Endpoint, verdict: &Verdict, client: Option<u64>, now: Instant) -> Found {
+        if verdict.cause().is_some() {
+            return Found::default();
+        }
+        let proves = endpoint != Endpoint::Risk;
+        let ratio = self.ratio.as_ref().filter(|_| proves).zip(client);
+        Found {
+            change: ratio.and_then(|(ratio, client)| ratio.add(verdict.class().is_pass(), client, now)),
+            is_other_app: verdict.has_code() && self.app.add(verdict.is_of_other_app(), now),
+        }
+    }
+}
+
+// === impl App ===
+
+impl App {
+    /// Returns whether the alarm is due: most proofs are for another application, and the last alarm is some time ago.
+    fn add(&self, is_of_other_app: bool, now: Instant) -> bool {
+        self.share.add(is_of_other_app, now)
+            && self.alarm.is_due(self.share.began().elapsed().as_secs().saturating_add(1))
+    }
+}
