@@ -4,14 +4,14 @@ use axum::{Router, routing::post};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full};
-use tower::{BoxError, Layer, ServiceExt, service_fn};
+use tower::{Layer, ServiceExt};
 use tower_jverify::{
-    Ask, CheckKind, Class, Decision, Field, JVerifyLayer, Media, Phone, Policy, RequestBody, Rule, Verdict, captcha,
+    Ask, CheckKind, Class, Decision, Field, JVerifyLayer, Media, Phone, Policy, Rule, Verdict, captcha,
     number, one_tap,
 };
 
 use super::PHONE;
-use crate::support::{Application, Guarded, LOGIN, Sandboxed, Verifier, builder, post_json};
+use crate::support::{Application, Guarded, LOGIN, Sandboxed, Verifier, builder, post_json, send_through, unchanged};
 
 const BOTH: &str = r#"{"captchaContent":"c","token":"t","phone":"13812345678"}"#;
 
@@ -20,16 +20,7 @@ async fn through<M>(outer: &Guarded, between: M, inner: &Guarded, request: Reque
 where
     M: Fn(Request<Full<Bytes>>) -> Request<Full<Bytes>> + Clone + Send + 'static,
 {
-    let inner = inner.service();
-    let middle = service_fn(move |request: Request<RequestBody<Full<Bytes>>>| {
-        let (between, inner) = (between.clone(), inner.clone());
-        async move {
-            let (parts, body) = request.into_parts();
-            let body = body.collect().await.map_err(|_| "no body")?.to_bytes();
-            Ok::<_, BoxError>(inner.oneshot(between(Request::from_parts(parts, Full::new(body)))).await?)
-        }
-    });
-    outer.layer.layer(middle).oneshot(request).await.unwrap().status().as_u16()
+    send_through(&outer.layer, between, inner.service(), request).await
 }
 
 /// As [`through`], twice through the same layer.
@@ -38,10 +29,6 @@ where
     M: Fn(Request<Full<Bytes>>) -> Request<Full<Bytes>> + Clone + Send + 'static,
 {
     through(guarded, between, guarded, request).await
-}
-
-fn unchanged(request: Request<Full<Bytes>>) -> Request<Full<Bytes>> {
-    request
 }
 
 fn decision(application: &Application) -> Decision {

@@ -11,7 +11,7 @@ use tower_jverify::{
 };
 
 use super::rule;
-use crate::support::{Application, Guarded, Seen, Verifier, builder, noticing, post_json};
+use crate::support::{Application, Guarded, Seen, Verifier, builder, noticing, post_json, send_through, unchanged};
 
 const BOTH: &str = r#"{"captchaContent":"c","token":"t","phone":"13812345678"}"#;
 
@@ -31,21 +31,8 @@ where
     M: Fn(Request<Full<Bytes>>) -> Request<Full<Bytes>> + Clone + Send + 'static,
 {
     let application = Application::default();
-    let inner = inner.layer(application.clone());
-    let middle = service_fn(move |request: Request<RequestBody<Full<Bytes>>>| {
-        let (between, inner) = (between.clone(), inner.clone());
-        async move {
-            let (parts, body) = request.into_parts();
-            let body = body.collect().await.map_err(|_| "no body")?.to_bytes();
-            Ok::<_, BoxError>(inner.oneshot(between(Request::from_parts(parts, Full::new(body)))).await?)
-        }
-    });
-    let status = outer.layer(middle).oneshot(post_json("/login", BOTH)).await.unwrap().status().as_u16();
+    let status = send_through(outer, between, inner.layer(application.clone()), post_json("/login", BOTH)).await;
     (status, (application.runs() > 0).then(|| application.last()))
-}
-
-fn unchanged(request: Request<Full<Bytes>>) -> Request<Full<Bytes>> {
-    request
 }
 
 fn of<T: Clone + Send + Sync + 'static>(seen: &Seen) -> Option<T> {

@@ -1,6 +1,7 @@
 //! The one helper module: a verifier that counts, an application that remembers, a server on a real socket.
 
 mod application;
+mod between;
 mod guarded;
 mod sandboxed;
 mod server;
@@ -15,6 +16,7 @@ use tower_jverify::{Breaker, Check, Denial, Guards, JVerifyBuilder, JVerifyLayer
 
 pub(crate) use self::{
     application::{Application, Seen},
+    between::{send_through, unchanged},
     guarded::Guarded,
     sandboxed::{Sandboxed, denial, jpush},
     server::{exchange, http2, serve, serve_one},
