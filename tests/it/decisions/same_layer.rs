@@ -6,8 +6,7 @@ use http::Request;
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, ServiceExt};
 use tower_jverify::{
-    Ask, CheckKind, Class, Decision, Field, JVerifyLayer, Media, Phone, Policy, Rule, Verdict, captcha,
-    number, one_tap,
+    Ask, CheckKind, Class, Decision, Field, JVerifyLayer, Media, Phone, Policy, Rule, Verdict, captcha, number, one_tap,
 };
 
 use super::PHONE;

@@ -6,6 +6,8 @@ mod hyper;
 mod incoming;
 mod sessions;
 mod tonic;
+mod tonic_services;
+mod tower_http;
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -28,14 +28,14 @@ use super::ips;
 use crate::support::{Verifier, builder};
 
 #[derive(Clone, PartialEq, prost::Message)]
-struct Note {
+pub(super) struct Note {
     #[prost(string, tag = "1")]
-    text: String,
+    pub(super) text: String,
 }
 
 /// `/accounts.Accounts/Login` and whatever else is asked: says who was verified.
 #[derive(Clone)]
-struct Accounts;
+pub(super) struct Accounts;
 
 impl NamedService for Accounts {
     const NAME: &'static str = "accounts.Accounts";
@@ -108,7 +108,7 @@ async fn call(server: SocketAddr, method: &'static str, metadata: &[(&'static st
     Ok(answer.into_inner().text)
 }
 
-const LOGIN: &str = "/accounts.Accounts/Login";
+pub(super) const LOGIN: &str = "/accounts.Accounts/Login";
 const PROOF: &[(&str, &str)] = &[("x-token", "t"), ("x-phone", "13812345678")];
 
 #[tokio::test]
