@@ -3,11 +3,12 @@
 //! The class is ours and is what a policy acts on; code and id are the verifier's, opaque texts for the log. Risk is context,
 //! never proof: a verdict's class does not depend on it.
 
+mod class;
 mod risk;
 
 use std::{borrow::Cow, fmt};
 
-pub use self::risk::Risk;
+pub use self::{class::Class, risk::Risk};
 use crate::{check_kind::CheckKind, ex_id::ExId, health::Health, opaque::Opaque, phone::Phone};
 
 /// What a verifier answers to a [`Check`](crate::Check).
@@ -57,44 +58,6 @@ enum Sandboxed {
     Reusable,
     /// The proof works once.
     Once,
-}
-
-/// What an answer means to us. The table of codes is in `docs/codes.md`.
-///
-/// ```
-/// use tower_jverify::Class;
-///
-/// assert!(Class::Passed.is_pass());
-/// assert!(!Class::Inconclusive.is_pass());
-/// assert_eq!(Class::Unavailable.to_string(), "unavailable");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Class {
-    /// The check succeeded.
-    Passed,
-    /// A definite no: mismatch, failed, forged, or made for another app.
-    Rejected,
-    /// The proof is spent or expired: the client needs a new one.
-    Stale,
-    /// The vendor could not decide.
-    Inconclusive,
-    /// Too often for this phone: slow down.
-    Throttled,
-    /// The app's own limit at the vendor.
-    Quota,
-    /// The account has no balance, or a service is not enabled.
-    Account,
-    /// Credentials or the app's set-up are wrong.
-    Misconfigured,
-    /// The vendor found the question malformed.
-    Invalid,
-    /// No answer came, or one that says that the service has trouble of its own.
-    Unavailable,
-    /// An answer came that cannot be read or believed. No policy opens for it: what a client sent may be the reason.
-    Unreadable,
-    /// A code that is not classified, or an error of a verifier that is not a [`CallError`](crate::CallError). Closed until it is.
-    Unknown,
 }
 
 // === impl Verdict ===
@@ -359,50 +322,5 @@ impl fmt::Debug for Verdict {
             .field("ex_id", &self.ex_id)
             .field("cause", &self.cause())
             .finish_non_exhaustive()
-    }
-}
-
-// === impl Class ===
-
-impl Class {
-    #[rustfmt::skip]
-    pub(crate) const ALL: [Self; 12] = [
-        Self::Passed, Self::Rejected, Self::Stale, Self::Inconclusive, Self::Throttled, Self::Quota, Self::Account,
-        Self::Misconfigured, Self::Invalid, Self::Unavailable, Self::Unreadable, Self::Unknown,
-    ];
-
-    /// The place in [`Class::ALL`].
-    #[inline]
-    pub(crate) const fn index(self) -> usize {
-        self as usize
-    }
-
-    /// Whether the check succeeded.
-    pub const fn is_pass(self) -> bool {
-        matches!(self, Self::Passed)
-    }
-
-    /// The word in headers and events, such as `passed` or `unavailable`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Rejected => "rejected",
-            Self::Stale => "stale",
-            Self::Inconclusive => "inconclusive",
-            Self::Throttled => "throttled",
-            Self::Quota => "quota",
-            Self::Account => "account",
-            Self::Misconfigured => "misconfigured",
-            Self::Invalid => "invalid",
-            Self::Unavailable => "unavailable",
-            Self::Unreadable => "unreadable",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-impl fmt::Display for Class {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }

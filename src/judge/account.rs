@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use super::{
-    breaker::{Breaker, Change, Phase, Switch},
+    breaker::{
+        Switch,
+        settings::Breaker,
+        state::{Change, Phase},
+    },
     snapshot::BreakerState,
     store_policy::StorePolicy,
 };
@@ -47,9 +51,13 @@ impl Account {
         self.switches.as_ref()?.get(endpoint.index())
     }
 
-    /// Where proofs are claimed; `None` if they are not.
-    pub(super) fn claims(&self) -> Option<&Memory> {
-        self.means.claims.then_some(&self.means.store)
+    /// Whether proofs are claimed.
+    pub(super) fn claims(&self) -> bool {
+        self.means.claims
+    }
+
+    pub(super) fn store(&self) -> &Memory {
+        &self.means.store
     }
 
     pub(super) fn store_policy(&self) -> StorePolicy {

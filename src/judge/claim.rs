@@ -21,7 +21,7 @@ pub(super) struct Claim {
     pub(super) key: Key,
     /// The id of the check.
     pub(super) ex_id: ExId,
-    /// `None` once it is given back, or where the store had no room for it.
+    /// `None` once it is given back.
     nonce: Option<Nonce>,
     has_begun: bool,
 }
@@ -38,26 +38,18 @@ pub(super) enum Unclaimed {
 // === impl Claim ===
 
 impl Claim {
-    /// Claims the proof of a check. `None` for a kind of check that has no proof.
-    pub(super) fn make(
-        account: &Arc<Account>,
-        kind: CheckKind,
-        key: Key,
-        ex_id: ExId,
-    ) -> Result<Option<Self>, Unclaimed> {
-        let Some((store, lifetime)) = account.claims().zip(lifetime(kind)) else { return Ok(None) };
-        match store.claim_key(key, &ex_id, lifetime) {
-            Ok(Claimed::New(nonce)) => Ok(Some(Self::of(account, key, ex_id, Some(nonce)))),
+    /// Claims a proof.
+    pub(super) fn make(account: &Arc<Account>, key: Key, ex_id: ExId, lifetime: Duration) -> Result<Self, Unclaimed> {
+        match account.store().claim_key(key, &ex_id, lifetime) {
+            Ok(Claimed::New(nonce)) => {
+                Ok(Self { account: Arc::clone(account), key, ex_id, nonce: Some(nonce), has_begun: false })
+            }
             Ok(Claimed::Taken { by }) => Err(Unclaimed::Taken { by }),
             // The store in memory has no other error.
             Err(StoreError::Full | StoreError::Down | StoreError::Timeout | StoreError::ReadOnly) => {
                 Err(Unclaimed::Full)
             }
         }
-    }
-
-    fn of(account: &Arc<Account>, key: Key, ex_id: ExId, nonce: Option<Nonce>) -> Self {
-        Self { account: Arc::clone(account), key, ex_id, nonce, has_begun: false }
     }
 
     /// The check is being asked: from now on the proof may be used up.
@@ -71,8 +63,8 @@ impl Claim {
     }
 
     fn release(&mut self) {
-        if let (Some(store), Some(nonce)) = (self.account.claims(), self.nonce.take()) {
-            store.release_key(self.key, nonce);
+        if let Some(nonce) = self.nonce.take() {
+            self.account.store().release_key(self.key, nonce);
         }
     }
 }
@@ -85,9 +77,8 @@ impl Drop for Claim {
     }
 }
 
-/// For how long a proof of this kind is good, and a little longer. The vendor's documentation names no lifetimes of captchas; a token of
-/// a number check is good for minutes.
-fn lifetime(kind: CheckKind) -> Option<Duration> {
+/// For how long a proof of this kind is claimed: longer than it is good for. `None` for a check that has no proof.
+pub(super) fn lifetime(kind: CheckKind) -> Option<Duration> {
     let minutes = match kind {
         CheckKind::Number => 15,
         CheckKind::Captcha => 30,

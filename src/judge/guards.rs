@@ -9,7 +9,7 @@ use std::{
 use super::{
     abandoned::Abandoned,
     account::{Account, Means},
-    breaker::Breaker,
+    breaker::settings::Breaker,
     snapshot::{BreakerState, GuardsSnapshot},
     store_policy::StorePolicy,
 };

@@ -42,7 +42,7 @@ pub(crate) use self::{
     settings::{LEAST_LEFT, RuleVerifier, Settings},
 };
 pub use self::{
-    breaker::Breaker,
+    breaker::settings::Breaker,
     client_ip::ClientIp,
     guards::{Guards, GuardsBuilder},
     snapshot::{BreakerState, GuardsSnapshot},

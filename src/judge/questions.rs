@@ -15,10 +15,10 @@ use tower_service::Service;
 
 use super::{
     abandoned::Abandoned,
-    breaker::{Leave, Refused},
+    breaker::{Leave, state::Refused},
     bulkhead::{Client, Full, Permit},
     call::{Call, Place},
-    claim::{Claim, Unclaimed},
+    claim::{Claim, Unclaimed, lifetime},
     evidence::Evidence,
     planned::{Plan, Planned},
     settings::{LEAST_LEFT, Settings},
@@ -296,14 +296,12 @@ impl<V> Questions<'_, V> {
         }
         let settings = self.settings;
         let account = &settings.account;
-        if account.claims().is_none() {
-            return Ok(None);
-        }
+        let Some(lifetime) = lifetime(kind).filter(|_| account.claims()) else { return Ok(None) };
         let began = Instant::now();
-        let claim = Claim::make(account, kind, key, self.fresh_ex_id());
+        let claim = Claim::make(account, key, self.fresh_ex_id(), lifetime);
         let failure = matches!(claim, Err(Unclaimed::Full)).then_some(StoreFailure::Full);
         self.means.observers.store(Operation::Claim, began.elapsed(), failure);
-        claim.or_else(|unclaimed| match unclaimed {
+        claim.map(Some).or_else(|unclaimed| match unclaimed {
             Unclaimed::Taken { by } => {
                 self.means.observers.saved(By::Replay);
                 self.evidence.replays(by);

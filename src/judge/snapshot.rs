@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::breaker::Phase;
+use super::breaker::state::Phase;
 use crate::check::Endpoint;
 
 /// The state of guards at one moment, for health pages. It holds no person's data.

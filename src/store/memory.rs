@@ -13,8 +13,10 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 use tokio::time::Instant;
 
 use super::{
-    Claimed, Day, Nonce, Rate, Store, StoreError, Subject, Taken,
+    Claimed, Nonce, Store, StoreError, Subject, Taken,
+    day::Day,
     key::Key,
+    rate::Rate,
     shard::{Held, Room, Shard},
 };
 use crate::ex_id::ExId;

@@ -11,8 +11,8 @@
 //! a later one: neither can a late failure close the door again, nor a late success end an outage that goes on.
 
 mod count;
-mod settings;
-mod state;
+pub(super) mod settings;
+pub(super) mod state;
 #[cfg(test)]
 mod tests;
 
@@ -24,9 +24,10 @@ use std::{
 
 use tokio::time::Instant;
 
-pub use self::settings::Breaker;
-use self::state::{Asked, State};
-pub(super) use self::state::{Change, Phase, Refused};
+use self::{
+    settings::Breaker,
+    state::{Asked, Change, Phase, Refused, State},
+};
 use super::bulkhead::Client;
 use crate::{health::Health, store::Key};
 

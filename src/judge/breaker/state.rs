@@ -49,7 +49,7 @@ enum Stage {
 
 /// What a breaker does at present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::judge) enum Phase {
+pub(crate) enum Phase {
     Closed,
     HalfOpen,
     Open,
@@ -57,20 +57,20 @@ pub(in crate::judge) enum Phase {
 
 /// A change of the phase, for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::judge) struct Change {
-    pub(in crate::judge) to: Phase,
+pub(crate) struct Change {
+    pub(crate) to: Phase,
     /// How long it will be open.
-    pub(in crate::judge) open_for: Duration,
-    pub(in crate::judge) is_outage: bool,
+    pub(crate) open_for: Duration,
+    pub(crate) is_outage: bool,
 }
 
 /// Why a check is not asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::judge) struct Refused {
+pub(crate) struct Refused {
     /// How long the breaker stays open.
-    pub(in crate::judge) left: Duration,
+    pub(crate) left: Duration,
     /// Whether what failed is an outage also without the answers that could not be read.
-    pub(in crate::judge) is_outage: bool,
+    pub(crate) is_outage: bool,
 }
 
 /// When a check was let through.

@@ -2,7 +2,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, advance};
 
-use super::{Breaker, Leave, Phase, Refused, Switch};
+use super::{
+    Leave, Switch,
+    settings::Breaker,
+    state::{Phase, Refused},
+};
 use crate::{
     health::Health,
     judge::bulkhead::Client,

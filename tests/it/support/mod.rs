@@ -62,7 +62,7 @@ fn without_replay_guard() -> Guards {
 }
 
 /// Guards whose breakers notice an outage with the first failure, and that claim no proof.
-fn quick_to_notice() -> Guards {
+pub(crate) fn quick_to_notice() -> Guards {
     Guards::builder().without_replay_guard().breaker(Breaker::new().consecutive(1)).build().unwrap()
 }
 

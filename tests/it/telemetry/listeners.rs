@@ -17,7 +17,7 @@ use tower_jverify::{
 };
 
 use super::Log;
-use crate::support::{Application, LOGIN, Sandboxed, Verifier, builder, post_json, send};
+use crate::support::{Application, LOGIN, Sandboxed, Verifier, builder, post_json, quick_to_notice, send};
 
 /// What a closure was called with, as lines.
 #[derive(Clone, Default)]
@@ -63,6 +63,7 @@ async fn a_closure_is_called_exactly_where_the_event_is_written() {
             .rule(Rule::post("/unless", number()).guard_unless(|head| head.headers.contains_key("x-by")))
             .rule(Rule::post("/later", number()).on_demand())
             .on_decision(heard.listen())
+            .guards(&quick_to_notice())
     });
     let (log, _listening) = Log::listen();
     let proof = |token: &str| json!({"token": token, "phone": "13800000000"}).to_string();
@@ -88,7 +89,9 @@ async fn a_closure_is_called_exactly_where_the_event_is_written() {
         // Dropped at once: the request's extensions hold what a rule on demand waits for.
         send(&desk.layer, &Application::default(), request).await;
         assert_eq!(heard.take(), expected.into_iter().collect::<Vec<_>>(), "{shown}");
-        assert_eq!(log.take_events().len(), usize::from(expected.is_some()), "{shown}");
+        let events = log.take_events();
+        let of_requests = events.iter().filter(|event| !event.contains("the breaker is"));
+        assert_eq!(of_requests.count(), usize::from(expected.is_some()), "{shown}");
     }
 }
 

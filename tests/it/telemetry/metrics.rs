@@ -16,7 +16,7 @@ use tower::Layer;
 use tower_jverify::{Class, JVerifyBuilder, JVerifyLayer, Policy, Rule, captcha, number, sandbox::Fault};
 
 use super::real_ip;
-use crate::support::{Application, LOGIN, Sandboxed, Verifier, builder, post_json, send};
+use crate::support::{Application, LOGIN, Sandboxed, Verifier, builder, post_json, quick_to_notice, send};
 
 /// What a recorder was given, and the sums so far: each snapshot begins at zero.
 pub(super) struct Recorded(Snapshotter, Mutex<BTreeMap<String, i64>>);
@@ -77,6 +77,7 @@ async fn each_way_to_end_is_counted_once_with_its_checks() {
             .rule(Rule::post("/login", captcha().then(number())).name("login"))
             .rule(Rule::post("/web", number().web()).name("web"))
             .rule(Rule::post("/open", number()).name("open").policy(Policy::default().open_when_unavailable()))
+            .guards(&quick_to_notice())
     });
     assert_eq!(recorded.counted(), BTreeMap::new());
     let proof =
@@ -114,6 +115,7 @@ async fn each_way_to_end_is_counted_once_with_its_checks() {
                 checks("number_app", "unavailable"),
                 decided("open", "unverified", "unavailable"),
                 "jverify_opened_total{rule=open} 1".to_owned(),
+                "jverify_breaker_transitions_total{endpoint=number_app,to=open} 1".to_owned(),
             ],
         ),
         (post_json("/login%2F", "{}"), vec![decided("-", "deny", "path_ambiguous")]),

@@ -154,7 +154,7 @@ fn the_words_of_decisions_and_reasons_are_in_the_page() {
         ("observe/decided.rs", "const fn as_str(self)"),
         ("decision/mod.rs", "pub const fn as_str(self)"),
         ("denial/reason.rs", "pub const fn as_str(self)"),
-        ("verdict.rs", "pub const fn as_str(self)"),
+        ("verdict/class.rs", "pub const fn as_str(self)"),
         ("foreign_backend.rs", "pub const fn as_str(self)"),
     ] {
         let text = fs::read_to_string(root().join("src").join(file)).unwrap();
