@@ -167,8 +167,8 @@ fn the_prose_of_the_neutral_modules_names_the_vendor_only_in_links_and_examples(
             let prose = prose.to_ascii_lowercase().replace("[`jpush`](crate::jpush)", "");
             let prose = prose.replace("[`jpush::account`](crate::jpush)", "");
             let names = ["jpush", "jiguang", "极光"];
-            let named = names.iter().find(|name| !is_example && prose.contains(**name));
-            assert!(named.is_none(), "{}:{}: {line}", file.display(), number + 1);
+            let found = names.iter().find(|name| !is_example && prose.contains(**name));
+            assert!(found.is_none(), "{}:{}: {line}", file.display(), number + 1);
             looked_at += 1;
         }
     }
