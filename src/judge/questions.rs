@@ -220,10 +220,10 @@ where
         let Means { verifier, observers, abandoned } = &self.means;
         let (rule, evidence) = (self.rule, &*self.evidence);
         let begun = observers.begin(&check, self.client.as_ref());
-        let stage = Stage::check(begun.endpoint().as_str());
+        let span = Stage::check(begun.endpoint().as_str());
         let heard = |answer: Result<Verdict, Refusal>| {
             answer.inspect(|verdict| {
-                stage.answered(verdict.class().as_str(), verdict.code());
+                span.answered(verdict.class().as_str(), verdict.code());
                 observers.answered(rule, &begun, verdict);
             })
         };
@@ -238,12 +238,12 @@ where
         };
         let mut waiting =
             Some((V::clone(verifier), check.with_ex_id(ex_id.clone()).with_asked_by(self.asked_by.clone())));
-        let mut call = stage.within(|| Call::new(kind, &ex_id, self.deadline, begun, place));
+        let mut call = span.within(|| Call::new(kind, &ex_id, self.deadline, begun, place));
         // Kept here, and not passed through each poll: an answer is large, and every move of it counts. A panic leaves none.
         let mut answer = None;
         let caught = |cx: &mut Context<'_>| {
             let poll = || call.poll(cx, &mut waiting).map(|it| answer = Some(it.map_err(|e| Failure::of(&*e.into()))));
-            catch_unwind(AssertUnwindSafe(|| stage.within(poll))).unwrap_or(Poll::Ready(()))
+            catch_unwind(AssertUnwindSafe(|| span.within(poll))).unwrap_or(Poll::Ready(()))
         };
         let answered = if timeout_at(nearer, poll_fn(caught)).await.is_err() {
             if self.clients.is_some() {

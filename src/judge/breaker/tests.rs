@@ -127,7 +127,7 @@ async fn what_is_refused_here_and_what_had_too_little_time_count_as_neither() {
     desk.fail(9);
     (0..100).for_each(|_| desk.ends(Health::Unknown));
     for proof in 5_000..5_100 {
-        let short = DEADLINE / 2 - Duration::from_millis(1);
+        let short = Duration::from_millis(2_499);
         let (leave, _) = desk.switch.enter(desk.key(proof), None, DEADLINE, short).unwrap();
         leave.settle(Health::TimedOut);
     }
