@@ -11,7 +11,7 @@ use std::{
 use serde_json::{Value, json};
 use tokio::time::advance;
 use tower_jverify::{
-    Breaker, Class, ClientIp, DenialReason, Guards, JVerifyLayer, Policy, Rule, Sandbox, captcha, number,
+    Breaker, BreakerState, Class, ClientIp, DenialReason, Guards, JVerifyLayer, Policy, Rule, Sandbox, captcha, number,
     sandbox::Fault,
 };
 
@@ -130,7 +130,8 @@ async fn only_the_endpoint_that_is_down_is_not_asked() {
     assert_eq!(dead.status(), 503);
     assert_eq!(reason(&send("/register", json!({"captchaContent": "sandbox-pass"})).await), DenialReason::BreakerOpen);
     assert_eq!(send("/login", json!({"token": "sandbox-9000", "phone": PHONE})).await.status(), 200);
-    let open: Vec<_> = guards.snapshot().breakers().filter(|breaker| breaker.is_open()).map(|b| b.endpoint()).collect();
+    let open: Vec<_> =
+        guards.snapshot().breakers().filter(|breaker| breaker.is_open()).map(BreakerState::endpoint).collect();
     assert_eq!(open, ["captcha"]);
 }
 
