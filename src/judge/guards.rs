@@ -15,6 +15,9 @@ use super::{
 };
 use crate::{error::ConfigError, store::Memory};
 
+/// More claims than this are a mistake: they would take 11 GB.
+const MOST: usize = 100_000_000;
+
 /// What protects the verifier's accounts: it belongs to no single build of a layer. One handle may serve many layers, and survives
 /// their reloading; its clones are the same handle. Without one, a layer makes its own with the defaults.
 ///
@@ -29,7 +32,7 @@ use crate::{error::ConfigError, store::Memory};
 /// Claims and breakers are kept for each account ([`JVerifyBuilder::account`](crate::JVerifyBuilder::account)). **Layers that share a
 /// handle and name no account share one**, so name the accounts of different verifiers.
 ///
-/// State is kept in the memory of this process: at most 1,000,000 entries, and only hashes of proofs under a key that the process
+/// State is kept in the memory of this process: by default at most 1,000,000 claims, and only hashes of proofs under a key that the process
 /// chooses at random.
 ///
 /// ```
@@ -58,6 +61,7 @@ struct Settings {
     breaker: Option<Breaker>,
     claims: bool,
     store_policy: StorePolicy,
+    capacity: usize,
 }
 
 /// Configures [`Guards`].
@@ -90,7 +94,8 @@ impl Guards {
     }
 
     fn of(settings: Settings) -> Self {
-        let means = Means { store: Memory::default(), claims: settings.claims, store_policy: settings.store_policy };
+        let store = Memory::new(settings.capacity);
+        let means = Means { store, claims: settings.claims, store_policy: settings.store_policy };
         Self(Arc::new(Kept { settings, means: Arc::new(means), accounts: Mutex::default(), abandoned: Arc::default() }))
     }
 
@@ -141,7 +146,12 @@ impl fmt::Debug for Guards {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { breaker: Some(Breaker::default()), claims: true, store_policy: StorePolicy::default() }
+        Self {
+            breaker: Some(Breaker::default()),
+            claims: true,
+            store_policy: StorePolicy::default(),
+            capacity: Memory::CAPACITY,
+        }
     }
 }
 
@@ -167,6 +177,13 @@ impl GuardsBuilder {
         self
     }
 
+    /// How many claims are kept at the same time. Each takes about 110 bytes. At the bound none that still holds goes for another; what
+    /// then happens says [`GuardsBuilder::store_policy`]. Default: 1,000,000; 1 to 100,000,000.
+    pub fn capacity(mut self, claims: usize) -> Self {
+        self.0.capacity = claims;
+        self
+    }
+
     /// What happens to a check whose claim cannot be kept. Default: [`StorePolicy::Local`].
     pub fn store_policy(mut self, policy: StorePolicy) -> Self {
         self.0.store_policy = policy;
@@ -178,6 +195,9 @@ impl GuardsBuilder {
     /// Names the first setting that is out of its range.
     pub fn build(self) -> Result<Guards, ConfigError> {
         self.0.breaker.as_ref().map_or(Ok(()), Breaker::validate)?;
+        if !(1..=MOST).contains(&self.0.capacity) {
+            return Err(ConfigError::new("guards.capacity", self.0.capacity.to_string(), "1 to 100,000,000"));
+        }
         Ok(Guards::of(self.0))
     }
 }

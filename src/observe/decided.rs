@@ -83,6 +83,11 @@ impl Decided<'_> {
         self.rule
     }
 
+    /// Of a refused proof that another request has asked about: the `exID` of that request's check.
+    pub fn first_ex_id(&self) -> Option<&ExId> {
+        self.first_ex_id
+    }
+
     /// What the rule's verifier spends from ([`JVerifyBuilder::account`](crate::JVerifyBuilder::account)). `None` where the rule is not
     /// known.
     pub fn account(&self) -> Option<&str> {

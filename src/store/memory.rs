@@ -53,7 +53,7 @@ const SUM_LIFETIME: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 // === impl Memory ===
 
 impl Memory {
-    /// The bound over all kinds of entries. So many claims whose exIDs are generated take less than 128 MiB.
+    /// The usual bound over all kinds of entries. So many claims whose exIDs are generated take less than 128 MiB.
     pub(crate) const CAPACITY: usize = 1_000_000;
 
     pub(crate) fn new(capacity: usize) -> Self {

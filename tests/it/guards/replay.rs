@@ -4,7 +4,7 @@ use std::{
     future::pending,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll},
@@ -16,8 +16,8 @@ use serde_json::json;
 use tokio::time::advance;
 use tower::{Service, ServiceExt};
 use tower_jverify::{
-    Ask, CallError, Check, CheckKind, Class, DenialReason, Guards, JVerifyLayer, Rule, Verdict, captcha, number,
-    one_tap,
+    Ask, CallError, Check, CheckKind, Class, DenialReason, Guards, JVerifyLayer, Rule, StorePolicy, Verdict, captcha,
+    number, one_tap,
 };
 
 use super::{PHONE, reason};
@@ -263,4 +263,50 @@ async fn without_the_guard_the_verifier_decides() {
     assert_eq!(send(&layer, &application, once()).await.status(), 200);
     assert_eq!(reason(&send(&layer, &application, once()).await), DenialReason::Verdict(Class::Stale));
     assert_eq!(sandbox.calls().len(), 2);
+}
+
+#[tokio::test]
+async fn a_full_store_lets_nothing_through_unasked_and_keeps_the_claims_that_it_has() {
+    for (policy, status, calls) in [(StorePolicy::Local, 200, 3), (StorePolicy::Refuse, 503, 1)] {
+        let (verifier, application) = (Verifier::passing(), Application::default());
+        let guards = Guards::builder().capacity(1).store_policy(policy).build().unwrap();
+        let rule = Rule::post("/login", number());
+        let layer = JVerifyLayer::builder(verifier.clone()).guards(&guards).rule(rule).build().unwrap();
+        let (log, _listening) = Log::listen();
+        let login = async |token: &str| send(&layer, &application, post_json("/login", login(token))).await;
+        assert_eq!(login("first").await.status(), 200);
+        for token in ["second", "third"] {
+            let response = login(token).await;
+            assert_eq!(response.status(), status, "{policy:?}");
+            if status == 503 {
+                assert_eq!(reason(&response), DenialReason::StoreDown);
+            }
+        }
+        assert_eq!(verifier.calls(), calls, "{policy:?}");
+        assert_eq!(reason(&login("first").await), DenialReason::Replayed, "{policy:?}");
+        let alarms = log.take_events().iter().filter(|event| event.contains("store_full")).count();
+        assert_eq!(alarms, usize::from(policy == StorePolicy::Local), "once a minute");
+    }
+    for capacity in [0, 100_000_001] {
+        assert_eq!(Guards::builder().capacity(capacity).build().unwrap_err().setting(), "guards.capacity");
+    }
+}
+
+#[tokio::test]
+async fn a_closure_learns_which_check_a_replayed_proof_was_used_by() {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let closure = Arc::clone(&heard);
+    let verifier = Verifier::passing();
+    let layer = JVerifyLayer::builder(verifier).rule(Rule::post("/login", number())).on_decision(move |decided| {
+        let first = decided.first_ex_id().map(ToString::to_string);
+        let own = decided.verdicts().first().and_then(Verdict::ex_id).map(ToString::to_string);
+        closure.lock().unwrap().push((first, own));
+    });
+    let (layer, application) = (layer.build().unwrap(), Application::default());
+    for _ in 0..2 {
+        send(&layer, &application, post_json("/login", LOGIN)).await;
+    }
+    let heard = heard.lock().unwrap();
+    let [(None, Some(own)), (Some(first), None)] = heard.as_slice() else { panic!("{heard:?}") };
+    assert_eq!(own, first);
 }

@@ -116,6 +116,7 @@ async fn each_way_to_end_is_counted_once_with_its_checks() {
                 decided("open", "unverified", "unavailable"),
                 "jverify_opened_total{rule=open} 1".to_owned(),
                 "jverify_breaker_transitions_total{endpoint=number_app,to=open} 1".to_owned(),
+                "jverify_breaker_state{endpoint=number_app} 2".to_owned(),
             ],
         ),
         (post_json("/login%2F", "{}"), vec![decided("-", "deny", "path_ambiguous")]),
