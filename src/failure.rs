@@ -45,7 +45,12 @@ impl Failure {
             return Self { nothing_sent, is_overload: true, ..Self::new(Class::Unavailable, "overloaded") };
         }
         if is_exhausted(error) {
-            return Self { is_overload: true, ..Self::new(Class::Unavailable, "this process lacks resources") };
+            let nothing_sent = error.downcast_ref::<CallError>().is_some_and(CallError::nothing_sent);
+            return Self {
+                nothing_sent,
+                is_overload: true,
+                ..Self::new(Class::Unavailable, "this process lacks resources")
+            };
         }
         let known = chain(error).find_map(|source| source.downcast_ref::<CallError>());
         if let Some(known) = known {

@@ -223,12 +223,12 @@ impl Policy {
         self.unknown_risk == Action::StepUp || self.bands.iter().any(|band| band.action == Action::StepUp)
     }
 
-    /// Whether a class is let through unverified.
     /// Whether there is anything that it opens for.
     pub(crate) fn opens(&self) -> bool {
         self.opens_when_unavailable
     }
 
+    /// Whether a class is let through unverified.
     pub(crate) fn opens_for(&self, class: Class) -> bool {
         self.opens_when_unavailable && class == Class::Unavailable
     }

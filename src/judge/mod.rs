@@ -68,9 +68,13 @@ impl<V> Judge<V> {
 
     /// As this one, with others. The checks that outlive their requests are waited for, whichever guards count them.
     pub(crate) fn reloaded(&self, verifier: V, observers: Arc<Observers>, guards: Guards) -> Self {
-        let counted = self.past.iter().chain([self.guards.abandoned()]);
-        let past =
-            counted.filter(|past| past.running() > 0 && !Arc::ptr_eq(past, guards.abandoned())).cloned().collect();
+        let mut past: Vec<Arc<Abandoned>> = Vec::new();
+        // What nothing else holds has no check that is still to be counted.
+        for counted in self.past.iter().filter(|past| Arc::strong_count(past) > 1).chain([self.guards.abandoned()]) {
+            if [guards.abandoned()].into_iter().chain(&past).all(|known| !Arc::ptr_eq(known, counted)) {
+                past.push(Arc::clone(counted));
+            }
+        }
         Self { verifier, observers, guards, past }
     }
 

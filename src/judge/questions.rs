@@ -120,6 +120,7 @@ where
         // All of them before the first is paid for. One alone is claimed when it is asked.
         if checks.len() > 1 {
             checks.iter().try_for_each(|planned| self.claim_ahead(&planned.check))?;
+            checks.iter().try_for_each(|planned| self.look_ahead(&planned.check))?;
         }
         for planned in checks {
             self.ask(planned).await?;
@@ -206,9 +207,7 @@ where
             Ok(leave) => leave,
             Err(refused) => {
                 self.means.observers.saved(By::Breaker);
-                // In whole seconds, and never zero.
-                let seconds = u32::try_from(refused.left.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
-                return Ok(Verdict::breaker_open(kind, refused.is_outage, seconds).answering(ex_id));
+                return Ok(refused.verdict(kind).answering(ex_id));
             }
         };
         self.take_permit()?;
@@ -251,7 +250,8 @@ where
             } else {
                 call.end();
             }
-            heard(too_late(Failure::timeout()))
+            // Never ready: a limit of the user's may be the reason, and clients may have reached it.
+            heard(too_late(if waiting.is_some() { Failure::too_late() } else { Failure::timeout() }))
         } else {
             drop(call);
             heard(match answer {
@@ -287,6 +287,20 @@ impl<V> Questions<'_, V> {
             self.claims.push(claim);
         }
         Ok(())
+    }
+
+    /// Refuses before the first check is paid for, if a later one would be refused by its breaker.
+    fn look_ahead(&mut self, check: &Check) -> Result<(), Refusal> {
+        let switch = self.settings.account.switch(check.endpoint());
+        let Some(refused) = switch.and_then(|switch| switch.refusal()) else { return Ok(()) };
+        let verdict = refused.verdict(check.kind()).answering(self.fresh_ex_id());
+        if self.settings.policy.opens_for(verdict.class()) {
+            return Ok(());
+        }
+        self.means.observers.saved(By::Breaker);
+        let refusal = Refusal::of_verdict(&verdict);
+        self.evidence.heard(verdict);
+        Err(refusal)
     }
 
     /// The claim on a proof: the one that this request has made ahead, or a new one. `None` where it is not claimed.

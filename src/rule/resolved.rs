@@ -38,6 +38,7 @@ pub(crate) struct Settings {
 pub(crate) struct Shares {
     account: Arc<Account>,
     guards: Guards,
+    is_reload: bool,
     bulkhead: Arc<Bulkhead>,
     buffered: Budget,
     descriptors: Option<Descriptors>,
@@ -68,6 +69,7 @@ impl Shares {
             bulkhead: limits::places(values.in_flight, before.map(|before| &*before.bulkhead))?,
             account: guards.account(&limits::account(layer.account.as_deref().unwrap_or(ACCOUNT))?),
             guards: guards.clone(),
+            is_reload: before.is_some(),
             buffered: limits::budget(values.buffered, before.map(|before| &before.buffered))?,
             descriptors: values.descriptors.as_ref().map(Descriptors::parse).transpose()?,
         })
@@ -106,7 +108,8 @@ impl Settings {
     ) -> Result<Self, ConfigError> {
         let values = Values::of(rule, layer);
         check(&values)?;
-        if values.policy.opens() && !shares.guards.have_breakers() {
+        // A reload may bring rules that were built for other guards. Without a breaker nothing opens.
+        if values.policy.opens() && !shares.guards.have_breakers() && !shares.is_reload {
             let problem = "guards `without_breaker` notice no outage";
             return Err(ConfigError::unshown("policy.open_when_unavailable", problem));
         }

@@ -4,7 +4,7 @@
 //!
 //! What opens a breaker answers 503 to everybody, and may open the door where a policy says so. So no single client may bring
 //! it about: a firewall in front of the service can be made to drop what a client put into its token. Therefore one proof counts
-//! once, one client three times since the last success, and what is short of connections, threads or memory *here* never counts.
+//! once, one client three times since the last success and in any window, and what is short of connections, threads or memory *here* never counts.
 //! An answer that cannot be read opens the breaker, which costs nobody anything but a 503, and never the door: two counts are kept.
 //!
 //! An answer may arrive long after its check began. Each carries the generation of the breaker in which it was asked, and is ignored in
@@ -32,14 +32,14 @@ use super::bulkhead::Client;
 use crate::{health::Health, store::Key};
 
 /// One breaker. Its settings are the same for all of a [`Guards`](super::Guards).
-#[derive(Debug)]
+#[cfg_attr(test, derive(Debug))]
 pub(super) struct Switch {
     settings: Breaker,
     state: Mutex<State>,
 }
 
 /// The leave to ask one check. Its outcome is counted; without one, the slot of a probe is free again.
-#[derive(Debug)]
+#[cfg_attr(test, derive(Debug))]
 pub(super) struct Leave {
     switch: Arc<Switch>,
     asked: Asked,
@@ -74,8 +74,13 @@ impl Switch {
         self.state().is_open_for_an_outage()
     }
 
+    /// Whether a check would be refused now, and why.
+    pub(super) fn refusal(&self) -> Option<Refused> {
+        self.state().refusal(Instant::now())
+    }
+
     pub(super) fn phase(&self) -> Phase {
-        self.state().phase()
+        self.state().phase(Instant::now())
     }
 
     /// Nothing panics while it is locked.

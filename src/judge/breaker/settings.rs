@@ -18,7 +18,8 @@ use crate::error::ConfigError;
 /// | every other answer, also a definite no | success |
 /// | a check that was refused here (a full limit, a missing key), an unknown error | neither |
 ///
-/// One proof counts as a failure once. Where `client_ip` is set, one client counts at most three times since the last success.
+/// One proof counts as a failure once. Where `client_ip` is set, one client counts at most three times since the last success, and
+/// at most three times in a window. **With fewer than four failures in a row (or in a window) that open it, one client can.**
 ///
 /// ```
 /// use std::time::Duration;

@@ -11,16 +11,19 @@ use super::{
     count::Count,
     settings::{Breaker, LONGEST},
 };
-use crate::{health::Health, judge::bulkhead::Client, store::Key};
+use crate::{check_kind::CheckKind, health::Health, judge::bulkhead::Client, store::Key, verdict::Verdict};
 
-/// How often one client counts since the last success.
+/// How often one client counts since the last success, and in any window: successes of its own must not let it count again.
 const CLIENT: u32 = 3;
+
+/// So many clients are remembered; another one does not count.
+const CLIENTS: usize = 16_384;
 
 /// So many proofs are remembered, so that one that is sent again does not count again.
 const PROOFS: usize = 1_024;
 
 /// What a breaker knows.
-#[derive(Debug)]
+#[cfg_attr(test, derive(Debug))]
 pub(super) struct State {
     stage: Stage,
     /// Changes with every stage.
@@ -31,9 +34,8 @@ pub(super) struct State {
     readable: Count,
     /// The proofs whose failures were counted.
     proofs: VecDeque<Key>,
-    /// How often each client was counted since the last success. A failure in a row each, so there are never more than open a
-    /// breaker.
-    clients: HashMap<Client, u32>,
+    /// How often each client was counted, and when last: since the last success, and in any window.
+    clients: HashMap<Client, (u32, Instant)>,
     /// The longest deadline of a check that was let through.
     longest: Duration,
     /// How often it opened without a success in between.
@@ -78,6 +80,17 @@ pub(crate) struct Refused {
 pub(super) struct Asked {
     generation: u64,
     is_probe: bool,
+}
+
+// === impl Refused ===
+
+impl Refused {
+    /// As the verdict on the check.
+    pub(crate) fn verdict(self, kind: CheckKind) -> Verdict {
+        // In whole seconds, and never zero.
+        let seconds = u32::try_from(self.left.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+        Verdict::breaker_open(kind, self.is_outage, seconds)
+    }
 }
 
 // === impl State ===
@@ -145,9 +158,10 @@ impl State {
             Health::Well => self.succeed(settings, now),
             Health::Failed | Health::Garbled => {
                 let is_readable = health == Health::Failed;
+                let counts = self.counts(from, now);
                 let is_outage = match self.stage {
                     Stage::Closed => {
-                        if !self.counts(from) {
+                        if !counts {
                             return None;
                         }
                         self.all.add(settings, now, true);
@@ -160,10 +174,11 @@ impl State {
                         self.readable.is_over(settings, now)
                     }
                     Stage::Open { is_outage, .. } | Stage::HalfOpen { is_outage, .. } => {
-                        if is_readable {
+                        if is_readable && counts {
                             self.readable.add(settings, now, true);
                         }
-                        is_readable && (is_outage || self.readable.consecutive >= settings.consecutive)
+                        // A client that wins one probe after the other keeps nothing open but the breaker.
+                        is_readable && counts && (is_outage || self.readable.consecutive >= settings.consecutive)
                     }
                 };
                 Some(self.open(settings, is_outage, now, random()))
@@ -181,20 +196,31 @@ impl State {
         }
     }
 
+    /// Why no check is let through, without taking the slot of a probe.
+    pub(super) fn refusal(&self, now: Instant) -> Option<Refused> {
+        match self.stage {
+            Stage::Open { until, is_outage } if until > now => {
+                Some(Refused { left: until.saturating_duration_since(now), is_outage })
+            }
+            Stage::Open { .. } | Stage::HalfOpen { .. } | Stage::Closed => None,
+        }
+    }
+
     pub(super) fn is_open_for_an_outage(&self) -> bool {
         matches!(self.stage, Stage::Open { is_outage: true, .. } | Stage::HalfOpen { is_outage: true, .. })
     }
 
-    pub(super) fn phase(&self) -> Phase {
+    /// Half open also where only a request is missing that becomes the probe.
+    pub(super) fn phase(&self, now: Instant) -> Phase {
         match self.stage {
             Stage::Closed => Phase::Closed,
-            Stage::Open { .. } => Phase::Open,
-            Stage::HalfOpen { .. } => Phase::HalfOpen,
+            Stage::Open { until, .. } if until > now => Phase::Open,
+            Stage::Open { .. } | Stage::HalfOpen { .. } => Phase::HalfOpen,
         }
     }
 
     fn succeed(&mut self, settings: &Breaker, now: Instant) -> Option<Change> {
-        self.clients.clear();
+        self.clients.retain(|_, (_, last)| now.saturating_duration_since(*last) < settings.window);
         if matches!(self.stage, Stage::Closed) {
             self.all.add(settings, now, false);
             self.readable.add(settings, now, false);
@@ -207,16 +233,19 @@ impl State {
     }
 
     /// Whether a failure of this proof and client is one more.
-    fn counts(&mut self, (proof, client): (Key, Option<Client>)) -> bool {
+    fn counts(&mut self, (proof, client): (Key, Option<Client>), now: Instant) -> bool {
         if self.proofs.contains(&proof) {
             return false;
         }
         if let Some(client) = client {
-            let counted = self.clients.entry(client).or_default();
+            if self.clients.len() >= CLIENTS && !self.clients.contains_key(&client) {
+                return false;
+            }
+            let (counted, last) = self.clients.entry(client).or_insert((0, now));
             if *counted >= CLIENT {
                 return false;
             }
-            *counted += 1;
+            (*counted, *last) = (*counted + 1, now);
         }
         if self.proofs.len() >= PROOFS {
             self.proofs.pop_front();

@@ -216,3 +216,36 @@ async fn it_stays_open_until_every_older_check_has_ended() {
     assert!(refused.left > Duration::from_secs(89), "{refused:?}");
     assert!(Instant::now().elapsed().is_zero());
 }
+
+#[tokio::test(start_paused = true)]
+async fn successes_of_its_own_do_not_let_a_client_count_again_within_a_window() {
+    let desk = Desk::new(Breaker::new());
+    let client = Some(Client::at(Some([192, 0, 2, 1].into())));
+    for proof in 0..100 {
+        let health = if proof % 4 == 3 { Health::Well } else { Health::Failed };
+        desk.enter_as(proof, client).unwrap().settle(health);
+    }
+    assert_eq!(desk.phase(), Phase::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_wins_one_probe_after_the_other_keeps_no_door_open() {
+    let mut desk = Desk::new(Breaker::new());
+    desk.fail(10);
+    assert!(desk.enter().unwrap_err().is_outage);
+    let client = Some(Client::at(Some([192, 0, 2, 1].into())));
+    for proof in 1_000..1_004 {
+        desk.wait_until_a_probe_is_due().await;
+        desk.enter_as(proof, client).unwrap().settle(Health::Failed);
+    }
+    assert!(!desk.enter().unwrap_err().is_outage, "three of its failures count, and the fourth does not");
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_says_that_it_is_half_open_where_only_a_probe_is_missing() {
+    let mut desk = Desk::new(Breaker::new());
+    desk.fail(10);
+    assert!(desk.phase() == Phase::Open && desk.switch.refusal().is_some());
+    desk.wait_until_a_probe_is_due().await;
+    assert!(desk.phase() == Phase::HalfOpen && desk.switch.refusal().is_none());
+}

@@ -15,7 +15,7 @@ use tower_jverify::{
     sandbox::Fault,
 };
 
-use super::{PHONE, reason};
+use super::{NeverReady, PHONE, reason};
 use crate::{
     support::{Application, Sandboxed, builder, jpush, post_json, send},
     telemetry::Log,
@@ -257,4 +257,46 @@ async fn a_full_bulkhead_counts_as_nothing() {
     holding.abort();
     assert!(guards.snapshot().breakers().all(|breaker| !breaker.is_open()));
     assert_eq!(verifier.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verifier_that_is_never_ready_is_a_limit_here_and_no_outage() {
+    let guards = Guards::new();
+    let never = JVerifyLayer::builder(NeverReady).guards(&guards).rule(Rule::post("/login", number())).build().unwrap();
+    let application = Application::default();
+    for n in 0..20 {
+        let body = json!({"token": format!("t{n}"), "phone": PHONE}).to_string();
+        assert_eq!(send(&never, &application, post_json("/login", body)).await.status(), 503);
+    }
+    assert!(guards.snapshot().breakers().all(|breaker| !breaker.is_open()));
+}
+
+#[tokio::test]
+async fn no_captcha_is_paid_for_while_the_number_that_follows_is_not_asked() {
+    let guards = Guards::builder().breaker(Breaker::new().consecutive(1)).build().unwrap();
+    let sandbox = Sandbox::new();
+    let rules = [Rule::post("/login", number()), Rule::post("/both", captcha().then(number()))];
+    let layer = JVerifyLayer::builder(jpush(&sandbox)).guards(&guards).rules(rules).build().unwrap();
+    let application = Application::default();
+    let send = async |path: &str, body: Value| send(&layer, &application, post_json(path, body.to_string())).await;
+    send("/login", json!({"token": "sandbox-reset-9000", "phone": PHONE})).await;
+    assert_eq!(sandbox.take_calls().len(), 1);
+    let both = json!({"captchaContent": "sandbox-once-pass", "token": "sandbox-9000", "phone": PHONE});
+    for _ in 0..2 {
+        assert_eq!(reason(&send("/both", both.clone()).await), DenialReason::BreakerOpen, "and not replayed");
+    }
+    assert!(sandbox.take_calls().is_empty());
+}
+
+#[tokio::test]
+async fn a_reload_of_rules_that_open_under_guards_without_breakers_opens_nothing() {
+    let guards = Guards::builder().without_breaker().build().unwrap();
+    let sandbox = Sandbox::new();
+    sandbox.fault(Fault::Refuse);
+    let login = Rule::post("/login", number());
+    let layer = JVerifyLayer::builder(jpush(&sandbox)).guards(&guards).rule(login.clone()).build().unwrap();
+    let opening = login.policy(Policy::default().open_when_unavailable());
+    layer.reload(JVerifyLayer::builder(jpush(&sandbox)).rule(opening).build().unwrap());
+    let body = json!({"token": "sandbox-9000", "phone": PHONE}).to_string();
+    assert_eq!(send(&layer, &Application::default(), post_json("/login", body)).await.status(), 503);
 }

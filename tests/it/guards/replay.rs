@@ -1,13 +1,10 @@
 //! A proof is asked about once, whichever way it comes.
 
 use std::{
-    future::pending,
-    pin::Pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
     time::Duration,
 };
 
@@ -20,7 +17,7 @@ use tower_jverify::{
     number, one_tap,
 };
 
-use super::{PHONE, reason};
+use super::{NeverReady, PHONE, reason};
 use crate::{
     support::{Application, LOGIN, Sandboxed, Verifier, code, jpush, post_json, send},
     telemetry::Log,
@@ -135,8 +132,10 @@ fn failing(
 
 #[tokio::test]
 async fn what_certainly_was_not_sent_gives_the_proof_back_and_nothing_else_does() {
-    let errors: [(fn() -> CallError, bool); 8] = [
+    let errors: [(fn() -> CallError, bool); 9] = [
         (|| CallError::no_connection("refused"), true),
+        // This process has no file descriptor left.
+        (|| CallError::no_connection("tcp error").with_source(std::io::Error::from_raw_os_error(24)), true),
         (CallError::no_connection_in_time, true),
         (CallError::not_ready, true),
         (CallError::overloaded, true),
@@ -179,24 +178,6 @@ async fn after_a_timeout_and_after_the_client_has_left_the_proof_stays_claimed()
     assert!(tokio::time::timeout(Duration::from_millis(10), leaving).await.is_err());
     assert_eq!(reason(&send(&layer, &application, post_json("/login", leaves)).await), DenialReason::Replayed);
     assert_eq!(verifier.calls(), 2);
-}
-
-/// Never ready, so that nothing is asked.
-#[derive(Clone)]
-struct NeverReady;
-
-impl Service<Check> for NeverReady {
-    type Response = Verdict;
-    type Error = CallError;
-    type Future = Pin<Box<dyn Future<Output = Result<Verdict, CallError>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), CallError>> {
-        Poll::Pending
-    }
-
-    fn call(&mut self, _: Check) -> Self::Future {
-        Box::pin(pending())
-    }
 }
 
 #[tokio::test(start_paused = true)]
