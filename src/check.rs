@@ -99,7 +99,6 @@ pub enum Channel {
 /// Where a check is asked: breakers and metrics are kept for each of them. The channel counts for numbers alone, because a captcha
 /// has one endpoint for both channels, and the others are asked too rarely to be kept apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(dead_code, reason = "read by breakers and metrics")]
 pub(crate) enum Endpoint {
     NumberApp,
     NumberWeb,
@@ -217,7 +216,6 @@ impl Check {
 
     /// Where this is asked.
     #[inline]
-    #[allow(dead_code, reason = "read by breakers and metrics")]
     pub(crate) fn endpoint(&self) -> Endpoint {
         match (self.kind(), self.channel) {
             (CheckKind::Number, Channel::App) => Endpoint::NumberApp,
@@ -259,7 +257,6 @@ impl Check {
 
 // === impl Endpoint ===
 
-#[allow(dead_code, reason = "read by breakers and metrics")]
 impl Endpoint {
     /// In the order of [`Endpoint::index`].
     pub(crate) const ALL: [Self; 5] = [Self::NumberApp, Self::NumberWeb, Self::Captcha, Self::OneTap, Self::Risk];

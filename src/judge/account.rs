@@ -3,17 +3,13 @@
 use std::sync::Arc;
 
 use super::{
-    breaker::{
-        Switch,
-        settings::Breaker,
-        state::{Change, Phase},
-    },
+    breaker::{Switch, settings::Breaker, state::Change},
     snapshot::BreakerState,
     store_policy::StorePolicy,
 };
 use crate::{
     check::{Check, Endpoint, Question},
-    observe::{Observers, State},
+    observe::Observers,
     store::{Key, Memory, Purpose, Subject},
 };
 
@@ -84,11 +80,6 @@ impl Account {
     #[cold]
     pub(super) fn report(&self, endpoint: Endpoint, change: Change, observers: &Observers) {
         let Change { to, open_for, is_outage } = change;
-        let to = match to {
-            Phase::Closed => State::Closed,
-            Phase::HalfOpen => State::HalfOpen,
-            Phase::Open => State::Open,
-        };
         observers.breaker(&self.name, endpoint, to, open_for, is_outage);
     }
 }

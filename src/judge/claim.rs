@@ -32,7 +32,7 @@ pub(super) enum Unclaimed {
     Taken {
         by: Option<ExId>,
     },
-    Full,
+    Store(StoreError),
 }
 
 // === impl Claim ===
@@ -45,10 +45,7 @@ impl Claim {
                 Ok(Self { account: Arc::clone(account), key, ex_id, nonce: Some(nonce), has_begun: false })
             }
             Ok(Claimed::Taken { by }) => Err(Unclaimed::Taken { by }),
-            // The store in memory has no other error.
-            Err(StoreError::Full | StoreError::Down | StoreError::Timeout | StoreError::ReadOnly) => {
-                Err(Unclaimed::Full)
-            }
+            Err(error) => Err(Unclaimed::Store(error)),
         }
     }
 

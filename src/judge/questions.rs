@@ -34,7 +34,7 @@ use crate::{
     failure::Failure,
     headers::only,
     log::Stage,
-    observe::{By, Observers, Operation, StoreFailure},
+    observe::{By, Observers, Operation},
     store::Key,
     verdict::{Class, Risk, Verdict},
 };
@@ -313,7 +313,10 @@ impl<V> Questions<'_, V> {
         let Some(lifetime) = lifetime(kind).filter(|_| account.claims()) else { return Ok(None) };
         let began = Instant::now();
         let claim = Claim::make(account, key, self.fresh_ex_id(), lifetime);
-        let failure = matches!(claim, Err(Unclaimed::Full)).then_some(StoreFailure::Full);
+        let failure = match claim {
+            Err(Unclaimed::Store(error)) => Some(error),
+            Ok(_) | Err(Unclaimed::Taken { .. }) => None,
+        };
         self.means.observers.store(Operation::Claim, began.elapsed(), failure);
         claim.map(Some).or_else(|unclaimed| match unclaimed {
             Unclaimed::Taken { by } => {
@@ -321,7 +324,7 @@ impl<V> Questions<'_, V> {
                 self.evidence.replays(by);
                 Err(Refusal::new(DenialReason::Replayed))
             }
-            Unclaimed::Full => match account.store_policy() {
+            Unclaimed::Store(_) => match account.store_policy() {
                 StorePolicy::Local => {
                     self.means.observers.store_full();
                     Ok(None)

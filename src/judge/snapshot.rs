@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use super::breaker::state::Phase;
-use crate::check::Endpoint;
+use crate::{check::Endpoint, observe::Phase};
 
 /// The state of guards at one moment, for health pages. It holds no person's data.
 ///

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     decided::{Decided, Outcome},
-    meters::State,
+    meters::Phase,
 };
 use crate::{
     denial::DenialReason,
@@ -93,9 +93,9 @@ pub(super) fn sandbox_elsewhere(rule: &str) {
 }
 
 /// A breaker has changed.
-pub(super) fn breaker(account: &str, endpoint: &str, to: State, open_for: Duration, is_outage: bool) {
+pub(super) fn breaker(account: &str, endpoint: &str, to: Phase, open_for: Duration, is_outage: bool) {
     match to {
-        State::Open => {
+        Phase::Open => {
             let open_ms = u64::try_from(open_for.as_millis()).unwrap_or(u64::MAX);
             event!(
                 WARN,
@@ -106,8 +106,8 @@ pub(super) fn breaker(account: &str, endpoint: &str, to: State, open_for: Durati
                 "the breaker is open: too many checks had no answer, and none is asked until it is half open"
             );
         }
-        State::HalfOpen => event!(INFO, account, endpoint, "the breaker is half open: one check is asked as a probe"),
-        State::Closed => event!(INFO, account, endpoint, "the breaker is closed"),
+        Phase::HalfOpen => event!(INFO, account, endpoint, "the breaker is half open: one check is asked as a probe"),
+        Phase::Closed => event!(INFO, account, endpoint, "the breaker is closed"),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
     decision::DecisionReason,
     denial::DenialReason,
     metric::{Counter, Gauge, Histogram, Series, describe_counter, describe_gauge, describe_seconds},
+    store::StoreError,
     verdict::{Class, Verdict},
 };
 
@@ -53,9 +54,9 @@ pub(crate) enum By {
     Shape,
 }
 
-/// The state of an endpoint's breaker.
+/// What the breaker of an endpoint does at present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum Phase {
     Closed,
     HalfOpen,
     Open,
@@ -69,16 +70,6 @@ pub(crate) enum Operation {
     Release,
     Take,
     Add,
-}
-
-/// Why an operation of a store failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "counted by the guards")]
-pub(crate) enum StoreFailure {
-    Down,
-    Timeout,
-    ReadOnly,
-    Full,
 }
 
 /// All handles of a layer.
@@ -105,12 +96,12 @@ struct EndpointMeters {
     duration: Histogram,
     paid: Counter,
     breaker: Gauge,
-    transitions: [Counter; State::ALL.len()],
+    transitions: [Counter; Phase::ALL.len()],
 }
 
 struct OperationMeters {
     duration: Histogram,
-    errors: [Counter; StoreFailure::ALL.len()],
+    errors: [Counter; StoreError::ALL.len()],
 }
 
 // === impl Meters ===
@@ -171,19 +162,19 @@ impl Meters {
         &self.in_flight
     }
 
-    pub(super) fn breaker(&self, endpoint: Endpoint, state: State) {
+    pub(super) fn breaker(&self, endpoint: Endpoint, phase: Phase) {
         let Some(meters) = self.endpoints.get(endpoint.index()) else { return };
-        meters.breaker.set(match state {
-            State::Closed => 0.0,
-            State::HalfOpen => 1.0,
-            State::Open => 2.0,
+        meters.breaker.set(match phase {
+            Phase::Closed => 0.0,
+            Phase::HalfOpen => 1.0,
+            Phase::Open => 2.0,
         });
-        if let Some(counter) = meters.transitions.get(state as usize) {
+        if let Some(counter) = meters.transitions.get(phase as usize) {
             counter.increment(1);
         }
     }
 
-    pub(super) fn store(&self, operation: Operation, took: Duration, failure: Option<StoreFailure>) {
+    pub(super) fn store(&self, operation: Operation, took: Duration, failure: Option<StoreError>) {
         let Some(meters) = self.operations.get(operation as usize) else { return };
         meters.duration.record(took.as_secs_f64());
         if let Some(counter) = failure.and_then(|failure| meters.errors.get(failure as usize)) {
@@ -251,7 +242,7 @@ impl EndpointMeters {
             duration: Series { name: DURATION, labels: &[endpoint] }.histogram(),
             paid: counter(PAID, &[endpoint]),
             breaker: Series { name: BREAKER, labels: &[endpoint] }.gauge(),
-            transitions: State::ALL.map(|state| counter(TRANSITIONS, &[endpoint, ("to", state.as_str())])),
+            transitions: Phase::ALL.map(|phase| counter(TRANSITIONS, &[endpoint, ("to", phase.as_str())])),
         }
     }
 }
@@ -263,7 +254,7 @@ impl OperationMeters {
         let op = ("op", operation.as_str());
         Self {
             duration: Series { name: STORE, labels: &[op] }.histogram(),
-            errors: StoreFailure::ALL.map(|kind| counter(STORE_ERRORS, &[op, ("kind", kind.as_str())])),
+            errors: StoreError::ALL.map(|kind| counter(STORE_ERRORS, &[op, ("kind", kind.as_str())])),
         }
     }
 }
@@ -285,7 +276,7 @@ macro_rules! words {
 
 words! {
     By: Replay => "replay", Spend => "spend", Budget => "budget", Breaker => "breaker", Bulkhead => "bulkhead", Shape => "shape";
-    State: Closed => "closed", HalfOpen => "half_open", Open => "open";
+    Phase: Closed => "closed", HalfOpen => "half_open", Open => "open";
     Operation: Claim => "claim", Release => "release", Take => "take", Add => "add";
-    StoreFailure: Down => "down", Timeout => "timeout", ReadOnly => "read_only", Full => "full";
+    StoreError: Down => "down", Timeout => "timeout", ReadOnly => "read_only", Full => "full";
 }

@@ -18,12 +18,10 @@ mod share;
 mod watch;
 
 pub use self::decided::Decided;
-#[allow(unused_imports, reason = "some are for the guards")]
 pub(crate) use self::{
-    alarms::AlarmKind,
     decided::Outcome,
     listeners::Listeners,
-    meters::{By, Operation, State, StoreFailure},
+    meters::{By, Operation, Phase},
     observers::{Begun, Observers},
     watch::Watched,
 };

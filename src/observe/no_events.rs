@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{decided::Decided, meters::State};
+use super::{decided::Decided, meters::Phase};
 
 #[inline]
 pub(super) fn decided(_: &Decided<'_>, _: Option<&'static str>) {}
@@ -11,7 +11,7 @@ pub(super) fn decided(_: &Decided<'_>, _: Option<&'static str>) {}
 pub(super) fn sandbox_elsewhere(_: &str) {}
 
 #[inline]
-pub(super) fn breaker(_: &str, _: &str, _: State, _: Duration, _: bool) {}
+pub(super) fn breaker(_: &str, _: &str, _: Phase, _: Duration, _: bool) {}
 
 #[inline]
 pub(super) fn store_full() {}

@@ -16,13 +16,14 @@ use super::{
     decided::Decided,
     events,
     listeners::Listeners,
-    meters::{By, Meters, Operation, State, StoreFailure},
+    meters::{By, Meters, Operation, Phase},
     ratio::Change,
     watch::{App, Watch, Watched},
 };
 use crate::{
     check::{Check, Endpoint},
     metric::Part,
+    store::StoreError,
     verdict::Verdict,
 };
 
@@ -144,7 +145,7 @@ impl Observers {
     }
 
     /// The state of an endpoint's breaker has changed.
-    pub(crate) fn breaker(&self, account: &str, endpoint: Endpoint, to: State, open_for: Duration, is_outage: bool) {
+    pub(crate) fn breaker(&self, account: &str, endpoint: Endpoint, to: Phase, open_for: Duration, is_outage: bool) {
         self.meters.breaker(endpoint, to);
         self.inform(|| events::breaker(account, endpoint.as_str(), to, open_for, is_outage));
     }
@@ -158,7 +159,7 @@ impl Observers {
     }
 
     /// An operation of the store has ended.
-    pub(crate) fn store(&self, operation: Operation, took: Duration, failure: Option<StoreFailure>) {
+    pub(crate) fn store(&self, operation: Operation, took: Duration, failure: Option<StoreError>) {
         self.meters.store(operation, took, failure);
     }
 

@@ -26,10 +26,10 @@ use tokio::time::Instant;
 
 use self::{
     settings::Breaker,
-    state::{Asked, Change, Phase, Refused, State},
+    state::{Asked, Change, Refused, State},
 };
 use super::bulkhead::Client;
-use crate::{health::Health, store::Key};
+use crate::{health::Health, observe::Phase, store::Key};
 
 /// One breaker. Its settings are the same for all of a [`Guards`](super::Guards).
 #[cfg_attr(test, derive(Debug))]

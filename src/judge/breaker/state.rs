@@ -11,7 +11,9 @@ use super::{
     count::Count,
     settings::{Breaker, LONGEST},
 };
-use crate::{check_kind::CheckKind, health::Health, judge::bulkhead::Client, store::Key, verdict::Verdict};
+use crate::{
+    check_kind::CheckKind, health::Health, judge::bulkhead::Client, observe::Phase, store::Key, verdict::Verdict,
+};
 
 /// How often one client counts since the last success, and in any window: successes of its own must not let it count again.
 const CLIENT: u32 = 3;
@@ -47,14 +49,6 @@ enum Stage {
     Closed,
     Open { until: Instant, is_outage: bool },
     HalfOpen { is_probed: bool, is_outage: bool },
-}
-
-/// What a breaker does at present.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    Closed,
-    HalfOpen,
-    Open,
 }
 
 /// A change of the phase, for the log.

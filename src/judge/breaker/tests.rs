@@ -2,14 +2,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, advance};
 
-use super::{
-    Leave, Switch,
-    settings::Breaker,
-    state::{Phase, Refused},
-};
+use super::{Leave, Switch, settings::Breaker, state::Refused};
 use crate::{
     health::Health,
     judge::bulkhead::Client,
+    observe::Phase,
     store::{Key, Memory, Purpose, Subject},
 };
 
