@@ -28,6 +28,14 @@ impl CheckKind {
             Self::Risk => "risk",
         }
     }
+
+    /// Whether a vendor sends a bill for it. A captcha is free; a number is billed whether it matches or not.
+    pub(crate) const fn is_billed(self) -> bool {
+        match self {
+            Self::Number | Self::OneTap | Self::Risk => true,
+            Self::Captcha => false,
+        }
+    }
 }
 
 impl fmt::Display for CheckKind {

@@ -117,7 +117,10 @@ pub mod rule;
 #[cfg_attr(docsrs, doc(cfg(feature = "sandbox")))]
 pub mod sandbox;
 mod secret;
-#[allow(dead_code, unreachable_pub, unused_imports, reason = "rates and sums have no caller yet")]
+#[allow(
+    dead_code,
+    reason = "the trait is for stores of other kinds: so far there is the one in memory, and it is called directly"
+)]
 mod store;
 pub mod verdict;
 
@@ -142,7 +145,7 @@ pub use self::{
     error::ConfigError,
     ex_id::ExId,
     foreign_backend::{ForeignBackend, Suspicion},
-    judge::{Breaker, BreakerState, ClientIp, Guards, GuardsBuilder, GuardsSnapshot, StorePolicy},
+    judge::{Breaker, BreakerState, ClientIp, Guards, GuardsBuilder, GuardsSnapshot, Limit, StorePolicy},
     layer::{JVerify, JVerifyBuilder, JVerifyLayer, Prove, ResponseFuture},
     observe::Decided,
     phone::{ParsePhoneError, Phone},
@@ -150,6 +153,7 @@ pub use self::{
     proof::{Extracted, Field, JsonTypes, Media, ParseFieldError},
     rule::{AnyOf, Ask, Captcha, Number, OneTap, Rule, captcha, number, one_tap},
     secret::Secret,
+    store::Rate,
     verdict::{Class, Risk, Verdict},
 };
 

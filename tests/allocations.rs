@@ -236,5 +236,5 @@ async fn ten_thousand_slow_clients_take_the_memory_that_the_cap_promises() {
 
 /// The tests send one token again and again.
 fn one_token_again() -> Guards {
-    Guards::builder().without_replay_guard().build().unwrap()
+    Guards::builder().without_replay_guard().without_client_limits().build().unwrap()
 }

@@ -82,6 +82,7 @@ pub(crate) fn guarded(which: &str, jpush: SocketAddr, requests: usize) {
 
 /// The targets of single parts are measured without guards, which have a figure of their own.
 pub(crate) fn guards_off() -> tower_jverify::Guards {
-    let guards = tower_jverify::Guards::builder().without_breaker().without_replay_guard().build();
+    let guards =
+        tower_jverify::Guards::builder().without_breaker().without_replay_guard().without_client_limits().build();
     guards.expect("settings stand")
 }

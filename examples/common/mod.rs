@@ -228,7 +228,7 @@ const TRIES: [(&str, &str, &str, u16, &str); 15] = [
         "/login",
         r#"{"token":"sandbox-9005","phone":"13800000000"}"#,
         429,
-        r#"{"type":"about:blank","title":"Too many attempts for this number. Please wait.","status":429,"code":"throttled","next":["wait","other_method"]}"#,
+        r#"{"type":"about:blank","title":"Too many attempts. Please wait.","status":429,"code":"throttled","next":["wait","other_method"]}"#,
     ),
     (
         "JPush is down",

@@ -159,13 +159,13 @@ impl DenialReason {
                 english: "This content encoding is not accepted here.",
                 chinese: "不支持该内容编码。",
             },
-            Self::Verdict(Class::Throttled) => Answer {
+            Self::Verdict(Class::Throttled) | Self::RateLimited => Answer {
                 status: StatusCode::TOO_MANY_REQUESTS,
                 code: "throttled",
                 grpc_code: 8,
                 next: &[NextStep::Wait, NextStep::OtherMethod],
-                english: "Too many attempts for this number. Please wait.",
-                chinese: "该号码操作过于频繁,请稍后再试。",
+                english: "Too many attempts. Please wait.",
+                chinese: "操作过于频繁,请稍后再试。",
             },
             // Never `Passed`.
             Self::Verdict(
@@ -179,6 +179,8 @@ impl DenialReason {
             )
             | Self::BreakerOpen
             | Self::StoreDown
+            | Self::AccountLimited
+            | Self::Budget
             | Self::Overloaded
             | Self::Panicked => Answer::UNAVAILABLE,
             Self::DeadlineExceeded => Answer { grpc_code: 4, ..Answer::UNAVAILABLE },

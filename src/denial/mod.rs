@@ -13,7 +13,7 @@ mod response;
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, request::Parts};
@@ -137,7 +137,7 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub(crate) fn new(reason: DenialReason) -> Self {
-        let retry_after = matches!(reason, DenialReason::Overloaded).then_some(1);
+        let retry_after = matches!(reason, DenialReason::Overloaded | DenialReason::AccountLimited).then_some(1);
         Self { reason, detail: None, advice: None, suspicion: None, retry_after, tells_risk: false }
     }
 
@@ -151,6 +151,13 @@ impl Refusal {
     /// Our own words about what was wrong with the request, for the operator; never a piece of it.
     pub(crate) fn with_detail(mut self, detail: &'static str) -> Self {
         self.detail = Some(detail);
+        self
+    }
+
+    /// When the client may come again: in whole seconds, never too soon.
+    pub(crate) fn with_retry_after(mut self, wait: Duration) -> Self {
+        let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1);
+        self.retry_after = Some(u32::try_from(seconds).unwrap_or(u32::MAX));
         self
     }
 

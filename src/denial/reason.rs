@@ -21,8 +21,8 @@ use crate::verdict::Class;
 /// | a body too large | 413 | `body_too_large` | 3 | |
 /// | a media type that is not accepted | 415 | `unsupported_media_type` | 3 | |
 /// | a content coding that is not accepted | 415 | `unsupported_encoding` | 3 | |
-/// | a verdict `Throttled` | 429 | `throttled` | 8 | `wait`, `other_method` |
-/// | any other verdict, an open breaker, a full store, too many checks or bodies at once, a closure of the user's that panicked | 503 | `verification_unavailable` | 14 | `other_method` |
+/// | a verdict `Throttled`, a client over a limit | 429 | `throttled` | 8 | `wait`, `other_method` |
+/// | any other verdict, an open breaker, a full store, an account over its rate or its daily budget, too many checks or bodies at once, a closure of the user's that panicked | 503 | `verification_unavailable` | 14 | `other_method` |
 /// | a gRPC call whose own deadline (`grpc-timeout`) is over, or too near to begin a check | 503 | `verification_unavailable` | 4 | `other_method` |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -63,6 +63,12 @@ pub enum DenialReason {
     BreakerOpen,
     /// The proof cannot be claimed, and [`StorePolicy::Refuse`](crate::StorePolicy) is set. Nothing was asked.
     StoreDown,
+    /// The client is over its rate, or over a limit of the rule ([`Rule::limit`](crate::Rule::limit)). Nothing was asked.
+    RateLimited,
+    /// The account is over its rate ([`GuardsBuilder::per_account`](crate::GuardsBuilder::per_account)). Nothing was asked.
+    AccountLimited,
+    /// The account's checks of this day are used up ([`GuardsBuilder::daily_budget`](crate::GuardsBuilder::daily_budget)). Nothing was asked.
+    Budget,
     /// Too many checks in flight, or too many bodies being read. Nothing was spent.
     Overloaded,
     /// A gRPC call's own deadline (`grpc-timeout`) is over, or too near to begin a check. The client set it, so no policy
@@ -76,7 +82,7 @@ pub enum DenialReason {
 
 impl DenialReason {
     /// Those that are no verdict, in the order of [`DenialReason::index`].
-    const OTHERS: [Self; 20] = [
+    const OTHERS: [Self; 23] = [
         Self::Mismatch,
         Self::RiskTooHigh,
         Self::CaptchaRequired,
@@ -97,6 +103,9 @@ impl DenialReason {
         Self::Replayed,
         Self::BreakerOpen,
         Self::StoreDown,
+        Self::RateLimited,
+        Self::AccountLimited,
+        Self::Budget,
     ];
 
     /// All of them, in the order of [`DenialReason::index`].
@@ -128,6 +137,9 @@ impl DenialReason {
             Self::Replayed => 17,
             Self::BreakerOpen => 18,
             Self::StoreDown => 19,
+            Self::RateLimited => 20,
+            Self::AccountLimited => 21,
+            Self::Budget => 22,
         };
         Class::ALL.len() + other
     }
@@ -141,6 +153,9 @@ impl DenialReason {
             Self::Replayed => "replayed",
             Self::BreakerOpen => "breaker_open",
             Self::StoreDown => "store_down",
+            Self::RateLimited => "rate_limited",
+            Self::AccountLimited => "account_limited",
+            Self::Budget => "budget",
             Self::Overloaded => "overloaded",
             Self::DeadlineExceeded => "deadline_exceeded",
             Self::Panicked => "panicked",

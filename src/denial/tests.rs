@@ -30,7 +30,7 @@ fn of_class(class: Class) -> Refusal {
 }
 
 /// Every reason. A new one does not compile until [`is_listed`] has it: add it here too.
-const REASONS: [DenialReason; 32] = [
+const REASONS: [DenialReason; 35] = [
     DenialReason::Verdict(Class::Passed),
     DenialReason::Verdict(Class::Rejected),
     DenialReason::Verdict(Class::Stale),
@@ -60,6 +60,9 @@ const REASONS: [DenialReason; 32] = [
     DenialReason::Replayed,
     DenialReason::BreakerOpen,
     DenialReason::StoreDown,
+    DenialReason::RateLimited,
+    DenialReason::AccountLimited,
+    DenialReason::Budget,
     DenialReason::Overloaded,
     DenialReason::DeadlineExceeded,
     DenialReason::Panicked,
@@ -106,6 +109,9 @@ fn every_other_reason_has_its_answer() {
         (Is::Replayed, 403, "proof_expired", 7),
         (Is::BreakerOpen, 503, "verification_unavailable", 14),
         (Is::StoreDown, 503, "verification_unavailable", 14),
+        (Is::RateLimited, 429, "throttled", 8),
+        (Is::AccountLimited, 503, "verification_unavailable", 14),
+        (Is::Budget, 503, "verification_unavailable", 14),
         (Is::Overloaded, 503, "verification_unavailable", 14),
         (Is::DeadlineExceeded, 503, "verification_unavailable", 4),
         (Is::Panicked, 503, "verification_unavailable", 14),
@@ -211,6 +217,9 @@ fn is_listed(reason: DenialReason) -> bool {
         | Is::Replayed
         | Is::BreakerOpen
         | Is::StoreDown
+        | Is::RateLimited
+        | Is::AccountLimited
+        | Is::Budget
         | Is::Overloaded
         | Is::DeadlineExceeded
         | Is::Panicked => REASONS.contains(&reason),

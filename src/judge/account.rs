@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{
+    account_limits::AccountLimits,
     breaker::{Switch, settings::Breaker, state::Change},
     snapshot::BreakerState,
     store_policy::StorePolicy,
@@ -10,7 +11,7 @@ use super::{
 use crate::{
     check::{Check, Endpoint, Question},
     observe::Observers,
-    store::{Key, Memory, Purpose, Subject},
+    store::{Calendar, Day, Key, Memory, Purpose, Subject},
 };
 
 /// One account: its breakers, and where its claims are.
@@ -26,6 +27,8 @@ pub(super) struct Means {
     pub(super) store: Memory,
     pub(super) claims: bool,
     pub(super) store_policy: StorePolicy,
+    pub(super) limits: AccountLimits,
+    pub(super) calendar: Calendar,
 }
 
 // === impl Account ===
@@ -58,6 +61,15 @@ impl Account {
 
     pub(super) fn store_policy(&self) -> StorePolicy {
         self.means.store_policy
+    }
+
+    pub(super) fn limits(&self) -> &AccountLimits {
+        &self.means.limits
+    }
+
+    /// The day whose budget is spent.
+    pub(super) fn today(&self) -> Day {
+        self.means.calendar.today()
     }
 
     /// By what a proof is known: its kind, this account, and the proof itself. `None` where nothing needs it.

@@ -5,12 +5,13 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
+
+use super::client::Client;
 
 /// The places of one bulkhead, each for one request whose checks are in flight.
 pub(crate) struct Bulkhead {
@@ -27,15 +28,6 @@ struct Taken {
     /// Who holds how many, where it is known who the client is. A client is in it while it holds a place, so there are never
     /// more entries than places taken.
     held: Mutex<HashMap<Client, usize>>,
-}
-
-/// Whoever shares one address, or one IPv6 network of 64 bits, which is the least that a provider hands out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Client {
-    V4(Ipv4Addr),
-    V6(u64),
-    /// All clients whose address is not found: together they are one.
-    Unknown,
 }
 
 /// One place. Dropped, it is free again.
@@ -116,37 +108,9 @@ impl Drop for Permit {
     }
 }
 
-// === impl Client ===
-
-impl Client {
-    /// The client at this address. One that has an IPv4 address stays the same client when it writes that as IPv6.
-    pub(crate) fn at(address: Option<IpAddr>) -> Self {
-        match address {
-            None => Self::Unknown,
-            Some(IpAddr::V4(address)) => Self::V4(address),
-            Some(IpAddr::V6(address)) => match inner(address) {
-                Some(address) => Self::V4(address),
-                None => Self::V6(u64::try_from(address.to_bits() >> 64).unwrap_or_default()),
-            },
-        }
-    }
-}
-
-/// The IPv4 address in an IPv6 one: mapped (RFC 4291, section 2.5.5.2), behind the well-known prefix of NAT64 (RFC 6052), or
-/// the owner of a 6to4 network, which has 65,536 networks of 64 bits (RFC 3056).
-fn inner(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let v4 = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
-    match address.segments() {
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
-            Some(v4(high, low))
-        }
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Bulkhead, Client, Full};
+    use super::*;
     use std::net::IpAddr;
 
     fn client(address: &str) -> Client {
@@ -182,29 +146,5 @@ mod tests {
         assert_eq!(bulkhead.taken.held().len(), 1);
         drop(held);
         assert!(bulkhead.enter(Some(client("192.0.2.1"))).is_ok());
-    }
-
-    #[test]
-    fn addresses_of_one_client_are_one() {
-        for same in [
-            &[
-                "192.0.2.1",
-                "::ffff:192.0.2.1",
-                "::ffff:c000:201",
-                "64:ff9b::192.0.2.1",
-                "2002:c000:201::1",
-                "2002:c000:201:9::",
-            ][..],
-            &["2001:db8:1:2::", "2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff"],
-        ] {
-            for address in same {
-                assert_eq!(client(address), client(same[0]), "{address}");
-            }
-        }
-        let all = ["192.0.2.1", "192.0.2.2", "2001:db8:1:2::", "2001:db8:1:3::", "::1", "64:ff9b:1::192.0.2.1"];
-        for (n, one) in all.iter().enumerate() {
-            assert!(all[n + 1..].iter().all(|other| client(one) != client(other)), "{one}");
-            assert_ne!(client(one), Client::Unknown);
-        }
     }
 }

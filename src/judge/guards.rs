@@ -1,4 +1,4 @@
-//! What outlives one build of a layer: breakers, claims, and the checks that outlive their requests.
+//! What outlives one build of a layer: breakers, claims, limits, and the checks that outlive their requests.
 
 use std::{
     collections::HashMap,
@@ -9,11 +9,15 @@ use std::{
 use super::{
     abandoned::Abandoned,
     account::{Account, Means},
+    account_limits::AccountLimits,
     breaker::settings::Breaker,
     snapshot::{BreakerState, GuardsSnapshot},
     store_policy::StorePolicy,
 };
-use crate::{error::ConfigError, store::Memory};
+use crate::{
+    error::ConfigError,
+    store::{Calendar, Memory, Rate},
+};
 
 /// More claims than this are a mistake: they would take 11 GB.
 const MOST: usize = 100_000_000;
@@ -24,15 +28,17 @@ const MOST: usize = 100_000_000;
 /// | guard | default | what a request gets |
 /// |---|---|---|
 /// | **replay**: a proof is claimed before it is asked about, by whichever rule, path or channel it comes | on: number 15 min, captcha 30 min, one-tap 45 min | 403 `proof_expired`, reason `replayed` |
+/// | **clients**: one client, and one client with one phone, where it is known who the clients are ([`GuardsBuilder::per_client`]) | on: 600 a minute, 3 in ten minutes | 429 `throttled` with `Retry-After`, reason `rate_limited` |
+/// | **account**: all requests at the cost of one account ([`GuardsBuilder::per_account`], [`GuardsBuilder::daily_budget`]) | off | 503 `verification_unavailable`, reason `account_limited` or `budget` |
 /// | **breaker**: an endpoint that is down is not asked ([`Breaker`]) | on | 503 `verification_unavailable` with `Retry-After`, reason `breaker_open` |
 ///
 /// A claim is given back only if nothing can have been sent, or if the answer is a sandbox's whose proofs can be used again. After a
 /// timeout it stays: the verifier may have used the proof up.
 ///
-/// Claims and breakers are kept for each account ([`JVerifyBuilder::account`](crate::JVerifyBuilder::account)). **Layers that share a
+/// Claims, limits and breakers are kept for each account ([`JVerifyBuilder::account`](crate::JVerifyBuilder::account)). **Layers that share a
 /// handle and name no account share one**, so name the accounts of different verifiers.
 ///
-/// State is kept in the memory of this process: by default at most 1,000,000 claims, and only hashes of proofs under a key that the process
+/// State is kept in the memory of this process: by default at most 1,000,000 claims, clients and sums, and only hashes of proofs, phones and addresses under a key that the process
 /// chooses at random.
 ///
 /// ```
@@ -62,6 +68,7 @@ struct Settings {
     claims: bool,
     store_policy: StorePolicy,
     capacity: usize,
+    limits: AccountLimits,
 }
 
 /// Configures [`Guards`].
@@ -95,7 +102,8 @@ impl Guards {
 
     fn of(settings: Settings) -> Self {
         let store = Memory::new(settings.capacity);
-        let means = Means { store, claims: settings.claims, store_policy: settings.store_policy };
+        let Settings { claims, store_policy, limits, .. } = settings;
+        let means = Means { store, claims, store_policy, limits, calendar: Calendar::new() };
         Self(Arc::new(Kept { settings, means: Arc::new(means), accounts: Mutex::default(), abandoned: Arc::default() }))
     }
 
@@ -116,6 +124,11 @@ impl Guards {
     /// Whether an outage can be noticed.
     pub(crate) fn have_breakers(&self) -> bool {
         self.0.settings.breaker.is_some()
+    }
+
+    /// Whether clients are limited, where it is known who they are.
+    pub(crate) fn limit_clients(&self) -> bool {
+        self.0.settings.limits.are_for_clients()
     }
 
     /// What is kept for an account.
@@ -151,6 +164,7 @@ impl Default for Settings {
             claims: true,
             store_policy: StorePolicy::default(),
             capacity: Memory::CAPACITY,
+            limits: AccountLimits::default(),
         }
     }
 }
@@ -177,14 +191,57 @@ impl GuardsBuilder {
         self
     }
 
-    /// How many claims are kept at the same time. Each takes about 110 bytes. At the bound none that still holds goes for another; what
+    /// How often one client may send requests that are checked. Default: 600 a minute, 300 of them at once, because people on
+    /// cellular data share few addresses.
+    ///
+    /// Who a client is, [`client_ip`](crate::JVerifyBuilder::client_ip) or [`spend_key`](crate::JVerifyBuilder::spend_key) says. Without either
+    /// no client is limited: behind a proxy, the peer's address is everybody's.
+    pub fn per_client(mut self, rate: Rate) -> Self {
+        self.0.limits.per_client = Some(rate);
+        self
+    }
+
+    /// How often one client may send requests that are checked and claim the same phone. Default: 3 in ten minutes. See
+    /// [`GuardsBuilder::per_client`].
+    ///
+    /// There is no limit for a phone alone: with it, any stranger could shut out the phone's owner.
+    pub fn per_client_and_phone(mut self, rate: Rate) -> Self {
+        self.0.limits.per_client_and_phone = Some(rate);
+        self
+    }
+
+    /// Limits no client. Limits of a rule ([`Rule::limit`](crate::Rule::limit)) and of the account stay.
+    pub fn without_client_limits(mut self) -> Self {
+        self.0.limits.per_client = None;
+        self.0.limits.per_client_and_phone = None;
+        self
+    }
+
+    /// How often requests may be checked at the cost of one account, whoever sends them. Above it they get 503 with `Retry-After: 1`.
+    /// Default: as often as they come.
+    pub fn per_account(mut self, rate: Rate) -> Self {
+        self.0.limits.per_account = Some(rate);
+        self
+    }
+
+    /// How many checks one account may pay for in a day. Days begin at midnight in Shanghai. Number checks, one-tap logins and risk
+    /// queries count, a captcha is free. A request counts before its proofs are claimed, with all of its checks. At four fifths the log has a
+    /// WARN. Above the budget it has an ERROR, once, and requests get 503 with the reason `budget`. Default: no budget.
+    ///
+    /// Kept in the memory of this process: with several instances, each has its own.
+    pub fn daily_budget(mut self, checks: u64) -> Self {
+        self.0.limits.daily_budget = Some(checks);
+        self
+    }
+
+    /// How many claims, clients and sums are kept at the same time. Each takes about 110 bytes. At the bound none that still holds goes for another; what
     /// then happens says [`GuardsBuilder::store_policy`]. Default: 1,000,000; 1 to 100,000,000.
     pub fn capacity(mut self, claims: usize) -> Self {
         self.0.capacity = claims;
         self
     }
 
-    /// What happens to a check whose claim cannot be kept. Default: [`StorePolicy::Local`].
+    /// What happens to a request whose claim cannot be kept, or that cannot be counted. Default: [`StorePolicy::Local`].
     pub fn store_policy(mut self, policy: StorePolicy) -> Self {
         self.0.store_policy = policy;
         self
@@ -195,6 +252,7 @@ impl GuardsBuilder {
     /// Names the first setting that is out of its range.
     pub fn build(self) -> Result<Guards, ConfigError> {
         self.0.breaker.as_ref().map_or(Ok(()), Breaker::validate)?;
+        self.0.limits.validate()?;
         if !(1..=MOST).contains(&self.0.capacity) {
             return Err(ConfigError::new("guards.capacity", self.0.capacity.to_string(), "1 to 100,000,000"));
         }

@@ -8,19 +8,25 @@
 
 mod abandoned;
 mod account;
+mod account_limits;
 mod breaker;
 mod bulkhead;
 mod call;
 mod calling;
 mod claim;
+mod client;
 mod client_ip;
 mod evidence;
 mod guards;
 mod judgement;
+mod limit;
 mod planned;
 mod questions;
+mod sender;
 mod settings;
 mod snapshot;
+mod spend;
+mod spend_key;
 mod stake;
 mod store_policy;
 
@@ -40,11 +46,13 @@ pub(crate) use self::{
     judgement::Judgement,
     planned::{Plan, Planned},
     settings::{LEAST_LEFT, RuleVerifier, Settings},
+    spend_key::SpendKey,
 };
 pub use self::{
     breaker::settings::Breaker,
     client_ip::ClientIp,
     guards::{Guards, GuardsBuilder},
+    limit::Limit,
     snapshot::{BreakerState, GuardsSnapshot},
     store_policy::StorePolicy,
 };

@@ -37,8 +37,29 @@ impl Hash for Planned {
 #[derive(Hash)]
 pub(crate) struct Plan {
     pub(crate) checks: Vec<Planned>,
+    /// The phone of each limit of the rule that is for a phone, in their order.
+    pub(crate) limited: Vec<Phone>,
     /// The captcha that a risk may ask for. Boxed, for few have one.
     pub(crate) step_up: Option<Box<Planned>>,
     /// Which rule asks, and the parameters of its path: of another tenant they are other checks.
     pub(crate) asked_by: Arc<AskedBy>,
+}
+
+// === impl Plan ===
+
+impl Plan {
+    /// The phones that the client claims, each once.
+    pub(super) fn claimed(&self) -> impl Iterator<Item = Phone> {
+        let all = || self.checks.iter().filter_map(|planned| planned.claimed);
+        let is_first = move |(at, phone): &(usize, Phone)| all().take(*at).all(|other| other != *phone);
+        all().enumerate().filter(is_first).map(|(_, phone)| phone)
+    }
+
+    /// How many checks are paid for, if all of them are asked.
+    pub(super) fn cost(&self) -> u64 {
+        self.checks
+            .iter()
+            .map(|planned| u64::from(planned.check.kind().is_billed()) + u64::from(planned.with_risk))
+            .sum()
+    }
 }

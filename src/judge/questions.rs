@@ -2,7 +2,6 @@
 
 use std::{
     future::poll_fn,
-    net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     task::{Context, Poll},
@@ -16,12 +15,14 @@ use tower_service::Service;
 use super::{
     abandoned::Abandoned,
     breaker::{Leave, state::Refused},
-    bulkhead::{Client, Full, Permit},
+    bulkhead::{Full, Permit},
     call::{Call, Place},
     claim::{Claim, Unclaimed, lifetime},
     evidence::Evidence,
     planned::{Plan, Planned},
+    sender::Sender,
     settings::{LEAST_LEFT, Settings},
+    spend::Spending,
     stake::Stake,
     store_policy::StorePolicy,
 };
@@ -58,13 +59,11 @@ pub(super) struct Questions<'q, V> {
     deadline: Instant,
     /// When the client gives up, if that is sooner.
     clients: Option<Instant>,
-    ip: Option<IpAddr>,
+    sender: Sender,
     ex_id: Option<ExId>,
     /// Of the plan, once there is one.
     asked_by: Option<Arc<AskedBy>>,
     evidence: &'q mut Evidence,
-    /// Where it is known who the clients are.
-    client: Option<Client>,
     /// From the first check that is asked on. Gone once a check has been abandoned, which ends the request.
     permit: Option<Permit>,
     /// What this request has claimed and not asked about yet.
@@ -76,7 +75,7 @@ pub(super) struct Questions<'q, V> {
 impl<'q, V> Questions<'q, V> {
     /// # Errors
     ///
-    /// [`DenialReason::Panicked`], when a user's closure of `client_ip` does.
+    /// As [`Sender::find`].
     pub(super) fn new(
         means: Means<'q, V>,
         rule: &'q Arc<str>,
@@ -85,9 +84,8 @@ impl<'q, V> Questions<'q, V> {
         parts: &Parts,
         evidence: &'q mut Evidence,
     ) -> Result<Self, Refusal> {
-        // Before the clock: it may be a closure of the user's.
-        let find = AssertUnwindSafe(|| settings.client_ip.as_ref().map(|client_ip| client_ip.find(parts)));
-        let found = catch_unwind(find).map_err(|_| Refusal::new(DenialReason::Panicked))?;
+        // Before the clock: it may call closures of the user's.
+        let sender = Sender::find(settings, parts, rule, means.observers)?;
         let ex_id = settings.ex_id_from_request_id.then(|| request_id(parts)).flatten();
         let deadline = Instant::now() + settings.deadline;
         Ok(Self {
@@ -96,11 +94,10 @@ impl<'q, V> Questions<'q, V> {
             settings,
             deadline,
             clients: client_deadline.filter(|clients| *clients < deadline),
-            ip: found.flatten().filter(|_| settings.send_client_ip),
+            sender,
             ex_id,
             asked_by: None,
             evidence,
-            client: found.map(Client::at),
             permit: None,
             claims: Vec::new(),
         })
@@ -115,7 +112,9 @@ where
 {
     /// Asks in order. The first check that fails ends it; what comes after is not spent. The captcha that a risk asks for comes
     /// last.
-    pub(super) async fn ask_all(&mut self, Plan { checks, step_up, asked_by }: Plan) -> Result<(), Refusal> {
+    pub(super) async fn ask_all(&mut self, plan: Plan) -> Result<(), Refusal> {
+        self.spend(&plan)?;
+        let Plan { checks, step_up, asked_by, limited: _ } = plan;
         self.asked_by = Some(asked_by);
         // All of them before the first is paid for. One alone is claimed when it is asked.
         if checks.len() > 1 {
@@ -212,13 +211,13 @@ where
         };
         self.take_permit()?;
         let mut stake = Some(Stake::new(account, endpoint, leave, claim));
-        let check = match self.ip {
+        let check = match self.sender.ip {
             Some(ip) => check.with_ip(ip),
             None => check,
         };
         let Means { verifier, observers, abandoned } = &self.means;
         let (rule, evidence) = (self.rule, &*self.evidence);
-        let begun = observers.begin(&check, self.client.as_ref());
+        let begun = observers.begin(&check, self.sender.client.as_ref());
         let span = Stage::check(begun.endpoint().as_str());
         let heard = |answer: Result<Verdict, Refusal>| {
             answer.inspect(|verdict| {
@@ -277,6 +276,19 @@ where
 impl<V> Questions<'_, V> {
     fn fresh_ex_id(&self) -> ExId {
         self.ex_id.clone().unwrap_or_else(ExId::generate)
+    }
+
+    /// Counts the request.
+    fn spend(&mut self, plan: &Plan) -> Result<(), Refusal> {
+        let Settings { account, limits, .. } = self.settings;
+        let (observers, spender) = (self.means.observers, self.sender.spender.as_ref());
+        let spending = Spending { account, observers, rule: self.rule, limits, spender };
+        spending.spend(plan).inspect_err(|_| {
+            // What no check has been asked about.
+            if let Some(phone) = plan.claimed().next() {
+                self.evidence.claimed(phone);
+            }
+        })
     }
 
     /// Claims the proof of a check that is asked later.
@@ -339,7 +351,7 @@ impl<V> Questions<'_, V> {
         let account = &self.settings.account;
         let Some((switch, key)) = account.switch(endpoint).zip(key) else { return Ok(None) };
         let left = || self.deadline.saturating_duration_since(Instant::now());
-        let (leave, change) = switch.enter(key, self.client, self.settings.deadline, left())?;
+        let (leave, change) = switch.enter(key, self.sender.client, self.settings.deadline, left())?;
         if let Some(change) = change {
             account.report(endpoint, change, self.means.observers);
         }
@@ -349,7 +361,7 @@ impl<V> Questions<'_, V> {
     /// A place of the bulkhead for all checks of the request.
     fn take_permit(&mut self) -> Result<(), Refusal> {
         if self.permit.is_none() {
-            let permit = self.settings.bulkhead.enter(self.client).map_err(|full| {
+            let permit = self.settings.bulkhead.enter(self.sender.client).map_err(|full| {
                 self.means.observers.saved(By::Bulkhead);
                 let refusal = Refusal::new(DenialReason::Overloaded);
                 match full {

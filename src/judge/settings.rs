@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tower::{BoxError, util::BoxCloneSyncService};
 
-use super::{account::Account, bulkhead::Bulkhead, client_ip::ClientIp};
+use super::{account::Account, bulkhead::Bulkhead, client_ip::ClientIp, limit::Limit, spend_key::SpendKey};
 use crate::{check::Check, decision::Policy, verdict::Verdict};
 
 /// The verifier of one rule.
@@ -25,5 +25,9 @@ pub(crate) struct Settings {
     pub(crate) verifier: Option<RuleVerifier>,
     pub(crate) client_ip: Option<ClientIp>,
     pub(crate) send_client_ip: bool,
+    /// Whose requests are counted together, in place of the address.
+    pub(crate) spend_key: Option<SpendKey>,
+    /// The rule's own.
+    pub(crate) limits: Arc<[Limit]>,
     pub(crate) ex_id_from_request_id: bool,
 }

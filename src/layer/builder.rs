@@ -168,7 +168,7 @@ impl<V> JVerifyBuilder<V> {
         let source = Source { rules, header_prefix, foreign, overrides, guards };
         let guards = source.guards.clone().unwrap_or_default();
         let (routes, names) = source.compile(&guards, None)?;
-        source.log_start(&routes);
+        source.log_start(&routes, &guards);
         Ok(JVerifyLayer { current: Current::new(Shared::new(verifier, routes, names, source, guards, listeners)) })
     }
 }

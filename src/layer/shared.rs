@@ -74,7 +74,7 @@ impl<V> Shared<V> {
 
     /// Writes what holds now, in place of `old`.
     pub(super) fn log_reload(&self, old: &Self) {
-        self.source.log_reload(&old.routes, &self.routes);
+        self.source.log_reload(&old.routes, &self.routes, self.judge.guards());
     }
 
     fn of(

@@ -46,19 +46,19 @@ impl Source {
     /// Writes what was built. In `build()` and not when the first service is made: the log then has it beside the client's first
     /// line and the error of a setting that is refused, and once, however many services follow.
     #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
-    pub(super) fn log_start(&self, routes: &Routes) {
+    pub(super) fn log_start(&self, routes: &Routes, guards: &Guards) {
         let (original_path, peer) = (ORIGINAL_PATH, ClientIp::PEER);
         event!(
             INFO,
             accounts = ?routes.accounts(),
             "the layer is built; original path: {original_path}; `ClientIp::peer()` reads {peer}"
         );
-        self.log();
+        self.log(guards);
     }
 
     /// Writes what holds from now on, in place of `before`.
     #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
-    pub(super) fn log_reload(&self, before: &Routes, routes: &Routes) {
+    pub(super) fn log_reload(&self, before: &Routes, routes: &Routes, guards: &Guards) {
         let (added, removed) = (routes.names_beyond(before), before.names_beyond(routes));
         event!(
             INFO,
@@ -67,13 +67,13 @@ impl Source {
             removed = removed.join(", "),
             "the layer is reloaded"
         );
-        self.log();
+        self.log(guards);
     }
 
     /// Writes the rules, what weakens them, and which classes of suspicion are off.
     #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
-    fn log(&self) {
-        rule::log(&self.rules, &self.overrides);
+    fn log(&self, guards: &Guards) {
+        rule::log(&self.rules, &self.overrides, guards);
         if self.foreign == ForeignBackend::none() {
             return;
         }

@@ -20,6 +20,7 @@ pub(super) struct Alarms {
     malformed: Alarm,
     sandbox: Alarm,
     store_full: Alarm,
+    unknown_client: Alarm,
     /// Which share of the answers says that the question was malformed.
     share: Share,
 }
@@ -36,7 +37,6 @@ pub(crate) enum AlarmKind {
     PassRatioCollapsed,
     MisconfiguredApp,
     StoreFull,
-    #[allow(dead_code, reason = "raised by the guards")]
     Budget,
 }
 
@@ -70,6 +70,11 @@ impl Alarms {
     /// Whether it is some time ago that the store was full.
     pub(super) fn is_store_full_due(&self) -> bool {
         self.is_due(&self.store_full)
+    }
+
+    /// Whether it is some time ago that a client had no address.
+    pub(super) fn is_unknown_client_due(&self) -> bool {
+        self.is_due(&self.unknown_client)
     }
 
     /// What to do about this verdict, if its class is an operator's to mend and the last alarm of it is some time ago. One malformed

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     decided::{Decided, Outcome},
-    meters::Phase,
+    meters::{BudgetMark, Phase},
 };
 use crate::{
     denial::DenialReason,
@@ -111,12 +111,33 @@ pub(super) fn breaker(account: &str, endpoint: &str, to: Phase, open_for: Durati
     }
 }
 
+/// So much of an account's budget of the day is used.
+pub(super) fn budget(account: &str, mark: BudgetMark, budget: u64) {
+    match mark {
+        BudgetMark::Soft => {
+            event!(WARN, account, budget, "budget: four fifths of the account's checks of this day are used")
+        }
+        BudgetMark::UsedUp => event!(
+            ERROR,
+            account,
+            budget,
+            "budget: the account's checks of this day are used up. Its requests get 503 until midnight in Shanghai: raise `daily_budget`, or \
+             look for a flood"
+        ),
+    }
+}
+
+/// The address of a client was not found.
+pub(super) fn unknown_client(rule: &str) {
+    event!(WARN, rule, "`client_ip` found no address for a request: all such requests count as those of one client");
+}
+
 /// A proof was asked about without a claim.
 pub(super) fn store_full() {
     event!(
         ERROR,
         alarm = "store_full",
-        "the store of the guards is full: proofs are asked about without a claim until entries expire"
+        "the store of the guards is full: proofs are asked about without a claim, and clients are not limited, until entries expire"
     );
 }
 
@@ -155,6 +176,8 @@ impl Decided<'_> {
     fn trouble(&self) -> Option<&'static str> {
         match self.denial_reason() {
             Some(DenialReason::Overloaded) => return Some("too many checks or bodies at once"),
+            Some(DenialReason::AccountLimited) => return Some("the account is over its rate"),
+            Some(DenialReason::Budget) => return Some("the account's checks of this day are used up"),
             Some(DenialReason::Panicked) => return Some("a closure, a verifier or a body panicked"),
             Some(_) | None => {}
         }

@@ -38,7 +38,6 @@ const NONE: &str = "-";
 
 /// By what a check was saved, whose request asked for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "counted by the guards")]
 pub(crate) enum By {
     /// The proof was claimed before.
     Replay,
@@ -54,6 +53,14 @@ pub(crate) enum By {
     Shape,
 }
 
+/// How much of a daily budget is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BudgetMark {
+    /// Four fifths.
+    Soft,
+    UsedUp,
+}
+
 /// What the breaker of an endpoint does at present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -64,7 +71,6 @@ pub(crate) enum Phase {
 
 /// An operation of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "measured by the guards")]
 pub(crate) enum Operation {
     Claim,
     Release,

@@ -21,7 +21,7 @@ pub use self::decided::Decided;
 pub(crate) use self::{
     decided::Outcome,
     listeners::Listeners,
-    meters::{By, Operation, Phase},
+    meters::{BudgetMark, By, Operation, Phase},
     observers::{Begun, Observers},
     watch::Watched,
 };

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{decided::Decided, meters::Phase};
+use super::{
+    decided::Decided,
+    meters::{BudgetMark, Phase},
+};
 
 #[inline]
 pub(super) fn decided(_: &Decided<'_>, _: Option<&'static str>) {}
@@ -12,6 +15,12 @@ pub(super) fn sandbox_elsewhere(_: &str) {}
 
 #[inline]
 pub(super) fn breaker(_: &str, _: &str, _: Phase, _: Duration, _: bool) {}
+
+#[inline]
+pub(super) fn budget(_: &str, _: BudgetMark, _: u64) {}
+
+#[inline]
+pub(super) fn unknown_client(_: &str) {}
 
 #[inline]
 pub(super) fn store_full() {}

@@ -16,7 +16,7 @@ use super::{
     decided::Decided,
     events,
     listeners::Listeners,
-    meters::{By, Meters, Operation, Phase},
+    meters::{BudgetMark, By, Meters, Operation, Phase},
     ratio::Change,
     watch::{App, Watch, Watched},
 };
@@ -150,7 +150,22 @@ impl Observers {
         self.inform(|| events::breaker(account, endpoint.as_str(), to, open_for, is_outage));
     }
 
-    /// A proof was asked about without a claim, because the store is full: an ERROR, at most once a minute.
+    /// So much of an account's budget of the day is used: an event at each mark.
+    #[cold]
+    pub(crate) fn budget(&self, account: &str, mark: BudgetMark, budget: u64) {
+        self.alarm(AlarmKind::Budget);
+        self.inform(|| events::budget(account, mark, budget));
+    }
+
+    /// `client_ip` has found no address: a WARN, at most once a minute.
+    #[cold]
+    pub(crate) fn unknown_client(&self, rule: &str) {
+        if self.alarms.is_unknown_client_due() {
+            self.inform(|| events::unknown_client(rule));
+        }
+    }
+
+    /// A proof was asked about without a claim, or a request was not counted, because the store is full: an ERROR, at most once a minute.
     pub(crate) fn store_full(&self) {
         if self.alarms.is_store_full_due() {
             self.alarm(AlarmKind::StoreFull);

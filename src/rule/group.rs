@@ -5,8 +5,8 @@ use std::{ops::Range, sync::Arc};
 use http::{HeaderMap, HeaderName, Method, Uri, Version, header::COOKIE, request::Parts};
 
 use super::{
-    mode::Mode, on_demand, place::Place, plan::AskPlan, resolved::Settings, spec::Rule, state::RuleState,
-    unless::Unless,
+    limited::Limited, mode::Mode, on_demand, place::Place, plan::AskPlan, resolved::Settings, spec::Rule,
+    state::RuleState, unless::Unless,
 };
 use crate::{
     body::TrailerFilter,
@@ -43,6 +43,7 @@ pub(crate) struct Group {
 struct Compiled {
     when: Option<Box<str>>,
     ask: AskPlan,
+    limited: Limited,
     state: Arc<RuleState>,
 }
 
@@ -290,7 +291,8 @@ impl Group {
                     None => Arc::clone(&rule.state.asked_by),
                     Some(values) => Arc::new(AskedBy::new(Arc::clone(&rule.state.name), std::mem::take(values))),
                 };
-                let plan = judge::Plan { checks, step_up: rule.ask.step_up(values)?.map(Box::new), asked_by };
+                let limited = rule.limited.phones(values, rule.state.settings.phone_grammar)?;
+                let plan = judge::Plan { checks, limited, step_up: rule.ask.step_up(values)?.map(Box::new), asked_by };
                 let mut pins: Vec<Range<usize>> = Vec::new();
                 if rule.state.settings.pins() {
                     pins.extend(rule.ask.phones(values).flat_map(|phone| values.spans(phone)));
@@ -377,6 +379,7 @@ impl Compiled {
         };
         let ask = AskPlan::compile(&rule.ask, &state.settings.judge.policy, fields)
             .map_err(|error| error.of_rule(&*state.name))?;
-        Ok(Self { when: value, ask, state: Arc::clone(state) })
+        let limited = Limited::compile(&state.settings.judge.limits, fields);
+        Ok(Self { when: value, ask, limited, state: Arc::clone(state) })
     }
 }

@@ -26,6 +26,7 @@
 
 mod ask;
 mod group;
+mod limited;
 mod limits;
 mod methods;
 mod mode;

@@ -231,7 +231,7 @@ fn text_at(values: &Values<'_>, index: usize) -> Result<Option<Secret>, Refusal>
     }
 }
 
-fn phone_at(values: &Values<'_>, index: usize, grammar: PhoneGrammar) -> Result<Option<Phone>, Refusal> {
+pub(super) fn phone_at(values: &Values<'_>, index: usize, grammar: PhoneGrammar) -> Result<Option<Phone>, Refusal> {
     let phone = match values.get(index) {
         None => return Ok(None),
         Some(Value::Text(text)) => grammar.parse(text),

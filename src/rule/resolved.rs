@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    limits,
+    limited, limits,
     mode::Mode,
     settings::{Overrides, Values},
 };
@@ -108,6 +108,7 @@ impl Settings {
     ) -> Result<Self, ConfigError> {
         let values = Values::of(rule, layer);
         check(&values)?;
+        limited::check(&rule.limits, &values)?;
         // A reload may bring rules that were built for other guards. Without a breaker nothing opens.
         if values.policy.opens() && !shares.guards.have_breakers() && !shares.is_reload {
             let problem = "guards `without_breaker` notice no outage";
@@ -150,6 +151,8 @@ impl Settings {
                 verifier: rule.verifier.clone(),
                 client_ip: values.client_ip,
                 send_client_ip: values.send_client_ip,
+                spend_key: values.spend_key,
+                limits: rule.limits.iter().cloned().collect(),
                 ex_id_from_request_id: values.ex_id_from_request_id,
             },
             phone_grammar: values.phone_grammar,

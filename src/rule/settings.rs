@@ -4,7 +4,10 @@
 //! setters of the builder and of a rule, what was set, and what holds are made of it.
 
 use super::mode::Mode;
-use crate::{denial::Respond, judge::RuleVerifier};
+use crate::{
+    denial::Respond,
+    judge::{Limit, RuleVerifier},
+};
 
 /// The table. Of each setting: its setter, and the field, with the default, that the setter's value goes into.
 ///
@@ -77,10 +80,35 @@ macro_rules! setting_table {
             + 'static
         ) -> extractor: Option<$crate::proof::Extractor> = None, Some($crate::proof::Extractor::new(media_types, extract));
 
-        /// Who the client is, for its share of `in_flight`; all that are not found share one. Default: not distinguished.
+        /// Who the client is: for its share of `in_flight`, for the limits of [`Guards`](crate::Guards), and for breakers, which count one client
+        /// at most 3 times. All that are not found are one. Default: not distinguished, and no client is limited.
         ///
-        /// **Danger:** a source that finds one address for everybody (the peer behind a proxy) gives them one share.
+        /// **Danger:** a source that finds one address for everybody (the peer behind a proxy) gives them one share and one limit.
         client_ip(client_ip: $crate::judge::ClientIp) -> client_ip: Option<$crate::judge::ClientIp> = None, Some(client_ip);
+
+        /// Whose requests are counted together by the limits of [`Guards`](crate::Guards) and of [`Rule::limit`](crate::Rule::limit), in place of
+        /// the address that `client_ip` finds: a function of the request's head. Default: `client_ip`; without it, no client is limited.
+        ///
+        /// Requests for which it returns `None` count by their address, if `client_ip` finds one, and else all together. If it
+        /// panics, the request is refused.
+        ///
+        /// **Danger:** it must read nothing that a client can write, such as a device id in a header: a client that changes its key is not
+        /// limited. Good keys are what a layer outside of this one has verified.
+        ///
+        /// ```
+        /// use bytes::Bytes;
+        /// use tower_jverify::{Rule, number};
+        ///
+        /// /// Inserted by a layer outside of `JVerifyLayer`, which has verified the client's certificate.
+        /// #[derive(Clone)]
+        /// struct Device(Bytes);
+        ///
+        /// let rule = Rule::post("/login", number()).spend_key(|head| Some(head.extensions.get::<Device>()?.0.clone()));
+        /// # let _ = rule;
+        /// ```
+        spend_key(
+            find: impl Fn(&http::request::Parts) -> Option<bytes::Bytes> + Send + Sync + 'static
+        ) -> spend_key: Option<$crate::judge::SpendKey> = None, Some($crate::judge::SpendKey::new(find));
 
         /// Sends the address that `client_ip` (required) finds to JPush, unless it is not global (private). Default: `false`.
         send_client_ip(send_client_ip: bool) -> send_client_ip: bool = false, send_client_ip;
@@ -284,6 +312,8 @@ macro_rules! fields {
             pub(crate) respond: Option<Respond>,
             /// Of a rule only.
             pub(super) other_phones: Option<Vec<Box<str>>>,
+            /// Of a rule only.
+            pub(super) limits: Vec<Limit>,
             /// Of a rule only.
             pub(super) on_demand: bool,
             /// Of the layer's verifier, or of the rule's own.

@@ -8,11 +8,11 @@ use super::{
     settings::{Overrides, Values},
     spec::{Methods, Rule},
 };
-use crate::{check::Channel, log::event};
+use crate::{check::Channel, judge::Guards, log::event};
 
 /// Writes each rule at DEBUG, and each setting that weakens rules at INFO, with their names.
 #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
-pub(crate) fn log(rules: &[Rule], layer: &Overrides) {
+pub(crate) fn log(rules: &[Rule], layer: &Overrides, guards: &Guards) {
     for rule in rules {
         event!(
             DEBUG,
@@ -32,6 +32,33 @@ pub(crate) fn log(rules: &[Rule], layer: &Overrides) {
     }
     for (setting, rules) in weakened {
         event!(INFO, setting, rules = rules.join(", "), "this setting weakens these rules: see its documentation");
+    }
+    log_unknown_clients(rules, layer, guards);
+}
+
+/// Writes where it is not known who the clients are, because a guard then protects less.
+#[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
+fn log_unknown_clients(rules: &[Rule], layer: &Overrides, guards: &Guards) {
+    let unknown: Vec<(&Rule, Values)> = rules.iter().map(|rule| (rule, Values::of(&rule.overrides, layer))).collect();
+    let names = |is_unknown: fn(&Values) -> bool| {
+        let names = unknown.iter().filter(|(_, values)| is_unknown(values)).map(|(rule, _)| rule.to_string());
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let unlimited = names(|values| values.client_ip.is_none() && values.spend_key.is_none());
+    if guards.limit_clients() && !unlimited.is_empty() {
+        event!(
+            WARN,
+            rules = unlimited,
+            "no client of these rules is limited: set `client_ip` or `spend_key`, or build the guards `without_client_limits`"
+        );
+    }
+    let counting_proofs = names(|values| values.client_ip.is_none());
+    if guards.have_breakers() && !counting_proofs.is_empty() {
+        event!(
+            WARN,
+            rules = counting_proofs,
+            "toward opening a breaker, only proofs are counted for these rules, so that one client can open it: set `client_ip`"
+        );
     }
 }
 
@@ -62,6 +89,7 @@ fn weakening(rule: &Rule, layer: &Overrides) -> Vec<&'static str> {
         extractor,
         client_ip: _,
         send_client_ip,
+        spend_key: _,
         phone_grammar: _,
         forward_phone,
         pin_phone: _,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{Claimed, Day, Nonce, Purpose, Rate, Store, Subject, Taken};
+use super::{Calendar, Claimed, Day, Nonce, Purpose, Rate, Store, Subject, Taken};
 use crate::ex_id::ExId;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -149,6 +149,6 @@ async fn a_claim_a_rate_and_a_sum_of_the_same_parts_are_three<S: Store>(store: &
     let rate = Subject::new(Purpose::RuleRate, &parts);
     assert_eq!(store.take(&rate, Rate::new(1, MINUTE), 1).await, Ok(Taken::Now));
     let sum = Subject::new(Purpose::Budget, &parts);
-    assert_eq!(store.add(&sum, 5, Day::now()).await, Ok(5));
+    assert_eq!(store.add(&sum, 5, Calendar::new().today()).await, Ok(5));
     taken_by(store, &claim, &by).await;
 }

@@ -1,10 +1,18 @@
 //! The days of a daily budget.
 
-use std::time::{Duration, SystemTime};
+use std::time::{self, Duration, SystemTime};
+
+use tokio::time::Instant;
 
 /// A day in Asia/Shanghai (UTC+8 the whole year), as a number of days since 1970-01-01 there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Day(u64);
+
+/// What day it is: by the system's clock, which may be set, and by Tokio's where that has been moved on by hand, as in tests.
+pub(crate) struct Calendar {
+    system: time::Instant,
+    tokio: Instant,
+}
 
 const OFFSET: Duration = Duration::from_secs(8 * 60 * 60);
 const SECONDS: u64 = 24 * 60 * 60;
@@ -12,10 +20,6 @@ const SECONDS: u64 = 24 * 60 * 60;
 // === impl Day ===
 
 impl Day {
-    pub(crate) fn now() -> Self {
-        Self::at(SystemTime::now())
-    }
-
     /// The day at that time. Times before 1970 belong to its first day.
     pub(crate) fn at(time: SystemTime) -> Self {
         let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -24,6 +28,19 @@ impl Day {
 
     pub(crate) fn number(self) -> u64 {
         self.0
+    }
+}
+
+// === impl Calendar ===
+
+impl Calendar {
+    pub(crate) fn new() -> Self {
+        Self { system: time::Instant::now(), tokio: Instant::now() }
+    }
+
+    pub(crate) fn today(&self) -> Day {
+        let moved = self.tokio.elapsed().saturating_sub(self.system.elapsed());
+        Day::at(SystemTime::now().checked_add(moved).unwrap_or_else(SystemTime::now))
     }
 }
 

@@ -23,7 +23,11 @@ use std::{
 };
 
 pub use self::rate::Rate;
-pub(crate) use self::{day::Day, key::Key, memory::Memory};
+pub(crate) use self::{
+    day::{Calendar, Day},
+    key::Key,
+    memory::Memory,
+};
 use crate::ex_id::ExId;
 
 /// What a claim, a rate or a budget is about: a purpose, and its parts. Each store hashes it under a key of its own, so that no

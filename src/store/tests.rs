@@ -8,7 +8,7 @@ use governor::{
 };
 use proptest::prelude::*;
 
-use super::{Claimed, Day, Memory, Purpose, Rate, StoreError, Subject, Taken, contract};
+use super::{Calendar, Claimed, Memory, Purpose, Rate, StoreError, Subject, Taken, contract};
 use crate::ex_id::ExId;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -32,7 +32,7 @@ async fn at_its_bound_it_is_full_and_holds_what_it_has() {
     assert_eq!(claim(&memory, 1_000_000, MINUTE), Err(StoreError::Full));
     let subject = Subject::new(Purpose::ClientRate, &[b"client"]);
     assert_eq!(memory.take_now(&subject, Rate::new(1, MINUTE), 1), Err(StoreError::Full));
-    assert_eq!(memory.add_now(&subject, 1, Day::now()), Err(StoreError::Full));
+    assert_eq!(memory.add_now(&subject, 1, Calendar::new().today()), Err(StoreError::Full));
     assert!(matches!(claim(&memory, 0, MINUTE), Ok(Claimed::Taken { .. })), "the first claim is still held");
     assert_eq!(memory.entries(), 1_000_000);
     // All end: there is room again at once.
@@ -70,7 +70,7 @@ async fn what_has_ended_goes_with_later_calls() {
         assert!(memory.entries() <= 5_000, "{} in round {round}", memory.entries());
     }
     // A sum outlives its day by a day.
-    let day = Day::now();
+    let day = Calendar::new().today();
     memory.add_now(&Subject::new(Purpose::Budget, &[]), 7, day).unwrap();
     tokio::time::advance(Duration::from_secs(47 * 3_600)).await;
     assert_eq!(memory.add_now(&Subject::new(Purpose::Budget, &[]), 0, day), Ok(7));

@@ -28,7 +28,7 @@ use self::{
     settings::Breaker,
     state::{Asked, Change, Refused, State},
 };
-use super::bulkhead::Client;
+use super::client::Client;
 use crate::{health::Health, observe::Phase, store::Key};
 
 /// One breaker. Its settings are the same for all of a [`Guards`](super::Guards).

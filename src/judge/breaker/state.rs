@@ -12,7 +12,7 @@ use super::{
     settings::{Breaker, LONGEST},
 };
 use crate::{
-    check_kind::CheckKind, health::Health, judge::bulkhead::Client, observe::Phase, store::Key, verdict::Verdict,
+    check_kind::CheckKind, health::Health, judge::client::Client, observe::Phase, store::Key, verdict::Verdict,
 };
 
 /// How often one client counts since the last success, and in any window: successes of its own must not let it count again.

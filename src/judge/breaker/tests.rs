@@ -5,7 +5,7 @@ use tokio::time::{Instant, advance};
 use super::{Leave, Switch, settings::Breaker, state::Refused};
 use crate::{
     health::Health,
-    judge::bulkhead::Client,
+    judge::client::Client,
     observe::Phase,
     store::{Key, Memory, Purpose, Subject},
 };

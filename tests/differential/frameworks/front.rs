@@ -126,5 +126,5 @@ where
 
 /// The tests send one token again and again.
 fn one_token_again() -> Guards {
-    Guards::builder().without_replay_guard().build().unwrap()
+    Guards::builder().without_replay_guard().without_client_limits().build().unwrap()
 }

@@ -3,6 +3,7 @@
 mod breaker;
 mod handle;
 mod replay;
+mod spend;
 
 use std::{
     future::pending,

@@ -31,7 +31,7 @@ pub(crate) fn login_layer(verifier: &Verifier) -> JVerifyLayer<Verifier> {
     builder(verifier).rule(Rule::post("/login", number())).build().unwrap()
 }
 
-/// One proof may be sent again and again: tests of other subjects send the same ones.
+/// One proof may be sent again and again, by one client: tests of other subjects send the same ones.
 pub(crate) fn builder(verifier: &Verifier) -> JVerifyBuilder<Verifier> {
     asking(verifier.clone())
 }
@@ -43,7 +43,7 @@ where
     V::Error: Into<BoxError>,
     V::Future: Send,
 {
-    JVerifyLayer::builder(verifier).guards(&without_replay_guard())
+    JVerifyLayer::builder(verifier).guards(&lenient())
 }
 
 /// As [`asking`], and the first failure is noticed as an outage: a policy that opens does so at once.
@@ -56,14 +56,19 @@ where
     JVerifyLayer::builder(verifier).guards(&quick_to_notice())
 }
 
-/// Guards that claim no proof.
-fn without_replay_guard() -> Guards {
-    Guards::builder().without_replay_guard().build().unwrap()
+/// Guards that claim no proof and limit no client.
+fn lenient() -> Guards {
+    Guards::builder().without_replay_guard().without_client_limits().build().unwrap()
 }
 
-/// Guards whose breakers notice an outage with the first failure, and that claim no proof.
+/// Guards whose breakers notice an outage with the first failure, and that claim no proof and limit no client.
 pub(crate) fn quick_to_notice() -> Guards {
-    Guards::builder().without_replay_guard().breaker(Breaker::new().consecutive(1)).build().unwrap()
+    Guards::builder()
+        .without_replay_guard()
+        .without_client_limits()
+        .breaker(Breaker::new().consecutive(1))
+        .build()
+        .unwrap()
 }
 
 /// `POST` with a JSON body.

@@ -19,11 +19,11 @@ use super::real_ip;
 use crate::support::{Application, LOGIN, Sandboxed, Verifier, builder, post_json, quick_to_notice, send};
 
 /// What a recorder was given, and the sums so far: each snapshot begins at zero.
-pub(super) struct Recorded(Snapshotter, Mutex<BTreeMap<String, i64>>);
+pub(crate) struct Recorded(Snapshotter, Mutex<BTreeMap<String, i64>>);
 
 impl Recorded {
     /// Builds something whose handles this recorder resolves.
-    pub(super) fn around<T>(build: impl FnOnce() -> T) -> (T, Self) {
+    pub(crate) fn around<T>(build: impl FnOnce() -> T) -> (T, Self) {
         let sink = DebuggingRecorder::new();
         let recorded = Self(sink.snapshotter(), Mutex::default());
         (metrics::with_local_recorder(&sink, build), recorded)
@@ -47,7 +47,7 @@ impl Recorded {
     }
 
     /// The series that are not zero.
-    pub(super) fn counted(&self) -> BTreeMap<String, i64> {
+    pub(crate) fn counted(&self) -> BTreeMap<String, i64> {
         self.series().into_iter().filter(|(_, value)| *value != 0).collect()
     }
 }

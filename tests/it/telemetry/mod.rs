@@ -10,7 +10,7 @@ mod ex_ids;
 mod foreign;
 mod keys;
 mod listeners;
-mod metrics;
+pub(crate) mod metrics;
 mod on_demand;
 mod pages;
 mod sandbox;
@@ -52,7 +52,7 @@ impl Log {
         (log, subscriber.set_default())
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 

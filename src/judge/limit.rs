@@ -1,0 +1,41 @@
+//! What a rule limits by itself: how often the application pays for a request.
+
+use crate::{error::ConfigError, proof::Field, store::Rate};
+
+/// How often a client may use what the application itself pays for, such as an SMS: see [`Rule::limit`](crate::Rule::limit).
+///
+/// Requests above the limit get 429 `throttled` with `Retry-After`, and nothing is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limit {
+    pub(super) rate: Rate,
+    phone: Option<Field>,
+}
+
+// === impl Limit ===
+
+impl Limit {
+    /// So often for each client, whichever phones its requests name.
+    pub const fn per_client(rate: Rate) -> Self {
+        Self { rate, phone: None }
+    }
+
+    /// So often for each client and phone. The phone is read from this field, in a spelling that the rule's
+    /// [`phone_grammar`](crate::Rule::phone_grammar) accepts. A request without it is refused with 400.
+    ///
+    /// There is no limit for a phone alone: with it, any stranger could shut out the phone's owner.
+    pub const fn per_client_and_phone(rate: Rate, phone: Field) -> Self {
+        Self { rate, phone: Some(phone) }
+    }
+
+    /// Where the phone is, if it counts.
+    pub(crate) fn phone(&self) -> Option<&Field> {
+        self.phone.as_ref()
+    }
+
+    /// # Errors
+    ///
+    /// `rule.limit`, of a rate that cannot be counted.
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        self.rate.validate("rule.limit")
+    }
+}

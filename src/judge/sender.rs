@@ -1,0 +1,78 @@
+//! Who sends a request, as far as the settings say how to find it.
+
+use std::{
+    net::IpAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use bytes::Bytes;
+use http::request::Parts;
+
+use super::{client::Client, settings::Settings};
+use crate::{
+    denial::{DenialReason, Refusal},
+    observe::Observers,
+};
+
+/// Who sends a request.
+pub(super) struct Sender {
+    /// For the verifier, where it is to know.
+    pub(super) ip: Option<IpAddr>,
+    /// Where it is known who the clients are.
+    pub(super) client: Option<Client>,
+    /// Whose requests are counted together, where that is known.
+    pub(super) spender: Option<Spender>,
+}
+
+/// Whose requests are counted together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Spender {
+    /// As `spend_key` says.
+    Keyed(Bytes),
+    /// Of this address, or of none that was found.
+    At(Client),
+}
+
+// === impl Sender ===
+
+impl Sender {
+    /// # Errors
+    ///
+    /// [`DenialReason::Panicked`], when a user's closure of `client_ip` or `spend_key` does.
+    #[inline]
+    pub(super) fn find(settings: &Settings, parts: &Parts, rule: &str, observers: &Observers) -> Result<Self, Refusal> {
+        if settings.client_ip.is_none() && settings.spend_key.is_none() {
+            return Ok(Self { ip: None, client: None, spender: None });
+        }
+        let find = AssertUnwindSafe(|| {
+            let address = settings.client_ip.as_ref().map(|client_ip| client_ip.find(parts));
+            (address, settings.spend_key.as_ref().map(|spend_key| spend_key.find(parts)))
+        });
+        let (address, key) = catch_unwind(find).map_err(|_| Refusal::new(DenialReason::Panicked))?;
+        if address == Some(None) {
+            observers.unknown_client(rule);
+        }
+        let client = address.map(Client::at);
+        let spender = match key {
+            Some(Some(key)) => Some(Spender::Keyed(key)),
+            Some(None) => Some(Spender::At(client.unwrap_or(Client::Unknown))),
+            None => client.map(Spender::At),
+        };
+        Ok(Self { ip: address.flatten().filter(|_| settings.send_client_ip), client, spender })
+    }
+}
+
+// === impl Spender ===
+
+impl Spender {
+    /// What is counted is the same for the same bytes of the same tag.
+    pub(super) fn parts<'p>(&'p self, octets: &'p mut [u8; 9]) -> [&'p [u8]; 2] {
+        match self {
+            Self::Keyed(key) => [b"key", key],
+            Self::At(client) => {
+                *octets = client.octets();
+                [b"client", octets]
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What may be spent: limits for a client, for a client and a phone, for a rule, and for an account.
+//!
+//! # Threats
+//!
+//! A proof that no SDK has made costs its sender nothing, and the owner of the account a call. So what a client may ask for is limited,
+//! as soon as it is known who the client is, and it is not guessed: behind a proxy the connection's peer is everybody. No limit is for a phone
+//! alone, because a stranger could then shut out the phone's owner.
+//!
+//! A request is counted before its proof is claimed, and stays counted whatever comes of it. The limits of a client come before those of the
+//! account, so that one client alone does not use these up.
+
+use tokio::time::Instant;
+
+use super::{
+    account::Account, account_limits::AccountLimits, limit::Limit, planned::Plan, sender::Spender,
+    store_policy::StorePolicy,
+};
+use crate::{
+    denial::{DenialReason, Refusal},
+    observe::{BudgetMark, By, Observers, Operation},
+    phone::Phone,
+    store::{Purpose, Rate, StoreError, Subject, Taken},
+};
+
+/// What the spending of one request is counted for.
+pub(super) struct Spending<'s> {
+    pub(super) account: &'s Account,
+    pub(super) observers: &'s Observers,
+    /// The rule's name.
+    pub(super) rule: &'s str,
+    pub(super) limits: &'s [Limit],
+    /// Where it is known who the clients are.
+    pub(super) spender: Option<&'s Spender>,
+}
+
+/// How many hundredths of a budget are used when the first event says so.
+const SOFT: u128 = 80;
+
+// === impl Spending ===
+
+impl Spending<'_> {
+    /// Counts a request.
+    ///
+    /// # Errors
+    ///
+    /// [`DenialReason::RateLimited`], for a limit of a client; [`DenialReason::AccountLimited`] and [`DenialReason::Budget`], for one of the account;
+    /// [`DenialReason::StoreDown`], when it cannot be counted and must be.
+    pub(super) fn spend(&self, plan: &Plan) -> Result<(), Refusal> {
+        let AccountLimits { per_client, per_client_and_phone, per_account, daily_budget } = self.account.limits();
+        if let Some(spender) = self.spender {
+            let mut octets = [0; 9];
+            let [tag, who] = spender.parts(&mut octets);
+            let account = self.account.name.as_bytes();
+            if let Some(rate) = per_client {
+                self.take_of_client(Purpose::ClientRate, &[account, tag, who], *rate, "the client is over its rate")?;
+            }
+            self.take_of_rule(plan, tag, who)?;
+            if let Some(rate) = per_client_and_phone {
+                for phone in plan.claimed() {
+                    let parts = [account, tag, who, phone.as_str().as_bytes()];
+                    self.take_of_client(
+                        Purpose::PhoneRate,
+                        &parts,
+                        *rate,
+                        "the client is over its rate for this phone",
+                    )?;
+                }
+            }
+        }
+        if let Some(rate) = per_account
+            && self.take(Purpose::AccountRate, &[self.account.name.as_bytes()], *rate)? != Taken::Now
+        {
+            self.observers.saved(By::Spend);
+            return Err(Refusal::new(DenialReason::AccountLimited));
+        }
+        match (daily_budget, plan.cost()) {
+            (None, _) | (Some(_), 0) => Ok(()),
+            (Some(budget), cost) => self.add(*budget, cost),
+        }
+    }
+
+    /// The limits that the rule has for itself.
+    fn take_of_rule(&self, plan: &Plan, tag: &[u8], who: &[u8]) -> Result<(), Refusal> {
+        let mut phones = plan.limited.iter();
+        for (limit, number) in self.limits.iter().zip(0_u32..) {
+            let (account, number) = (self.account.name.as_bytes(), number.to_le_bytes());
+            let phone = limit.phone().and_then(|_| phones.next()).map_or("", Phone::as_str);
+            let parts = [account, self.rule.as_bytes(), &number, tag, who, phone.as_bytes()];
+            self.take_of_client(Purpose::RuleRate, &parts, limit.rate, "the client is over a limit of the rule")?;
+        }
+        Ok(())
+    }
+
+    fn take_of_client(
+        &self,
+        purpose: Purpose,
+        parts: &[&[u8]],
+        rate: Rate,
+        detail: &'static str,
+    ) -> Result<(), Refusal> {
+        match self.take(purpose, parts, rate)? {
+            Taken::Now => Ok(()),
+            Taken::Wait(wait) => {
+                self.observers.saved(By::Spend);
+                Err(Refusal::new(DenialReason::RateLimited).with_detail(detail).with_retry_after(wait))
+            }
+        }
+    }
+
+    fn take(&self, purpose: Purpose, parts: &[&[u8]], rate: Rate) -> Result<Taken, Refusal> {
+        let began = Instant::now();
+        let taken = self.account.store().take_now(&Subject::new(purpose, parts), rate, 1);
+        self.observers.store(Operation::Take, began.elapsed(), taken.err());
+        // What cannot be counted is not limited.
+        self.heeding(taken, Taken::Now)
+    }
+
+    /// Adds to the account's sum of this day.
+    fn add(&self, budget: u64, cost: u64) -> Result<(), Refusal> {
+        let (began, account) = (Instant::now(), &*self.account.name);
+        let subject = [account.as_bytes()];
+        let sum = self.account.store().add_now(&Subject::new(Purpose::Budget, &subject), cost, self.account.today());
+        self.observers.store(Operation::Add, began.elapsed(), sum.err());
+        let sum = self.heeding(sum, 0)?;
+        let before = sum.saturating_sub(cost);
+        // Each is crossed by one request, of whichever instance.
+        let is_soft = |sum: u64| u128::from(sum) * 100 >= u128::from(budget) * SOFT;
+        if sum > budget {
+            if before <= budget {
+                self.observers.budget(account, BudgetMark::UsedUp, budget);
+            }
+            self.observers.saved(By::Budget);
+            return Err(Refusal::new(DenialReason::Budget));
+        }
+        if is_soft(sum) && !is_soft(before) {
+            self.observers.budget(account, BudgetMark::Soft, budget);
+        }
+        Ok(())
+    }
+
+    /// The store's answer, or what takes its place where it has none.
+    fn heeding<T>(&self, answer: Result<T, StoreError>, otherwise: T) -> Result<T, Refusal> {
+        answer.or_else(|_| match self.account.store_policy() {
+            StorePolicy::Local => {
+                self.observers.store_full();
+                Ok(otherwise)
+            }
+            StorePolicy::Refuse => Err(Refusal::new(DenialReason::StoreDown)),
+        })
+    }
+}

@@ -1,0 +1,71 @@
+//! The limits of a rule: how often the application pays for a request.
+
+use super::{plan::phone_at, settings::Values as SettingValues, spec::Rule};
+use crate::{
+    denial::{DenialReason, Refusal},
+    error::ConfigError,
+    judge::Limit,
+    phone::Phone,
+    phone_grammar::PhoneGrammar,
+    proof::{Role, Values},
+    reading::Fields,
+};
+
+/// Where the phones are that limits are for, in the order of these limits.
+pub(super) struct Limited(Vec<usize>);
+
+// === impl Rule ===
+
+impl Rule {
+    /// Limits how often a client gets through to what the application itself pays for, such as an SMS: 429 `throttled` with `Retry-After`. It
+    /// counts before the checks are asked, a request that is refused later too. Each call adds a limit, and all of them hold. Default: none.
+    ///
+    /// Who a client is, `client_ip` or `spend_key` says: without either, `build()` returns an error. A limit is kept under the
+    /// rule's name in the [`Guards`](crate::Guards) of the layer.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use tower_jverify::{ClientIp, Field, Limit, Rate, Rule, captcha};
+    ///
+    /// // The handler sends a code by SMS to the phone in the body.
+    /// let rule = Rule::post("/sms", captcha())
+    ///     .client_ip(ClientIp::forwarded(1))
+    ///     .limit(Limit::per_client(Rate::new(20, Duration::from_secs(3600))))
+    ///     .limit(Limit::per_client_and_phone(Rate::new(3, Duration::from_secs(600)), Field::body("/phone")));
+    /// # let _ = rule;
+    /// ```
+    pub fn limit(mut self, limit: Limit) -> Self {
+        self.overrides.limits.push(limit);
+        self
+    }
+}
+
+// === impl Limited ===
+
+impl Limited {
+    pub(super) fn compile(limits: &[Limit], fields: &mut Fields) -> Self {
+        Self(limits.iter().filter_map(Limit::phone).map(|field| fields.index_as(field, Role::Phone)).collect())
+    }
+
+    /// # Errors
+    ///
+    /// A phone is not there, or malformed.
+    pub(super) fn phones(&self, values: &Values<'_>, grammar: PhoneGrammar) -> Result<Vec<Phone>, Refusal> {
+        let missing =
+            || Refusal::new(DenialReason::ProofMissing).with_detail("no phone, for which the rule has a limit");
+        self.0.iter().map(|index| phone_at(values, *index, grammar)?.ok_or_else(missing)).collect()
+    }
+}
+
+/// Refuses limits that could never be counted.
+///
+/// # Errors
+///
+/// `rule.limit`.
+pub(super) fn check(limits: &[Limit], values: &SettingValues) -> Result<(), ConfigError> {
+    if !limits.is_empty() && values.client_ip.is_none() && values.spend_key.is_none() {
+        return Err(ConfigError::unshown("rule.limit", "`client_ip` or `spend_key` must say who the clients are"));
+    }
+    limits.iter().try_for_each(Limit::validate)
+}
