@@ -64,9 +64,9 @@ impl Budget {
         })
     }
 
-    /// How many bytes it has in all.
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+    /// How many bytes are held.
+    pub(crate) fn held(&self) -> usize {
+        self.bytes.saturating_sub(self.general.available_permits()).saturating_sub(self.small.available_permits())
     }
 
     /// # Errors

@@ -21,9 +21,9 @@ pub(crate) struct Bulkhead {
     taken: Arc<Taken>,
 }
 
-/// The places that are taken. They outlive a reload, which may change how many there are.
+/// The places that are taken, of all bulkheads that share them. They outlive a build of a layer, which may change how many there are.
 #[derive(Default)]
-struct Taken {
+pub(super) struct Taken {
     all: AtomicUsize,
     /// Who holds how many, where it is known who the client is. A client is in it while it holds a place, so there are never
     /// more entries than places taken.
@@ -51,14 +51,9 @@ const PART: usize = 8;
 // === impl Bulkhead ===
 
 impl Bulkhead {
-    /// With so many places, at least one of which any client may hold.
-    pub(crate) fn new(places: usize) -> Self {
-        Self { places, share: (places / PART).max(1), taken: Arc::default() }
-    }
-
-    /// The same with so many places: those that are taken stay taken, even if that is more than there are now.
-    pub(crate) fn with_places(&self, places: usize) -> Self {
-        Self { taken: Arc::clone(&self.taken), ..Self::new(places) }
+    /// With so many places, of which these are taken. A client may hold at least one.
+    pub(super) fn new(places: usize, taken: Arc<Taken>) -> Self {
+        Self { places, share: (places / PART).max(1), taken }
     }
 
     /// Takes a place, or fails at once. With a client, the place counts toward its share.
@@ -87,6 +82,10 @@ impl Bulkhead {
 // === impl Taken ===
 
 impl Taken {
+    pub(super) fn all(&self) -> usize {
+        self.all.load(Ordering::Relaxed)
+    }
+
     /// Nothing in this file panics while it is locked.
     fn held(&self) -> MutexGuard<'_, HashMap<Client, usize>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
@@ -120,7 +119,7 @@ mod tests {
     #[test]
     fn a_client_holds_an_eighth_and_at_least_one_place() {
         for (places, share) in [(1, 1), (2, 1), (8, 1), (15, 1), (16, 2), (256, 32)] {
-            let bulkhead = Bulkhead::new(places);
+            let bulkhead = Bulkhead::new(places, Arc::default());
             let held: Vec<_> = (0..share).map(|_| bulkhead.enter(Some(Client::Unknown)).unwrap()).collect();
             assert_eq!(bulkhead.enter(Some(Client::Unknown)).err(), Some(Full::Share), "{places}");
             let others = (share..places).map(|_| bulkhead.enter(None).unwrap()).collect::<Vec<_>>();
@@ -137,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_refused_client_takes_no_place_and_leaves_no_entry() {
-        let bulkhead = Bulkhead::new(1);
+        let bulkhead = Bulkhead::new(1, Arc::default());
         let held = bulkhead.enter(Some(client("192.0.2.1"))).unwrap();
         for n in 0..1_000_u32 {
             let other = Client::at(Some(IpAddr::V4(n.into())));

@@ -28,12 +28,16 @@ impl Client {
 
     /// Octets that no other client has.
     pub(super) fn octets(self) -> [u8; 9] {
-        let (kind, [a, b, c, d, e, f, g, h]) = match self {
-            Self::Unknown => (0, [0; 8]),
-            Self::V4(address) => (4, u64::from(address.to_bits()).to_be_bytes()),
-            Self::V6(network) => (6, network.to_be_bytes()),
+        let (kind, address) = match self {
+            Self::Unknown => (0, 0),
+            Self::V4(address) => (4, u64::from(address.to_bits())),
+            Self::V6(network) => (6, network),
         };
-        [kind, a, b, c, d, e, f, g, h]
+        let mut octets = [kind; 9];
+        if let Some((_, rest)) = octets.split_first_mut() {
+            rest.copy_from_slice(&address.to_be_bytes());
+        }
+        octets
     }
 }
 

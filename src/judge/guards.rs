@@ -1,4 +1,4 @@
-//! What outlives one build of a layer: breakers, claims, limits, and the checks that outlive their requests.
+//! What outlives one build of a layer: what requests hold, breakers, claims, limits, alarms, and the checks that outlive their requests.
 
 use std::{
     collections::HashMap,
@@ -11,11 +11,15 @@ use super::{
     account::{Account, Means},
     account_limits::AccountLimits,
     breaker::settings::Breaker,
+    bulkhead::Bulkhead,
+    held::Held,
     snapshot::{BreakerState, GuardsSnapshot},
     store_policy::StorePolicy,
 };
 use crate::{
+    body::Budget,
     error::ConfigError,
+    observe::Counts,
     store::{Calendar, Memory, Rate},
 };
 
@@ -37,6 +41,10 @@ const MOST: usize = 100_000_000;
 ///
 /// Claims, limits and breakers are kept for each account ([`JVerifyBuilder::account`](crate::JVerifyBuilder::account)). **Layers that share a
 /// handle and name no account share one**, so name the accounts of different verifiers.
+///
+/// Also kept here, over all layers of a handle: the places of [`in_flight`](crate::JVerifyBuilder::in_flight) and the bytes of
+/// [`buffered`](crate::JVerifyBuilder::buffered), of which a rule with a limit of its own has its own, by the rule's name; and what
+/// alarms count. Each layer has its own numbers for them: with `in_flight(256)` on two layers, 256 requests of both have a check in flight.
 ///
 /// State is kept in the memory of this process: by default at most 1,000,000 claims, clients and sums, and only hashes of proofs, phones and addresses under a key that the process
 /// chooses at random.
@@ -60,6 +68,8 @@ struct Kept {
     means: Arc<Means>,
     accounts: Mutex<HashMap<Arc<str>, Arc<Account>>>,
     abandoned: Arc<Abandoned>,
+    held: Held,
+    counts: Arc<Counts>,
 }
 
 #[derive(Clone, Debug)]
@@ -104,7 +114,14 @@ impl Guards {
         let store = Memory::new(settings.capacity);
         let Settings { claims, store_policy, limits, .. } = settings;
         let means = Means { store, claims, store_policy, limits, calendar: Calendar::new() };
-        Self(Arc::new(Kept { settings, means: Arc::new(means), accounts: Mutex::default(), abandoned: Arc::default() }))
+        Self(Arc::new(Kept {
+            settings,
+            means: Arc::new(means),
+            accounts: Mutex::default(),
+            abandoned: Arc::default(),
+            held: Held::default(),
+            counts: Arc::default(),
+        }))
     }
 
     /// Returns when no abandoned check and no check of a rule that is `on_demand` is running, of all layers with these guards: see
@@ -118,7 +135,13 @@ impl Guards {
         let accounts = self.0.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let mut breakers: Vec<BreakerState> = accounts.values().flat_map(|account| account.breakers()).collect();
         breakers.sort_by(|a, b| a.place().cmp(&b.place()));
-        GuardsSnapshot { breakers, abandoned: self.0.abandoned.running() }
+        GuardsSnapshot {
+            breakers,
+            abandoned: self.0.abandoned.running(),
+            in_flight: self.0.held.in_flight(),
+            buffered: self.0.held.buffered(),
+            entries: self.0.means.store.entries(),
+        }
     }
 
     /// Whether an outage can be noticed.
@@ -136,6 +159,25 @@ impl Guards {
         let mut accounts = self.0.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || Arc::new(Account::new(Arc::clone(name), self.0.settings.breaker, Arc::clone(&self.0.means)));
         Arc::clone(accounts.entry(Arc::clone(name)).or_insert_with(new))
+    }
+
+    /// So many places of `in_flight`: of this rule alone, or of all rules that have none of their own.
+    pub(crate) fn bulkhead(&self, rule: Option<&str>, places: usize) -> Bulkhead {
+        self.0.held.bulkhead(rule, places)
+    }
+
+    /// So many bytes of `buffered`: of this rule alone, or of all rules that have none of their own.
+    ///
+    /// # Errors
+    ///
+    /// Names the setting `buffered`.
+    pub(crate) fn budget(&self, rule: Option<&str>, bytes: usize) -> Result<Budget, ConfigError> {
+        self.0.held.budget(rule, bytes)
+    }
+
+    /// What is counted for alarms.
+    pub(crate) fn counts(&self) -> &Arc<Counts> {
+        &self.0.counts
     }
 
     pub(super) fn abandoned(&self) -> &Arc<Abandoned> {

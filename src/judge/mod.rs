@@ -18,6 +18,7 @@ mod client;
 mod client_ip;
 mod evidence;
 mod guards;
+mod held;
 mod judgement;
 mod limit;
 mod planned;

@@ -17,6 +17,9 @@ use crate::{check::Endpoint, observe::Phase};
 pub struct GuardsSnapshot {
     pub(super) breakers: Vec<BreakerState>,
     pub(super) abandoned: usize,
+    pub(super) in_flight: usize,
+    pub(super) buffered: usize,
+    pub(super) entries: usize,
 }
 
 /// One breaker at one moment.
@@ -39,6 +42,22 @@ impl GuardsSnapshot {
     /// How many checks run whose client has left, or whose handler waits for them on demand.
     pub fn abandoned_checks(&self) -> usize {
         self.abandoned
+    }
+
+    /// How many requests have a check in flight, in the places of `in_flight`.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// How many bytes of bodies are held, of those of `buffered`.
+    pub fn buffered_bytes(&self) -> usize {
+        self.buffered
+    }
+
+    /// How many claims, clients and sums are kept, of [`GuardsBuilder::capacity`](crate::GuardsBuilder::capacity). Some may have ended:
+    /// they are removed with later requests.
+    pub fn entries(&self) -> usize {
+        self.entries
     }
 }
 

@@ -162,12 +162,12 @@ impl<V> JVerifyLayer<V> {
     ///
     /// These last:
     ///
+    /// - The [`Guards`](crate::Guards) of the layer, unless `new` sets others: claims, limits, breakers, the rate limits of alarms, and the next two.
     /// - Checks in flight. They count in `in_flight` of the layer, and in that of a rule that has its own before and after under the
     ///   same name. A smaller limit applies at once, so that no check begins until there are fewer in flight.
     /// - Bodies that are held count in `buffered` as long as its value is the same. After another value they no longer count.
     /// - [`JVerifyLayer::unused_rules`]: a rule keeps its mark under the same name.
     /// - [`JVerifyLayer::drained`] waits for the abandoned checks of old rules too.
-    /// - The rate limits of alarms in the log.
     ///
     /// Where the layer is mounted twice, a request between its two services during a reload is asked about again: the inner service
     /// does not take over what was decided by old rules, and a token that works once is then refused.

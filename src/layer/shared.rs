@@ -53,7 +53,7 @@ impl<V> Shared<V> {
         listeners: Listeners,
     ) -> Self {
         let rules: Vec<Watched> = routes.states().map(RuleState::watched).collect();
-        let observers = Arc::new(Observers::new(listeners, &rules));
+        let observers = Arc::new(Observers::new(listeners, &rules, guards.counts()));
         let judge = Judge::new(verifier, Arc::clone(&observers), guards);
         Self::of(judge, routes, names, Arc::new(source), observers, Arc::default())
     }
@@ -66,7 +66,8 @@ impl<V> Shared<V> {
         let guards = new.source.guards.as_ref().unwrap_or_else(|| self.judge.guards());
         let compiled = new.source.compile(guards, Some(&self.routes));
         let (routes, names) = compiled.expect("they were compiled when `new` was built");
-        let observers = Arc::new(self.observers.reloaded(&new.observers));
+        let rules: Vec<Watched> = routes.states().map(RuleState::watched).collect();
+        let observers = Arc::new(new.observers.counting_in(guards.counts(), &rules));
         let judge = self.judge.reloaded(new.judge.verifier().clone(), Arc::clone(&observers), guards.clone());
         let (source, mounts) = (Arc::clone(&new.source), Arc::clone(&self.mounts));
         Self::of(judge, routes, names, source, observers, mounts)

@@ -115,7 +115,7 @@ pub(super) fn breaker(account: &str, endpoint: &str, to: Phase, open_for: Durati
 pub(super) fn budget(account: &str, mark: BudgetMark, budget: u64) {
     match mark {
         BudgetMark::Soft => {
-            event!(WARN, account, budget, "budget: four fifths of the account's checks of this day are used")
+            event!(WARN, account, budget, "budget: four fifths of the account's checks of this day are used");
         }
         BudgetMark::UsedUp => event!(
             ERROR,

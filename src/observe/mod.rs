@@ -4,6 +4,7 @@
 //! calls of the user's closures. Any combination of them is on.
 
 mod alarms;
+mod counts;
 mod decided;
 #[cfg(feature = "tracing")]
 mod events;
@@ -19,6 +20,7 @@ mod watch;
 
 pub use self::decided::Decided;
 pub(crate) use self::{
+    counts::Counts,
     decided::Outcome,
     listeners::Listeners,
     meters::{BudgetMark, By, Operation, Phase},

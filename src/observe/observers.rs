@@ -1,24 +1,25 @@
 //! All observers of a layer.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    hash::{BuildHasher, Hash},
+    collections::HashMap,
+    hash::Hash,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Duration,
 };
 
-use foldhash::fast::{FixedState, RandomState};
+use foldhash::fast::FixedState;
 use tokio::time::Instant;
 
 use super::{
-    alarms::{AlarmKind, Alarms},
+    alarms::AlarmKind,
+    counts::Counts,
     decided::Decided,
     events,
     listeners::Listeners,
     meters::{BudgetMark, By, Meters, Operation, Phase},
     ratio::Change,
-    watch::{App, Watch, Watched},
+    watch::{Watch, Watched},
 };
 use crate::{
     check::{Check, Endpoint},
@@ -33,12 +34,9 @@ use crate::{
 pub(crate) struct Observers {
     listeners: Listeners,
     meters: Arc<Meters>,
-    /// They outlive the build.
-    alarms: Arc<Alarms>,
-    /// By the rules' names. What they count outlives the build.
+    counts: Arc<Counts>,
+    /// By the rules' names.
     watches: HashMap<Arc<str>, Watch, FixedState>,
-    /// Makes a client a number that says nothing outside of this process.
-    clients: RandomState,
 }
 
 /// A check that has begun.
@@ -62,35 +60,20 @@ impl Begun {
 
 impl Observers {
     /// Resolves the handles of all metrics.
-    pub(crate) fn new(listeners: Listeners, rules: &[Watched]) -> Self {
-        let mut apps: BTreeMap<&str, Arc<App>> = BTreeMap::new();
-        let watches = rules.iter().map(|rule| {
-            let app = Arc::clone(apps.entry(&rule.account).or_default());
-            (Arc::clone(&rule.name), Watch::new(rule, app))
-        });
-        let watches = watches.collect();
+    pub(crate) fn new(listeners: Listeners, rules: &[Watched], counts: &Arc<Counts>) -> Self {
         let meters = Arc::new(Meters::new(rules.iter().map(|rule| &rule.name)));
-        Self { listeners, meters, alarms: Arc::default(), watches, clients: RandomState::default() }
+        Self { listeners, meters, counts: Arc::clone(counts), watches: watches(rules, counts) }
     }
 
-    /// Those of another build, with what lasts of these.
-    pub(crate) fn reloaded(&self, new: &Self) -> Self {
-        let of_account = |account: &str| self.watches.values().find(|watch| **watch.account() == *account);
-        let going_on = |(name, watch): (&Arc<str>, &Watch)| {
-            (Arc::clone(name), watch.going_on(self.watches.get(name), of_account(watch.account())))
-        };
-        Self {
-            listeners: new.listeners.clone(),
-            meters: Arc::clone(&new.meters),
-            alarms: Arc::clone(&self.alarms),
-            watches: new.watches.iter().map(going_on).collect(),
-            clients: self.clients.clone(),
-        }
+    /// The same, which count on in other counts.
+    pub(crate) fn counting_in(&self, counts: &Arc<Counts>, rules: &[Watched]) -> Self {
+        let (listeners, meters) = (self.listeners.clone(), Arc::clone(&self.meters));
+        Self { listeners, meters, counts: Arc::clone(counts), watches: watches(rules, counts) }
     }
 
     /// A guarded request is over for the layer.
     pub(crate) fn decided(&self, decided: &Decided<'_>) {
-        let alarm = self.alarms.due(decided);
+        let alarm = self.counts.alarms.due(decided);
         if let Some((kind, _)) = alarm {
             self.meters.alarm(kind);
         }
@@ -104,7 +87,7 @@ impl Observers {
     /// A check begins, for this client where it is known.
     #[inline]
     pub(crate) fn begin(&self, check: &Check, client: Option<&impl Hash>) -> Begun {
-        let client = client.map(|client| self.clients.hash_one(client));
+        let client = client.map(|client| self.counts.number(client));
         Begun { endpoint: check.endpoint(), at: Instant::now(), client }
     }
 
@@ -160,14 +143,14 @@ impl Observers {
     /// `client_ip` has found no address: a WARN, at most once a minute.
     #[cold]
     pub(crate) fn unknown_client(&self, rule: &str) {
-        if self.alarms.is_unknown_client_due() {
+        if self.counts.alarms.is_unknown_client_due() {
             self.inform(|| events::unknown_client(rule));
         }
     }
 
     /// A proof was asked about without a claim, or a request was not counted, because the store is full: an ERROR, at most once a minute.
     pub(crate) fn store_full(&self) {
-        if self.alarms.is_store_full_due() {
+        if self.counts.alarms.is_store_full_due() {
             self.alarm(AlarmKind::StoreFull);
             self.inform(events::store_full);
         }
@@ -185,7 +168,7 @@ impl Observers {
 
     /// The sandbox let a client through that is not on this host: a WARN, at most once a minute.
     pub(crate) fn sandbox_elsewhere(&self, rule: &str) {
-        if self.alarms.is_sandbox_due() {
+        if self.counts.alarms.is_sandbox_due() {
             self.alarm(AlarmKind::Sandbox);
             self.inform(|| events::sandbox_elsewhere(rule));
         }
@@ -202,4 +185,8 @@ impl Observers {
     fn drop_event(&self) {
         self.meters.dropped();
     }
+}
+
+fn watches(rules: &[Watched], counts: &Counts) -> HashMap<Arc<str>, Watch, FixedState> {
+    rules.iter().map(|rule| (Arc::clone(&rule.name), counts.watch(rule))).collect()
 }

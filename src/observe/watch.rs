@@ -19,8 +19,7 @@ pub(crate) struct Watched {
     pub(crate) knows_clients: bool,
 }
 
-/// What is watched of a rule. It outlives the build of a layer.
-#[derive(Clone)]
+/// What is watched of a rule.
 pub(super) struct Watch {
     account: Arc<str>,
     /// Only where clients are known.
@@ -45,21 +44,13 @@ pub(super) struct Found {
 // === impl Watch ===
 
 impl Watch {
-    /// Of a rule whose account has this watch.
-    pub(super) fn new(rule: &Watched, app: Arc<App>) -> Self {
-        let ratio = rule.knows_clients.then(|| Arc::new(Ratio::new()));
-        Self { account: Arc::clone(&rule.account), ratio, app }
+    /// `ratio`: of the rule, where its clients are known. `app`: of the account.
+    pub(super) fn new(account: Arc<str>, ratio: Option<Arc<Ratio>>, app: Arc<App>) -> Self {
+        Self { account, ratio, app }
     }
 
     pub(super) fn account(&self) -> &Arc<str> {
         &self.account
-    }
-
-    /// Another build's, which goes on with what these have counted: the rule's of the same name, and the account's.
-    pub(super) fn going_on(&self, rule: Option<&Self>, account: Option<&Self>) -> Self {
-        let ratio = self.ratio.as_ref().map(|new| rule.and_then(|rule| rule.ratio.as_ref()).unwrap_or(new));
-        let app = account.map_or(&self.app, |account| &account.app);
-        Self { account: Arc::clone(&self.account), ratio: ratio.map(Arc::clone), app: Arc::clone(app) }
     }
 
     /// Counts an answer of the verifier; one that did not come says nothing of clients.

@@ -5,22 +5,20 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 
 use super::spec::Rule;
-use crate::{body::Budget, error::ConfigError, judge::Bulkhead};
+use crate::{
+    error::ConfigError,
+    judge::{Bulkhead, Guards},
+};
 
-/// The places of `in_flight`, of which those that are taken `before` a reload stay taken.
-pub(super) fn places(places: usize, before: Option<&Bulkhead>) -> Result<Arc<Bulkhead>, ConfigError> {
+/// The places of `in_flight`: of this rule alone, or of all rules that have none of their own.
+pub(super) fn places(guards: &Guards, rule: Option<&str>, places: usize) -> Result<Arc<Bulkhead>, ConfigError> {
     if places == 0 {
         return Err(zero("in_flight"));
     }
     if places > Semaphore::MAX_PERMITS || u32::try_from(places).is_err() {
         return Err(ConfigError::new("in_flight", places.to_string(), "more than can be counted"));
     }
-    Ok(Arc::new(before.map_or_else(|| Bulkhead::new(places), |before| before.with_places(places))))
-}
-
-/// The bytes of `buffered`. The bodies that are held `before` a reload count as long as the number is the same.
-pub(super) fn budget(bytes: usize, before: Option<&Budget>) -> Result<Budget, ConfigError> {
-    before.filter(|before| before.bytes() == bytes).cloned().map_or_else(|| Budget::new(bytes), Ok)
+    Ok(Arc::new(guards.bulkhead(rule, places)))
 }
 
 /// The account of a verifier.

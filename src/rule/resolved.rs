@@ -44,13 +44,6 @@ pub(crate) struct Shares {
     descriptors: Option<Descriptors>,
 }
 
-/// What was taken and held when a rule's layer was reloaded: of the rule with the same name, and of its layer.
-#[derive(Clone, Copy)]
-pub(crate) struct Before<'r> {
-    pub(super) settings: &'r Settings,
-    pub(super) shares: &'r Shares,
-}
-
 /// The account of a verifier for which none is named.
 const ACCOUNT: &str = "default";
 
@@ -63,31 +56,16 @@ impl Shares {
     /// # Errors
     ///
     /// As [`Settings::resolve`].
-    pub(crate) fn new(layer: &Overrides, guards: &Guards, before: Option<&Self>) -> Result<Self, ConfigError> {
+    pub(crate) fn new(layer: &Overrides, guards: &Guards, is_reload: bool) -> Result<Self, ConfigError> {
         let values = Values::of(&Overrides::default(), layer);
         Ok(Self {
-            bulkhead: limits::places(values.in_flight, before.map(|before| &*before.bulkhead))?,
+            bulkhead: limits::places(guards, None, values.in_flight)?,
             account: guards.account(&limits::account(layer.account.as_deref().unwrap_or(ACCOUNT))?),
             guards: guards.clone(),
-            is_reload: before.is_some(),
-            buffered: limits::budget(values.buffered, before.map(|before| &before.buffered))?,
+            is_reload,
+            buffered: guards.budget(None, values.buffered)?,
             descriptors: values.descriptors.as_ref().map(Descriptors::parse).transpose()?,
         })
-    }
-}
-
-// === impl Before ===
-
-impl<'r> Before<'r> {
-    /// The bulkhead that only this rule had.
-    fn bulkhead(self) -> Option<&'r Bulkhead> {
-        let own = &self.settings.judge.bulkhead;
-        (!Arc::ptr_eq(own, &self.shares.bulkhead)).then_some(&**own)
-    }
-
-    /// The budget that only this rule had.
-    fn budget(self) -> Option<&'r Budget> {
-        Some(&self.settings.reading.limits.budget).filter(|own| **own != self.shares.buffered)
     }
 }
 
@@ -104,7 +82,6 @@ impl Settings {
         rule: &Overrides,
         layer: &Overrides,
         shares: &Shares,
-        before: Option<Before<'_>>,
     ) -> Result<Self, ConfigError> {
         let values = Values::of(rule, layer);
         check(&values)?;
@@ -121,10 +98,9 @@ impl Settings {
                 limits: body::Limits {
                     bytes: values.body_limit,
                     deadline: values.body_deadline,
-                    budget: rule.buffered.map_or_else(
-                        || Ok(shares.buffered.clone()),
-                        |bytes| limits::budget(bytes, before.and_then(Before::budget)),
-                    )?,
+                    budget: rule
+                        .buffered
+                        .map_or_else(|| Ok(shares.buffered.clone()), |bytes| shares.guards.budget(Some(name), bytes))?,
                 },
                 accept: values.accept,
                 decode: values.decode,
@@ -145,7 +121,7 @@ impl Settings {
                 deadline: values.deadline,
                 bulkhead: rule.in_flight.map_or_else(
                     || Ok(Arc::clone(&shares.bulkhead)),
-                    |places| limits::places(places, before.and_then(Before::bulkhead)),
+                    |places| limits::places(&shares.guards, Some(name), places),
                 )?,
                 account: account(name, rule, shares)?,
                 verifier: rule.verifier.clone(),

@@ -14,7 +14,6 @@ use super::{
     Group, Methods, Overrides, Rule, RuleState, Settings, Shares, limits,
     methods::{Unnamed, is_same},
     place::Place,
-    resolved::Before,
 };
 use crate::{
     error::ConfigError,
@@ -34,7 +33,6 @@ pub(crate) struct Routes {
     foreign: Option<Foreign>,
     has_paths: bool,
     states: Vec<Arc<RuleState>>,
-    shares: Shares,
 }
 
 /// What a backend that may ignore the method adds to the tables.
@@ -80,7 +78,7 @@ impl Routes {
             return Err(ConfigError::unshown("rule", "a layer without a rule guards nothing"));
         }
         limits::names(rules)?;
-        let shares = Shares::new(layer, guards, before.map(|before| &before.shares))?;
+        let shares = Shares::new(layer, guards, before.is_some())?;
         let spellings = foreign.suspects(Suspicion::PathSpelling);
         let mut by_pattern: BTreeMap<Pattern, Vec<Entry<'_>>> = BTreeMap::new();
         let mut every: Vec<Entry<'_>> = Vec::new();
@@ -95,11 +93,10 @@ impl Routes {
                 return Err(ConfigError::new("rule.other_methods", own.as_str(), problem).of_rule(rule));
             }
             let name: Arc<str> = rule.to_string().into();
-            let of_name = before.and_then(|before| Some((before.state(&name)?, &before.shares)));
-            let held = of_name.map(|(state, shares)| Before { settings: &state.settings, shares });
+            let of_name = before.and_then(|before| before.state(&name));
             let settings =
-                Settings::resolve(&name, &rule.overrides, layer, &shares, held).map_err(|error| error.of_rule(rule))?;
-            let state = Arc::new(RuleState::new(name, settings, of_name.map(|(state, _)| state)));
+                Settings::resolve(&name, &rule.overrides, layer, &shares).map_err(|error| error.of_rule(rule))?;
+            let state = Arc::new(RuleState::new(name, settings, of_name));
             states.push(Arc::clone(&state));
             match &rule.path {
                 Some(path) => {
@@ -135,7 +132,6 @@ impl Routes {
             foreign: (*foreign != ForeignBackend::none()).then(|| Foreign::new(&by_pattern, foreign)).transpose()?,
             has_paths: !by_pattern.is_empty(),
             states,
-            shares,
         };
         routes.check_unless(rules)?;
         Ok(routes)

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tower_jverify::{Breaker, DenialReason, Guards, JVerifyLayer, Rule, number};
+use tower_jverify::{Breaker, Class, DenialReason, Guards, JVerifyLayer, Rule, number};
 
 use super::{PHONE, reason};
-use crate::support::{Application, LOGIN, Verifier, post_json, send};
+use crate::{
+    support::{Application, LOGIN, Verifier, post_json, send},
+    telemetry::Log,
+};
 
 #[tokio::test]
 async fn claims_and_breakers_survive_a_reload() {
@@ -58,4 +61,54 @@ async fn a_snapshot_names_accounts_and_endpoints() {
     let shown: Vec<_> = snapshot.breakers().map(|breaker| (breaker.account(), breaker.endpoint())).collect();
     let endpoints = ["number_app", "number_web", "captcha", "one_tap", "risk"];
     assert_eq!(shown, endpoints.map(|endpoint| ("bank-a", endpoint)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn places_and_bytes_of_bodies_are_counted_over_all_layers_of_a_handle() {
+    let (verifier, application, guards) = (Verifier::silent(), Application::default(), Guards::new());
+    let build = |rule: Rule| {
+        let layer = JVerifyLayer::builder(verifier.clone()).guards(&guards).in_flight(2).buffered(16 * 1024);
+        layer.body_limit(4 * 1024).rule(rule).build().unwrap()
+    };
+    let (one, two) = (build(Rule::post("/one", number())), build(Rule::post("/two", number())));
+    let own = build(Rule::post("/own", number()).in_flight(1).buffered(8 * 1024));
+    let body = |token: &str| json!({"token": token, "phone": PHONE}).to_string();
+    let begin = async |layer: &JVerifyLayer<Verifier>, path: &str, token: &str| {
+        let (layer, application, before) = (layer.clone(), application.clone(), verifier.calls());
+        let request = post_json(path, body(token));
+        let login = tokio::spawn(async move { drop(send(&layer, &application, request).await) });
+        while verifier.calls() == before {
+            tokio::task::yield_now().await;
+        }
+        login
+    };
+    let held = [begin(&one, "/one", "a").await, begin(&two, "/two", "b").await];
+    let snapshot = guards.snapshot();
+    assert_eq!((snapshot.in_flight(), snapshot.entries()), (2, 2));
+    assert_eq!(snapshot.buffered_bytes(), 2 * body("a").len());
+    for (layer, path) in [(&one, "/one"), (&two, "/two")] {
+        let refused = send(layer, &application, post_json(path, body("c"))).await;
+        assert_eq!(reason(&refused), DenialReason::Overloaded, "{path}");
+    }
+    let apart = begin(&own, "/own", "d").await;
+    assert_eq!((guards.snapshot().in_flight(), guards.snapshot().buffered_bytes()), (3, 3 * body("a").len()));
+    for login in held.into_iter().chain([apart]) {
+        login.abort();
+        assert!(login.await.is_err());
+    }
+    guards.drained().await;
+    assert_eq!((guards.snapshot().in_flight(), guards.snapshot().buffered_bytes()), (0, 0));
+}
+
+#[tokio::test]
+async fn an_alarm_is_raised_once_for_all_layers_of_a_handle() {
+    let (log, _listening) = Log::listen();
+    let (application, guards) = (Application::default(), Guards::new());
+    for path in ["/one", "/two"] {
+        let layer = JVerifyLayer::builder(Verifier::of_class(Class::Account)).guards(&guards);
+        let layer = layer.rule(Rule::post(path, number())).build().unwrap();
+        let body = json!({"token": path, "phone": PHONE}).to_string();
+        assert_eq!(send(&layer, &application, post_json(path, body)).await.status(), 503);
+    }
+    assert_eq!(log.take_events().iter().filter(|event| event.starts_with("ERROR")).count(), 1);
 }

@@ -281,9 +281,8 @@ async fn a_client_that_is_over_its_rate_uses_up_nothing_of_the_accounts() {
 /// How long it is until the next midnight in Shanghai.
 fn until_midnight() -> Duration {
     let day = 24 * 60 * 60;
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap() + Duration::from_secs(8 * 60 * 60);
-    Duration::from_secs(day)
-        - Duration::from_nanos(u64::try_from(now.as_nanos() % (u128::from(day) * 1_000_000_000)).unwrap())
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() + 8 * 60 * 60;
+    Duration::from_secs(day - now % day)
 }
 
 #[tokio::test(start_paused = true)]

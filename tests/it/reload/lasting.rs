@@ -9,13 +9,12 @@ use tower::{Layer, Service};
 use tower_jverify::{Class, ClientIp, DenialReason, JVerifyBuilder, JVerifyLayer, Rule, number};
 
 use super::{begun, layer, status};
-use crate::support::{Application, LOGIN, Verifier, builder, denial, post_json, send};
+use crate::support::{Application, LOGIN, Verifier, builder, denial, following, post_json, send};
 
 type Set = fn(JVerifyBuilder<Verifier>) -> JVerifyBuilder<Verifier>;
 
-fn built(verifier: &Verifier, set: Set) -> JVerifyLayer<Verifier> {
-    set(builder(verifier)).build().unwrap()
-}
+/// Makes a builder, of a layer or of one that takes its place.
+type Begin = fn(&Verifier) -> JVerifyBuilder<Verifier>;
 
 /// A login whose client leaves during its check.
 async fn leaves(layer: &JVerifyLayer<Verifier>, verifier: &Verifier, request: Request<Full<Bytes>>) {
@@ -52,13 +51,13 @@ async fn checks_in_flight_count_in_the_new_limit() {
         ),
     ];
     for (case, (old, new)) in cases.into_iter().enumerate() {
-        let reloaded = built(&verifier, old);
+        let reloaded = old(builder(&verifier)).build().unwrap();
         let path = if case == 2 { "/old" } else { "/login" };
         for _ in 0..2 {
             leaves(&reloaded, &verifier, post_json(path, LOGIN)).await;
         }
         assert!(is_overloaded(&reloaded, post_json(path, LOGIN)).await, "{case}");
-        reloaded.reload(built(&verifier, new));
+        reloaded.reload(new(following(&verifier)).build().unwrap());
         leaves(&reloaded, &verifier, post_json("/login", LOGIN)).await;
         assert!(is_overloaded(&reloaded, post_json("/login", LOGIN)).await, "{case}: three are in flight");
 
@@ -73,14 +72,15 @@ async fn checks_in_flight_count_in_the_new_limit() {
 #[tokio::test(start_paused = true)]
 async fn a_smaller_limit_holds_at_once() {
     let verifier = Verifier::silent();
-    let limited =
-        |in_flight| builder(&verifier).rule(Rule::post("/login", number())).in_flight(in_flight).build().unwrap();
-    let reloaded = limited(8);
+    let limited = |begin: Begin, in_flight| {
+        begin(&verifier).rule(Rule::post("/login", number())).in_flight(in_flight).build().unwrap()
+    };
+    let reloaded = limited(builder, 8);
     for n in 0..4_u64 {
         leaves(&reloaded, &verifier, post_json("/login", LOGIN)).await;
         tokio::time::sleep(Duration::from_secs(u64::from(n == 1) * 2)).await;
     }
-    reloaded.reload(limited(2));
+    reloaded.reload(limited(following, 2));
     assert!(is_overloaded(&reloaded, post_json("/login", LOGIN)).await, "four are in flight");
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert!(is_overloaded(&reloaded, post_json("/login", LOGIN)).await, "two are");
@@ -93,16 +93,16 @@ async fn a_smaller_limit_holds_at_once() {
 async fn a_client_keeps_its_share() {
     let verifier = Verifier::silent();
     let rule = || Rule::post("/login", number()).client_ip(ClientIp::forwarded(1));
-    let limited = |in_flight| builder(&verifier).rule(rule()).in_flight(in_flight).build().unwrap();
+    let limited = |begin: Begin, in_flight| begin(&verifier).rule(rule()).in_flight(in_flight).build().unwrap();
     let from = |address: &'static str| {
         let mut request = post_json("/login", LOGIN);
         request.headers_mut().insert("x-forwarded-for", address.parse().unwrap());
         request
     };
-    let reloaded = limited(8);
+    let reloaded = limited(builder, 8);
     leaves(&reloaded, &verifier, from("192.0.2.1")).await;
     assert!(is_overloaded(&reloaded, from("192.0.2.1")).await);
-    reloaded.reload(limited(16));
+    reloaded.reload(limited(following, 16));
     leaves(&reloaded, &verifier, from("192.0.2.1")).await;
     assert!(is_overloaded(&reloaded, from("192.0.2.1")).await, "an eighth of 16");
     leaves(&reloaded, &verifier, from("192.0.2.2")).await;
@@ -154,18 +154,20 @@ async fn bodies_that_are_held_count_while_the_budget_is_the_same() {
     let (verifier, application) = (Verifier::passing(), Application::default());
     let most = LOGIN.len() + 4;
     let budget = most.div_ceil(3) * 4;
-    let on_the_layer = |bytes| {
-        builder(&verifier).rule(Rule::post("/login", number())).body_limit(most).buffered(bytes).build().unwrap()
+    let on_the_layer = |begin: Begin, bytes| {
+        begin(&verifier).rule(Rule::post("/login", number())).body_limit(most).buffered(bytes).build().unwrap()
     };
-    let on_the_rule = |bytes| layer(&verifier, [Rule::post("/login", number()).body_limit(most).buffered(bytes)]);
-    for (case, limited) in [&on_the_layer as &dyn Fn(usize) -> _, &on_the_rule].into_iter().enumerate() {
-        let reloaded = limited(budget);
+    let on_the_rule = |begin: Begin, bytes| {
+        begin(&verifier).rule(Rule::post("/login", number()).body_limit(most).buffered(bytes)).build().unwrap()
+    };
+    for (case, limited) in [&on_the_layer as &dyn Fn(Begin, usize) -> _, &on_the_rule].into_iter().enumerate() {
+        let reloaded = limited(builder, budget);
         let (body, login) = begun(&reloaded, &application);
         body.send(Bytes::from_static(&LOGIN.as_bytes()[..20])).unwrap();
         tokio::task::yield_now().await;
-        reloaded.reload(limited(budget));
+        reloaded.reload(limited(following, budget));
         assert!(is_overloaded(&reloaded, post_json("/login", LOGIN)).await, "{case}");
-        reloaded.reload(limited(budget * 2));
+        reloaded.reload(limited(following, budget * 2));
         assert_eq!(status(&reloaded, post_json("/login", LOGIN)).await, 200, "{case}");
         body.send(Bytes::from_static(&LOGIN.as_bytes()[20..])).unwrap();
         drop(body);
@@ -182,7 +184,7 @@ async fn an_alarm_that_has_gone_off_stays_silent_for_its_minute() {
     for _ in 0..3 {
         assert_eq!(status(&reloaded, post_json("/login", LOGIN)).await, 503);
         errors += log.take_events().iter().filter(|event| event.starts_with("ERROR")).count();
-        reloaded.reload(layer(&verifier, [Rule::post("/login", number())]));
+        reloaded.reload(following(&verifier).rule(Rule::post("/login", number())).build().unwrap());
     }
     assert_eq!(errors, 1);
 }

@@ -36,6 +36,11 @@ pub(crate) fn builder(verifier: &Verifier) -> JVerifyBuilder<Verifier> {
     asking(verifier.clone())
 }
 
+/// For a layer that takes the place of another, whose guards it gets.
+pub(crate) fn following(verifier: &Verifier) -> JVerifyBuilder<Verifier> {
+    JVerifyLayer::builder(verifier.clone())
+}
+
 /// As [`builder`], around any verifier.
 pub(crate) fn asking<V>(verifier: V) -> JVerifyBuilder<V>
 where

@@ -12,7 +12,7 @@ use serde_json::json;
 use tower_jverify::{Class, JVerifyLayer, Policy, Rule, Verdict, number};
 
 use super::{Log, metrics::Recorded, real_ip};
-use crate::support::{Application, LOGIN, Sandboxed, Verifier, builder, post_json, send};
+use crate::support::{Application, LOGIN, Sandboxed, Verifier, builder, following, post_json, send};
 
 const COLLAPSED: &str = "jverify_alarms_total{kind=pass_ratio_collapsed}";
 const OTHER_APP: &str = "jverify_alarms_total{kind=misconfigured_app}";
@@ -124,7 +124,7 @@ async fn a_reload_forgets_no_share() {
     desk.logins(250, 50, true).await;
     minutes(6).await;
     let verifier = Verifier::of_class(Class::Rejected);
-    let (new, newest) = Recorded::around(|| builder(&verifier).rule(rule().client_ip(real_ip())).build().unwrap());
+    let (new, newest) = Recorded::around(|| following(&verifier).rule(rule().client_ip(real_ip())).build().unwrap());
     desk.layer.reload(new);
     desk.logins(180, 60, false).await;
     assert_eq!(newest.counted().get(COLLAPSED), Some(&1));

@@ -1,0 +1,57 @@
+//! What requests hold: places for checks in flight, and bytes of bodies.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::bulkhead::{Bulkhead, Taken};
+use crate::{body::Budget, error::ConfigError};
+
+/// What requests hold, by the rule that has a limit of its own; `None` for all rules that have none.
+#[derive(Default)]
+pub(super) struct Held {
+    places: Mutex<HashMap<Owner, Arc<Taken>>>,
+    /// Also by their size: bodies that are held count as long as it is the same.
+    bodies: Mutex<HashMap<(Owner, usize), Budget>>,
+}
+
+type Owner = Option<Box<str>>;
+
+// === impl Held ===
+
+impl Held {
+    /// So many places, of which those that are taken stay taken, even if that is more than there are now.
+    pub(super) fn bulkhead(&self, rule: Option<&str>, places: usize) -> Bulkhead {
+        let taken = Arc::clone(locked(&self.places).entry(rule.map(Into::into)).or_default());
+        Bulkhead::new(places, taken)
+    }
+
+    /// # Errors
+    ///
+    /// As [`Budget::new`].
+    pub(super) fn budget(&self, rule: Option<&str>, bytes: usize) -> Result<Budget, ConfigError> {
+        let (mut bodies, owner) = (locked(&self.bodies), (rule.map(Into::into), bytes));
+        if let Some(budget) = bodies.get(&owner) {
+            return Ok(budget.clone());
+        }
+        let budget = Budget::new(bytes)?;
+        bodies.insert(owner, budget.clone());
+        Ok(budget)
+    }
+
+    /// How many places are taken.
+    pub(super) fn in_flight(&self) -> usize {
+        locked(&self.places).values().map(|taken| taken.all()).sum()
+    }
+
+    /// How many bytes of bodies are held.
+    pub(super) fn buffered(&self) -> usize {
+        locked(&self.bodies).values().map(Budget::held).sum()
+    }
+}
+
+/// Nothing here panics while it is locked.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

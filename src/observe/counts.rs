@@ -1,0 +1,52 @@
+//! What is counted for alarms, over all builds of a layer.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, Hash},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use foldhash::fast::RandomState;
+
+use super::{
+    alarms::Alarms,
+    ratio::Ratio,
+    watch::{App, Watch, Watched},
+};
+
+/// What is counted for alarms. [`Guards`](crate::Guards) keep it.
+#[derive(Default)]
+pub(crate) struct Counts {
+    pub(super) alarms: Alarms,
+    ratios: Mutex<HashMap<RuleOf, Arc<Ratio>>>,
+    /// By the account.
+    apps: Mutex<HashMap<Arc<str>, Arc<App>>>,
+    /// Makes a client a number that says nothing outside of this process.
+    clients: RandomState,
+}
+
+/// An account, and a rule that spends from it.
+type RuleOf = (Arc<str>, Arc<str>);
+
+// === impl Counts ===
+
+impl Counts {
+    /// What is watched of a rule.
+    pub(super) fn watch(&self, rule: &Watched) -> Watch {
+        let Watched { name, account, knows_clients } = rule;
+        let ratio = || {
+            let mut ratios = self.ratios.lock().unwrap_or_else(PoisonError::into_inner);
+            let of_rule = ratios.entry((Arc::clone(account), Arc::clone(name)));
+            Arc::clone(of_rule.or_insert_with(|| Arc::new(Ratio::new())))
+        };
+        let ratio = knows_clients.then(ratio);
+        let mut apps = self.apps.lock().unwrap_or_else(PoisonError::into_inner);
+        let app = Arc::clone(apps.entry(Arc::clone(account)).or_default());
+        Watch::new(Arc::clone(account), ratio, app)
+    }
+
+    #[inline]
+    pub(super) fn number(&self, client: &impl Hash) -> u64 {
+        self.clients.hash_one(client)
+    }
+}
