@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::task::JoinSet;
 use tower_jverify::{Breaker, Class, DenialReason, Guards, JVerifyLayer, Rule, number};
 
 use super::{PHONE, reason};
@@ -73,16 +74,17 @@ async fn places_and_bytes_of_bodies_are_counted_over_all_layers_of_a_handle() {
     let (one, two) = (build(Rule::post("/one", number())), build(Rule::post("/two", number())));
     let own = build(Rule::post("/own", number()).in_flight(1).buffered(8 * 1024));
     let body = |token: &str| json!({"token": token, "phone": PHONE}).to_string();
-    let begin = async |layer: &JVerifyLayer<Verifier>, path: &str, token: &str| {
+    let mut logins = JoinSet::new();
+    let begin = async |logins: &mut JoinSet<()>, layer: &JVerifyLayer<Verifier>, path: &str, token: &str| {
         let (layer, application, before) = (layer.clone(), application.clone(), verifier.calls());
         let request = post_json(path, body(token));
-        let login = tokio::spawn(async move { drop(send(&layer, &application, request).await) });
+        logins.spawn(async move { drop(send(&layer, &application, request).await) });
         while verifier.calls() == before {
             tokio::task::yield_now().await;
         }
-        login
     };
-    let held = [begin(&one, "/one", "a").await, begin(&two, "/two", "b").await];
+    begin(&mut logins, &one, "/one", "a").await;
+    begin(&mut logins, &two, "/two", "b").await;
     let snapshot = guards.snapshot();
     assert_eq!((snapshot.in_flight(), snapshot.entries()), (2, 2));
     assert_eq!(snapshot.buffered_bytes(), 2 * body("a").len());
@@ -90,12 +92,9 @@ async fn places_and_bytes_of_bodies_are_counted_over_all_layers_of_a_handle() {
         let refused = send(layer, &application, post_json(path, body("c"))).await;
         assert_eq!(reason(&refused), DenialReason::Overloaded, "{path}");
     }
-    let apart = begin(&own, "/own", "d").await;
+    begin(&mut logins, &own, "/own", "d").await;
     assert_eq!((guards.snapshot().in_flight(), guards.snapshot().buffered_bytes()), (3, 3 * body("a").len()));
-    for login in held.into_iter().chain([apart]) {
-        login.abort();
-        assert!(login.await.is_err());
-    }
+    logins.shutdown().await;
     guards.drained().await;
     assert_eq!((guards.snapshot().in_flight(), guards.snapshot().buffered_bytes()), (0, 0));
 }
