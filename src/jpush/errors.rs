@@ -105,7 +105,14 @@ pub(super) fn client(error: legacy::Error) -> CallError {
     }
     // Past this point the peer may have written into the error (HTTP/2's debug data), so only its kind goes on.
     let kind = chain(&error).find_map(|error| error.downcast_ref::<io::Error>()).map(io::Error::kind);
-    let ended = if kind == Some(io::ErrorKind::TimedOut) { CallError::timeout() } else { broken() };
+    let ended = if chain(&error).filter_map(|error| error.downcast_ref::<hyper::Error>()).any(hyper::Error::is_parse) {
+        // What came in place of a reply. A firewall may write it because of what is in a proof, so it never counts as an outage.
+        CallError::unreadable("not HTTP")
+    } else if kind == Some(io::ErrorKind::TimedOut) {
+        CallError::timeout()
+    } else {
+        broken()
+    };
     match exhausted(&error).or_else(|| kind.map(|kind| io::Error::from(kind).into())) {
         Some(source) => ended.with_source(source),
         None => ended,

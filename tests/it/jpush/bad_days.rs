@@ -139,6 +139,8 @@ async fn what_is_not_http_is_an_error_without_its_words() {
         let server = Server::answering(bytes).await;
         let error = client(&server.url()).build().unwrap().ask(number()).await.unwrap_err();
         assert!(!error.nothing_sent() && !error.is_connect(), "{error:?}");
+        // Of the class of answers that cannot be read, which never open a door.
+        assert_eq!(error.cause(), "not HTTP", "{bytes:?}");
         assert_eq!(server.requests().len(), 1);
         assert_silent(&error);
     }
