@@ -3,6 +3,8 @@
 //! One binary; a module a subject. Test names are the promises.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
+#[path = "../fault_proxy/mod.rs"]
+mod fault_proxy;
 mod support;
 
 mod bodies;

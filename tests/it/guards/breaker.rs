@@ -194,6 +194,62 @@ async fn a_probe_whose_client_leaves_still_decides() {
     assert_eq!(login("sandbox-9000#2").await.status(), 200);
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_check_of_a_client_that_has_left_counts_when_it_ends_and_holds_its_place_until_then() {
+    let ends = [(Fault::Hang, false), (Fault::Delay(Duration::from_secs(2)), true), (Fault::Reset, false)];
+    for (fault, is_answered) in ends {
+        let what = format!("{fault:?}");
+        let (guards, sandbox) = (Guards::new(), Sandbox::new());
+        let rule = Rule::post("/login", number()).client_ip(ClientIp::forwarded(1));
+        let layer = JVerifyLayer::builder(jpush(&sandbox)).guards(&guards).rule(rule).in_flight(10).build().unwrap();
+        let application = Application::default();
+        let login = |n: usize| {
+            let body = json!({"token": format!("sandbox-9000#{n}"), "phone": PHONE}).to_string();
+            let mut request = post_json("/login", body);
+            request.headers_mut().insert("x-forwarded-for", format!("192.0.2.{n}").parse().unwrap());
+            send(&layer, &application, request)
+        };
+        sandbox.fault(fault.clone());
+        let is_open = || guards.snapshot().breakers().any(BreakerState::is_open);
+        let mut left = 0;
+        for n in 0..10 {
+            // What is reset is answered before the client leaves.
+            left += usize::from(tokio::time::timeout(Duration::from_millis(50), login(n)).await.is_err());
+            if left > 0 {
+                assert!(!is_open(), "{what}: nothing counts when a client leaves");
+            }
+        }
+        if left > 0 {
+            assert_eq!((left, guards.snapshot().abandoned_checks()), (10, 10), "{what}");
+            assert_eq!(reason(&login(11).await), DenialReason::Overloaded, "{what}: the places are busy");
+        }
+        guards.drained().await;
+        assert_eq!((guards.snapshot().abandoned_checks(), is_open()), (0, !is_answered), "{what}");
+        sandbox.fault(None);
+        let next = login(12).await;
+        if is_answered {
+            assert_eq!(next.status(), 200, "{what}");
+        } else {
+            assert_eq!(reason(&next), DenialReason::BreakerOpen, "{what}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_is_dropped_before_it_is_asked_gives_its_slot_back() {
+    let guards = Guards::builder().breaker(Breaker::new().consecutive(1)).build().unwrap();
+    let (sandbox, application) = (Sandbox::new(), Application::default());
+    let rule = || Rule::post("/login", number());
+    let never = JVerifyLayer::builder(NeverReady).guards(&guards).account("one").rule(rule()).build().unwrap();
+    let layer = JVerifyLayer::builder(jpush(&sandbox)).guards(&guards).account("one").rule(rule()).build().unwrap();
+    let body = |token: &str| post_json("/login", json!({"token": token, "phone": PHONE}).to_string());
+    assert_eq!(send(&layer, &application, body("sandbox-reset-9000")).await.status(), 503);
+    advance(Duration::from_secs(13)).await;
+    let probe = send(&never, &application, body("sandbox-9000#1"));
+    assert!(tokio::time::timeout(Duration::from_millis(50), probe).await.is_err());
+    assert_eq!(send(&layer, &application, body("sandbox-9000#1")).await.status(), 200, "the next request is the probe");
+}
+
 #[tokio::test]
 async fn each_change_is_one_event() {
     let (log, _listening) = Log::listen();

@@ -1,6 +1,8 @@
 //! What protects the verifier's accounts: the replay guard, the breakers, and the handle that holds them.
 
 mod breaker;
+mod cancelled;
+mod faults;
 mod handle;
 mod replay;
 mod spend;
