@@ -250,6 +250,20 @@ fn settings_that_cannot_stand_end_an_example_with_their_names() {
     }
     let output = finish("sandbox", &[], &[("LISTEN_ADDR", "0.0.0.0:0")]);
     assert!(output.contains("LISTEN_ADDR"), "{output}");
+    for flags in [&["--minutes", "1"] as &[_], &["--minutes"], &["--seed", "a"], &["--guarded", "1"], &["--hours", "1"]]
+    {
+        let output = finish("soak", flags, &[]);
+        assert!(output.contains(flags[0]), "{flags:?}: {output}");
+    }
+}
+
+#[test]
+fn the_soak_explains_its_flags() {
+    let output = command("soak", &["--help"], &[]).output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    for flag in ["--minutes", "--seed", "--unmatched", "--guarded"] {
+        assert!(output.status.success() && help.contains(flag), "{flag}: {help}");
+    }
 }
 
 /// What an example says when it refuses to start.
