@@ -105,13 +105,17 @@ pub(super) fn client(error: legacy::Error) -> CallError {
     }
     // Past this point the peer may have written into the error (HTTP/2's debug data), so only its kind goes on.
     let kind = chain(&error).find_map(|error| error.downcast_ref::<io::Error>()).map(io::Error::kind);
-    let ended = if chain(&error).filter_map(|error| error.downcast_ref::<hyper::Error>()).any(hyper::Error::is_parse) {
-        // What came in place of a reply. A firewall may write it because of what is in a proof, so it never counts as an outage.
+    // What came in place of a reply. A firewall may write it because of what is in a proof, so it never counts as an outage.
+    let is_parse_error = |error: &(dyn Error + 'static)| error.downcast_ref().is_some_and(hyper::Error::is_parse);
+    let ended = if chain(&error).any(is_parse_error) {
         CallError::unreadable("not HTTP")
-    } else if kind == Some(io::ErrorKind::TimedOut) {
-        CallError::timeout()
     } else {
-        broken()
+        match kind {
+            // Only rustls returns it: of a record that it cannot decrypt, and of a fatal alert.
+            Some(io::ErrorKind::InvalidData) => CallError::unreadable("not TLS"),
+            Some(io::ErrorKind::TimedOut) => CallError::timeout(),
+            _ => broken(),
+        }
     };
     match exhausted(&error).or_else(|| kind.map(|kind| io::Error::from(kind).into())) {
         Some(source) => ended.with_source(source),

@@ -11,7 +11,7 @@ use tokio::{
 use tower_jverify::{Class, DenialReason, JPushBuilder, Policy, Rule, number};
 
 use super::{
-    support::{Conn, PASS, Server, client, http},
+    support::{self, Conn, PASS, Server, client, http},
     tls::Tls,
 };
 use crate::support::{Application, LOGIN, denial, noticing, post_json, send};
@@ -107,7 +107,8 @@ enum End {
 
 #[tokio::test]
 async fn what_ends_tls_after_the_request_opens_nothing() {
-    for end in [End::Notified, End::Alert, End::Cut] {
+    let broken = "the connection broke off";
+    for (end, cause) in [(End::Notified, broken), (End::Alert, "not TLS"), (End::Cut, broken)] {
         let tls = Tls::trusted();
         let acceptor = tls.acceptor;
         let server = Server::start(move |conn: Conn| {
@@ -125,9 +126,11 @@ async fn what_ends_tls_after_the_request_opens_nothing() {
             }
         })
         .await;
-        let jpush = client(&format!("https://localhost:{}", server.port())).extra_root_pem(tls.root.as_bytes());
-        assert_eq!(login(jpush).await, (503, false), "{end:?}");
+        let jpush = || client(&format!("https://localhost:{}", server.port())).extra_root_pem(tls.root.as_bytes());
+        assert_eq!(login(jpush()).await, (503, false), "{end:?}");
         assert_eq!(server.requests().len(), 1, "{end:?}");
+        let error = jpush().build().unwrap().ask(support::number()).await.unwrap_err();
+        assert_eq!((error.cause(), error.nothing_sent()), (cause, false), "{end:?}");
     }
 }
 
