@@ -16,8 +16,8 @@
 //!
 //! At the end it prints a report. It exits with 1 if an invariant is violated: a request without an answer, a request that passed
 //! without a proof, a good proof that was refused, a call that the sandbox saw and the layer did not account for, a task or a
-//! descriptor left over. Times and memory are reported and violate nothing. Memory, descriptors and their limits are read from
-//! `/proc/self`; other systems than Linux report "not measured".
+//! descriptor left over. Times and memory are reported and violate nothing. Memory and descriptors are read from `/proc/self`; on
+//! systems without it the report says "not measured".
 //!
 //! Claims of numbers are kept for 15 minutes, so memory is flat only after that: a run of 20 minutes measures its slope in the last
 //! four.
