@@ -5,7 +5,7 @@
 //! answered. It does less: no exID, no duplicate names refused, no aliases stripped, one risk header instead of six.
 
 use std::{
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -24,9 +24,9 @@ use axum::{
 };
 use serde_json::{Value, json};
 use tower::{Layer, Service, ServiceExt};
-use tower_jverify::{Credentials, Guards, JPush, JVerify, JVerifyLayer, Rule, number};
+use tower_jverify::{ClientIp, Credentials, Guards, JPush, JVerify, JVerifyLayer, Rule, number};
 
-use super::guards_off;
+use super::{guards_off, guards_on};
 
 const KEY: &str = "5d1ca1a8f6e3c8d2b7a90f11";
 const SECRET: &str = "9f86d081884c7d659a2feaa0";
@@ -47,11 +47,13 @@ enum Application {
 }
 
 impl Guarded {
-    /// `ours`, `by-hand`, or `unguarded`: what neither has a part in. `guards-on` and `guards-off` are ours with another token each time.
+    /// `ours`, `by-hand`, or `unguarded`: what neither has a part in. `guards-on` and `guards-off` are ours with another token each time,
+    /// and where it is known who the clients are: another one each time.
     pub(crate) fn new(which: &str, jpush: SocketAddr) -> Self {
         let application = match which {
-            "ours" | "guards-off" => Application::Ours(ours(jpush, &guards_off()).layer(application())),
-            "guards-on" => Application::Ours(ours(jpush, &Guards::new()).layer(application())),
+            "ours" => Application::Ours(ours(jpush, &guards_off(), rule()).layer(application())),
+            "guards-off" => Application::Ours(ours(jpush, &guards_off(), rule_of_clients()).layer(application())),
+            "guards-on" => Application::Ours(ours(jpush, &guards_on(), rule_of_clients()).layer(application())),
             "by-hand" => Application::ByHand(by_hand(jpush, application())),
             _ => Application::ByHand(application()),
         };
@@ -61,15 +63,18 @@ impl Guarded {
 
     /// One login, which must come through.
     pub(crate) async fn ask(&self) {
+        let mut login = self.login.clone();
         let body = match &self.next {
             None => Body::from(BODY),
             // As many digits as it takes the place of.
             Some(next) => {
-                let next = format!("{:019}", next.fetch_add(1, Ordering::Relaxed));
-                Body::from(BODY.replacen("0000001542695429579", &next, 1))
+                let next = next.fetch_add(1, Ordering::Relaxed);
+                let client = Ipv4Addr::from_bits(u32::try_from(next).unwrap_or_default());
+                login.extensions_mut().insert(SocketAddr::from((client, 443)));
+                Body::from(BODY.replacen("0000001542695429579", &format!("{next:019}"), 1))
             }
         };
-        let login = self.login.clone().map(|()| body);
+        let login = login.map(|()| body);
         let status = match &self.application {
             Application::Ours(service) => status(service.clone(), login).await,
             Application::ByHand(router) => status(router.clone(), login).await,
@@ -112,10 +117,18 @@ fn application() -> Router {
     Router::new().route("/login", post(handler))
 }
 
-fn ours(jpush: SocketAddr, guards: &Guards) -> JVerifyLayer<JPush> {
+fn rule() -> Rule {
+    Rule::post("/login", number())
+}
+
+fn rule_of_clients() -> Rule {
+    rule().client_ip(ClientIp::peer())
+}
+
+fn ours(jpush: SocketAddr, guards: &Guards, rule: Rule) -> JVerifyLayer<JPush> {
     let credentials = Credentials::new(KEY, SECRET).expect("credentials are well-formed");
     let jpush = JPush::builder(credentials).base_url(&format!("http://{jpush}")).build().expect("settings stand");
-    JVerifyLayer::builder(jpush).guards(guards).rule(Rule::post("/login", number())).build().expect("rules stand")
+    JVerifyLayer::builder(jpush).guards(guards).rule(rule).build().expect("rules stand")
 }
 
 struct Vendor {

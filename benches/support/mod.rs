@@ -4,6 +4,8 @@
 mod guarded;
 mod jpush;
 mod parts;
+#[cfg(feature = "metrics")]
+mod recorder;
 
 use std::net::SocketAddr;
 
@@ -11,6 +13,13 @@ pub(crate) use self::{
     guarded::Guarded,
     jpush::{JPushProcess, serve_if_asked},
     parts::{LoginRequest, Sample, layered, looked_up, unmatched},
+};
+
+/// What is on in a figure of guards.
+pub(crate) const GUARDS_ON: &str = if cfg!(feature = "metrics") {
+    "guarded request, clients known, guards and metrics on over off"
+} else {
+    "guarded request, clients known, guards on over off"
 };
 
 /// Figures, each with what it has to reach.
@@ -78,6 +87,13 @@ pub(crate) fn guarded(which: &str, jpush: SocketAddr, requests: usize) {
             guarded.ask().await;
         }
     });
+}
+
+/// All guards at their defaults, and under the feature `metrics` a recorder for what is built from now on.
+pub(crate) fn guards_on() -> tower_jverify::Guards {
+    #[cfg(feature = "metrics")]
+    recorder::Recording::install();
+    tower_jverify::Guards::new()
 }
 
 /// The targets of single parts are measured without guards, which have a figure of their own.

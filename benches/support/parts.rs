@@ -11,7 +11,7 @@ use prost::Message;
 use tower::{Layer, Service, layer::util::Identity, service_fn};
 use tower_jverify::{Check, Class, Field, ForeignBackend, JVerifyLayer, Rule, Verdict, captcha, number};
 
-use super::guards_off;
+use super::{guards_off, guards_on};
 
 /// A verifier that has answered before it is asked.
 type Answered = fn(Check) -> std::future::Ready<Result<Verdict, Infallible>>;
@@ -64,8 +64,8 @@ where
     }
 }
 
-/// Requests that none of four rules matches, all of them for POST, with so many headers; under the layer, under one in front
-/// of a foreign backend, or under one that does nothing. For a GET no path of a rule's is looked up.
+/// Requests that none of four rules matches, all of them for POST, with so many headers; under the layer, under one with all guards,
+/// under one in front of a foreign backend, or under one that does nothing. For a GET no path of a rule's is looked up.
 pub(crate) async fn unmatched(under: &str, method: &Method, headers: usize, requests: usize) {
     const NAMES: [&str; 8] =
         ["host", "user-agent", "accept", "accept-language", "cache-control", "x-request-id", "referer", "origin"];
@@ -76,8 +76,9 @@ pub(crate) async fn unmatched(under: &str, method: &Method, headers: usize, requ
         }
         request.body(Full::new(Bytes::from_static(b"hello"))).expect("a static request is valid")
     };
+    let guards = if under == "guards-on" { guards_on() } else { guards_off() };
     let mut builder = JVerifyLayer::builder(verifier())
-        .guards(&guards_off())
+        .guards(&guards)
         .rule(Rule::post("/login", number()))
         .rule(Rule::post("/h5/login", number().web()))
         .rule(Rule::post("/register", captcha().then(number())))
@@ -87,7 +88,7 @@ pub(crate) async fn unmatched(under: &str, method: &Method, headers: usize, requ
     }
     let layer = builder.build().expect("rules are valid");
     match under {
-        "layer" | "foreign" => serve(layer.layer(application()), requests, request).await,
+        "layer" | "guards-on" | "foreign" => serve(layer.layer(application()), requests, request).await,
         _ => serve(Identity::new().layer(application()), requests, request).await,
     }
 }
