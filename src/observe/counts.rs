@@ -10,9 +10,11 @@ use foldhash::fast::RandomState;
 
 use super::{
     alarms::Alarms,
+    meters::Phase,
     ratio::Ratio,
     watch::{App, Watch, Watched},
 };
+use crate::check::Endpoint;
 
 /// What is counted for alarms. [`Guards`](crate::Guards) keep it.
 #[derive(Default)]
@@ -21,6 +23,8 @@ pub(crate) struct Counts {
     ratios: Mutex<HashMap<RuleOf, Arc<Ratio>>>,
     /// By the account.
     apps: Mutex<HashMap<Arc<str>, Arc<App>>>,
+    /// Of each endpoint, by the account: the breakers that are not closed.
+    breakers: Mutex<HashMap<(Endpoint, Arc<str>), Phase>>,
     /// Makes a client a number that says nothing outside of this process.
     clients: RandomState,
 }
@@ -43,6 +47,18 @@ impl Counts {
         let mut apps = self.apps.lock().unwrap_or_else(PoisonError::into_inner);
         let app = Arc::clone(apps.entry(Arc::clone(account)).or_default());
         Watch::new(Arc::clone(account), ratio, app)
+    }
+
+    /// The breaker of an account is in this phase now. Returns the worst phase of all accounts' breakers of the endpoint.
+    pub(super) fn breaker(&self, account: &str, endpoint: Endpoint, to: Phase) -> Phase {
+        let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_account = (endpoint, account.into());
+        match to {
+            Phase::Closed => drop(breakers.remove(&of_account)),
+            Phase::HalfOpen | Phase::Open => drop(breakers.insert(of_account, to)),
+        }
+        let of_endpoint = breakers.iter().filter(|((of, _), _)| *of == endpoint);
+        of_endpoint.map(|(_, phase)| *phase).max().unwrap_or(Phase::Closed)
     }
 
     #[inline]

@@ -61,8 +61,8 @@ pub(crate) enum BudgetMark {
     UsedUp,
 }
 
-/// What the breaker of an endpoint does at present.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the breaker of an endpoint does at present. The later ones are worse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     Closed,
     HalfOpen,
@@ -168,9 +168,10 @@ impl Meters {
         &self.in_flight
     }
 
-    pub(super) fn breaker(&self, endpoint: Endpoint, phase: Phase) {
+    /// A breaker is in this phase now, and none of the endpoint is in a worse one than `worst`.
+    pub(super) fn breaker(&self, endpoint: Endpoint, phase: Phase, worst: Phase) {
         let Some(meters) = self.endpoints.get(endpoint.index()) else { return };
-        meters.breaker.set(match phase {
+        meters.breaker.set(match worst {
             Phase::Closed => 0.0,
             Phase::HalfOpen => 1.0,
             Phase::Open => 2.0,
@@ -210,7 +211,7 @@ fn describe() {
     describe_counter(PAID, "Checks that were sent to the vendor, or may have been");
     describe_counter(SAVED, "Checks that were not sent, by what refused them");
     describe_gauge(IN_FLIGHT, "Checks that are in flight");
-    describe_gauge(BREAKER, "The state of the breaker: 0 closed, 1 half-open, 2 open");
+    describe_gauge(BREAKER, "The state of the breaker, of several accounts the worst: 0 closed, 1 half-open, 2 open");
     describe_counter(TRANSITIONS, "Changes of the breaker's state, by the new state");
     describe_seconds(STORE, "Time that an operation of the store took");
     describe_counter(STORE_ERRORS, "Operations of the store that failed");

@@ -129,7 +129,7 @@ impl Observers {
 
     /// The state of an endpoint's breaker has changed.
     pub(crate) fn breaker(&self, account: &str, endpoint: Endpoint, to: Phase, open_for: Duration, is_outage: bool) {
-        self.meters.breaker(endpoint, to);
+        self.meters.breaker(endpoint, to, self.counts.breaker(account, endpoint, to));
         self.inform(|| events::breaker(account, endpoint.as_str(), to, open_for, is_outage));
     }
 

@@ -13,10 +13,12 @@ use http_body_util::StreamBody;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use serde_json::json;
 use tower::Layer;
-use tower_jverify::{Class, JVerifyBuilder, JVerifyLayer, Policy, Rule, captcha, number, sandbox::Fault};
+use tower_jverify::{
+    Breaker, Class, Guards, JVerifyBuilder, JVerifyLayer, Policy, Rule, Sandbox, captcha, number, sandbox::Fault,
+};
 
 use super::real_ip;
-use crate::support::{Application, LOGIN, Sandboxed, Verifier, builder, post_json, quick_to_notice, send};
+use crate::support::{Application, LOGIN, Sandboxed, Verifier, builder, jpush, post_json, quick_to_notice, send};
 
 /// What a recorder was given, and the sums so far: each snapshot begins at zero.
 pub(crate) struct Recorded(Snapshotter, Mutex<BTreeMap<String, i64>>);
@@ -299,4 +301,28 @@ fn the_alert_rules_read_metrics_that_exist() {
         used += 1;
     }
     assert!(used >= 8, "{used}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_several_accounts_the_breaker_that_is_worst_is_shown() {
+    let guards = Guards::builder().breaker(Breaker::new().consecutive(1)).without_replay_guard().build().unwrap();
+    let sandboxes = ["one", "two"].map(|account| (account, Sandbox::new()));
+    let (layers, recorded) = Recorded::around(|| {
+        sandboxes.each_ref().map(|(account, sandbox)| {
+            let layer = JVerifyLayer::builder(jpush(sandbox)).guards(&guards).account(*account);
+            layer.rule(Rule::post("/login", number())).build().unwrap()
+        })
+    });
+    let login = json!({"token": "sandbox-9000", "phone": "13800000000"}).to_string();
+    let login = async |layer| send(layer, &Application::default(), post_json("/login", login.clone())).await.status();
+    for ((_, sandbox), layer) in sandboxes.iter().zip(&layers) {
+        sandbox.fault(Fault::Refuse);
+        assert_eq!(login(layer).await, 503);
+    }
+    // The first recovers, the second is not asked again.
+    let [(_, recovered), _] = &sandboxes;
+    recovered.fault(None);
+    tokio::time::advance(Duration::from_secs(13)).await;
+    assert_eq!(login(&layers[0]).await, 200);
+    assert_eq!(recorded.counted().get("jverify_breaker_state{endpoint=number_app}"), Some(&2));
 }
