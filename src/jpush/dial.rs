@@ -31,8 +31,8 @@ const LATE: Duration = Duration::from_secs(1);
 /// The connector, under a timeout. It dials the base URL and nothing else, whatever a request's URI says. Where a connection
 /// is spare, it takes that one.
 ///
-/// Behind an `Arc`, because the pool clones its connector several times for every request, and boxed, because the pool
-/// carries the dial's future in every request's future, also when it takes a connection that is there.
+/// Behind an `Arc`, and its future boxed, because hyper-util's client (HTTP/2) clones its connector several times for every request,
+/// and carries the dial's future in every request's future, also when it takes a connection that is there.
 #[derive(Clone, Debug)]
 pub(super) struct Dial(Arc<Shared>);
 
@@ -71,6 +71,19 @@ impl Dial {
         }))
     }
 
+    /// Connects, or takes the connection that is spare.
+    pub(super) async fn connect(&self) -> Result<Stream, BoxError> {
+        self.0.keep();
+        if self.0.spare.is_held() {
+            // Lets the runtime look at its sockets: a request on a connection that has ended counts as sent.
+            tokio::task::yield_now().await;
+        }
+        match self.0.spare.take() {
+            Some(stream) => Ok(stream),
+            None => self.0.dialler.dial().await,
+        }
+    }
+
     /// Dials ahead of the next dial, unless a connection is spare already.
     pub(super) async fn warm(&self) -> Result<(), BoxError> {
         if !self.0.spare.is_held() {
@@ -96,18 +109,8 @@ impl Service<Uri> for Dial {
     }
 
     fn call(&mut self, _: Uri) -> Self::Future {
-        let shared = Arc::clone(&self.0);
-        Box::pin(async move {
-            shared.keep();
-            if shared.spare.is_held() {
-                // Lets the runtime look at its sockets: a request on a connection that has ended counts as sent.
-                tokio::task::yield_now().await;
-            }
-            match shared.spare.take() {
-                Some(stream) => Ok(stream),
-                None => shared.dialler.dial().await,
-            }
-        })
+        let dial = self.clone();
+        Box::pin(async move { dial.connect().await })
     }
 }
 

@@ -103,11 +103,16 @@ pub(super) fn client(error: legacy::Error) -> CallError {
     if error.is_connect() {
         return unconnected(error.into());
     }
-    // Past this point the peer may have written into the error (HTTP/2's debug data), so only its kind goes on.
-    let kind = chain(&error).find_map(|error| error.downcast_ref::<io::Error>()).map(io::Error::kind);
+    sent(&error)
+}
+
+/// Reads the error of a connection on which a request may have been sent.
+pub(super) fn sent(error: &(dyn Error + 'static)) -> CallError {
+    // The peer may have written into the error (HTTP/2's debug data), so only its kind goes on.
+    let kind = chain(error).find_map(|error| error.downcast_ref::<io::Error>()).map(io::Error::kind);
     // What came in place of a reply. A firewall may write it because of what is in a proof, so it never counts as an outage.
     let is_parse_error = |error: &(dyn Error + 'static)| error.downcast_ref().is_some_and(hyper::Error::is_parse);
-    let ended = if chain(&error).any(is_parse_error) {
+    let ended = if chain(error).any(is_parse_error) {
         CallError::unreadable("not HTTP")
     } else {
         match kind {
@@ -117,7 +122,7 @@ pub(super) fn client(error: legacy::Error) -> CallError {
             _ => broken(),
         }
     };
-    match exhausted(&error).or_else(|| kind.map(|kind| io::Error::from(kind).into())) {
+    match exhausted(error).or_else(|| kind.map(|kind| io::Error::from(kind).into())) {
         Some(source) => ended.with_source(source),
         None => ended,
     }
@@ -133,7 +138,8 @@ pub(super) fn unconnected(error: BoxError) -> CallError {
     unconnected.with_source(error)
 }
 
-fn broken() -> CallError {
+/// The connection ended, and did not say why.
+pub(super) fn broken() -> CallError {
     CallError::broken("the connection broke off")
 }
 

@@ -55,11 +55,13 @@ mod credentials;
 mod dial;
 mod echo;
 mod errors;
+mod http1;
 mod key_kind;
 mod key_text;
 #[cfg(feature = "sandbox")]
 mod of_sandbox;
 mod one_tap;
+mod pool;
 mod proof_bytes;
 mod proxy;
 mod reach;

@@ -1,11 +1,11 @@
-//! The default transport: hyper-util's pooled client over rustls.
+//! The default transport: hyper over rustls, with a pool of HTTP/1.1 connections, or hyper-util's client for HTTP/2.
 //!
 //! It verifies certificates always, follows no redirects (hyper has none) and reads no proxy variables unless asked to. The crypto
 //! provider is passed, never installed for the process: that choice is the application's.
 
 use std::{
     error::Error,
-    fmt, mem,
+    fmt,
     pin::Pin,
     sync::{Arc, Mutex},
     task::{Context, Poll, ready},
@@ -13,7 +13,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, Uri, uri::Authority};
+use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -32,6 +32,8 @@ use super::{
     base_url::BaseUrl,
     dial::{Dial, Dialler},
     errors,
+    http1::{Exchange, Http1},
+    pool::Pool,
     proxy::{Proxy, ProxySettings},
     resolve::Resolver,
     route::Route,
@@ -47,17 +49,23 @@ const SHORTEST_KEPT: Duration = Duration::from_secs(1);
 /// The default transport of [`JPush`](super::JPush): HTTPS with a pool of connections. Cheap to clone; clones share
 /// the pool. Settings are those of [`JPushBuilder`](super::JPushBuilder).
 #[derive(Clone)]
-pub struct Https(Arc<Shared>);
+pub struct Https(Protocol);
 
-struct Shared {
-    client: Client<Dial, Full<Bytes>>,
-    /// In place of the host's name in URIs that nobody sends. The pool hashes it letter by letter three times a call.
-    alias: Option<Authority>,
+/// One of them each: a pool of HTTP/1.1 connections does better against a far host than one of HTTP/2, and neither need find out.
+#[derive(Clone)]
+enum Protocol {
+    Http1(Arc<Http1>),
+    Http2(Arc<Client<Dial, Full<Bytes>>>),
 }
 
 /// The future of [`Https`].
 #[must_use = "futures do nothing unless polled"]
-pub struct HttpsFuture(legacy::ResponseFuture);
+pub struct HttpsFuture(Call);
+
+enum Call {
+    Http1(Exchange),
+    Http2(legacy::ResponseFuture),
+}
 
 /// The body of a reply that came through [`Https`].
 pub struct HttpsBody(Incoming);
@@ -108,34 +116,11 @@ impl Https {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         let route = Route::new(tcp, proxy.as_ref());
-        // One protocol each: a pool of HTTP/1.1 connections does better against a far host than one of HTTP/2, and
-        // hyper-util's pool is simplest where it need not find out.
         let connector = if settings.http2 {
             connector.enable_http2().wrap_connector(route)
         } else {
             connector.enable_http1().wrap_connector(route)
         };
-
-        let mut client = Client::builder(TokioExecutor::new());
-        client
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(settings.idle_timeout)
-            .pool_max_idle_per_host(settings.max_idle)
-            .http1_max_buf_size(super::collect::LIMIT)
-            // A check is small: one buffer copied and one plain write cost less than a list of buffers.
-            .http1_writev(false)
-            .http2_only(settings.http2)
-            // A dead HTTP/2 connection would take every check with it until TCP gives up: ask it while checks wait.
-            .timer(TokioTimer::new())
-            .http2_keep_alive_interval(settings.http2.then_some(HTTP2_PING))
-            .http2_keep_alive_timeout(HTTP2_PING)
-            // The request has its `Host`.
-            .set_host(false)
-            // Safe, and kept. hyper gives a request back only out of the queue in front of a connection's task
-            // (`dispatch::Envelope::drop`, and `Client::recv_msg` by `try_recv`), that is, one that was never taken
-            // to be written; and hyper-util repeats it only when the connection was a reused one. So a kept connection
-            // that the server closed meanwhile costs nothing, and whatever was begun is never repeated.
-            .retry_canceled_requests(true);
         let dialler = Dialler {
             connector,
             resolver,
@@ -145,10 +130,12 @@ impl Https {
             lacked: Mutex::default(),
         };
         let dial = Dial::new(dialler, settings.idle_timeout, settings.keep_warm);
-        let client = client.build(dial.clone());
-        // HTTP/1.1 sends the path and our own `Host`; HTTP/2 sends the URI's authority, so there it stays.
-        let alias = (!settings.http2).then(|| Authority::from_static("j"));
-        Ok(Built { transport: Self(Arc::new(Shared { client, alias })), dial, proxy })
+        let protocol = if settings.http2 {
+            Protocol::Http2(Arc::new(settings.http2_client(dial.clone())))
+        } else {
+            Protocol::Http1(Arc::new(Http1::new(dial.clone(), Pool::new(settings.idle_timeout, settings.max_idle))))
+        };
+        Ok(Built { transport: Self(protocol), dial, proxy })
     }
 }
 
@@ -162,13 +149,11 @@ impl Service<Request<Full<Bytes>>> for Https {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, mut request: Request<Full<Bytes>>) -> HttpsFuture {
-        if let Some(alias) = &self.0.alias {
-            let mut parts = mem::take(request.uri_mut()).into_parts();
-            parts.authority = Some(alias.clone());
-            *request.uri_mut() = Uri::from_parts(parts).expect("a URI of ours with another authority is a URI");
-        }
-        HttpsFuture(self.0.client.request(request))
+    fn call(&mut self, request: Request<Full<Bytes>>) -> HttpsFuture {
+        HttpsFuture(match &self.0 {
+            Protocol::Http1(client) => Call::Http1(client.call(request)),
+            Protocol::Http2(client) => Call::Http2(client.request(request)),
+        })
     }
 }
 
@@ -184,8 +169,11 @@ impl Future for HttpsFuture {
     type Output = Result<Response<HttpsBody>, CallError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let response = ready!(Pin::new(&mut self.0).poll(cx)).map_err(errors::client)?;
-        Poll::Ready(Ok(response.map(HttpsBody)))
+        let answer = match &mut self.0 {
+            Call::Http1(exchange) => ready!(Pin::new(exchange).poll(cx)),
+            Call::Http2(call) => ready!(Pin::new(call).poll(cx)).map_err(errors::client),
+        };
+        Poll::Ready(answer.map(|response| response.map(HttpsBody)))
     }
 }
 
@@ -275,6 +263,24 @@ impl HttpsSettings {
             ));
         }
         Ok(())
+    }
+
+    fn http2_client(&self, dial: Dial) -> Client<Dial, Full<Bytes>> {
+        Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(self.idle_timeout)
+            .pool_max_idle_per_host(self.max_idle)
+            .http2_only(true)
+            // A dead HTTP/2 connection would take every check with it until TCP gives up: ask it while checks wait.
+            .timer(TokioTimer::new())
+            .http2_keep_alive_interval(HTTP2_PING)
+            .http2_keep_alive_timeout(HTTP2_PING)
+            // The request has its `Host`.
+            .set_host(false)
+            // Safe, and kept: hyper gives a request back only where it was never taken to be written, see `Http1`; and hyper-util
+            // repeats it only when the connection was a reused one.
+            .retry_canceled_requests(true)
+            .build(dial)
     }
 
     fn tls(&self) -> Result<ClientConfig, ConfigError> {

@@ -1,0 +1,186 @@
+//! HTTP/1.1 over kept connections: what was never written may go out again, once, and nothing else.
+
+use std::{
+    future::poll_fn,
+    mem,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{Request, Response, Uri, uri::Parts};
+use http_body_util::Full;
+use hyper::{
+    body::Incoming,
+    client::conn::{TrySendError, http1},
+};
+
+use super::{
+    collect, dial::Dial, errors,
+    pool::{Connection, Pool},
+};
+use crate::call_error::CallError;
+
+type Call = Request<Full<Bytes>>;
+
+/// What [`Connection::try_send_request`] returns: hyper has no name for it.
+type Sent = Pin<Box<dyn Future<Output = Result<Response<Incoming>, TrySendError<Call>>> + Send>>;
+
+type Answer = Result<Response<Incoming>, CallError>;
+
+/// A client of one server.
+#[derive(Debug)]
+pub(super) struct Http1 {
+    pool: Arc<Pool>,
+    dial: Dial,
+    builder: http1::Builder,
+}
+
+/// One call and its reply.
+pub(super) struct Exchange(State);
+
+enum State {
+    /// On a kept connection.
+    Sent { reply: Sent, connection: Option<Connection>, client: Arc<Http1> },
+    /// Without one; boxed, so that the usual call stays small.
+    Cold(Pin<Box<dyn Future<Output = Answer> + Send>>),
+}
+
+// === impl Http1 ===
+
+impl Http1 {
+    pub(super) fn new(dial: Dial, pool: Pool) -> Self {
+        let mut builder = http1::Builder::new();
+        builder
+            .max_buf_size(collect::LIMIT)
+            // A check is small: one buffer copied and one plain write cost less than a list of buffers.
+            .writev(false);
+        Self { pool: Arc::new(pool), dial, builder }
+    }
+
+    /// Sends a request, over a kept connection at once. The request has its `Host`.
+    pub(super) fn call(self: &Arc<Self>, mut request: Call) -> Exchange {
+        to_origin_form(&mut request);
+        let client = Arc::clone(self);
+        Exchange(match self.pool.take() {
+            Some(mut connection) => {
+                let reply = Box::pin(connection.try_send_request(request));
+                State::Sent { reply, connection: Some(connection), client }
+            }
+            None => State::Cold(Box::pin(client.call_cold(request))),
+        })
+    }
+
+    /// Sends a request over whatever is there first: a connection that another call has done with, or a new one.
+    async fn call_cold(self: Arc<Self>, request: Call) -> Answer {
+        let mut kept = self.pool.wait();
+        let mut dial = Box::pin(Arc::clone(&self).open());
+        let (mut connection, is_kept) = poll_fn(|cx| {
+            if let Poll::Ready(connection) = Pin::new(&mut kept).poll(cx) {
+                return Poll::Ready(Ok((connection, true)));
+            }
+            dial.as_mut().poll(cx).map_ok(|connection| (connection, false))
+        })
+        .await?;
+        drop(kept);
+        if is_kept && let Some(room) = self.pool.room() {
+            // A handshake that is half done is worth a connection.
+            let pool = Arc::clone(&self.pool);
+            tokio::spawn(async move {
+                if let Ok(connection) = dial.await {
+                    pool.put(connection);
+                }
+                drop(room);
+            });
+        }
+        match connection.try_send_request(request).await {
+            Ok(response) => {
+                self.give_back(connection);
+                Ok(response)
+            }
+            Err(mut error) => match error.take_message() {
+                Some(request) if is_kept => self.call_anew(request).await,
+                _ => Err(errors::sent(error.error())),
+            },
+        }
+    }
+
+    /// Sends a request that a kept connection gave back, over a new one, and not a third time.
+    ///
+    /// hyper gives a request back only out of the queue in front of a connection's task (`dispatch::Envelope::drop`, and
+    /// `Client::recv_msg` by `try_recv`), that is, one that was never taken to be written. So a kept connection that the server closed
+    /// meanwhile costs nothing, and whatever was begun is never repeated.
+    async fn call_anew(self: Arc<Self>, request: Call) -> Answer {
+        let mut connection = Arc::clone(&self).open().await?;
+        let response =
+            connection.try_send_request(request).await.map_err(|error| errors::sent(error.error()))?;
+        self.give_back(connection);
+        Ok(response)
+    }
+
+    /// Dials. The connection's task runs on the runtime of the caller, and ends with it.
+    async fn open(self: Arc<Self>) -> Result<Connection, CallError> {
+        let stream = self.dial.connect().await.map_err(errors::unconnected)?;
+        let opened = self.builder.handshake(stream).await;
+        let (mut connection, mut task) = opened.map_err(|error| errors::sent(&error))?;
+        poll_fn(|cx| match Pin::new(&mut task).poll(cx) {
+            // The server has closed it, or said something unasked.
+            Poll::Ready(ended) => Poll::Ready(Err(ended.err().map_or_else(errors::broken, |error| errors::sent(&error)))),
+            Poll::Pending => connection.poll_ready(cx).map_err(|error| errors::sent(&error)),
+        })
+        .await?;
+        tokio::spawn(task);
+        Ok(connection)
+    }
+
+    /// Puts a connection into the pool when its reply is read to the end. One whose call failed never gets here.
+    fn give_back(&self, mut connection: Connection) {
+        if connection.is_ready() {
+            self.pool.put(connection);
+        } else if !connection.is_closed() {
+            let pool = Arc::downgrade(&self.pool);
+            tokio::spawn(async move {
+                if connection.ready().await.is_ok()
+                    && let Some(pool) = pool.upgrade()
+                {
+                    pool.put(connection);
+                }
+            });
+        }
+    }
+}
+
+/// The path alone: hyper writes the URI as it is.
+fn to_origin_form(request: &mut Call) {
+    let uri = mem::take(request.uri_mut()).into_parts();
+    let mut parts = Parts::default();
+    parts.path_and_query = uri.path_and_query;
+    *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
+}
+
+// === impl Exchange ===
+
+impl Future for Exchange {
+    type Output = Answer;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+        loop {
+            match &mut self.0 {
+                State::Cold(call) => return call.as_mut().poll(cx),
+                State::Sent { reply, connection, client } => match ready!(reply.as_mut().poll(cx)) {
+                    Ok(response) => {
+                        if let Some(connection) = connection.take() {
+                            client.give_back(connection);
+                        }
+                        return Poll::Ready(Ok(response));
+                    }
+                    Err(mut error) => match error.take_message() {
+                        Some(request) => self.0 = State::Cold(Box::pin(Arc::clone(client).call_anew(request))),
+                        None => return Poll::Ready(Err(errors::sent(error.error()))),
+                    },
+                },
+            }
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Connections that wait for the next check, and checks that wait for a connection. HTTP/1.1 only: a connection carries one check at
+//! a time.
+//!
+//! hyper-util's `client::pool::cache` would do most of it, and is not used for three reasons. It has no bound on idle connections, and
+//! no place for one: a dial that lost its race puts its connection in without passing through the caller. It takes back what is
+//! dropped unless `poll_ready` has failed before, which a connection whose call just failed need not have noticed. And its service
+//! must be cloned for each call, with four counts of references, where this is one lock to take and one to put.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::client::conn::http1::SendRequest;
+use tokio::{
+    runtime::Handle,
+    sync::oneshot,
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
+
+/// The sending half of a connection. hyper says that it is ready when the reply before was read to its end, and the connection lives.
+pub(super) type Connection = SendRequest<Full<Bytes>>;
+
+/// The connections of a client that are not in use.
+pub(super) struct Pool {
+    state: Mutex<State>,
+    /// How long a connection stays.
+    lasts: Duration,
+    /// How many stay.
+    most: usize,
+}
+
+#[derive(Default)]
+struct State {
+    /// The one that was used last is at the end, and is taken first: the others can grow old.
+    idle: Vec<Idle>,
+    /// The one that has waited longest is in front.
+    waiting: VecDeque<oneshot::Sender<Connection>>,
+    /// Closes connections whose time is over.
+    reaper: Option<JoinHandle<()>>,
+    /// Each dial that nothing waits for holds a clone.
+    lost: Arc<()>,
+}
+
+struct Idle {
+    connection: Connection,
+    since: Instant,
+}
+
+/// Waits until a connection is put into the pool.
+pub(super) struct Wait {
+    pool: Arc<Pool>,
+    receiver: Option<oneshot::Receiver<Connection>>,
+}
+
+/// A place for the connection of a dial that nothing waits for any more.
+pub(super) struct Room(#[expect(dead_code, reason = "it is counted")] Arc<()>);
+
+// === impl Pool ===
+
+impl Pool {
+    pub(super) fn new(lasts: Duration, most: usize) -> Self {
+        Self { state: Mutex::default(), lasts, most }
+    }
+
+    /// Takes a connection that is ready, if there is one.
+    pub(super) fn take(&self) -> Option<Connection> {
+        let mut state = self.lock();
+        let mut ended = Vec::new();
+        let taken = loop {
+            let Idle { connection, since } = state.idle.pop()?;
+            if since.elapsed() >= self.lasts {
+                // So are the others.
+                ended.append(&mut state.idle);
+                break None;
+            }
+            // Not ready: it has ended, by the server or with its runtime.
+            if connection.is_ready() {
+                break Some(connection);
+            }
+        };
+        drop(state);
+        taken
+    }
+
+    /// Takes a connection in: for the check that has waited longest, or for the next one.
+    pub(super) fn put(self: &Arc<Self>, mut connection: Connection) {
+        while connection.is_ready() {
+            let mut state = self.lock();
+            let Some(waiter) = state.waiting.pop_front() else {
+                if state.idle.len() < self.most {
+                    state.idle.push(Idle { connection, since: Instant::now() });
+                    self.watch(&mut state);
+                }
+                return;
+            };
+            drop(state);
+            match waiter.send(connection) {
+                Ok(()) => return,
+                Err(unused) => connection = unused,
+            }
+        }
+    }
+
+    /// Waits for a connection that another check has done with.
+    pub(super) fn wait(self: &Arc<Self>) -> Wait {
+        let (sender, receiver) = oneshot::channel();
+        self.lock().waiting.push_back(sender);
+        Wait { pool: Arc::clone(self), receiver: Some(receiver) }
+    }
+
+    /// Whether the pool would keep the connection of a dial that goes on by itself.
+    pub(super) fn room(&self) -> Option<Room> {
+        let state = self.lock();
+        let lost = Arc::strong_count(&state.lost) - 1;
+        (state.idle.len() + lost < self.most).then(|| Room(Arc::clone(&state.lost)))
+    }
+
+    /// Has the connections closed whose time is over, as long as there are any.
+    fn watch(self: &Arc<Self>, state: &mut State) {
+        // Finished: the runtime that it ran on has ended.
+        if state.reaper.as_ref().is_none_or(JoinHandle::is_finished) {
+            let Ok(runtime) = Handle::try_current() else { return };
+            // The task does not hold the pool: with the last client, the connections end.
+            let pool = Arc::downgrade(self);
+            state.reaper = Some(runtime.spawn(async move {
+                while let Some(next) = pool.upgrade().and_then(|pool| pool.expire()) {
+                    sleep(next).await;
+                }
+            }));
+        }
+    }
+
+    /// Closes the connections whose time is over. Returns when that of the next one is.
+    fn expire(&self) -> Option<Duration> {
+        let mut state = self.lock();
+        let now = Instant::now();
+        let age = |idle: &Idle| now.saturating_duration_since(idle.since);
+        let old = state.idle.partition_point(|idle| age(idle) >= self.lasts);
+        let ended: Vec<_> = state.idle.drain(..old).collect();
+        state.idle.retain(|idle| idle.connection.is_ready());
+        let next = state.idle.first().map(|oldest| self.lasts.saturating_sub(age(oldest)));
+        if next.is_none() {
+            state.reaper = None;
+        }
+        drop(state);
+        drop(ended);
+        next
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// With the last client and its calls.
+impl Drop for Pool {
+    fn drop(&mut self) {
+        if let Some(reaper) = &self.lock().reaper {
+            reaper.abort();
+        }
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("lasts", &self.lasts).field("most", &self.most).finish_non_exhaustive()
+    }
+}
+
+// === impl Wait ===
+
+impl Future for Wait {
+    type Output = Connection;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Connection> {
+        let Some(receiver) = &mut self.receiver else { return Poll::Pending };
+        match Pin::new(receiver).poll(cx) {
+            Poll::Ready(Ok(connection)) if connection.is_ready() => Poll::Ready(connection),
+            // It has ended since: there is always a dial beside this.
+            Poll::Ready(_) => {
+                self.receiver = None;
+                Poll::Pending
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+/// What came too late goes to another check.
+impl Drop for Wait {
+    fn drop(&mut self) {
+        let Some(mut receiver) = self.receiver.take() else { return };
+        receiver.close();
+        if let Ok(connection) = receiver.try_recv() {
+            self.pool.put(connection);
+        }
+        self.pool.lock().waiting.retain(|waiter| !waiter.is_closed());
+    }
+}
