@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, Uri, uri::Parts};
+use http::{Request, Response, Uri};
 use http_body_util::Full;
 use hyper::{
     body::Incoming,
@@ -17,7 +17,9 @@ use hyper::{
 };
 
 use super::{
-    collect, dial::Dial, errors,
+    collect,
+    dial::Dial,
+    errors,
     pool::{Connection, Pool},
 };
 use crate::call_error::CallError;
@@ -113,8 +115,7 @@ impl Http1 {
     /// meanwhile costs nothing, and whatever was begun is never repeated.
     async fn call_anew(self: Arc<Self>, request: Call) -> Answer {
         let mut connection = Arc::clone(&self).open().await?;
-        let response =
-            connection.try_send_request(request).await.map_err(|error| errors::sent(error.error()))?;
+        let response = connection.try_send_request(request).await.map_err(|error| errors::sent(error.error()))?;
         self.give_back(connection);
         Ok(response)
     }
@@ -126,7 +127,9 @@ impl Http1 {
         let (mut connection, mut task) = opened.map_err(|error| errors::sent(&error))?;
         poll_fn(|cx| match Pin::new(&mut task).poll(cx) {
             // The server has closed it, or said something unasked.
-            Poll::Ready(ended) => Poll::Ready(Err(ended.err().map_or_else(errors::broken, |error| errors::sent(&error)))),
+            Poll::Ready(ended) => {
+                Poll::Ready(Err(ended.err().map_or_else(errors::broken, |error| errors::sent(&error))))
+            }
             Poll::Pending => connection.poll_ready(cx).map_err(|error| errors::sent(&error)),
         })
         .await?;
@@ -153,10 +156,8 @@ impl Http1 {
 
 /// The path alone: hyper writes the URI as it is.
 fn to_origin_form(request: &mut Call) {
-    let uri = mem::take(request.uri_mut()).into_parts();
-    let mut parts = Parts::default();
-    parts.path_and_query = uri.path_and_query;
-    *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
+    let path = mem::take(request.uri_mut()).into_parts().path_and_query;
+    *request.uri_mut() = path.map_or_else(Uri::default, Uri::from);
 }
 
 // === impl Exchange ===

@@ -22,11 +22,14 @@ use tokio::{
     runtime::Handle,
     sync::oneshot,
     task::JoinHandle,
-    time::{Instant, sleep},
+    time::{Instant, sleep, sleep_until},
 };
 
 /// The sending half of a connection. hyper says that it is ready when the reply before was read to its end, and the connection lives.
 pub(super) type Connection = SendRequest<Full<Bytes>>;
+
+/// The longest time that a connection stays: the clock can show it.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// The connections of a client that are not in use.
 pub(super) struct Pool {
@@ -51,7 +54,7 @@ struct State {
 
 struct Idle {
     connection: Connection,
-    since: Instant,
+    until: Instant,
 }
 
 /// Waits until a connection is put into the pool.
@@ -67,7 +70,7 @@ pub(super) struct Room(#[expect(dead_code, reason = "it is counted")] Arc<()>);
 
 impl Pool {
     pub(super) fn new(lasts: Duration, most: usize) -> Self {
-        Self { state: Mutex::default(), lasts, most }
+        Self { state: Mutex::default(), lasts: lasts.min(LONGEST), most }
     }
 
     /// Takes a connection that is ready, if there is one.
@@ -75,8 +78,8 @@ impl Pool {
         let mut state = self.lock();
         let mut ended = Vec::new();
         let taken = loop {
-            let Idle { connection, since } = state.idle.pop()?;
-            if since.elapsed() >= self.lasts {
+            let Idle { connection, until } = state.idle.pop()?;
+            if Instant::now() >= until {
                 // So are the others.
                 ended.append(&mut state.idle);
                 break None;
@@ -96,7 +99,7 @@ impl Pool {
             let mut state = self.lock();
             let Some(waiter) = state.waiting.pop_front() else {
                 if state.idle.len() < self.most {
-                    state.idle.push(Idle { connection, since: Instant::now() });
+                    state.idle.push(Idle { connection, until: Instant::now() + self.lasts });
                     self.watch(&mut state);
                 }
                 return;
@@ -130,23 +133,26 @@ impl Pool {
             let Ok(runtime) = Handle::try_current() else { return };
             // The task does not hold the pool: with the last client, the connections end.
             let pool = Arc::downgrade(self);
+            // It begins with a pause: else it would find none where each check takes the connection of the one before, end, and be
+            // spawned for every check.
+            let pause = self.lasts;
             state.reaper = Some(runtime.spawn(async move {
+                sleep(pause).await;
                 while let Some(next) = pool.upgrade().and_then(|pool| pool.expire()) {
-                    sleep(next).await;
+                    sleep_until(next).await;
                 }
             }));
         }
     }
 
     /// Closes the connections whose time is over. Returns when that of the next one is.
-    fn expire(&self) -> Option<Duration> {
+    fn expire(&self) -> Option<Instant> {
         let mut state = self.lock();
         let now = Instant::now();
-        let age = |idle: &Idle| now.saturating_duration_since(idle.since);
-        let old = state.idle.partition_point(|idle| age(idle) >= self.lasts);
-        let ended: Vec<_> = state.idle.drain(..old).collect();
-        state.idle.retain(|idle| idle.connection.is_ready());
-        let next = state.idle.first().map(|oldest| self.lasts.saturating_sub(age(oldest)));
+        let (ended, idle): (Vec<_>, Vec<_>) =
+            state.idle.drain(..).partition(|idle| now >= idle.until || !idle.connection.is_ready());
+        state.idle = idle;
+        let next = state.idle.first().map(|oldest| oldest.until);
         if next.is_none() {
             state.reaper = None;
         }

@@ -4,6 +4,7 @@ mod bad_days;
 mod boxed;
 mod exhaustion;
 mod http2;
+mod kept;
 mod key_shapes;
 mod keys;
 mod leaving;
