@@ -32,7 +32,10 @@ where
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     let mut empty = 0;
-    while let Some(frame) = body.as_mut().frame().await {
+    // A body of an announced length knows its end without another look.
+    while !body.is_end_stream()
+        && let Some(frame) = body.as_mut().frame().await
+    {
         let frame = frame.map_err(|error| broken_reply(&*error.into()))?;
         let Ok(mut data) = frame.into_data() else { continue };
         let length = data.remaining();
