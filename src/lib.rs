@@ -68,7 +68,7 @@
 //!
 //! | feature | what it gives | what it costs |
 //! |---|---|---|
-//! | `client` (default) | `JPush` over HTTPS, with one-tap login | hyper-util's client, rustls, aws-lc-rs |
+//! | `client` (default) | `JPush` over HTTPS, with one-tap login | hyper, hyper-util, rustls, aws-lc-rs |
 //! | `tracing` (default) | one event for every decision | `tracing` |
 //! | `metrics` | counters, gauges and histograms of decisions and checks | `metrics` |
 //! | `axum` | the extractors `Verified` and `Prove`, `JVerifyLayer::around`; `OriginalUri` (the path before nested routers) and `ConnectInfo` are read | `axum` without its defaults |

@@ -3,8 +3,8 @@
 //!
 //! hyper-util's `client::pool::cache` would do most of it, and is not used for three reasons. It has no bound on idle connections, and
 //! no place for one: a dial that lost its race puts its connection in without passing through the caller. It takes back what is
-//! dropped unless `poll_ready` has failed before, which a connection whose call just failed need not have noticed. And its service
-//! must be cloned for each call, with four counts of references, where this is one lock to take and one to put.
+//! dropped unless `poll_ready` has failed before, which need not be so on a connection whose call just failed. And its service must be
+//! cloned for each call; this is one lock to take and one to put.
 
 use std::{
     collections::VecDeque,

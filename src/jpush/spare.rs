@@ -1,9 +1,9 @@
 //! One connection ahead of the next dial.
 //!
-//! hyper-util's pool takes in a connection only after a request, and every request of JPush's API is a check, which costs money or
-//! a token (the reference documents name no other; a `GET` has no documented answer). So a spare connection is dialled (TCP,
-//! proxy, TLS) and nothing is sent on it; the next dial takes it instead of dialling. It is kept as long as a connection in the
-//! pool, watched, and dropped when the server closes it or says anything unasked.
+//! hyper-util's pool (for HTTP/2) takes in a connection only after a request, and every request of JPush's API is a check, which
+//! costs money or a token (the reference documents name no other; a `GET` has no documented answer). So a spare connection is
+//! dialled (TCP, proxy, TLS) and nothing is sent on it; the next dial takes it instead of dialling. It is kept as long as a
+//! connection in the pool, watched, and dropped when the server closes it or says anything unasked.
 
 use std::{
     future::poll_fn,

@@ -187,15 +187,19 @@ fn a_check_that_a_closed_connection_never_wrote_goes_out_over_a_new_one() {
     let server = servers.block_on(Server::start(|mut conn: Conn| async move {
         conn.request().await;
         conn.write(http(200, PASS)).await;
+        sleep(SHORT / 2).await;
     }));
     let jpush = client(&server.url()).build().unwrap();
-    let runtime = still();
-    for round in 1..=5 {
-        runtime.block_on(passes(&jpush));
-        assert_eq!((server.connections(), server.requests().len()), (round, round));
-        // The server closes, and the client's runtime does not get to see it.
-        std::thread::sleep(SHORT);
-    }
+    still().block_on(async {
+        for round in 1..=5 {
+            passes(&jpush).await;
+            assert_eq!((server.connections(), server.requests().len()), (round, round));
+            // The server closes, and nothing here looks at its sockets.
+            std::thread::sleep(2 * SHORT);
+            // Now the runtime does, and goes on here before the connection's task.
+            tokio::task::yield_now().await;
+        }
+    });
 }
 
 #[tokio::test]

@@ -1,8 +1,11 @@
 //! CASES 97, 98: a reply too many is not the answer to the next check.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use tokio::sync::{Notify, mpsc};
+use tokio::{
+    sync::{Notify, mpsc},
+    time::timeout,
+};
 use tower_jverify::{Check, Class, ExId, JPush, Phone};
 
 use super::{
@@ -10,6 +13,7 @@ use super::{
     tls::Tls,
 };
 
+const LONG: Duration = Duration::from_secs(10);
 const PASS: &str = r#"{"code":9000}"#;
 const REJECTED: &str = r#"{"code":9001}"#;
 
@@ -54,7 +58,7 @@ async fn bytes_on_an_idle_connection_end_it() {
             let verdict = jpush.ask(check(round)).await.unwrap();
             assert_eq!(verdict.class(), Class::Rejected, "{round}: the surplus reply was taken for the answer");
             answered.notify_one();
-            ended.recv().await.expect("the client closes the connection");
+            timeout(LONG, ended.recv()).await.expect("the client closes the connection");
             assert_eq!(server.connections(), round + 1);
         }
     }
@@ -129,7 +133,7 @@ async fn over_tls_bytes_on_an_idle_connection_end_it_too() {
                 if matches!(surplus, Surplus::Idle) {
                     answered.notify_one();
                 }
-                ended.recv().await.expect("the client closes the connection");
+                timeout(LONG, ended.recv()).await.expect("the client closes the connection");
                 assert_eq!(server.connections(), round + 1, "{padding} {surplus:?}, reused: {reused}");
             }
         }
