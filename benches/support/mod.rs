@@ -2,6 +2,7 @@
 #![allow(dead_code, unused_imports, reason = "every bench uses its part of it")]
 
 mod guarded;
+mod hostile;
 mod jpush;
 mod parts;
 #[cfg(feature = "metrics")]
@@ -11,6 +12,7 @@ use std::net::SocketAddr;
 
 pub(crate) use self::{
     guarded::Guarded,
+    hostile::{Corpus, RULES, Random, asked},
     jpush::{JPushProcess, serve_if_asked},
     parts::{LoginRequest, Sample, layered, looked_up, unmatched},
 };

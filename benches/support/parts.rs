@@ -14,8 +14,8 @@ use tower_jverify::{Check, Class, Field, ForeignBackend, JVerifyLayer, Rule, Ver
 use super::{guards_off, guards_on};
 
 /// A verifier that has answered before it is asked.
-type Answered = fn(Check) -> std::future::Ready<Result<Verdict, Infallible>>;
-type Verifier = tower::util::ServiceFn<Answered>;
+pub(super) type Answered = fn(Check) -> std::future::Ready<Result<Verdict, Infallible>>;
+pub(super) type Verifier = tower::util::ServiceFn<Answered>;
 
 /// A body to be read, and how to read it otherwise.
 pub(crate) struct Sample {
@@ -23,12 +23,12 @@ pub(crate) struct Sample {
     pub(crate) media: &'static str,
 }
 
-fn verifier() -> Verifier {
+pub(super) fn verifier() -> Verifier {
     service_fn(|check| std::future::ready(Ok(Verdict::new(check.kind(), Class::Passed))))
 }
 
 /// The inner service: reads the body to its end, answers two bytes.
-fn application<B>()
+pub(super) fn application<B>()
 -> impl Service<Request<B>, Response = Response<Full<Bytes>>, Error = Infallible, Future: Send> + Clone + Send + 'static
 where
     B: Body<Data = Bytes, Error = Infallible> + Send + 'static,

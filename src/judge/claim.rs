@@ -12,7 +12,8 @@ use super::account::Account;
 use crate::{
     check_kind::CheckKind,
     ex_id::ExId,
-    store::{Claimed, Key, Nonce, StoreError},
+    observe::{Observers, Operation},
+    store::{Claimed, Key, Nonce},
 };
 
 /// A proof that this request asks about. Dropped before its check has begun, it gives the proof back.
@@ -32,20 +33,26 @@ pub(super) enum Unclaimed {
     Taken {
         by: Option<ExId>,
     },
-    Store(StoreError),
+    Store,
 }
 
 // === impl Claim ===
 
 impl Claim {
     /// Claims a proof.
-    pub(super) fn make(account: &Arc<Account>, key: Key, ex_id: ExId, lifetime: Duration) -> Result<Self, Unclaimed> {
-        match account.store().claim_key(key, &ex_id, lifetime) {
+    pub(super) fn make(
+        account: &Arc<Account>,
+        key: Key,
+        ex_id: ExId,
+        lifetime: Duration,
+        observers: &Observers,
+    ) -> Result<Self, Unclaimed> {
+        match observers.store(Operation::Claim, || account.store().claim_key(key, &ex_id, lifetime)) {
             Ok(Claimed::New(nonce)) => {
                 Ok(Self { account: Arc::clone(account), key, ex_id, nonce: Some(nonce), has_begun: false })
             }
             Ok(Claimed::Taken { by }) => Err(Unclaimed::Taken { by }),
-            Err(error) => Err(Unclaimed::Store(error)),
+            Err(_) => Err(Unclaimed::Store),
         }
     }
 

@@ -35,7 +35,7 @@ use crate::{
     failure::Failure,
     headers::only,
     log::Stage,
-    observe::{By, Observers, Operation},
+    observe::{By, Observers},
     store::Key,
     verdict::{Class, Risk, Verdict},
 };
@@ -323,20 +323,14 @@ impl<V> Questions<'_, V> {
         let settings = self.settings;
         let account = &settings.account;
         let Some(lifetime) = lifetime(kind).filter(|_| account.claims()) else { return Ok(None) };
-        let began = Instant::now();
-        let claim = Claim::make(account, key, self.fresh_ex_id(), lifetime);
-        let failure = match claim {
-            Err(Unclaimed::Store(error)) => Some(error),
-            Ok(_) | Err(Unclaimed::Taken { .. }) => None,
-        };
-        self.means.observers.store(Operation::Claim, began.elapsed(), failure);
+        let claim = Claim::make(account, key, self.fresh_ex_id(), lifetime, self.means.observers);
         claim.map(Some).or_else(|unclaimed| match unclaimed {
             Unclaimed::Taken { by } => {
                 self.means.observers.saved(By::Replay);
                 self.evidence.replays(by);
                 Err(Refusal::new(DenialReason::Replayed))
             }
-            Unclaimed::Store(_) => match account.store_policy() {
+            Unclaimed::Store => match account.store_policy() {
                 StorePolicy::Local => {
                     self.means.observers.store_full();
                     Ok(None)

@@ -9,8 +9,6 @@
 //! A request is counted before its proof is claimed, and stays counted whatever comes of it. The limits of a client come before those of the
 //! account, so that one client alone does not use these up.
 
-use tokio::time::Instant;
-
 use super::{
     account::Account, account_limits::AccountLimits, limit::Limit, planned::Plan, sender::Spender,
     store_policy::StorePolicy,
@@ -108,20 +106,18 @@ impl Spending<'_> {
     }
 
     fn take(&self, purpose: Purpose, parts: &[&[u8]], rate: Rate) -> Result<Taken, Refusal> {
-        let began = Instant::now();
-        let taken = self.account.store().take_now(&Subject::new(purpose, parts), rate, 1);
-        self.observers.store(Operation::Take, began.elapsed(), taken.err());
+        let take = || self.account.store().take_now(&Subject::new(purpose, parts), rate, 1);
+        let taken = self.observers.store(Operation::Take, take);
         // What cannot be counted is not limited.
         self.heeding(taken, Taken::Now)
     }
 
     /// Adds to the account's sum of this day.
     fn add(&self, budget: u64, cost: u64) -> Result<(), Refusal> {
-        let (began, account) = (Instant::now(), &*self.account.name);
-        let subject = [account.as_bytes()];
-        let sum = self.account.store().add_now(&Subject::new(Purpose::Budget, &subject), cost, self.account.today());
-        self.observers.store(Operation::Add, began.elapsed(), sum.err());
-        let sum = self.heeding(sum, 0)?;
+        let (account, today) = (&*self.account.name, self.account.today());
+        let parts = [account.as_bytes()];
+        let add = || self.account.store().add_now(&Subject::new(Purpose::Budget, &parts), cost, today);
+        let sum = self.heeding(self.observers.store(Operation::Add, add), 0)?;
         let before = sum.saturating_sub(cost);
         // Each is crossed by one request, of whichever instance.
         let is_soft = |sum: u64| u128::from(sum) * 100 >= u128::from(budget) * SOFT;

@@ -5,7 +5,7 @@ use std::{
     hash::Hash,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    time::Duration,
+    time::{self, Duration},
 };
 
 use foldhash::fast::FixedState;
@@ -156,9 +156,20 @@ impl Observers {
         }
     }
 
-    /// An operation of the store has ended.
-    pub(crate) fn store(&self, operation: Operation, took: Duration, failure: Option<StoreError>) {
-        self.meters.store(operation, took, failure);
+    /// Runs an operation of the store. Its time is taken where it can be recorded.
+    #[inline]
+    pub(crate) fn store<T>(
+        &self,
+        operation: Operation,
+        run: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if cfg!(not(feature = "metrics")) {
+            return run();
+        }
+        let began = time::Instant::now();
+        let answer = run();
+        self.meters.store(operation, began.elapsed(), answer.as_ref().err().copied());
+        answer
     }
 
     /// Counts an alarm, whose event is written elsewhere.

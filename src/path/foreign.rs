@@ -60,7 +60,7 @@ pub(super) fn has_marks(path: &str) -> bool {
 /// Returns an error if that takes more work than is left.
 pub(super) fn is_read_otherwise(text: &str, hit: impl Fn(&str) -> bool, meter: &mut Meter) -> Result<bool, Exhausted> {
     meter.spend(100 + text.len() * 6)?;
-    if let Some(without) = without_sessions(text) {
+    if let Some(without) = without_sessions(text, meter)? {
         meter.spend(600 + text.len() * 40)?;
         if hit(&without) || is_read_among_segments(&without, &hit, meter)? {
             return Ok(true);
@@ -70,11 +70,12 @@ pub(super) fn is_read_otherwise(text: &str, hit: impl Fn(&str) -> bool, meter: &
 }
 
 /// A path without the sessions that ASP.NET keeps in it; `None` if there are none.
-pub(super) fn without_sessions(text: &str) -> Option<String> {
+fn without_sessions(text: &str, meter: &mut Meter) -> Result<Option<String>, Exhausted> {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, session)) = rest.split_once("/(") {
-        let length = session_length(session);
+        meter.spend(100 + before.len())?;
+        let length = session_length(session, meter)?;
         let (kept, after) = match length {
             // Another pair of parentheses.
             None => (before.len() + 2, session),
@@ -87,19 +88,24 @@ pub(super) fn without_sessions(text: &str) -> Option<String> {
     if out.is_empty() {
         out.push('/');
     }
-    (out.len() < text.len()).then_some(out)
+    Ok((out.len() < text.len()).then_some(out))
 }
 
 /// The length of `S(abc))`, of one such word or several, with the parenthesis that closes what went before.
-fn session_length(text: &str) -> Option<usize> {
+fn session_length(text: &str, meter: &mut Meter) -> Result<Option<usize>, Exhausted> {
     let mut rest = text;
     while let [letter, b'(', ..] = *rest.as_bytes()
         && letter.is_ascii_alphabetic()
     {
-        (_, rest) = rest.split_once(')')?;
+        let end = rest.find(')');
+        // Without an end, each of the parentheses has the whole rest looked through.
+        let looked_at = end.unwrap_or(rest.len());
+        meter.spend(60 + looked_at + looked_at / 2)?;
+        let Some(end) = end else { return Ok(None) };
+        rest = rest.get(end + 1..).unwrap_or_default();
     }
-    let after = rest.strip_prefix(')').filter(|_| rest.len() < text.len())?;
-    Some(text.len() - after.len())
+    let after = rest.strip_prefix(')').filter(|_| rest.len() < text.len());
+    Ok(after.map(|after| text.len() - after.len()))
 }
 
 fn is_read_among_segments(text: &str, hit: &impl Fn(&str) -> bool, meter: &mut Meter) -> Result<bool, Exhausted> {
@@ -197,4 +203,22 @@ fn is_default(segment: &str) -> bool {
 /// Whether a name may end before a byte: punctuation but `-` and `_`, and control characters.
 fn is_mark(byte: u8) -> bool {
     byte.is_ascii() && !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_' | b'/')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parentheses_without_an_end_are_not_looked_through_for_each_of_them() {
+        for text in
+            ["/(a(".repeat(2_000), "/(a(".repeat(2_000) + ")", "/(a(".repeat(1_000) + ")" + &"b()".repeat(1_000)]
+        {
+            let mut meter = Meter::new(6_500 + 38 * text.len());
+            assert!(without_sessions(&text, &mut meter).is_err());
+        }
+        let mut meter = Meter::new(2_000);
+        let without = without_sessions("/(S(abc)F(d))/login", &mut meter).unwrap();
+        assert_eq!(without.as_deref(), Some("/login"));
+    }
 }

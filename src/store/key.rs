@@ -6,6 +6,15 @@ use std::hash::{Hash, Hasher};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Key([u32; 4]);
 
+/// Gives a hasher whole pieces of what is pushed: `SipHash` pays for each write, and a subject is written in a dozen of them.
+pub(super) struct Pieces<H> {
+    hasher: H,
+    piece: [u8; PIECE],
+    length: usize,
+}
+
+const PIECE: usize = 64;
+
 // === impl Key ===
 
 impl Key {
@@ -27,5 +36,35 @@ impl Hash for Key {
         // The first word chooses the shard.
         let [_, _, high, low] = self.0;
         state.write_u64((u64::from(high) << 32) | u64::from(low));
+    }
+}
+
+// === impl Pieces ===
+
+impl<H: Hasher> Pieces<H> {
+    pub(super) fn new(hasher: H) -> Self {
+        Self { hasher, piece: [0; PIECE], length: 0 }
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        if let Some(free) = self.piece.get_mut(self.length..self.length.saturating_add(bytes.len())) {
+            free.copy_from_slice(bytes);
+            self.length += bytes.len();
+        } else {
+            self.flush();
+            if bytes.len() < PIECE { self.push(bytes) } else { self.hasher.write(bytes) }
+        }
+    }
+
+    /// The hasher, which has got all bytes.
+    pub(super) fn hasher(mut self) -> H {
+        self.flush();
+        self.hasher
+    }
+
+    fn flush(&mut self) {
+        self.hasher.write(self.piece.get(..self.length).unwrap_or_default());
+        self.length = 0;
     }
 }

@@ -1,7 +1,7 @@
 //! The store in this process.
 
 use std::{
-    hash::{BuildHasher, Hasher, RandomState},
+    hash::{BuildHasher, RandomState},
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::{
     Claimed, Nonce, Store, StoreError, Subject, Taken,
     day::Day,
-    key::Key,
+    key::{Key, Pieces},
     rate::Rate,
     shard::{Held, Room, Shard},
 };
@@ -149,11 +149,11 @@ impl Memory {
     }
 
     fn hashed(&self, subject: &Subject<'_>, day: Option<Day>) -> Key {
-        let mut hasher = SipHasher13::new_with_keys(self.secret.0, self.secret.1);
+        let mut pieces = Pieces::new(SipHasher13::new_with_keys(self.secret.0, self.secret.1));
         // The day comes before the purpose, in a fixed length, so that no part can imitate it.
-        hasher.write(&day.map_or(0, |day| day.number().saturating_add(1)).to_le_bytes());
-        subject.write(|bytes| hasher.write(bytes));
-        let hash = hasher.finish128();
+        pieces.push(&day.map_or(0, |day| day.number().saturating_add(1)).to_le_bytes());
+        subject.write(|bytes| pieces.push(bytes));
+        let hash = pieces.hasher().finish128();
         Key::of([hash.h1, hash.h2])
     }
 
