@@ -5,7 +5,8 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StorePolicy {
-    /// The check is asked without a claim, and no limit holds: the verifier itself takes a proof once. The log has the alarm `store_full`. The default.
+    /// The check is asked without a claim, and no limit of a client holds: the verifier itself takes a proof once. The limits of
+    /// accounts hold: the bound does not count them. The log has the alarm `store_full`. The default.
     #[default]
     Local,
     /// The request gets 503 `verification_unavailable`, reason `store_down`.

@@ -13,7 +13,7 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 use tokio::time::Instant;
 
 use super::{
-    Claimed, Nonce, Store, StoreError, Subject, Taken,
+    Claimed, Nonce, Purpose, Store, StoreError, Subject, Taken,
     day::Day,
     key::{Key, Pieces},
     rate::Rate,
@@ -21,8 +21,8 @@ use super::{
 };
 use crate::ex_id::ExId;
 
-/// Keeps claims, rates and sums in this process, at most so many. At its bound it is [`StoreError::Full`]; no entry that has not
-/// ended goes for another. Entries that have ended go a few at a time with later calls, and before it is full.
+/// Keeps claims, rates and sums in this process, at most so many, and those of accounts besides. At its bound it is [`StoreError::Full`]; no
+/// entry that has not ended goes for another. Entries that have ended go a few at a time with later calls, and before it is full.
 ///
 /// Every operation is synchronous and takes one lock, of one of its shards, for a short time.
 pub(crate) struct Memory {
@@ -97,7 +97,7 @@ impl Memory {
             }
             let nonce = Nonce::fresh();
             let held = Held::Claim { nonce, by: by.compact() };
-            shard.insert(key, held, now.saturating_add(micros(lifetime)), &self.room)?;
+            shard.insert(key, held, now.saturating_add(micros(lifetime)), self.room.of(Purpose::Claim))?;
             Ok(Claimed::New(nonce))
         })
     }
@@ -127,7 +127,7 @@ impl Memory {
             }
             match arrival {
                 Some(_) => shard.prolong(key, next),
-                None if next > now => shard.insert(key, Held::Rate, next, &self.room)?,
+                None if next > now => shard.insert(key, Held::Rate, next, self.room.of(subject.purpose))?,
                 None => {}
             }
             Ok(Taken::Now)
@@ -143,7 +143,8 @@ impl Memory {
                 *sum = sum.saturating_add(amount);
                 return Ok(*sum);
             }
-            shard.insert(key, Held::Sum(amount), now.saturating_add(micros(SUM_LIFETIME)), &self.room)?;
+            let until = now.saturating_add(micros(SUM_LIFETIME));
+            shard.insert(key, Held::Sum(amount), until, self.room.of(subject.purpose))?;
             Ok(amount)
         })
     }

@@ -131,6 +131,15 @@ impl<'s> Subject<'s> {
 }
 
 impl Purpose {
+    /// Whether the bound of a store holds for it. Not for what is about an account alone: the operator names the accounts, so there are
+    /// few, and a flood that fills the store must not lift the limits that are left against it.
+    fn is_bounded(self) -> bool {
+        match self {
+            Self::Claim | Self::ClientRate | Self::PhoneRate | Self::RuleRate => true,
+            Self::AccountRate | Self::Budget => false,
+        }
+    }
+
     /// Part of what is hashed: instances that share a store must agree on it.
     fn tag(self) -> u8 {
         match self {

@@ -11,7 +11,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use super::{Nonce, StoreError, key::Key};
+use super::{Nonce, Purpose, StoreError, key::Key};
 use crate::ex_id::CompactExId;
 
 /// Entries by key, with a binary heap over them. The heap has each entry once: an entry that goes or moves takes its place in the
@@ -51,6 +51,13 @@ pub(super) struct Room {
     capacity: usize,
 }
 
+/// The same, for an entry of this purpose.
+#[derive(Clone, Copy)]
+pub(super) struct RoomOf<'r> {
+    room: &'r Room,
+    purpose: Purpose,
+}
+
 /// Keys are hashes already: 64 bits of one are its hash.
 #[derive(Default)]
 pub(super) struct Hashed(u64);
@@ -69,7 +76,7 @@ impl Shard {
     }
 
     /// Adds an entry. There must be none with this key.
-    pub(super) fn insert(&mut self, key: Key, held: Held, until: u64, room: &Room) -> Result<(), StoreError> {
+    pub(super) fn insert(&mut self, key: Key, held: Held, until: u64, room: RoomOf<'_>) -> Result<(), StoreError> {
         let place = u32::try_from(self.live).map_err(|_| StoreError::Full)?;
         if !room.enter() {
             return Err(StoreError::Full);
@@ -197,13 +204,22 @@ impl Room {
         self.taken.load(Ordering::Relaxed)
     }
 
-    fn enter(&self) -> bool {
-        let more = |taken| (taken < self.capacity).then_some(taken + 1);
-        self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    pub(super) fn of(&self, purpose: Purpose) -> RoomOf<'_> {
+        RoomOf { room: self, purpose }
     }
 
     fn leave(&self) {
         self.taken.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+// === impl RoomOf ===
+
+impl RoomOf<'_> {
+    fn enter(self) -> bool {
+        let Room { taken, capacity } = self.room;
+        let more = |taken| (taken < *capacity || !self.purpose.is_bounded()).then_some(taken + 1);
+        taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
     }
 }
 

@@ -35,6 +35,11 @@ async fn at_its_bound_it_is_full_and_holds_what_it_has() {
     assert_eq!(memory.add_now(&subject, 1, Calendar::new().today()), Err(StoreError::Full));
     assert!(matches!(claim(&memory, 0, MINUTE), Ok(Claimed::Taken { .. })), "the first claim is still held");
     assert_eq!(memory.entries(), 1_000_000);
+    // The limits of accounts hold.
+    let (rate, sum) = (Subject::new(Purpose::AccountRate, &[b"account"]), Subject::new(Purpose::Budget, &[b"account"]));
+    assert_eq!(memory.take_now(&rate, Rate::new(1, MINUTE / 2), 1), Ok(Taken::Now));
+    assert_eq!(memory.take_now(&rate, Rate::new(1, MINUTE / 2), 1), Ok(Taken::Wait(MINUTE / 2)));
+    assert_eq!([(); 2].map(|()| memory.add_now(&sum, 3, Calendar::new().today())), [Ok(3), Ok(6)]);
     // All end: there is room again at once.
     tokio::time::advance(MINUTE).await;
     assert!(matches!(claim(&memory, 1_000_000, MINUTE), Ok(Claimed::New(_))));

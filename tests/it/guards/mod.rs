@@ -1,5 +1,6 @@
 //! What protects the verifier's accounts: the replay guard, the breakers, and the handle that holds them.
 
+mod attacks;
 mod breaker;
 mod cancelled;
 mod faults;

@@ -1,0 +1,92 @@
+//! Limits under attack: full stores, settings that change, and every kind of body.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use serde_json::json;
+use tokio::time::advance;
+use tower_jverify::{ClientIp, DenialReason, Guards, JVerifyBuilder, JVerifyLayer, Rate, Rule, number};
+
+use super::reason;
+use crate::support::{Application, Verifier, post_json, send};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A layer around a verifier that passes everything.
+struct Site {
+    verifier: Verifier,
+    application: Application,
+    layer: JVerifyLayer<Verifier>,
+}
+
+impl Site {
+    fn with(build: impl FnOnce(JVerifyBuilder<Verifier>) -> JVerifyBuilder<Verifier>) -> Self {
+        let verifier = Verifier::passing();
+        let layer = build(JVerifyLayer::builder(verifier.clone())).build().unwrap();
+        Self { verifier, application: Application::default(), layer }
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> Response<Bytes> {
+        send(&self.layer, &self.application, request).await
+    }
+
+    /// A login with a proof that has this number.
+    async fn login(&self, client: &str, number: u32) -> Result<(), DenialReason> {
+        let body = json!({"token": format!("t{number}"), "phone": format!("138{number:08}")});
+        outcome(&self.send(from(client, post_json("/login", body.to_string()))).await)
+    }
+}
+
+fn from(client: &str, mut request: Request<Full<Bytes>>) -> Request<Full<Bytes>> {
+    request.headers_mut().insert("x-forwarded-for", client.parse().unwrap());
+    request
+}
+
+fn outcome(response: &Response<Bytes>) -> Result<(), DenialReason> {
+    if response.status() == 200 { Ok(()) } else { Err(reason(response)) }
+}
+
+fn login() -> Rule {
+    Rule::post("/login", number()).client_ip(ClientIp::forwarded(1))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_that_fills_the_store_lifts_no_limit_of_the_account() {
+    let budget = Guards::builder().capacity(2).daily_budget(20);
+    let rate = Guards::builder().capacity(2).per_account(Rate::new(20, MINUTE));
+    for (guards, expected) in [(budget, DenialReason::Budget), (rate, DenialReason::AccountLimited)] {
+        let site = Site::with(|layer| layer.guards(&guards.build().unwrap()).rule(login()));
+        // The store is full before the account is counted for the first time.
+        let mut passed = 0;
+        for n in 0..30 {
+            match site.login(&format!("192.0.2.{n}"), n).await {
+                Ok(()) => passed += 1,
+                Err(reason) => assert_eq!(reason, expected),
+            }
+        }
+        assert_eq!((passed, site.verifier.calls()), (20, 20), "{expected:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_budget_holds_also_if_the_store_is_full_when_the_day_begins() {
+    let guards = Guards::builder().capacity(3).daily_budget(5).build().unwrap();
+    let site = Site::with(|layer| layer.guards(&guards).rule(login()));
+    for n in 0..3 {
+        assert_eq!(site.login(&format!("192.0.2.{n}"), n).await, Ok(()), "{n}");
+    }
+    // Claims last 15 minutes and keep the store full; the next day begins meanwhile, or later.
+    for _ in 0..3 {
+        advance(Duration::from_secs(8 * 3600)).await;
+        for n in 100..103 {
+            site.login(&format!("192.0.2.{n}"), n).await.ok();
+        }
+    }
+    let before = site.verifier.calls();
+    for n in 200..220 {
+        site.login(&format!("192.0.2.{n}"), n).await.ok();
+    }
+    assert!(site.verifier.calls() - before <= 5, "{}", site.verifier.calls() - before);
+}
