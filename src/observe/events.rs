@@ -176,6 +176,11 @@ impl Decided<'_> {
     fn trouble(&self) -> Option<&'static str> {
         match self.denial_reason() {
             Some(DenialReason::Overloaded) => return Some("too many checks or bodies at once"),
+            Some(DenialReason::StoreDown) => {
+                return Some(
+                    "the store of the guards is full: a proof could not be claimed, or the request not counted",
+                );
+            }
             Some(DenialReason::AccountLimited) => return Some("the account is over its rate"),
             Some(DenialReason::Budget) => return Some("the account's checks of this day are used up"),
             Some(DenialReason::Panicked) => return Some("a closure, a verifier or a body panicked"),

@@ -7,10 +7,13 @@ use http::{Request, Response};
 use http_body_util::Full;
 use serde_json::json;
 use tokio::time::advance;
-use tower_jverify::{ClientIp, DenialReason, Guards, JVerifyBuilder, JVerifyLayer, Rate, Rule, number};
+use tower_jverify::{ClientIp, DenialReason, Guards, JVerifyBuilder, JVerifyLayer, Rate, Rule, StorePolicy, number};
 
 use super::reason;
-use crate::support::{Application, Verifier, post_json, send};
+use crate::{
+    support::{Application, Verifier, post_json, send},
+    telemetry::Log,
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -89,4 +92,17 @@ async fn a_budget_holds_also_if_the_store_is_full_when_the_day_begins() {
         site.login(&format!("192.0.2.{n}"), n).await.ok();
     }
     assert!(site.verifier.calls() - before <= 5, "{}", site.verifier.calls() - before);
+}
+
+#[tokio::test]
+async fn a_store_that_is_full_and_must_count_says_so_at_warn() {
+    let guards = Guards::builder().capacity(1).store_policy(StorePolicy::Refuse).build().unwrap();
+    let site = Site::with(|layer| layer.guards(&guards).rule(login()));
+    let (log, _listening) = Log::listen();
+    assert_eq!(site.login("192.0.2.1", 1).await, Err(DenialReason::StoreDown));
+    let events = log.take_events();
+    assert!(
+        events.iter().any(|event| event.starts_with("WARN") && event.contains("reason=\"store_down\"")),
+        "{events:#?}"
+    );
 }
