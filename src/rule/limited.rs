@@ -21,7 +21,8 @@ impl Rule {
     /// counts before the checks are asked, a request that is refused later too. Each call adds a limit, and all of them hold. Default: none.
     ///
     /// Who a client is, `client_ip` or `spend_key` says: without either, `build()` returns an error. A limit is kept under the
-    /// rule's name in the [`Guards`](crate::Guards) of the layer.
+    /// rule's name in the [`Guards`](crate::Guards) of the layer: a reload keeps what is counted, unless it changes the rate or the limit's
+    /// place among the rule's limits.
     ///
     /// ```
     /// use std::time::Duration;

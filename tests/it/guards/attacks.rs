@@ -7,7 +7,9 @@ use http::{Request, Response};
 use http_body_util::Full;
 use serde_json::json;
 use tokio::time::advance;
-use tower_jverify::{ClientIp, DenialReason, Guards, JVerifyBuilder, JVerifyLayer, Rate, Rule, StorePolicy, number};
+use tower_jverify::{
+    ClientIp, DenialReason, Guards, JVerifyBuilder, JVerifyLayer, Limit, Rate, Rule, StorePolicy, number,
+};
 
 use super::reason;
 use crate::{
@@ -92,6 +94,18 @@ async fn a_budget_holds_also_if_the_store_is_full_when_the_day_begins() {
         site.login(&format!("192.0.2.{n}"), n).await.ok();
     }
     assert!(site.verifier.calls() - before <= 5, "{}", site.verifier.calls() - before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_a_reload_changes_begins_anew() {
+    let day = Duration::from_secs(24 * 3600);
+    let guards = Guards::new();
+    let of = |rate: Rate| Site::with(|layer| layer.guards(&guards).rule(login().limit(Limit::per_client(rate))));
+    let site = of(Rate::new(1, 30 * day));
+    assert_eq!(site.login("192.0.2.1", 1).await, Ok(()));
+    assert_eq!(site.login("192.0.2.1", 2).await, Err(DenialReason::RateLimited));
+    site.layer.reload(of(Rate::new(100, MINUTE)).layer);
+    assert_eq!(site.login("192.0.2.1", 3).await, Ok(()));
 }
 
 #[tokio::test]
