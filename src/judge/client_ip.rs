@@ -5,7 +5,7 @@
 
 use std::{
     fmt,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
@@ -124,6 +124,8 @@ fn forwarded(parts: &Parts, header: &HeaderName, trusted_hops: usize) -> Option<
     let lines: Vec<&[u8]> = parts.headers.get_all(header).iter().map(http::HeaderValue::as_bytes).collect();
     let address = lines.iter().rev().flat_map(|line| line.rsplit(|&b| b == b',')).nth(trusted_hops.checked_sub(1)?)?;
     let address = std::str::from_utf8(address).ok()?.trim();
-    // Some proxies add a port, and brackets around an IPv6 address.
-    address.parse().ok().or_else(|| address.parse::<SocketAddr>().ok().map(|peer| peer.ip()))
+    // Some proxies add a port, or brackets around an IPv6 address, or both.
+    let in_brackets = || address.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok().map(IpAddr::V6);
+    let with_port = || address.parse::<SocketAddr>().ok().map(|peer| peer.ip());
+    address.parse().ok().or_else(with_port).or_else(in_brackets)
 }

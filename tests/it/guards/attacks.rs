@@ -109,6 +109,22 @@ async fn a_limit_that_a_reload_changes_begins_anew() {
 }
 
 #[tokio::test]
+async fn an_address_in_brackets_is_a_client_with_or_without_a_port() {
+    let site = Site::with(|layer| {
+        let guards = Guards::builder().per_client(Rate::new(2, MINUTE)).build().unwrap();
+        layer.guards(&guards).rule(login())
+    });
+    let spellings = ["[2001:db8:1:2::1]", "[2001:db8:1:2::1]:443", "2001:db8:1:2::9"];
+    for (n, address) in (0..).zip(spellings) {
+        assert_eq!(site.login(address, n).await.is_ok(), n < 2, "{address}");
+    }
+    assert_eq!(site.login("[2001:db8:1:3::1]", 9).await, Ok(()));
+    assert_eq!(site.login("nothing", 10).await, Ok(()));
+    assert_eq!(site.login("[2001:db8:1:4::1", 11).await, Ok(()), "not found, as the one before");
+    assert_eq!(site.login("2001:db8:1:4::1]", 12).await, Err(DenialReason::RateLimited));
+}
+
+#[tokio::test]
 async fn a_store_that_is_full_and_must_count_says_so_at_warn() {
     let guards = Guards::builder().capacity(1).store_policy(StorePolicy::Refuse).build().unwrap();
     let site = Site::with(|layer| layer.guards(&guards).rule(login()));
