@@ -287,6 +287,15 @@ impl Ask {
     pub(super) fn proofs(&self) -> impl Iterator<Item = &Proof> {
         self.steps.iter().flat_map(|step| &step.proofs)
     }
+
+    /// Whether it reads this field, as something else than a phone.
+    pub(super) fn reads_no_phone_in(&self, field: &Field) -> bool {
+        self.proofs().any(|proof| match proof {
+            Proof::Number(Number { token, country_code, .. }) => field == token || Some(field) == country_code.as_ref(),
+            Proof::OneTap(OneTap { login_token, .. }) => field == login_token,
+            Proof::Captcha(Captcha { content, .. }) => field == content,
+        })
+    }
 }
 
 impl From<AnyOf> for Ask {

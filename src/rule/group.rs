@@ -379,7 +379,8 @@ impl Compiled {
         };
         let ask = AskPlan::compile(&rule.ask, &state.settings.judge.policy, fields)
             .map_err(|error| error.of_rule(&*state.name))?;
-        let limited = Limited::compile(&state.settings.judge.limits, fields);
+        let limited = Limited::compile(&state.settings.judge.limits, &rule.ask, fields)
+            .map_err(|error| error.of_rule(&*state.name))?;
         Ok(Self { when: value, ask, limited, state: Arc::clone(state) })
     }
 }

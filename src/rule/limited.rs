@@ -1,6 +1,6 @@
 //! The limits of a rule: how often the application pays for a request.
 
-use super::{plan::phone_at, settings::Values as SettingValues, spec::Rule};
+use super::{ask::Ask, plan::phone_at, settings::Values as SettingValues, spec::Rule};
 use crate::{
     denial::{DenialReason, Refusal},
     error::ConfigError,
@@ -45,8 +45,15 @@ impl Rule {
 // === impl Limited ===
 
 impl Limited {
-    pub(super) fn compile(limits: &[Limit], fields: &mut Fields) -> Self {
-        Self(limits.iter().filter_map(Limit::phone).map(|field| fields.index_as(field, Role::Phone)).collect())
+    /// # Errors
+    ///
+    /// `rule.limit`, where the phone of a limit is in the field of something else: no request could ever pass.
+    pub(super) fn compile(limits: &[Limit], ask: &Ask, fields: &mut Fields) -> Result<Self, ConfigError> {
+        let phones = limits.iter().filter_map(Limit::phone);
+        if let Some(field) = phones.clone().find(|field| ask.reads_no_phone_in(field)) {
+            return Err(ConfigError::new("rule.limit", field.to_string(), "the field of a proof holds no phone"));
+        }
+        Ok(Self(phones.map(|field| fields.index_as(field, Role::Phone)).collect()))
     }
 
     /// # Errors

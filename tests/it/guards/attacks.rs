@@ -8,7 +8,8 @@ use http_body_util::Full;
 use serde_json::json;
 use tokio::time::advance;
 use tower_jverify::{
-    ClientIp, DenialReason, Guards, JVerifyBuilder, JVerifyLayer, Limit, Rate, Rule, StorePolicy, number,
+    ClientIp, DenialReason, Field, Guards, JVerifyBuilder, JVerifyLayer, Limit, Rate, Rule, StorePolicy, captcha,
+    number,
 };
 
 use super::reason;
@@ -135,4 +136,17 @@ async fn a_store_that_is_full_and_must_count_says_so_at_warn() {
         events.iter().any(|event| event.starts_with("WARN") && event.contains("reason=\"store_down\"")),
         "{events:#?}"
     );
+}
+
+#[test]
+fn a_limit_of_a_field_that_holds_a_proof_is_refused() {
+    let limit = |field: Field| Limit::per_client_and_phone(Rate::new(1, MINUTE), field);
+    for rule in [
+        Rule::post("/sms", captcha()).limit(limit(Field::body("/captchaContent"))),
+        Rule::post("/sms", number()).limit(limit(Field::body("/token"))),
+    ] {
+        let rule = rule.client_ip(ClientIp::forwarded(1));
+        let error = JVerifyLayer::builder(Verifier::passing()).rule(rule).build().err().unwrap();
+        assert_eq!(error.setting(), "rule.limit", "{error}");
+    }
 }
