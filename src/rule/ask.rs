@@ -288,6 +288,14 @@ impl Ask {
         self.steps.iter().flat_map(|step| &step.proofs)
     }
 
+    /// The fields of the phones that its proofs are for.
+    pub(super) fn phones(&self) -> impl Iterator<Item = &Field> {
+        self.proofs().filter_map(|proof| match proof {
+            Proof::Number(Number { phone, .. }) | Proof::OneTap(OneTap { phone, .. }) => Some(phone),
+            Proof::Captcha(Captcha { .. }) => None,
+        })
+    }
+
     /// Whether it reads this field, as something else than a phone.
     pub(super) fn reads_no_phone_in(&self, field: &Field) -> bool {
         self.proofs().any(|proof| match proof {

@@ -8,7 +8,12 @@ use super::{
     settings::{Overrides, Values},
     spec::{Methods, Rule},
 };
-use crate::{check::Channel, judge::Guards, log::event};
+use crate::{
+    check::Channel,
+    judge::{Guards, Limit},
+    log::event,
+    proof::Field,
+};
 
 /// Writes each rule at DEBUG, and each setting that weakens rules at INFO, with their names.
 #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
@@ -69,7 +74,7 @@ fn weakening(rule: &Rule, layer: &Overrides) -> Vec<&'static str> {
         methods: _,
         path: _,
         name: _,
-        ask: _,
+        ask,
         when: _,
         otherwise_passes,
         preflight_passes,
@@ -107,6 +112,7 @@ fn weakening(rule: &Rule, layer: &Overrides) -> Vec<&'static str> {
         ("guard_unless", unless.is_some()),
         ("on_demand", own.on_demand),
         ("other_phones", own.other_phones.as_ref().is_some_and(|places| !places.is_empty())),
+        ("limit", has_a_limit_of_another_phone(ask, &own.limits)),
         ("decode with HandOn::EncodedUnprotected", decode.hands_on_encoded()),
         ("extract", extractor.is_some()),
         ("send_client_ip", send_client_ip),
@@ -117,6 +123,12 @@ fn weakening(rule: &Rule, layer: &Overrides) -> Vec<&'static str> {
     ];
     let set = switches.into_iter().filter_map(|(setting, is_set)| is_set.then_some(setting));
     set.chain(policy.weakening()).collect()
+}
+
+/// Whether a limit is for a phone in another field than the proven one's: a backend may take that for the proven one.
+fn has_a_limit_of_another_phone(ask: &Ask, limits: &[Limit]) -> bool {
+    let is_another = |field: &Field| ask.phones().all(|phone| phone != field);
+    ask.phones().next().is_some() && limits.iter().filter_map(Limit::phone).any(is_another)
 }
 
 fn method(rule: &Rule) -> &str {

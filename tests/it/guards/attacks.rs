@@ -58,6 +58,11 @@ fn login() -> Rule {
     Rule::post("/login", number()).client_ip(ClientIp::forwarded(1))
 }
 
+fn sms() -> Rule {
+    let once = Limit::per_client_and_phone(Rate::new(1, MINUTE), Field::body("/phone"));
+    Rule::post("/sms", captcha()).client_ip(ClientIp::forwarded(1)).limit(once)
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_flood_that_fills_the_store_lifts_no_limit_of_the_account() {
     let budget = Guards::builder().capacity(2).daily_budget(20);
@@ -123,6 +128,23 @@ async fn an_address_in_brackets_is_a_client_with_or_without_a_port() {
     assert_eq!(site.login("nothing", 10).await, Ok(()));
     assert_eq!(site.login("[2001:db8:1:4::1", 11).await, Ok(()), "not found, as the one before");
     assert_eq!(site.login("2001:db8:1:4::1]", 12).await, Err(DenialReason::RateLimited));
+}
+
+#[test]
+fn the_log_names_rules_with_a_limit_for_another_phone_than_the_proven_one() {
+    let (log, _listening) = Log::listen();
+    let limit = |phone: &str| Limit::per_client_and_phone(Rate::new(1, MINUTE), Field::body(phone));
+    let rules = [
+        login().limit(limit("/sms/phone")),
+        sms(),
+        login().name("same").when(Field::body("/op"), "1").limit(limit("/phone")),
+    ];
+    for rule in rules {
+        drop(Site::with(|layer| layer.rule(rule)));
+    }
+    let events = log.take_events().into_iter().filter(|event| event.contains("setting=\"limit\""));
+    let events: Vec<_> = events.collect();
+    assert!(events.len() == 1 && events[0].contains("rules=\"POST /login\""), "{events:#?}");
 }
 
 #[tokio::test]
