@@ -261,6 +261,8 @@ impl GuardsBuilder {
 
     /// How often requests may be checked at the cost of one account, whoever sends them. Above it they get 503 with `Retry-After: 1`.
     /// Default: as often as they come.
+    ///
+    /// Set it above what one client may do ([`GuardsBuilder::per_client`]), or one client shuts out everybody.
     pub fn per_account(mut self, rate: Rate) -> Self {
         self.0.limits.per_account = Some(rate);
         self
@@ -269,6 +271,9 @@ impl GuardsBuilder {
     /// How many checks one account may pay for in a day. Days begin at midnight in Shanghai. Number checks, one-tap logins and risk
     /// queries count, a captcha is free. A request counts before its proofs are claimed, with all of its checks. At four fifths the log has a
     /// WARN. Above the budget it has an ERROR, once, and requests get 503 with the reason `budget`. Default: no budget.
+    ///
+    /// What is refused later stays counted: a replay, and each request while a breaker is open. Set it above what one client may do in a day
+    /// ([`GuardsBuilder::per_client`]), or one client shuts out everybody.
     ///
     /// Kept in the memory of this process: with several instances, each has its own.
     pub fn daily_budget(mut self, checks: u64) -> Self {
