@@ -20,9 +20,9 @@ use super::Log;
 use crate::support::{Application, post_json, serve};
 
 const PHONE: &str = "13987654321";
-const TOKEN: &str = "sandbox-9000#canary/token+7f3a\"é";
-const CAPTCHA: &str = "sandbox-pass#canary/captcha+8b2c\"é";
-const LOGIN_TOKEN: &str = "sandbox-8000-13987654321#canary/tap+9d1e\"é";
+const TOKEN: &str = "sandbox-9000#canary/token+7f3x\"é";
+const CAPTCHA: &str = "sandbox-pass#canary/captcha+8b2x\"é";
+const LOGIN_TOKEN: &str = "sandbox-8000-13987654321#canary/tap+9d1x\"é";
 const APP_KEY: &str = "canary-app-key-5e01";
 const SECRET: &str = "canary-master-secret-4c77";
 /// The vendor's text.
@@ -210,7 +210,7 @@ where
     let mut grpc = post_json("/login", bodies().remove(0));
     grpc.headers_mut().insert("content-type", "application/grpc".parse().unwrap());
     // Proofs in the head, one of them well-formed.
-    let heads = ["sandbox-9001#canary/token+7f3a", TOKEN].map(|token| {
+    let heads = ["sandbox-9001#canary/token+7f3x", TOKEN].map(|token| {
         let mut request = post_json(&format!("/head?phone={PHONE}"), "");
         request.headers_mut().insert("x-token", HeaderValue::from_bytes(token.as_bytes()).unwrap());
         request
