@@ -8,13 +8,13 @@ use http_body_util::Full;
 use serde_json::json;
 use tokio::time::advance;
 use tower_jverify::{
-    ClientIp, DenialReason, Field, ForeignBackend, Guards, JVerifyBuilder, JVerifyLayer, Limit, Media, PhoneGrammar,
-    Prove, Rate, Rule, StorePolicy, captcha, number,
+    Breaker, ClientIp, DenialReason, Field, ForeignBackend, Guards, JVerifyBuilder, JVerifyLayer, Limit, Media,
+    PhoneGrammar, Policy, Prove, Rate, Rule, Sandbox, StorePolicy, captcha, number, sandbox::Fault,
 };
 
 use super::{PHONE, reason};
 use crate::{
-    support::{Application, Verifier, code, post_json, send},
+    support::{Application, Verifier, code, jpush, post_json, send},
     telemetry::Log,
 };
 
@@ -314,5 +314,29 @@ fn a_limit_of_a_field_that_holds_a_proof_is_refused() {
         let rule = rule.client_ip(ClientIp::forwarded(1));
         let error = JVerifyLayer::builder(Verifier::passing()).rule(rule).build().err().unwrap();
         assert_eq!(error.setting(), "rule.limit", "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_policy_that_opens_opens_for_no_limit_and_no_full_store() {
+    let (minute, down) = (Rate::new(2, MINUTE), || Guards::builder().breaker(Breaker::new().consecutive(1)));
+    for (guards, expected) in [
+        (down().per_client(minute), DenialReason::RateLimited),
+        (down().per_account(minute), DenialReason::AccountLimited),
+        (down().daily_budget(2), DenialReason::Budget),
+        (down().capacity(1).store_policy(StorePolicy::Refuse), DenialReason::StoreDown),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.fault(Fault::Refuse);
+        let rule = login().policy(Policy::default().open_when_unavailable());
+        let layer = JVerifyLayer::builder(jpush(&sandbox)).guards(&guards.build().unwrap()).rule(rule).build().unwrap();
+        let application = Application::default();
+        let mut outcomes = Vec::new();
+        for n in 0..3 {
+            let body = json!({"token": format!("sandbox-9000#{n}"), "phone": format!("138{n:08}")}).to_string();
+            outcomes.push(outcome(&send(&layer, &application, from("192.0.2.1", post_json("/login", body))).await));
+        }
+        let first = if expected == DenialReason::StoreDown { Err(expected) } else { Ok(()) };
+        assert_eq!(outcomes, [first, first, Err(expected)]);
     }
 }
