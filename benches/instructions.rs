@@ -39,6 +39,9 @@ fn main() {
     let (off, on) = (guarded("guards-off"), guarded("guards-on"));
     let of = format!("{on:.0} - {off:.0}");
     table.row(GUARDS_ON, (on - off).round(), Target::AtMost(3000.0), &of);
+    let (off, on) = (guarded("clients-off"), guarded("clients-on"));
+    let of = format!("{on:.0} - {off:.0}");
+    table.row("the same, where clients are known", (on - off).round(), Target::Told, &of);
 
     let unmatched = |method: &str, headers: usize| {
         let under = |layer: &str| cost(&format!("unmatched {layer} {headers} {method}"), 2000, None);

@@ -48,16 +48,18 @@ enum Application {
 
 impl Guarded {
     /// `ours`, `by-hand`, or `unguarded`: what neither has a part in. `guards-on` and `guards-off` are ours with another token each time,
-    /// and where it is known who the clients are: another one each time.
+    /// `clients-on` and `clients-off` also with another client each time, where it is known who the clients are.
     pub(crate) fn new(which: &str, jpush: SocketAddr) -> Self {
         let application = match which {
             "ours" => Application::Ours(ours(jpush, &guards_off(), rule()).layer(application())),
-            "guards-off" => Application::Ours(ours(jpush, &guards_off(), rule_of_clients()).layer(application())),
-            "guards-on" => Application::Ours(ours(jpush, &guards_on(), rule_of_clients()).layer(application())),
+            "guards-off" => Application::Ours(ours(jpush, &guards_off(), rule()).layer(application())),
+            "guards-on" => Application::Ours(ours(jpush, &guards_on(), rule()).layer(application())),
+            "clients-off" => Application::Ours(ours(jpush, &guards_off(), rule_of_clients()).layer(application())),
+            "clients-on" => Application::Ours(ours(jpush, &guards_on(), rule_of_clients()).layer(application())),
             "by-hand" => Application::ByHand(by_hand(jpush, application())),
             _ => Application::ByHand(application()),
         };
-        let next = which.starts_with("guards").then(AtomicU64::default);
+        let next = (which.starts_with("guards") || which.starts_with("clients")).then(AtomicU64::default);
         Self { application, login: login(), next }
     }
 

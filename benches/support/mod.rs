@@ -19,9 +19,9 @@ pub(crate) use self::{
 
 /// What is on in a figure of guards.
 pub(crate) const GUARDS_ON: &str = if cfg!(feature = "metrics") {
-    "guarded request, clients known, guards and metrics on over off"
+    "guarded request, guards and metrics on over off"
 } else {
-    "guarded request, clients known, guards on over off"
+    "guarded request, guards on over off"
 };
 
 /// Figures, each with what it has to reach.
