@@ -1,6 +1,6 @@
-//! What names a person or carries a proof in a request that no rule reads, or in a cookie of one that is read.
+//! Finds what identifies a person or carries a proof in a request that no rule reads, or in a cookie.
 //!
-//! A backend that ignores the method, as PHP's scripts and Django's views do, takes `GET /login?phone=…` for a login.
+//! A backend that ignores the method, as PHP's scripts and Django's views do, treats `GET /login?phone=…` as a login.
 
 use http::HeaderMap;
 
@@ -12,14 +12,14 @@ use super::{
 use crate::{foreign_backend::Suspicion, headers::aliases};
 
 impl Plan {
-    /// Whether there is a header that the rule reads, in any spelling.
+    /// Whether a header that the rule reads is present, in any spelling.
     pub(crate) fn is_in_headers(&self, headers: &HeaderMap) -> bool {
         let is_read = |name: &str| self.header_names().iter().any(|own| aliases(own.as_str(), name));
         headers.keys().any(|name| is_read(name.as_str()))
     }
 
-    /// Whether a query names a phone, a login token or a captcha's answer, or cannot be decoded. A `token` alone does not
-    /// count: invitation links have one.
+    /// Whether a query contains the name of a phone, a login token or a captcha's answer, or cannot be decoded. A `token`
+    /// alone does not count: invitation links contain one.
     pub(crate) fn is_in_query(&self, query: &str) -> bool {
         let names = self.identities() & self.guarded_in_query();
         if names == 0 {
@@ -32,13 +32,13 @@ impl Plan {
         })
     }
 
-    /// Whether a backend that merges cookies with the body may take this (decoded) name of a cookie for a phone's, or for that
-    /// of a field on which the meaning of others depends.
+    /// Whether a backend that merges cookies with the body may read this (decoded) cookie name as the name of a phone, or
+    /// of a field that changes the meaning of others.
     pub(crate) fn is_phone_cookie(&self, name: &str) -> bool {
         self.foreign().suspects(Suspicion::Cookie) && self.names_like(name) & self.cookies() != 0
     }
 
-    /// The bits of all names for which a decoded key could be taken: as a whole, or by its last segment.
+    /// The bits of all names as which some parser could read a decoded key: the whole key, or its last segment.
     fn names_like(&self, key: &str) -> u64 {
         let whole = match self.names().find(key, Keys::Form) {
             Found::Nothing => 0,

@@ -1,4 +1,4 @@
-//! Fields as users write them, checked and numbered.
+//! Checks and numbers the fields of a rule.
 
 use http::{HeaderName, header};
 
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{error::ConfigError, headers::aliases};
 
-/// Headers that frame, route or describe a message, or that hops rewrite: none can carry a proof.
+/// Headers that frame, route or describe a message, or that hops rewrite. They cannot carry a proof.
 const NO_PROOFS: [HeaderName; 20] = [
     header::ACCEPT,
     header::ACCEPT_ENCODING,
@@ -33,10 +33,10 @@ const NO_PROOFS: [HeaderName; 20] = [
     HeaderName::from_static("x-forwarded-for"),
 ];
 
-/// Equal fields are one; here two differ, and a value could go to one of them only.
+/// Equal fields share a slot. These two differ, and a value could go to only one of them.
 const TWO_FIELDS: &str = "a place of two fields that differ in their other places";
 
-/// A plan in the making.
+/// A plan that is being compiled.
 #[derive(Default)]
 pub(super) struct Compiling {
     pub(super) names: Vec<Box<str>>,
@@ -49,7 +49,7 @@ pub(super) struct Compiling {
 // === impl Compiling ===
 
 impl Compiling {
-    /// Adds a field whose value goes into `slot`, from whichever of its places.
+    /// Adds a field. The values of all its places go into `slot`.
     pub(super) fn add(&mut self, field: &Field, slot: usize) -> Result<(), ConfigError> {
         for place in field.places() {
             let added = match place {

@@ -1,4 +1,4 @@
-//! Fields by name: what a `FileDescriptorSet` knows of a method's message.
+//! Finds fields by name in a `FileDescriptorSet`.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ pub(crate) struct Descriptors {
     pool: DescriptorPool,
 }
 
-/// A method, as its descriptor tells.
+/// A method and its descriptor.
 pub(crate) struct Method {
     input: MessageDescriptor,
     is_client_streaming: bool,
@@ -26,7 +26,7 @@ pub(crate) struct Method {
 impl Descriptors {
     /// # Errors
     ///
-    /// `descriptors`, when the bytes are none.
+    /// `descriptors`, if the bytes are not a `FileDescriptorSet`.
     pub(crate) fn parse(bytes: &Bytes) -> Result<Self, ConfigError> {
         let pool = DescriptorPool::decode(bytes.clone())
             .map_err(|_| ConfigError::unshown("descriptors", "not a `FileDescriptorSet` that is whole"))?;
@@ -36,7 +36,7 @@ impl Descriptors {
     /// The method of a path, as in `/package.Service/Method`.
     pub(crate) fn method(&self, path: &str) -> Option<Method> {
         let (service, method) = path.strip_prefix('/')?.split_once('/')?;
-        // As rules match: without case.
+        // Without case, as rules match.
         let service = self.pool.services().find(|known| known.full_name().eq_ignore_ascii_case(service))?;
         let method: MethodDescriptor = service.methods().find(|known| known.name().eq_ignore_ascii_case(method))?;
         Some(Method { input: method.input(), is_client_streaming: method.is_client_streaming() })
@@ -62,7 +62,7 @@ impl Method {
         self.is_client_streaming
     }
 
-    /// The way to a field of the method's message; each segment is a name, a JSON name or a number.
+    /// The steps to a field of the method's message; each segment is a name, a JSON name or a number.
     pub(super) fn way(&self, pointer: &str) -> Result<Vec<Step>, &'static str> {
         let mut message = Some(self.input.clone());
         let mut way = Vec::new();

@@ -1,4 +1,4 @@
-//! Which reader reads which part of a request.
+//! Selects the reader for each part of a request.
 
 use http::{HeaderMap, request::Parts};
 
@@ -14,25 +14,26 @@ use super::{
 // === impl Plan ===
 
 impl Plan {
-    /// Reads what sits in the head, and guards it. To be asked before the body is.
+    /// Reads the fields of the head, and guards the head. Call it before the body is read.
     ///
     /// # Errors
     ///
-    /// `Connection` names a header that we rely on; a header field comes twice, or beside an alias, or is not visible
-    /// ASCII; the query holds a guarded name, or what could be taken for one, that is not read from it, or one twice.
+    /// `Connection` names a header that the rule reads; a header field is repeated, has an alias, or is not visible ASCII;
+    /// the query contains a guarded name (or a name that some parser reads as one) that is not read from it, or a name
+    /// twice.
     pub(crate) fn read_head<'v>(&self, parts: &'v Parts, values: &mut Values<'v>) -> Result<(), Unreadable> {
         head::check_connection(&parts.headers, self.header_names())?;
         head::read(self, &parts.headers, values)?;
         parts.uri.query().map_or(Ok(()), |query| query::read(self, query, values))
     }
 
-    /// Reads what sits in a body that is here as a whole, and guards it. Of gRPC it is the message, without its frame. The
-    /// headers tell what its media type leaves open.
+    /// Reads the fields of a complete body, and guards the body. For gRPC, pass the message without its frame. The headers
+    /// complete the media type (multipart's boundary).
     ///
     /// # Errors
     ///
-    /// The body is not strictly what its media type says; a guarded name, or what could be taken for one, comes twice;
-    /// something on the way to a field is no object; a value is neither text nor an unsigned integer.
+    /// The body does not strictly match its media type; a guarded name (or a name that some parser reads as one) is
+    /// repeated; a value on the way to a field is not an object; a field's value is neither text nor an unsigned integer.
     pub(crate) fn read_body<'v>(
         &self,
         media: &Media,
@@ -41,7 +42,7 @@ impl Plan {
         values: &mut Values<'v>,
     ) -> Result<(), Unreadable> {
         match media {
-            // A message without a field has no bytes.
+            // A message without fields has no bytes.
             Media::Grpc => match self.messages() {
                 Some(messages) => messages.read(body, values),
                 None => Err(Unreadable::BodyMalformed("a message cannot hold these fields")),
@@ -53,11 +54,11 @@ impl Plan {
         }
     }
 
-    /// Guards trailers: some servers merge them into the headers.
+    /// Guards trailers, because some servers merge them into the headers.
     ///
     /// # Errors
     ///
-    /// A trailer repeats or aliases a header that carries a proof or, where the body is read, that describes it.
+    /// A trailer repeats or aliases a header that carries a proof or, if the body is read, describes the body.
     pub(crate) fn check_trailers(&self, trailers: &HeaderMap) -> Result<(), Unreadable> {
         head::check_trailers(self, trailers)
     }

@@ -1,4 +1,4 @@
-//! Bodies that only the user can read: a closure in place of our readers.
+//! Reads bodies with the user's closure instead of the built-in readers.
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::error::ConfigError;
 
-/// What a closure found in a body: the values of [`Field::body`](crate::Field::body) fields, by their pointers.
+/// The values that a closure found in a body: values of [`Field::body`](crate::Field::body) fields, by their pointers.
 ///
 /// ```
 /// use tower_jverify::Extracted;
@@ -30,7 +30,7 @@ pub struct Extracted(Vec<(Cow<'static, str>, String)>);
 
 type Extract = dyn Fn(&Parts, &[u8]) -> Result<Extracted, BoxError> + Send + Sync;
 
-/// A closure of the user's, and the media types that it reads.
+/// The user's closure, and the media types that it reads.
 #[derive(Clone)]
 pub(crate) struct Extractor {
     media_types: Arc<[Box<str>]>,
@@ -40,13 +40,13 @@ pub(crate) struct Extractor {
 // === impl Extracted ===
 
 impl Extracted {
-    /// Nothing yet.
+    /// Returns an empty set of values.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds the value of the body's field with this pointer, as in `/phone`; `None` where the body has none. A pointer that
-    /// no field of the rule has is passed over.
+    /// Adds the value of the body's field with this pointer, as in `/phone`; `None` if the body does not have it. A pointer
+    /// that no field of the rule has is ignored.
     pub fn with(mut self, pointer: impl Into<Cow<'static, str>>, value: impl Into<Option<String>>) -> Self {
         self.0.extend(value.into().map(|value| (pointer.into(), value)));
         self
@@ -54,11 +54,11 @@ impl Extracted {
 }
 
 impl Extracted {
-    /// Keeps the values of a plan's fields: all that the closure found is held to what any other value is.
+    /// Stores the values of a plan's fields. Values from the closure are validated like any others.
     ///
     /// # Errors
     ///
-    /// A pointer is like a field's; a value is none; two values of one field.
+    /// A pointer that some parser reads as a field's; an invalid value; two values for one field.
     pub(crate) fn fill<'v>(&'v self, plan: &Plan, values: &mut Values<'v>) -> Result<(), Unreadable> {
         for (pointer, value) in &self.0 {
             if let Some(slot) = slot(plan, pointer)? {
@@ -88,7 +88,7 @@ impl Extractor {
 
     /// # Errors
     ///
-    /// Names the setting `extract`: no media type, or something that is none.
+    /// Names the setting `extract`: no media type, or an invalid one.
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         if self.media_types.is_empty() {
             return Err(ConfigError::unshown("extract", "a closure that reads no media type is never called"));
@@ -100,25 +100,25 @@ impl Extractor {
         }
     }
 
-    /// Whether the closure reads what the headers tell of.
+    /// Whether the closure reads a body with these headers.
     pub(crate) fn takes(&self, headers: &HeaderMap) -> bool {
         let Ok(content_type) = content_type_of(headers) else { return false };
         let essence = trim(content_type.split(';').next().unwrap_or_default());
         self.media_types.iter().any(|known| &**known == "*/*" || known.eq_ignore_ascii_case(essence))
     }
 
-    /// Asks the closure for the body's fields.
+    /// Calls the closure to read the body's fields.
     ///
     /// # Errors
     ///
-    /// The closure refuses. Its error is dropped: it might quote the body.
+    /// The closure returns an error. The error is discarded, because it might quote the body.
     pub(crate) fn extract(&self, parts: &Parts, body: &[u8]) -> Result<Extracted, Unreadable> {
         let refused = |_| Unreadable::BodyMalformed("the closure of `extract` refuses the body");
         (self.extract)(parts, body).map_err(refused)
     }
 }
 
-/// Whether both are one and the same.
+/// Compares by identity.
 impl PartialEq for Extractor {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.extract, &other.extract) && Arc::ptr_eq(&self.media_types, &other.media_types)

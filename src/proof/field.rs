@@ -1,13 +1,14 @@
-//! Where one part of a proof sits, as users write it.
+//! The public type for the place of one part of a proof.
 
 use std::{error::Error, fmt, str::FromStr};
 
-/// Where one part of a proof sits: in the body, in a header, or in the query; perhaps in one of several such places.
+/// The place of one part of a proof: the body, a header, or the query; or several alternative places.
 ///
-/// JSON's `null` and an empty text mean that the field is absent, also an object that is `null` on the way to it. Its name still
-/// counts: it may occur once, whatever its value. Lists, objects, booleans and a text of nothing but white space are refused.
+/// JSON's `null`, an empty text, and a `null` in place of an object on the way to the field mean that the field is absent.
+/// Its name still counts: it may occur only once, with any value. Lists, objects, booleans and texts of only white space
+/// are refused.
 ///
-/// Anything can be written here; what cannot stand (a pointer without a slash, a header that frames the message) is
+/// The constructors accept any text; an invalid place (a pointer without a slash, a header that frames the message) is
 /// a [`ConfigError`](crate::ConfigError) of the layer's `build()`.
 ///
 /// ```
@@ -19,7 +20,7 @@ use std::{error::Error, fmt, str::FromStr};
 /// assert_eq!(Field::header("x-token").or(Field::body("/token")).to_string(), "header x-token or body /token");
 /// ```
 ///
-/// The text form can be parsed again, for settings in a file. In a name a space or a backslash has a backslash before it:
+/// The text form can be parsed, for settings in a file. In a name, a space or a backslash is escaped with a backslash:
 ///
 /// ```
 /// use tower_jverify::Field;
@@ -31,7 +32,8 @@ use std::{error::Error, fmt, str::FromStr};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Field(Vec<Place>);
 
-/// A text that is not a [`Field`]: places such as `body /token`, `header x-token` or `query token`, joined by ` or `.
+/// The error for a text that is not a [`Field`]. A field is one or more places such as `body /token`, `header x-token` or
+/// `query token`, joined by ` or `.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseFieldError(());
 
@@ -42,14 +44,14 @@ pub(super) enum Place {
     Query(Box<str>),
 }
 
-/// What the name of a field says where it stands in another place of the request. In ascending order: of a field with two
-/// roles, the greater one counts.
+/// What the name of a field means in another place of the request. In ascending order: the greatest role of a field counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Role {
     /// Nothing about a person: a token alone identifies nobody.
     #[default]
     Other,
-    /// What the others mean: a phone's country code, or which rule applies, as [`Rule::when`](crate::Rule::when) reads it.
+    /// It changes the meaning of other fields: a phone's country code, or the field that [`Rule::when`](crate::Rule::when)
+    /// reads.
     Context,
     /// A whole proof: a login token, or the answer of a captcha.
     Login,
@@ -62,32 +64,32 @@ pub(crate) enum Role {
 impl Field {
     /// A member of the body, by JSON Pointer (RFC 6901): `/phone`, `/login/phone`, `/a~1b` for the name `a/b`.
     ///
-    /// Every segment names a member of an object; array indices are not followed (`/list/0` means the member `0`).
-    /// A pointer of one segment also fits forms. In a gRPC message a segment is a protobuf field's number, `/1/2`, or, with
-    /// the method's descriptors, its name.
+    /// Every segment names a member of an object; array indices are not supported (`/list/0` means the member `0`). A
+    /// pointer with one segment also works for forms. In a gRPC message a segment is a protobuf field's number, `/1/2`, or,
+    /// with the method's descriptors, its name.
     pub fn body(pointer: impl Into<Box<str>>) -> Self {
         Self(vec![Place::Body(pointer.into())])
     }
 
-    /// A header, in any case. It must come exactly once, in visible ASCII and spaces.
+    /// A header, in any case. It must occur exactly once, in visible ASCII and spaces.
     pub fn header(name: impl Into<Box<str>>) -> Self {
         let mut name = name.into();
         name.make_ascii_lowercase();
         Self(vec![Place::Header(name)])
     }
 
-    /// A parameter of the query, by its decoded name. It must come exactly once.
+    /// A parameter of the query, by its decoded name. It must occur exactly once.
     ///
-    /// A backend that merges the query and the body lets the body win. So where no field sits in the body, which is then
-    /// not read, a request with a body is refused, unless `ignore_query(true)` says that the backend tells the two apart.
+    /// Backends that merge the query and the body let the body win. So if no field is in the body, which is then not read,
+    /// a request with a body is refused, unless `ignore_query(true)` declares that the backend does not merge them.
     pub fn query(name: impl Into<Box<str>>) -> Self {
         Self(vec![Place::Query(name.into())])
     }
 
-    /// Or another place. A request that has the part in several of them, neither null nor empty, must have the same value in each, or it is
-    /// refused: nobody can tell which one the application reads.
+    /// Adds an alternative place. A request with non-empty values in several places is refused unless all values are equal,
+    /// because the application could read any of them.
     ///
-    /// If one of the places is the body, the body is read, whatever the head holds.
+    /// If one of the places is the body, the body is always read.
     pub fn or(mut self, other: Self) -> Self {
         self.0.extend(other.0);
         self
@@ -98,7 +100,7 @@ impl Field {
         self.0.iter().any(|place| matches!(place, Place::Body(_)))
     }
 
-    /// The names by which its places in bodies and in the query end.
+    /// The last names of its places in bodies and in the query.
     pub(super) fn last_names(&self) -> impl Iterator<Item = String> {
         self.0.iter().filter_map(|place| match place {
             Place::Body(pointer) => unescape(pointer.rsplit('/').next()?).ok(),
@@ -107,7 +109,7 @@ impl Field {
         })
     }
 
-    /// The segments of its places in bodies, as pointers and as a form's keys, and in the query.
+    /// The segments of its places: in bodies, as pointers and as form keys, and in the query.
     pub(super) fn segments(&self) -> Vec<Vec<String>> {
         let of_key = |key: &str| -> Vec<String> { segments(key).into_iter().map(str::to_owned).collect() };
         let of_place = |place: &Place| match place {
@@ -154,11 +156,11 @@ impl fmt::Display for Field {
 impl FromStr for Field {
     type Err = ParseFieldError;
 
-    /// Reads what `Display` writes.
+    /// Parses the output of `Display`.
     ///
     /// # Errors
     ///
-    /// When a place is not `body`, `header` or `query`, a space and a name, or places are not joined by ` or `.
+    /// If a place is not `body`, `header` or `query`, a space and a name, or if places are not joined by ` or `.
     fn from_str(text: &str) -> Result<Self, ParseFieldError> {
         let mut places: Vec<Place> = Vec::new();
         let mut words = words(text).ok_or(ParseFieldError(()))?.into_iter();
@@ -180,7 +182,7 @@ impl FromStr for Field {
     }
 }
 
-/// What is between single spaces, without the backslashes; `None` after a backslash that escapes nothing.
+/// Splits at single spaces and removes the backslashes; `None` for a backslash that escapes nothing.
 fn words(text: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word = String::new();
@@ -206,7 +208,7 @@ impl fmt::Display for ParseFieldError {
 
 impl Error for ParseFieldError {}
 
-/// The segments of a form's key: `a[b][]`, `a.b.` are `a`, `b` and an empty one.
+/// The segments of a form's key: `a[b][]` and `a.b.` are `a`, `b` and an empty segment.
 pub(super) fn segments(key: &str) -> Vec<&str> {
     key.split(['.', '[', ':']).map(|segment| segment.strip_suffix(']').unwrap_or(segment)).collect()
 }
@@ -248,7 +250,7 @@ mod tests {
             "body  /a",
         ] {
             let parsed = text.parse::<Field>();
-            // An empty name is a name: `build()` refuses it.
+            // An empty name can be parsed: `build()` refuses it.
             assert!(parsed.is_err(), "{text:?}: {parsed:?}");
         }
         assert_eq!("query ".parse(), Ok(Field::query("")));

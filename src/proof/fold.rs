@@ -1,25 +1,24 @@
-//! Which keys some parser might take for a guarded name.
+//! Finds keys that some parser might read as a guarded name.
 //!
-//! What is known of parsers that bend keys before they look them up, and would thus read `Phone` or `phone[]` where
-//! we read `phone`:
+//! Known parsers that change keys before they look them up, and would read `Phone` or `phone[]` as `phone`:
 //!
 //! - Go's `encoding/json` folds case as `strings.EqualFold` does: the Kelvin sign is a `k`, the long s an `s`. Java's
 //!   `equalsIgnoreCase` adds the dotless and the dotted i.
-//! - fastjson's smart match leaves out `_` and `-` (`TypeUtils.fnv1a_64_lower`).
+//! - fastjson's smart match ignores `_` and `-` (`TypeUtils.fnv1a_64_lower`).
 //! - C parsers (cJSON) cut a key at NUL.
-//! - PHP drops leading spaces of form keys, cuts at NUL, and makes `_` of a dot, a space and an unclosed `[`
+//! - PHP drops leading spaces of form keys, cuts at NUL, and replaces a dot, a space and an unclosed `[` by `_`
 //!   (`php_register_variable_ex`).
 //! - qs, Rack and PHP read `phone[]`, `phone[x]` and `[phone]` as `phone`; Spring and ASP.NET bind `phone.x` to it.
 //! - Spring's `WebDataBinder` takes `_phone` and `!phone` for markers and defaults of the field `phone`.
 //! - Rails assigns `phone(1s)` to the attribute `phone`, and `permit(:phone)` lets it pass (multiparameter attributes).
 //! - Zope converts `phone:utf8` and `phone:string` to `phone`.
 //! - Struts evaluates `['phone']` and `model('phone')` as OGNL.
-//! - .NET's comparisons of the invariant culture pass over zero-width and control characters; other readers trim white space
-//!   of every kind.
-//! - Readers that normalise text (NFKC) make ASCII of full-width letters.
+//! - .NET's invariant-culture comparisons ignore zero-width and control characters; other readers trim all kinds of white
+//!   space.
+//! - Readers that normalise text (NFKC) convert full-width letters to ASCII.
 //!
-//! One comparison covers them all, and more: case folded, separators left out. It may refuse what no parser confuses;
-//! the other way round it would be a hole.
+//! One comparison covers all of these and more: it folds case and ignores separators. It may refuse keys that no parser
+//! confuses; accepting a key that some parser confuses would be a hole.
 
 use crate::invisible::is_invisible;
 
@@ -27,7 +26,7 @@ use crate::invisible::is_invisible;
 #[derive(Debug)]
 pub(super) struct Names {
     names: Box<[Name]>,
-    /// The bytes with which a key may start that is, or is like, a guarded name: most keys are done after this.
+    /// The possible first bytes of a key that is, or is like, a guarded name: this rules out most keys.
     firsts: [bool; 256],
 }
 
@@ -36,37 +35,37 @@ struct Name {
     exact: Box<str>,
     /// Folded, without separators; never empty.
     bare: Box<str>,
-    /// The same of its last segment: of `user[phone]` it is `phone`.
+    /// Its last segment, in the same form: `phone` for `user[phone]`.
     last: Box<str>,
 }
 
-/// Where a key stands, and so what ends the name in it.
+/// The kind of document of a key, which determines what ends the name in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keys {
     /// A JSON object: only a NUL or a parenthesis ends a name early.
     Json,
-    /// A form or a query: so do brackets, dots and colons.
+    /// A form or a query: brackets, dots and colons also end it.
     Form,
 }
 
-/// What a key is to the guarded names.
+/// How a key relates to the guarded names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     /// None of them.
     Nothing,
     /// Exactly the name with this id.
     Name(usize),
-    /// Something that a parser might take for the names with these bits.
+    /// A key that some parser might read as the names with these bits.
     Like(u64),
 }
 
 // === impl Names ===
 
 impl Names {
-    /// The most names that fit: each has a bit in a `u64`.
+    /// The maximum number of names: each has a bit in a `u64`.
     pub(super) const MOST: usize = 64;
 
-    /// Names with ids from 0, in order. Whoever calls has made sure that no two of them are [`alike`].
+    /// Names with ids from 0, in order. The caller has checked that no two of them are [`alike`].
     pub(super) fn new(names: Vec<Box<str>>) -> Self {
         let name =
             |exact: Box<str>| Name { bare: bare(&exact), last: bare(last_segment(&exact).unwrap_or(&exact)), exact };
@@ -87,20 +86,20 @@ impl Names {
         self.names.is_empty()
     }
 
-    /// The id of a name, written exactly so.
+    /// The id of exactly this name.
     pub(super) fn id(&self, name: &[u8]) -> Option<usize> {
         self.names.iter().position(|known| known.exact.as_bytes() == name)
     }
 
-    /// The bits of the names whose last segment could be read in a decoded key of a form or a query: in its last segment, or in
-    /// the key as a whole. Segments begin after `.`, `[`, `:` and `(`; one without letters, or a list's index, does not count:
-    /// `model.phone`, `user[phone][]` and `a:phone[0]` end in `phone`.
+    /// The bits of the names whose last segment some parser could read from a decoded key of a form or a query: from its
+    /// last segment, or from the whole key. Segments begin after `.`, `[`, `:` and `(`; a segment without letters, or a
+    /// list's index, does not count: `model.phone`, `user[phone][]` and `a:phone[0]` end in `phone`.
     pub(super) fn like_last(&self, key: &str) -> u64 {
         let lasts = [last_segment(key), before_rest(key).and_then(last_segment), Some(key)];
         self.bits(|name| lasts.iter().flatten().any(|last| reads_as(last, &name.last, Keys::Form)))
     }
 
-    /// The bits of the names whose last segment could be read in a key of a JSON object.
+    /// The bits of the names whose last segment some parser could read from a key of a JSON object.
     #[inline]
     pub(super) fn like_key(&self, key: &str) -> u64 {
         if self.may_begin(key.as_bytes()) { self.bits(|name| reads_as(key, &name.last, Keys::Json)) } else { 0 }
@@ -116,7 +115,7 @@ impl Names {
         if self.may_begin(key.as_bytes()) { self.find_slowly(key, keys) } else { Found::Nothing }
     }
 
-    /// Whether a decoded key begins as one does that is, or is like, a guarded name.
+    /// Whether the first byte of a decoded key fits a key that is, or is like, a guarded name.
     #[inline]
     pub(super) fn may_begin(&self, key: &[u8]) -> bool {
         key.first().and_then(|first| self.firsts.get(usize::from(*first))) == Some(&true)
@@ -136,12 +135,12 @@ impl Names {
     }
 }
 
-/// Whether two names could be taken for each other.
+/// Whether some parser could confuse two names.
 pub(super) fn alike(one: &str, other: &str) -> bool {
     bare(one) == bare(other)
 }
 
-/// Whether nothing is left of a name once separators are left out: nothing could be told from it.
+/// Whether a name consists only of separators, so that it cannot be distinguished from any other.
 pub(super) fn is_bare(name: &str) -> bool {
     name.chars().all(is_separator)
 }
@@ -150,8 +149,8 @@ fn bare(name: &str) -> Box<str> {
     name.chars().filter(|c| !is_separator(*c)).map(fold).collect()
 }
 
-/// The last segment of a key that is neither without letters nor an index: of a list, or with a type, as Rails writes it in
-/// `phone(1s)`. Without the quotation marks around it: Spring (`BeanWrapper`) and OGNL read `map["phone"]` as `map['phone']`.
+/// The last segment of a key that has letters and is not an index (of a list, or with a type, as in Rails' `phone(1s)`),
+/// without surrounding quotation marks: Spring (`BeanWrapper`) and OGNL read `map["phone"]` as `map['phone']`.
 fn last_segment(key: &str) -> Option<&str> {
     let is_index = |segment: &str| {
         let index = segment.trim_end_matches([']', ')']);
@@ -164,8 +163,8 @@ fn last_segment(key: &str) -> Option<&str> {
     })
 }
 
-/// The key without what PHP leaves out (`php_register_variable_ex`): whatever comes after a bracket that closes, unless it is
-/// one that opens. `user[phone].x` and `user[phone]x[y]` are `user[phone]`. `None` where nothing is left out.
+/// The key without the part that PHP ignores (`php_register_variable_ex`): everything after a closing bracket that no
+/// opening bracket follows. `user[phone].x` and `user[phone]x[y]` are `user[phone]`. `None` if PHP ignores nothing.
 pub(super) fn before_rest(key: &str) -> Option<&str> {
     let open = key.find('[')?;
     let mut ends = key.match_indices(']').map(|(at, _)| at + 1).filter(|end| *end > open);
@@ -173,7 +172,7 @@ pub(super) fn before_rest(key: &str) -> Option<&str> {
     key.get(..end).filter(|before| before.len() < key.len())
 }
 
-/// What some parser leaves out of a name, or removes at its ends.
+/// Characters that some parser ignores in a name, or removes at its ends.
 #[inline]
 fn is_separator(c: char) -> bool {
     match c {
@@ -205,7 +204,7 @@ fn reads_as(key: &str, bare: &str, keys: Keys) -> bool {
     true
 }
 
-/// `fold(c) == folded`, without the tables in nearly all cases.
+/// `fold(c) == folded`, in nearly all cases without the tables.
 fn is_same(c: char, folded: char) -> bool {
     match (c.is_ascii(), folded.is_ascii()) {
         (true, true) => c.to_ascii_lowercase() == folded,
@@ -215,16 +214,16 @@ fn is_same(c: char, folded: char) -> bool {
     }
 }
 
-/// One letter for all cases of it.
+/// Maps all cases of a letter to one letter.
 fn fold(c: char) -> char {
     if c.is_ascii() {
         return c.to_ascii_lowercase();
     }
-    // Upper first: the final sigma has no lower case but itself.
+    // Upper case first: the lower case of the final sigma is itself.
     ascii_of(c).unwrap_or_else(|| one(one(c, char::to_uppercase), char::to_lowercase))
 }
 
-/// The only letters outside ASCII that some case mapping takes into it, which a test walks Unicode to see, and the full-width
+/// The only letters outside ASCII that some case mapping maps to ASCII (a test checks all of Unicode), and the full-width
 /// forms of ASCII.
 fn ascii_of(c: char) -> Option<char> {
     match c {
@@ -239,7 +238,7 @@ fn ascii_of(c: char) -> Option<char> {
     }
 }
 
-/// The mapping of a letter where it is one letter, else the letter itself.
+/// The mapping of a letter if it is a single letter, otherwise the letter itself.
 fn one<I: Iterator<Item = char> + ExactSizeIterator>(c: char, map: fn(char) -> I) -> char {
     let mut mapped = map(c);
     if mapped.len() == 1 { mapped.next().unwrap_or(c) } else { c }

@@ -1,14 +1,14 @@
 //! Forms (`application/x-www-form-urlencoded`), read strictly.
 //!
-//! Usual readers decode lossily: `%zz` stays as it is, `%ff` becomes a replacement character, and each does it in its
-//! own way. Here both are refused.
+//! Most readers decode lossily, and differently: `%zz` stays, `%ff` becomes a replacement character. This reader refuses
+//! both.
 //!
-//! Other readers do not believe the type: Go's `json.NewDecoder`, Django's `json.loads(request.body)`, PHP's `php://input` parse
-//! JSON, whatever the header says, and some of them take JSON5 or YAML. So a form contains the bytes that URL encoders
-//! write, and a few that people write by hand and that give no text a structure (see [`Media::Form`](super::Media)).
+//! Other readers ignore the type: Go's `json.NewDecoder`, Django's `json.loads(request.body)`, PHP's `php://input` parse
+//! JSON regardless of the header, and some of them accept JSON5 or YAML. So a form may contain only the bytes that URL
+//! encoders write, and a few bytes that people write by hand and that add no structure (see [`Media::Form`](super::Media)).
 //! Without `"`, `{`, `<`, white space and control characters there is no object in JSON, JSON5, YAML or XML, except in YAML
-//! that begins with `[` (`['phone':1]`). A raw `;` separates pairs to some, `#` begins a comment to some and a fragment to
-//! others, and a raw NUL ends the form to PHP's `parse_str`.
+//! that begins with `[` (`['phone':1]`). For some readers a raw `;` separates pairs, and `#` begins a comment or a
+//! fragment; for PHP's `parse_str` a raw NUL ends the form.
 
 use std::{borrow::Cow, ops::Range};
 
@@ -20,21 +20,21 @@ use super::{
     value::{Unreadable, Value, Values},
 };
 
-/// The most pairs, empty ones included: PHP, qs, Node's `querystring` and Django read no more, and say little or nothing
-/// about the rest.
+/// The maximum number of pairs, empty ones included: PHP, qs, Node's `querystring` and Django read no more, mostly without
+/// an error.
 pub(super) const MOST: usize = 1000;
 
-/// Reads the fields out of a form.
+/// Reads the fields of a form.
 pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> Result<(), Unreadable> {
     const BAD: Unreadable = Unreadable::BodyMalformed("a form that cannot be decoded");
     const FOREIGN_BYTE: Unreadable = Unreadable::BodyMalformed("a byte in a form that no URL encoder writes");
     let root = plan.object(0).filter(|_| plan.fits_form());
     let root = root.ok_or(Unreadable::BodyMalformed("a form cannot hold these fields"))?;
-    // `new URLSearchParams(body)` leaves it out, so that the first name is another one.
+    // `new URLSearchParams(body)` removes it, so that the first name differs.
     if body.starts_with(b"?") {
         return Err(Unreadable::BodyMalformed("a form that begins with a question mark"));
     }
-    // Keys of several segments are looked at only where the phone's name may not be the last.
+    // Keys with several segments are examined only if the phone's name must not be the last segment.
     let decoded = if plan.elsewhere() == 0 { CODED } else { CODED | NESTED };
     let mut scratch = Vec::new();
     let mut seen = 0_u64;
@@ -51,14 +51,14 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
             0 => (Piece { raw: &[], classes: 0 }, rest),
             _ => Piece::split(rest, AMPERSAND).ok_or(FOREIGN_BYTE)?,
         };
-        // Most keys need not be decoded to be done.
+        // Most keys need not be decoded.
         let is_none = key.classes & decoded == 0 && !plan.names().may_begin(key.raw);
         let found = if is_none {
             Found::Nothing
         } else if key.classes & CODED == 0
             && let Some(name) = plan.names().id(key.raw)
         {
-            // A name written exactly so need not be read as text.
+            // An exact name need not be decoded.
             check_charset(key.raw, value.raw)?;
             Found::Name(name)
         } else {
@@ -85,24 +85,24 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
             0 => Value::plain(Cow::Borrowed(raw))?,
             _ => Value::text(decode_whole(raw).ok_or(BAD)?)?,
         };
-        // A value that was read is not empty, so it is a piece of the body.
+        // A value that was read is not empty, so it is a slice of the body.
         if read.is_some() {
             values.stands(slot, || value.place(body));
         }
         values.put(slot, read)?;
     }
-    // A sequence in YAML and JSON5. Asked last: most such names are refused for what they are.
+    // A sequence in YAML and JSON5. Checked last: most such names are refused for another reason.
     if body.starts_with(b"[") {
         return Err(Unreadable::BodyMalformed("a form that begins with a bracket"));
     }
-    // To js-yaml too, which needs no white space behind an anchor: `&a['phone':1]`.
+    // The same for js-yaml, which needs no white space after an anchor: `&a['phone':1]`.
     if body.starts_with(b"&") && body.ends_with(b"]") {
         return Err(Unreadable::BodyMalformed("a form that begins with an ampersand and ends with a bracket"));
     }
     Ok(())
 }
 
-/// Refuses a field by which a form, of either kind, tells that it is not written in UTF-8 (W3C HTML5, 4.10.22.6).
+/// Refuses a field that declares a charset other than UTF-8, in a form of either kind (W3C HTML5, 4.10.22.6).
 pub(super) fn check_charset(name: &[u8], value: &[u8]) -> Result<(), Unreadable> {
     if name.eq_ignore_ascii_case(b"_charset_") && !std::str::from_utf8(value).is_ok_and(is_utf8) {
         return Err(Unreadable::BodyMalformed("a form in another charset"));
@@ -110,12 +110,12 @@ pub(super) fn check_charset(name: &[u8], value: &[u8]) -> Result<(), Unreadable>
     Ok(())
 }
 
-/// The pairs of a form as they came, in order, without the empty ones; a pair without `=` has an empty value. `None`, and
-/// then nothing more, for what must not be in a form.
+/// The pairs of a form, not decoded, in order, without the empty ones; a pair without `=` has an empty value. Ends with
+/// `None` at a byte that must not be in a form.
 pub(super) fn pairs(body: &[u8]) -> impl Iterator<Item = Option<(&str, &str)>> {
     let mut rest = Some(body);
     std::iter::from_fn(move || {
-        // What follows the last pair is left only where every pair before it was split.
+        // The rest after the last pair exists only if every pair before it was split.
         let mut text = rest.take()?;
         while let Some(after) = text.strip_prefix(b"&") {
             text = after;
@@ -136,7 +136,7 @@ pub(super) fn pairs(body: &[u8]) -> impl Iterator<Item = Option<(&str, &str)>> {
     })
 }
 
-/// A key or value as it came.
+/// A key or value that is not decoded.
 #[derive(Clone, Copy)]
 struct Piece<'v> {
     raw: &'v [u8],
@@ -147,7 +147,7 @@ struct Piece<'v> {
 // === impl Piece ===
 
 impl<'v> Piece<'v> {
-    /// Splits off what comes before a byte of the classes `ends`. Returns also the rest after that byte.
+    /// Splits the text before a byte of the classes `ends`. Also returns the rest after that byte.
     #[inline]
     fn split(text: &'v [u8], ends: u8) -> Option<(Self, &'v [u8])> {
         let mut classes = 0;
@@ -181,7 +181,7 @@ impl<'v> Piece<'v> {
         Some((Self { raw, classes }, rest))
     }
 
-    /// Decodes to look at.
+    /// Decodes into a scratch buffer.
     #[inline]
     fn decode<'s>(self, scratch: &'s mut Vec<u8>) -> Option<&'s str>
     where
@@ -191,15 +191,15 @@ impl<'v> Piece<'v> {
         if self.classes & CODED == 0 { Some(text) } else { decode(text, scratch) }
     }
 
-    /// Where in its body it is.
+    /// The range of the text in its body.
     #[inline]
     fn place(self, body: &[u8]) -> Range<usize> {
-        // An empty one may be no part of it.
+        // An empty text may not be part of the body.
         let start = if self.raw.is_empty() { 0 } else { self.raw.as_ptr().addr() - body.as_ptr().addr() };
         start..start + self.raw.len()
     }
 
-    /// As it came: all of it is ASCII.
+    /// The text, which is all ASCII.
     fn text(self) -> Option<&'v str> {
         std::str::from_utf8(self.raw).ok()
     }
@@ -211,12 +211,12 @@ const AMPERSAND: u8 = 2;
 const PERCENT: u8 = 4;
 const PLUS: u8 = 8;
 const CODED: u8 = PERCENT | PLUS;
-/// What must not stand in a form as it is.
+/// Bytes that a form must not contain raw.
 const FOREIGN: u8 = 16;
-/// What sets the segments of a key apart.
+/// Bytes that separate the segments of a key.
 const NESTED: u8 = 32;
 
-/// By byte, so that the loop that looks at every byte has no branch.
+/// Indexed by byte, so that the loop over all bytes has no branch.
 const CLASSES: [u8; 256] = {
     let mut classes = [0; 256];
     let mut rest: &mut [u8] = &mut classes;
@@ -228,7 +228,7 @@ const CLASSES: [u8; 256] = {
             b'%' => PERCENT,
             b'+' => PLUS,
             b'.' | b'[' | b':' | b'(' => NESTED,
-            // What encoders write, and what `Media::Form` lists.
+            // Bytes that encoders write, and bytes that `Media::Form` lists.
             b'0'..=b'9'
             | b'A'..=b'Z'
             | b'a'..=b'z'
@@ -260,7 +260,7 @@ fn class(byte: u8) -> u8 {
     CLASSES.get(usize::from(byte)).copied().unwrap_or(FOREIGN)
 }
 
-/// Whether qs, which looks for `]=` before it looks for `=`, ends the name of this value inside of the value.
+/// Whether qs, which searches for `]=` before it searches for `=`, ends the name inside this value.
 pub(super) fn is_torn(raw: &str) -> bool {
     raw.match_indices('=').any(|(at, _)| {
         let before = raw.get(..at).unwrap_or_default();
@@ -268,8 +268,8 @@ pub(super) fn is_torn(raw: &str) -> bool {
     })
 }
 
-/// Decodes `+` and `%XX` into `scratch`, or hands back what needs no decoding. `None` where a `%` is not followed by
-/// two hex digits, or the result is not UTF-8.
+/// Decodes `+` and `%XX` into `scratch`, or returns `raw` if it needs no decoding. `None` if a `%` is not followed by two
+/// hex digits, or if the result is not UTF-8.
 pub(super) fn decode<'s>(raw: &'s str, scratch: &'s mut Vec<u8>) -> Option<&'s str> {
     if !raw.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
         return Some(raw);
@@ -287,7 +287,7 @@ pub(super) fn decode<'s>(raw: &'s str, scratch: &'s mut Vec<u8>) -> Option<&'s s
     std::str::from_utf8(scratch).ok()
 }
 
-/// As [`decode`], but to keep.
+/// As [`decode`], but returns an owned text if it had to decode.
 pub(super) fn decode_whole(raw: &str) -> Option<Cow<'_, str>> {
     if !raw.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
         return Some(Cow::Borrowed(raw));
@@ -297,7 +297,7 @@ pub(super) fn decode_whole(raw: &str) -> Option<Cow<'_, str>> {
     String::from_utf8(scratch).ok().map(Cow::Owned)
 }
 
-/// Whether [`decode`] has a result, without making it. `raw` is ASCII, so what is not stands in escapes side by side.
+/// Whether [`decode`] has a result, without building it. `raw` is ASCII, so other characters are adjacent escapes.
 fn is_decodable(raw: &[u8]) -> bool {
     let mut rest = raw;
     while let Some((first, after)) = rest.split_first() {

@@ -1,6 +1,6 @@
-//! gRPC's frames: what of a body is the message that a proof sits in.
+//! gRPC's frames: finds the message with the proof in a body.
 //!
-//! A frame is a flag, a length in four bytes and so many bytes of a message ("gRPC over HTTP2", *Length-Prefixed-Message*).
+//! A frame is a flag, a length in four bytes, and a message of this length ("gRPC over HTTP2", *Length-Prefixed-Message*).
 
 use std::borrow::Cow;
 
@@ -11,12 +11,12 @@ use crate::{
     headers::only,
 };
 
-/// Why no message was found. The text is ours, never the client's.
+/// Why no message was found. The text is a constant, never from the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FrameError {
-    /// A message of more bytes than are read, compressed or not.
+    /// A message over the limit, compressed or not.
     TooLarge,
-    /// Compressed in a way that is not read.
+    /// An unsupported compression.
     UnsupportedEncoding,
     Malformed(&'static str),
 }
@@ -24,7 +24,7 @@ pub(crate) enum FrameError {
 const HEAD: usize = 5;
 const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 
-/// How many bytes the first frame of a stream has, once they are known.
+/// The length of the first frame of a stream, once it is known.
 pub(crate) fn first_frame(stream: &[u8]) -> Option<usize> {
     let (_, length) = head(stream)?;
     Some(HEAD.saturating_add(length))
@@ -34,8 +34,8 @@ pub(crate) fn first_frame(stream: &[u8]) -> Option<usize> {
 ///
 /// # Errors
 ///
-/// The body is not exactly one frame; its flag is none; it has more than `limit` bytes; it is compressed with what
-/// `grpc-encoding` does not say, or with anything but gzip and zstd.
+/// The body is not exactly one frame; its flag is invalid; it has more than `limit` bytes; its compression does not match
+/// `grpc-encoding`, or is neither gzip nor zstd.
 pub(crate) fn only_message<'b>(body: &'b [u8], headers: &HeaderMap, limit: usize) -> Result<Cow<'b, [u8]>, FrameError> {
     let length = first_frame(body);
     let message = first_message(body, headers, limit)?;
@@ -45,11 +45,11 @@ pub(crate) fn only_message<'b>(body: &'b [u8], headers: &HeaderMap, limit: usize
     Ok(message)
 }
 
-/// The first message of a stream, as far as that is here.
+/// The first message of the received part of a stream.
 ///
 /// # Errors
 ///
-/// As [`only_message`], but for what comes after the frame.
+/// As [`only_message`], except that more bytes may follow the frame.
 pub(crate) fn first_message<'b>(
     stream: &'b [u8],
     headers: &HeaderMap,
@@ -79,14 +79,15 @@ fn head(stream: &[u8]) -> Option<(u8, usize)> {
     Some((flag, usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX)))
 }
 
-/// `grpc-encoding`, once and under no other name.
+/// `grpc-encoding`, if it occurs once and without aliases.
 fn encoding(headers: &HeaderMap) -> Result<Option<&str>, FrameError> {
     let value = only(headers, &ENCODING).map_err(|_| FrameError::UnsupportedEncoding)?;
     value.map(HeaderValue::to_str).transpose().map_err(|_| FrameError::UnsupportedEncoding)
 }
 
-/// One stream and nothing after it: some readers stop there, and others go on. A gzip header has no optional fields: the frame
-/// is handed on as it came, and what is in them is decoded by nobody. A checksum of zstd is left for the application to compare.
+/// Decodes one stream. No bytes may follow it: some readers stop there, and others continue. A gzip header must not have
+/// optional fields: the frame is passed on unchanged, and no check reads these fields. The application checks zstd's
+/// checksum.
 fn decompress(coding: Coding, compressed: &[u8], limit: usize) -> Result<Vec<u8>, FrameError> {
     if coding.has_unread_fields(compressed) {
         return Err(FrameError::Malformed("a gzip header with optional fields"));

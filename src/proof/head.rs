@@ -1,4 +1,4 @@
-//! Headers that carry proofs, and the headers by which others could be taken away or added.
+//! Headers that carry proofs, and headers that could remove or add others.
 
 use std::borrow::Cow;
 
@@ -13,10 +13,10 @@ use super::{
 };
 use crate::headers::{NotOne, aliases, only, tokens};
 
-/// Refuses a `Connection` that would make a proxy behind us remove a header that we rely on.
+/// Refuses a `Connection` that would make a proxy behind us remove a header that the rule reads.
 pub(super) fn check_connection(headers: &HeaderMap, proofs: &[HeaderName]) -> Result<(), Unreadable> {
     for token in headers.get_all(CONNECTION).iter().flat_map(tokens) {
-        // Bytes outside ASCII are in none of our names.
+        // Our names contain only ASCII.
         let token = std::str::from_utf8(token).unwrap_or_default();
         if [&CONTENT_TYPE, &CONTENT_ENCODING].into_iter().chain(proofs).any(|name| aliases(token, name.as_str())) {
             return Err(Unreadable::ProofMalformed("`Connection` names a header that is relied on"));

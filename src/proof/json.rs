@@ -1,9 +1,9 @@
-//! JSON, walked along the way to the fields; the rest is checked for syntax and skipped.
+//! Reads fields from JSON by walking the objects on the way to them; the rest is checked for syntax and skipped.
 //!
-//! Before a foreign backend the rest is also searched for the phone's name (`other_phones`).
+//! In front of a foreign backend the rest is also searched for the phone's name (`other_phones`).
 //!
-//! What lies on the way must be objects (never `["token", "138…"]`, which derived structs accept), and holds a guarded
-//! name once. How the text is taken apart is the business of `crate::json`.
+//! Values on the way must be objects (never `["token", "138…"]`, which derived structs accept), and each contains a guarded
+//! name once. `crate::json` parses the text.
 
 use super::{
     fold::{Found, Keys},
@@ -18,16 +18,16 @@ use crate::{
 };
 
 /// JavaScript's `Object.assign({}, body)` and `for (name in body)` make this member the prototype of the copy, so each of its
-/// members is one of the copy's own unless the body has that name itself.
+/// members becomes a member of the copy unless the body has that name itself.
 const PROTOTYPE: &str = "__proto__";
 const HAS_PROTOTYPE: Unreadable = Unreadable::Suspicious(
     Suspicion::OtherPhone,
     "a member `__proto__`, whose members some backends read as those of the object around it",
 );
 
-/// Reads the fields out of a JSON document.
+/// Reads the fields of a JSON document.
 pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> Result<(), Unreadable> {
-    // Also where nobody reads: parsers repair bad UTF-8 in different ways.
+    // Also in parts that are not read: parsers repair bad UTF-8 in different ways.
     let text = std::str::from_utf8(body).map_err(|_| Unreadable::BodyMalformed("a JSON body that is not UTF-8"))?;
     let mut json = Scanner::new(text);
     if !json.eat(b'{') {
@@ -52,27 +52,27 @@ struct Walk<'w, 'v> {
     search: Search<'w>,
 }
 
-/// Looks for the phone's name in what is skipped.
+/// Searches skipped values for the phone's name.
 struct Search<'w> {
     plan: &'w Plan,
-    /// The places that may lie in the value that comes next.
+    /// The places that may lie in the next value.
     ahead: Ahead,
-    /// The open arrays and objects of the value that is skipped; kept only if there are such places.
+    /// The open arrays and objects of the skipped value; kept only if there are such places.
     levels: Vec<Level>,
 }
 
 struct Level {
     is_object: bool,
-    /// Of an array: which element comes next.
+    /// Of an array: the index of the next element.
     index: u32,
     ahead: Ahead,
 }
 
 impl<'v> Walk<'_, 'v> {
-    /// Reads an object on the way, after its `{`. `open` levels are open, this one included; `ahead` is where the phone's name
-    /// may come too.
+    /// Reads an object on the way, after its `{`. `open` levels are open, this one included; `ahead` has the other places
+    /// where the phone's name may occur.
     ///
-    /// Calls itself once a segment of a pointer: so often as the configuration says, not the client.
+    /// Recurses once per segment of a pointer: the configuration bounds the depth, not the client.
     fn object(&mut self, json: &mut Scanner<'v>, number: usize, open: u32, ahead: Ahead) -> Result<(), Unreadable> {
         let mut seen = 0_u64;
         json.members(|json, key| match self.plan.names().find(key, Keys::Json) {
@@ -86,7 +86,7 @@ impl<'v> Walk<'_, 'v> {
         })
     }
 
-    /// Skips the value of a key that leads to no field.
+    /// Skips the value of a key that does not lead to a field.
     #[inline]
     fn skip(&mut self, json: &mut Scanner<'v>, key: &str, open: u32, ahead: Ahead) -> Result<(), Unreadable> {
         if self.plan.elsewhere_in_json() == 0 { Ok(json.skip(open)?) } else { self.search.skip(json, key, open, ahead) }
@@ -137,14 +137,14 @@ impl<'v> Walk<'_, 'v> {
             let number = json.number().map_err(|_| NEITHER)?;
             let end = json.position();
             self.values.stands(slot, || end - number.length()..end);
-            // No sign, fraction or exponent: those do not parse.
+            // Numbers with a sign, fraction or exponent do not parse.
             Some(Value::Integer(number.unsigned().ok_or(NEITHER)?))
         };
         self.values.put(slot, value)
     }
 }
 
-/// Takes the next value if it is `null` or a text: whether it says that there is no object.
+/// Takes the next value if it is `null` or a text. Returns whether it means that the object is absent.
 fn is_nothing(json: &mut Scanner<'_>) -> Result<bool, Malformed> {
     Ok(json.eat_null()? || json.eat(b'"') && json.text()?.is_empty())
 }

@@ -1,4 +1,4 @@
-//! Media types that a user declares to be JSON, each as a whole value.
+//! Media types that a user declares as JSON, each as a whole value.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use crate::error::ConfigError;
 /// Values of `Content-Type` that are read as JSON. See [`Media::json_types`](super::Media::json_types).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct JsonTypes {
-    /// As the user wrote them.
+    /// In the user's spelling.
     types: Arc<[Box<str>]>,
 }
 
-/// Readers that compare a prefix or look for a substring (axum's `Form`, Fastify's formbody, PHP, Undertow) find another
+/// Readers that compare a prefix or search for a substring (axum's `Form`, Fastify's formbody, PHP, Undertow) find another
 /// media type in a value that contains one of these.
 const OTHERS: [&str; 4] = ["x-www-form-urlencoded", "form-data", "multipart", "application/grpc"];
 
@@ -28,7 +28,7 @@ impl JsonTypes {
         self.named(content_type).is_some()
     }
 
-    /// A `Content-Type` as the user wrote it, if it is one of them.
+    /// The user's spelling of a `Content-Type`, if it is one of them.
     pub(crate) fn named(&self, content_type: &str) -> Option<&str> {
         self.types.iter().find(|known| bare(known).eq(bare(content_type))).map(|known| &**known)
     }
@@ -36,7 +36,7 @@ impl JsonTypes {
     /// # Errors
     ///
     /// Names the setting `accept`: an empty list; a value that is not a media type; a charset other than UTF-8; a value that
-    /// some reader takes for a form, multipart or gRPC.
+    /// some reader treats as a form, multipart or gRPC.
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         if self.types.is_empty() {
             return Err(ConfigError::unshown("accept", "`Media::json_types` without a type accepts nothing"));
@@ -47,7 +47,7 @@ impl JsonTypes {
     }
 }
 
-/// Without white space, in lower case.
+/// Removes white space and converts to lower case.
 fn bare(text: &str) -> impl Iterator<Item = char> {
     text.chars().filter(|c| !matches!(c, ' ' | '\t')).map(|c| c.to_ascii_lowercase())
 }

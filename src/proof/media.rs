@@ -1,7 +1,7 @@
-//! What the body claims to be.
+//! The media type and the coding of the body.
 //!
-//! Two parsers that take one body for two media types read two different things, so exactly one type is believed,
-//! in a grammar without slack.
+//! Two parsers that read one body as two media types read different values, so exactly one type is accepted, in a strict
+//! grammar.
 
 use http::{
     HeaderMap, HeaderValue,
@@ -19,9 +19,9 @@ use crate::{
     headers::{NotOne, is_grpc_type, is_grpc_web_type, only},
 };
 
-/// A media type that proofs are read from.
+/// A media type from which proofs are read.
 ///
-/// JSON and forms have one type each. The only parameter that is accepted is `charset`, once, with a spelling of UTF-8
+/// JSON and forms have one type each. The only accepted parameter is a single `charset` with a spelling of UTF-8
 /// (`utf-8`, `UTF-8`, `utf8`, `"utf-8"`). Every other type or parameter is refused with 415, unless
 /// [`Media::json_types`] names the whole value.
 ///
@@ -34,35 +34,35 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Media {
-    /// `application/json`, in UTF-8; at most 127 levels deep.
+    /// `application/json`, in UTF-8, at most 127 levels deep.
     Json,
-    /// Other types that are read as JSON. Made by [`Media::json_types`].
+    /// Other types that are read as JSON. Created by [`Media::json_types`].
     JsonTypes(JsonTypes),
-    /// `application/x-www-form-urlencoded`, in UTF-8; at most 1,000 pairs.
+    /// `application/x-www-form-urlencoded`, in UTF-8, at most 1,000 pairs.
     ///
-    /// A form may contain the bytes that URL encoders write (letters, digits, `-` `.` `_` `~` `*` `+` `%XX`, `&` and `=`) and, as
-    /// they are, these: `!` `$` `'` `(` `)` `,` `/` `:` `?` `@` `[` `]` `^` `|`. Every other byte is refused, in names and in
-    /// values, as is a form that begins with `?` or `[`, or begins with `&` and ends with `]`: some backends parse any body as JSON, YAML or XML, and none of
-    /// these finds an object in what is left.
+    /// A form may contain the bytes that URL encoders write (letters, digits, `-` `.` `_` `~` `*` `+` `%XX`, `&` and `=`)
+    /// and these raw bytes: `!` `$` `'` `(` `)` `,` `/` `:` `?` `@` `[` `]` `^` `|`. Every other byte is refused, in names
+    /// and in values, as is a form that begins with `?` or `[`, or begins with `&` and ends with `]`: some backends parse
+    /// every body as JSON, YAML or XML, and these parsers find no object in the remaining forms.
     Form,
-    /// gRPC: `application/grpc` and `application/grpc+proto`, over any HTTP version. gRPC-Web is accepted where tonic-web's
-    /// `GrpcWebLayer`, outside of this layer, translates it.
+    /// gRPC: `application/grpc` and `application/grpc+proto`, over any HTTP version. gRPC-Web is accepted if tonic-web's
+    /// `GrpcWebLayer` translates it outside of this layer.
     ///
-    /// A [`Field::body`](crate::Field::body) then names protobuf fields by their numbers, `/1/2`; a rule of such fields
-    /// accepts nothing else. With the descriptors of the method it may name them by name.
+    /// A [`Field::body`](crate::Field::body) then names protobuf fields by their numbers, `/1/2`; a rule with such fields
+    /// accepts no other type. With the method's descriptors it may use the names of the fields.
     ///
     /// Requires the Cargo feature `grpc`: without it `build()` returns an error.
     Grpc,
-    /// `multipart/form-data`, in UTF-8: its fields, never its files. Read only where it is accepted.
+    /// `multipart/form-data`, in UTF-8: its fields, never its files.
     ///
     /// Requires the Cargo feature `multipart`: without it `build()` returns an error.
     Multipart,
 }
 
-/// Why a body is not read. The text says which part was refused; it is ours, never the client's.
+/// Why a body is not read. The text names the refused part; it is a constant, never from the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MediaError {
-    /// No `Content-Type`, several, or one that is not a [`Media`].
+    /// A missing or repeated `Content-Type`, or one that is not a [`Media`].
     UnsupportedType(&'static str),
     /// A `Content-Encoding` that is neither `identity` nor allowed.
     UnsupportedEncoding(&'static str),
@@ -71,12 +71,12 @@ pub(crate) enum MediaError {
 // === impl Media ===
 
 impl Media {
-    /// Other types that are read as JSON, each named by the whole value of its `Content-Type`, and compared without case and
+    /// Returns other types that are read as JSON, each the whole value of a `Content-Type`, compared without case and
     /// spaces: `application/vnd.api+json`, `text/json`, `application/json;v=2`.
     ///
-    /// This does not include [`Media::Json`]: list both where both are accepted.
+    /// This does not include [`Media::Json`]: list both to accept both.
     ///
-    /// A type that some reader takes for a form, multipart or gRPC (one that contains `x-www-form-urlencoded`, `form-data`,
+    /// A type that some reader treats as a form, multipart or gRPC (one that contains `x-www-form-urlencoded`, `form-data`,
     /// `multipart` or `application/grpc`) is a [`ConfigError`] of `build()`, as is a charset other than UTF-8.
     ///
     /// ```
@@ -97,7 +97,7 @@ impl Media {
 
     /// # Errors
     ///
-    /// Names the setting `accept`: see [`JsonTypes::validate`]; a type that this build has no reader for.
+    /// Names the setting `accept`: see [`JsonTypes::validate`]; a type for which this build has no reader.
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         match self {
             Self::JsonTypes(types) => types.validate(),
@@ -110,12 +110,12 @@ impl Media {
     }
 }
 
-/// The media type of a body, as its headers say. Whether it is among those `accepted` is for the caller to ask; they are
-/// looked at for the types that only the user knows.
+/// The media type of a body, from its headers. The caller checks whether it is accepted; `accepted` is used only to find
+/// the user's types.
 ///
 /// # Errors
 ///
-/// As [`content_type_of`]; when it is not a [`Media`], or has a parameter other than one `charset` of UTF-8.
+/// As [`content_type_of`]; if it is not a [`Media`], or has a parameter other than one `charset` of UTF-8.
 pub(crate) fn media_of(headers: &HeaderMap, accepted: &[Media]) -> Result<Media, MediaError> {
     let content_type = content_type_of(headers)?;
     let is_named = |media: &&Media| matches!(media, Media::JsonTypes(types) if types.contain(content_type));
@@ -125,7 +125,7 @@ pub(crate) fn media_of(headers: &HeaderMap, accepted: &[Media]) -> Result<Media,
     }
 }
 
-/// Whether a body claims to be a form, with whatever parameters.
+/// Whether the `Content-Type` is a form's, with any parameters.
 pub(crate) fn claims_a_form(headers: &HeaderMap) -> bool {
     let essence = |content_type: &str| trim(content_type.split(';').next().unwrap_or_default()).to_ascii_lowercase();
     content_type_of(headers).is_ok_and(|content_type| essence(content_type) == FORM)
@@ -137,7 +137,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 ///
 /// # Errors
 ///
-/// When there is not exactly one, in ASCII; when another header aliases it (`content_type`).
+/// If there is not exactly one, in ASCII; if another header aliases it (`content_type`).
 pub(super) fn content_type_of(headers: &HeaderMap) -> Result<&str, MediaError> {
     let value = only(headers, &CONTENT_TYPE).map_err(|not_one| match not_one {
         NotOne::Twice => MediaError::UnsupportedType("two Content-Type headers"),
@@ -147,11 +147,11 @@ pub(super) fn content_type_of(headers: &HeaderMap) -> Result<&str, MediaError> {
     value.to_str().map_err(|_| MediaError::UnsupportedType("a Content-Type outside of ASCII"))
 }
 
-/// The coding that a body has to be decoded from to be read.
+/// The coding of a body, which must be decoded before the body is read.
 ///
 /// # Errors
 ///
-/// When there is a `Content-Encoding` that is not exactly one, `identity` or one of those allowed; when another header
+/// If a `Content-Encoding` is repeated, or is neither `identity` nor allowed; if another header
 /// aliases it.
 pub(crate) fn coding_of(headers: &HeaderMap, allowed: &[Coding]) -> Result<Option<Coding>, MediaError> {
     let value = only(headers, &CONTENT_ENCODING).map_err(|not_one| match not_one {
@@ -175,7 +175,7 @@ const GRPC_WEB: &str = "gRPC-Web, which tonic-web's `GrpcWebLayer` has to transl
 const CHARSET: &str = "a charset in Content-Type that is not plainly UTF-8";
 
 fn parse(value: &str) -> Result<Media, &'static str> {
-    // By far the most common spellings.
+    // The most common spellings.
     match value {
         "application/json" => return Ok(Media::Json),
         FORM => return Ok(Media::Form),
@@ -199,7 +199,7 @@ fn parse(value: &str) -> Result<Media, &'static str> {
     };
     let mut charset = false;
     for text in parameters.into_iter().flat_map(|all| all.split(';')).map(trim).filter(|text| !text.is_empty()) {
-        // RFC 2231: `charset*=utf-8''utf-7` and `charset*0=utf-7` are a charset to Django and to readers of mail.
+        // RFC 2231: `charset*=utf-8''utf-7` and `charset*0=utf-7` are a charset for Django and for mail parsers.
         if !text.get(.."charset".len()).is_some_and(|name| name.eq_ignore_ascii_case("charset")) {
             return Err(PARAMETER);
         }
@@ -213,8 +213,8 @@ fn parse(value: &str) -> Result<Media, &'static str> {
     Ok(media)
 }
 
-/// What follows `grpc` says what is in the frames: `+json` there makes no JSON of them, and some servers take a parameter
-/// for it.
+/// The suffix after `grpc` names the format in the frames: `+json` does not make the body JSON, and some servers also read
+/// a parameter as the format.
 fn grpc(essence: &str, parameters: Option<&str>) -> Result<Media, &'static str> {
     let is = |known: &str| essence.eq_ignore_ascii_case(known);
     match parameters {

@@ -1,31 +1,31 @@
-//! Out of a request's head and body: the values of the configured fields, or a refusal.
+//! Reads the values of the configured fields from a request's head and body, or refuses it.
 //!
-//! Here lies the crate's promise that *what is verified is what the application reads*. An attacker's whole art is to
-//! write a request that we read in one way and the application in another: a name twice, `Phone` beside `phone`, a
-//! byte order mark, the same name in the query. There are too many parsers in the world to follow each, so we follow
-//! none: a request that any two of them could read differently, as far as our fields are concerned, is refused.
+//! This folder keeps the crate's promise that *what is verified is what the application reads*. An attacker tries to write
+//! a request that the layer reads in one way and the application in another: a name twice, both `Phone` and `phone`, a byte
+//! order mark, the same name in the query. There are too many parsers to imitate each, so the layer imitates none: it
+//! refuses a request in which any two parsers could read a guarded field differently.
 //!
-//! The way through this folder:
+//! The files of this folder:
 //!
 //! | file | subject |
 //! |---|---|
-//! | `field` | [`Field`]: where one part of a proof sits, as users write it |
-//! | `plan`, `compile`, `objects` | [`Plan`]: all fields of a rule, compiled, with their names and the way to them |
+//! | `field` | [`Field`]: the place of one part of a proof |
+//! | `plan`, `compile`, `objects` | [`Plan`]: the compiled fields of a rule, with their names and the objects on the way |
 //! | `dispatch` | which reader reads which part of a request |
-//! | `fold` | which keys some parser might take for a guarded name |
-//! | `reading` | which values some application might take for another |
-//! | `media`, `json_types`, `parameters` | [`Media`]: what the body claims to be; which other types are JSON |
+//! | `fold` | which keys some parser might read as a guarded name |
+//! | `reading` | which values some application might confuse |
+//! | `media`, `json_types`, `parameters` | [`Media`]: the media type of the body; which other types are JSON |
 //! | `head`, `query` | headers, `Connection`, trailers; the query |
-//! | `bare` | what names a person in a request that no rule reads, or in a cookie |
+//! | `bare` | what identifies a person in a request that no rule reads, or in a cookie |
 //! | `json`, `form`, `multipart`, `protobuf` | the bodies; JSON's grammar is `crate::json`'s |
-//! | `hidden` | a form inside of a body that is not a form |
-//! | `other_phones` | the phone's name elsewhere, and where an application may have it |
+//! | `hidden` | a form inside a body that is not a form |
+//! | `other_phones` | the phone's name in other places, and where an application may use it |
 //! | `grpc`, `descriptors` | the frame around a message; a message's fields by name |
-//! | `canonical` | our own writing of JSON and forms, to be handed on |
-//! | `extract` | [`Extracted`]: a closure of the user's in place of these |
-//! | `value` | [`Value`], [`Values`], [`Unreadable`]: what comes out |
+//! | `canonical` | the canonical form of JSON and forms |
+//! | `extract` | [`Extracted`]: the user's closure in place of these readers |
+//! | `value` | [`Value`], [`Values`], [`Unreadable`]: the results |
 //!
-//! Nothing here knows a rule, a phone's grammar or an answer's status.
+//! This folder does not depend on rules, on a phone's grammar or on an answer's status.
 
 mod bare;
 mod canonical;

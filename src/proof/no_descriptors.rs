@@ -1,4 +1,4 @@
-//! Without the feature `grpc-descriptors`: the setting is refused, so these types have no value.
+//! The types for builds without the feature `grpc-descriptors`. `build()` refuses the setting, so they have no values.
 
 use std::convert::Infallible;
 
@@ -11,7 +11,7 @@ use crate::error::ConfigError;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Descriptors {}
 
-/// A method, which only descriptors know.
+/// A method of the descriptors.
 pub(crate) struct Method(Infallible);
 
 // === impl Descriptors ===

@@ -1,8 +1,8 @@
-//! The way to the fields of a body: objects, and where their guarded members lead.
+//! The objects on the way to the fields of a body, and where their guarded members lead.
 
 use super::value::Unreadable;
 
-/// An object on the way, by what its members lead to.
+/// An object on the way: what its members lead to.
 #[derive(Debug, Default)]
 pub(super) struct Object {
     pub(super) members: Vec<(usize, Member)>,
@@ -11,7 +11,7 @@ pub(super) struct Object {
 /// Where a guarded member leads.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Member {
-    /// To a field's value, kept in this slot.
+    /// To a field's value, stored in this slot.
     Value(usize),
     /// To this object of the plan.
     Object(usize),
@@ -20,16 +20,16 @@ pub(super) enum Member {
 // === impl Object ===
 
 impl Object {
-    /// Where the member of this name leads, if it is on the way to a field.
+    /// Where the member with this name leads, if it is on the way to a field.
     pub(super) fn member(&self, name: usize) -> Option<Member> {
         self.members.iter().find(|(id, _)| *id == name).map(|(_, member)| *member)
     }
 
-    /// Where the value of a name goes that has come in a form, whose root this is.
+    /// The slot for the value of a name in a form. This object is the root.
     ///
     /// # Errors
     ///
-    /// As [`once`]; the name is guarded because it is read from the query. (Frameworks that merge the two let the body win.)
+    /// As [`once`]; or the name is read from the query. (Frameworks that merge the two let the body win.)
     pub(super) fn slot_in_form(&self, name: usize, seen: &mut u64) -> Result<usize, Unreadable> {
         once(name, seen)?;
         match self.member(name) {
@@ -39,7 +39,7 @@ impl Object {
     }
 }
 
-/// A name of the query's stands in the body.
+/// The body contains a name that is read from the query.
 pub(super) const BELONGS_INTO_THE_QUERY: Unreadable =
     Unreadable::ProofMalformed("a name in the body that belongs into the query");
 
@@ -47,7 +47,7 @@ pub(super) const BELONGS_INTO_THE_QUERY: Unreadable =
 ///
 /// # Errors
 ///
-/// It has been seen there before.
+/// The name was already seen there.
 #[inline]
 pub(super) fn once(name: usize, seen: &mut u64) -> Result<(), Unreadable> {
     let bit = 1 << name;

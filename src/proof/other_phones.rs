@@ -1,12 +1,13 @@
-//! The phone's name elsewhere in the request, and where an application may have it.
+//! The phone's name in other places of the request, and where the application may use it.
 //!
 //! ASP.NET's model binding and Struts read `model.phone` of a form or the query as the model's `phone`; Rails' parameter
-//! wrapper takes the root's members from an inner object. So before a foreign backend the name of a phone field may
-//! come in its own place only, and in those that [`Rule::other_phones`](crate::Rule::other_phones) lists. A token's name
-//! elsewhere identifies nobody, and passes. In forms and queries the same holds for the names of a phone's country code and
-//! of what [`Rule::when`](crate::Rule::when) reads: by `model.loginType` Struts would run another login than the layer has checked.
+//! wrapper takes the root's members from an inner object. So in front of a foreign backend the name of a phone field may
+//! occur only in the field's place and in the places that [`Rule::other_phones`](crate::Rule::other_phones) lists. A
+//! token's name elsewhere does not identify a person, and passes. In forms and queries the same applies to the names of a
+//! phone's country code and of the field that [`Rule::when`](crate::Rule::when) reads: with `model.loginType` Struts would
+//! run another login than the layer has checked.
 //!
-//! Protobuf has numbers in place of names: gRPC messages are not searched.
+//! Protobuf has numbers instead of names: gRPC messages are not searched.
 
 use super::{
     field::{segments, unescape},
@@ -24,7 +25,7 @@ pub(super) const ELSEWHERE_IN_QUERY: Unreadable = Unreadable::Suspicious(
     "the name of the phone, of its country code or of what `when` reads, elsewhere in the query",
 );
 
-/// Places where the application has a phone for another purpose.
+/// Places where the application reads a phone for another purpose.
 #[derive(Debug, Default)]
 pub(super) struct OtherPhones(Vec<Vec<Segment>>);
 
@@ -35,23 +36,23 @@ enum Segment {
     Named(Box<str>),
 }
 
-/// Those places that lie behind some part of a document, as bits.
+/// The places that may lie below some part of a document, as bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ahead {
     places: u64,
-    /// How many segments have been taken.
+    /// The number of segments walked so far.
     depth: usize,
 }
 
 // === impl OtherPhones ===
 
 impl OtherPhones {
-    /// Parses what a user lists. `guarded` are the segments of each place that a phone is read from.
+    /// Parses the user's list. `guarded` has the segments of each place from which a phone is read.
     ///
     /// # Errors
     ///
-    /// Names the setting `other_phones`: an entry that is empty, has an empty segment, or does not end in the name of a field
-    /// that may not come elsewhere (one of `phones`); one that is, or could be taken for, a guarded place; more than 64 of them.
+    /// Names the setting `other_phones`: an entry that is empty, has an empty segment, or does not end in one of the names
+    /// `phones`; an entry that is, or could be read as, a guarded place; more than 64 entries.
     pub(super) fn compile(
         entries: &[Box<str>],
         names: &Names,
@@ -86,18 +87,18 @@ impl OtherPhones {
         self.0.is_empty()
     }
 
-    /// All places, before the first segment.
+    /// All places, at the root.
     pub(super) fn ahead(&self) -> Ahead {
         Ahead { places: u64::MAX.checked_shr(64 - u32::try_from(self.0.len()).unwrap_or(64)).unwrap_or(0), depth: 0 }
     }
 
-    /// Those behind a member of this name.
+    /// The places below a member of this name.
     #[inline]
     pub(super) fn behind(&self, ahead: Ahead, key: &str) -> Ahead {
         self.step(ahead, |name| name == key)
     }
 
-    /// Those behind an element of an array.
+    /// The places below an element of an array.
     #[inline]
     pub(super) fn behind_index(&self, ahead: Ahead, index: u32) -> Ahead {
         self.step(ahead, |name| *name == *index.to_string())
@@ -118,13 +119,13 @@ impl OtherPhones {
         Ahead { places: ahead.places & bits.fold(0, |all, bit| all | bit), depth }
     }
 
-    /// Whether one of them is exactly here.
+    /// Whether one of the places is exactly here.
     pub(super) fn are_here(&self, ahead: Ahead) -> bool {
         self.0.iter().enumerate().any(|(at, place)| ahead.places & 1 << at != 0 && place.len() == ahead.depth)
     }
 
-    /// Whether a decoded key of a form or a query is one of them. `address[phone]`, `address.phone`, `address:phone` are the
-    /// same place; the index of a list at the end does not count.
+    /// Whether a decoded key of a form or a query is one of the places. `address[phone]`, `address.phone` and
+    /// `address:phone` are equal; a list index at the end is ignored.
     pub(super) fn contain(&self, key: &str) -> bool {
         let mut segments = segments(key);
         while segments.len() > 1 && segments.last().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit())) {
@@ -134,12 +135,12 @@ impl OtherPhones {
     }
 }
 
-/// Whether an entry is about one of the names with these bits.
+/// Whether an entry ends in one of the names with these bits.
 pub(super) fn ends_in(entry: &str, names: &Names, bits: u64) -> bool {
     parse(entry).is_ok_and(|place| place.last().is_some_and(|last| names.like_key(last) & bits != 0))
 }
 
-/// The segments of an entry, of which none is empty: a JSON Pointer, or a key as forms write it.
+/// The non-empty segments of an entry: a JSON Pointer, or a form key.
 fn parse(entry: &str) -> Result<Vec<String>, &'static str> {
     let segments: Vec<String> = match entry.strip_prefix('/') {
         Some(pointer) => pointer.split('/').map(unescape).collect::<Result<_, _>>()?,

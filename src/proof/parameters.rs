@@ -1,11 +1,11 @@
-//! The grammar of media types and their parameters, without the slack in which readers differ.
+//! The strict grammar of media types and their parameters, without variants that readers parse differently.
 
 /// Whether a charset's name is a spelling of UTF-8.
 pub(super) fn is_utf8(charset: &str) -> bool {
     charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8")
 }
 
-/// A parameter's name and value. `None` for anything that is not plainly one.
+/// A parameter's name and value. `None` if the text is not exactly one parameter.
 pub(super) fn parameter(text: &str) -> Option<(&str, &str)> {
     let (name, value) = trim(text).split_once('=')?;
     let value = match value.strip_prefix('"') {
@@ -24,14 +24,15 @@ pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
-/// Quoted text without escapes and without what a careless parser splits at. (`;` has been split at already.)
+/// Whether the character may occur in quoted text: no escapes, and nothing at which a careless parser splits. (The text is
+/// already split at `;`.)
 fn is_plain_quoted(c: char) -> bool {
     matches!(c, ' '..='~') && !matches!(c, '"' | '\\' | ',')
 }
 
-/// The boundary, where a `Content-Type` names exactly one, made of letters, digits and `-_.=+`, and nothing beside it but
-/// `charset=utf-8`. (PHP takes the first `boundary` that it finds, in whatever parameter.) It has a letter or digit: the
-/// boundary `-` makes lines of `---`, and readers of YAML find documents between them.
+/// The boundary, if a `Content-Type` names exactly one of letters, digits and `-_.=+`, and has no other parameter except
+/// `charset=utf-8`. (PHP uses the first `boundary` that it finds, in any parameter.) It must have a letter or digit: the
+/// boundary `-` produces lines of `---`, between which YAML readers find documents.
 pub(super) fn boundary(content_type: &str) -> Option<&str> {
     let (_, parameters) = content_type.split_once(';')?;
     let (mut boundary, mut charset) = (None, None);

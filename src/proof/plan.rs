@@ -1,6 +1,6 @@
-//! All fields of a rule, compiled, with their names.
+//! The compiled fields of a rule, with their names.
 //!
-//! A plan is made once, when the layer is built, and read for every guarded request.
+//! A plan is compiled once, when the layer is built, and used for every guarded request.
 
 use http::HeaderName;
 
@@ -20,11 +20,11 @@ use crate::{
     foreign_backend::{ForeignBackend, Suspicion},
 };
 
-/// The compiled fields of a rule. What is read of a request is exactly what they name.
+/// The compiled fields of a rule. Only what they name is read from a request.
 #[derive(Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Plan {
-    /// The value of each field, by the field's index: a field may be given twice.
+    /// The slot of each field's value, by the field's index: a field may be given twice.
     slots: Vec<usize>,
     distinct: usize,
     /// All names in bodies and in the query. Their ids are bits of a `u64`.
@@ -41,16 +41,16 @@ pub(crate) struct Plan {
     keeps_spans: bool,
     /// The bits of the names of phone fields.
     phones: u64,
-    /// The bits of the names on which the meaning of the others depends.
+    /// The bits of the names that change the meaning of others.
     contexts: u64,
-    /// The bits of the names by which a request names a person or carries a whole proof: phones among them.
+    /// The bits of the names that identify a person or carry a whole proof, phones included.
     identities: u64,
     foreign: ForeignBackend,
-    /// The bits of the names that may come in their own places only, if the backend is suspected: phones and contexts.
+    /// The bits of the names that may occur only in their own places if the backend is suspected: phones and contexts.
     elsewhere: u64,
-    /// But also in these.
+    /// Other places where they may occur.
     other_phones: OtherPhones,
-    /// The fields' numbers, where gRPC is accepted and can hold them.
+    /// The fields' numbers, if gRPC is accepted and can hold them.
     messages: Option<Messages>,
     /// Fields of the body are named by numbers: only gRPC can hold them.
     is_numbered: bool,
@@ -61,13 +61,13 @@ pub(crate) struct Plan {
 impl Plan {
     /// Compiles fields; [`Values`] are indexed in their order. A field may be given twice.
     ///
-    /// With `ignore_query` the query may hold guarded names that are not read from it.
+    /// With `ignore_query` the query may contain guarded names that are not read from it.
     ///
     /// # Errors
     ///
     /// Names the setting `field`: a pointer that does not start with a slash, has an empty segment or a bad escape, or
-    /// leads through another field; a header name that is none, or one that cannot carry a proof; an empty query
-    /// name; a name without a letter or digit; names that some parser takes for each other; more than 64 names.
+    /// leads through another field; an invalid header name, or one that cannot carry a proof; an empty query name; a name
+    /// without a letter or digit; names that some parser confuses; more than 64 names.
     pub(crate) fn compile(fields: &[Field], ignore_query: bool) -> Result<Self, ConfigError> {
         let mut compiling = Compiling::default();
         let mut slots = Vec::new();
@@ -102,13 +102,13 @@ impl Plan {
         })
     }
 
-    /// Makes the plan read gRPC messages too, if the fields are there to be found: by their numbers, or as `method` tells.
+    /// Makes the plan also read gRPC messages, if its fields can be found: by their numbers, or by the descriptor `method`.
     ///
-    /// `fields` are those that it was compiled from, each with whether it must be there.
+    /// `fields` are the fields of the plan, each with whether it is required.
     ///
     /// # Errors
     ///
-    /// `field`: one that the method's message does not have, or not as text or integer; numbers that lead through
+    /// `field`: if the method's message does not have it as text or integer, or if its numbers lead through
     /// another field.
     pub(crate) fn accepting_grpc(
         mut self,
@@ -130,7 +130,7 @@ impl Plan {
         Ok(self)
     }
 
-    /// Makes the plan suspect what this backend may read. `fields` are those that it was compiled from, each with its role.
+    /// Makes the plan suspect what this backend may read. `fields` are the fields of the plan, each with its role.
     pub(crate) fn before(mut self, foreign: &ForeignBackend, fields: &[Field], roles: &[Role]) -> Self {
         for (field, role) in fields.iter().zip(roles) {
             for id in field.last_names().filter_map(|name| self.names.id(name.as_bytes())) {
@@ -151,7 +151,7 @@ impl Plan {
         self
     }
 
-    /// Lets the phone's name come in these places too. To be called after [`Plan::before`], with the same fields and roles.
+    /// Allows the phone's name also in these places. Call it after [`Plan::before`], with the same fields and roles.
     ///
     /// # Errors
     ///
@@ -168,7 +168,7 @@ impl Plan {
         Ok(self)
     }
 
-    /// The same, of a plan for some of a rule's fields: entries about others are passed over.
+    /// As [`Plan::allowing_other_phones`], for a plan of some of a rule's fields: ignores entries about the others.
     ///
     /// # Errors
     ///
@@ -184,7 +184,8 @@ impl Plan {
         self.allowing_other_phones(&own, fields, roles)
     }
 
-    /// Makes a plan without a field in the body read bodies all the same, so that they hold no name of the query.
+    /// Makes a plan without a field in the body still read bodies, so that they cannot contain a name that is read from the
+    /// query.
     pub(crate) fn guarding_bodies(mut self) -> Self {
         if self.objects.is_empty() {
             self.objects.push(Object::default());
@@ -192,17 +193,17 @@ impl Plan {
         self
     }
 
-    /// Whether a JSON document may be a list: no field sits in the body.
+    /// Whether a JSON document may be a list, because no field is in the body.
     pub(super) fn takes_lists(&self) -> bool {
         matches!(self.objects.as_slice(), [root] if root.members.is_empty())
     }
 
-    /// Whether any field sits in the body. If not, the body need not be read.
+    /// Whether any field is in the body. If not, the body need not be read.
     pub(crate) fn reads_body(&self) -> bool {
         !self.objects.is_empty()
     }
 
-    /// Whether fields are read from the query and none from the body, which then nobody guards.
+    /// Whether fields are read from the query and none from the body, which is then not guarded.
     pub(crate) fn stands_on_the_query_alone(&self) -> bool {
         self.query_names != 0 && !self.reads_body() && !self.ignore_query
     }
@@ -211,7 +212,7 @@ impl Plan {
     pub(crate) fn fits(&self, media: &Media) -> bool {
         match media {
             Media::Grpc => self.messages.is_some(),
-            // Some servers take JSON on the paths of their gRPC methods, by names that are not the numbers.
+            // Some servers accept JSON on the paths of their gRPC methods, with names that differ from the numbers.
             _ if self.is_numbered => false,
             Media::Json | Media::JsonTypes(_) => true,
             Media::Form | Media::Multipart => self.fits_form(),
@@ -223,18 +224,18 @@ impl Plan {
         self.objects.len() <= 1
     }
 
-    /// The headers that carry proofs: nobody may name them in `Connection`, or repeat them in trailers.
+    /// The headers that carry proofs: `Connection` must not name them, and trailers must not repeat them.
     pub(crate) fn header_names(&self) -> &[HeaderName] {
         &self.header_names
     }
 
-    /// A place for the values of one request; all absent. Allocates only for more than eight fields.
+    /// Creates the values of one request, all absent. Allocates only for more than eight fields.
     pub(crate) fn values(&self) -> Values<'_> {
         let values = Values::absent(&self.slots, self.distinct);
         if self.keeps_spans { values.with_spans() } else { values }
     }
 
-    /// Makes it keep where in a JSON body or a form values stand.
+    /// Makes the plan store the positions of values in a JSON body or a form.
     pub(crate) fn keeping_spans(mut self, keeps: bool) -> Self {
         self.keeps_spans = keeps;
         self
@@ -245,12 +246,13 @@ impl Plan {
         self.foreign.suspects(class)
     }
 
-    /// The bits of the names that may come in their own places only.
+    /// The bits of the names that may occur only in their own places.
     pub(super) fn elsewhere(&self) -> u64 {
         self.elsewhere
     }
 
-    /// The same in JSON, where many inner objects have a `type` of their own, and no reader takes it for the root's.
+    /// The same bits for JSON, without contexts: many inner objects have their own `type`, and no reader confuses it with
+    /// the root's.
     pub(super) fn elsewhere_in_json(&self) -> u64 {
         self.elsewhere & self.phones
     }
@@ -262,7 +264,7 @@ impl Plan {
         self.elsewhere != 0 && (is_elsewhere(key) || fold::before_rest(key).is_some_and(is_elsewhere))
     }
 
-    /// Where the phone's name may come beside its own place.
+    /// The other places where the phone's name may occur.
     pub(super) fn other_phones(&self) -> &OtherPhones {
         &self.other_phones
     }
@@ -276,7 +278,7 @@ impl Plan {
         &self.names
     }
 
-    /// The object on the way with this number; the root is 0.
+    /// The object with this number; the root is 0.
     pub(super) fn object(&self, number: usize) -> Option<&Object> {
         self.objects.get(number)
     }
@@ -301,12 +303,12 @@ impl Plan {
         self.phones | self.contexts
     }
 
-    /// The bits of the names by which a request names a person or carries a whole proof.
+    /// The bits of the names that identify a person or carry a whole proof.
     pub(super) fn identities(&self) -> u64 {
         self.identities
     }
 
-    /// What backend is behind the layer.
+    /// The backend behind the layer.
     pub(super) fn foreign(&self) -> &ForeignBackend {
         &self.foreign
     }

@@ -1,8 +1,8 @@
-//! Protobuf messages, walked along the way to the fields by their numbers; no message is built.
+//! Reads fields from protobuf messages by their numbers, without building a message.
 //!
-//! Protobuf makes of a repeated field what it likes: the last occurrence of a scalar wins, sub-messages are merged, and
-//! a field of another wire type is somebody's unknown field. So on the way to a field everything comes once, with the
-//! wire type that it must have. What is not on the way is checked for the wire format's syntax and skipped.
+//! Protobuf resolves repeated occurrences: the last occurrence of a scalar wins, sub-messages are merged, and a field of
+//! another wire type becomes an unknown field. So everything on the way to a field must occur once, with the right wire
+//! type. Everything else is checked for the syntax of the wire format and skipped.
 
 use std::borrow::Cow;
 
@@ -16,18 +16,18 @@ use crate::error::ConfigError;
 #[derive(Debug)]
 pub(super) struct Messages(Vec<Message>);
 
-/// A message on the way, by what its fields lead to.
+/// A message on the way: what each of its fields leads to.
 #[derive(Debug, Default)]
 struct Message {
     members: Vec<Member>,
-    /// How many things in it may come once only. Each has a bit in a `u64`.
+    /// The number of things that may occur only once. Each has a bit in a `u64`.
     onces: u32,
 }
 
 #[derive(Debug)]
 struct Member {
     number: u32,
-    /// Members of a `oneof` share theirs: only the last of them is left in the application.
+    /// Members of a `oneof` share a bit, because the application keeps only the last of them.
     once: u32,
     leads: Leads,
 }
@@ -40,7 +40,7 @@ enum Leads {
     },
     /// To this message of the plan.
     Message(usize),
-    /// To nothing that is read: another member of a `oneof`.
+    /// To a value that is not read: another member of a `oneof`.
     Elsewhere,
 }
 
@@ -49,7 +49,7 @@ enum Leads {
 pub(super) enum Accepts {
     /// A `string`.
     Text,
-    /// A varint up to this, so that nobody reads a negative number or cuts off bits.
+    /// A varint up to this, so that no parser reads a negative number or cuts off bits.
     #[cfg_attr(not(feature = "grpc-descriptors"), allow(dead_code))]
     Integer { most: u64 },
     /// Without a descriptor it may be either.
@@ -62,21 +62,21 @@ pub(super) struct Step {
     pub(super) number: u32,
     /// The other members of its `oneof`.
     pub(super) oneof: Vec<u32>,
-    /// What the value may be that the last step leads to.
+    /// The accepted values, if this is the last step.
     pub(super) accepts: Accepts,
 }
 
-/// From a JSON Pointer to the way through the messages. `Ok(None)`: its names mean nothing without a descriptor.
+/// Resolves a JSON Pointer to the steps through the messages. `Ok(None)`: its names need a descriptor.
 pub(super) type Resolve<'r> = dyn Fn(&str) -> Result<Option<Vec<Step>>, &'static str> + 'r;
 
 const BAD: Unreadable = Unreadable::BodyMalformed("not a protobuf message");
 const TWICE: Unreadable = Unreadable::ProofMalformed("a guarded field twice");
 const WIRE_TYPE: Unreadable = Unreadable::ProofMalformed("a guarded field of another wire type");
 
-/// Field numbers end here (protobuf's language guide, *Assigning Field Numbers*).
+/// The largest field number (protobuf's language guide, *Assigning Field Numbers*).
 const LAST_NUMBER: u32 = (1 << 29) - 1;
 
-/// Numbers, of which none is zero or reserved: `/1/2`.
+/// Parses a pointer of numbers such as `/1/2`, without zero and reserved numbers.
 pub(super) fn numbered(pointer: &str) -> Option<Vec<Step>> {
     let segments = pointer.strip_prefix('/')?.split('/');
     segments
@@ -89,7 +89,7 @@ pub(super) fn is_numbered(field: &Field) -> bool {
     pointers(field).any(|pointer| pointer.split('/').any(|segment| number(segment).is_some()))
 }
 
-/// Where a field sits in the body.
+/// The pointers of a field's places in the body.
 fn pointers(field: &Field) -> impl Iterator<Item = &str> {
     field.places().iter().filter_map(|place| match place {
         Place::Body(pointer) => Some(&**pointer),
@@ -108,11 +108,11 @@ pub(super) fn number(segment: &str) -> Option<u32> {
 // === impl Messages ===
 
 impl Messages {
-    /// Compiles the fields that sit in the body; `None` if one that must be there is no way through messages.
+    /// Compiles the fields of the body; `None` if a required field cannot be resolved.
     ///
     /// # Errors
     ///
-    /// `field`: one that leads through another, and what `resolve` refuses.
+    /// `field`: if a field leads through another, or if `resolve` refuses it.
     pub(super) fn compile<'f>(
         fields: impl Iterator<Item = (&'f Field, usize)>,
         is_optional: impl Fn(&Field) -> bool,
@@ -129,7 +129,7 @@ impl Messages {
             let refused = |problem| ConfigError::new("field", field.to_string(), problem);
             match resolve(pointer) {
                 Ok(Some(way)) => messages.add(&way, slot).map_err(refused)?,
-                // What sits elsewhere too need not be in the message.
+                // A field with other places need not be in the message.
                 Ok(None) | Err(_) if is_optional(field) || field.places().len() > 1 => {}
                 Ok(None) => return Ok(None),
                 Err(problem) => return Err(refused(problem)),
@@ -159,12 +159,12 @@ impl Messages {
         Ok(())
     }
 
-    /// Reads the fields out of a message.
+    /// Reads the fields of a message.
     pub(super) fn read<'v>(&self, message: &'v [u8], values: &mut Values<'v>) -> Result<(), Unreadable> {
         self.read_from(0, message, values)
     }
 
-    /// Calls itself once a segment of a pointer: so often as the configuration says, not the client.
+    /// Recurses once per segment of a pointer: the configuration bounds the depth, not the client.
     fn read_from<'v>(&self, message: usize, bytes: &'v [u8], values: &mut Values<'v>) -> Result<(), Unreadable> {
         let message = self.0.get(message).ok_or(BAD)?;
         let mut wire = Wire(bytes);
@@ -231,11 +231,11 @@ impl Accepts {
     }
 }
 
-/// What is left of a message in the wire format.
+/// The unread rest of a message in the wire format.
 struct Wire<'v>(&'v [u8]);
 
-// The wire types that there are (protobuf's *Encoding*). Groups, 3 and 4, have been gone since proto3, and their end is
-// where parsers disagree.
+// The supported wire types (protobuf's *Encoding*). Groups, 3 and 4, were removed in proto3, and parsers disagree where a
+// group ends.
 const VARINT: u8 = 0;
 const FIXED_64: u8 = 1;
 const LENGTH_DELIMITED: u8 = 2;
@@ -244,7 +244,7 @@ const FIXED_32: u8 = 5;
 // === impl Wire ===
 
 impl<'v> Wire<'v> {
-    /// A field's number and wire type, in as few bytes as they need: some parsers stop reading sooner than others.
+    /// A field's number and wire type, in the shortest encoding: parsers differ in how many bytes they accept.
     #[inline]
     fn tag(&mut self) -> Result<(u32, u8), Unreadable> {
         let before = self.0.len();

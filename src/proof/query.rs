@@ -1,7 +1,7 @@
-//! The query: a source of fields, and a place to smuggle others in.
+//! The query: a source of fields, and a place where an attacker can add others.
 //!
 //! PHP's `$_REQUEST`, Rails' `params`, Spring's `@RequestParam` and many more merge the query into the body's
-//! parameters. So `?phone=VICTIM` beside a body that proves another phone is refused.
+//! parameters. So `?phone=VICTIM` is refused when the body proves another phone.
 
 use super::{
     fold::{Found, Keys},
@@ -19,13 +19,13 @@ pub(super) fn read<'v>(plan: &Plan, query: &'v str, values: &mut Values<'v>) -> 
     }
     let is_source = plan.query_names() != 0;
     if is_source && query.contains(';') {
-        // A separator to some, part of a value to others.
+        // Some parsers read it as a separator, others as part of a value.
         return Err(Unreadable::ProofMalformed("a semicolon in the query"));
     }
     if is_source && query.bytes().filter(|byte| *byte == b'&').count() >= form::MOST {
         return Err(Unreadable::ProofMalformed("more than 1000 pairs in the query"));
     }
-    // `/login??phone=…`: `new URLSearchParams(query)` leaves the second one out too.
+    // `/login??phone=…`: `new URLSearchParams(query)` also removes the second one.
     let unmarked = query.trim_start_matches('?');
     if is_source && unmarked.len() < query.len() {
         return Err(Unreadable::ProofMalformed("a query that begins with a question mark"));
@@ -38,7 +38,7 @@ pub(super) fn read<'v>(plan: &Plan, query: &'v str, values: &mut Values<'v>) -> 
         let key =
             form::decode(key, &mut scratch).ok_or(Unreadable::ProofMalformed("a query that cannot be decoded"))?;
         let name = match plan.names().find(key, Keys::Form) {
-            // With `ignore_query` the query may hold any name that is not read from it.
+            // With `ignore_query` the query may contain any name that is not read from it.
             Found::Nothing if guarded == u64::MAX && plan.is_phone_elsewhere(key) => return Err(ELSEWHERE_IN_QUERY),
             Found::Nothing => continue,
             Found::Like(names) if names & guarded == 0 => continue,

@@ -1,19 +1,19 @@
-//! Which values some application might take for another.
+//! Finds values that some application might confuse.
 //!
-//! A value that chooses what a request must prove is compared exactly. An application may compare it loosely:
+//! A value that chooses the required proofs is compared exactly. An application may compare it loosely:
 //!
 //! - `equalsIgnoreCase`, a column with a case-insensitive collation, `trim()`, and databases that pad with spaces;
-//! - NFKC, which makes ASCII of full-width, mathematical, circled and superscript letters and digits, and collations that
-//!   ignore accents and invisible characters;
+//! - NFKC, which converts full-width, mathematical, circled and superscript letters and digits to ASCII, and collations
+//!   that ignore accents and invisible characters;
 //! - `parseInt`, PHP's `(int)` and `==`, which read `01`, `1.0`, `1e0`, `+1` and `1abc` as 1;
-//! - PHP 7's `==` and `switch`, for which the number 0 equals every text that begins with no digit.
+//! - PHP 7's `==` and `switch`, for which the number 0 equals every text that does not begin with a digit.
 
 use std::{borrow::Cow, num::ParseIntError};
 
 use super::fold::alike;
 use crate::invisible::is_invisible;
 
-/// Whether some application might read `value` as `named`, which is another text. In doubt it might.
+/// Whether some application might read `value` as `named`, which is another text. Returns `true` in doubt.
 pub(crate) fn may_be_read_as(value: &str, named: &str) -> bool {
     if value.chars().any(is_invisible) {
         return true;
@@ -21,14 +21,14 @@ pub(crate) fn may_be_read_as(value: &str, named: &str) -> bool {
     let value = narrow(value);
     let named = narrow(named);
     alike(&value, &named)
-        // ASCII and letters without case (Chinese, for example) are only themselves. What else there is in a value, some
-        // normalisation maps to ASCII or leaves out.
+        // No normalisation changes ASCII and letters without case (Chinese, for example). Some normalisation maps other
+        // characters to ASCII or removes them.
         || value.chars().any(|c| !c.is_ascii() && !is_caseless(c))
         || is_same_number(&value, &named)
 }
 
-/// Whether PHP 7 takes a JSON number for `named`: `0 == "sms"` is true there, as is `1 == "1st"`. In a form both are texts, which
-/// it compares otherwise.
+/// Whether PHP 7 treats a JSON number as equal to `named`: `0 == "sms"` and `1 == "1st"` are true there. In a form both are
+/// texts, which PHP compares differently.
 pub(crate) fn may_equal_in_php(number: u64, named: &str) -> bool {
     match leading(named.trim_start(), 10) {
         None => number == 0,
@@ -37,18 +37,19 @@ pub(crate) fn may_equal_in_php(number: u64, named: &str) -> bool {
     }
 }
 
-/// A letter without case that is its own normal form.
+/// Whether this is a letter without case that is its own normal form.
 fn is_caseless(c: char) -> bool {
     c.is_alphabetic()
         && !c.is_uppercase()
         && !c.is_lowercase()
-        // Enclosed, squared and half-width forms; Hangul fillers, which are invisible.
+        // Not enclosed, squared and half-width forms, and not Hangul fillers, which are invisible.
         && !matches!(c, '\u{2071}'..='\u{24ff}' | '\u{3200}'..='\u{33ff}' | '\u{ff00}'..='\u{ffef}' | '\u{1f100}'..='\u{1f2ff}')
         && !matches!(c, '\u{115f}' | '\u{1160}' | '\u{3164}')
         && !matches!(c, '\u{aa}' | '\u{ba}' | '\u{1d400}'..='\u{1d7ff}' | '\u{f900}'..='\u{faff}')
 }
 
-/// Full-width ASCII and the ideographic space as ASCII; without invisible characters and white space around.
+/// Converts full-width ASCII and the ideographic space to ASCII, and removes invisible characters and surrounding white
+/// space.
 fn narrow(value: &str) -> Cow<'_, str> {
     if value.is_ascii() {
         return Cow::Borrowed(value.trim());
@@ -62,7 +63,7 @@ fn narrow(value: &str) -> Cow<'_, str> {
     Cow::Owned(narrow.trim().to_owned())
 }
 
-/// Whether a value reads as the number that `named` is, entirely or from its beginning, or as one that 32 bits make of it.
+/// Whether a value, or its beginning, reads as the number `named`, also after a cut to 32 bits.
 fn is_same_number(value: &str, named: &str) -> bool {
     let Ok(named) = named.parse::<f64>() else { return false };
     let is_named = |number: f64| (number - named).abs() < f64::EPSILON;
@@ -78,18 +79,18 @@ fn is_same_number(value: &str, named: &str) -> bool {
     });
     let begins = |(text, radix)| match leading(text, radix) {
         Some(Ok(integer)) => is_named(f64::from(integer)),
-        // Cut off at 32 bits it could be any.
+        // Cut to 32 bits it could be any number.
         Some(Err(_)) => true,
         None => false,
     };
-    // As a whole; 0.99999999999999999 is 1 too.
+    // The whole value; 0.99999999999999999 is 1 too.
     value.parse().is_ok_and(is_named)
         || begins((unsigned, 10))
         || prefixed.is_some_and(begins)
         || (unsigned.starts_with('.') && is_named(0.0))
 }
 
-/// The integer that a text begins with, if it begins with digits; an error beyond 32 bits.
+/// The integer at the beginning of a text, if it begins with digits; an error beyond 32 bits.
 fn leading(text: &str, radix: u32) -> Option<Result<u32, ParseIntError>> {
     let end = text.find(|c: char| !c.is_digit(radix)).unwrap_or(text.len());
     text.get(..end).filter(|digits| !digits.is_empty()).map(|digits| u32::from_str_radix(digits, radix))
@@ -169,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_value_with_what_is_not_seen_may_be_read_as_any() {
-        // All that `fold` leaves out of a key: Hangul fillers, Khmer vowels and shorthand's controls among it.
+        // All that `fold` ignores in a key, including Hangul fillers, Khmer vowels and shorthand's controls.
         for c in ['\u{115f}', '\u{17b4}', '\u{1bca0}', '\u{1d173}', '\u{2028}', '\u{200d}', '\u{fffd}'] {
             assert!(may_be_read_as(&format!("密{c}码"), "sms"), "{c:?}");
         }

@@ -1,13 +1,13 @@
-//! What comes out of a request: values, or the reason why none do.
+//! The result of reading a request: values, or the reason for a refusal.
 
 use std::{borrow::Cow, fmt, ops::Range};
 
 use crate::{foreign_backend::Suspicion, invisible::is_invisible};
 
-/// The longest text that can be a part of a proof, in bytes. The vendor's longest (`captchaContent`) has about 1,000.
+/// The maximum length of a text in a proof, in bytes. The vendor's longest (`captchaContent`) has about 1,000.
 const LONGEST: usize = 8 * 1024;
 
-/// The value of one field. `Debug` shows only its kind: this is a token or a person's phone.
+/// The value of one field. `Debug` shows only its kind, because the value is a token or a person's phone.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Value<'v> {
     /// Not empty, at most 8 KiB, without control characters. Borrowed unless it had to be unescaped.
@@ -16,38 +16,39 @@ pub(crate) enum Value<'v> {
     Integer(u64),
 }
 
-/// The values of a [`Plan`](super::Plan)'s fields, by their index. A field that the request does not carry is absent.
+/// The values of a [`Plan`](super::Plan)'s fields, by their index. A field that is not in the request is absent.
 pub(crate) struct Values<'v> {
-    /// Which value belongs to a field: fields may be given twice.
+    /// The slot of each field: fields may be given twice.
     slots: &'v [usize],
     few: [Option<Value<'v>>; 8],
     more: Vec<Option<Value<'v>>>,
-    /// Where in the body the values of slots stand; kept only where somebody asks.
+    /// The positions of the slots' values in the body; stored only if [`Values::with_spans`] was called.
     spans: Option<Vec<(usize, Range<usize>)>>,
 }
 
-/// Why nothing was read. The text is ours, never the client's.
+/// Why nothing was read. The text is a constant, never from the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unreadable {
-    /// The body is not what its media type says, or can be read in several ways.
+    /// The body does not match its media type, or has several readings.
     BodyMalformed(&'static str),
-    /// A field, or something that could be taken for it, is not as it must be.
+    /// A field, or a name that some parser reads as the field, is invalid.
     ProofMalformed(&'static str),
-    /// As above, by a class of suspicion that can be switched off.
+    /// Like `ProofMalformed`, for a class of suspicion that can be switched off.
     Suspicious(Suspicion, &'static str),
 }
 
 // === impl Value ===
 
 impl<'v> Value<'v> {
-    /// A text that may be part of a proof. `None` for an empty text: clients that send every member of a model write a part that
-    /// is absent so, or as JSON's `null`.
+    /// Checks a text that may be part of a proof. `None` for an empty text: clients that send every member of a model write
+    /// an absent part as an empty text or as JSON's `null`.
     ///
     /// # Errors
     ///
-    /// Refuses a text of nothing but white space and invisible characters, more than 8 KiB, and control characters (C0, DEL and C1).
+    /// Refuses a text of only white space and invisible characters, a text of more than 8 KiB, and control characters (C0,
+    /// DEL and C1).
     pub(super) fn text(text: Cow<'v, str>) -> Result<Option<Self>, Unreadable> {
-        // Most text has only these bytes, and they take no decoding.
+        // Most text has only these bytes, which need no decoding.
         let is_plain = text.bytes().fold(true, |plain, byte| plain & (b' '..=b'~').contains(&byte));
         if !is_plain && text.chars().any(char::is_control) {
             return Err(Unreadable::ProofMalformed("a control character in a value"));
@@ -55,12 +56,12 @@ impl<'v> Value<'v> {
         Self::plain(text)
     }
 
-    /// As [`Value::text`], of a text that is known to have no control characters.
+    /// As [`Value::text`], for a text that is known to have no control characters.
     pub(super) fn plain(text: Cow<'v, str>) -> Result<Option<Self>, Unreadable> {
         if text.is_empty() {
             return Ok(None);
         }
-        // Some applications trim a value, and then read another one than we do: none.
+        // Some applications trim a value, and then read an empty one.
         if is_blank(&text) {
             return Err(Unreadable::ProofMalformed("a value of nothing but white space"));
         }
@@ -71,13 +72,13 @@ impl<'v> Value<'v> {
     }
 
     /// Whether a text begins with a byte order mark. Readers that decode as the Encoding Standard does (axum's and multer's
-    /// `Field::text`, busboy, `TextDecoder`) leave it out, and read another value. No token, answer or value of `when` may have
-    /// one; a lenient phone is the same number without it.
+    /// `Field::text`, busboy, `TextDecoder`) remove it, and read another value. Tokens, answers and values of `when` must
+    /// not have one; a lenient phone is the same number without it.
     pub(crate) fn begins_with_mark(&self) -> bool {
         matches!(self, Self::Text(text) if text.starts_with('\u{feff}'))
     }
 
-    /// Whether both say the same: an integer says its digits.
+    /// Whether both are equal as text: an integer is compared by its digits.
     fn says(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Text(one), Self::Text(other)) => one == other,
@@ -89,10 +90,10 @@ impl<'v> Value<'v> {
     }
 }
 
-/// Whether a text that is not empty has nothing to read in it.
+/// Whether a text that is not empty has only white space and invisible characters.
 #[inline]
 fn is_blank(text: &str) -> bool {
-    // Few texts begin so.
+    // Few texts begin with such a character.
     text.bytes().next().is_some_and(|first| first == b' ' || !first.is_ascii())
         && text.chars().all(|c| c.is_whitespace() || is_invisible(c))
 }
@@ -115,13 +116,13 @@ impl<'v> Values<'v> {
         Self { slots, few, more, spans: None }
     }
 
-    /// The same, and it keeps where in the body they stand.
+    /// Makes the values store their positions in the body.
     pub(super) fn with_spans(mut self) -> Self {
         self.spans = Some(Vec::new());
         self
     }
 
-    /// Where in the body a field's value stands, as it is written there (with a JSON text's quotes), in order.
+    /// The positions of a field's value in the body (with a JSON text's quotes), in order.
     pub(crate) fn spans(&self, index: usize) -> Vec<Range<usize>> {
         let Some(slot) = self.slots.get(index) else { return Vec::new() };
         let spans = self.spans.iter().flatten().filter(|(other, _)| other == slot);
@@ -130,14 +131,14 @@ impl<'v> Values<'v> {
         spans
     }
 
-    /// Keeps where a value stands, if somebody asks.
+    /// Stores the position of a value, if positions are stored.
     pub(super) fn stands(&mut self, slot: usize, span: impl FnOnce() -> Range<usize>) {
         if let Some(spans) = &mut self.spans {
             spans.push((slot, span()));
         }
     }
 
-    /// The value of a field, by its index in the plan; `None` when the request does not carry it.
+    /// The value of a field, by its index in the plan; `None` if the request does not have it.
     pub(crate) fn get(&self, index: usize) -> Option<&Value<'v>> {
         let slot = *self.slots.get(index)?;
         match self.few.get(slot) {
@@ -146,12 +147,12 @@ impl<'v> Values<'v> {
         }
     }
 
-    /// Keeps a value; `None` leaves the field absent, so another place of it may have the value. The caller has checked that the
-    /// name occurs once in its place, whatever its value.
+    /// Stores a value. `None` leaves the field absent, so another place of the field may have the value. The caller has
+    /// checked that the name occurs only once in its place.
     ///
     /// # Errors
     ///
-    /// Another place of the same field has given another value.
+    /// Another place of the same field has a different value.
     pub(super) fn put(&mut self, slot: usize, value: Option<Value<'v>>) -> Result<(), Unreadable> {
         let Some(value) = value else { return Ok(()) };
         let few = self.few.len();

@@ -1,4 +1,4 @@
-//! What a rule's requests must prove: which checks, in which order, from which fields.
+//! The proofs that a rule requires: which checks, in which order, from which fields.
 //!
 //! Each of the three proofs has a separate type, so that a captcha has no phone setter and a risk query, which proves
 //! nothing, cannot be used alone. `then` sets the order, `or` leaves the choice to the client.
@@ -13,7 +13,7 @@
 
 use crate::{check::Channel, proof::Field};
 
-/// A number check (号码认证): a carrier's token belongs to a phone.
+/// A number check (号码认证): verifies that a carrier's token belongs to a phone.
 #[derive(Clone, Debug)]
 pub struct Number {
     pub(super) channel: Channel,
@@ -24,14 +24,14 @@ pub struct Number {
     pub(super) step_up: StepUp,
 }
 
-/// A captcha check (行为验证): a person solved it.
+/// A captcha check (行为验证): verifies that a person solved a captcha.
 #[derive(Clone, Debug)]
 pub struct Captcha {
     pub(super) content: Field,
     pub(super) scene: Option<Box<str>>,
 }
 
-/// A one-tap check (一键登录): whose phone is it?
+/// A one-tap check (一键登录): returns the phone of a login token.
 #[derive(Clone, Debug)]
 pub struct OneTap {
     pub(super) channel: Channel,
@@ -41,17 +41,17 @@ pub struct OneTap {
     pub(super) step_up: StepUp,
 }
 
-/// The captcha that a risk may ask for on top.
+/// The additional captcha that a risk may require.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct StepUp {
     pub(super) captcha: Option<Field>,
     pub(super) scene: Option<Box<str>>,
 }
 
-/// One proof or several of which at least one must be there; all that are there must pass, a captcha first.
+/// One or more proofs, at least one of which must be present. All proofs that are present must pass, a captcha first.
 ///
-/// **Danger:** a captcha proves that a person is there, and no phone. After `captcha().or(number())` the client chooses, and
-/// may send a captcha together with the phone of another person: take the phone from
+/// **Danger:** a captcha proves that a person is present, but it does not prove a phone. After `captcha().or(number())` the
+/// client chooses, and may send a captcha together with the phone of another person: take the phone from
 /// [`Decision::phone`](crate::Decision::phone), which is then `None`, and never from the body.
 ///
 /// ```
@@ -66,7 +66,7 @@ pub struct AnyOf {
     pub(super) proofs: Vec<Proof>,
 }
 
-/// What must be proven, in order; the first check that fails ends it, and what comes after is not spent.
+/// The required proofs, in order. The first check that fails ends the sequence, and later proofs are not spent.
 ///
 /// ```
 /// use tower_jverify::{Ask, Rule, captcha, number};
@@ -80,7 +80,7 @@ pub struct Ask {
     pub(super) steps: Vec<AnyOf>,
 }
 
-/// A proof that can be asked for.
+/// A proof that a rule can require.
 #[derive(Clone, Debug)]
 pub(super) enum Proof {
     Number(Number),
@@ -88,10 +88,10 @@ pub(super) enum Proof {
     OneTap(OneTap),
 }
 
-/// Asks for a carrier's token and the phone it belongs to, from the body's `/token` and `/phone`.
+/// Requires a carrier's token and its phone, from the body's `/token` and `/phone`.
 ///
-/// A part that is null or empty is absent, in every proof and every place: clients with typed models send all members. A proof
-/// that the rule requires is then missing (400, `proof_missing`).
+/// A part that is null or empty counts as absent, in every proof and every place, because clients with typed models send
+/// all members. If the rule requires the proof, the request is answered 400 `proof_missing`.
 pub fn number() -> Number {
     Number {
         channel: Channel::App,
@@ -103,16 +103,17 @@ pub fn number() -> Number {
     }
 }
 
-/// Asks for a solved captcha, from the body's `/captchaContent`.
+/// Requires a solved captcha, from the body's `/captchaContent`.
 ///
-/// **Danger:** a captcha alone names no phone. In front of a backend that reads the query, a rule for one method with nothing
-/// but a captcha cannot distinguish `GET /register`, the page, from a registration in the query: use
+/// **Danger:** a captcha alone does not name a phone. In front of a backend that reads the query, a rule for one method
+/// that requires only a captcha cannot distinguish `GET /register`, the page, from a registration in the query: use
 /// [`Rule::any_method`](crate::Rule::any_method) there.
 pub fn captcha() -> Captcha {
     Captcha { content: Field::body("/captchaContent"), scene: None }
 }
 
-/// Asks for a login token, from the body's `/loginToken`. A `/phone` beside it must be the one that JPush answers.
+/// Requires a login token, from the body's `/loginToken`. If the body also has a `/phone`, it must be the phone that JPush
+/// returns.
 ///
 /// The verifier needs the developer's private key: see `JPushBuilder::one_tap_key`.
 pub fn one_tap() -> OneTap {
@@ -125,11 +126,11 @@ pub fn one_tap() -> OneTap {
     }
 }
 
-/// The setters of [`StepUp`], for a proof that a captcha can stand beside.
+/// The setters of [`StepUp`], for a proof that a captcha can accompany.
 macro_rules! step_up_methods {
     () => {
-        /// Where a captcha sits that a risky phone may be let through by. Default: the body's `/captchaContent`, if the proof
-        /// is in the body; else none.
+        /// Sets the field of the captcha that lets a risky phone pass. Default: the body's `/captchaContent` if the proof
+        /// is in the body, otherwise none.
         ///
         /// All proofs of a rule must set the same value, and a rule that already requires a captcha must not set it.
         /// Otherwise `build()` returns an error.
@@ -138,8 +139,8 @@ macro_rules! step_up_methods {
             self
         }
 
-        /// The scene that such a captcha must have been solved for. Default: any. Set where
-        /// [`step_up_captcha`](Self::step_up_captcha) may be.
+        /// Sets the scene for which this captcha must have been solved. Default: any. The same conditions apply as for
+        /// [`step_up_captcha`](Self::step_up_captcha).
         pub fn step_up_scene(mut self, scene: impl Into<Box<str>>) -> Self {
             self.step_up.scene = Some(scene.into());
             self
@@ -150,26 +151,26 @@ macro_rules! step_up_methods {
 // === impl Number ===
 
 impl Number {
-    /// Asks the endpoint for tokens of the browser SDK (H5). Default: the apps'.
+    /// Uses the endpoint for tokens of the browser SDK (H5). Default: the endpoint for tokens of the app SDKs.
     pub fn web(mut self) -> Self {
         self.channel = Channel::Web;
         self
     }
 
-    /// Where the token sits. Default: the body's `/token`.
+    /// Sets the field of the token. Default: the body's `/token`.
     pub fn token(mut self, field: Field) -> Self {
         self.token = field;
         self
     }
 
-    /// Where the phone sits. Default: the body's `/phone`.
+    /// Sets the field of the phone. Default: the body's `/phone`.
     pub fn phone(mut self, field: Field) -> Self {
         self.phone = field;
         self
     }
 
-    /// Where a country code may sit beside the phone. If it is there, neither null nor empty, it must be `86` or `+86`, as text or number: another
-    /// would make another phone of the same digits. Default: nowhere.
+    /// Sets the field of an optional country code. If it is present, neither null nor empty, it must be `86` or `+86`, as
+    /// text or number: with another code the same digits are another phone. Default: none.
     ///
     /// With [`foreign_backend`](crate::JVerifyBuilder::foreign_backend) cookies with the field's name are removed, and a key of a
     /// form or the query whose last segment is the name is refused, unless [`Rule::other_phones`](crate::Rule::other_phones) lists it.
@@ -178,9 +179,9 @@ impl Number {
         self
     }
 
-    /// Asks for the risk as well (风险分), by a call of its own, once the number has passed.
+    /// Also asks for the risk (风险分), by a separate call after the number has passed.
     ///
-    /// The number check's own answer holds a risk already; this asks the newer endpoint for the same phone.
+    /// The answer to the number check already contains a risk; this asks the newer endpoint for the same phone.
     pub fn with_risk(mut self) -> Self {
         self.with_risk = true;
         self
@@ -192,14 +193,14 @@ impl Number {
 // === impl Captcha ===
 
 impl Captcha {
-    /// Where the captcha's answer sits. Default: the body's `/captchaContent`.
+    /// Sets the field of the captcha's answer. Default: the body's `/captchaContent`.
     pub fn content(mut self, field: Field) -> Self {
         self.content = field;
         self
     }
 
-    /// The scene that it must have been solved for, such as `注册` or `登录`; an answer for another scene, or for none, is
-    /// no pass. Default: any. (Source: `captchaArgs.scene` of the captcha document.)
+    /// Sets the scene for which the captcha must have been solved, such as `注册` or `登录`. An answer for another scene, or
+    /// without a scene, does not pass. Default: any. (Source: `captchaArgs.scene` of the captcha document.)
     pub fn scene(mut self, scene: impl Into<Box<str>>) -> Self {
         self.scene = Some(scene.into());
         self
@@ -209,25 +210,26 @@ impl Captcha {
 // === impl OneTap ===
 
 impl OneTap {
-    /// Asks the endpoint for tokens of the browser SDK (H5). Default: the apps'.
+    /// Uses the endpoint for tokens of the browser SDK (H5). Default: the endpoint for tokens of the app SDKs.
     pub fn web(mut self) -> Self {
         self.channel = Channel::Web;
         self
     }
 
-    /// Where the login token sits. Default: the body's `/loginToken`.
+    /// Sets the field of the login token. Default: the body's `/loginToken`.
     pub fn login_token(mut self, field: Field) -> Self {
         self.login_token = field;
         self
     }
 
-    /// Where a phone may sit that the client claims; if there, neither null nor empty, it must be the proven one. Default: the body's `/phone`.
+    /// Sets the field of an optional phone that the client claims. If it is present, neither null nor empty, it must be the
+    /// proven phone. Default: the body's `/phone`.
     pub fn phone(mut self, field: Field) -> Self {
         self.phone = field;
         self
     }
 
-    /// Asks for the risk as well (风险分), by a call of its own, once the login token has passed.
+    /// Also asks for the risk (风险分), by a separate call after the login token has passed.
     pub fn with_risk(mut self) -> Self {
         self.with_risk = true;
         self
@@ -239,7 +241,7 @@ impl OneTap {
 // === impl AnyOf ===
 
 impl AnyOf {
-    /// One or several proofs, of which at least one must be there. Without any, `build()` returns an error.
+    /// One or more proofs, at least one of which must be present. If the list is empty, `build()` returns an error.
     ///
     /// ```
     /// use tower_jverify::{AnyOf, Rule, captcha, number};
@@ -251,7 +253,8 @@ impl AnyOf {
         Self { proofs: proofs.into_iter().flat_map(|proof| proof.into().proofs).collect() }
     }
 
-    /// Or another proof: whichever the request carries. A captcha proves no phone: see [`AnyOf`].
+    /// Adds an alternative: the request must carry at least one of the proofs. A captcha does not prove a phone: see
+    /// [`AnyOf`].
     pub fn or(mut self, other: impl Into<AnyOf>) -> Self {
         self.proofs.extend(other.into().proofs);
         self
@@ -261,7 +264,7 @@ impl AnyOf {
 // === impl Ask ===
 
 impl Ask {
-    /// Several steps, in order: all of them must pass. Without any, `build()` returns an error.
+    /// Several steps, in order, all of which must pass. If the list is empty, `build()` returns an error.
     ///
     /// ```
     /// use tower_jverify::{Ask, Rule, captcha, number};
@@ -273,13 +276,13 @@ impl Ask {
         Self { steps: steps.into_iter().flat_map(|step| step.into().steps).collect() }
     }
 
-    /// Then another.
+    /// Adds a step.
     pub fn then(mut self, next: impl Into<Ask>) -> Self {
         self.steps.extend(next.into().steps);
         self
     }
 
-    /// Whether no part of it names a person.
+    /// Whether no part of the proof identifies a person.
     pub(super) fn is_captcha_alone(&self) -> bool {
         self.proofs().all(|proof| matches!(proof, Proof::Captcha(_)))
     }
@@ -312,11 +315,11 @@ impl From<AnyOf> for Ask {
     }
 }
 
-/// What every proof and every choice among them can be followed by.
+/// The combinators of every proof and every choice of proofs.
 macro_rules! combinators {
     ($($proof:ident $(or $variant:ident)?),* $(,)?) => {$(
         impl $proof {
-            /// Then another: in order, and the first that fails ends it.
+            /// Adds a step. Steps run in order, and the first that fails ends the sequence.
             pub fn then(self, next: impl Into<Ask>) -> Ask {
                 Ask::from(AnyOf::from(self)).then(next)
             }
@@ -324,7 +327,7 @@ macro_rules! combinators {
 
         $(
             impl $proof {
-                /// Or another: whichever the request carries. At least one must be there, and all that are there must pass.
+                /// Adds an alternative. At least one of the proofs must be present, and all that are present must pass.
                 ///
                 /// **Danger:** a captcha proves no phone. If one of the two is a captcha, a request that passes may have no
                 /// proven phone, whatever phone its body contains: see [`AnyOf`].

@@ -1,4 +1,4 @@
-//! The rules of one path and method, among which a value in the request may choose.
+//! The rules of one path and method. A value in the request may choose between them.
 
 use std::{ops::Range, sync::Arc};
 
@@ -21,20 +21,20 @@ use crate::{
     reading::{Fields, Reading},
 };
 
-/// The rules of one path and method, and the one reading of a request that serves them all.
+/// The rules of one path and method, and the reading of a request that all of them share.
 pub(crate) struct Group {
     reading: Reading,
-    /// The field that chooses, where a value does.
+    /// The index of the field whose value chooses the rule, if there is one.
     when: Option<usize>,
     /// Most specific first; at most the last has no `when`.
     first: Compiled,
     others: Vec<Compiled>,
-    /// Of the path. Boxed: few paths have any.
+    /// Of the path. Boxed: few paths have parameters.
     parameters: Option<Box<Parameters>>,
-    /// What lets a request by: of all rules, or none.
+    /// The closures that let a request pass: one per rule, or empty.
     unless: Vec<Unless>,
     preflight_passes: bool,
-    /// Methods that no rule here guards, and that pass all the same.
+    /// Methods that no rule here guards, and that still pass.
     other_methods: Vec<Method>,
     grpc_answers: GrpcAnswers,
     trailers: TrailerFilter,
@@ -47,25 +47,25 @@ struct Compiled {
     state: Arc<RuleState>,
 }
 
-/// What the values of a request ask for.
+/// The checks that the values of a request require.
 pub(crate) enum Choice<'g> {
     /// These checks.
     Ask {
         rule: &'g Arc<RuleState>,
         plan: judge::Plan,
-        /// Where in the body the phone is that is to be pinned.
+        /// The places in the body where the phone must be pinned.
         pins: Vec<Range<usize>>,
     },
-    /// Nothing: no rule names the value, and [`Rule::otherwise_pass`] is set.
+    /// No checks: no rule names the value, and [`Rule::otherwise_pass`] is set.
     Pass,
 }
 
 /// Whether refused gRPC calls get gRPC answers.
 #[derive(Clone, Copy, Debug)]
 struct GrpcAnswers {
-    /// As the setting `grpc_answers` says.
+    /// The value of the setting `grpc_answers`.
     set: Option<bool>,
-    /// Without it, over HTTP/2: where a call could have been let through.
+    /// The default over HTTP/2: whether the rule could have let a call through.
     over_http2: bool,
 }
 
@@ -76,7 +76,7 @@ impl Group {
     ///
     /// # Errors
     ///
-    /// `rule.when`, when rules tie, choose by different fields, or read bodies differently; `rule.ask`; `field`.
+    /// `rule.when`, if rules tie, choose by different fields, or read bodies differently; `rule.ask`; `field`.
     pub(super) fn compile(
         first: &(&Rule, Arc<RuleState>),
         others: &[(&Rule, Arc<RuleState>)],
@@ -96,7 +96,7 @@ impl Group {
         let (mut fields, mut when) = (Fields::default(), None);
         let compiled_first = Compiled::new(first, &mut fields, &mut when)?;
         let mut compiled_others = Vec::with_capacity(others.len());
-        // A rule without `when` always applies, so nothing after it does.
+        // A rule without `when` always applies, so no rule after it does.
         let is_last = |rule: &Compiled| rule.when.is_none();
         for other in others {
             if is_last(compiled_others.last().unwrap_or(&compiled_first)) {
@@ -114,7 +114,7 @@ impl Group {
             );
         }
         if compiled().any(|rule| rule.state.settings.grpc_answers != settings.grpc_answers) {
-            // A request may be refused before it is known which of them applies.
+            // A request may be refused before the layer knows which of them applies.
             let problem = "rules among which a value chooses answer gRPC calls alike";
             return Err(ConfigError::new("grpc_answers", &**name, problem));
         }
@@ -162,7 +162,7 @@ impl Group {
         })
     }
 
-    /// How to read a request for these rules.
+    /// The reading of a request for these rules.
     pub(crate) fn reading(&self) -> &Reading {
         &self.reading
     }
@@ -171,17 +171,17 @@ impl Group {
         std::iter::once(&self.first).chain(&self.others)
     }
 
-    /// The rule to speak of until it is known which one applies.
+    /// The rule to report until it is known which rule applies.
     pub(crate) fn first_rule(&self) -> &Arc<RuleState> {
         &self.first.state
     }
 
-    /// The parameters of the path of a request that this guards; `None` where the path has none. `original` is the path before a
+    /// The path parameters of a guarded request; `None` if the path has none. `original` is the path before a
     /// router stripped its prefix.
     ///
     /// # Errors
     ///
-    /// The path can be read in several ways that differ in a parameter.
+    /// Several readings of the path differ in a parameter.
     #[inline]
     pub(crate) fn path_parameters(
         &self,
@@ -202,19 +202,19 @@ impl Group {
         !self.unless.is_empty()
     }
 
-    /// Whether every rule lets a request with this head by, whichever of them applies. The head has no header under our prefix.
+    /// Whether all rules let a request with this head pass. The head has no header under our prefix.
     pub(crate) fn lets_by(&self, head: &Parts) -> bool {
         let mut each = self.rules().zip(&self.unless);
         self.has_unless() && each.all(|(rule, unless)| unless.lets_by(&rule.state.name, head))
     }
 
-    /// Whether the closure of this rule can let a request by.
+    /// Whether the closure of this rule can let a request pass.
     pub(super) fn heeds_unless_of(&self, rule: &Arc<RuleState>) -> bool {
         self.has_unless() && self.rules().any(|compiled| Arc::ptr_eq(&compiled.state, rule))
     }
 
-    /// A request is for these rules. Where there is but one, it has been matched, whatever comes of the request; else the
-    /// one that is chosen will have been.
+    /// Notes that a request is for these rules. A single rule is marked as matched now; one of several is marked when it is
+    /// chosen.
     pub(crate) fn mark_matched(&self) {
         if self.others.is_empty() && self.first.when.is_none() {
             self.first.state.mark_matched();
@@ -223,8 +223,8 @@ impl Group {
 
     /// Whether a refused gRPC call over this HTTP version gets a gRPC answer, with HTTP status 200.
     ///
-    /// Over another version than HTTP/2 only where it is set: a gateway that trusts the status alone (nginx's `auth_request`
-    /// asks by HTTP/1.1) would let its user in.
+    /// Over versions other than HTTP/2 only if it is set: a gateway that trusts only the status (nginx's `auth_request`
+    /// uses HTTP/1.1) would let its user in.
     pub(crate) fn answers_grpc(&self, version: Version) -> bool {
         let GrpcAnswers { set, over_http2 } = self.grpc_answers;
         set.unwrap_or(over_http2 && version == Version::HTTP_2)
@@ -239,7 +239,7 @@ impl Group {
         &self.other_methods
     }
 
-    /// What becomes of a request with this value of `when`, if no rule names it and [`Rule::otherwise_pass`] is set. `None` if a
+    /// The choice for a value of `when` that no rule names, if [`Rule::otherwise_pass`] is set. `None` if a
     /// rule applies.
     ///
     /// # Errors
@@ -267,7 +267,7 @@ impl Group {
             Some(Value::Text(text)) => self.named(text),
             Some(Value::Integer(number)) => {
                 let named = self.named(&number.to_string());
-                // An application of 32 bits, or of floating point, may read one that we name.
+                // An application that reads 32 bits, or floating point, may read a value that a rule names.
                 if *number > u64::from(u32::MAX) && named.is_none_or(|rule| rule.when.is_none()) {
                     let refusal = Refusal::new(DenialReason::ProofMalformed);
                     return Err(refusal.with_detail("a value of `when` that not everybody reads alike"));
@@ -277,7 +277,7 @@ impl Group {
         })
     }
 
-    /// The rule that applies to these values, and what it asks for. `parameters`: as [`Group::path_parameters`].
+    /// The rule that applies to these values, and the checks that it requires. `parameters`: as [`Group::path_parameters`].
     pub(crate) fn choose(
         &self,
         values: &Values<'_>,
@@ -310,7 +310,7 @@ impl Group {
         self.rules().find(|rule| rule.when.as_deref().is_none_or(|named| named == value))
     }
 
-    /// Whether some application might read a value as one that a rule names, although it is another text.
+    /// Whether some application might read a value as one that a rule names, although the texts differ.
     fn may_be_named(&self, value: &Value<'_>) -> bool {
         let mut named = self.rules().filter_map(|rule| rule.when.as_deref());
         match value {
@@ -322,7 +322,7 @@ impl Group {
         }
     }
 
-    /// What must not come in the trailers of a request that is let through.
+    /// Removes what the trailers of a passed request must not contain.
     pub(crate) fn trailer_filter(&self) -> TrailerFilter {
         self.trailers.clone()
     }
@@ -344,7 +344,7 @@ impl GrpcAnswers {
     }
 }
 
-/// Takes our prefix and the proof's headers out of trailers.
+/// Removes headers under our prefix and the proof's headers from trailers.
 pub(crate) fn trailer_filter(names: &Names, proof: &[HeaderName]) -> TrailerFilter {
     let (names, proof) = (names.clone(), proof.to_vec());
     TrailerFilter::new(move |trailers| names.strip_with(trailers, &proof))
@@ -353,7 +353,7 @@ pub(crate) fn trailer_filter(names: &Names, proof: &[HeaderName]) -> TrailerFilt
 // === impl Compiled ===
 
 impl Compiled {
-    /// `when`: the index of the field by which the rules of the group choose, once one of them has said so.
+    /// `when`: the index of the field by which the rules of the group choose, once a rule has set it.
     fn new(
         (rule, state): &(&Rule, Arc<RuleState>),
         fields: &mut Fields,

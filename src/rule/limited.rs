@@ -1,4 +1,4 @@
-//! The limits of a rule: how often the application pays for a request.
+//! The limits of a rule: how often a client gets through to the application.
 
 use super::{ask::Ask, plan::phone_at, settings::Values as SettingValues, spec::Rule};
 use crate::{
@@ -11,18 +11,19 @@ use crate::{
     reading::Fields,
 };
 
-/// Where the phones are that limits are for, in the order of these limits.
+/// The indices of the fields with the phones that limits count, in the order of the limits.
 pub(super) struct Limited(Vec<usize>);
 
 // === impl Rule ===
 
 impl Rule {
-    /// Limits how often a client gets through to what the application itself pays for, such as an SMS: 429 `throttled` with `Retry-After`. It
-    /// counts before the checks are asked, a request that is refused later too. Each call adds a limit, and all of them hold. Default: none.
+    /// Limits how often a client reaches what the application itself pays for, such as an SMS. More requests are answered
+    /// 429 `throttled` with `Retry-After`. A request counts before its checks start, even if it is refused later. Each call
+    /// adds a limit, and all limits apply. Default: none.
     ///
-    /// Who a client is, `client_ip` or `spend_key` says: without either, `build()` returns an error. A limit is kept under the
-    /// rule's name in the [`Guards`](crate::Guards) of the layer: a reload keeps what is counted, unless it changes the rate or the limit's
-    /// place among the rule's limits.
+    /// `client_ip` or `spend_key` identifies the client: without either, `build()` returns an error. The limit is stored
+    /// under the rule's name in the [`Guards`](crate::Guards) of the layer: a reload keeps what is counted, unless it changes the
+    /// rate or the limit's place among the rule's limits.
     ///
     /// ```
     /// use std::time::Duration;
@@ -58,7 +59,7 @@ impl Limited {
 
     /// # Errors
     ///
-    /// A phone is not there, or malformed.
+    /// A phone is missing or malformed.
     pub(super) fn phones(&self, values: &Values<'_>, grammar: PhoneGrammar) -> Result<Vec<Phone>, Refusal> {
         let missing =
             || Refusal::new(DenialReason::ProofMissing).with_detail("no phone, for which the rule has a limit");
@@ -66,7 +67,7 @@ impl Limited {
     }
 }
 
-/// Refuses limits that could never be counted.
+/// Refuses limits that cannot be counted.
 ///
 /// # Errors
 ///

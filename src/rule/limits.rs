@@ -1,4 +1,4 @@
-//! Limits that could never work, refused when they are set.
+//! Checks of limits and names when the layer is built.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::{
     judge::{Bulkhead, Guards},
 };
 
-/// The places of `in_flight`: of this rule alone, or of all rules that have none of their own.
+/// The places of `in_flight`: of this rule alone, or of all rules that do not set it.
 pub(super) fn places(guards: &Guards, rule: Option<&str>, places: usize) -> Result<Arc<Bulkhead>, ConfigError> {
     if places == 0 {
         return Err(zero("in_flight"));
@@ -26,7 +26,7 @@ pub(super) fn account(text: &str) -> Result<Arc<str>, ConfigError> {
     label("account", text).map(Into::into)
 }
 
-/// A text for the log that the user chooses.
+/// Checks a text that the user chooses for the log.
 fn label<'t>(setting: &'static str, text: &'t str) -> Result<&'t str, ConfigError> {
     if (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
         Ok(text)
@@ -35,7 +35,7 @@ fn label<'t>(setting: &'static str, text: &'t str) -> Result<&'t str, ConfigErro
     }
 }
 
-/// The names of rules, those that were set and the default ones.
+/// Checks the names of rules, set and default.
 pub(super) fn names(rules: &[Rule]) -> Result<(), ConfigError> {
     let mut taken = BTreeSet::new();
     for rule in rules {

@@ -1,4 +1,4 @@
-//! Methods that no rule of a path names, in front of a backend that may ignore the method.
+//! Handles methods that no rule of a path names, in front of a backend that may ignore the method.
 //!
 //! Django's views, PHP's scripts and Go's handlers run `PUT /login` as they run `POST /login`, and PHP's `$_REQUEST`, Flask's
 //! `request.values` and Spring's `@RequestParam` read a login in `GET /login?phone=…&token=…`. So on a guarded path only these
@@ -20,26 +20,26 @@ use crate::{
 
 /// A request that no rule guards although its path is, or may be, guarded.
 pub(crate) struct Unnamed<'r> {
-    /// What guards the path for other methods; of a path that may be several, all.
+    /// The groups that guard the path for other methods. For an ambiguous path, the groups of all its readings.
     groups: Vec<&'r Arc<Group>>,
     /// The methods that rules of the path name.
     named: Vec<&'r Method>,
-    /// The path may be a guarded one, and only a request that cannot be a login passes.
+    /// Set if the path may be a guarded one: then only a request that cannot be a login passes.
     doubt: Option<Doubt>,
-    /// Whether methods are refused that no rule names.
+    /// Whether methods that no rule names are refused.
     is_strict: bool,
-    /// What guards the request if it passes.
+    /// The group that guards the request if it passes.
     otherwise: Option<&'r Arc<Group>>,
 }
 
-/// The path can be read as a guarded one; with the class of suspicion where only a foreign backend reads it so.
+/// The path can be read as a guarded one. Contains the class of suspicion if only a foreign backend reads it so.
 #[derive(Clone, Copy)]
 struct Doubt(Option<Suspicion>);
 
 // === impl Unnamed ===
 
 impl<'r> Unnamed<'r> {
-    /// A guarded path, with each method that its rules name, and what guards it.
+    /// A guarded path, with each method that its rules name and the group that guards it.
     pub(super) fn on_a_guarded_path(
         rules: impl IntoIterator<Item = (&'r Method, &'r Arc<Group>)>,
         is_strict: bool,
@@ -61,7 +61,7 @@ impl<'r> Unnamed<'r> {
     ///
     /// # Errors
     ///
-    /// `path_ambiguous` where the path only may be guarded; else `method_not_allowed`, or `proof_malformed` and
+    /// `path_ambiguous` if the path is only possibly guarded; otherwise `method_not_allowed`, or `proof_malformed` and
     /// `upgrade_refused` for a GET or HEAD that some backend may take for a login or a tunnel.
     pub(crate) fn check<B: Body>(&self, request: &Request<B>) -> Result<(), Refusal> {
         if let Some(Doubt(suspicion)) = self.doubt {
@@ -69,7 +69,7 @@ impl<'r> Unnamed<'r> {
         }
         let passes = !self.is_strict
             || self.is_handled_elsewhere(request.method())
-            // A script that ignores the method reads a login in the query of an OPTIONS as well.
+            // A script that ignores the method also reads a login in the query of an OPTIONS.
             || (is_preflight(request) && !self.groups.iter().any(|group| has_proof_in_head(group, request)));
         if passes { Ok(()) } else { self.check_bare(request) }
     }
@@ -128,25 +128,25 @@ impl<'r> Unnamed<'r> {
         &self.groups
     }
 
-    /// What guards the request if it passes.
+    /// The group that guards the request if it passes.
     pub(crate) fn otherwise(&self) -> Option<&'r Arc<Group>> {
         self.otherwise
     }
 
-    /// The rules to name in a refusal, where it is known which path is meant.
+    /// The rules to name in a refusal, if it is certain which path is meant.
     pub(crate) fn first_group(&self) -> Option<&'r Group> {
         let groups = if self.doubt.is_none() { self.groups.as_slice() } else { &[] };
         groups.first().map(|group| &***group)
     }
 }
 
-/// A CORS preflight that cannot be anything else: no body, and nothing by which a backend may read another method.
+/// Whether the request can only be a CORS preflight: no body, and nothing that overrides the method for some backend.
 pub(crate) fn is_preflight<B: Body>(request: &Request<B>) -> bool {
     if request.method() != Method::OPTIONS {
         return false;
     }
     let headers = request.headers();
-    // `_method` in any spelling: a preflight has no use for an escape.
+    // `_method` in any spelling: a preflight needs no escape.
     let overridden = request.uri().query().is_some_and(|query| query.contains('%') || query.contains("_method"));
     !overridden
         && headers.contains_key(header::ORIGIN)
@@ -155,7 +155,7 @@ pub(crate) fn is_preflight<B: Body>(request: &Request<B>) -> bool {
         && !headers.keys().any(|name| overrides_method(name.as_str()))
 }
 
-/// Whether the head has a header that these rules read, or a name in the query by which a backend may find a login there.
+/// Whether the head has a header that these rules read, or a name in the query from which a backend may read a login.
 pub(crate) fn has_proof_in_head<B>(group: &Group, request: &Request<B>) -> bool {
     let plan = group.reading().plan();
     plan.is_in_headers(request.headers()) || request.uri().query().is_some_and(|query| plan.is_in_query(query))

@@ -1,9 +1,8 @@
 //! Which requests are guarded, and what they must prove.
 //!
 //! A login that can be reached by a second spelling of its path is not guarded. So a rule matches what a path *means*:
-//! `//login`, `/%6cogin`, `/LOGIN/` and `/x/../login` are `/login`, and a path that can mean several things is refused
-//! when one of them is guarded. The order in which rules are given never matters; what would make it matter is an
-//! error when the layer is built.
+//! `//login`, `/%6cogin`, `/LOGIN/` and `/x/../login` are `/login`, and a path with several meanings is refused if one of
+//! them is guarded. The order of the rules never matters; rules for which it would matter are an error of `build()`.
 //!
 //! ```
 //! use tower_jverify::{Field, Rule, captcha, number};

@@ -1,4 +1,4 @@
-//! Rules whose checks the application asks.
+//! Rules whose checks the application starts.
 
 use super::{spec::Rule, state::RuleState};
 use crate::{error::ConfigError, foreign_backend::ForeignBackend};
@@ -6,8 +6,8 @@ use crate::{error::ConfigError, foreign_backend::ForeignBackend};
 // === impl Rule ===
 
 impl Rule {
-    /// Leaves it to the application when the checks are asked: the layer reads and validates the proof, refuses what is missing or
-    /// malformed, asks nothing, and passes the request on. The handler takes [`Prove`](crate::Prove) and calls
+    /// Lets the application decide when the checks run. The layer reads and validates the proof, refuses a missing or
+    /// malformed proof, runs no check, and passes the request on. The handler takes [`Prove`](crate::Prove) and calls
     /// [`Prove::now`](crate::Prove::now) after its own cheap checks, so that a mistyped password costs no paid call and none of the
     /// ten tries a day that JPush allows for a number.
     ///
@@ -16,13 +16,14 @@ impl Rule {
     /// [`Decision`](crate::Decision) that is not verified, and [`Verified`](crate::Verified) refuses it. If no clone of `Prove` is used,
     /// the event `not_asked` is written at WARN.
     ///
-    /// **The application's own slot is held meanwhile**: while the checks run, the handler keeps what it holds, such as a permit of a
-    /// concurrency limit, a database connection or a transaction. A slow JPush keeps these for up to `deadline`, which begins with
+    /// **The handler holds its resources while the checks run**, such as a permit of a concurrency limit, a database
+    /// connection or a transaction. A slow JPush holds them for up to `deadline`, which starts with
     /// `now()`. Take them after `now()`, or set a short `deadline`.
     ///
-    /// `build()` returns an error that names the setting where the rule also has `pin_phone`, `canonical_body` or `forward_phone`
-    /// (they need the phone before the handler runs), where a `foreign_backend` is set (which cannot call `now()`), where a rule of
-    /// the path has [`otherwise_pass`](Self::otherwise_pass) or [`guard_unless`](Self::guard_unless), and where [`when`](Self::when) chooses between a rule with `on_demand`
+    /// `build()` returns an error that names the setting if the rule also has `pin_phone`, `canonical_body` or
+    /// `forward_phone` (they need the phone before the handler runs), if a `foreign_backend` is set (which cannot call
+    /// `now()`), if a rule of the path has [`otherwise_pass`](Self::otherwise_pass) or
+    /// [`guard_unless`](Self::guard_unless), or if [`when`](Self::when) chooses between a rule with `on_demand`
     /// and one without.
     ///
     #[cfg_attr(feature = "axum", doc = "```")]
@@ -50,8 +51,7 @@ impl Rule {
     }
 }
 
-/// Refuses what needs a decision before the application has the request. `rules`: those of one group, of which some may have
-/// `otherwise_pass`, or `guard_unless`.
+/// Refuses settings that need a decision before the application has the request. `rules`: the rules of one group.
 ///
 /// # Errors
 ///

@@ -1,10 +1,10 @@
-//! Which path a request is for.
+//! The path of a request.
 
 use http::Uri;
 
 use crate::path::{Found, ParameterValues, Parameters, Table, Unclear};
 
-/// The path of a request, and the one before a router stripped its prefix.
+/// The path of a request, and the path before a router stripped its prefix.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'u> {
     path: &'u str,
@@ -20,7 +20,7 @@ impl<'u> Place<'u> {
         Self { path: path_of(uri), original }
     }
 
-    /// What the path means; either of the two may be in the table, and two different entries are ambiguous.
+    /// Finds the path in the table. Either of the two paths may match, and two different entries are ambiguous.
     #[inline]
     pub(super) fn find_in<'t, T>(&self, table: &'t Table<T>) -> Found<'t, T> {
         let found = table.find(self.path);
@@ -36,11 +36,11 @@ impl<'u> Place<'u> {
         }
     }
 
-    /// The values of the parameters by which this was found.
+    /// The values of the path's parameters.
     ///
     /// # Errors
     ///
-    /// Readings of a path differ in them, or the two paths do.
+    /// The readings of a path, or the two paths, differ in a parameter.
     pub(super) fn parameters(&self, parameters: &Parameters) -> Result<ParameterValues, Unclear> {
         let values = parameters.values(self.path)?;
         let original = self.original.map_or(Ok(None), |original| parameters.values(original))?;
@@ -52,7 +52,7 @@ impl<'u> Place<'u> {
     }
 }
 
-/// The path, or what is in its place: a request line such as `POST login` has an authority and no path.
+/// The path, or what replaces it: a request line such as `POST login` has an authority and no path.
 #[inline]
 fn path_of(uri: &Uri) -> &str {
     match uri.path() {

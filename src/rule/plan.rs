@@ -1,4 +1,4 @@
-//! An ask, compiled: from the values of a request's fields to the checks that they are good for.
+//! A compiled ask: turns the values of a request's fields into checks.
 
 use super::ask::{self, Ask};
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct AskPlan {
     steps: Vec<Vec<Leaf>>,
-    /// The captcha that a risk may ask for on top.
+    /// The additional captcha that a risk may require.
     step_up: Option<CaptchaLeaf>,
 }
 
@@ -40,7 +40,8 @@ struct CaptchaLeaf {
 impl AskPlan {
     /// # Errors
     ///
-    /// `rule.ask`, when a step has no proof, a kind of proof is asked for twice (its token works once) or two parts of a proof share a field.
+    /// `rule.ask`, if a step has no proof, the same kind of proof is required twice (its token works only once) or two
+    /// parts of a proof share a field.
     pub(super) fn compile(ask: &Ask, policy: &Policy, fields: &mut Fields) -> Result<Self, ConfigError> {
         if ask.steps.is_empty() || ask.steps.iter().any(|step| step.proofs.is_empty()) {
             return Err(ConfigError::unshown("rule.ask", "a rule that requires no proof guards nothing"));
@@ -53,7 +54,7 @@ impl AskPlan {
         for step in &ask.steps {
             let mut leaves =
                 step.proofs.iter().map(|proof| Leaf::compile(proof, fields)).collect::<Result<Vec<_>, _>>()?;
-            // A captcha first: it costs nothing, and keeps strangers from spending somebody's tries.
+            // A captcha first: it costs nothing, and keeps strangers from spending a phone's tries.
             leaves.sort_by_key(|leaf| !matches!(leaf, Leaf::Captcha(_)));
             steps.push(leaves);
         }
@@ -89,7 +90,7 @@ impl AskPlan {
         Ok(Self { steps, step_up })
     }
 
-    /// The checks to ask, in order. All proofs are looked at before the first is spent.
+    /// The checks to run, in order. All proofs are read before the first is spent.
     pub(super) fn checks(&self, values: &Values<'_>, grammar: PhoneGrammar) -> Result<Vec<Planned>, Refusal> {
         let mut checks = Vec::with_capacity(2);
         for step in &self.steps {
@@ -104,7 +105,7 @@ impl AskPlan {
         Ok(checks)
     }
 
-    /// The fields that may hold the phone of a proof that is there.
+    /// The fields that may hold the phone of a proof that is present.
     pub(super) fn phones(&self, values: &Values<'_>) -> impl Iterator<Item = usize> {
         self.steps.iter().flatten().filter_map(|leaf| match leaf {
             Leaf::Number { token, phone, .. } | Leaf::OneTap { login_token: token, phone, .. } => {
@@ -114,13 +115,14 @@ impl AskPlan {
         })
     }
 
-    /// The captcha that is there in case a risk asks for it.
+    /// The captcha in the request, in case a risk requires it.
     pub(super) fn step_up(&self, values: &Values<'_>) -> Result<Option<Planned>, Refusal> {
         self.step_up.as_ref().map_or(Ok(None), |captcha| captcha.check(values))
     }
 }
 
-/// Where the captcha sits that a risk may ask for: as set, or in the body if the proof is. With whether it was set.
+/// The field of the captcha that a risk may require: as set, or in the body if the proof is there. The flag says whether it
+/// was set.
 fn step_up_captcha(proof: &ask::Proof) -> Option<(Field, bool, Option<Box<str>>)> {
     let (step_up, in_body) = match proof {
         ask::Proof::Number(number) => (&number.step_up, number.token.is_body() || number.phone.is_body()),
@@ -164,7 +166,7 @@ impl Leaf {
                 Self::OneTap {
                     channel: one_tap.channel,
                     login_token: fields.index_as(&one_tap.login_token, Role::Login),
-                    // It need not be there, unless somebody says where.
+                    // Optional, unless the user has set the field.
                     phone: {
                         let phone = if one_tap.phone == Field::body("/phone") {
                             fields.index_optional(&one_tap.phone)
@@ -180,7 +182,7 @@ impl Leaf {
         })
     }
 
-    /// The check that the values are good for; none if this proof is not there.
+    /// The check for these values; `None` if the proof is absent.
     fn check(&self, values: &Values<'_>, grammar: PhoneGrammar) -> Result<Option<Planned>, Refusal> {
         match self {
             Self::Captcha(captcha) => captcha.check(values),

@@ -1,4 +1,4 @@
-//! The settings that hold for a rule: its own, then the layer's, then the defaults.
+//! The resolved settings of a rule: from the rule, then from the layer, then from the defaults.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,23 +18,23 @@ use crate::{
     reading,
 };
 
-/// What holds for one rule, checked.
+/// The validated settings of one rule.
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) mode: Mode,
-    /// Whether the application asks the checks.
+    /// Whether the application starts the checks.
     pub(crate) on_demand: bool,
     pub(crate) reading: reading::Settings,
     pub(crate) judge: judge::Settings,
     pub(crate) phone_grammar: PhoneGrammar,
     pub(crate) forward_phone: bool,
     pub(crate) pin_phone: bool,
-    /// `None`: as the rule's media types say.
+    /// `None`: determined by the rule's media types.
     pub(crate) grpc_answers: Option<bool>,
     pub(crate) respond: Option<Respond>,
 }
 
-/// What all rules of a layer share, but for those that have their own.
+/// The resources that all rules of a layer share, except rules with separate ones.
 pub(crate) struct Shares {
     account: Arc<Account>,
     guards: Guards,
@@ -44,10 +44,10 @@ pub(crate) struct Shares {
     descriptors: Option<Descriptors>,
 }
 
-/// The account of a verifier for which none is named.
+/// The account of a verifier without a named account.
 const ACCOUNT: &str = "default";
 
-/// Beyond this a deadline is a mistake, and could not be added to a clock.
+/// A longer deadline is a mistake, and could not be added to a clock.
 const LONGEST: Duration = Duration::from_secs(3600);
 
 // === impl Shares ===
@@ -72,11 +72,11 @@ impl Shares {
 // === impl Settings ===
 
 impl Settings {
-    /// A rule's own, then the layer's, then the default. `name`: the rule's.
+    /// Takes each value from the rule, then from the layer, then from the defaults. `name`: the rule's name.
     ///
     /// # Errors
     ///
-    /// Names the setting that cannot stand: a limit of zero, a deadline of a second or less, bands that make no sense.
+    /// Names the invalid setting: a limit of zero, a deadline of a second or less, inconsistent bands.
     pub(crate) fn resolve(
         name: &str,
         rule: &Overrides,
@@ -86,7 +86,7 @@ impl Settings {
         let values = Values::of(rule, layer);
         check(&values)?;
         limited::check(&rule.limits, &values)?;
-        // A reload may bring rules that were built for other guards. Without a breaker nothing opens.
+        // A reload may bring rules that were built for other guards. Without a breaker no outage opens a rule.
         if values.policy.opens() && !shares.guards.have_breakers() && !shares.is_reload {
             let problem = "guards `without_breaker` notice no outage";
             return Err(ConfigError::unshown("policy.open_when_unavailable", problem));
@@ -139,17 +139,18 @@ impl Settings {
         })
     }
 
-    /// Whether the proven phone takes the place of the body's.
+    /// Whether the proven phone replaces the phone in the body.
     pub(super) fn pins(&self) -> bool {
         self.pin_phone || self.reading.canonical_body
     }
 }
 
-/// What a rule's verifier spends from. A rule's own one has an account of its own: what happens to one does not happen to all.
+/// The account that a rule's verifier spends from. A rule with a verifier has a separate account, so that its failures do
+/// not affect other rules.
 fn account(name: &str, rule: &Overrides, shares: &Shares) -> Result<Arc<Account>, ConfigError> {
     match (&rule.account, &rule.verifier) {
         (None, None) => Ok(Arc::clone(&shares.account)),
-        // No account that is set has a space in it.
+        // A configured account cannot contain a space.
         (None, Some(_)) => Ok(shares.guards.account(&format!("rule {name}").into())),
         (Some(account), Some(_)) => Ok(shares.guards.account(&limits::account(account)?)),
         (Some(account), None) => {
@@ -159,7 +160,7 @@ fn account(name: &str, rule: &Overrides, shares: &Shares) -> Result<Arc<Account>
     }
 }
 
-/// Refuses what cannot stand.
+/// Refuses invalid values.
 fn check(values: &Values) -> Result<(), ConfigError> {
     values.policy.validate()?;
     if !(LEAST_LEFT..=LONGEST).contains(&values.deadline) || values.deadline == LEAST_LEFT {

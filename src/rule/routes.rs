@@ -1,7 +1,7 @@
-//! All rules of a layer, compiled: from a request's method and path to the group that guards it.
+//! All rules of a layer, compiled: finds the group that guards a request by its method and path.
 //!
-//! One table a named method, and one for all others; each holds every pattern that has a rule for its method, so that one
-//! lookup finds the most specific pattern *that names the method*.
+//! There is one table per named method, and one for all other methods. Each table holds every pattern that has a rule for
+//! its method, so one lookup finds the most specific pattern *that names the method*.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,31 +27,31 @@ use crate::{
 pub(crate) struct Routes {
     by_method: Vec<(Method, Table<Arc<Group>>)>,
     others: Table<Arc<Group>>,
-    /// What guards a path that no other rule guards.
+    /// The group that guards paths without another rule.
     every: Option<Arc<Group>>,
-    /// In front of a foreign backend.
+    /// Set if a foreign backend is configured.
     foreign: Option<Foreign>,
     has_paths: bool,
     states: Vec<Arc<RuleState>>,
 }
 
-/// What a backend that may ignore the method adds to the tables.
+/// Additional tables for a backend that may ignore the method.
 struct Foreign {
-    /// Every pattern, whatever the method: most requests are for none of them. Several tables where no one table holds them.
+    /// Every pattern, for all methods: most requests match none of them. Several tables if one table cannot hold them all.
     paths: Vec<Table<usize>>,
     parameters: Option<RouteParameters>,
-    /// Whether methods are refused that no rule of a path names.
+    /// Whether methods that no rule of a path names are refused.
     is_strict: bool,
 }
 
-/// What guards a request.
+/// The group that guards a request.
 pub(crate) enum Match<'r> {
     Nothing,
     Group(&'r Arc<Group>),
-    /// The path can be read in several ways, at least one of which is guarded.
+    /// The path has several readings, at least one of which is guarded.
     Ambiguous(Option<Suspicion>),
     /// The path is, or may be, guarded, but not for this method.
-    /// Boxed: few requests are, and this is returned for every one.
+    /// Boxed: this is rare, and `Match` is returned for every request.
     Unnamed(Box<Unnamed<'r>>),
 }
 
@@ -60,11 +60,11 @@ type Entry<'r> = (&'r Rule, Arc<RuleState>);
 // === impl Routes ===
 
 impl Routes {
-    /// `before`: the rules that these take the place of, in a reload.
+    /// `before`: the rules that these replace in a reload.
     ///
     /// # Errors
     ///
-    /// Names the setting that cannot stand: no rules, a bad pattern, a tie, and what [`Settings::resolve`] and
+    /// Names the invalid setting: no rules, a bad pattern, a tie, or what [`Settings::resolve`] and
     /// `Group::compile` refuse.
     pub(crate) fn compile(
         rules: &[Rule],
@@ -137,7 +137,7 @@ impl Routes {
         Ok(routes)
     }
 
-    /// Refuses a closure that other rules of its path make useless.
+    /// Refuses a closure that has no effect because of other rules of its path.
     fn check_unless(&self, rules: &[Rule]) -> Result<(), ConfigError> {
         let groups: Vec<&Arc<Group>> = self.groups().into_iter().chain(&self.every).collect();
         let is_useless = |(rule, state): &(&Rule, &Arc<RuleState>)| {
@@ -158,7 +158,7 @@ impl Routes {
         self.foreign.is_some()
     }
 
-    /// What guards a request. `original` is the path before a router stripped its prefix, where there was one.
+    /// Finds the group that guards a request. `original` is the path before a router stripped its prefix, if it did.
     // Not inlined, so that `benches/paths.rs` can count it.
     #[inline(never)]
     pub(crate) fn find(&self, method: &Method, uri: &Uri, original: Option<&Uri>) -> Match<'_> {
@@ -176,7 +176,8 @@ impl Routes {
         }
     }
 
-    /// As [`Routes::find`]. Nearly all requests are for no path of any rule: one look, whatever the method.
+    /// As [`Routes::find`], in front of a foreign backend. Nearly all requests match no path of any rule: one lookup, for
+    /// all methods.
     fn find_before_foreign(
         &self,
         foreign: &Foreign,
@@ -206,7 +207,7 @@ impl Routes {
         }
     }
 
-    /// Whether a routing parameter names a guarded path: for any method, or for this one if the others pass anyway.
+    /// Whether a routing parameter names a guarded path: for any method, or only for this one if other methods pass.
     fn is_in_query(&self, foreign: &Foreign, method: &Method, query: &str) -> bool {
         foreign.parameters.as_ref().is_some_and(|parameters| {
             if foreign.is_strict {
@@ -217,7 +218,7 @@ impl Routes {
         })
     }
 
-    /// Each method that a rule of this path names, and what guards it. Where it cannot be known, all.
+    /// Each method that a rule of this path names, with its group. All of them if the path is ambiguous.
     fn named(&self, place: Place<'_>) -> Vec<(&Method, &Arc<Group>)> {
         let mut named = Vec::new();
         for (method, table) in &self.by_method {
@@ -230,7 +231,7 @@ impl Routes {
         named
     }
 
-    /// What guards any path.
+    /// All groups.
     fn groups(&self) -> Vec<&Arc<Group>> {
         let named = self.by_method.iter().flat_map(|(_, table)| table.entries());
         named.chain(self.others.entries()).collect()
@@ -264,7 +265,7 @@ impl Routes {
         if let Some((_, table)) = self.by_method.iter().find(|(named, _)| named == method) {
             return table;
         }
-        // Only a method in an unusual spelling can still be one that a rule names.
+        // Only a method in an unusual spelling can still match a rule.
         self.by_method.iter().find(|(named, _)| is_same(named, method)).map_or(&self.others, |(_, table)| table)
     }
 }
@@ -277,13 +278,13 @@ impl Foreign {
     /// As [`RouteParameters::of`].
     fn new(by_pattern: &BTreeMap<Pattern, Vec<Entry<'_>>>, foreign: &ForeignBackend) -> Result<Self, ConfigError> {
         let spellings = foreign.suspects(Suspicion::PathSpelling);
-        // Patterns that differ in the names of their parameters are one here.
+        // Patterns that differ only in the names of their parameters are equal here.
         let patterns: BTreeSet<Pattern> = by_pattern.keys().map(Pattern::renamed).collect();
         let build = |patterns: Vec<Pattern>| Table::build(patterns.into_iter().zip(0_usize..));
         let paths = if let Ok(table) = build(patterns.iter().cloned().collect()) {
             vec![table]
         } else {
-            // `/{x}` for one method and `/{*rest}` for another: no table holds both.
+            // `/{x}` for one method and `/{*rest}` for another: one table cannot hold both.
             let (exact, others): (Vec<_>, Vec<_>) = patterns.into_iter().partition(Pattern::is_exact);
             let each = others.into_iter().map(|pattern| vec![pattern]);
             [exact].into_iter().chain(each).filter_map(|patterns| build(patterns).ok()).collect()
@@ -340,7 +341,8 @@ fn group(
             Some((nearness(&rule.methods, method)?, rule.when.is_none(), entry))
         })
         .collect();
-    // By the value too: the first of them speaks for all until it is known which one applies, in whatever order they came.
+    // Also sorted by value: the first rule is reported for all until it is known which one applies, so the order in which
+    // they were added must not matter.
     applying.sort_by_key(|(nearness, unconditional, (rule, _))| {
         (*nearness, *unconditional, rule.when.as_ref().map(|when| &*when.1))
     });
@@ -359,7 +361,7 @@ fn group(
     Group::compile(first, others, names, foreign).map(|group| Some(Arc::new(group)))
 }
 
-/// How specifically a rule names a method: itself, `HEAD` by `GET`, any. `None`: it does not apply.
+/// How specifically a rule names a method: the method itself, `HEAD` by `GET`, any method. `None`: the rule does not apply.
 fn nearness(methods: &Methods, method: Option<&Method>) -> Option<u8> {
     match (methods, method) {
         (Methods::Any, _) => Some(2),

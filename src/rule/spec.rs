@@ -1,4 +1,4 @@
-//! A rule as users write it.
+//! The public type of a rule.
 
 use std::{error::Error, fmt};
 
@@ -15,17 +15,17 @@ use crate::{check::Check, judge::RuleVerifier, proof::Field, verdict::Verdict};
 
 /// Which requests are guarded, and what they must prove.
 ///
-/// Of the rules whose path matches, the most specific path wins, then a named method, then [`Rule::when`]. A method that
-/// no rule of a path names falls through to the next pattern that matches.
+/// If several rules match, the most specific path wins, then a named method, then [`Rule::when`]. A method that no rule of
+/// a path names falls through to the next matching pattern.
 ///
 /// # Nested routers
 ///
-/// A router that nests another strips the prefix of the path. For a layer inside of the nested router, a rule matches the path that
-/// is left, and with the Cargo feature `axum` also the path as it came (axum's `OriginalUri`); two different rules for the two
-/// paths are answered 400. **Without the feature `axum` the original path is not read**, so that inside of a nested router a rule
-/// for `/api/login` guards nothing. The layer's first line in the log says so (`original path: not read`), and
-/// [`JVerifyLayer::unused_rules`](crate::JVerifyLayer::unused_rules) lists the rule. Mount the layer around the outermost
-/// router, and this question does not arise.
+/// A router strips the prefix of the path for a nested router. Inside the nested router, a rule matches the remaining path
+/// and, with the Cargo feature `axum`, also the original path (axum's `OriginalUri`); a request whose two paths match two
+/// different rules is answered 400. **Without the feature `axum` the original path is not read**, and inside a nested
+/// router a rule for `/api/login` guards nothing. The layer's first log line reports it (`original path: not read`), and
+/// [`JVerifyLayer::unused_rules`](crate::JVerifyLayer::unused_rules) lists the rule. To avoid this, mount the layer around
+/// the outermost router.
 ///
 /// ```
 /// use tower_jverify::{Field, Rule, captcha, number};
@@ -57,7 +57,7 @@ pub(super) enum Methods {
     Any,
 }
 
-/// Methods compare without case.
+/// Compares methods without case.
 pub(super) fn is_same(one: &Method, other: &Method) -> bool {
     one.as_str().eq_ignore_ascii_case(other.as_str())
 }
@@ -86,25 +86,27 @@ impl Methods {
 // === impl Rule ===
 
 impl Rule {
-    /// Guards `POST` on a path: `/login`, or a pattern such as `/v1/{tenant}/login` or `/auth/{*rest}` (which is not `/auth`
-    /// itself: that takes a rule of its own). Patterns of other routers (`/:id`, `/<id>`, `/*`, `/{id:int}`) are refused with the
-    /// spelling that is meant. A backslash makes a text of such a segment: `r"/\:id"`. `/v1/accounts:signIn` and `/$batch` are texts.
+    /// Guards `POST` on a path: `/login`, or a pattern such as `/v1/{tenant}/login` or `/auth/{*rest}` (which does not
+    /// match `/auth` itself: add a rule for it). Patterns of other routers (`/:id`, `/<id>`, `/*`, `/{id:int}`) are refused
+    /// with an error that shows the right spelling. A backslash makes such a segment literal: `r"/\:id"`.
+    /// `/v1/accounts:signIn` and `/$batch` are literal.
     ///
-    /// **Danger:** a backend that ignores the method logs in by `PUT /login` or `GET /login?phone=…` too: PHP's scripts, Django's
-    /// views, Go's handlers, Spring's `@RequestMapping`, Flask's `request.values`. The rule does not guard these. In front of such
-    /// a backend set [`JVerifyBuilder::foreign_backend`](crate::JVerifyBuilder::foreign_backend), under which only a bare GET or
+    /// **Danger:** a backend that ignores the method also accepts a login as `PUT /login` or `GET /login?phone=…`: PHP's
+    /// scripts, Django's views, Go's handlers, Spring's `@RequestMapping`, Flask's `request.values`. The rule does not
+    /// guard these. In front of such a backend set
+    /// [`JVerifyBuilder::foreign_backend`](crate::JVerifyBuilder::foreign_backend), under which only a bare GET or
     /// HEAD, a CORS preflight and [`Rule::other_methods`] pass on the path, or use [`Rule::any_method`].
     ///
     /// **Danger:** [`captcha()`](super::captcha) alone proves no phone, so the layer cannot distinguish `GET /register`, the page, from `GET
     /// /register?name=…&password=…`, a registration in the query. If the backend reads the query, guard the path with
-    /// [`Rule::any_method`]. Under `foreign_backend` each such rule is in the log when the layer is built.
+    /// [`Rule::any_method`]. With `foreign_backend`, `build()` writes each such rule to the log.
     ///
-    /// Wrong patterns are refused when the layer is built.
+    /// `build()` refuses invalid patterns.
     pub fn post(path: impl Into<Box<str>>, ask: impl Into<Ask>) -> Self {
         Self::method(Method::POST, path, ask)
     }
 
-    /// Guards one method on a path. Methods compare without case; a rule for `GET` guards `HEAD` too.
+    /// Guards one method on a path. Methods are compared without case; a rule for `GET` guards `HEAD` too.
     pub fn method(method: Method, path: impl Into<Box<str>>, ask: impl Into<Ask>) -> Self {
         Self::new(Methods::Named(method), Some(path.into()), ask.into())
     }
@@ -115,9 +117,9 @@ impl Rule {
         Self::new(Methods::Any, Some(path.into()), ask.into())
     }
 
-    /// Guards every request that comes by: for a layer on one route only (axum's `route_layer`).
+    /// Guards every request: for a layer on a single route (axum's `route_layer`).
     ///
-    /// Among other rules it is the least specific.
+    /// It is less specific than every other rule.
     pub fn any_request(ask: impl Into<Ask>) -> Self {
         Self::new(Methods::Any, None, ask.into())
     }
@@ -141,7 +143,7 @@ impl Rule {
     /// Default: method, path and value, as in `POST /login` or `POST /enter when body:/loginType is "sms"`.
     ///
     /// 1 to 64 characters of visible ASCII. Two rules with one name are a [`ConfigError`](crate::ConfigError) of `build()`. The name
-    /// is written to the log, so it must be no secret.
+    /// is written to the log, so it must not be a secret.
     ///
     /// ```
     /// use tower_jverify::{Rule, number};
@@ -154,12 +156,12 @@ impl Rule {
         self
     }
 
-    /// Asks this verifier in place of the layer's: any `tower::Service<Check, Response = Verdict>`, such as a
-    /// [`JPush`](crate::JPush) with the key of another app. Its error is read as that of
-    /// [the layer's](crate::JVerifyLayer::builder). `in_flight`, `deadline` and the other settings hold as for every rule.
+    /// Uses this verifier instead of the layer's: any `tower::Service<Check, Response = Verdict>`, such as a
+    /// [`JPush`](crate::JPush) with the key of another app. Its errors are treated like those of [the layer's
+    /// verifier](crate::JVerifyLayer::builder). `in_flight`, `deadline` and the other settings apply as to every rule.
     ///
-    /// The verifier learns from a [`Check`] which rule asks ([`Check::rule`]) and which parameters the path has
-    /// ([`Check::path_parameter`]), so that a tenant's login is verified with the tenant's own key:
+    /// The verifier reads from a [`Check`] which rule asks ([`Check::rule`]) and the parameters of the path
+    /// ([`Check::path_parameter`]), and can verify a tenant's login with the tenant's own key:
     ///
     /// ```
     /// use std::{collections::HashMap, sync::Arc};
@@ -195,26 +197,27 @@ impl Rule {
         self
     }
 
-    /// The account that the rule's own [`verifier`](Self::verifier) spends from: limits and breakers that protect an account are kept
-    /// under this text. Default: an account for this rule alone, `rule` and its name. Rules whose verifiers spend from one account
-    /// set the same text; one that spends from the layer's account sets that.
+    /// Names the account that the rule's [`verifier`](Self::verifier) spends from. Limits and breakers that protect an
+    /// account are kept under this name. Default: a separate account, `rule` and the rule's name. Rules that spend from one
+    /// account (or from the layer's account) must set the same name.
     ///
-    /// 1 to 64 characters of visible ASCII. It is written to the log, so it must be no secret. Without a verifier of its own a rule
-    /// spends from [the layer's account](crate::JVerifyBuilder::account), and this is a [`ConfigError`](crate::ConfigError).
+    /// 1 to 64 characters of visible ASCII. It is written to the log, so it must not be a secret. A rule without a verifier
+    /// spends from [the layer's account](crate::JVerifyBuilder::account), and `account` is then a
+    /// [`ConfigError`](crate::ConfigError).
     pub fn account(mut self, account: impl Into<Box<str>>) -> Self {
         self.overrides.account = Some(account.into());
         self
     }
 
-    /// Applies only where a field has this value: one path, several ways in.
+    /// Applies the rule only if a field has this value: one path, several ways to log in.
     ///
-    /// **Danger:** a field that is absent, null or empty names no value: the rule without `when` applies, or
-    /// [`Rule::otherwise_pass`]. An application that takes such a field for one of the values (in PHP `null == 0`, in JavaScript
-    /// `Number("")` is 0) needs a rule without `when` that asks as much.
+    /// **Danger:** a field that is absent, null or empty has no value: the rule without `when` applies, or
+    /// [`Rule::otherwise_pass`]. If the application reads such a field as one of the values (in PHP `null == 0`, in
+    /// JavaScript `Number("")` is 0), add a rule without `when` that requires the same proofs.
     ///
-    /// The value is a string or an unsigned integer, compared as text, exactly. All rules of one path that use `when` name
-    /// the same field. A value that no rule of the path names is refused, unless one of them has no `when`, or
-    /// [`Rule::otherwise_pass`].
+    /// The value is a string or an unsigned integer, and is compared exactly, as text. All rules of one path that use
+    /// `when` must name the same field. A value that no rule of the path names is refused, unless a rule of the path has no
+    /// `when`, or has [`Rule::otherwise_pass`].
     ///
     /// With [`foreign_backend`](crate::JVerifyBuilder::foreign_backend) cookies with the field's name are removed, and a key of a
     /// form or the query whose last segment is the name (`model.loginType`) is refused, unless [`Rule::other_phones`] lists it.
@@ -223,23 +226,23 @@ impl Rule {
         self
     }
 
-    /// Lets a request pass unverified when no rule of this path names its [`Rule::when`] value, or it has none: for a path that
-    /// other calls share, such as `/rpc`.
+    /// Lets a request pass unverified if no rule of this path names its [`Rule::when`] value, or if it has no value: for a
+    /// path that other calls share, such as `/rpc`.
     ///
-    /// The field of `when` is then read first, and alone. The rules' other fields are not extracted from other calls, so
-    /// positional arguments, values of another type and repeated names do not refuse them. The name of `when` must occur at most
-    /// once, wherever some reader finds it: in the body, in the query and, with
+    /// The field of `when` is then read alone and first. The rules' other fields are not extracted from other calls, so
+    /// positional arguments, values of another type and repeated names do not refuse them. The name of the `when` field
+    /// must occur at most once in all places that some parser reads: in the body, in the query and, with
     /// [`foreign_backend`](crate::JVerifyBuilder::foreign_backend), in a form inside of another body. A request that passes has the
     /// header `x-jverify-decision: not-guarded` and an event, and no [`Decision`](crate::Decision). With
-    /// [`canonical_body`](Self::canonical_body) the body of such a call is written anew too. A GET, HEAD or DELETE without a body has
-    /// the value nowhere but in the head.
+    /// [`canonical_body`](Self::canonical_body) the body of such a call is also written again. A GET, HEAD or DELETE
+    /// without a body has the value only in the head.
     ///
-    /// A request that cannot be read so far (a batch, another media type, a body over the limit, the name of `when` twice or in
-    /// another spelling) is refused, and the event's `detail` says what to do: read `when` from a header or a query field, or set a
-    /// larger [`body_limit`](Self::body_limit). With `when` in a header the body of other calls is not read and reaches the
-    /// application as it came. With `when` in the query it is read where it can be, because it must not have the name as well; one
-    /// that cannot be read passes unless there is a foreign backend, where a header or
-    /// [`ignore_query(true)`](Self::ignore_query) is required.
+    /// A request in which this field cannot be read (a batch, another media type, a body over the limit, the name
+    /// twice or in another spelling) is refused, and the event's `detail` says what to do: read `when` from a header or a
+    /// query field, or set a larger [`body_limit`](Self::body_limit). With `when` in a header the body of other calls is
+    /// not read and reaches the application unchanged. With `when` in the query the body is read if possible, because it
+    /// must not contain the name as well; an unreadable body passes unless a foreign backend is set, which requires a
+    /// header or [`ignore_query(true)`](Self::ignore_query).
     ///
     /// ```
     /// use tower_jverify::{Field, Rule, number};
@@ -250,12 +253,12 @@ impl Rule {
     /// # let _ = rule;
     /// ```
     ///
-    /// A value that some application reads as a named one is refused, although it is another text: `SMS`, `"sms "` or full-width
-    /// letters for `sms`, `01` or `1.0` for `1`.
+    /// A value that some application reads as a named one is refused, although the texts differ: `SMS`, `"sms "` or
+    /// full-width letters for `sms`, `01` or `1.0` for `1`.
     ///
-    /// **Danger:** the application then has to refuse the values that it does not know. It must choose what to run by this field
-    /// alone: GraphQL's `operationName` is a label that the client chooses and may omit, and does not say what the `query` runs.
-    /// Use a persisted operation's id, or a path of its own for the login.
+    /// **Danger:** the application must refuse the values that it does not know, and must choose what to run by this field
+    /// alone. GraphQL's `operationName` is a label that the client chooses and may omit; it does not determine what the
+    /// `query` runs. Use a persisted operation's id, or a separate path for the login.
     pub fn otherwise_pass(mut self) -> Self {
         self.otherwise_passes = true;
         self
@@ -270,11 +273,11 @@ impl Rule {
         self
     }
 
-    /// Lets requests with these methods pass on the path of this rule, although no rule guards them, where
+    /// Lets unguarded requests with these methods pass on the path of this rule, where
     /// [`JVerifyBuilder::foreign_backend`](crate::JVerifyBuilder::foreign_backend) would answer 405. Default: none.
     ///
-    /// **Danger:** the backend must handle these methods elsewhere than the login: one that ignores the method logs in by
-    /// them, unverified.
+    /// **Danger:** the backend must not run the login for these methods: a backend that ignores the method accepts
+    /// unverified logins with them.
     ///
     /// `build()` refuses a method that the rule itself guards.
     ///
@@ -291,11 +294,11 @@ impl Rule {
         self
     }
 
-    /// **Danger.** Lets a request by, unverified, for which the closure returns `true`: one whose client is known by other means,
+    /// **Danger.** Lets a request pass unverified if the closure returns `true`: for clients that are known by other means,
     /// such as a session.
     ///
-    /// The closure must read nothing that a client can write. Method, path, query, cookies and every header are the client's,
-    /// `X-Forwarded-For` included. It may read an extension that a layer outside of this one inserted after a check of its own:
+    /// The closure must not read anything that a client can write: method, path, query, cookies and every header,
+    /// `X-Forwarded-For` included. It may read an extension that an outer layer inserted after its own check:
     /// a session that was looked up, or the peer's address.
     ///
     /// ```
@@ -316,39 +319,39 @@ impl Rule {
     /// # let _ = rule;
     /// ```
     ///
-    /// The closure gets the head before the body is read, without the headers under the layer's prefix and, with
-    /// [`foreign_backend`](crate::JVerifyBuilder::foreign_backend), without those that it removes. A panic means that the request
-    /// is guarded. The last call counts.
+    /// The closure receives the head before the body is read, without the headers under the layer's prefix and without the
+    /// headers that [`foreign_backend`](crate::JVerifyBuilder::foreign_backend) removes. If it panics, the request is
+    /// guarded. The last call wins.
     ///
-    /// A request that is let by reaches the application with its body untouched, with `x-jverify-decision: not-guarded`, and
-    /// without a [`Decision`](crate::Decision) of this layer, so that [`Verified`](crate::Verified) refuses it. It leaves an event. A path that can be read
-    /// in several ways is refused as ever.
+    /// Such a request reaches the application with its body unchanged, with `x-jverify-decision: not-guarded`, and without
+    /// a [`Decision`](crate::Decision) of this layer, so that [`Verified`](crate::Verified) refuses it. An event is
+    /// written. A path with several readings is still refused.
     ///
-    /// Where several rules guard one path, such as those with [`Rule::when`], it is not known before the body is read which one applies:
-    /// a request is let by only if all of them have a closure, and each returns `true`. A closure that could never let a request
-    /// by for this reason is a [`ConfigError`](crate::ConfigError) of `build()`.
+    /// If several rules guard one path (as with [`Rule::when`]), the layer learns only from the body
+    /// which rule applies: a request passes only if all of them have a closure and each returns `true`. A closure that
+    /// could never let a request pass for this reason is a [`ConfigError`](crate::ConfigError) of `build()`.
     pub fn guard_unless(mut self, unless: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
         self.unless = Some(Unless::new(unless));
         self
     }
 
-    /// Whether the rule asks for a captcha and nothing else, of one method: a query then cannot be told from a proof.
+    /// Whether the rule requires only a captcha, for one method: a query then cannot be distinguished from a proof.
     #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
     pub(crate) fn is_captcha_of_one_method(&self) -> bool {
         matches!(self.methods, Methods::Named(_)) && self.ask.is_captcha_alone()
     }
 
-    /// Places where the application has a phone for another purpose than to log in: an emergency contact, an address.
+    /// Lists places where the application reads a phone that is not used to log in: an emergency contact, an address.
     ///
-    /// With [`foreign_backend`](crate::JVerifyBuilder::foreign_backend) the name of a phone field may come in its own place only.
-    /// Elsewhere in the body or the query it is refused, because some backends read it there: ASP.NET and Struts bind
-    /// `model.phone`, and Rails merges inner objects. A place that is listed here is neither read nor refused.
+    /// With [`foreign_backend`](crate::JVerifyBuilder::foreign_backend) the name of a phone field may occur only in the
+    /// field's place. Elsewhere in the body or the query it is refused, because some backends read it there: ASP.NET and
+    /// Struts bind `model.phone`, and Rails merges inner objects. A listed place is neither read nor refused.
     ///
-    /// An entry is a JSON Pointer (`/emergency/phone`) or a key as forms write it (`address[phone]`, `address.phone`). Both mean
-    /// the same place: `/address/phone` also allows the form key `address[phone]`, and `address[phone]` the member `phone` of
-    /// the member `address` in JSON. `*` stands for one segment or one index of an array: `/contacts/*/phone`. Names are
-    /// compared exactly. Places are the same for forms, multipart, JSON and the query; gRPC messages have numbers in place
-    /// of names and are not searched. Default: none.
+    /// An entry is a JSON Pointer (`/emergency/phone`) or a form key (`address[phone]`, `address.phone`). Both spellings
+    /// name one place: `/address/phone` also allows the form key `address[phone]`, and `address[phone]` also allows the
+    /// member `phone` of the member `address` in JSON. `*` stands for one segment or one index of an array:
+    /// `/contacts/*/phone`. Names are compared exactly. Places apply to forms, multipart, JSON and the query alike; gRPC
+    /// messages have numbers instead of names and are not searched. Default: none.
     ///
     /// All rules of one path must list the same places. An entry that is empty, does not end in the name of a phone field of
     /// the rule, of its country code or of the field that its `when` reads, or is the place of such a field, is a

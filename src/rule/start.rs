@@ -1,4 +1,4 @@
-//! What the log says of the rules when a layer is built or reloaded.
+//! Writes the rules to the log when a layer is built or reloaded.
 #![cfg_attr(not(feature = "tracing"), allow(dead_code))]
 
 use std::collections::BTreeMap;
@@ -41,7 +41,7 @@ pub(crate) fn log(rules: &[Rule], layer: &Overrides, guards: &Guards) {
     log_unknown_clients(rules, layer, guards);
 }
 
-/// Writes where it is not known who the clients are, because a guard then protects less.
+/// Writes the rules that do not identify clients, because guards protect them less.
 #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
 fn log_unknown_clients(rules: &[Rule], layer: &Overrides, guards: &Guards) {
     let unknown: Vec<(&Rule, Values)> = rules.iter().map(|rule| (rule, Values::of(&rule.overrides, layer))).collect();
@@ -67,8 +67,8 @@ fn log_unknown_clients(rules: &[Rule], layer: &Overrides, guards: &Guards) {
     }
 }
 
-/// The settings of a rule, its own and its layer's, that pass what the defaults refuse, or say what the defaults keep. Every
-/// setting is named here, so that a new one has to be looked at.
+/// The settings of a rule, from the rule or from its layer, that pass what the defaults refuse, or disclose what the
+/// defaults keep private. The function names every setting, so that a new setting does not compile before it is added here.
 fn weakening(rule: &Rule, layer: &Overrides) -> Vec<&'static str> {
     let Rule {
         methods: _,

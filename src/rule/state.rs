@@ -1,4 +1,4 @@
-//! A rule as the layer runs it.
+//! A rule in a running layer.
 
 use std::sync::{
     Arc,
@@ -10,22 +10,22 @@ use tokio::time::Instant;
 use super::resolved::Settings;
 use crate::{check::AskedBy, observe::Watched};
 
-/// What a rule is to all groups it is part of.
+/// The state of a rule that all its groups share.
 pub(crate) struct RuleState {
     pub(crate) name: Arc<str>,
     pub(crate) settings: Settings,
     /// Of a request without path parameters.
     pub(super) asked_by: Arc<AskedBy>,
-    /// Kept over a reload, by the rule of the same name.
+    /// A reload keeps it for the rule of the same name.
     mark: Arc<Mark>,
 }
 
-/// Whether a rule is of use.
+/// Whether a rule is used.
 struct Mark {
     /// When a rule with this name was first built.
     since: Instant,
     is_matched: AtomicBool,
-    /// Whether the log has it that nothing matched it in its first day.
+    /// Whether the log already reports that no request matched it in its first day.
     is_reported: AtomicBool,
 }
 
@@ -39,14 +39,14 @@ impl RuleState {
         Self { name, settings, asked_by, mark }
     }
 
-    /// Looks before it writes: a line of memory that all cores write to would go round among them.
+    /// Reads before it writes: a cache line that all cores write to would move between them.
     pub(super) fn mark_matched(&self) {
         if !self.has_matched() {
             self.mark.is_matched.store(true, Ordering::Relaxed);
         }
     }
 
-    /// As the observers need it.
+    /// The data for the observers.
     pub(crate) fn watched(&self) -> Watched {
         let judge = &self.settings.judge;
         Watched {
@@ -61,12 +61,12 @@ impl RuleState {
         self.mark.is_matched.load(Ordering::Relaxed)
     }
 
-    /// Since when no request has matched it, if none has and the log does not have it yet.
+    /// The time since which no request has matched it, unless one has or the log already reports it.
     pub(crate) fn unused_since(&self) -> Option<Instant> {
         (!self.has_matched() && !self.mark.is_reported.load(Ordering::Relaxed)).then_some(self.mark.since)
     }
 
-    /// The log has it now. Returns whether it had not.
+    /// Marks the rule as reported in the log. Returns whether it was not reported before.
     pub(crate) fn mark_reported(&self) -> bool {
         !self.mark.is_reported.swap(true, Ordering::Relaxed)
     }

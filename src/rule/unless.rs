@@ -1,4 +1,4 @@
-//! What lets a request by that a rule would guard.
+//! The closure of [`Rule::guard_unless`](super::Rule::guard_unless), which lets a request pass unguarded.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -9,7 +9,7 @@ use http::request::Parts;
 
 use crate::log::event;
 
-/// A closure of the user's, over a head without the headers under our prefix.
+/// The user's closure. It receives a head without the headers under our prefix.
 #[derive(Clone)]
 pub(super) struct Unless(Arc<dyn Fn(&Parts) -> bool + Send + Sync>);
 
@@ -20,7 +20,7 @@ impl Unless {
         Self(Arc::new(unless))
     }
 
-    /// Whether it lets the request by. A panic does not. `rule`: the rule's name, for the log.
+    /// Whether the closure lets the request pass. A panic counts as `false`. `rule`: the rule's name, for the log.
     #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
     pub(super) fn lets_by(&self, rule: &str, head: &Parts) -> bool {
         catch_unwind(AssertUnwindSafe(|| (self.0)(head))).unwrap_or_else(|_| {

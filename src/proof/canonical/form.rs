@@ -1,13 +1,13 @@
-//! Forms, encoded again pair by pair.
+//! Encodes forms again, pair by pair.
 
 use super::super::{form, value::Unreadable};
 
 const BAD: Unreadable = Unreadable::BodyMalformed("a form that cannot be decoded");
 
-/// Writes the pairs in their order, each with an `=`; empty pairs, which no reader takes for a pair, are left out.
+/// Writes the pairs in their order, each with an `=`; empty pairs, which every reader ignores, are removed.
 ///
-/// A key without `=` gets one: readers take it for an empty value, for null (Rack) or for no pair at all (Python's
-/// `parse_qs`); with `=` they agree more.
+/// A key without `=` gets one: some readers read it as an empty value, Rack as null, and Python's `parse_qs` ignores it;
+/// with `=` they agree more.
 pub(super) fn write(body: &[u8]) -> Result<Vec<u8>, Unreadable> {
     let mut written = Vec::with_capacity(body.len() + 16);
     let mut scratch = Vec::new();

@@ -1,11 +1,12 @@
-//! JSON, written again: without white space, in ASCII, each name of an object once.
+//! Writes JSON in the canonical form: without white space, in ASCII, each name of an object once.
 
 use std::borrow::Cow;
 
 use super::super::value::Unreadable;
 use crate::json::{DEEPEST, Malformed, Scanner};
 
-/// Writes a document whose root is an object or, where the plan has read one, a list. Members keep their order, and numbers their digits.
+/// Writes a document whose root is an object or, if the plan has read one, a list. Members keep their order, and numbers
+/// keep their digits.
 pub(super) fn write(body: &[u8]) -> Result<Vec<u8>, Unreadable> {
     let text = std::str::from_utf8(body).map_err(|_| Unreadable::BodyMalformed("not UTF-8"))?;
     let mut writer = Writer {
@@ -36,20 +37,20 @@ struct Writer<'v> {
 #[derive(Clone, Copy)]
 enum Level {
     Array,
-    /// Its names begin here.
+    /// The index of its first name.
     Object(usize),
 }
 
 // === impl Writer ===
 
 impl Writer<'_> {
-    /// One loop and not one call a level: a client chooses the depth.
+    /// A loop instead of recursion, because the client chooses the depth.
     fn document(&mut self) -> Result<(), Unreadable> {
         loop {
             if !self.value()? {
                 continue;
             }
-            // A value ended. What may follow depends on the innermost level.
+            // After a value, the innermost level decides what may follow.
             loop {
                 let Some(level) = self.levels.last().copied() else { return Ok(self.json.end()?) };
                 if self.json.eat(b',') {
@@ -67,7 +68,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Writes a value, or the beginning of one that holds others. Returns whether the value has ended.
+    /// Writes a value, or the beginning of an array or object. Returns whether the value has ended.
     fn value(&mut self) -> Result<bool, Unreadable> {
         match self.json.next_byte() {
             Some(opening @ (b'{' | b'[')) => {
@@ -96,7 +97,7 @@ impl Writer<'_> {
                 let length = self.json.number()?.length();
                 self.copy(self.json.position() - length)?;
             }
-            // Literals, and whatever is no value.
+            // Literals, and anything that is not a value.
             _ => {
                 let start = self.json.position();
                 self.json.skip(0)?;
@@ -106,7 +107,7 @@ impl Writer<'_> {
         Ok(true)
     }
 
-    /// Copies what was taken since `start`.
+    /// Copies the input since `start`.
     fn copy(&mut self, start: usize) -> Result<(), Unreadable> {
         let taken = self.text.get(start..self.json.position()).ok_or(Malformed::NotJson)?;
         self.written.extend_from_slice(taken.as_bytes());
@@ -133,7 +134,7 @@ impl Writer<'_> {
         self.levels.pop();
         self.written.push(level.end());
         let Level::Object(first) = level else { return Ok(()) };
-        // Sorted, and not hashed: a client cannot choose names that take quadratic time.
+        // Sorted instead of hashed, so that a client cannot choose names that take quadratic time.
         let names = self.names.get_mut(first..).unwrap_or_default();
         names.sort_unstable();
         if names.windows(2).any(|pair| pair.first() == pair.last()) {
@@ -182,7 +183,7 @@ fn write_text(text: &str, written: &mut Vec<u8>) {
     written.push(b'"');
 }
 
-/// Writes `\uXXXX`, twice for what UTF-16 writes as a pair.
+/// Writes `\uXXXX`, twice for a surrogate pair.
 fn write_units(c: char, written: &mut Vec<u8>) {
     for unit in c.encode_utf16(&mut [0; 2]) {
         written.extend_from_slice(b"\\u");

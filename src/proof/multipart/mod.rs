@@ -1,8 +1,8 @@
 //! `multipart/form-data` (RFC 7578): fields, never files.
 //!
-//! No two readers of it agree: on what may follow a boundary, on a line feed alone, on a name in escapes. So a body has to
-//! be in the plainest of its forms (`parts`), which is the one that browsers and HTTP clients write, and what is read of it
-//! has to be what `multer` reads, the reader behind axum's extractor.
+//! Readers of multipart disagree on what may follow a boundary, on a single line feed, and on escapes in names. So a body
+//! must be in the plain form that browsers and HTTP clients write (`parts`), and the result must equal that of `multer`,
+//! the reader behind axum's extractor.
 
 mod parts;
 
@@ -23,7 +23,7 @@ use super::{
 /// The body is not in the plain form.
 const BAD: Unreadable = Unreadable::BodyMalformed("a multipart body that can be read in several ways");
 
-/// Reads the fields out of the parts.
+/// Reads the fields of the parts.
 pub(super) fn read<'v>(
     plan: &Plan,
     headers: &HeaderMap,
@@ -46,7 +46,7 @@ pub(super) fn read<'v>(
         form::check_charset(part.name.as_bytes(), part.data)?;
         let name = match plan.names().find(part.name, Keys::Form) {
             Found::Nothing => {
-                // Some decode names as a query's; a name that cannot be decoded is none of ours to them either.
+                // Some readers decode names like a query's. A name that cannot be decoded is not guarded for them either.
                 let decoded = form::decode(part.name, &mut scratch).unwrap_or_default();
                 if plan.names().find(decoded, Keys::Form) == Found::Nothing {
                     if [part.name, decoded].into_iter().any(|name| plan.is_phone_elsewhere(name)) {
@@ -70,7 +70,7 @@ pub(super) fn read<'v>(
     Ok(())
 }
 
-/// Whether multer finds the same names and data. All of the body is here, so it never has to wait.
+/// Whether multer finds the same names and data. The body is complete, so multer never waits.
 #[cfg(feature = "multipart")]
 fn multer_agrees(body: &[u8], boundary: &str, parts: &[Part<'_>]) -> bool {
     use std::convert::Infallible;
@@ -91,7 +91,7 @@ fn multer_agrees(body: &[u8], boundary: &str, parts: &[Part<'_>]) -> bool {
     matches!(theirs.next_field().now_or_never(), Some(Ok(None)))
 }
 
-/// No setting accepts multipart then: see [`Media::validate`](super::Media).
+/// Without the feature, no setting accepts multipart: see [`Media::validate`](super::Media).
 #[cfg(not(feature = "multipart"))]
 fn multer_agrees(_: &[u8], _: &str, _: &[Part<'_>]) -> bool {
     false

@@ -1,22 +1,23 @@
-//! The one form of a multipart body that every reader takes apart alike.
+//! The one form of a multipart body that every reader parses alike.
 //!
-//! An empty preamble, one line break before the first boundary (RFC 2046, 5.1.1), is what some clients write; every reader of the
-//! differential test passes over it.
+//! An empty preamble, one line break before the first boundary (RFC 2046, 5.1.1), is written by some clients; every reader
+//! of the differential test ignores it.
 //!
-//! Refused, because readers are known to differ on it: any other preamble and an epilogue; the boundary anywhere but on a line of
-//! its own between CR LF, also inside a part (PHP ends a part at LF and a prefix, Go at the exact line); white space after
-//! it; a line feed or carriage return alone, or a folded line, in a part's head; two `Content-Disposition`s, or one that
-//! stands within another header, where readers that search the head (Rack) find it; a `Content-ID`, which Rack takes for
-//! the name if there is no white space before `name=`; parameters twice, in pieces (`name*0`), encoded (`name*`,
-//! `=?utf-8?…`: commons-fileupload decodes both) or with a backslash, that some take for an escape and some, for the sake of
-//! old browsers, for itself; values in apostrophes, or that hold what looks like a parameter; parts within parts.
+//! The following are refused, because readers are known to differ: any other preamble and an epilogue; the boundary
+//! anywhere except on a separate line between CR LF, also inside a part (PHP ends a part at LF and a prefix, Go at the
+//! exact line); white space after it; a single line feed or carriage return, or a folded line, in a part's head; two
+//! `Content-Disposition`s, or one inside another header, where readers that search the head (Rack) find it; a `Content-ID`,
+//! which Rack reads as the name if there is no white space before `name=`; parameters that are repeated, in pieces
+//! (`name*0`), encoded (`name*`, `=?utf-8?…`: commons-fileupload decodes both) or with a backslash, which some readers
+//! treat as an escape and others, for old browsers, as a literal; values in apostrophes, or values that contain what looks
+//! like a parameter; parts within parts.
 
 use super::super::parameters::{is_token, is_utf8, parameter, trim};
 use crate::headers::aliases;
 
 const DISPOSITION: &str = "content-disposition";
 
-/// A part as it came.
+/// A raw part.
 #[derive(Debug)]
 pub(super) struct Part<'b> {
     pub(super) name: &'b str,
@@ -26,10 +27,10 @@ pub(super) struct Part<'b> {
     pub(super) data: &'b [u8],
 }
 
-/// The most parts. Each costs a reader its head's parsing and some memory, and a login has few.
+/// The maximum number of parts. Each costs a reader the parsing of a head and some memory, and a login has few.
 pub(super) const MOST: usize = 1000;
 
-/// All parts, in order, but not more than one above [`MOST`]. `None` if the body is in any other form.
+/// All parts, in order, at most one more than [`MOST`]. `None` if the body is in any other form.
 pub(super) fn split<'b>(body: &'b [u8], boundary: &str) -> Option<Vec<Part<'b>>> {
     let delimiter = format!("--{boundary}");
     let mut parts = Vec::new();
@@ -40,7 +41,7 @@ pub(super) fn split<'b>(body: &'b [u8], boundary: &str) -> Option<Vec<Part<'b>>>
             return matches!(end, b"" | b"\r\n").then_some(parts);
         }
         rest = rest.strip_prefix(b"\r\n")?;
-        // The first that looks like a delimiter has to be one.
+        // The first text that looks like a delimiter must be one.
         let (part, after) = rest.split_at_checked(find(rest, delimiter.as_bytes())?)?;
         parts.push(Part::read(part.strip_suffix(b"\r\n")?)?);
         if parts.len() > MOST {
@@ -57,7 +58,7 @@ fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
 // === impl Part ===
 
 impl<'b> Part<'b> {
-    /// Reads what stands between two delimiters.
+    /// Reads a part, the text between two delimiters.
     fn read(part: &'b [u8]) -> Option<Self> {
         let (head, data) = part.split_at_checked(find(part, b"\r\n\r\n")?)?;
         let data = data.get(4..)?;
@@ -96,7 +97,7 @@ impl<'b> Part<'b> {
         })
     }
 
-    /// Whether the data is the value itself, in UTF-8.
+    /// Whether the data is a plain value in UTF-8.
     pub(super) fn is_plain_text(&self) -> bool {
         let is_identity =
             |coding: &str| ["7bit", "8bit", "binary"].iter().any(|known| coding.eq_ignore_ascii_case(known));
@@ -104,7 +105,7 @@ impl<'b> Part<'b> {
     }
 }
 
-/// The name in a `Content-Disposition`, and whether there is a file name beside it.
+/// The name in a `Content-Disposition`, and whether it also has a file name.
 fn names(disposition: &str) -> Option<(&str, bool)> {
     let (kind, mut rest) = disposition.split_at_checked("form-data".len())?;
     if !kind.eq_ignore_ascii_case("form-data") {
@@ -117,12 +118,12 @@ fn names(disposition: &str) -> Option<(&str, bool)> {
             quoted.split_once('"')?
         } else {
             let plain = value.split_at(value.find([';', ' ', '\t']).unwrap_or(value.len()));
-            // PHP takes an apostrophe for a quotation mark, and reads on to the next.
+            // PHP treats an apostrophe as a quotation mark, and reads to the next.
             let apostrophes = if key.ends_with('*') { 2 } else { 0 };
             Some(plain).filter(|(value, _)| is_token(value) && value.matches('\'').count() == apostrophes)?
         };
         rest = after;
-        // Old readers, Rack's among them, look for `name=` without minding quotation marks.
+        // Old readers, including Rack's, search for `name=` and ignore quotation marks.
         if value.contains('\\') || value.contains('=') && value.to_ascii_lowercase().contains("name") {
             return None;
         }
@@ -140,7 +141,7 @@ fn names(disposition: &str) -> Option<(&str, bool)> {
     Some((name, file_name.is_some() || extended.is_some()))
 }
 
-/// `text/plain`, in UTF-8 if it says so.
+/// Whether the type is `text/plain`, without a charset or in UTF-8.
 fn is_plain_utf8(content_type: &str) -> bool {
     let mut pieces = content_type.split(';');
     let essence = pieces.next().unwrap_or_default();
