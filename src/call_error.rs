@@ -1,22 +1,22 @@
-//! Why a check has no answer, in words that belong to no vendor.
+//! The vendor-independent error for a check without an answer.
 //!
-//! What can be done about it depends on one question: can anybody have seen the check? If not, it may be tried again, and a
-//! policy may open for the outage. If so, the token may be spent: a second try would turn an outage into a false "no", and what
-//! a client sent may be why there is no answer.
+//! The right reaction depends on one question: can the service have seen the check? If not, the check may be retried, and a
+//! policy may open for the outage. If so, the token may be spent: a retry would turn an outage into a false rejection, and
+//! the client's input may be the reason for the missing answer.
 
 use std::{borrow::Cow, error::Error, fmt};
 
 use crate::exhaustion;
 
-/// The error of a verifier: a check has no answer that can be read.
+/// A verifier's error: a check has no readable answer.
 ///
-/// [`JPush`](crate::JPush) returns it, and so may any other verifier, to say what the layer must know: whether anything was
-/// sent, whether that is an outage, and the cause in words. The layer reads every other error as
-/// [`Class::Unknown`](crate::Class::Unknown), which no policy opens for. Tower's `Timeout` and `LoadShed` around a verifier are
-/// known to the layer.
+/// [`JPush`](crate::JPush) returns it, and other verifiers may return it. It reports what the layer needs: whether anything
+/// was sent, whether this is an outage, and the cause as text. The layer treats every other error as
+/// [`Class::Unknown`](crate::Class::Unknown), for which no policy opens. The layer recognises the errors of Tower's
+/// `Timeout` and `LoadShed` around a verifier.
 ///
-/// `Display` and [`CallError::cause`] are written to the log: they contain nothing of a reply. The source is the transport's own
-/// error, where one was kept. Neither the words nor the sources are stable.
+/// `Display` and [`CallError::cause`] are written to the log and contain no part of a reply. The source is the transport's
+/// error, if there is one. Neither the texts nor the sources are stable.
 ///
 /// ```
 /// use tower_jverify::CallError;
@@ -35,24 +35,24 @@ pub struct CallError {
     source: Option<BoxError>,
 }
 
-/// What happened, as far as it makes a difference.
+/// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// No connection came about, so nothing was sent.
+    /// There was no connection, so nothing was sent.
     NoConnection,
-    /// The same: it took too long.
+    /// Connecting took too long, so nothing was sent.
     NoConnectionInTime,
-    /// What sends was never ready, so nothing was sent. A limit may be the reason, and clients may have reached it.
+    /// The sender was never ready, so nothing was sent. The reason may be a limit that clients have reached.
     NotReady,
-    /// A limit of the verifier's own is reached, so nothing was sent.
+    /// The verifier reached one of its limits, so nothing was sent.
     Overloaded,
     /// No answer came in time.
     Timeout,
     /// The call broke off.
     Broken,
-    /// An answer came, and says that the service has trouble of its own.
+    /// The service answered that it has an internal failure.
     Failed,
-    /// An answer came, and cannot be believed.
+    /// There was an answer, but it cannot be trusted.
     Unreadable,
 }
 
@@ -61,49 +61,54 @@ type BoxError = Box<dyn Error + Send + Sync>;
 // === impl CallError ===
 
 impl CallError {
-    /// No connection came about (DNS, TCP, TLS), so that nothing was sent: an outage.
+    /// Returns the error for a failed connection (DNS, TCP, TLS). Nothing was sent: an outage.
     ///
-    /// **Danger:** a policy may open for it. Use this only where no part of the check can have left this process, in this try
-    /// and in every try before it.
+    /// **Danger:** a policy may open for it. Use this only if no part of the check can have left this process, in this try
+    /// and in every earlier one.
     ///
-    /// `cause` is our own short text, such as `dns error`. It is written to the log, so it contains nothing of a request.
+    /// `cause` is a short text, such as `dns error`. It is written to the log, so it must not contain any part of a
+    /// request.
     pub fn no_connection(cause: impl fmt::Display) -> Self {
         Self::new(Kind::NoConnection, format!("no connection: {cause}"))
     }
 
-    /// The same, because connecting took too long.
+    /// Returns the error for a connection that took too long. Nothing was sent: an outage.
     ///
     /// **Danger:** see [`CallError::no_connection`].
     pub fn no_connection_in_time() -> Self {
         Self::new(Kind::NoConnectionInTime, "no connection: timeout")
     }
 
-    /// What would have sent the check was not ready. Nothing was sent, and yet it is no outage: clients can fill a limit.
+    /// Returns the error for a sender that was not ready. Nothing was sent, but this is not an outage, because clients can
+    /// fill a limit.
     pub fn not_ready() -> Self {
         Self::new(Kind::NotReady, "not ready")
     }
 
-    /// A limit of the verifier's own is reached, and nothing was sent: the client is answered as when `in_flight` is full.
+    /// Returns the error for a verifier that reached one of its limits. Nothing was sent; the client gets the same answer
+    /// as when `in_flight` is full.
     pub fn overloaded() -> Self {
         Self::new(Kind::Overloaded, "overloaded")
     }
 
-    /// No answer came in time. The check may have been seen.
+    /// Returns the error for an answer that did not arrive in time. The service may have seen the check.
     pub fn timeout() -> Self {
         Self::new(Kind::Timeout, "timeout")
     }
 
-    /// The call broke off. The check may have been seen. `cause` as in [`CallError::no_connection`].
+    /// Returns the error for a connection that broke during the call. The service may have seen the check. `cause` as in
+    /// [`CallError::no_connection`].
     pub fn broken(cause: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::Broken, cause)
     }
 
-    /// The service answered that it has trouble of its own, such as `http status 502`.
+    /// Returns the error for an internal failure of the service, such as `http status 502`.
     pub fn failed(cause: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::Failed, cause)
     }
 
-    /// An answer came that cannot be read or believed, such as `not JSON`: [`Class::Unreadable`](crate::Class::Unreadable).
+    /// Returns the error for an answer that cannot be read or trusted, such as `not JSON`:
+    /// [`Class::Unreadable`](crate::Class::Unreadable).
     pub fn unreadable(cause: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::Unreadable, cause)
     }
@@ -112,13 +117,13 @@ impl CallError {
         Self { kind, cause: cause.into(), retry_after: None, source: None }
     }
 
-    /// When to try again, in seconds: the client gets it as `Retry-After`. Default: not known.
+    /// Sets when to try again, in seconds: the client's `Retry-After`. Default: unknown.
     pub fn with_retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
         self
     }
 
-    /// The error that caused it. Default: none.
+    /// Sets the error that caused this one. Default: none.
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
@@ -129,7 +134,7 @@ impl CallError {
         matches!(self.kind, Kind::NoConnectionInTime | Kind::Timeout)
     }
 
-    /// Whether no connection came about: DNS, TCP or TLS.
+    /// Whether the connection failed: DNS, TCP or TLS.
     pub fn is_connect(&self) -> bool {
         matches!(self.kind, Kind::NoConnection | Kind::NoConnectionInTime)
     }
@@ -141,25 +146,26 @@ impl CallError {
 
     /// Whether this process or machine lacked something: file descriptors, ports, buffers, memory, threads.
     ///
-    /// Clients can bring that about, so the layer answers it as overload and never takes it for an outage.
+    /// Clients can cause this, so the layer answers it as overload and never treats it as an outage.
     pub fn is_exhausted(&self) -> bool {
         exhaustion::is_exhausted(self)
     }
 
-    /// The cause in a few words, for the log: `no connection: dns error`, `timeout`, `http status 404`, `not JSON`.
+    /// The cause, for the log: `no connection: dns error`, `timeout`, `http status 404`, `not JSON`.
     pub fn cause(&self) -> &str {
         &self.cause
     }
 
-    /// When to try again, in seconds, where it is known.
+    /// When to try again, in seconds, if it is known.
     pub fn retry_after(&self) -> Option<u32> {
         self.retry_after
     }
 
-    /// Whether the service could not be reached: no connection came about, and not for want of something here.
+    /// Whether the service could not be reached: the connection failed, and not because this process or machine lacked
+    /// something.
     ///
-    /// Nothing after a connection is an outage: what a client put into its token may be why the connection broke, or why no
-    /// answer came. A transport that was not ready may have a limit that clients can reach.
+    /// A failure after connecting is never an outage, because the client's token may be the reason. A transport that was
+    /// not ready may have a limit that clients can reach.
     pub(crate) fn is_outage(&self) -> bool {
         self.is_connect() && !self.is_exhausted()
     }

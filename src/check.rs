@@ -1,7 +1,7 @@
 //! One question to JPush: a proof plus its context.
 //!
-//! The layer builds checks out of requests; whoever answers them is a verifier: any
-//! `tower::Service<Check, Response = Verdict>`. That makes a verifier a one-line closure in a test:
+//! The layer builds checks from requests. A verifier answers them: any `tower::Service<Check, Response = Verdict>`. So in a
+//! test a verifier is a one-line closure:
 //!
 //! ```
 //! use tower_jverify::{Check, Class, Question, Verdict};
@@ -45,7 +45,8 @@ pub struct Check {
     asked_by: Option<Arc<AskedBy>>,
 }
 
-/// For what a layer asks. One for all requests of a rule, unless the rule's path has parameters.
+/// The rule and the request that a check is for. All requests of a rule share one value, unless the rule's path has
+/// parameters.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct AskedBy {
     rule: Option<Arc<str>>,
@@ -53,7 +54,7 @@ pub(crate) struct AskedBy {
     path_parameters: Vec<(Arc<str>, Box<str>)>,
 }
 
-/// What is asked. `Debug` shows no token and a masked phone.
+/// The question of a check. `Debug` shows no token, and a masked phone.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Question {
@@ -77,15 +78,15 @@ pub enum Question {
         /// The client SDK's `loginToken`. Single use.
         login_token: Secret,
     },
-    /// How risky is this phone? Proves nothing: it needs only the phone.
+    /// How risky is this phone? It does not prove anything: it needs only the phone.
     #[non_exhaustive]
     Risk {
-        /// The phone, proven by another check before.
+        /// The phone, which another check has proven before.
         phone: Phone,
     },
 }
 
-/// Which of the vendor's endpoints: the client's SDK decides.
+/// The vendor's endpoint for the client's SDK.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Channel {
@@ -96,8 +97,8 @@ pub enum Channel {
     Web,
 }
 
-/// Where a check is asked: breakers and metrics are kept for each of them. The channel counts for numbers alone, because a captcha
-/// has one endpoint for both channels, and the others are asked too rarely to be kept apart.
+/// The endpoint of a check. Each has its own breakers and metrics. Only number checks distinguish channels: a captcha has
+/// one endpoint for both channels, and the other checks are too rare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Endpoint {
     NumberApp,
@@ -134,32 +135,32 @@ impl Check {
         Self { question, channel: Channel::App, ip: None, ex_id: None, asked_by: None }
     }
 
-    /// Which endpoint to ask. Default: [`Channel::App`]. The captcha's is the same for both.
+    /// Sets the endpoint. Default: [`Channel::App`]. A captcha has one endpoint for both channels.
     pub fn with_channel(mut self, channel: Channel) -> Self {
         self.channel = channel;
         self
     }
 
-    /// The client's address. A private, loopback or otherwise not global one is dropped: it tells JPush nothing about
-    /// the client and something about the network behind us.
+    /// Sets the client's address. An address that is not global (private, loopback) is dropped: it would not identify the
+    /// client, but it would reveal the internal network to JPush.
     pub fn with_ip(mut self, ip: IpAddr) -> Self {
         self.ip = is_global(ip).then(|| ip.to_canonical());
         self
     }
 
-    /// The id to find this check by. Default: none is sent.
+    /// Sets the id that identifies this check. Default: none is sent.
     pub fn with_ex_id(mut self, ex_id: ExId) -> Self {
         self.ex_id = Some(ex_id);
         self
     }
 
-    /// The rule that asks, for a verifier's unit test: the layer sets it.
+    /// Sets the rule that asks, for a verifier's unit test. Otherwise the layer sets it.
     pub fn with_rule(mut self, rule: impl Into<Arc<str>>) -> Self {
         Arc::make_mut(self.asked_by.get_or_insert_default()).rule = Some(rule.into());
         self
     }
 
-    /// A parameter of the request's path, for a verifier's unit test: the layer sets them.
+    /// Adds a parameter of the request's path, for a verifier's unit test. Otherwise the layer sets them.
     ///
     /// ```
     /// use tower_jverify::Check;
@@ -172,7 +173,7 @@ impl Check {
         self
     }
 
-    /// For what a layer asks, in place of what was said so far.
+    /// Replaces the rule and the parameters.
     #[inline]
     pub(crate) fn with_asked_by(mut self, asked_by: Option<Arc<AskedBy>>) -> Self {
         self.asked_by = asked_by;
@@ -181,7 +182,7 @@ impl Check {
 
     /// Hashes the proof and its context, all parts of both.
     ///
-    /// `Check` does not implement `Hash`: a hash without a key would tell which phone it is.
+    /// `Check` does not implement `Hash`, because a hash without a key would reveal the phone.
     pub(crate) fn hash_parts<H: Hasher>(&self, state: &mut H) {
         let Self { question, channel, ip, ex_id, asked_by } = self;
         self.kind().hash(state);
@@ -194,12 +195,12 @@ impl Check {
         (channel, ip, ex_id.as_ref().map(ExId::as_str), asked_by).hash(state);
     }
 
-    /// What is asked.
+    /// The question.
     pub fn question(&self) -> &Question {
         &self.question
     }
 
-    /// The kind of what is asked.
+    /// The kind of the question.
     pub fn kind(&self) -> CheckKind {
         match self.question {
             Question::Number { .. } => CheckKind::Number,
@@ -214,7 +215,7 @@ impl Check {
         self.channel
     }
 
-    /// Where this is asked.
+    /// The endpoint of this check.
     #[inline]
     pub(crate) fn endpoint(&self) -> Endpoint {
         match (self.kind(), self.channel) {
@@ -231,24 +232,24 @@ impl Check {
         self.ip
     }
 
-    /// The id that goes with it.
+    /// The id of this check.
     pub fn ex_id(&self) -> Option<&ExId> {
         self.ex_id.as_ref()
     }
 
-    /// The name of the rule that asks ([`Rule::name`](crate::Rule::name)); `None` if no layer does.
+    /// The name of the rule that asks ([`Rule::name`](crate::Rule::name)); `None` outside of a layer.
     pub fn rule(&self) -> Option<&str> {
         self.asked_by.as_ref()?.rule.as_deref()
     }
 
-    /// A parameter of the request's path: of `/v1/acme/login`, `acme` is the `tenant` of the rule for `/v1/{tenant}/login`.
+    /// A parameter of the request's path: for `/v1/acme/login` and a rule for `/v1/{tenant}/login`, `tenant` is `acme`.
     ///
-    /// Decoded once, with its case as it came. A path whose readings differ in a parameter is refused before this check is made:
-    /// `/v1/mine;x/login`, and `/v1/a%2Fb/login` as ever. `None` if the rule's path has no such parameter; `{*rest}` has no value,
-    /// because backends join several segments in several ways.
+    /// The value is decoded once and keeps its case. A path whose readings differ in a parameter, such as
+    /// `/v1/mine;x/login` or `/v1/a%2Fb/login`, is refused before this check is created. `None` if the rule's path has no
+    /// such parameter; `{*rest}` has no value, because backends join several segments in different ways.
     ///
-    /// **Danger:** the value is the client's. Compare it exactly with names that exist, and refuse others: a default key would
-    /// let the owner of one tenant into another.
+    /// **Danger:** the client chooses the value. Compare it exactly with existing names, and refuse others: with a default
+    /// key, the owner of one tenant could log in to another.
     pub fn path_parameter(&self, name: &str) -> Option<&str> {
         let parameters = &self.asked_by.as_ref()?.path_parameters;
         parameters.iter().find(|(known, _)| **known == *name).map(|(_, value)| &**value)
@@ -261,7 +262,7 @@ impl Endpoint {
     /// In the order of [`Endpoint::index`].
     pub(crate) const ALL: [Self; 5] = [Self::NumberApp, Self::NumberWeb, Self::Captcha, Self::OneTap, Self::Risk];
 
-    /// The place in a table of one entry for each endpoint.
+    /// The index in a table with one entry per endpoint.
     #[inline]
     pub(crate) const fn index(self) -> usize {
         match self {
@@ -324,7 +325,7 @@ fn is_global(ip: IpAddr) -> bool {
                 || reserved)
         }
         IpAddr::V6(ip) => {
-            // Global unicast is 2000::/3. Of it 2001::/23 is for protocols, 2001:db8::/32 and 3fff::/20 are for
+            // Global unicast is 2000::/3. In it, 2001::/23 is for protocols, 2001:db8::/32 and 3fff::/20 are for
             // documentation, and 2002::/16 (6to4) may hide any address.
             let [first, second, ..] = ip.segments();
             let special = first == 0x2002

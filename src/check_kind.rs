@@ -1,4 +1,4 @@
-//! The kinds of checks, without their proofs: the word that headers, events and the code table share.
+//! The kinds of checks, without their proofs: the words in headers, events and the code table.
 
 use std::fmt;
 
@@ -29,7 +29,7 @@ impl CheckKind {
         }
     }
 
-    /// Whether a vendor sends a bill for it. A captcha is free; a number is billed whether it matches or not.
+    /// Whether the vendor bills this check. A captcha is free; a number check is billed whether it matches or not.
     pub(crate) const fn is_billed(self) -> bool {
         match self {
             Self::Number | Self::OneTap | Self::Risk => true,

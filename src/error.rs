@@ -1,13 +1,14 @@
-//! What can be wrong in a configuration, said when it is built.
+//! Errors in a configuration, returned by `build()`.
 //!
-//! A layer that guards a login must not discover its own mistakes at three in the morning: everything that can be
-//! checked is checked by a `build()`, and the error names the setting.
+//! A layer that guards a login must not fail at three in the morning because of its configuration: `build()` checks
+//! everything that can be checked, and the error names the setting.
 
 use std::{borrow::Cow, error::Error, fmt};
 
-/// A setting that cannot stand, found by a `build()`.
+/// An invalid setting, returned by a `build()`.
 ///
-/// Names the setting, the rule if it is about one, and, unless it is secret, the value. Never holds a person's data: none exists at that time.
+/// Names the setting, the rule if it concerns one, and the value unless it is secret. It never contains a person's data:
+/// none exists at that time.
 ///
 /// ```
 /// use tower_jverify::{JVerifyLayer, Rule, captcha};
@@ -45,7 +46,7 @@ impl ConfigError {
         Self { setting, rule: None, value: None, problem: problem.into() }
     }
 
-    /// The rule that the setting is of, or for which it holds. The first that is given counts.
+    /// Sets the rule of the setting. The first call wins.
     pub(crate) fn of_rule(mut self, rule: impl fmt::Display) -> Self {
         self.rule.get_or_insert_with(|| rule.to_string().into());
         self
@@ -61,12 +62,12 @@ impl ConfigError {
         self.setting
     }
 
-    /// The rule for which the setting cannot hold, as in `POST /login`; `None` where the error is not about one rule.
+    /// The rule of the invalid setting, as in `POST /login`; `None` if the error does not concern one rule.
     pub fn rule(&self) -> Option<&str> {
         self.rule.as_deref()
     }
 
-    /// The value that was refused; `None` where it is secret or absent.
+    /// The refused value; `None` if it is secret or absent.
     pub fn value(&self) -> Option<&str> {
         self.value.as_deref()
     }
@@ -75,7 +76,7 @@ impl ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.value {
-            // Some problems are about the rule itself.
+            // Some problems concern the rule itself.
             Some(value) if self.value != self.rule => write!(f, "`{}` is {value:?}: {}", self.setting, self.problem)?,
             Some(_) | None => write!(f, "`{}`: {}", self.setting, self.problem)?,
         }

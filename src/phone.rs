@@ -1,11 +1,11 @@
 //! A mainland Chinese mobile number, in exactly one spelling.
 //!
-//! One SIM must not become many accounts because a backend tells `+8613…` from `13…`. So a [`Phone`] exists only in
-//! its canonical form; `phone_grammar` reads other spellings into it.
+//! One SIM must not become several accounts because a backend distinguishes `+8613…` from `13…`. So a [`Phone`] exists only
+//! in its canonical form; `phone_grammar` parses other spellings into it.
 
 use std::{error::Error, fmt};
 
-/// Eleven ASCII digits, `1[3-9]` first: the number that was sent to JPush.
+/// A phone number of eleven ASCII digits that begins with `1[3-9]`: the number that was sent to JPush.
 ///
 /// `Debug` and [`Phone::masked`] show `138****0000`; only [`Phone::as_str`] and `AsRef<str>` give the whole number.
 ///
@@ -20,33 +20,33 @@ use std::{error::Error, fmt};
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Phone([u8; 11]);
 
-/// A text that is no [`Phone`]. Does not repeat the text.
+/// The error for a text that is not a [`Phone`]. It does not contain the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParsePhoneError(());
 
 // === impl Phone ===
 
 impl Phone {
-    /// Reads the canonical spelling: eleven ASCII digits, the first `1`, the second `3` to `9`.
+    /// Parses the canonical spelling: eleven ASCII digits, the first `1`, the second `3` to `9`.
     pub fn parse(text: &str) -> Option<Self> {
         let digits: [u8; 11] = text.as_bytes().try_into().ok()?;
         let plausible = matches!(digits, [b'1', b'3'..=b'9', ..]) && digits.iter().all(u8::is_ascii_digit);
         plausible.then_some(Self(digits))
     }
 
-    /// The number itself. Handle with care: this is a person's data.
+    /// The full number. Handle it with care: it is personal data.
     pub fn as_str(&self) -> &str {
         // Only ASCII digits are ever stored, so the fallback is never taken.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// As [`Phone::as_str`], for what is written byte by byte.
+    /// As [`Phone::as_str`], as bytes.
     #[cfg(feature = "client")]
     pub(crate) fn digits(&self) -> &[u8] {
         &self.0
     }
 
-    /// The number as logs may show it: `138****0000`.
+    /// The masked number for logs: `138****0000`.
     pub fn masked(&self) -> impl fmt::Display + fmt::Debug + use<> {
         Masked(*self)
     }
@@ -69,7 +69,7 @@ impl std::str::FromStr for Phone {
 
     /// # Errors
     ///
-    /// When the text is not the canonical spelling.
+    /// If the text is not the canonical spelling.
     fn from_str(text: &str) -> Result<Self, ParsePhoneError> {
         Self::parse(text).ok_or(ParsePhoneError(()))
     }

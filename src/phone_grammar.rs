@@ -1,10 +1,11 @@
-//! Which spellings of a phone number are accepted.
+//! The spellings of a phone number that are accepted.
 
 use crate::{invisible::is_format, phone::Phone};
 
-/// Which spellings of a phone number are accepted from a client.
+/// The spellings of a phone number that are accepted from a client.
 ///
-/// Whatever is accepted, one canonical form ([`Phone`]) is sent to JPush and exposed to the application.
+/// Every accepted spelling is converted to one canonical form ([`Phone`]), which is sent to JPush and passed to the
+/// application.
 ///
 /// ```
 /// use tower_jverify::{Phone, PhoneGrammar};
@@ -16,18 +17,18 @@ use crate::{invisible::is_format, phone::Phone};
 /// assert_eq!(PhoneGrammar::default().parse("+8613800000000"), None);
 /// ```
 ///
-/// **Danger:** with anything but [`PhoneGrammar::Canonical`] the application must take the number from
-/// [`Decision::phone`](crate::Decision::phone), not from the body: a backend that compares raw spellings sees one SIM as
-/// many accounts.
+/// **Danger:** with any value except [`PhoneGrammar::Canonical`] the application must take the number from
+/// [`Decision::phone`](crate::Decision::phone), not from the body: a backend that compares raw spellings treats one SIM as
+/// several accounts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PhoneGrammar {
-    /// Exactly the eleven digits. The default.
+    /// Exactly eleven digits. The default.
     #[default]
     Canonical,
-    /// The eleven digits, or these after `+86`, `0086` or `86`, with nothing between.
+    /// Eleven digits, optionally with `+86`, `0086` or `86` directly before them.
     CountryCode,
-    /// As people and address books write it: see [`PhoneGrammar::lenient`], which returns it.
+    /// The spellings of people and address books: see [`PhoneGrammar::lenient`], which returns it.
     #[non_exhaustive]
     Lenient {},
 }
@@ -35,19 +36,19 @@ pub enum PhoneGrammar {
 // === impl PhoneGrammar ===
 
 impl PhoneGrammar {
-    /// Accepts the eleven digits, or these after `+86`, `0086` or `86`, with any number of these between them: white space
-    /// (also no-break and ideographic), dashes (`-`, U+2010 to U+2015, U+2212, full width), parentheses (also full width), and
-    /// invisible format characters such as the bidirectional marks that some address books copy along.
+    /// Accepts eleven digits, optionally after `+86`, `0086` or `86`, with any number of these characters between them:
+    /// white space (also no-break and ideographic), dashes (`-`, U+2010 to U+2015, U+2212, full width), parentheses (also
+    /// full width), and invisible format characters such as the bidirectional marks that some address books copy.
     ///
-    /// A number's country code in a field of its own ([`Number::country_code`](crate::Number::country_code)) may then be `0086` or
-    /// `CN` too.
+    /// A country code in a separate field ([`Number::country_code`](crate::Number::country_code)) may then also be `0086`
+    /// or `CN`.
     ///
     /// Digits of other scripts, dots and letters are refused.
     pub const fn lenient() -> Self {
         Self::Lenient {}
     }
 
-    /// Reads a client's spelling into the canonical number.
+    /// Parses a client's spelling into the canonical number.
     pub fn parse(self, text: &str) -> Option<Phone> {
         match self {
             Self::Canonical => Phone::parse(text),
@@ -74,7 +75,7 @@ fn with_country_code(text: &str) -> Option<Phone> {
         .or_else(|| ["+86", "0086", "86"].iter().find_map(|code| text.strip_prefix(code)).and_then(Phone::parse))
 }
 
-/// A text without what people put between digits.
+/// Removes what people write between digits.
 fn compact(text: &str) -> String {
     text.chars().filter(|&c| !(c.is_whitespace() || is_format(c) || is_dash(c) || is_parenthesis(c))).collect()
 }

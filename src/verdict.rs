@@ -1,7 +1,7 @@
 //! A verifier's answer: a class, a code, an id, a risk.
 //!
-//! The class is ours and is what a policy acts on; code and id are the verifier's, opaque texts for the log. Risk is context,
-//! never proof: a verdict's class does not depend on it.
+//! A policy acts on the class, which this crate defines. Code and id are the verifier's: opaque texts for the log. Risk is
+//! context, never proof: a verdict's class does not depend on it.
 
 mod class;
 mod risk;
@@ -11,7 +11,7 @@ use std::{borrow::Cow, fmt};
 pub use self::{class::Class, risk::Risk};
 use crate::{check_kind::CheckKind, ex_id::ExId, health::Health, opaque::Opaque, phone::Phone};
 
-/// What a verifier answers to a [`Check`](crate::Check).
+/// A verifier's answer to a [`Check`](crate::Check).
 ///
 /// ```
 /// use tower_jverify::{CheckKind, Class, Risk, Verdict};
@@ -21,7 +21,7 @@ use crate::{check_kind::CheckKind, ex_id::ExId, health::Health, opaque::Opaque, 
 /// assert_eq!(verdict.risk(), &Risk::NotAsked);
 /// ```
 ///
-/// `Debug` shows no text of the vendor's: no scene, and of the tags how many there are.
+/// `Debug` shows no text from the vendor: no scene, and only the number of tags.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Verdict {
     kind: CheckKind,
@@ -40,7 +40,7 @@ pub struct Verdict {
     unanswered: Option<Box<Unanswered>>,
 }
 
-/// Why there is no answer.
+/// Why the answer is missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Unanswered {
     cause: Cow<'static, str>,
@@ -54,7 +54,7 @@ struct Unanswered {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sandboxed {
     No,
-    /// Its proofs can be used again.
+    /// The proofs can be used again.
     Reusable,
     /// The proof works once.
     Once,
@@ -63,7 +63,7 @@ enum Sandboxed {
 // === impl Verdict ===
 
 impl Verdict {
-    /// An answer of a class, with nothing else known.
+    /// Creates an answer with only a kind and a class.
     pub fn new(kind: CheckKind, class: Class) -> Self {
         Self {
             kind,
@@ -82,37 +82,37 @@ impl Verdict {
         }
     }
 
-    /// The verifier's code, an `i64` or a text. Default: none came.
+    /// Sets the verifier's code, an `i64` or a text. Default: none.
     ///
-    /// It is for the log. At most 64 letters, digits and `-._~:` are kept as they are; others are percent-encoded.
+    /// It is written to the log. At most 64 letters, digits and `-._~:` are kept; other characters are percent-encoded.
     pub fn with_code(mut self, code: impl Into<Opaque>) -> Self {
         self.code = Some(code.into());
         self
     }
 
-    /// The verifier's id (流水号), an `i64` or a text, kept as [`Verdict::with_code`] says. Default: none came.
+    /// Sets the verifier's id (流水号), an `i64` or a text, encoded as in [`Verdict::with_code`]. Default: none.
     pub fn with_id(mut self, id: impl Into<Opaque>) -> Self {
         self.id = Some(id.into());
         self
     }
 
-    /// When the client may try again, in seconds: the `Retry-After` of a refusal. Default: not known, and 30 for
+    /// Sets when the client may try again, in seconds: the `Retry-After` of a refusal. Default: unknown, or 30 for
     /// [`Class::Throttled`].
     pub fn with_retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
         self
     }
 
-    /// What the operator must do: the words of the event at ERROR. Of [`Class::Account`], [`Class::Misconfigured`] and
-    /// [`Class::Unknown`] each verdict is worth one, with general words by default. Of [`Class::Quota`] a verdict with advice is. Of
-    /// [`Class::Invalid`] one is when more than half of at least 20 answers in ten minutes are. At most one event a minute and class
-    /// is at ERROR.
+    /// Sets what the operator must do: the text of an event at ERROR. [`Class::Account`], [`Class::Misconfigured`] and
+    /// [`Class::Unknown`] write the event for each verdict, by default with a general text. [`Class::Quota`] writes it for
+    /// a verdict with advice, and [`Class::Invalid`] when more than half of at least 20 answers in ten minutes are invalid.
+    /// At most one event per minute and class is at ERROR.
     pub fn with_advice(mut self, advice: &'static str) -> Self {
         self.advice = Some(advice);
         self
     }
 
-    /// The phone's risk. Default: [`Risk::NotAsked`].
+    /// Sets the phone's risk. Default: [`Risk::NotAsked`].
     pub fn with_risk(mut self, risk: Risk) -> Self {
         self.risk = risk;
         self
@@ -130,32 +130,32 @@ impl Verdict {
         self
     }
 
-    /// Marks an answer that does not come from a carrier. Its proof can be used again, unless
+    /// Marks an answer that does not come from a carrier. The proof can be used again, unless
     /// [`Verdict::with_sandbox_once_mark`] says otherwise.
     pub fn with_sandbox_mark(mut self) -> Self {
         self.sandbox = Sandboxed::Reusable;
         self
     }
 
-    /// Marks an answer that does not come from a carrier, to a proof that works once, as real ones do.
+    /// Marks an answer that does not come from a carrier, for a proof that works only once, like a real proof.
     pub fn with_sandbox_once_mark(mut self) -> Self {
         self.sandbox = Sandboxed::Once;
         self
     }
 
-    /// Marks an answer that the proof is forged, or was made for another application.
+    /// Marks an answer that reports that the proof is forged, or was made for another application.
     #[cfg(feature = "client")]
     pub(crate) fn of_other_app(mut self, is_of_other_app: bool) -> Self {
         self.is_of_other_app = is_of_other_app;
         self
     }
 
-    /// Says why there is no answer. `is_outage`: the service could not be reached, and nothing was sent.
+    /// Sets why the answer is missing. `is_outage`: the service could not be reached, and nothing was sent.
     pub(crate) fn unanswered(self, cause: Cow<'static, str>, nothing_sent: bool, is_outage: bool) -> Self {
         self.because(Unanswered { cause, nothing_sent, is_outage, by_breaker: false, health: Health::Unknown })
     }
 
-    /// What the absence of an answer says about the service.
+    /// Sets what the missing answer says about the service.
     pub(crate) fn with_health(mut self, health: Health) -> Self {
         if let Some(unanswered) = &mut self.unanswered {
             unanswered.health = health;
@@ -163,7 +163,7 @@ impl Verdict {
         self
     }
 
-    /// The breaker is open, so that nothing was asked: for an outage, or for answers that cannot be read.
+    /// The breaker is open, after an outage or after unreadable answers, and no check was sent.
     pub(crate) fn breaker_open(kind: CheckKind, is_outage: bool, seconds: u32) -> Self {
         let class = if is_outage { Class::Unavailable } else { Class::Unreadable };
         let (cause, health) = ("breaker open".into(), Health::Unknown);
@@ -183,7 +183,7 @@ impl Verdict {
         self
     }
 
-    /// The same answer under another class; the code stays for the log.
+    /// Changes the class; the code stays for the log.
     pub(crate) fn reclassed(mut self, class: Class) -> Self {
         self.class = class;
         self
@@ -194,7 +194,7 @@ impl Verdict {
         self.kind
     }
 
-    /// What it means.
+    /// The meaning of the answer.
     pub fn class(&self) -> Class {
         self.class
     }
@@ -213,7 +213,7 @@ impl Verdict {
         self.code.is_some()
     }
 
-    /// The id as a header value needs it: a look at whether it is UTF-8 is left out.
+    /// The id as bytes for a header value, which avoids a UTF-8 check.
     pub(crate) fn id_bytes(&self) -> Option<&[u8]> {
         self.id.as_ref().map(Opaque::as_bytes)
     }
@@ -228,18 +228,18 @@ impl Verdict {
         self.retry_after
     }
 
-    /// What the operator must do, in the verifier's words.
+    /// What the operator must do, in the verifier's text.
     pub fn advice(&self) -> Option<&'static str> {
         self.advice
     }
 
-    /// Why there is no answer that can be read, such as `no connection: dns error`, `timeout`, `http status 404`, `no one-tap key`. The layer or the
-    /// verifier sets it.
+    /// Why there is no readable answer, such as `no connection: dns error`, `timeout`, `http status 404`, `no one-tap key`.
+    /// The layer or the verifier sets it.
     pub fn cause(&self) -> Option<&str> {
         self.unanswered.as_ref().map(|unanswered| &*unanswered.cause)
     }
 
-    /// Whether there is no answer, and the check was certainly not sent. `false` when in doubt. The layer sets it.
+    /// Whether the answer is missing and the check was certainly not sent. `false` when in doubt. The layer sets it.
     pub fn nothing_sent(&self) -> bool {
         self.unanswered.as_ref().is_some_and(|unanswered| unanswered.nothing_sent)
     }
@@ -274,12 +274,12 @@ impl Verdict {
         self.ex_id.as_ref()
     }
 
-    /// Whether it came from a sandbox.
+    /// Whether the answer came from a sandbox.
     pub fn is_sandbox(&self) -> bool {
         self.sandbox != Sandboxed::No
     }
 
-    /// Whether it came from a sandbox, and the proof can be used again.
+    /// Whether the answer came from a sandbox and the proof can be used again.
     pub(crate) fn is_of_a_reusable_proof(&self) -> bool {
         self.sandbox == Sandboxed::Reusable
     }
@@ -289,14 +289,14 @@ impl Verdict {
         self.unanswered.as_ref().is_some_and(|unanswered| unanswered.by_breaker)
     }
 
-    /// What it says about the service behind the verifier.
+    /// What the answer says about the service behind the verifier.
     pub(crate) fn health(&self) -> Health {
         match (&self.unanswered, self.class) {
             (Some(unanswered), _) => unanswered.health,
             (None, Class::Unavailable) => Health::Failed,
             (None, Class::Unreadable) => Health::Garbled,
             (None, Class::Unknown) => Health::Unknown,
-            // Without a code it may be the verifier's own, which has asked nobody.
+            // Without a code the verifier itself may have answered, without asking a service.
             (None, Class::Invalid | Class::Misconfigured) if self.code.is_none() => Health::Unknown,
             (None, _) => Health::Well,
         }

@@ -1,20 +1,20 @@
-//! What a decision answers, so that the same question is not asked twice.
+//! The checks that a decision answers, so that the same check is not sent twice.
 
 use std::{
     hash::{BuildHasher, Hash, RandomState},
     sync::{Arc, LazyLock},
 };
 
-/// Made once in each process, so that the hash of a phone or token tells nothing outside of it.
+/// Created once per process, so that the hash of a phone or token reveals nothing outside of it.
 static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
-/// The checks that a rule asks for a request. Two values are equal if they come from the same rule of the same layer, and if
-/// the checks are equal in every part.
+/// The checks of a rule for a request. Two values are equal if they come from the same rule of the same layer and all parts
+/// of the checks are equal.
 ///
-/// Holds a keyed hash of the checks (`SipHash`, 64 bits, the key is random) and none of their tokens and phones.
+/// Holds a keyed hash of the checks (`SipHash`, 64 bits, the key is random) but not their tokens and phones.
 #[derive(Clone)]
 pub(crate) struct Asked {
-    /// The rule's name. Each layer allocates the names of its rules, so the address says which layer and which rule.
+    /// The rule's name. Each layer allocates the names of its rules, so the address identifies the layer and the rule.
     rule: Arc<str>,
     checks: u64,
 }

@@ -12,23 +12,23 @@ use crate::{
     verdict::{Risk, Verdict},
 };
 
-/// At most so many tags are handed on: a header line is not the vendor's to grow.
+/// The maximum number of forwarded tags, so that the vendor cannot grow a header line without limit.
 const TAGS: usize = 16;
-/// A tag with more bytes is left out.
+/// A longer tag is not forwarded.
 const TAG_BYTES: usize = 64;
-/// What a tag may hold unencoded: the unreserved characters of RFC 3986.
+/// The unencoded characters of a tag: the unreserved characters of RFC 3986.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The word in the header and in the event of a request that passes because no rule names its value of `when`.
 pub(crate) const NOT_GUARDED: &str = "not-guarded";
 
-/// The word in the header of a request whose checks the application asks itself.
+/// The word in the header of a request whose checks the application starts.
 pub(crate) const NOT_ASKED: &str = "not-asked";
 
 /// The word in the header of a request that a policy opened for.
 pub(super) const UNVERIFIED: &str = "unverified";
 
-/// Says in the head that no rule guards the request. What was there under the prefix must have been stripped before.
+/// Writes to the head that no rule guards the request. Headers under the prefix must have been stripped before.
 pub(crate) fn insert_not_guarded(names: &Names, headers: &mut HeaderMap) {
     names.insert(headers, Header::Decision, HeaderValue::from_static(NOT_GUARDED));
 }
@@ -36,9 +36,9 @@ pub(crate) fn insert_not_guarded(names: &Names, headers: &mut HeaderMap) {
 // === impl Decision ===
 
 impl Decision {
-    /// Puts the risk headers in. What was there under the prefix must have been stripped before.
+    /// Inserts the risk headers. Headers under the prefix must have been stripped before.
     pub(crate) fn insert_headers(&self, names: &Names, headers: &mut HeaderMap) {
-        // Six come in, and now and then some more: one growth of the map instead of several.
+        // Six headers are usual, sometimes more: the map grows once instead of several times.
         let _ = headers.try_reserve(6);
         let mut put = |header, value: HeaderValue| names.insert(headers, header, value);
         put(Header::Decision, HeaderValue::from_static(self.word()));
@@ -91,7 +91,7 @@ impl Decision {
         }
     }
 
-    /// In the order of the checks; `-` where none came.
+    /// In the order of the checks; `-` for a missing id.
     fn ids(&self) -> HeaderValue {
         match self.verdicts() {
             [one] => {
@@ -117,7 +117,7 @@ impl Decision {
     }
 }
 
-/// `-` for an id that is empty, too: it would be lost in a list.
+/// Also `-` for an empty id, which would be lost in a list.
 fn id_of(verdict: &Verdict) -> &str {
     verdict.id().filter(|id| !id.is_empty()).unwrap_or("-")
 }
@@ -130,6 +130,6 @@ fn joined<'a>(parts: impl Iterator<Item = &'a str>) -> HeaderValue {
         }
         line.push_str(part);
     }
-    // Only our own words and encoded ids are ever joined.
+    // Only constants and encoded ids are joined.
     HeaderValue::try_from(line).unwrap_or_else(|_| HeaderValue::from_static(""))
 }

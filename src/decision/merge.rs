@@ -1,4 +1,4 @@
-//! Several answers, one picture: the worst action and the highest risk.
+//! Merges several answers: the worst action and the highest risk.
 
 use super::{
     Decision, DecisionReason, Inner, Origin,
@@ -9,7 +9,7 @@ use crate::verdict::{Risk, Verdict};
 // === impl Policy ===
 
 impl Policy {
-    /// The highest level of the risks asked for. [`Level::Unknown`] is above them all.
+    /// The highest level of the requested risks. [`Level::Unknown`] is the highest.
     pub(crate) fn level_for(&self, verdicts: &[Verdict]) -> Option<Level> {
         verdicts
             .iter()
@@ -25,7 +25,7 @@ impl Policy {
 // === impl Decision ===
 
 impl Decision {
-    /// This decision, merged with that of an outer layer where there is one.
+    /// This decision, merged with the decision of an outer layer if there is one.
     pub(crate) fn within(self, outer: Option<&Self>) -> Self {
         match outer {
             None => self,
@@ -33,11 +33,11 @@ impl Decision {
         }
     }
 
-    /// What two layers of ours in one process found, told as one: the worst action and reason, the highest risk, both
-    /// lists. Two different proven phones are no proven phone.
+    /// Merges the decisions of two layers in one process: the worst action and reason, the highest risk, both lists. Two
+    /// different proven phones become no proven phone.
     pub(crate) fn merged_with(&self, outer: &Self) -> Self {
         if outer.reason() == DecisionReason::NotGuarded {
-            // Nothing was found there, and nothing waits for the application.
+            // The outer decision is empty, and no check waits for the application.
             return self.clone();
         }
         let origin = Origin::Both([outer.clone(), self.clone()]);

@@ -1,7 +1,7 @@
-//! What a policy makes of verdicts, and how it travels on.
+//! Decisions: what a policy concludes from verdicts, and how the application receives it.
 //!
-//! A verdict says what the verifier answered; a decision says what that means here. Bands and actions are the operator's to
-//! set, the code table is not: nobody should have to know that 9001 is a mismatch to run a login.
+//! A verdict is the verifier's answer; a decision is what it means for this application. The operator configures bands and
+//! actions, but not the code table: an operator need not know that 9001 is a mismatch to run a login.
 //!
 //! ```
 //! use tower_jverify::{Action, Level, Policy};
@@ -33,14 +33,14 @@ pub use self::{
 };
 use crate::{check_kind::CheckKind, ex_id::ExId, phone::Phone, verdict::Verdict};
 
-/// Why a guarded request reached the application, as a request extension.
+/// Why a guarded request reached the application. The layer inserts it as a request extension.
 ///
-/// Only the layer makes one, and only for a request that it lets through; in another process,
-/// [`Decision::from_trusted_headers`] reads it from the layer's headers. Handlers that must not run for anything but a
-/// verified request take [`Verified`] instead, or ask [`Decision::is_verified`].
+/// Only the layer creates one, and only for a request that it lets through. In another process,
+/// [`Decision::from_trusted_headers`] reads it from the layer's headers. Handlers that must run only for a verified request
+/// take [`Verified`] instead, or check [`Decision::is_verified`].
 ///
-/// **A captcha proves no phone.** A request that passed with a captcha alone is verified, and has no proven phone, whatever phone
-/// its body contains. Who logs in is [`Decision::phone`], never the body.
+/// **A captcha does not prove a phone.** A request that passed with only a captcha is verified but has no proven phone,
+/// even if its body contains one. Log in the phone of [`Decision::phone`], never the body's.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -70,42 +70,43 @@ struct Inner {
     origin: Origin,
 }
 
-/// Where a decision comes from.
+/// The source of a decision.
 #[derive(Clone)]
 enum Origin {
-    /// One service of a layer, which asked these checks. `None` where no other service needs to know.
+    /// One service of a layer, which ran these checks. `None` if no other service needs them.
     One(Option<Asked>),
-    /// Two services, one inside of the other.
+    /// Two services, one inside the other.
     Both([Decision; 2]),
 }
 
-/// Why a decision is what it is, in our own words.
+/// The reason for a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum DecisionReason {
-    /// Every check passed, and no risk speaks against it.
+    /// Every check passed, without a risk that matters.
     Verified,
-    /// Every check passed; the policy asks to keep an eye on this risk.
+    /// Every check passed; the policy flags this risk.
     Risk,
-    /// Every check passed; a risk was requested, and the verifier did not return it.
+    /// Every check passed; a risk was requested, but the verifier did not return it.
     RiskUnknown,
-    /// Every check passed; the risk asked for a captcha, and one was solved in the same request.
+    /// Every check passed; the risk required a captcha, and the same request contained a solved one.
     SteppedUp,
-    /// **Not verified**: the verifier was unavailable, and the policy opens for that.
+    /// **Not verified**: the verifier was unavailable, and the policy opened.
     Unavailable,
-    /// Only of [`Decision::from_trusted_headers`]. **Not verified**: no rule guards the request, or `guard_unless` let it by.
+    /// Only of [`Decision::from_trusted_headers`]. **Not verified**: no rule guards the request, or `guard_unless` let it
+    /// pass.
     NotGuarded,
     /// **Not verified**: the rule has [`on_demand`](crate::Rule::on_demand), and the checks wait for
     /// [`Prove::now`](crate::Prove::now).
     NotAsked,
-    /// Only of [`Decision::from_trusted_headers`]. **Not verified**: a sandbox answered, which asks no carrier.
+    /// Only of [`Decision::from_trusted_headers`]. **Not verified**: a sandbox answered, which does not ask a carrier.
     Sandbox,
 }
 
 // === impl Decision ===
 
 impl Decision {
-    /// A decision to let through what these verdicts are about. `action` is [`Action::Allow`] or [`Action::Flag`].
+    /// A decision to let a request with these verdicts through. `action` is [`Action::Allow`] or [`Action::Flag`].
     pub(crate) fn new(
         policy: &Policy,
         action: Action,
@@ -127,7 +128,7 @@ impl Decision {
         }))
     }
 
-    /// What the layer makes of verdicts that let a request through, by an action that is neither a step-up nor a refusal.
+    /// The decision for verdicts that let a request through, by an action that is neither a step-up nor a refusal.
     pub(crate) fn reached(
         policy: &Policy,
         action: Action,
@@ -147,14 +148,14 @@ impl Decision {
         Self::new(policy, if opened { Action::Flag } else { action }, reason, phone, verdicts)
     }
 
-    /// The request is let through before its checks, which are these.
+    /// The decision for a request that is passed on before these checks run.
     pub(crate) fn not_asked(asked: Option<Asked>) -> Self {
         let policy = Policy::default();
         Self::new(&policy, Action::Flag, DecisionReason::NotAsked, None, Vec::new()).answering(asked)
     }
 
-    /// A decision for a handler's unit test: what the layer makes of these verdicts under this policy. The phone is the one of
-    /// a number or one-tap verdict that passed ([`Verdict::with_phone`]).
+    /// Creates a decision for a handler's unit test: the layer's decision for these verdicts under this policy. The phone
+    /// is that of a passed number or one-tap verdict ([`Verdict::with_phone`]).
     ///
     /// ```
     /// use tower_jverify::{Action, CheckKind, Class, Decision, Phone, Policy, Risk, Verdict};
@@ -167,8 +168,8 @@ impl Decision {
     ///
     /// # Panics
     ///
-    /// When the layer would refuse the request: a verdict is not a pass (and the policy does not open for it), or the risk is
-    /// denied or asks for a captcha that is not among the verdicts. A refused request has no decision.
+    /// If the layer would refuse the request: a verdict is not a pass (and the policy does not open for it), or the risk is
+    /// denied or requires a captcha that is not among the verdicts. A refused request has no decision.
     pub fn for_test(verdicts: impl Into<Vec<Verdict>>, policy: &Policy) -> Self {
         let verdicts = verdicts.into();
         let stands = |verdict: &Verdict| {
@@ -188,7 +189,7 @@ impl Decision {
         Self::reached(policy, action, stepped_up, phone, verdicts)
     }
 
-    /// The same, as the answer to these checks.
+    /// Marks the decision as the answer to these checks.
     pub(crate) fn answering(mut self, asked: Option<Asked>) -> Self {
         if asked.is_some() {
             Arc::make_mut(&mut self.0).origin = Origin::One(asked);
@@ -196,7 +197,7 @@ impl Decision {
         self
     }
 
-    /// The decision that answers these checks: this one, or one of those that it was merged from.
+    /// The decision that answers these checks: this one, or one of the decisions that it was merged from.
     pub(crate) fn answer_to(&self, asked: &Asked) -> Option<&Self> {
         match &self.0.origin {
             Origin::One(answered) => (answered.as_ref() == Some(asked)).then_some(self),
@@ -204,18 +205,18 @@ impl Decision {
         }
     }
 
-    /// The same, and its headers tell the phone.
+    /// Makes the decision's headers include the phone.
     pub(crate) fn forwarding_phone(mut self) -> Self {
         Arc::make_mut(&mut self.0).forwards_phone = true;
         self
     }
 
-    /// [`Action::Allow`] or [`Action::Flag`]; what is not verified is flagged.
+    /// [`Action::Allow`] or [`Action::Flag`]; an unverified decision is flagged.
     pub fn action(&self) -> Action {
         self.0.action
     }
 
-    /// Whether every check passed. `false` for what a policy opened for an outage, for a request that is let through before its
+    /// Whether every check passed. `false` if a policy opened for an outage, if the request was passed on before its
     /// checks ([`Rule::on_demand`](crate::Rule::on_demand)), and for the reasons that only [`Decision::from_trusted_headers`]
     /// returns, unless they are accepted there.
     pub fn is_verified(&self) -> bool {
@@ -228,13 +229,13 @@ impl Decision {
         self.0.level
     }
 
-    /// The phone, only when a number or one-tap check passed. `None` after a captcha alone, and for what a policy opened: the
+    /// The phone, only if a number or one-tap check passed. `None` after a captcha alone, and if a policy opened: the
     /// body's phone is then unproven.
     pub fn phone(&self) -> Option<Phone> {
         self.0.phone
     }
 
-    /// The answers, in the order in which they were asked for.
+    /// The verifier's answers, in the order of the checks.
     pub fn verdicts(&self) -> &[Verdict] {
         &self.0.verdicts
     }
@@ -259,7 +260,7 @@ impl Decision {
         self.0.reason
     }
 
-    /// Whether any answer came from a sandbox, which asks no carrier.
+    /// Whether any answer came from a sandbox, which does not ask a carrier.
     #[inline]
     pub fn is_sandbox(&self) -> bool {
         self.0.is_sandbox
@@ -292,7 +293,7 @@ impl DecisionReason {
         Self::Sandbox,
     ];
 
-    /// The place in [`DecisionReason::ALL`].
+    /// The index in [`DecisionReason::ALL`].
     #[inline]
     pub(crate) const fn index(self) -> usize {
         self as usize

@@ -1,4 +1,4 @@
-//! A decision that is known to be a verified one.
+//! A decision that is known to be verified.
 
 use std::ops::Deref;
 
@@ -15,9 +15,10 @@ use crate::{
 /// The decision of a verified request. Derefs to [`Decision`].
 ///
 /// [`Prove::now`](crate::Prove::now) returns it for a rule with [`on_demand`](crate::Rule::on_demand). Under the feature `axum` it
-/// is also an extractor: a handler that takes `Verified` runs only for a verified request, and not on an unguarded route, not for a
-/// request that a policy let through during an outage, and not for one whose check waits for [`Prove::now`](crate::Prove::now). A
-/// handler that also serves other requests takes `Option<Verified>`, which is `None` for all of these.
+/// is also an extractor: a handler that takes `Verified` runs only for a verified request. It does not run on an unguarded
+/// route, for a request that a policy let through during an outage, or for a request whose check waits for
+/// [`Prove::now`](crate::Prove::now). A handler that also serves these requests takes `Option<Verified>`, which is `None`
+/// for them.
 ///
 #[cfg_attr(feature = "axum", doc = "```")]
 #[cfg_attr(not(feature = "axum"), doc = "```ignore")]
@@ -38,20 +39,20 @@ use crate::{
 ///
 /// # Errors
 ///
-/// The extractor answers 500 with `VerifiedRejection`, when the request carries no decision (the layer is not mounted, or no rule
-/// matches the route), was let through unverified, or has not been checked yet.
+/// The extractor answers 500 with `VerifiedRejection` if the request carries no decision (the layer is not mounted, or no
+/// rule matches the route), was let through unverified, or has not been checked yet.
 #[derive(Clone, Debug)]
 pub struct Verified(Decision);
 
 // === impl Verified ===
 
 impl Verified {
-    /// The decision, if it is a verified one.
+    /// The decision, if it is verified.
     pub(crate) fn of(decision: Decision) -> Option<Self> {
         decision.is_verified().then_some(Self(decision))
     }
 
-    /// A verified request, for a handler's unit test: one number check that passed for this phone.
+    /// Creates a value for a handler's unit test: one number check that passed for this phone.
     pub fn for_test(phone: Phone) -> Self {
         let verdict = Verdict::new(CheckKind::Number, Class::Passed);
         let policy = Policy::default();

@@ -1,4 +1,4 @@
-//! The table of answers: per reason one arm. The tables in the documentation are compared with it by a test.
+//! The table of answers, with one arm per reason. A test compares the tables in the documentation with it.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use http::StatusCode;
 use super::reason::DenialReason;
 use crate::verdict::Class;
 
-/// How a refusal is answered.
+/// The answer to a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
@@ -30,11 +30,11 @@ pub(super) struct Answer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NextStep {
-    /// Solve the captcha, and send the same request with its answer.
+    /// Solve the captcha, and repeat the request with its answer.
     Captcha,
     /// Get a new token from the SDK.
     NewToken,
-    /// Wait for as long as `Retry-After` says.
+    /// Wait for the time in `Retry-After`.
     Wait,
     /// Sign in by another method.
     OtherMethod,
@@ -200,7 +200,7 @@ impl Answer {
         chinese: "验证服务暂不可用,请使用其他方式。",
     };
 
-    /// In place of [`DenialReason::RiskTooHigh`]'s, where the policy reveals the risk.
+    /// The answer for [`DenialReason::RiskTooHigh`] if the policy reveals the risk.
     pub(super) const RISK_TOO_HIGH: Self = Self {
         code: "risk_too_high",
         english: "This number cannot be used here.",

@@ -1,22 +1,22 @@
-//! In which form a request is answered.
+//! The format of an answer.
 
 use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 
 use crate::headers::is_grpc;
 
-/// The form of an answer, from the request's Content-Type.
+/// The format of an answer, from the request's Content-Type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Format {
     #[default]
     Problem,
-    /// With the Content-Type to answer with.
+    /// With the Content-Type of the answer.
     Grpc(HeaderValue),
 }
 
 // === impl Format ===
 
 impl Format {
-    /// A call is answered as one.
+    /// A gRPC call gets a gRPC answer.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         match headers.get(CONTENT_TYPE) {
             Some(value) if is_grpc(headers) => Self::Grpc(value.clone()),

@@ -1,4 +1,4 @@
-//! English or Chinese: what the client's `Accept-Language` prefers.
+//! English or Chinese, according to the client's `Accept-Language`.
 
 use http::{HeaderMap, header::ACCEPT_LANGUAGE};
 
@@ -13,7 +13,7 @@ pub(crate) enum Locale {
 // === impl Locale ===
 
 impl Locale {
-    /// The preferred of the two; English where neither is named, or the header cannot be read.
+    /// The preferred language; English if the header names neither or cannot be read.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let ranges = headers.get_all(ACCEPT_LANGUAGE).iter().filter_map(|value| value.to_str().ok());
         let mut best = (0, Self::English);
@@ -35,7 +35,7 @@ impl Locale {
     }
 }
 
-/// A quality value in thousandths; 0 for what is none.
+/// A quality value in thousandths; 0 if it is invalid.
 fn thousandths(q: &str) -> u32 {
     let (whole, part) = q.trim().split_once('.').unwrap_or((q.trim(), ""));
     if part.len() > 3 || !part.bytes().all(|b| b.is_ascii_digit()) {

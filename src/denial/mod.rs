@@ -1,8 +1,8 @@
-//! Every refusal, as a typed value, the same over HTTP and gRPC.
+//! Refusals as typed values, the same over HTTP and gRPC.
 //!
-//! A client must learn what to do next and nothing else: nothing tells a stranger why a number was refused. The operator
-//! must learn everything that is ours to tell. So a [`Denial`] carries both: its code for the client, and its reason,
-//! as an extension of the response, for the operator's own logs.
+//! A client must learn only what to do next: an answer must not reveal why a number was refused. The operator needs the
+//! full reason. So a [`Denial`] carries both: its code for the client, and its reason, in the response's extensions, for
+//! the operator's logs.
 
 mod answers;
 mod format;
@@ -29,10 +29,11 @@ use crate::{
     verdict::{Class, Verdict},
 };
 
-/// A refusal: what the client is told, and why. Also an extension of the response.
+/// A refusal: the answer to the client, and the reason. Also an extension of the response.
 ///
-/// [`Prove::now`](crate::Prove::now) returns it to a handler, which answers with it: `Response::<Bytes>::from(denial)`, or, under
-/// the feature `axum`, `IntoResponse`, or, under the feature `tonic`, `tonic::Status::from(denial)`.
+/// [`Prove::now`](crate::Prove::now) returns it to a handler, which turns it into a response:
+/// `Response::<Bytes>::from(denial)`, or, under the feature `axum`, `IntoResponse`, or, under the feature `tonic`,
+/// `tonic::Status::from(denial)`.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -57,11 +58,11 @@ pub struct Denial {
     locale: Locale,
     tells_risk: bool,
     about: Arc<About>,
-    /// What a closure of the user's has answered, where a handler gets the denial in place of the client.
+    /// The answer of the user's closure, if a handler receives the denial instead of the client.
     answered: Option<Arc<Response<Bytes>>>,
 }
 
-/// What a refusal is about, for the operator.
+/// The context of a refusal, for the operator.
 #[derive(Clone, Debug, Default)]
 struct About {
     rule: Option<Box<str>>,
@@ -69,10 +70,10 @@ struct About {
     phone: Option<Phone>,
 }
 
-/// For how many seconds a client is throttled whose verifier does not say.
+/// The `Retry-After` of a throttled client, in seconds, if the verifier does not set it.
 const THROTTLED: u32 = 30;
 
-/// How a client wants to be answered, known from its request's head; and what the answer is about.
+/// The format and language that a client wants, from its request's head, and the context of the answer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Audience {
     format: Format,
@@ -83,8 +84,8 @@ pub(crate) struct Audience {
 // === impl Audience ===
 
 impl Audience {
-    /// A gRPC client gets gRPC's answer only where `grpc_answers` permits it: that answer has status 200, and anybody can send
-    /// the media type to a path whose answers are trusted by their status.
+    /// A gRPC client gets a gRPC answer only if `grpc_answers` allows it: that answer has status 200, and any client can
+    /// send the media type to a path where a gateway trusts the status.
     pub(crate) fn of(headers: &HeaderMap, grpc_answers: bool) -> Self {
         let format = if grpc_answers { Format::of(headers) } else { Format::Problem };
         Self { format, locale: Locale::of(headers), about: About::default() }
@@ -96,7 +97,7 @@ impl Audience {
         self
     }
 
-    /// Answers the refusal of a request with this head. Whatever a closure returns carries the denial.
+    /// Answers the refusal of a request with this head. A closure's response also carries the denial.
     pub(crate) fn refuse(self, refusal: &Refusal, head: &Parts, respond: Option<&Respond>) -> Answering {
         let denial = self.denial(refusal);
         match respond {
@@ -122,7 +123,7 @@ impl Audience {
     }
 }
 
-/// A refusal before it is known whom to answer.
+/// A refusal without the client's format.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Refusal {
     reason: DenialReason,
@@ -148,38 +149,38 @@ impl Refusal {
         )
     }
 
-    /// Our own words about what was wrong with the request, for the operator; never a piece of it.
+    /// Sets a constant text about what was wrong with the request, for the operator; never a part of the request.
     pub(crate) fn with_detail(mut self, detail: &'static str) -> Self {
         self.detail = Some(detail);
         self
     }
 
-    /// When the client may come again: in whole seconds, never too soon.
+    /// Sets when the client may try again, rounded up to whole seconds.
     pub(crate) fn with_retry_after(mut self, wait: Duration) -> Self {
         let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1);
         self.retry_after = Some(u32::try_from(seconds).unwrap_or(u32::MAX));
         self
     }
 
-    /// What the operator can do about requests like this one; a part of the detail.
+    /// Sets what the operator can do about such requests; a part of the detail.
     pub(crate) fn with_advice(mut self, advice: &'static str) -> Self {
         self.advice = Some(advice);
         self
     }
 
-    /// The class of suspicion that refuses: a switch of `ForeignBackend` ends it.
+    /// Sets the class of suspicion that refuses; a switch of `ForeignBackend` turns it off.
     pub(crate) fn with_suspicion(mut self, suspicion: impl Into<Option<Suspicion>>) -> Self {
         self.suspicion = suspicion.into();
         self
     }
 
-    /// Whether the client may be told that the risk was too high.
+    /// Sets whether the answer may reveal that the risk was too high.
     pub(crate) fn telling_risk(mut self, tells_risk: bool) -> Self {
         self.tells_risk = tells_risk;
         self
     }
 
-    /// What a verdict that is no pass means to the client.
+    /// The refusal for a verdict that is not a pass.
     pub(crate) fn of_verdict(verdict: &Verdict) -> Self {
         let usual = (verdict.class() == Class::Throttled).then_some(THROTTLED);
         let reason =
@@ -195,7 +196,7 @@ impl Refusal {
         Self { retry_after: verdict.retry_after().or(usual), detail, ..refusal }
     }
 
-    /// A path that may be a guarded one, for the class of suspicion that takes it for one.
+    /// The refusal of a path that may be guarded, with the class of suspicion that reads it so.
     pub(crate) fn of_path(suspicion: Option<Suspicion>) -> Self {
         let detail = match suspicion {
             Some(Suspicion::RouteParameter) => "a query parameter by which some frameworks route, with a guarded path",
@@ -209,7 +210,7 @@ impl Refusal {
         self.reason
     }
 
-    /// What was wrong and, where there is any, the advice.
+    /// What was wrong, and the advice if there is one.
     pub(crate) fn detail(&self) -> Option<Cow<'static, str>> {
         match (self.detail, self.advice) {
             (Some(detail), Some(advice)) => Some(Cow::Owned(format!("{detail}, {advice}"))),
@@ -225,7 +226,7 @@ impl Refusal {
 // === impl Denial ===
 
 impl Denial {
-    /// A denial for a unit test of a `respond` closure: for this reason, over HTTP, in English, and about no rule.
+    /// Creates a denial for a unit test of a `respond` closure: for this reason, over HTTP, in English, and without a rule.
     ///
     /// ```
     /// use tower_jverify::{Denial, DenialReason};
@@ -241,28 +242,28 @@ impl Denial {
         Self { reason, detail, suspicion, retry_after, format, locale, tells_risk, about, answered: None }
     }
 
-    /// Why, in full: for logs, not for the client.
+    /// The full reason: for logs, not for the client.
     pub fn reason(&self) -> DenialReason {
         self.reason
     }
 
-    /// Our own words about what was wrong with the request, such as `a guarded name twice`; never a piece of it.
+    /// A constant text about what was wrong with the request, such as `a guarded name twice`; never a part of the request.
     pub fn detail(&self) -> Option<&str> {
         self.detail.as_deref()
     }
 
     /// The class of suspicion that refused the request, if one did: a switch of [`ForeignBackend`](crate::ForeignBackend)
-    /// ends refusals of this class.
+    /// turns this class off.
     pub fn suspicion(&self) -> Option<Suspicion> {
         self.suspicion
     }
 
-    /// The rule that refused, as in `POST /login`; `None` where it is not known which rule the request is for.
+    /// The rule that refused, as in `POST /login`; `None` if it is not known which rule applies.
     pub fn rule(&self) -> Option<&str> {
         self.about.rule.as_deref()
     }
 
-    /// What the verifier answered before the refusal, in order; mostly the last verdict is the cause. For logs, not for
+    /// The verifier's answers before the refusal, in order; the last verdict is usually the cause. For logs, not for
     /// the client.
     pub fn verdicts(&self) -> &[Verdict] {
         &self.about.verdicts
@@ -273,14 +274,14 @@ impl Denial {
         self.verdicts().iter().filter_map(Verdict::id)
     }
 
-    /// The `exID` of each check that was asked.
+    /// The `exID` of each check that was sent.
     pub fn ex_ids(&self) -> impl Iterator<Item = &ExId> {
         self.verdicts().iter().filter_map(Verdict::ex_id)
     }
 
-    /// The phone that the client claims, once it has been read. `Debug` masks it.
+    /// The phone that the client claims, if it has been read. `Debug` masks it.
     ///
-    /// **Danger:** it is not proven: the request was refused.
+    /// **Danger:** it is not proven, because the request was refused.
     pub fn phone(&self) -> Option<Phone> {
         self.about.phone
     }
@@ -290,7 +291,7 @@ impl Denial {
         self.answer().status
     }
 
-    /// The `code` that the client gets, such as `captcha_required`.
+    /// The `code` in the answer, such as `captcha_required`.
     pub fn code(&self) -> &'static str {
         self.answer().code
     }
@@ -300,7 +301,7 @@ impl Denial {
         self.answer().grpc_code
     }
 
-    /// Whether the answer has the shape of gRPC: the request was a call, and its rule answers calls so (see
+    /// Whether the answer is a gRPC answer: the request was a gRPC call, and its rule allows gRPC answers (see
     /// [`Rule::grpc_answers`](crate::Rule::grpc_answers)).
     pub fn is_grpc(&self) -> bool {
         self.format.is_grpc()
@@ -311,7 +312,7 @@ impl Denial {
         self.retry_after
     }
 
-    /// One sentence for a person, in English or Chinese by the request's `Accept-Language`.
+    /// One sentence for a person, in English or Chinese according to the request's `Accept-Language`.
     pub fn title(&self) -> &'static str {
         let answer = self.answer();
         match self.locale {

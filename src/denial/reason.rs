@@ -27,61 +27,63 @@ use crate::verdict::Class;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DenialReason {
-    /// The verifier answered, or failed to answer, and it was no pass. Never [`Class::Passed`].
+    /// The verifier's answer was not a pass, or there was no answer. Never [`Class::Passed`].
     Verdict(Class),
     /// The captcha was solved for another scene, or the one-tap phone is not the body's.
     Mismatch,
     /// The policy refuses this risk.
     RiskTooHigh,
-    /// The policy asks for a captcha in the same request.
+    /// The policy requires a captcha in the same request.
     CaptchaRequired,
-    /// A proof that the rule asks for is not there, or only half of it.
+    /// A required proof is missing or incomplete.
     ProofMissing,
-    /// A proof is there, and is no proof: a wrong type, a name twice, a second source.
+    /// The proof is invalid: a wrong type, a name twice, a second source.
     ProofMalformed,
-    /// The body is not what its media type says, or the client broke off.
+    /// The body does not match its media type, or the client broke off.
     BodyMalformed,
-    /// The path can be read in several ways, one of which is guarded, or a routing parameter names a guarded path.
+    /// The path has several readings, one of which is guarded, or a routing parameter names a guarded path.
     PathAmbiguous,
     /// No rule of a guarded path names the method, and the backend may ignore it. The answer has `Allow`.
     MethodNotAllowed,
-    /// A CORS preflight, which carries no proof, on a rule for its method. A CORS layer outside of this one answers it.
+    /// A CORS preflight, which carries no proof, on a rule for its method. Mount a CORS layer outside of this one to answer
+    /// it.
     PreflightRefused,
-    /// The request asks to become another protocol (`CONNECT`, `Upgrade`): what comes after it could not be read.
+    /// The request asks for another protocol (`CONNECT`, `Upgrade`), whose data the layer could not read.
     Upgrade,
     /// The body is over its byte limit.
     BodyTooLarge,
-    /// The body did not come in time.
+    /// The body did not arrive in time.
     BodyTimeout,
     /// The rule does not accept this media type.
     UnsupportedMediaType,
     /// The rule does not accept this content coding.
     UnsupportedEncoding,
-    /// Another request has asked about this proof. Nothing was asked.
+    /// Another request has used this proof. No check was sent.
     Replayed,
-    /// The breaker of the endpoint is open. Nothing was asked.
+    /// The breaker of the endpoint is open. No check was sent.
     BreakerOpen,
-    /// The proof cannot be claimed, and [`StorePolicy::Refuse`](crate::StorePolicy) is set. Nothing was asked.
+    /// The proof cannot be claimed, and [`StorePolicy::Refuse`](crate::StorePolicy) is set. No check was sent.
     StoreDown,
-    /// The client is over its rate, or over a limit of the rule ([`Rule::limit`](crate::Rule::limit)). Nothing was asked.
+    /// The client is over its rate, or over a limit of the rule ([`Rule::limit`](crate::Rule::limit)). No check was sent.
     RateLimited,
-    /// The account is over its rate ([`GuardsBuilder::per_account`](crate::GuardsBuilder::per_account)). Nothing was asked.
+    /// The account is over its rate ([`GuardsBuilder::per_account`](crate::GuardsBuilder::per_account)). No check was sent.
     AccountLimited,
-    /// The account's checks of this day are used up ([`GuardsBuilder::daily_budget`](crate::GuardsBuilder::daily_budget)). Nothing was asked.
+    /// The account's checks for this day are used up ([`GuardsBuilder::daily_budget`](crate::GuardsBuilder::daily_budget)).
+    /// No check was sent.
     Budget,
     /// Too many checks in flight, or too many bodies being read. Nothing was spent.
     Overloaded,
-    /// A gRPC call's own deadline (`grpc-timeout`) is over, or too near to begin a check. The client set it, so no policy
+    /// A gRPC call's deadline (`grpc-timeout`) has passed, or is too near to start a check. The client set it, so no policy
     /// opens for it.
     DeadlineExceeded,
-    /// A closure of the user's, or a verifier, panicked.
+    /// A user's closure or a verifier panicked.
     Panicked,
 }
 
 // === impl DenialReason ===
 
 impl DenialReason {
-    /// Those that are no verdict, in the order of [`DenialReason::index`].
+    /// The reasons other than verdicts, in the order of [`DenialReason::index`].
     const OTHERS: [Self; 23] = [
         Self::Mismatch,
         Self::RiskTooHigh,
@@ -108,12 +110,12 @@ impl DenialReason {
         Self::Budget,
     ];
 
-    /// All of them, in the order of [`DenialReason::index`].
+    /// All reasons, in the order of [`DenialReason::index`].
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         Class::ALL.into_iter().map(Self::Verdict).chain(Self::OTHERS)
     }
 
-    /// The place in [`DenialReason::all`].
+    /// The index in [`DenialReason::all`].
     pub(crate) const fn index(self) -> usize {
         let other = match self {
             Self::Verdict(class) => return class.index(),

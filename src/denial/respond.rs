@@ -1,4 +1,4 @@
-//! Answers of the user's own: closures that turn a denial into a response, at once or later.
+//! The user's closures that turn a denial into a response, at once or later.
 
 use std::{
     future::{Future, poll_fn},
@@ -15,24 +15,24 @@ use tokio::time::timeout;
 
 use super::{Denial, reason::DenialReason};
 
-/// How long the future of a `respond_async` closure may take.
+/// The time limit for the future of a `respond_async` closure.
 const LIMIT: Duration = Duration::from_secs(1);
 
 type Later = Pin<Box<dyn Future<Output = Option<Response<Bytes>>> + Send>>;
 
-/// A closure that answers refusals, or leaves them to the built-in answer.
+/// A closure that answers refusals, or returns `None` for the built-in answer.
 #[derive(Clone)]
 pub(crate) struct Respond(Arc<Closure>);
 
 type Closure = dyn Fn(&Parts, &Denial) -> Returned + Send + Sync;
 
-/// What a closure returns: a response, `None` for the built-in one, or a future of either.
+/// The result of a closure: a response, `None` for the built-in one, or a future of either.
 enum Returned {
     Now(Option<Response<Bytes>>),
     Later(Later),
 }
 
-/// A refusal's response, which may have to be waited for.
+/// A refusal's response, which may be pending.
 pub(crate) enum Answering {
     Ready(Response<Bytes>),
     Waiting(Waiting),
@@ -64,7 +64,7 @@ impl Respond {
         }))
     }
 
-    /// A body of axum's may be a stream, so it is waited for like any future. If it fails, the built-in answer goes out.
+    /// An axum body may be a stream, so it is awaited like a future. If it fails, the built-in answer is sent.
     #[cfg(feature = "axum")]
     pub(crate) fn axum<R>(respond: impl Fn(&Parts, &Denial) -> R + Send + Sync + 'static) -> Self
     where

@@ -1,4 +1,4 @@
-//! The answer as it goes out: RFC 9457 problem details, or trailers-only gRPC.
+//! Builds the response: RFC 9457 problem details, or trailers-only gRPC.
 
 use std::fmt::Write;
 
@@ -11,13 +11,13 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::{Denial, format::Format};
 
-/// What a `grpc-message` must percent-encode: all but printable ASCII, and `%` itself.
+/// The characters that a `grpc-message` must percent-encode: everything except printable ASCII, and `%` itself.
 const GRPC_MESSAGE: &AsciiSet = &CONTROLS.add(b'%');
 
 // === impl Denial ===
 
 impl Denial {
-    /// The answer as it is without a closure of the user's: `application/problem+json`, or trailers-only gRPC.
+    /// The built-in answer: `application/problem+json`, or trailers-only gRPC.
     pub fn response(&self) -> Response<Bytes> {
         let mut response = match &self.format {
             Format::Problem => problem(self),
@@ -31,7 +31,8 @@ impl Denial {
     }
 }
 
-/// The answer to the client: what the rule's `respond` has returned, else [`Denial::response`]. The denial is among its extensions.
+/// The answer to the client: the result of the rule's `respond`, otherwise [`Denial::response`]. Its extensions contain the
+/// denial.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -72,7 +73,7 @@ impl From<Denial> for tonic::Status {
 }
 
 fn problem(denial: &Denial) -> Response<Bytes> {
-    // Only our own words go in, none of which needs escaping.
+    // Only constants are written, none of which needs escaping.
     let mut body = String::with_capacity(256);
     let _ = write!(
         body,
@@ -109,7 +110,7 @@ fn trailers_only(denial: &Denial, content_type: HeaderValue) -> Response<Bytes> 
     response
 }
 
-/// What a gRPC client reads.
+/// The text for a gRPC client.
 fn message(denial: &Denial) -> String {
     format!("{}: {}", denial.code(), denial.title())
 }

@@ -1,7 +1,7 @@
-//! Taking single cookies out of a request.
+//! Removes single cookies from a request.
 //!
-//! PHP's `$_REQUEST` merges cookies with the query and the body, unless php.ini says otherwise. So a cookie with the name of
-//! a phone field is removed in front of such a backend. What ends a cookie is read in every way that is known: `;` (all),
+//! PHP's `$_REQUEST` merges cookies with the query and the body, unless php.ini disables it. So a cookie with the name of a
+//! phone field is removed in front of such a backend. All known separators end a cookie: `;` (all),
 //! `,` (RFC 2965, Tomcat's `LegacyCookieProcessor`), white space (Python's `SimpleCookie`).
 
 use std::ops::Range;
@@ -11,7 +11,7 @@ use percent_encoding::percent_decode;
 
 use super::folding::rebuild;
 
-/// Removes the cookies whose name, decoded as PHP decodes it, is one for which `is_removed` is true. Every other byte of the
+/// Removes the cookies for whose name, decoded like in PHP, `is_removed` returns true. Every other byte of the
 /// header stays.
 pub(crate) fn remove_cookies(headers: &mut HeaderMap, is_removed: impl Fn(&str) -> bool) {
     let has_one = |value: &HeaderValue| removed_in(value.as_bytes(), &is_removed).next().is_some();
@@ -21,7 +21,7 @@ pub(crate) fn remove_cookies(headers: &mut HeaderMap, is_removed: impl Fn(&str) 
     rebuild(headers, |name, value| if name == COOKIE { without(value, &is_removed) } else { Some(value) });
 }
 
-/// The value without such cookies; `None` when nothing is left.
+/// The value without such cookies; `None` if nothing is left.
 fn without(value: HeaderValue, is_removed: &impl Fn(&str) -> bool) -> Option<HeaderValue> {
     let text = value.as_bytes();
     let mut kept: Vec<u8> = Vec::with_capacity(text.len());
@@ -38,7 +38,7 @@ fn without(value: HeaderValue, is_removed: &impl Fn(&str) -> bool) -> Option<Hea
     kept.extend(text.get(from..).unwrap_or_default());
     let mut kept = kept.trim_ascii();
     if from == text.len() {
-        // The separator before the last cookie goes with it.
+        // Removes the separator before the last cookie, too.
         kept = kept.strip_suffix(b";").unwrap_or(kept).trim_ascii();
     }
     let mut left = HeaderValue::from_bytes(kept).ok().filter(|left| !left.is_empty())?;
@@ -46,10 +46,10 @@ fn without(value: HeaderValue, is_removed: &impl Fn(&str) -> bool) -> Option<Hea
     Some(left)
 }
 
-/// Where such cookies are, each with the separator after it.
+/// The ranges of such cookies, each with the separator after it.
 fn removed_in<'v>(text: &'v [u8], is_removed: &'v impl Fn(&str) -> bool) -> impl Iterator<Item = Range<usize>> + 'v {
     let mut at = 0;
-    // Whether a cookie begins here by the rules that all follow.
+    // Whether a cookie begins here by the rules that all readers follow.
     let mut is_first = true;
     std::iter::from_fn(move || {
         loop {
@@ -63,13 +63,13 @@ fn removed_in<'v>(text: &'v [u8], is_removed: &'v impl Fn(&str) -> bool) -> impl
             let piece = rest.split(|byte| is_end(*byte)).next().unwrap_or_default();
             let start = at;
             let begins = std::mem::replace(&mut is_first, false);
-            // Inside a value, only what has a value of its own is a cookie to a reader that ends cookies elsewhere.
+            // Inside a value, a reader that ends cookies elsewhere finds a cookie only where there is another value.
             let is_cookie = begins || has_value(piece, rest);
             if !is_cookie || !is_removed(&name_of(piece)) {
                 at += piece.len();
                 continue;
             }
-            // To the end by the rules that all follow, or only as far as one of the others goes.
+            // To the end by the rules that all readers follow, or only to the end by another reader's rules.
             let end = if begins { whole(rest) } else { piece.len() };
             at += end;
             let after = text.get(at..).unwrap_or_default();
@@ -83,7 +83,7 @@ fn removed_in<'v>(text: &'v [u8], is_removed: &'v impl Fn(&str) -> bool) -> impl
     })
 }
 
-/// How long a cookie is up to its `;`, which may also be in its quotes.
+/// The length of a cookie up to its `;`, which may also be inside its quotes.
 fn whole(text: &[u8]) -> usize {
     let end = |text: &[u8]| text.iter().position(|byte| *byte == b';').unwrap_or(text.len());
     let first = end(text);
@@ -100,7 +100,7 @@ fn whole(text: &[u8]) -> usize {
     }
 }
 
-/// Whether there is an equals sign in a piece or, behind white space, after it.
+/// Whether there is an equals sign in a piece or, after white space, behind it.
 fn has_value(piece: &[u8], rest: &[u8]) -> bool {
     let after = rest.get(piece.len()..).unwrap_or_default();
     piece.contains(&b'=') || after.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'=')
@@ -110,9 +110,9 @@ fn is_end(byte: u8) -> bool {
     matches!(byte, b';' | b',' | b' ' | b'\t')
 }
 
-/// The name as PHP decodes it: escapes, and `+` for a space.
+/// The name, decoded like in PHP: escapes, and `+` for a space.
 fn name_of(piece: &[u8]) -> String {
-    // A cookie without a name, as browsers send it: what follows is its name to some.
+    // A cookie without a name, as sent by browsers: for some readers the rest is its name.
     let piece = piece.iter().position(|byte| *byte != b'=').and_then(|at| piece.get(at..)).unwrap_or_default();
     let name = piece.split(|byte| *byte == b'=').next().unwrap_or_default();
     let name: Vec<u8> = name.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();

@@ -1,33 +1,34 @@
-//! Which header names are one name to a server further on.
+//! Decides which header names another server may confuse.
 //!
-//! CGI (and with it PHP, WSGI, Rack, IIS) makes `HTTP_X_TOKEN` of `X-Token`, `x_token` and `x.token` alike. Each question about
-//! header names that another server may take for each other is answered here.
+//! CGI (and with it PHP, WSGI, Rack, IIS) converts `X-Token`, `x_token` and `x.token` to the same `HTTP_X_TOKEN`. All
+//! comparisons of header names that another server may confuse are in this file.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// Whether a server or gateway may take one header name for the other.
+/// Whether a server or gateway may confuse two header names.
 #[inline]
 pub(crate) fn aliases(one: &str, other: &str) -> bool {
-    // Folded last: nearly all names differ in length.
+    // Folds last, because nearly all names differ in length.
     one.len() == other.len() && begins_like(one.as_bytes(), other.as_bytes())
 }
 
-/// Whether a name begins as `start` does, in any spelling.
+/// Whether a name begins with `start`, in any spelling.
 #[inline]
 pub(super) fn begins_like(name: &[u8], start: &[u8]) -> bool {
     name.len() >= start.len() && start.iter().zip(name).all(|(&one, &other)| one == other || fold(one) == fold(other))
 }
 
-/// Every character but a letter or a digit is one and the same.
+/// All characters except letters and digits are equal.
 #[inline]
 fn fold(byte: u8) -> u8 {
     if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'_' }
 }
 
-/// Makes the map again, of what `keep` returns for each line. `HeaderMap::remove` would change the order of what stays.
+/// Rebuilds the map from the results of `keep` for each line. `HeaderMap::remove` would change the order of the remaining
+/// headers.
 pub(super) fn rebuild(headers: &mut HeaderMap, mut keep: impl FnMut(&HeaderName, HeaderValue) -> Option<HeaderValue>) {
     let mut kept = HeaderMap::with_capacity(headers.keys_len());
-    // `HeaderMap`'s iterator names a header once and leaves the name out for its further values.
+    // `HeaderMap`'s iterator returns a header's name only with its first value.
     let mut last: Option<HeaderName> = None;
     for (name, value) in std::mem::take(headers) {
         if name.is_some() {
@@ -41,7 +42,7 @@ pub(super) fn rebuild(headers: &mut HeaderMap, mut keep: impl FnMut(&HeaderName,
     *headers = kept;
 }
 
-/// Removes headers in every spelling that a server further on may take for one of these names.
+/// Removes these headers in every spelling that another server may read as one of the names.
 pub(crate) fn remove(headers: &mut HeaderMap, names: &[HeaderName]) {
     rebuild(headers, |name, value| {
         let goes = names.iter().any(|other| aliases(name.as_str(), other.as_str()));
@@ -54,7 +55,7 @@ pub(crate) fn tokens(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
     value.as_bytes().split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|token| !token.is_empty())
 }
 
-/// A list without the elements for which `is_removed` is true, as it came if there are none; `None` when nothing is left.
+/// A list without the elements for which `is_removed` is true; unchanged if there are none; `None` if nothing is left.
 pub(super) fn without_tokens(value: HeaderValue, is_removed: impl Fn(&[u8]) -> bool) -> Option<HeaderValue> {
     if !tokens(&value).any(&is_removed) {
         return Some(value);
@@ -65,18 +66,18 @@ pub(super) fn without_tokens(value: HeaderValue, is_removed: impl Fn(&[u8]) -> b
     (!joined.is_empty()).then(|| HeaderValue::from_bytes(&joined).ok()).flatten()
 }
 
-/// Why a header has more than one value, to one reader or another.
+/// Why a header has more than one value for some reader.
 pub(crate) enum NotOne {
     Twice,
-    /// Another header has a name that some servers take for it.
+    /// Another header has a name that some servers read as this one.
     Aliased,
 }
 
-/// The only value of a header, if there is any: for every header that the layer reads.
+/// The only value of a header, if it is present. Used for every header that the layer reads.
 ///
 /// # Errors
 ///
-/// The header comes twice, or another header has a name that some server takes for it.
+/// The header occurs twice, or another header has a name that some server reads as this one.
 pub(crate) fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h HeaderValue>, NotOne> {
     let name = name.as_str();
     let mut found = None;

@@ -1,10 +1,10 @@
-//! The headers by which a decision travels to the inner service, and how nobody else gets to write them.
+//! The headers that carry a decision to the inner service, and the protection of these headers.
 //!
-//! A backend that trusts `x-jverify-decision: allow` must never see one from outside. A header of ours can arrive under
-//! many spellings that some server further on folds into one (`X_Jverify_Decision` becomes `HTTP_X_JVERIFY_DECISION`
-//! exactly as ours does), in trailers, or be taken away by a hop that believes `Connection`. So everything under our
-//! prefix goes, on every request, before anything of ours is put in. In front of a foreign backend the headers go with it by
-//! which one takes another path or method, and cookies with the name of a phone field.
+//! A backend that trusts `x-jverify-decision: allow` must never receive one from a client. A client can send such a header
+//! in spellings that another server folds into one (CGI converts both `X_Jverify_Decision` and the layer's header to
+//! `HTTP_X_JVERIFY_DECISION`) or in trailers, and can make a hop that follows `Connection` remove the layer's header. So
+//! the layer removes all headers under its prefix from every request before it inserts its own. In front of a foreign
+//! backend it also removes headers that name another path or method, and cookies with the name of a phone field.
 
 mod cookies;
 mod folding;
@@ -30,8 +30,8 @@ const DIGITS: &str = "\
     0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849\
     5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
 
-/// A number as a header's value. `HeaderValue::from(u64)` allocates twice, and a number below 100, as risk scores are, needs no
-/// allocation.
+/// A number as a header's value. `HeaderValue::from(u64)` allocates twice, but a number below 100, such as most risk
+/// scores, needs no allocation.
 pub(crate) fn decimal(number: u64) -> HeaderValue {
     if let Ok(at) = usize::try_from(number)
         && at < 100
@@ -39,6 +39,6 @@ pub(crate) fn decimal(number: u64) -> HeaderValue {
     {
         return HeaderValue::from_static(digits);
     }
-    // Digits are a value; the fallback is never taken.
+    // Digits are a valid value; the fallback is never used.
     HeaderValue::from_str(itoa::Buffer::new().format(number)).unwrap_or_else(|_| HeaderValue::from_static(""))
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{error::ConfigError, foreign_backend::ForeignBackend};
 
-/// One header of ours, without its prefix.
+/// One header of the layer, without its prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Header {
     Decision,
@@ -24,7 +24,8 @@ pub(crate) enum Header {
     Sandbox,
 }
 
-/// A prefix and the names under it, and what else no request brings to the inner service; made once. Cheap to clone.
+/// A prefix and the names under it, and the other headers that are removed from every request. Created once, cheap to
+/// clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
     inner: Arc<Inner>,
@@ -45,10 +46,10 @@ struct Inner {
     sandbox: HeaderName,
 }
 
-/// The prefix, unless another is set.
+/// The default prefix.
 pub(crate) const USUAL: &str = "x-jverify";
 
-/// Headers of others whose first words could be taken for a prefix.
+/// Standard headers whose first words a user could set as a prefix.
 const OTHERS: [&str; 16] = [
     "accept-encoding",
     "access-control-request-method",
@@ -71,7 +72,7 @@ const OTHERS: [&str; 16] = [
 // === impl Header ===
 
 impl Header {
-    /// Its name behind the prefix.
+    /// The name after the prefix.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Decision => "decision",
@@ -90,12 +91,12 @@ impl Header {
 // === impl Names ===
 
 impl Names {
-    /// Names under a prefix such as `x-jverify`, given without a trailing dash.
+    /// Creates the names under a prefix such as `x-jverify`, without a trailing dash.
     ///
     /// # Errors
     ///
     /// `header_prefix`, unless it is two to 64 characters of lower-case letters, digits and single dashes, a letter
-    /// first, a letter or digit last, and at least one dash (a prefix such as `content` would strip what is not ours).
+    /// first, a letter or digit last, and at least one dash (a prefix such as `content` would strip standard headers).
     pub(crate) fn new(prefix: &str) -> Result<Self, ConfigError> {
         let refuse = |problem: &'static str| Err(ConfigError::new("header_prefix", prefix, problem));
         if !(2..=64).contains(&prefix.len()) {
@@ -117,7 +118,7 @@ impl Names {
         if OTHERS.iter().any(|name| covers(name)) {
             return refuse("this prefix covers headers that are not ours, and would take them from every request");
         }
-        // A static name is cloned for every header without counting references to it.
+        // A static name is cloned without reference counting.
         let name = |usual: &'static str| {
             if prefix == USUAL {
                 return Ok(HeaderName::from_static(usual));
@@ -141,7 +142,7 @@ impl Names {
         Ok(Self { inner, routing: None })
     }
 
-    /// Makes [`Names::strip`] remove what this backend must not get.
+    /// Makes [`Names::strip`] remove what this backend must not receive.
     ///
     /// # Errors
     ///
@@ -151,7 +152,7 @@ impl Names {
         Ok(self)
     }
 
-    /// What a foreign backend must not get; `None` where there is none.
+    /// The headers that a foreign backend must not receive; `None` without such a backend.
     #[inline]
     pub(super) fn routing(&self) -> Option<&Routing> {
         self.routing.as_deref()
@@ -161,12 +162,12 @@ impl Names {
         &self.inner.prefix
     }
 
-    /// Puts a header of ours in. Call [`Names::strip`] first: this replaces one spelling, strip removes them all.
+    /// Inserts a header of the layer. Call [`Names::strip`] first: this replaces one spelling, `strip` removes all.
     pub(crate) fn insert(&self, headers: &mut HeaderMap, header: Header, value: HeaderValue) {
         headers.insert(self.name(header).clone(), value);
     }
 
-    /// The only value of a header of ours.
+    /// The only value of a header of the layer.
     ///
     /// # Errors
     ///

@@ -1,9 +1,9 @@
-//! Headers by which a backend takes another path, prefix, method or protocol than those that the layer has read.
+//! Headers that make a backend use a path, prefix, method or protocol other than those that the layer has read.
 //!
-//! gunicorn takes `SCRIPT_NAME` off the path (`Message.create_environ`, `wsgi.create`), Symfony, Zend and `ThinkPHP` read
-//! `X-Rewrite-URL` and `X-Original-URL` (`Request::prepareRequestUri`), Yii2 runs `X-HTTP-Method-Override` (`Request::getMethod`),
-//! and nginx's h2c and other proxies open a tunnel for `Upgrade: h2c` that no layer sees into. In front of such a
-//! backend all of these are removed, in every spelling.
+//! gunicorn removes `SCRIPT_NAME` from the path (`Message.create_environ`, `wsgi.create`), Symfony, Zend and `ThinkPHP`
+//! read `X-Rewrite-URL` and `X-Original-URL` (`Request::prepareRequestUri`), Yii2 runs `X-HTTP-Method-Override`
+//! (`Request::getMethod`), and nginx's h2c and other proxies open a tunnel for `Upgrade: h2c`, which no layer can read. In
+//! front of such a backend all of these are removed, in every spelling.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -19,17 +19,17 @@ use crate::{
     log::event,
 };
 
-/// What a header names in place of the request line.
+/// What a header overrides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Names {
-    /// A path, a part of one, or a query.
+    /// The path, a part of it, or the query.
     Path,
     Method,
 }
 
-/// The one list. [`ForeignBackend`]'s documentation has the same names; a test compares them.
+/// All routing headers. A test compares the names with [`ForeignBackend`]'s documentation.
 pub(super) const LIST: [(&str, Names); 47] = [
-    // CGI's own variables, which a server that adds no `HTTP_` takes from a header: gunicorn's `SCRIPT_NAME`.
+    // CGI's variables, which a server that adds no `HTTP_` reads from a header: gunicorn's `SCRIPT_NAME`.
     ("SCRIPT_NAME", Names::Path),
     ("PATH_INFO", Names::Path),
     ("PATH_TRANSLATED", Names::Path),
@@ -44,7 +44,7 @@ pub(super) const LIST: [(&str, Names); 47] = [
     ("UNENCODED_URL", Names::Path),
     ("QUERY_STRING", Names::Path),
     ("REQUEST_METHOD", Names::Method),
-    // IIS and its rewriters, and the frameworks that believe them.
+    // IIS and its rewriters, and frameworks that trust them.
     ("X-Original-URL", Names::Path),
     ("X-Original-URI", Names::Path),
     ("X-Original-Path", Names::Path),
@@ -84,7 +84,7 @@ pub(super) const LIST: [(&str, Names); 47] = [
 
 const HTTP2_SETTINGS: &str = "http2-settings";
 
-/// What is removed in front of a foreign backend.
+/// The headers that are removed in front of a foreign backend.
 #[derive(Debug)]
 pub(super) struct Routing {
     /// Empty if routing headers stay.
@@ -101,18 +101,18 @@ struct Entry {
     warned: AtomicBool,
 }
 
-/// Which of the headers stay that the user keeps.
+/// Which of the user's kept headers stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keeping {
     /// All of them.
     All,
-    /// Not those that name a method: the request is for a guarded path.
+    /// All except headers that name a method: the request is for a guarded path.
     NoMethods,
-    /// None of them: no trusted proxy sets trailers.
+    /// None, because no trusted proxy sets trailers.
     Nothing,
 }
 
-/// A first test that nearly every other name fails: a bit by length, first and last byte.
+/// A quick test that nearly every other name fails: a bit by length, first and last byte.
 #[derive(Debug)]
 struct Marks([u64; 32]);
 
@@ -122,7 +122,7 @@ pub(crate) fn overrides_method(name: &str) -> bool {
 }
 
 /// Removes an offer to switch to HTTP/2 (`Upgrade: h2c`, as Java's `HttpClient` and `curl --http2` send it), which a server may
-/// ignore (RFC 9110, 7.8). An offer of anything else stays, with all that belongs to it.
+/// ignore (RFC 9110, 7.8). An offer of another protocol stays, with its headers.
 pub(crate) fn ignore_http2_offer(headers: &mut HeaderMap) {
     let offers = || headers.get_all(UPGRADE).iter().flat_map(protocols);
     if offers().next().is_none() || !offers().all(is_http2) {
@@ -178,7 +178,7 @@ impl Routing {
         Ok(Some(Self { entries, h2c, marks }))
     }
 
-    /// Whether this header may have to go. `name` is in lower case.
+    /// Whether this header may have to be removed. `name` is in lower case.
     #[inline]
     pub(super) fn concerns(&self, name: &str, headers: &HeaderMap, keeping: Keeping) -> bool {
         self.marks.may_hold(name.as_bytes()) && self.concerns_exactly(name, headers, keeping)
@@ -192,7 +192,7 @@ impl Routing {
                 && headers.get_all(UPGRADE).iter().any(|value| protocols(value).any(is_http2)))
     }
 
-    /// Whether a header goes, whatever its value.
+    /// Whether a header is removed, with any value.
     pub(super) fn removes(&self, name: &str, keeping: Keeping) -> bool {
         let Some(entry) = self.entry(name) else { return self.h2c && aliases(name, HTTP2_SETTINGS) };
         match keeping {
@@ -202,7 +202,7 @@ impl Routing {
         }
     }
 
-    /// Says once that a header was removed.
+    /// Logs once that a header was removed.
     pub(super) fn warn(&self, name: &str) {
         if let Some(entry) = self.entry(name)
             && !entry.warned.swap(true, Ordering::Relaxed)
@@ -216,7 +216,8 @@ impl Routing {
         }
     }
 
-    /// Whether a word of `Connection` goes. Kept headers go from there too: a client must not take them away.
+    /// Whether a word of `Connection` is removed. Kept headers are also removed from it, because a client must not make a
+    /// hop remove them.
     pub(super) fn is_removed_word(&self, word: &[u8], upgrades: bool) -> bool {
         let word = str::from_utf8(word).unwrap_or_default();
         self.entry(word).is_some()
@@ -224,7 +225,7 @@ impl Routing {
             || (!upgrades && word.eq_ignore_ascii_case(UPGRADE.as_str()))
     }
 
-    /// `Upgrade` without HTTP/2; `None` when nothing is left.
+    /// `Upgrade` without HTTP/2; `None` if nothing is left.
     pub(super) fn without_http2(&self, value: HeaderValue) -> Option<HeaderValue> {
         if !self.h2c || !protocols(&value).any(is_http2) {
             return Some(value);
@@ -234,7 +235,7 @@ impl Routing {
         (!joined.is_empty()).then(|| HeaderValue::from_bytes(&joined).ok()).flatten()
     }
 
-    /// Whether `Connection` may still name `Upgrade`: HTTP/2 was not asked for, or something else is, too.
+    /// Whether `Connection` may still name `Upgrade`: HTTP/2 was not offered, or another protocol is offered too.
     pub(super) fn leaves_an_upgrade(&self, headers: &HeaderMap) -> bool {
         let offers = || headers.get_all(UPGRADE).iter().flat_map(protocols);
         let settings = || {
@@ -256,7 +257,7 @@ impl Routing {
 // === impl Marks ===
 
 impl Marks {
-    /// Adds a name that begins and ends with a letter or digit, as it does in every spelling.
+    /// Adds a name. It begins and ends with a letter or digit, in every spelling.
     fn add(&mut self, name: &str) {
         let (word, bit) = Self::mark(name.to_ascii_lowercase().as_bytes());
         if let Some(word) = self.0.get_mut(word) {
@@ -277,7 +278,7 @@ impl Marks {
     }
 }
 
-/// What `Upgrade` lists; some servers split it at spaces as well.
+/// The protocols in `Upgrade`; some servers also split it at spaces.
 fn protocols(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
     let ends = |byte: &u8| matches!(byte, b',' | b';' | b' ' | b'\t' | b'"');
     value.as_bytes().split(ends).filter(|protocol| !protocol.is_empty())

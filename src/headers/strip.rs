@@ -1,4 +1,4 @@
-//! Taking out everything under our prefix, in whatever spelling, and what a foreign backend must not get.
+//! Removes headers under the prefix, in every spelling, and headers that a foreign backend must not receive.
 
 use http::{
     HeaderMap, HeaderName,
@@ -14,10 +14,10 @@ use super::{
 // === impl Names ===
 
 impl Names {
-    /// Removes every header under the prefix and takes such names out of `Connection`; in front of a foreign backend also
-    /// the headers by which it takes another path, method or protocol.
+    /// Removes every header under the prefix, and removes such names from `Connection`. In front of a foreign backend it
+    /// also removes headers that name another path, method or protocol.
     ///
-    /// Runs on every request, so it only looks, unless there is something to remove; then the map is made again.
+    /// Runs on every request, so it only reads, unless there is something to remove; then it rebuilds the map.
     #[inline]
     pub(crate) fn strip(&self, headers: &mut HeaderMap) {
         if self.occurs_in(headers, Keeping::All) {
@@ -25,7 +25,7 @@ impl Names {
         }
     }
 
-    /// As [`Names::strip`], and the named headers as well: for trailers, where a proof's header has no business.
+    /// As [`Names::strip`], and also removes the named headers: for trailers, which must not contain a proof's header.
     pub(crate) fn strip_with(&self, headers: &mut HeaderMap, also: &[HeaderName]) {
         let is_named = |name: &HeaderName| also.iter().any(|other| aliases(name.as_str(), other.as_str()));
         if self.occurs_in(headers, Keeping::Nothing) || headers.keys().any(is_named) {
@@ -33,30 +33,31 @@ impl Names {
         }
     }
 
-    /// Removes the headers that name a method although they are kept: what a guarded path is asked for must not change.
+    /// Removes headers that name a method, even if they are kept: the method on a guarded path must not change.
     pub(crate) fn strip_overrides(&self, headers: &mut HeaderMap) {
         if self.occurs_in(headers, Keeping::NoMethods) {
             self.remove(headers, &[], Keeping::NoMethods);
         }
     }
 
-    /// Whether some backend may read this name as one under the prefix: any character but a letter or a digit may
-    /// be written for a dash (CGI turns them all into `_`).
+    /// Whether some backend may read this name as one under the prefix: any character except letters and digits may replace
+    /// a dash (CGI converts them all to `_`).
     #[inline]
     pub(crate) fn covers(&self, name: &[u8]) -> bool {
         let prefix = self.prefix().as_bytes();
         begins_like(name, prefix) && name.get(prefix.len()).is_none_or(|next| !next.is_ascii_alphanumeric())
     }
 
-    /// Whether a header with this name never reaches the inner service as the client sent it.
+    /// Whether the client's header with this name never reaches the inner service.
     pub(crate) fn removes(&self, name: &str) -> bool {
         self.covers(name.as_bytes()) || self.routing().is_some_and(|routing| routing.removes(name, Keeping::NoMethods))
     }
 
-    /// Whether there is something to remove. Runs on every header of every request: one pass, and what most names fail first.
+    /// Whether there is something to remove. Runs on every header of every request: one pass, with the tests that most
+    /// names fail first.
     #[inline]
     fn occurs_in(&self, headers: &HeaderMap, keeping: Keeping) -> bool {
-        // A prefix ends with a letter or a digit, which is itself in every spelling, and a `HeaderName` is in lower case.
+        // A prefix ends with a letter or a digit, which is the same in every spelling, and a `HeaderName` is in lower case.
         let Some((last, before)) = self.prefix().as_bytes().split_last() else { return false };
         let is_ours = |name: &str| {
             (name.as_bytes().get(before.len()) == Some(last) && self.covers_name(name))
@@ -81,7 +82,7 @@ impl Names {
         headers.get_all(CONNECTION).iter().flat_map(tokens).any(|word| self.is_removed_word(word, true))
     }
 
-    /// Whether a word of `Connection` goes. `upgrades`: `Upgrade` stays.
+    /// Whether a word of `Connection` is removed. `upgrades`: `Upgrade` stays.
     fn is_removed_word(&self, word: &[u8], upgrades: bool) -> bool {
         self.covers(word) || self.routing().is_some_and(|routing| routing.is_removed_word(word, upgrades))
     }

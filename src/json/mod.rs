@@ -1,11 +1,10 @@
-//! JSON's grammar (RFC 8259), for readers that want few values and must trust none: of what clients send, and of what
-//! JPush answers.
+//! A JSON parser (RFC 8259) for readers that need few values from untrusted documents: clients' bodies and JPush's answers.
 //!
-//! `serde_json` would do, but for three things. Its `IgnoredAny` skips without a limit of depth, and whatever has one
-//! visits every value: a third more work, where skipping is nearly all the work. Its features, which any crate in the
-//! graph can turn on, change what a visitor is shown (`arbitrary_precision` makes maps of numbers). And where it skips,
-//! half a surrogate pair passes. Property tests hold the two together: what is accepted here, `serde_json::Value`
-//! accepts and reads alike, and what is refused here as no JSON, it refuses.
+//! `serde_json` is not used for three reasons. Its `IgnoredAny` skips without a depth limit, and the alternatives visit
+//! every value: a third more work, because skipping is nearly all the work. Its features, which any crate in the graph can
+//! enable, change what a visitor receives (`arbitrary_precision` turns numbers into maps). And in skipped values it accepts
+//! half a surrogate pair. Property tests compare the two: `serde_json::Value` accepts and reads equally what this parser
+//! accepts, and refuses what this parser refuses as invalid JSON.
 
 mod number;
 mod scan;
@@ -15,23 +14,23 @@ mod text;
 pub(crate) use self::scan::Mode;
 pub(crate) use self::scan::{DEEPEST, Scanner, Watch};
 
-/// Why a text is not taken for JSON.
+/// Why a text is not accepted as JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Malformed {
     NotJson,
-    /// A control character stands in a string as it is.
+    /// A string contains a raw control character.
     ControlCharacter,
-    /// `\ud800` without its other half: no text.
+    /// `\ud800` without its other half, which is not a character.
     HalfASurrogate,
     TooDeep,
-    /// No `f64` holds it: infinity to some parsers, an error to others.
+    /// An `f64` cannot hold it: some parsers read infinity, others return an error.
     NumberBeyondBounds,
 }
 
 // === impl Malformed ===
 
 impl Malformed {
-    /// In our words: fit for logs.
+    /// A constant text for logs.
     pub(crate) const fn reason(self) -> &'static str {
         match self {
             Self::NotJson => "not JSON",

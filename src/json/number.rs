@@ -1,11 +1,11 @@
-//! Numbers: what JSON allows, no more, and nothing that an `f64` does not hold.
+//! Numbers: exactly JSON's grammar, within the range of an `f64`.
 
 use super::{
     Malformed,
     scan::{Mode, Scanner},
 };
 
-/// A number, as it is written.
+/// A number, as text.
 pub(crate) struct Number<'v> {
     text: &'v str,
     unsigned: Option<u64>,
@@ -25,7 +25,7 @@ impl<'v, M: Mode> Scanner<'v, M> {
         Ok(Number { text: self.text.get(start..self.at).ok_or(Malformed::NotJson)?, unsigned })
     }
 
-    /// Takes a number if it is an unsigned integer of at most 19 digits, as nearly all are: none is beyond a `u64`.
+    /// Takes a number if it is an unsigned integer of at most 19 digits, which fits a `u64`. Nearly all numbers are.
     #[inline]
     fn unsigned(&mut self) -> Option<u64> {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
@@ -50,7 +50,7 @@ impl<'v, M: Mode> Scanner<'v, M> {
         Some(integer)
     }
 
-    /// Takes any number that an `f64` holds.
+    /// Takes any number in the range of an `f64`.
     #[inline]
     pub(super) fn skip_number(&mut self) -> Result<(), Malformed> {
         let start = self.at;
@@ -64,7 +64,7 @@ impl<'v, M: Mode> Scanner<'v, M> {
         Ok(())
     }
 
-    /// Takes what a number is made of; tells whether there was an exponent.
+    /// Takes the parts of a number; returns whether there was an exponent.
     #[inline]
     fn skip_digits_and_marks(&mut self) -> Result<bool, Malformed> {
         if self.peek() == Some(b'-') {
@@ -104,7 +104,7 @@ impl<'v, M: Mode> Scanner<'v, M> {
 // === impl Number ===
 
 impl Number<'_> {
-    /// How many bytes it is written with.
+    /// Its length in bytes.
     pub(crate) fn length(&self) -> usize {
         self.text.len()
     }

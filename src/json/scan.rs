@@ -1,14 +1,14 @@
-//! Taking a document apart, from its beginning to its end.
+//! Scans a document from its beginning to its end.
 
 use std::{borrow::Cow, marker::PhantomData};
 
 use super::Malformed;
 
-/// The most levels that may be open at a time: `serde_json` refuses the 128th. [`Levels`] has room for one more.
+/// The maximum number of open levels: `serde_json` refuses the 128th. [`Levels`] has room for one more.
 pub(crate) const DEEPEST: u32 = u128::BITS - 1;
 
-/// A place in a document. What is read of clients is read by a [`Strict`] scanner, which is the default; a lenient one is another
-/// type, which no reader of a client's body accepts.
+/// A position in a document. Clients' bodies are read by a [`Strict`] scanner, which is the default; a lenient scanner has
+/// another type, which no reader of a client's body accepts.
 pub(crate) struct Scanner<'v, M = Strict> {
     pub(super) text: &'v str,
     pub(super) at: usize,
@@ -17,13 +17,13 @@ pub(crate) struct Scanner<'v, M = Strict> {
 
 /// How strict a scanner is.
 pub(crate) trait Mode {
-    /// Whether it takes what the grammar allows and parsers disagree about: half a surrogate pair in a text that is skipped, and
-    /// numbers that no `f64` holds. For a document that nobody but us reads, and that must not be lost for a value that we do
-    /// not look at.
+    /// Whether the scanner accepts valid JSON on which parsers disagree: half a surrogate pair in a skipped text, and
+    /// numbers beyond an `f64`. For a document that only this crate reads, and that must not be refused because of a value
+    /// that is not used.
     const LENIENT: bool;
 }
 
-/// Takes nothing that parsers disagree about.
+/// Refuses everything on which parsers disagree.
 pub(crate) enum Strict {}
 
 /// The open arrays and objects, the innermost in the lowest bit; an object is a 1.
@@ -33,24 +33,24 @@ struct Levels {
     count: u32,
 }
 
-/// What looks on while a value is skipped.
+/// An observer of a skipped value.
 pub(crate) trait Watch<M = Strict> {
     type Error: From<Malformed>;
 
-    /// An array or an object has begun that is not empty. In an array its first element comes next.
+    /// A non-empty array or object begins. In an array its first element is next.
     fn open(&mut self, is_object: bool);
 
-    /// The next element of the innermost array comes.
+    /// The next element of the innermost array begins.
     fn element(&mut self);
 
-    /// The innermost array or object has ended, unless it was empty.
+    /// The innermost non-empty array or object has ended.
     fn close(&mut self);
 
     /// Takes a key of the innermost object, after its opening quote.
     fn key(&mut self, json: &mut Scanner<'_, M>) -> Result<(), Self::Error>;
 }
 
-/// Looks at nothing.
+/// An observer that ignores everything.
 struct Blind;
 
 impl Mode for Strict {
@@ -60,33 +60,33 @@ impl Mode for Strict {
 // === impl Scanner ===
 
 impl<'v> Scanner<'v> {
-    /// A strict one.
+    /// Creates a strict scanner.
     pub(crate) fn new(text: &'v str) -> Self {
         Self::of(text)
     }
 }
 
 impl<'v, M: Mode> Scanner<'v, M> {
-    /// One of a mode that the caller names.
+    /// Creates a scanner of the given mode.
     pub(crate) fn of(text: &'v str) -> Self {
         Self { text, at: 0, mode: PhantomData }
     }
 
-    /// How many bytes have been taken.
+    /// The number of bytes taken.
     pub(crate) fn position(&self) -> usize {
         self.at
     }
 
-    /// Takes white space, and then this byte if it comes next.
+    /// Takes white space, and then this byte if it is next.
     #[inline]
     pub(crate) fn eat(&mut self, byte: u8) -> bool {
-        // White space is rare between what machines write.
+        // White space is rare in generated documents.
         let is_next = self.peek() == Some(byte) || self.next_byte() == Some(byte);
         self.at += usize::from(is_next);
         is_next
     }
 
-    /// The byte that comes after any white space, which is taken; it is left. It tells of what kind the next value is.
+    /// Takes white space, and returns the next byte without taking it. It determines the kind of the next value.
     #[inline]
     pub(crate) fn next_byte(&mut self) -> Option<u8> {
         loop {
@@ -98,11 +98,11 @@ impl<'v, M: Mode> Scanner<'v, M> {
         }
     }
 
-    /// Takes `null`, if it comes next.
+    /// Takes `null` if it is next.
     ///
     /// # Errors
     ///
-    /// Something begins as it does, and is another word.
+    /// The next word begins like `null`, but is another word.
     pub(crate) fn eat_null(&mut self) -> Result<bool, Malformed> {
         if self.next_byte() != Some(b'n') {
             return Ok(false);
@@ -110,7 +110,7 @@ impl<'v, M: Mode> Scanner<'v, M> {
         self.skip_word("null").map(|()| true)
     }
 
-    /// Takes the members of an object, after its `{`, and its end. Each value is `member`'s to take, the key is not.
+    /// Takes the members of an object, after its `{`, and its end. `member` must take each value, but not the key.
     #[inline]
     pub(crate) fn members<E: From<Malformed>>(
         &mut self,
@@ -131,7 +131,7 @@ impl<'v, M: Mode> Scanner<'v, M> {
         }
     }
 
-    /// Takes the elements of an array, after its `[`, and its end. Each is `element`'s to take.
+    /// Takes the elements of an array, after its `[`, and its end. `element` must take each element.
     #[cfg(feature = "client")]
     pub(crate) fn elements(
         &mut self,
@@ -161,12 +161,12 @@ impl<'v, M: Mode> Scanner<'v, M> {
         if self.eat(b':') { Ok(key) } else { Err(Malformed::NotJson) }
     }
 
-    /// Takes any value while `open` levels are open already.
+    /// Takes any value, when `open` levels are already open.
     pub(crate) fn skip(&mut self, open: u32) -> Result<(), Malformed> {
         self.skip_watched(open, &mut Blind)
     }
 
-    /// The same, watched.
+    /// As [`Scanner::skip`], with an observer.
     pub(crate) fn skip_watched<W: Watch<M>>(&mut self, open: u32, watch: &mut W) -> Result<(), W::Error> {
         let mut levels = Levels::default();
         loop {
@@ -196,7 +196,7 @@ impl<'v, M: Mode> Scanner<'v, M> {
                 Some(b'n') => self.skip_word("null")?,
                 _ => return Err(Malformed::NotJson.into()),
             }
-            // A value ended. What may follow depends on where it stands.
+            // After a value, the innermost level decides what may follow.
             loop {
                 if levels.count == 0 {
                     return Ok(());
@@ -222,7 +222,7 @@ impl<'v, M: Mode> Scanner<'v, M> {
         }
     }
 
-    /// The document must end here.
+    /// Checks that the document ends here.
     pub(crate) fn end(&mut self) -> Result<(), Malformed> {
         if self.next_byte().is_none() { Ok(()) } else { Err(Malformed::NotJson) }
     }

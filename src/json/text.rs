@@ -1,4 +1,4 @@
-//! Strings: their escapes, and what must not stand in them.
+//! Strings: their escapes, and the characters that they must not contain.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use crate::bytewise::{below, equal, find};
 // === impl Scanner ===
 
 impl<'v, M: Mode> Scanner<'v, M> {
-    /// Takes the rest of a string, after its opening quote. Borrows it unless something is escaped.
+    /// Takes the rest of a string, after its opening quote. Borrows it if nothing is escaped.
     #[inline]
     pub(crate) fn text(&mut self) -> Result<Cow<'v, str>, Malformed> {
         let start = self.at;
@@ -42,7 +42,7 @@ impl<'v, M: Mode> Scanner<'v, M> {
         loop {
             let start = self.at;
             let end = self.plain_text()?;
-            // `at` is just after the byte that ended a plain stretch: a quote or a backslash.
+            // `at` is directly after the byte that ended a plain run: a quote or a backslash.
             text.push_str(self.text.get(start..self.at - 1).ok_or(Malformed::NotJson)?);
             if end == b'"' {
                 return Ok(Cow::Owned(text));
@@ -51,7 +51,8 @@ impl<'v, M: Mode> Scanner<'v, M> {
         }
     }
 
-    /// Takes what is neither quote, backslash nor control character, and the quote or backslash after it; returns that.
+    /// Takes a run without quotes, backslashes and control characters, and the quote or backslash after it. Returns the
+    /// latter.
     #[inline]
     fn plain_text(&mut self) -> Result<u8, Malformed> {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
@@ -110,7 +111,7 @@ impl<'v, M: Mode> Scanner<'v, M> {
     }
 }
 
-/// How many bytes come before the first quote, backslash or control character.
+/// The number of bytes before the first quote, backslash or control character.
 #[inline]
 fn plain_length(bytes: &[u8]) -> usize {
     let marks = |word| equal(word, b'"') | equal(word, b'\\') | below(word, 0x20);

@@ -1,4 +1,4 @@
-//! A whole axum router under the layer.
+//! Wraps a whole axum router.
 
 use std::{
     convert::Infallible,
@@ -22,9 +22,9 @@ use tower_service::Service;
 use super::{JVerifyLayer, future::ResponseFuture, service::JVerify};
 use crate::{body::RequestBody, check::Check, verdict::Verdict};
 
-/// A router under the layer, with axum's own request and response bodies. Made by [`JVerifyLayer::around`].
+/// A router inside the layer, with axum's request and response bodies. Created by [`JVerifyLayer::around`].
 ///
-/// `axum::serve` takes it as it takes a `Router`:
+/// `axum::serve` accepts it like a `Router`:
 ///
 /// ```
 /// use axum::{Router, routing::post};
@@ -48,7 +48,7 @@ use crate::{body::RequestBody, check::Check, verdict::Verdict};
 /// ```
 pub struct Around<V>(JVerify<Unboxing, V>);
 
-/// A router that gets the body that came, where it is untouched.
+/// A router that receives the original body if the layer has not read it.
 #[derive(Clone)]
 struct Unboxing(Router);
 
@@ -64,9 +64,9 @@ pin_project! {
 // === impl JVerifyLayer ===
 
 impl<V> JVerifyLayer<V> {
-    /// Wraps a whole router, for `axum::serve`: cheaper than `Router::layer`, which wraps every route, and the layer sees the
-    /// path before the router does. Request bodies that the layer has not read, and the application's own response bodies, are handed
-    /// on in no second box.
+    /// Wraps a whole router, for `axum::serve`. This is cheaper than `Router::layer`, which wraps every route, and the
+    /// layer reads the path before the router does. Request bodies that the layer has not read, and the application's
+    /// response bodies, are not boxed again.
     pub fn around(&self, router: Router) -> Around<V> {
         Around(self.layer(Unboxing(router)))
     }
@@ -80,13 +80,13 @@ where
     V::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     V::Future: Send,
 {
-    /// A service that makes one `Around` per connection, as `Router::into_make_service` does.
+    /// Returns a service that creates one `Around` per connection, like `Router::into_make_service`.
     pub fn into_make_service(self) -> IntoMakeService<Self> {
         ServiceExt::<Request>::into_make_service(self)
     }
 
-    /// The same, with the peer's address as `axum::extract::ConnectInfo<C>`, which `ClientIp::peer()` reads where `C` is
-    /// `std::net::SocketAddr`.
+    /// As [`Around::into_make_service`], with the peer's address as `axum::extract::ConnectInfo<C>`, which
+    /// `ClientIp::peer()` reads if `C` is `std::net::SocketAddr`.
     ///
     /// ```no_run
     /// # use tower_jverify::{JVerifyLayer, JPush};
@@ -132,7 +132,7 @@ where
     }
 }
 
-/// What `axum::serve` asks of a service for each connection, as axum implements it for `Router`.
+/// The trait that `axum::serve` requires for each connection, as implemented for `Router`.
 impl<V, L: Listener> Service<IncomingStream<'_, L>> for Around<V> {
     type Response = Self;
     type Error = Infallible;

@@ -12,7 +12,7 @@ use crate::{
     rule::{Overrides, Rule, setting_methods},
 };
 
-/// Builds a [`JVerifyLayer`]. What is set here holds for every rule that does not set it for itself.
+/// Builds a [`JVerifyLayer`]. Its settings apply to every rule that does not set them itself.
 ///
 /// ```
 /// use std::time::Duration;
@@ -83,51 +83,53 @@ impl<V> JVerifyBuilder<V> {
     /// Rejects requests that a backend in another language may read differently from the layer, and removes headers and cookies by
     /// which it may: see [`ForeignBackend`]. Default: nothing is rejected or removed for this reason, because a Rust application reads requests as the layer does.
     ///
-    /// Belongs to the layer: it decides which rule a request has.
+    /// This setting applies to the layer, because it decides which rule a request matches.
     pub fn foreign_backend(mut self, backend: ForeignBackend) -> Self {
         self.foreign = backend;
         self
     }
 
-    /// The account that the verifier spends from: limits and breakers that protect an account are kept under this text. Default:
-    /// one account for the verifier of this layer, shared by all rules that ask it.
+    /// Names the account that the verifier spends from. Limits and breakers that protect an account are kept under this
+    /// name. Default: one account for the verifier of this layer, shared by all rules that use it.
     ///
-    /// Belongs to the layer's verifier: a rule has another account only with a verifier of its own
-    /// ([`Rule::account`]). [`JPush::account`](crate::JPush) returns a text
-    /// that is the same for all clients of one host and application key. Set it where Tower layers wrap the client, or where
-    /// several layers spend from one account.
+    /// This setting applies to the layer's verifier: a rule has another account only if it has a separate verifier
+    /// ([`Rule::account`]). [`JPush::account`](crate::JPush) returns one text for all clients of one host and application
+    /// key. Set it if Tower layers wrap the client, or if several layers spend from one account.
     ///
-    /// 1 to 64 characters of visible ASCII. It is written to the log, so it must be no secret.
+    /// 1 to 64 characters of visible ASCII. It is written to the log, so it must not be a secret.
     pub fn account(mut self, account: impl Into<Box<str>>) -> Self {
         self.overrides.account = Some(account.into());
         self
     }
 
-    /// What the risk headers' names start with, and what is removed from every request. Default: `x-jverify`.
+    /// Sets the prefix of the risk headers. Headers under the prefix are removed from every request. Default: `x-jverify`.
     ///
-    /// Belongs to the layer: requests that no rule matches are stripped too.
+    /// This setting applies to the layer, because requests that no rule matches are stripped too.
     pub fn header_prefix(mut self, prefix: impl Into<Box<str>>) -> Self {
         self.header_prefix = prefix.into();
         self
     }
 
-    /// What protects the accounts of the verifiers, shared with other layers: see [`Guards`]. Default: guards of this layer alone.
+    /// Sets the guards that protect the verifiers' accounts, possibly shared with other layers: see [`Guards`]. Default:
+    /// separate guards for this layer.
     ///
-    /// Belongs to the layer. A [`reload`](JVerifyLayer::reload) keeps the guards of the layer, unless the new one sets others.
+    /// This setting applies to the layer. A [`reload`](JVerifyLayer::reload) keeps the guards of the layer, unless the new
+    /// layer sets others.
     pub fn guards(mut self, guards: &Guards) -> Self {
         self.guards = Some(guards.clone());
         self
     }
 
-    /// Calls a closure once for every guarded request, when it is over for the layer: for an audit log, or for metrics in a shape
-    /// of the application's. Several closures are called in the order in which they were added. Default: none.
+    /// Calls a closure once for every guarded request, when the layer is finished with it: for an audit log, or for custom
+    /// metrics. Several closures are called in the order in which they were added. Default: none.
     ///
-    /// It is called exactly where the event `decided` is written, whether the log is on or not: before the inner service gets a request
-    /// that passes, before a denial is answered, and in a task for a check whose client left. It must return soon, because the request
-    /// waits for it: to write to a file or a network, send what is needed to a task. A panic is caught and changes nothing for the
-    /// request.
+    /// It is called exactly when the event `decided` is written, even if the log is off: before the inner service receives
+    /// a request that passes, before a denial is answered, and in a task for a check whose client left. It must return
+    /// quickly, because the request waits for it: to write to a file or a network, send the data to a task. A panic is
+    /// caught and does not change the request.
     ///
-    /// Belongs to the layer: after [`JVerifyLayer::reload`], requests that come are reported to the closures of the new layer.
+    /// This setting applies to the layer: after [`JVerifyLayer::reload`], new requests are reported to the closures of the
+    /// new layer.
     ///
     /// ```
     /// use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
@@ -155,8 +157,8 @@ impl<V> JVerifyBuilder<V> {
 
     setting_methods!();
 
-    /// Builds the layer. Writes its rules to the log, one a line at DEBUG, and at INFO what the build reads of a request and which
-    /// settings weaken a rule.
+    /// Builds the layer. Writes its rules to the log, one per line at DEBUG, and at INFO what this build reads of a request
+    /// and which settings weaken a rule.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The rules that hold now, and how others take their place while requests come in.
+//! The current rules, and their replacement while requests arrive.
 
 use std::sync::{
     Arc, Mutex, PoisonError, Weak,
@@ -9,13 +9,13 @@ use arc_swap::ArcSwap;
 
 use super::shared::Shared;
 
-/// What a layer and all of its services share.
+/// The state that a layer and all of its services share.
 pub(super) struct Current<V> {
-    /// The rules that the layer was built with. They are held by `newest`, until the first reload.
+    /// The rules that the layer was built with. `newest` owns them until the first reload.
     first: Weak<Shared<V>>,
     is_reloaded: AtomicBool,
     newest: ArcSwap<Shared<V>>,
-    /// Held by a reload: the next one begins with what this one has made.
+    /// Locked by a reload: the next reload starts from its result.
     reloading: Mutex<()>,
 }
 
@@ -32,11 +32,11 @@ impl<V> Current<V> {
         })
     }
 
-    /// The rules that hold now. A request asks once and keeps them.
+    /// The current rules. A request loads them once and keeps them.
     #[inline]
     pub(super) fn now(&self) -> Arc<Shared<V>> {
-        // Counting a reference takes a quarter of the instructions of `ArcSwap::load`, and few layers are ever reloaded. It fails
-        // if a reload has dropped the first rules and has not set the flag yet.
+        // Counting a reference takes a quarter of the instructions of `ArcSwap::load`, and few layers are ever reloaded.
+        // `upgrade` fails if a reload has dropped the first rules and has not set the flag yet.
         if !self.is_reloaded.load(Ordering::Acquire)
             && let Some(first) = self.first.upgrade()
         {
@@ -45,8 +45,8 @@ impl<V> Current<V> {
         self.newest.load_full()
     }
 
-    /// Puts what `make` returns, which gets the rules of now, in their place. Requests that have begun keep the old ones, which are
-    /// dropped with the last of these requests. Returns the old rules and the new ones.
+    /// Replaces the current rules by the result of `make`, which receives them. Requests that have started keep the old
+    /// rules, which are dropped with the last of these requests. Returns the old rules and the new ones.
     pub(super) fn replace(&self, make: impl FnOnce(&Shared<V>) -> Shared<V>) -> [Arc<Shared<V>>; 2] {
         let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let new = Arc::new(make(&self.newest.load()));
@@ -57,8 +57,8 @@ impl<V> Current<V> {
 }
 
 impl<V> Drop for Current<V> {
-    /// The last of the layer and its services is gone, so what no request has matched by now, none will. A layer that never wrapped
-    /// anything has nothing to say.
+    /// The last of the layer and its services is dropped, so no request can match a rule any more. A layer that never
+    /// wrapped a service reports nothing.
     fn drop(&mut self) {
         let last = self.newest.load();
         if last.is_mounted() {

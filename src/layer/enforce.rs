@@ -1,21 +1,21 @@
-//! What is done with a judgement.
+//! Enforces a judgement.
 
 use crate::{body::Kept, decision::Decision, denial::Refusal, rule::Mode};
 
 /// How a guarded request ends.
 pub(super) enum Enforced<B> {
-    /// The inner service gets the request with this decision.
+    /// The inner service receives the request with this decision.
     Verified(Kept<B>, Decision),
-    /// The inner service gets the request as it came, although it is refused.
+    /// The inner service receives the unchanged request, although it is refused.
     AsItCame(Kept<B>, Refusal),
-    /// The inner service never gets it.
+    /// The inner service never receives the request.
     Denied(Refusal),
 }
 
 /// A judged request, with its body.
 pub(super) type Judged<B> = Result<(Kept<B>, Decision), Rejected<B>>;
 
-/// A refused request. Without a body there is nothing to pass on.
+/// A refused request. Without a body it cannot be passed on.
 pub(super) struct Rejected<B> {
     pub(super) refusal: Refusal,
     pub(super) body: Option<Kept<B>>,

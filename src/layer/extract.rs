@@ -1,4 +1,4 @@
-//! Extractors of axum handlers: a request that is verified, and one that can be.
+//! Extractors for axum handlers: verified requests, and requests whose checks wait.
 
 use std::{convert::Infallible, fmt};
 
@@ -11,7 +11,7 @@ use http::{StatusCode, request::Parts};
 use super::prove::Prove;
 use crate::decision::{Decision, DecisionReason, Verified};
 
-/// Why [`Verified`] was refused: a mistake in the set-up, said in the response.
+/// Why [`Verified`] was refused: a configuration error, described in the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum VerifiedRejection {
@@ -19,15 +19,15 @@ pub enum VerifiedRejection {
     NoDecision,
     /// The request was let through while the verifier was unavailable.
     Unverified,
-    /// The rule has [`on_demand`](crate::Rule::on_demand), and its checks have not been asked.
+    /// The rule has [`on_demand`](crate::Rule::on_demand), and its checks have not started.
     NotAsked,
 }
 
-/// Why [`Prove`] was refused: a mistake in the set-up, said in the response.
+/// Why [`Prove`] was refused: a configuration error, described in the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProveRejection {
-    /// The request has no checks that wait: no layer or no rule guards it, or its rule is without
+    /// The request has no waiting checks: no layer or no rule guards it, or its rule does not set
     /// [`on_demand`](crate::Rule::on_demand).
     NotOnDemand,
 }
@@ -116,7 +116,7 @@ impl IntoResponse for ProveRejection {
     }
 }
 
-/// The answer to a mistake in the set-up.
+/// The answer to a configuration error.
 fn mistake(rejection: &impl fmt::Display) -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, rejection.to_string()).into_response()
 }

@@ -1,4 +1,4 @@
-//! One request's story: read, judge, enforce, report.
+//! The stages of one request: read, judge, enforce, report.
 
 use std::{
     future::{Future, poll_fn},
@@ -38,22 +38,24 @@ use crate::{
     verdict::Verdict,
 };
 
-/// The story of a guarded request. It is boxed: it waits on the network anyway, and it does not know the inner service, whose
-/// errors pass through untouched.
+/// The future that runs the stages of a guarded request. Boxed, because it waits on the network anyway. It does not depend
+/// on the inner service, whose errors pass through unchanged.
 pub(super) type Story<B> = Pin<Box<dyn Future<Output = End<B>> + Send>>;
 
-/// How the story of a guarded request ends.
+/// The result of the stages of a guarded request.
 pub(super) enum End<B> {
-    /// The inner service may have it.
+    /// The inner service receives the request.
     Through(Request<RequestBody<B>>),
-    /// The inner service never sees it.
+    /// The inner service never receives the request.
     Denied(Response<Bytes>),
 }
 
-/// Decides about a request. Dropping the future at any await gives back what it holds and asks nothing more; a check that has
-/// begun is finished by a task, which holds its place until then. `parameters` are those of the path, where it has any.
+/// Decides about a request. If the future is dropped at any await, it releases what it holds and starts no further check; a
+/// task finishes a check that has started and holds its place until then. `parameters`: the parameters of the path, if it
+/// has any.
 ///
-/// No `async fn`: that would hold its arguments twice. The box is made here, so that a story is copied once.
+/// Not an `async fn`, which would hold its arguments twice. The box is created here, so that the future is copied only
+/// once.
 #[inline(never)]
 pub(super) fn guard<V, B>(
     shared: Arc<Shared<V>>,
@@ -76,8 +78,8 @@ where
         let told = {
             let stage = Stage::guard();
             let mut story = pin!(tell(&shared, &group, &stage, parameters.as_deref_mut(), &mut parts, body));
-            // The panics of closures and verifiers are caught where they arise. What panics here is the body itself or a verifier
-            // that is cloned: it must let nothing through, and the next request must not feel it.
+            // The panics of closures and verifiers are caught where they occur. Here only the body or the clone of a
+            // verifier can panic: the request must not pass, and later requests must not be affected.
             poll_fn(|cx| {
                 let polled = catch_unwind(AssertUnwindSafe(|| stage.within(|| story.as_mut().poll(cx))));
                 polled.unwrap_or_else(|_| Poll::Ready(Err(Refused::by_panic(&shared, group.first_rule()))))
@@ -102,7 +104,7 @@ where
     })
 }
 
-/// Refuses a request by its head alone. `group`: what guards its path, where that is known.
+/// Refuses a request by its head alone. `group`: the group that guards its path, if it is known.
 pub(super) fn refuse<V, B>(
     shared: &Shared<V>,
     request: Request<B>,
@@ -123,7 +125,7 @@ pub(super) fn refuse<V, B>(
         first_ex_id: None,
     });
     let respond = rule.map_or(shared.respond.as_ref(), |rule| rule.settings.respond.as_ref());
-    // Where no rule is known, it is not known either whether a status of 200 would be safe.
+    // Without a known rule, it is unknown whether a status of 200 would be safe.
     let grpc_answers = group.is_some_and(|group| group.answers_grpc(request.version()));
     let (mut parts, _) = request.into_parts();
     if respond.is_some() {
@@ -168,7 +170,7 @@ where
 {
     let evidence = Evidence::new();
     if group.has_unless() {
-        // Before the closure: it must not read a header of ours that the client wrote.
+        // Before the closure, which must not read a header under our prefix that the client wrote.
         shared.strip(&mut parts.headers);
         if group.lets_by(parts) {
             shared.pass_not_guarded(&mut parts.headers, parts.extensions.get::<Decision>());
@@ -198,7 +200,7 @@ where
         Ok(Read { body, handed_on, chosen: Choice::Ask { rule, plan, pins }, client_deadline }) => {
             handing = Handing { handed_on, pins };
             stage.rule(&rule.name);
-            // A proof is paid for and used up by its first check.
+            // The first check of a proof is billed and spends the proof.
             let asked = shared.asked(&rule.name, &plan);
             let outer = parts.extensions.get::<Decision>();
             if let Some(taken) = asked.as_ref().and_then(|asked| outer?.answer_to(asked)) {
@@ -241,18 +243,18 @@ where
     }
 }
 
-/// What is handed on of a body that was read.
+/// The changes to a body that was read, before it is passed on.
 #[derive(Default)]
 struct Handing {
     handed_on: HandedOn,
-    /// Where the phone is that is to be pinned.
+    /// The ranges of the phone that must be pinned.
     pins: Vec<Range<usize>>,
 }
 
 // === impl Handing ===
 
 impl Handing {
-    /// Makes body and head what the inner service gets.
+    /// Changes body and head to what the inner service receives.
     fn finish<B>(&self, mut body: Kept<B>, proven: Option<Phone>, parts: &mut Parts) -> Kept<B> {
         if let Kept::Whole(whole) = &mut body {
             let pinned = proven.filter(|_| !self.pins.is_empty()).map(|phone| (phone, &*self.pins));

@@ -1,4 +1,4 @@
-//! The future of a guarded application: one decision, then the inner service.
+//! The response future: one decision, then the inner service.
 
 use std::{
     fmt,
@@ -16,7 +16,7 @@ use super::flow::{End, Story};
 use crate::body::{RequestBody, ResponseBody};
 
 pin_project! {
-    /// Answers a request: the inner service's response, or a denial.
+    /// Resolves to the inner service's response, or to a denial.
     pub struct ResponseFuture<S, B>
     where
         S: Service<Request<RequestBody<B>>>,
@@ -29,9 +29,9 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<S, F, B, E> {
-        /// The verifier is being asked. The clone of the inner service has not been polled and holds nothing.
+        /// The checks are running. The clone of the inner service has not been polled and holds nothing.
         Guarded { inner: Option<S>, story: Story<B> },
-        /// The inner service was not ready at once: this same clone is made ready and called.
+        /// The inner service was not ready at once: this clone is polled until it is ready, and called.
         Waiting { inner: S, request: Option<Request<RequestBody<B>>> },
         Called { #[pin] future: F },
         /// The inner service could not be made ready.
@@ -50,7 +50,7 @@ where
         Self { state: State::Guarded { inner: Some(inner), story } }
     }
 
-    /// Calls the inner service at once if it is ready at once: a request is large, and every move of it counts. If it is not,
+    /// Calls the inner service directly if it is ready: a request is large, and every move of it costs. Otherwise
     /// the future's first poll registers the waker of its task.
     #[inline]
     pub(super) fn unmatched(mut inner: S, request: Request<RequestBody<B>>) -> Self {

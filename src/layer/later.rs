@@ -1,4 +1,4 @@
-//! A judgement that waits for the application: what a request's story needs of it, once the request has been passed on.
+//! A judgement that waits for the application: the state of a request that was passed on before its checks.
 
 use std::{
     future::poll_fn,
@@ -28,7 +28,7 @@ use crate::{
     verdict::Verdict,
 };
 
-/// The checks of a request that is passed on before they are asked.
+/// The checks of a request that is passed on before they start.
 pub(super) struct Later<V> {
     shared: Arc<Shared<V>>,
     rule: Arc<RuleState>,
@@ -46,7 +46,7 @@ where
     V::Error: Into<BoxError>,
     V::Future: Send,
 {
-    /// Cold: a rule that is not on demand pays nothing for those that are.
+    /// Cold: a rule that is not on demand must not pay for rules that are.
     #[cold]
     pub(super) fn new(
         shared: &Arc<Shared<V>>,
@@ -59,7 +59,7 @@ where
         Self { shared: Arc::clone(shared), rule: Arc::clone(rule), plan, asked, client_deadline, grpc_answers }
     }
 
-    /// Makes the head that of a request whose checks wait, and hands the application the [`Prove`] that asks them.
+    /// Writes the head of a request whose checks wait, and inserts the [`Prove`] that starts them.
     #[cold]
     pub(super) fn hand_on(self, evidence: Evidence, parts: &mut Parts) {
         let (shared, rule, asked) = (Arc::clone(&self.shared), Arc::clone(&self.rule), self.asked.clone());
@@ -78,7 +78,8 @@ where
         shared.not_asked(parts, asked);
     }
 
-    /// Asks, judges and reports, as the layer does before it passes another request on. The deadline begins now.
+    /// Runs the checks, judges and reports, as the layer does for other requests before it passes them on. The deadline
+    /// starts now.
     async fn judge(self, recipient: Arc<Recipient>) -> Answer {
         let Self { shared, rule, plan, asked, client_deadline, .. } = self;
         let settings = &rule.settings.judge;
@@ -86,7 +87,7 @@ where
             let evidence = Evidence::new();
             let mut judging =
                 pin!(shared.judge.judge(&rule.name, settings, plan, &recipient.head, client_deadline, evidence));
-            // Of a verifier that is cloned: see `flow`.
+            // The clone of a verifier may panic: see `flow`.
             poll_fn(|cx| {
                 let polled = catch_unwind(AssertUnwindSafe(|| judging.as_mut().poll(cx)));
                 polled.unwrap_or_else(|_| {

@@ -1,37 +1,37 @@
 //! The layer: a guarded application, as a Tower service.
 //!
 //! This module runs the stages that the lower modules implement. A request that no rule matches loses its
-//! forged headers and goes straight to the inner service. A guarded one goes rule → proof → check → verdict → decision,
-//! and then to the inner service, or is answered with a denial.
+//! forged headers and goes straight to the inner service. A guarded request goes through rule → proof → check → verdict →
+//! decision, and then to the inner service, or is answered with a denial.
 //!
 //! # Readiness
 //!
-//! While the verifier is asked, nothing of the inner service is held: a slow verifier must not take the application's concurrency
-//! slots, and a denied request never takes one. So [`JVerify`] is always ready, as axum's `Router` is, and drives a clone
-//! of the inner service to readiness inside the future: at once for an unmatched request, after the decision for a
-//! guarded one. It follows that load shedding and limits for the application go *inside* of this layer.
+//! While a check runs, the layer does not hold the inner service: a slow verifier must not take the application's
+//! concurrency slots, and a denied request never takes one. So [`JVerify`] is always ready, like axum's `Router`, and
+//! drives a clone of the inner service to readiness inside the future: at once for an unmatched request, after the decision
+//! for a guarded one. Therefore put load shedding and limits for the application *inside* of this layer.
 //!
 //! # Clients that leave
 //!
-//! A check that has started is completed, even if its client has left: it is paid for, and the verifier works on it. If
-//! the server drops a request while a check is in flight, the rest of that check moves into a task on the runtime on which
-//! it began, and keeps its place in the bulkhead (`in_flight`) until the verifier has answered or the `deadline` has passed. The
-//! request's next check is not started. The task writes the event `abandoned`. The same happens when the deadline of a gRPC
-//! client (`grpc-timeout`) passes during a check. When the runtime ends, so do its tasks: see [`JVerifyLayer::drained`].
+//! A check that has started is completed even if its client has left: it is billed, and the verifier works on it. If the
+//! server drops a request while a check is in flight, a task on the runtime of the request finishes the check, and keeps
+//! its place in the bulkhead (`in_flight`) until the verifier has answered or the `deadline` has passed. The
+//! request's next check is not started. The task writes the event `abandoned`. The same happens if the deadline of a gRPC
+//! client (`grpc-timeout`) passes during a check. Tasks end with their runtime: see [`JVerifyLayer::drained`].
 //!
 //! # Checks on demand
 //!
-//! A rule with [`on_demand`](crate::Rule::on_demand) passes the request on before its checks, and the application asks them with
-//! [`Prove::now`]. The checks run in a task that ends when all clones of [`Prove`] have been dropped; a check that has begun is
-//! then completed as above. [`JVerifyLayer::drained`] waits for these checks as well. While the handler waits, it holds the
-//! application's own slot.
+//! A rule with [`on_demand`](crate::Rule::on_demand) passes the request on before its checks, and the application starts
+//! them with [`Prove::now`]. The checks run in a task that ends when all clones of [`Prove`] have been dropped; a check
+//! that has started is then completed as above. [`JVerifyLayer::drained`] also waits for these checks. While the handler
+//! waits, it holds the application's slot.
 //!
 //! # One layer, mounted twice
 //!
-//! The same layer may wrap a router and a router that is nested in it. A request that passes both services is paid for once: the
-//! inner service reads it again, and takes over the decision of the outer one if the rule is the same and the checks are equal in
-//! every part. The event is written once. If a middleware between the two has changed the proof, the inner service asks.
-//! Two layers that are built separately both ask, also if their rules are equal.
+//! The same layer may wrap a router and a router that is nested in it. A request that passes both services is billed once:
+//! the inner service reads it again, and uses the decision of the outer service if the rule is the same and all parts of
+//! the checks are equal. The event is written once. If a middleware between the two has changed the proof, the inner
+//! service runs its checks. Two layers that are built separately both run their checks, even if their rules are equal.
 //!
 //! ```
 //! use std::convert::Infallible;
@@ -100,7 +100,7 @@ use crate::{check::Check, verdict::Verdict};
 
 /// Guards the services it wraps: see [`JVerifyLayer::builder`].
 ///
-/// A clone shares everything: bulkhead, budget and counters belong to the layer, however many services it wraps (axum
+/// Clones share everything: bulkhead, budget and counters belong to the layer, no matter how many services it wraps (axum
 /// wraps one for every route).
 ///
 /// ```
@@ -120,14 +120,14 @@ pub struct JVerifyLayer<V> {
 // === impl JVerifyLayer ===
 
 impl<V> JVerifyLayer<V> {
-    /// Starts with a verifier: [`JPush`](crate::JPush), or any `tower::Service<Check, Response = Verdict>`.
+    /// Returns a builder with this verifier: [`JPush`](crate::JPush), or any `tower::Service<Check, Response = Verdict>`.
     ///
-    /// Its error says why a check has no answer if it is a [`CallError`](crate::CallError), or has one among its sources; only a
-    /// `CallError` itself can be an outage that a policy opens for. Tower's `Timeout` counts as
-    /// [`Class::Unavailable`](crate::Class), and Tower's `LoadShed` and errors such as `EMFILE` among the sources as overload. Every
-    /// other error is [`Class::Unknown`](crate::Class): 503, and never opened.
+    /// A [`CallError`](crate::CallError), also among the error's sources, reports why a check has no answer; a policy can
+    /// open only for an error that is itself a `CallError`. Tower's `Timeout` counts as
+    /// [`Class::Unavailable`](crate::Class), and Tower's `LoadShed` and errors such as `EMFILE` among the sources count as
+    /// overload. Every other error is [`Class::Unknown`](crate::Class): it is answered 503, and no policy opens for it.
     ///
-    /// What cannot answer checks is refused here, by the compiler:
+    /// The compiler refuses a type that cannot answer checks:
     ///
     /// ```compile_fail,E0277
     /// // The client has not been built.
@@ -143,37 +143,39 @@ impl<V> JVerifyLayer<V> {
         JVerifyBuilder::new(verifier)
     }
 
-    /// The names of the rules that no request has matched since the layer was built, as in `POST /login`: what is listed after a day of
-    /// traffic is misspelt, guards a path that is gone, or is behind a nested router whose prefix the layer does not see.
+    /// Returns the names of the rules that no request has matched since the layer was built, as in `POST /login`. A rule
+    /// that is still listed after a day of traffic is misspelt, guards a path that no longer exists, or is inside a nested
+    /// router whose prefix the layer does not see.
     ///
-    /// Each is also an event at WARN: once, with the first guarded request that comes a day or more after the rule was first built, and
-    /// when the last clone of the layer and of its services is dropped, if the layer wrapped anything.
+    /// Each such rule is also an event at WARN: once, with the first guarded request that arrives a day or more after the
+    /// rule was first built, and when the last clone of the layer and of its services is dropped, if the layer wrapped a
+    /// service.
     pub fn unused_rules(&self) -> Vec<String> {
         self.current.now().routes.unmatched().map(ToOwned::to_owned).collect()
     }
 
     /// Replaces the rules, the settings and the verifier by those of `new`, in all services of this layer and its clones. A request
-    /// that comes after this has returned has the new rules. A request that has begun keeps the old ones, also where it waits for its
-    /// body or for the verifier. No request is between the two.
+    /// that arrives after this has returned uses the new rules. A request that has started keeps the old rules, even while
+    /// it waits for its body or for the verifier. No request uses a mixture of the two.
     ///
-    /// All of `new` counts: `header_prefix`, `foreign_backend` and `account` too. Build it with a clone of the same client, unless
-    /// another one is meant: connections belong to the client, and an old client is dropped with the last request that uses it. `new`
-    /// is not changed, and what `build()` refuses never gets here.
+    /// All settings of `new` apply, including `header_prefix`, `foreign_backend` and `account`. Build it with a clone of
+    /// the same client, unless you want another one: connections belong to the client, and an old client is dropped with
+    /// the last request that uses it. `new` is not changed, and `build()` has already refused invalid settings.
     ///
-    /// These last:
+    /// A reload keeps:
     ///
     /// - The [`Guards`](crate::Guards) of the layer, unless `new` sets others: claims, limits, breakers, the rate limits of alarms, and the next two.
-    /// - Checks in flight. They count in `in_flight` of the layer, and in that of a rule that has its own before and after under the
-    ///   same name. A smaller limit applies at once, so that no check begins until there are fewer in flight.
-    /// - Bodies that are held count in `buffered` as long as its value is the same. After another value they no longer count.
-    /// - [`JVerifyLayer::unused_rules`]: a rule keeps its mark under the same name.
+    /// - Checks in flight. They count in the layer's `in_flight`, and in the `in_flight` of a rule that sets it before and
+    ///   after under the same name. A smaller limit applies at once: no check starts until fewer are in flight.
+    /// - Bodies in memory. They count in `buffered` if its value is unchanged, and no longer count if it has changed.
+    /// - [`JVerifyLayer::unused_rules`]: a rule with the same name keeps its mark.
     /// - [`JVerifyLayer::drained`] waits for the abandoned checks of old rules too.
     ///
-    /// Where the layer is mounted twice, a request between its two services during a reload is asked about again: the inner service
-    /// does not take over what was decided by old rules, and a token that works once is then refused.
+    /// If the layer is mounted twice, the checks of a request between its two services during a reload run again: the inner
+    /// service does not use a decision by old rules, and a token that works only once is then refused.
     ///
-    /// Until the first reload an unmatched request pays one atomic load and a reference count for this, and after it about sixty
-    /// instructions more. The log has the new rules as after `build()`.
+    /// Until the first reload an unmatched request pays one atomic load and a reference count for this, and afterwards
+    /// about sixty more instructions. The log contains the new rules as after `build()`.
     ///
     /// ```
     /// use tower_jverify::{ConfigError, JVerifyLayer, Rule, number};
@@ -199,12 +201,12 @@ impl<V> JVerifyLayer<V> {
         newest.log_reload(&old);
     }
 
-    /// Returns when no abandoned check and no check of a rule that is `on_demand` is running: at once, if there is none. For a
-    /// shutdown, after the server has closed its connections and before the runtime ends, which would end these checks and lose
-    /// their events.
+    /// Waits until no abandoned check and no check of an `on_demand` rule is running; returns at once if there is none.
+    /// Call it in a shutdown, after the server has closed its connections and before the runtime ends, which would end
+    /// these checks and lose their events.
     ///
-    /// Another check whose client is still there is not waited for; if the client leaves before this returns, it is. May be awaited
-    /// on any runtime, any number of times.
+    /// It does not wait for a check whose client is still connected, unless the client leaves before this returns. It may
+    /// be awaited on any runtime, any number of times.
     ///
     /// ```no_run
     /// # async fn serve() {}

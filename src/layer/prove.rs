@@ -1,4 +1,4 @@
-//! What an application asks the checks of a request by, where the rule leaves that to it.
+//! The handle with which an application starts the checks of a request, for rules with `on_demand`.
 
 use std::{
     fmt,
@@ -24,13 +24,13 @@ use crate::{
     verdict::{Class, Verdict},
 };
 
-/// The checks of a request that its handler asks itself: see [`Rule::on_demand`](crate::Rule::on_demand). A request extension, and
-/// under the feature `axum` an extractor.
+/// The checks of a request that its handler starts: see [`Rule::on_demand`](crate::Rule::on_demand). A request extension,
+/// and under the feature `axum` an extractor.
 ///
-/// **Nothing of the request is verified before [`Prove::now`] has returned `Ok`.**
+/// **The request is not verified before [`Prove::now`] has returned `Ok`.**
 ///
-/// The layer has read and validated the proof; a request without one does not reach the handler. Clones share one answer: the checks
-/// are asked once, by the first call, and every call gets their answer. If the last clone is dropped and none was used, the event
+/// The layer has read and validated the proof; a request without one does not reach the handler. Clones share one answer:
+/// the first call runs the checks, and every call returns their answer. If all clones are dropped without a call, the event
 /// `not_asked` is written at WARN.
 ///
 /// ```
@@ -56,26 +56,26 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct Prove {
-    /// Of the innermost layer that has checks to ask.
+    /// Of the innermost layer with waiting checks.
     asking: Arc<Asking>,
-    /// Of layers outside of it, the outermost first.
+    /// Of the layers outside of it, the outermost first.
     outer: Vec<Arc<Asking>>,
-    /// What other layers, outside and inside, have decided about the request.
+    /// The decision of other layers, outside and inside, about the request.
     decided: Option<Decision>,
 }
 
-/// What the checks of one layer come to.
+/// The result of the checks of one layer.
 pub(super) type Answer = Result<Decision, Denial>;
 
-/// The checks of one layer, for all clones.
+/// The checks of one layer, shared by all clones.
 struct Asking {
     recipient: Arc<Recipient>,
-    /// Until they are asked.
+    /// Set until the checks start.
     unasked: Mutex<Option<(Unasked, watch::Sender<Option<Answer>>)>>,
     answer: watch::Receiver<Option<Answer>>,
 }
 
-/// Who is answered, and how.
+/// The request that is answered, and the format of the answer.
 pub(super) struct Recipient {
     /// The rule's name.
     pub(super) rule: Arc<str>,
@@ -85,9 +85,9 @@ pub(super) struct Recipient {
     pub(super) grpc_answers: bool,
 }
 
-/// Checks that have not been asked.
+/// Checks that have not started.
 pub(super) struct Unasked {
-    /// Asks, once it is polled.
+    /// Runs the checks when polled.
     pub(super) judging: Pin<Box<dyn Future<Output = Answer> + Send>>,
     pub(super) rule: Arc<RuleState>,
     pub(super) observers: Arc<Observers>,
@@ -98,7 +98,7 @@ pub(super) struct Unasked {
 // === impl Prove ===
 
 impl Prove {
-    /// Adds checks that wait to those of a request, whose decisions so far are those of other layers.
+    /// Adds waiting checks to a request. Its decisions so far are from other layers.
     pub(super) fn hand_on(extensions: &mut Extensions, recipient: Arc<Recipient>, unasked: Unasked) {
         let asking = Arc::new(Asking::waiting(recipient, unasked));
         let prove = match extensions.remove::<Self>() {
@@ -111,7 +111,7 @@ impl Prove {
         extensions.insert(prove);
     }
 
-    /// Takes the decision of an inner layer in, where checks wait. It then counts in what they come to.
+    /// Adds the decision of an inner layer to waiting checks, whose result then includes it.
     #[cold]
     pub(super) fn take_in(extensions: &mut Extensions, decision: Decision) {
         if let Some(prove) = extensions.get_mut::<Self>() {
@@ -119,20 +119,20 @@ impl Prove {
         }
     }
 
-    /// Asks the checks, unless this or another clone has, and returns their answer. The rule's `deadline` begins with the first call,
-    /// and its place in the bulkhead (`in_flight`) is taken then.
+    /// Runs the checks, unless this or another clone has, and returns their answer. The rule's `deadline` starts with the
+    /// first call, which also takes a place in the bulkhead (`in_flight`).
     ///
-    /// The event, the policy and all limits are those of any other rule. The checks run in a task: if this future is dropped, another
-    /// call gets their answer, and if all clones are dropped, the check that has begun is finished, and no other begins.
+    /// The event, the policy and all limits apply as for other rules. The checks run in a task: if this future is dropped,
+    /// another call returns their answer; if all clones are dropped, the running check is completed and no other starts.
     ///
-    /// The decision includes those of other layers that guard the request, and it has the phone and the risk. The request's headers
-    /// stay as they are: `x-jverify-decision` is `not-asked`.
+    /// The decision includes the decisions of other layers that guard the request, and has the phone and the risk. The
+    /// request's headers do not change: `x-jverify-decision` is still `not-asked`.
     ///
     /// # Errors
     ///
-    /// The denial. It becomes the answer that the client would get from the layer: a problem document or a gRPC status, in the client's
-    /// language, or what the rule's `respond` returns, which runs here. Also for what a policy opens during an outage, because that
-    /// is not verified: see [`Prove::decision`].
+    /// Returns the denial. It converts into the layer's answer to the client: a problem document or a gRPC status, in the
+    /// client's language, or the result of the rule's `respond`, which runs here. A request that a policy opens during an
+    /// outage is also an error, because it is not verified: see [`Prove::decision`].
     ///
     /// # Panics
     ///
@@ -145,13 +145,13 @@ impl Prove {
         }
     }
 
-    /// As [`Prove::now`], and `Ok` also for what [`open_when_unavailable`](crate::Policy::open_when_unavailable) opens.
+    /// As [`Prove::now`], but also returns `Ok` if [`open_when_unavailable`](crate::Policy::open_when_unavailable) opens.
     ///
-    /// **Danger:** the decision may be unverified. Ask [`Decision::is_verified`].
+    /// **Danger:** the decision may be unverified. Check [`Decision::is_verified`].
     ///
     /// # Errors
     ///
-    /// The denial, where the policy refuses.
+    /// Returns the denial if the policy refuses.
     ///
     /// # Panics
     ///
@@ -161,7 +161,7 @@ impl Prove {
         let mut outer = self.outer.iter();
         while let Some(asking) = outer.next() {
             let decision = asking.answer().await.inspect_err(|_| {
-                // The application has asked. What is inside of the layer that refuses has nothing to report.
+                // The application has called. Layers inside of the refusing layer have nothing to report.
                 outer.clone().chain([&self.asking]).for_each(|inner| inner.skip());
             })?;
             decided = Some(decision.within(decided.as_ref()));
@@ -169,7 +169,7 @@ impl Prove {
         Ok(self.asking.answer().await?.within(decided.as_ref()))
     }
 
-    /// Checks with this answer, for a handler's unit test. No event is written.
+    /// Creates checks with this answer, for a handler's unit test. No event is written.
     ///
     /// ```
     /// use tower_jverify::{Denial, DenialReason, Phone, Prove, Verified};
@@ -217,13 +217,13 @@ impl Asking {
         }
     }
 
-    /// Leaves the checks unasked for good, without an event.
+    /// Discards the checks without an event.
     fn skip(&self) {
         let unasked = self.unasked.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(unasked);
     }
 
-    /// Asks, once. What panics here leaves the checks unasked.
+    /// Starts the checks, once. After a panic here they have not started.
     fn begin(&self) {
         let mut unasked = self.unasked.lock().unwrap_or_else(PoisonError::into_inner);
         if unasked.is_some() {
@@ -249,9 +249,10 @@ impl Drop for Asking {
 // === impl Unasked ===
 
 impl Unasked {
-    /// Asks until there is an answer, or until all clones have been dropped. A check that has begun is then left to a task of its own.
+    /// Runs the checks until there is an answer, or until all clones have been dropped. A separate task then finishes a
+    /// running check.
     fn ask(self, sender: watch::Sender<Option<Answer>>) -> impl Future<Output = ()> + Send {
-        // Before the first poll: a shutdown waits for it from now on.
+        // Before the first poll, so that a shutdown waits for it from now on.
         let running = self.abandoned.enter();
         let mut judging = self.judging;
         async move {

@@ -1,4 +1,4 @@
-//! The record of a guarded request, for the observers.
+//! Reports a guarded request to the observers.
 
 use crate::{
     judge::Evidence,
@@ -6,7 +6,7 @@ use crate::{
     rule::RuleState,
 };
 
-/// Informs the observers. Inlined: it is part of every story, and a call of it would move what it passes on.
+/// Informs the observers. Inlined, because every guarded request runs it, and a call would move its arguments.
 #[inline]
 pub(super) fn report(observers: &Observers, rule: &RuleState, outcome: Outcome<'_>, evidence: &Evidence) {
     let verdicts = match &outcome {

@@ -41,14 +41,14 @@ impl<S, V> JVerify<S, V> {
         Self { inner, current }
     }
 
-    /// The guarded application itself. What is called on it is not verified.
+    /// Returns the inner service. Requests sent to it directly are not verified.
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
 }
 
 impl<S, V> JVerify<S, V> {
-    /// Answers a request that is refused by its head. `allow`: the header of a 405.
+    /// Answers a request that is refused by its head. `allow`: the header for a 405.
     #[cold]
     fn answer<B>(&self, answering: Answering, allow: Option<HeaderValue>) -> ResponseFuture<S, B>
     where
@@ -89,7 +89,7 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S, B>;
 
-    /// Always ready: the inner service is made ready inside the future, when it is its turn.
+    /// Always ready: the future polls the inner service for readiness when it is needed.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         Poll::Ready(Ok(()))
     }
@@ -98,7 +98,7 @@ where
         let shared = self.current.now();
         let is_foreign = shared.routes.are_before_foreign();
         if is_foreign {
-            // Before anything is read: what is removed here must not decide anything.
+            // Before anything is read: removed headers must not decide anything.
             shared.strip(request.headers_mut());
         }
         let group = match shared.routes.find(request.method(), request.uri(), original_uri(&request)) {
@@ -126,7 +126,7 @@ where
                 let refusal = Refusal::of_preflight();
                 return self.answer(flow::refuse(&shared, request, Some(group), &refusal), None);
             }
-            // A script that ignores the method reads a login in the head of an OPTIONS as well.
+            // A script that ignores the method also reads a login in the head of an OPTIONS.
             let passes = preflight.is_some_and(|has_proof| group.preflight_passes() && !(is_foreign && has_proof));
             if !passes {
                 let parameters = match group.path_parameters(request.uri(), original_uri(&request)) {
@@ -137,7 +137,7 @@ where
                 return ResponseFuture::guarded(self.inner.clone(), story);
             }
         }
-        // No decision of this layer is about it.
+        // This layer makes no decision about the request.
         {
             let outer = request.extensions().get::<Decision>().cloned();
             if is_foreign {
@@ -151,7 +151,7 @@ where
     }
 }
 
-/// RFC 9110 requires `Allow` of a 405, also of one that a user's closure returns.
+/// RFC 9110 requires `Allow` in a 405, also if a user's closure returns it.
 fn with_allow(mut response: Response<Bytes>, allow: Option<HeaderValue>) -> Response<Bytes> {
     if response.status() == StatusCode::METHOD_NOT_ALLOWED
         && !response.headers().contains_key(ALLOW)

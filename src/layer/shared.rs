@@ -1,4 +1,4 @@
-//! One set of rules and settings, and what outlives it.
+//! One set of rules and settings, and the state that survives a reload.
 
 use std::sync::{
     Arc,
@@ -27,15 +27,15 @@ use crate::{
 pub(super) struct Shared<V> {
     pub(super) judge: Judge<V>,
     pub(super) routes: Routes,
-    /// For requests that no proof's header has a part in.
+    /// For requests without a proof's header.
     pub(super) trailers: TrailerFilter,
-    /// For refusals that no rule is known for.
+    /// For refusals without a known rule.
     pub(super) respond: Option<Respond>,
     pub(super) observers: Arc<Observers>,
     names: Names,
-    /// How many services the layer has wrapped, whichever rules they began with.
+    /// The number of services that the layer has wrapped, also under earlier rules.
     mounts: Arc<AtomicUsize>,
-    /// From what all of this was made.
+    /// The rules and settings from which this was compiled.
     source: Arc<Source>,
     unused: Unused,
 }
@@ -43,7 +43,7 @@ pub(super) struct Shared<V> {
 // === impl Shared ===
 
 impl<V> Shared<V> {
-    /// The rules that a layer begins with.
+    /// The first rules of a layer.
     pub(super) fn new(
         verifier: V,
         routes: Routes,
@@ -58,7 +58,7 @@ impl<V> Shared<V> {
         Self::of(judge, routes, names, Arc::new(source), observers, Arc::default())
     }
 
-    /// These rules of another layer, made again with what lasts of this one.
+    /// The rules of another layer, compiled again with the state of this one.
     pub(super) fn reloaded(&self, new: &Self) -> Self
     where
         V: Clone,
@@ -73,7 +73,7 @@ impl<V> Shared<V> {
         Self::of(judge, routes, names, source, observers, mounts)
     }
 
-    /// Writes what holds now, in place of `old`.
+    /// Logs the rules that replace `old`.
     pub(super) fn log_reload(&self, old: &Self) {
         self.source.log_reload(&old.routes, &self.routes, self.judge.guards());
     }
@@ -91,7 +91,7 @@ impl<V> Shared<V> {
         Self { judge, routes, trailers, respond, observers, names, mounts, source, unused }
     }
 
-    /// A service is made of the layer.
+    /// Counts a wrapped service.
     pub(super) fn mount(&self) {
         self.mounts.fetch_add(1, Ordering::Relaxed);
     }
@@ -100,7 +100,7 @@ impl<V> Shared<V> {
         self.mounts.load(Ordering::Relaxed) > 0
     }
 
-    /// Writes which rules no request has matched in a day. `began`: when this guarded request came.
+    /// Logs the rules that no request has matched in a day. `began`: the arrival of this guarded request.
     #[inline]
     pub(super) fn look_for_unused(&self, began: Instant) {
         if self.unused.is_due(began) {
@@ -108,18 +108,18 @@ impl<V> Shared<V> {
         }
     }
 
-    /// Writes which rules no request has matched by now.
+    /// Logs the rules that no request has matched so far.
     pub(super) fn report_unused(&self) {
         unused::report_at_the_end(&self.routes);
     }
 
-    /// What an inner service of this layer recognises the checks of a request by. `None` where the layer has wrapped one service:
-    /// then no service is inside of another, and the hash would never be compared.
+    /// The value by which an inner service of this layer recognises the checks of a request. `None` if the layer has
+    /// wrapped only one service, because the hash would never be compared.
     pub(super) fn asked(&self, rule: &Arc<str>, plan: &Plan) -> Option<Asked> {
         (self.mounts.load(Ordering::Relaxed) > 1).then(|| Asked::new(rule, plan))
     }
 
-    /// Makes the head of a request safe to pass on that no decision of this layer is about: what is under our prefix goes.
+    /// Makes the head of a request without a decision of this layer safe to pass on: removes headers under our prefix.
     ///
     /// An existing decision is trusted, because only an outer layer in this process can have inserted it. Its headers
     /// are then written again from the decision alone.
@@ -131,8 +131,8 @@ impl<V> Shared<V> {
         }
     }
 
-    /// As [`Shared::pass`], of a request that no rule guards because of its value of `when`: the head says so, unless an outer
-    /// layer has decided.
+    /// As [`Shared::pass`], for a request that no rule guards because of its value of `when`: marks the head as not
+    /// guarded, unless an outer layer has decided.
     pub(super) fn pass_not_guarded(&self, headers: &mut HeaderMap, outer: Option<&Decision>) {
         self.pass(headers, outer);
         if outer.is_none() {
@@ -140,7 +140,7 @@ impl<V> Shared<V> {
         }
     }
 
-    /// As [`Shared::pass`], of a request whose head has been stripped already.
+    /// As [`Shared::pass`], for a request whose head has already been stripped.
     #[inline]
     pub(super) fn pass_stripped(&self, headers: &mut HeaderMap, outer: Option<&Decision>) {
         if let Some(outer) = outer {
@@ -148,13 +148,13 @@ impl<V> Shared<V> {
         }
     }
 
-    /// Removes what no request brings to the inner service.
+    /// Removes the headers that no request may carry to the inner service.
     #[inline]
     pub(super) fn strip(&self, headers: &mut HeaderMap) {
         self.names.strip(headers);
     }
 
-    /// Removes what a request for a path of these groups must not bring to a foreign backend.
+    /// Removes what a request for a path of these groups must not carry to a foreign backend.
     pub(super) fn strip_for(&self, groups: &[&Arc<Group>], headers: &mut HeaderMap) {
         self.names.strip_overrides(headers);
         remove_phone_cookies(groups, headers);
@@ -177,7 +177,7 @@ impl<V> Shared<V> {
         decision
     }
 
-    /// Writes the head of a request that is let through before its checks. Its headers under our prefix have been stripped.
+    /// Writes the head of a request that is passed on before its checks. Its headers under our prefix have been stripped.
     pub(super) fn not_asked(&self, parts: &mut Parts, asked: Option<Asked>) {
         let decision = Decision::not_asked(asked).within(parts.extensions.get());
         decision.insert_headers(&self.names, &mut parts.headers);

@@ -1,4 +1,4 @@
-//! What a layer is made of: the rules and settings as they were set, kept so that a reload can make them again.
+//! The source of a layer: the rules and settings as they were set, stored so that a reload can compile them again.
 
 use crate::{
     denial::Respond,
@@ -10,7 +10,7 @@ use crate::{
     rule::{self, Overrides, Routes, Rule},
 };
 
-/// Which path is read in addition to the request's current path, for the log.
+/// The path that is read in addition to the request's current path, for the log.
 #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
 const ORIGINAL_PATH: &str = if cfg!(feature = "axum") { "axum's `OriginalUri`" } else { "not read" };
 
@@ -20,31 +20,31 @@ pub(super) struct Source {
     pub(super) header_prefix: Box<str>,
     pub(super) foreign: ForeignBackend,
     pub(super) overrides: Overrides,
-    /// As they were set; `None`: those of the layer.
+    /// The guards that were set; `None`: the layer's guards.
     pub(super) guards: Option<Guards>,
 }
 
 // === impl Source ===
 
 impl Source {
-    /// `before`: the rules that these take the place of.
+    /// `before`: the rules that these replace.
     ///
     /// # Errors
     ///
-    /// Names the first invalid setting. What compiled once compiles again, whatever was before.
+    /// Names the first invalid setting. A source that compiled once always compiles again.
     pub(super) fn compile(&self, guards: &Guards, before: Option<&Routes>) -> Result<(Routes, Names), ConfigError> {
         let names = Names::new(&self.header_prefix)?.before(&self.foreign)?;
         let routes = Routes::compile(&self.rules, &self.overrides, &names, &self.foreign, guards, before)?;
         Ok((routes, names))
     }
 
-    /// For refusals that no rule is known for.
+    /// The closure for refusals without a known rule.
     pub(super) fn respond(&self) -> Option<&Respond> {
         self.overrides.respond.as_ref()
     }
 
-    /// Writes what was built. In `build()` and not when the first service is made: the log then has it beside the client's first
-    /// line and the error of a setting that is refused, and once, however many services follow.
+    /// Logs the new layer. Called in `build()`, not when the first service is created, so that it is logged once, next to
+    /// the client's first line and the error of a refused setting.
     #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
     pub(super) fn log_start(&self, routes: &Routes, guards: &Guards) {
         let (original_path, peer) = (ORIGINAL_PATH, ClientIp::PEER);
@@ -56,7 +56,7 @@ impl Source {
         self.log(guards);
     }
 
-    /// Writes what holds from now on, in place of `before`.
+    /// Logs the rules that replace `before`.
     #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
     pub(super) fn log_reload(&self, before: &Routes, routes: &Routes, guards: &Guards) {
         let (added, removed) = (routes.names_beyond(before), before.names_beyond(routes));
@@ -70,7 +70,7 @@ impl Source {
         self.log(guards);
     }
 
-    /// Writes the rules, what weakens them, and which classes of suspicion are off.
+    /// Logs the rules, the settings that weaken them, and the disabled classes of suspicion.
     #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
     fn log(&self, guards: &Guards) {
         rule::log(&self.rules, &self.overrides, guards);

@@ -9,20 +9,21 @@ use tokio::time::Instant;
 
 use crate::{log::event, rule::Routes};
 
-/// When it is looked at which rules no request has matched.
+/// The times at which unmatched rules are reported.
 pub(super) struct Unused {
-    /// Each time at which a rule has had its day, in order.
+    /// The end of the first day of each rule, in order.
     times: Box<[Instant]>,
     next: AtomicUsize,
 }
 
-/// Every rule of an application has a request in so much time, or is worth a look.
+/// A rule without a request in this time is worth reporting.
 const AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 // === impl Unused ===
 
 impl Unused {
-    /// A day after each of these rules was first built: a rule keeps its time over a reload, so that frequent reloads put nothing off.
+    /// A day after each of these rules was first built: a reload keeps the time of a rule, so that frequent reloads do not
+    /// delay the report.
     pub(super) fn of(routes: &Routes) -> Self {
         let mut times: Vec<Instant> = routes.states().filter_map(|rule| Some(rule.unused_since()? + AFTER)).collect();
         times.sort_unstable();
@@ -30,13 +31,13 @@ impl Unused {
         Self { times: times.into(), next: AtomicUsize::new(0) }
     }
 
-    /// Whether it is time, for a guarded request, which looks at the clock anyway.
+    /// Whether a report is due. Called for guarded requests, which read the clock anyway.
     #[inline]
     pub(super) fn is_due(&self, now: Instant) -> bool {
         self.times.get(self.next.load(Ordering::Relaxed)).is_some_and(|time| now >= *time)
     }
 
-    /// Writes an event for each rule that no request has matched in its first day, once.
+    /// Writes an event once for each rule that no request has matched in its first day.
     #[cold]
     pub(super) fn report(&self, routes: &Routes, now: Instant) {
         self.next.store(self.times.partition_point(|time| *time <= now), Ordering::Relaxed);
@@ -48,14 +49,14 @@ impl Unused {
     }
 }
 
-/// Writes which rules no request has matched by now, when no more will come.
+/// Logs the rules that no request has matched, when no more requests will arrive.
 pub(super) fn report_at_the_end(routes: &Routes) {
     for rule in routes.unmatched() {
         report(rule, "the last of the layer and its services was dropped");
     }
 }
 
-/// `after`: when it was looked at.
+/// `after`: the time of the report, as text.
 #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
 fn report(rule: &str, after: &'static str) {
     event!(

@@ -54,6 +54,7 @@ pub enum Media {
     /// Requires the Cargo feature `grpc`: without it `build()` returns an error.
     Grpc,
     /// `multipart/form-data`, in UTF-8: its fields, never its files.
+    /// Not accepted by default.
     ///
     /// Requires the Cargo feature `multipart`: without it `build()` returns an error.
     Multipart,

@@ -1,8 +1,8 @@
-//! What an answer means.
+//! The meaning of an answer.
 
 use std::fmt;
 
-/// What an answer means to us. The table of codes is in `docs/codes.md`.
+/// The meaning of an answer. The table of codes is in `docs/codes.md`.
 ///
 /// ```
 /// use tower_jverify::Class;
@@ -16,13 +16,13 @@ use std::fmt;
 pub enum Class {
     /// The check succeeded.
     Passed,
-    /// A definite no: mismatch, failed, forged, or made for another app.
+    /// The check failed: mismatch, not solved, forged, or made for another app.
     Rejected,
     /// The proof is spent or expired: the client needs a new one.
     Stale,
     /// The vendor could not decide.
     Inconclusive,
-    /// Too often for this phone: slow down.
+    /// Too many checks for this phone.
     Throttled,
     /// The app's own limit at the vendor.
     Quota,
@@ -30,13 +30,13 @@ pub enum Class {
     Account,
     /// Credentials or the app's set-up are wrong.
     Misconfigured,
-    /// The vendor found the question malformed.
+    /// The vendor reports that the request is malformed.
     Invalid,
-    /// No answer came, or one that says that the service has trouble of its own.
+    /// There was no answer, or the service reported an internal failure.
     Unavailable,
-    /// An answer came that cannot be read or believed. No policy opens for it: what a client sent may be the reason.
+    /// The answer cannot be read or trusted. No policy opens for it, because the client's input may be the reason.
     Unreadable,
-    /// A code that is not classified, or an error of a verifier that is not a [`CallError`](crate::CallError). Closed until it is.
+    /// An unclassified code, or a verifier's error that is not a [`CallError`](crate::CallError). Always refused.
     Unknown,
 }
 
@@ -49,7 +49,7 @@ impl Class {
         Self::Misconfigured, Self::Invalid, Self::Unavailable, Self::Unreadable, Self::Unknown,
     ];
 
-    /// The place in [`Class::ALL`].
+    /// The index in [`Class::ALL`].
     #[inline]
     pub(crate) const fn index(self) -> usize {
         self as usize

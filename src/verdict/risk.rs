@@ -1,6 +1,6 @@
-//! How risky a phone is.
+//! The risk of a phone.
 
-/// What is known of a phone's risk (风险分). Context, never proof.
+/// A phone's risk (风险分). Context, never proof.
 ///
 /// ```
 /// use tower_jverify::Risk;
@@ -20,7 +20,7 @@ pub enum Risk {
     Known {
         /// 0 (low) to 900 (high).
         score: u16,
-        /// The vendor's opaque tags, as they came.
+        /// The vendor's opaque tags, unchanged.
         tags: Vec<Box<str>>,
     },
 }
@@ -28,7 +28,7 @@ pub enum Risk {
 // === impl Risk ===
 
 impl Risk {
-    /// A score from 0 to 900; outside of 0 to 900 it is unknown.
+    /// Creates a risk from a score from 0 to 900; other scores are [`Risk::Unknown`].
     pub fn from_score(score: i64, tags: Vec<Box<str>>) -> Self {
         match u16::try_from(score) {
             Ok(score @ 0..=900) => Self::Known { score, tags },
@@ -36,7 +36,7 @@ impl Risk {
         }
     }
 
-    /// The score, where it is known.
+    /// The score, if it is known.
     pub fn score(&self) -> Option<u16> {
         match self {
             Self::Known { score, .. } => Some(*score),

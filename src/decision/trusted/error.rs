@@ -1,10 +1,10 @@
-//! Why headers are no decision.
+//! The error of reading a decision from headers.
 
 use std::{error::Error, fmt};
 
 use crate::{error::ConfigError, headers::Header};
 
-/// Why headers are no decision. Never contains the value of a header.
+/// The error for headers that do not contain a valid decision. It never contains the value of a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TrustedHeadersError {
@@ -14,22 +14,22 @@ pub enum TrustedHeadersError {
     NotDecided,
     /// A header occurs twice.
     Repeated {
-        /// Its name behind the prefix, such as `decision` or `phone`.
+        /// Its name after the prefix, such as `decision` or `phone`.
         header: &'static str,
     },
-    /// A header has a name that some servers take for one of ours, such as `X_Jverify_Decision`.
+    /// A header has a name that some servers read as one of the layer's, such as `X_Jverify_Decision`.
     Aliased {
-        /// The name that it is taken for, behind the prefix.
+        /// The name as which it is read, after the prefix.
         header: &'static str,
     },
     /// A header has a value that the layer does not write: a malformed phone, an unknown decision.
     Invalid {
-        /// Its name behind the prefix.
+        /// Its name after the prefix.
         header: &'static str,
     },
-    /// A header contradicts another one: a phone beside a captcha alone.
+    /// A header contradicts another one: a phone although only a captcha passed.
     Contradictory {
-        /// Its name behind the prefix.
+        /// Its name after the prefix.
         header: &'static str,
     },
 }

@@ -1,11 +1,11 @@
-//! A decision, read from headers in another process.
+//! Reads a decision from headers in another process.
 //!
-//! The layer removes every header under its prefix from each request, and writes its own. A backend behind it may therefore
-//! believe them, if nothing but the layer can reach it: whoever reaches the backend directly writes these headers, and is
-//! logged in as anybody. So bind the backend to a private address, or require mutual TLS of the proxy.
+//! The layer removes every header under its prefix from each request, and writes its own. So a backend behind the layer may
+//! trust them if only the layer can reach it: a client that reaches the backend directly can write these headers and log in
+//! as any user. Bind the backend to a private address, or require mutual TLS from the proxy.
 //!
-//! Between the layer and the backend are gateways that join, repeat, rename or empty headers. What the layer never writes is
-//! therefore an error, and no decision.
+//! Gateways between the layer and the backend may join, repeat, rename or empty headers. So headers that the layer never
+//! writes are an error, not a decision.
 
 mod error;
 mod words;
@@ -30,8 +30,8 @@ use crate::{
 
 /// Reads decisions from the headers that a layer in another process wrote.
 ///
-/// [`Decision::from_trusted_headers`] is the short form, which accepts nothing that is unverified. Create this value once where
-/// the backend accepts more, or has a prefix of its own:
+/// [`Decision::from_trusted_headers`] is the short form, which never treats an unverified request as verified. Create this
+/// value once if the backend accepts more, or uses a custom prefix:
 ///
 /// ```
 /// use http::HeaderMap;
@@ -53,7 +53,7 @@ pub struct TrustedHeaders {
     accepts: Accepts,
 }
 
-/// What counts as verified although the layer did not verify it.
+/// The unverified decisions that count as verified.
 #[derive(Clone, Copy, Debug, Default)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 struct Accepts {
@@ -62,7 +62,7 @@ struct Accepts {
     not_asked: bool,
 }
 
-/// The values of our headers, each once and not empty.
+/// The values of the layer's headers, each once and not empty.
 struct Values<'h> {
     names: &'h Names,
     headers: &'h HeaderMap,
@@ -75,16 +75,16 @@ impl Decision {
     ///
     /// `prefix` is the layer's [`header_prefix`](crate::JVerifyBuilder::header_prefix), by default `x-jverify`.
     ///
-    /// **Danger:** call it only where every request comes through the layer. A client that can reach the backend directly writes
-    /// these headers itself.
+    /// **Danger:** call it only if every request comes through the layer. A client that can reach the backend directly
+    /// writes these headers itself.
     ///
     /// An empty header is absent. The decision is unverified ([`Decision::is_verified`] returns `false`, and
-    /// [`Decision::phone`] returns `None`) where the layer wrote `not-guarded` or `not-asked`, or where a sandbox answered. See
+    /// [`Decision::phone`] returns `None`) if the layer wrote `not-guarded` or `not-asked`, or if a sandbox answered. See
     /// [`TrustedHeaders`] to accept these.
     ///
-    /// The headers tell less than the decision in the layer's process: no code, `exID` or cause; the phone only where
-    /// [`forward_phone`](crate::JVerifyBuilder::forward_phone) is set; one score, the highest; at most 16 tags. Of an unverified
-    /// decision they do not tell which check passed, so all its verdicts have [`Class::Unknown`](crate::Class).
+    /// The headers contain less than the decision in the layer's process: no code, `exID` or cause; the phone only if
+    /// [`forward_phone`](crate::JVerifyBuilder::forward_phone) is set; only the highest score; at most 16 tags. For an
+    /// unverified decision they do not show which check passed, so all its verdicts have [`Class::Unknown`](crate::Class).
     ///
     /// ```
     /// use http::{HeaderMap, StatusCode};
@@ -102,15 +102,15 @@ impl Decision {
     /// headers.insert("x-jverify-phone", "13800000000".parse().unwrap());
     /// assert_eq!(phone(&headers).unwrap().as_str(), "13800000000");
     ///
-    /// // What another server takes for our header, too.
+    /// // Also a name that another server reads as the layer's header.
     /// headers.insert("x_jverify_decision", "allow".parse().unwrap());
     /// assert!(phone(&headers).is_err());
     /// ```
     ///
     /// # Errors
     ///
-    /// Returns a [`TrustedHeadersError`], when there is no decision, or when the headers are not what the layer writes: one that
-    /// occurs twice or has an alias, a decision or reason that this version does not know, a malformed phone, or headers that
+    /// Returns a [`TrustedHeadersError`] if there is no decision, or if the layer does not write such headers: a header
+    /// occurs twice or has an alias, this version does not know the decision or reason, a phone is malformed, or headers
     /// contradict each other.
     pub fn from_trusted_headers(headers: &HeaderMap, prefix: &str) -> Result<Self, TrustedHeadersError> {
         TrustedHeaders::new(prefix).map_err(TrustedHeadersError::Prefix)?.read(headers)
@@ -120,31 +120,31 @@ impl Decision {
 // === impl TrustedHeaders ===
 
 impl TrustedHeaders {
-    /// Headers under a prefix such as `x-jverify`.
+    /// Creates a reader for a prefix such as `x-jverify`.
     ///
     /// # Errors
     ///
-    /// Returns a [`ConfigError`] that names `header_prefix`, if no layer accepts the prefix.
+    /// Returns a [`ConfigError`] that names `header_prefix` if the prefix is invalid.
     pub fn new(prefix: &str) -> Result<Self, ConfigError> {
         Ok(Self { names: Names::new(prefix)?, accepts: Accepts::default() })
     }
 
-    /// **Danger.** Whether a decision by a sandbox counts as verified. Default: `false`. For tests and staging: a sandbox lets in
-    /// everyone who sends its magic proofs.
+    /// **Danger.** Sets whether a decision from a sandbox counts as verified. Default: `false`. For tests and staging: a
+    /// sandbox accepts every client that sends its magic proofs.
     pub fn danger_accept_sandbox(mut self, accept: bool) -> Self {
         self.accepts.sandbox = accept;
         self
     }
 
-    /// **Danger.** Whether `not-guarded` counts as verified. Default: `false`. Nothing was verified of such a request, and it has
-    /// no phone: the backend must know the client by other means, such as its session.
+    /// **Danger.** Sets whether `not-guarded` counts as verified. Default: `false`. Such a request was not verified and has
+    /// no phone: the backend must identify the client by other means, such as its session.
     pub fn danger_accept_not_guarded(mut self, accept: bool) -> Self {
         self.accepts.not_guarded = accept;
         self
     }
 
-    /// **Danger.** Whether `not-asked` counts as verified. Default: `false`. The layer left it to the application in its own
-    /// process to ask, and the request was handed on before the answer.
+    /// **Danger.** Sets whether `not-asked` counts as verified. Default: `false`. The application in the layer's process
+    /// was to start the checks, and the request was passed on before their answer.
     pub fn danger_accept_not_asked(mut self, accept: bool) -> Self {
         self.accepts.not_asked = accept;
         self
@@ -183,7 +183,7 @@ impl TrustedHeaders {
         let checks = checks.map_or_else(|| Ok(Vec::new()), words::kinds)?;
         let ids = ids.filter(|_| !checks.is_empty()).map(|ids| words::ids(ids, checks.len())).transpose()?;
         let score = parsed(Header::RiskScore, score, words::score)?;
-        // A score whose level was lost on the way is no low risk.
+        // A score without its level is not a low risk.
         let level = parsed(Header::RiskLevel, level, words::level)?.or(score.map(|_| Level::Unknown));
         let tags = tags.map_or_else(|| Ok(Vec::new()), words::tags)?;
         let reason = parsed(Header::Reason, reason, words::reason)?.unwrap_or_else(|| word.usual_reason(level));
@@ -240,7 +240,7 @@ impl TrustedHeaders {
     }
 }
 
-/// A decision about a request of which nothing was asked.
+/// A decision for a request without checks.
 fn unverified(reason: DecisionReason, is_accepted: bool) -> Decision {
     Decision(Arc::new(Inner {
         action: if is_accepted { Action::Allow } else { Action::Flag },

@@ -1,4 +1,4 @@
-//! The values of the headers, as the layer writes them.
+//! The values of the headers that the layer writes.
 
 use percent_encoding::percent_decode_str;
 
@@ -14,7 +14,7 @@ use crate::{
     opaque::Opaque,
 };
 
-/// What the header with the decision says.
+/// The value of the decision header.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Word {
     Allow,
@@ -40,7 +40,7 @@ impl Word {
         }
     }
 
-    /// Whether the layer gives this reason with it.
+    /// Whether the layer writes this reason with it.
     pub(super) fn has(self, reason: DecisionReason) -> bool {
         let word = match reason {
             DecisionReason::Verified => Self::Allow,
@@ -52,7 +52,7 @@ impl Word {
         self == word
     }
 
-    /// The reason where none came.
+    /// The reason if the header with the reason is missing.
     pub(super) fn usual_reason(self, level: Option<Level>) -> DecisionReason {
         match self {
             Self::Allow => DecisionReason::Verified,
@@ -75,7 +75,7 @@ pub(super) fn kinds(list: &str) -> Result<Vec<CheckKind>, TrustedHeadersError> {
     list.split(',').map(kind).collect()
 }
 
-/// The ids of so many checks.
+/// The ids of this number of checks.
 pub(super) fn ids(list: &str, checks: usize) -> Result<Vec<Option<Opaque>>, TrustedHeadersError> {
     let id = |id: &str| match id {
         "-" => Ok(None),
@@ -85,7 +85,7 @@ pub(super) fn ids(list: &str, checks: usize) -> Result<Vec<Option<Opaque>>, Trus
     if ids.len() == checks { Ok(ids) } else { Err(TrustedHeadersError::contradictory(Header::Id)) }
 }
 
-/// Which of the checks told the risk, as far as can be known.
+/// The index of the check that returned the risk, if it can be known.
 pub(super) fn risk_at(checks: &[CheckKind]) -> Option<usize> {
     let last = |wanted: fn(&CheckKind) -> bool| checks.iter().rposition(wanted);
     last(|kind| *kind == CheckKind::Risk)
