@@ -1,21 +1,22 @@
-//! Looking for bytes, eight at a time.
+//! Searches for bytes, eight at a time.
 
 /// One bit in each byte of a word.
 const ONES: u64 = u64::MAX / 255;
 
-/// A mark in each byte of a word that is this one: see [`find`].
+/// Marks each byte of a word that equals this byte: see [`find`].
 #[inline]
 pub(crate) fn equal(word: u64, byte: u8) -> u64 {
     below(word ^ (ONES * u64::from(byte)), 1)
 }
 
-/// A mark in each byte of a word that is less than `limit`, which is at most 128: see [`find`].
+/// Marks each byte of a word that is less than `limit`, which is at most 128: see [`find`].
 #[inline]
 pub(crate) fn below(word: u64, limit: u8) -> u64 {
     word.wrapping_sub(ONES * u64::from(limit)) & !word
 }
 
-/// Where the first byte is that `is_one` accepts. `marks` finds the same bytes in a word, by [`equal`] and [`below`].
+/// The position of the first byte that `is_one` accepts. `marks` finds the same bytes in a word, with [`equal`] and
+/// [`below`].
 ///
 /// The borrow out of a byte marks a hit. Bytes above the first hit may be marked wrongly; only the first counts.
 #[inline]

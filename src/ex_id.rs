@@ -1,4 +1,4 @@
-//! The developer's id of one check (`exID`), by which a reply is known to be ours.
+//! The developer's id of one check (`exID`), which identifies the reply.
 
 use std::{
     fmt,
@@ -9,13 +9,13 @@ use std::{
     },
 };
 
-/// 1 to 64 characters of `[A-Za-z0-9_-]`, sent with a check and compared with the reply's.
+/// An id of 1 to 64 characters of `[A-Za-z0-9_-]`, sent with a check and compared with the reply's id.
 ///
 /// An id for correlation, not a secret and not an idempotency key: JPush has none.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ExId(Arc<str>);
 
-/// An [`ExId`] to be kept in numbers: one that was generated has 16 bytes and no allocation.
+/// An [`ExId`] to be stored in large numbers: a generated id has 16 bytes and no allocation.
 #[derive(Clone, Debug)]
 pub(crate) enum CompactExId {
     /// The value of 32 hexadecimal digits, in lower case.
@@ -26,13 +26,14 @@ pub(crate) enum CompactExId {
 // === impl ExId ===
 
 impl ExId {
-    /// Reads an id from outside.
+    /// Parses an external id.
     pub fn parse(text: &str) -> Option<Self> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
         ((1..=64).contains(&text.len()) && text.bytes().all(plain)).then(|| Self(text.into()))
     }
 
-    /// A fresh id, unique in this process and, but for a chance of 2⁻⁶⁴, among processes: 32 hexadecimal digits.
+    /// Generates an id that is unique in this process and, except for a chance of 2⁻⁶⁴, among processes: 32 hexadecimal
+    /// digits.
     pub fn generate() -> Self {
         static PROCESS: OnceLock<u64> = OnceLock::new();
         static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -43,7 +44,7 @@ impl ExId {
         Self::of_digits(both.to_be_bytes())
     }
 
-    /// Keeps the id in fewer bytes, where it is 32 hexadecimal digits.
+    /// Stores the id in fewer bytes if it is 32 hexadecimal digits.
     pub(crate) fn compact(&self) -> CompactExId {
         let mut bytes = [0; 16];
         let digits = self.0.as_bytes().as_chunks::<2>();
@@ -60,13 +61,13 @@ impl ExId {
     }
 
     fn of_digits(value: [u8; 16]) -> Self {
-        // By hand: `format!` costs ten times as much, and every check has an id.
+        // Written by hand: `format!` costs ten times as much, and every check has an id.
         let nibble = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
         let pairs = value.map(|byte| [nibble(byte >> 4), nibble(byte & 0xf)]);
         Self(str::from_utf8(pairs.as_flattened()).unwrap_or_default().into())
     }
 
-    /// The id as it is sent.
+    /// The text of the id.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -89,7 +90,7 @@ impl CompactExId {
     }
 }
 
-/// Of a hexadecimal digit in lower case.
+/// The value of a hexadecimal digit in lower case.
 fn value(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),

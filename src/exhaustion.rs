@@ -1,8 +1,8 @@
-//! Whether an error means that this process, or this machine, ran out of something.
+//! Recognises errors of a process or machine that ran out of a resource.
 //!
-//! A client can use up a server's file descriptors, ports or memory: idle connections are enough. The next dial to JPush
-//! then fails as in an outage of JPush. If that opened a policy, a client could switch the verification off. So exhaustion
-//! is overload, for the client and for the layer alike, and both ask the functions of this file.
+//! A client can use up a server's file descriptors, ports or memory: idle connections are enough. The next connection to
+//! JPush then fails as in an outage of JPush. If a policy opened for that, a client could switch the verification off. So
+//! the JPush client and the layer both treat exhaustion as overload, with the functions of this file.
 
 use std::{
     error::Error,
@@ -11,11 +11,11 @@ use std::{
     sync::Arc,
 };
 
-/// How many sockets [`lacks_sockets`] makes at the same time. A resolver opens several files and sockets for one name, so
-/// a process that can make one socket may still be unable to resolve.
+/// The number of sockets that [`lacks_sockets`] opens at the same time. A resolver opens several files and sockets for one
+/// name, so a process that can open one socket may still be unable to resolve.
 const SOCKETS: usize = 8;
 
-/// `EMFILE` and `ENFILE` (23, 24 on every Unix) and `ENOBUFS`: the errors that [`io::ErrorKind`] has no stable name for.
+/// `EMFILE` and `ENFILE` (23, 24 on every Unix) and `ENOBUFS`: the errors without a stable [`io::ErrorKind`].
 #[cfg(unix)]
 const CODES: &[i32] = &[23, 24, if cfg!(any(target_os = "linux", target_os = "android")) { 105 } else { 55 }];
 /// `ERROR_TOO_MANY_OPEN_FILES`, `ERROR_NO_SYSTEM_RESOURCES`, `WSAEMFILE`, `WSAENOBUFS`, `WSAEPROCLIM`.
@@ -24,12 +24,12 @@ const CODES: &[i32] = &[4, 1450, 10024, 10055, 10067];
 #[cfg(not(any(unix, windows)))]
 const CODES: &[i32] = &[];
 
-/// The error of something that failed while this process was exhausted, whatever the error itself says.
+/// The error of an operation that failed while this process was exhausted, regardless of its original error.
 #[cfg_attr(not(feature = "client"), allow(dead_code))]
 #[derive(Debug)]
 pub(crate) struct Exhausted(Option<Box<dyn Error + Send + Sync>>);
 
-/// Whether exhaustion is anywhere among an error and its sources.
+/// Whether an error or one of its sources is exhaustion.
 pub(crate) fn is_exhausted(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -37,7 +37,7 @@ pub(crate) fn is_exhausted(error: &(dyn Error + 'static)) -> bool {
             return true;
         }
         let io = error.downcast_ref::<io::Error>().or_else(|| error.downcast_ref::<Arc<io::Error>>().map(|io| &**io));
-        // `io::Error::source` leaves out the error that it wraps (`io::Error::other`, as hyper-rustls does).
+        // `io::Error::source` skips the error that it wraps (`io::Error::other`, as hyper-rustls does).
         if io.is_some_and(|io| is_local(io) || io.get_ref().is_some_and(|inner| is_exhausted(inner))) {
             return true;
         }
@@ -46,8 +46,8 @@ pub(crate) fn is_exhausted(error: &(dyn Error + 'static)) -> bool {
     false
 }
 
-/// Whether this process cannot make new sockets. A resolver without file descriptors answers "name or service not known",
-/// and no error code says why: ask at once after a dial has failed.
+/// Whether this process cannot open new sockets. A resolver without file descriptors returns "name or service not known"
+/// without an error code: call this directly after a connection has failed.
 #[cfg_attr(not(feature = "client"), allow(dead_code))]
 pub(crate) fn lacks_sockets() -> bool {
     let socket = || {
@@ -57,7 +57,7 @@ pub(crate) fn lacks_sockets() -> bool {
             _ => Err(v4),
         })
     };
-    // All at the same time: what is collected stays open.
+    // All at the same time: collected sockets stay open.
     (0..SOCKETS).map(|_| socket()).collect::<Result<Vec<_>, _>>().is_err()
 }
 
@@ -72,12 +72,12 @@ fn is_local(error: &io::Error) -> bool {
 
 #[cfg(feature = "client")]
 impl Exhausted {
-    /// While the process was exhausted, this error came.
+    /// Wraps an error that occurred while the process was exhausted.
     pub(crate) fn with(source: Box<dyn Error + Send + Sync>) -> Self {
         Self(Some(source))
     }
 
-    /// Without the error, which may contain a peer's words.
+    /// Without the error, which may contain text from a peer.
     pub(crate) fn bare() -> Self {
         Self(None)
     }

@@ -1,8 +1,8 @@
-//! What the error of a verifier means.
+//! Interprets the error of a verifier.
 //!
-//! A verifier may be anything that answers checks, with Tower's layers around it, so its error arrives as a `BoxError`. What is
-//! known among its sources is read here, once: our own [`CallError`], Tower's and Tokio's timeouts, Tower's `LoadShed`, and
-//! what this process lacks. Everything else is [`Class::Unknown`]: it may have been sent, and no policy opens for it.
+//! A verifier may be any service that answers checks, with Tower's layers around it, so its error is a `BoxError`. This
+//! file recognises, among its sources, [`CallError`], Tower's and Tokio's timeouts, Tower's `LoadShed`, and exhaustion of
+//! this process. Everything else is [`Class::Unknown`]: the check may have been sent, and no policy opens for it.
 
 use std::{borrow::Cow, error::Error};
 
@@ -20,12 +20,12 @@ use crate::{
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) class: Class,
-    /// The service could not be reached, and nothing was sent to it. After that, nothing is an outage: whatever is in front of
-    /// the service may answer, or not answer, because of what a client sent.
+    /// The service could not be reached, and nothing was sent to it. A later failure is never an outage: a proxy in front
+    /// of the service may answer, or not answer, because of the client's input.
     pub(crate) is_outage: bool,
-    /// Nobody can have seen the check. `false` when in doubt.
+    /// The check was certainly not sent. `false` when in doubt.
     pub(crate) nothing_sent: bool,
-    /// A limit sheds load, or this process lacks what a call needs: clients can bring that about, so it is never an outage.
+    /// A limit sheds load, or this process lacks what a call needs. Clients can cause this, so it is never an outage.
     pub(crate) is_overload: bool,
     pub(crate) cause: Cow<'static, str>,
     pub(crate) retry_after: Option<u32>,
@@ -37,8 +37,8 @@ pub(crate) struct Failure {
 impl Failure {
     /// Reads the error of a verifier.
     ///
-    /// Only the error itself can be an outage, never one of its sources: an error around ours may come of a second try, and a
-    /// broken `Buffer` repeats the first error it had for all that follow.
+    /// Only the error itself can be an outage, never one of its sources: an error that wraps ours may come from a second
+    /// try, and a broken `Buffer` returns its first error for all later calls.
     pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
         if chain(error).any(<dyn Error>::is::<Overloaded>) {
             let nothing_sent = error.is::<Overloaded>();
@@ -75,7 +75,7 @@ impl Failure {
         Self { health: Health::TimedOut, ..Self::new(Class::Unavailable, "timeout") }
     }
 
-    /// Too little time was left to begin.
+    /// Too little time was left to start.
     pub(crate) fn too_late() -> Self {
         Self { nothing_sent: true, ..Self::new(Class::Unavailable, "timeout") }
     }
@@ -102,7 +102,7 @@ impl Failure {
         }
     }
 
-    /// As the verdict on the check.
+    /// Converts to the verdict of the check.
     pub(crate) fn verdict(self, kind: CheckKind) -> Verdict {
         let verdict = Verdict::new(kind, self.class)
             .unanswered(self.cause, self.nothing_sent, self.is_outage)
@@ -119,7 +119,7 @@ fn health_of(kind: Kind) -> Health {
         Kind::NoConnection | Kind::NoConnectionInTime | Kind::Broken | Kind::Failed => Health::Failed,
         Kind::Timeout => Health::TimedOut,
         Kind::Unreadable => Health::Garbled,
-        // What was not ready may have a limit that clients can reach.
+        // A sender that was not ready may have a limit that clients can reach.
         Kind::NotReady | Kind::Overloaded => Health::Unknown,
     }
 }
@@ -137,7 +137,7 @@ fn class_of(kind: Kind) -> Class {
     }
 }
 
-/// Whether this error itself is a timeout of Tower's or Tokio's.
+/// Whether this error itself is Tower's or Tokio's timeout.
 pub(crate) fn is_elapsed(error: &(dyn Error + 'static)) -> bool {
     error.is::<tokio::time::error::Elapsed>() || error.is::<tower::timeout::error::Elapsed>()
 }
@@ -211,7 +211,7 @@ mod tests {
         for failure in [Failure::of(&Overloaded::new()), Failure::of(&Wraps(Overloaded::new()))] {
             assert!(failure.is_overload && !failure.is_outage, "{failure:?}");
         }
-        // Full by what this process lacks: an outage that clients may have made.
+        // This process lacks a resource: an outage that clients may have caused.
         let lacking = CallError::no_connection("tcp error").with_source(std::io::Error::from_raw_os_error(24));
         assert!(Failure::of(&lacking).is_overload && !Failure::of(&lacking).is_outage);
     }

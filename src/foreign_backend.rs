@@ -1,12 +1,12 @@
-//! What a backend that we do not know may read in a request, beside what we read.
+//! The differences between an unknown backend's reading of a request and the layer's.
 //!
-//! An axum application behind the layer reads a request as the layer does. A backend of another language may not: it
-//! parses JSON whatever the type says, merges query and cookies into the body, or takes its path from a header. Each such
-//! habit is a class of suspicion with a switch of its own, so that a false refusal turns off one class and not all.
+//! An axum application behind the layer reads a request as the layer does. A backend in another language may not: it may
+//! parse JSON regardless of the type, merge query and cookies into the body, or take its path from a header. Each such
+//! habit is a class of suspicion with a separate switch, so that a false refusal requires turning off only one class.
 
 use std::{collections::BTreeSet, fmt};
 
-/// A class of suspicion: a habit of backends by which a request can mean something else to them than to the layer.
+/// A class of suspicion: a habit of backends that can make them read a request differently from the layer.
 ///
 /// The event of a refusal names the class, as does [`Denial::suspicion`](crate::Denial::suspicion). Each class has a
 /// switch on [`ForeignBackend`].
@@ -15,19 +15,19 @@ use std::{collections::BTreeSet, fmt};
 pub enum Suspicion {
     /// A body that is not a form, in which a form reader finds a guarded name.
     HiddenForm,
-    /// The name of a phone field elsewhere in the body or in the query; in a form or the query also that of its
-    /// country code and of what [`Rule::when`](crate::Rule::when) reads. In JSON also a member `__proto__` on the way to a field:
-    /// JavaScript's `Object.assign({}, body)` reads its members as those of the object around it.
+    /// The name of a phone field elsewhere in the body or in the query; in a form or the query also the name of its country
+    /// code and of the field that [`Rule::when`](crate::Rule::when) reads. In JSON also a member `__proto__` on the way to
+    /// a field: JavaScript's `Object.assign({}, body)` reads its members as members of the surrounding object.
     OtherPhone,
-    /// A cookie with the name of a phone field, of its country code or of what [`Rule::when`](crate::Rule::when) reads. It is
-    /// removed; the request goes on.
+    /// A cookie with the name of a phone field, of its country code or of the field that [`Rule::when`](crate::Rule::when)
+    /// reads. The cookie is removed, and the request continues.
     Cookie,
-    /// A header that names another path, prefix or method. It is removed; the request goes on. See the table of
-    /// [`ForeignBackend`].
+    /// A header that names another path, prefix or method. The header is removed, and the request continues. See the table
+    /// of [`ForeignBackend`].
     RoutingHeader,
-    /// `Upgrade: h2c` and `HTTP2-Settings`. They are removed; the request goes on.
+    /// `Upgrade: h2c` and `HTTP2-Settings`. They are removed, and the request continues.
     H2c,
-    /// A query parameter by which some frameworks route, with a guarded path as its value.
+    /// A query parameter from which some frameworks route, with a guarded path as its value.
     RouteParameter,
     /// A method that no rule of the path names.
     OtherMethod,
@@ -35,11 +35,11 @@ pub enum Suspicion {
     PathSpelling,
 }
 
-/// What a backend behind the layer may read in a request, beside what the layer reads. For
+/// How a backend behind the layer may read a request differently from the layer. For
 /// [`JVerifyBuilder::foreign_backend`](crate::JVerifyBuilder::foreign_backend).
 ///
-/// [`ForeignBackend::any`] suspects everything that is known of backends. Each `without_...` switches one class off, for a
-/// backend that does not have the habit; what is off is written to the log when the layer is built.
+/// [`ForeignBackend::any`] suspects every known habit of backends. Each `without_...` switches one class off, for a backend
+/// that does not have the habit; `build()` writes the disabled classes to the log.
 ///
 /// ```
 /// use tower_jverify::ForeignBackend;
@@ -51,9 +51,9 @@ pub enum Suspicion {
 ///
 /// # Headers that name another path or method
 ///
-/// These are removed from every request, guarded or not, in every spelling that a CGI-style server takes for the name
-/// (`x_original_url`, `X.Original-URL`), from `Connection`, and from trailers. The first removal of each name is a WARN
-/// event. [`ForeignBackend::keep_header`] keeps one that a trusted proxy in front sets.
+/// These are removed from every request, guarded or not, in every spelling that a CGI-style server reads as the name
+/// (`x_original_url`, `X.Original-URL`), from `Connection`, and from trailers. The first removal of each name writes a WARN
+/// event. [`ForeignBackend::keep_header`] keeps a header that a trusted proxy in front sets.
 ///
 /// | family | names |
 /// |---|---|
@@ -62,22 +62,23 @@ pub enum Suspicion {
 /// | reverse proxies | `X-Forwarded-Prefix`, `X-Forwarded-Path`, `X-Forwarded-PathBase`, `X-Forwarded-Context`, `X-Forwarded-URI`, `X-Forwarded-URL`, `X-Forwarded-Request-URI`, `X-Forwarded-Script-Name`, `X-Script-Name`, `X-Request-URI`, `X-Replaced-Path`, `X-Ingress-Path`, `X-ProxyContextPath`, `X-Proxy-URL`, `X-Envoy-Original-Path`, `X-Envoy-Original-URL` |
 /// | the method | `X-HTTP-Method-Override`, `X-HTTP-Method`, `X-Method-Override`, `X-HTTP-Verb-Override`, `X-HTTP-Path-Override`, `X-Forwarded-Method`, `X-Original-Method`, `REQUEST_METHOD` |
 ///
-/// Headers that name a host, a scheme or an address (`X-Forwarded-Host`, `Forwarded`) stay: they choose no path. So do the
-/// general words `URL`, `URI`, `Base-URL` and `Redirect`, by which no framework is known to route, and which applications use.
+/// Headers that name a host, a scheme or an address (`X-Forwarded-Host`, `Forwarded`) stay, because they do not choose a
+/// path. The general words `URL`, `URI`, `Base-URL` and `Redirect` also stay: no framework is known to route by them, and
+/// applications use them.
 ///
 /// # Methods
 ///
-/// On a guarded path, of the methods that no rule of any matching pattern names, only these pass:
+/// On a guarded path, of the requests with a method that no rule of any matching pattern names, only these pass:
 ///
 /// 1. GET and HEAD without a body, without a header that a rule of the path reads, and without the name of a phone,
 ///    `loginToken` or `captchaContent` field or `_method` in the query. Cookies with the phone's name are removed.
 /// 2. A CORS preflight that meets the conditions of [`Rule::preflight_passes`](crate::Rule::preflight_passes), also without
-///    such a header or name. Where the rule reads its proof in the query, put a CORS layer outside of this one.
-/// 3. What [`Rule::other_methods`](crate::Rule::other_methods) lists.
+///    such a header or name. If the rule reads its proof from the query, put a CORS layer outside of this one.
+/// 3. The methods of [`Rule::other_methods`](crate::Rule::other_methods).
 ///
-/// A GET or HEAD with such a header or name gets 400, `proof_malformed`; everything else 405 with `Allow`. Where only some
-/// reading of the path is guarded, or a routing parameter names a guarded path, only the first passes, and everything else
-/// gets 400, `path_ambiguous`.
+/// A GET or HEAD with such a header or name is answered 400 `proof_malformed`, and everything else 405 with `Allow`. If
+/// only some reading of the path is guarded, or a routing parameter names a guarded path, only requests of item 1 pass, and
+/// everything else is answered 400 `path_ambiguous`.
 ///
 /// # Upgrades
 ///
@@ -132,7 +133,7 @@ impl fmt::Display for Suspicion {
 // === impl ForeignBackend ===
 
 impl ForeignBackend {
-    /// Suspects every habit that is known.
+    /// Suspects every known habit.
     pub fn any() -> Self {
         Self { off: BTreeSet::new(), route_parameters: None, kept_headers: Vec::new() }
     }
@@ -142,38 +143,39 @@ impl ForeignBackend {
         Self { off: Suspicion::ALL.into(), ..Self::any() }
     }
 
-    /// Does not look for a form inside of bodies that are not forms.
+    /// Does not search for a form inside bodies that are not forms.
     pub fn without_hidden_forms(self) -> Self {
         self.without(Suspicion::HiddenForm)
     }
 
-    /// Does not look for the names of [`Suspicion::OtherPhone`] elsewhere in the body and in the query, nor for `__proto__`.
+    /// Does not search for the names of [`Suspicion::OtherPhone`] elsewhere in the body and in the query, or for
+    /// `__proto__`.
     pub fn without_other_phones(self) -> Self {
         self.without(Suspicion::OtherPhone)
     }
 
-    /// Leaves the cookies of [`Suspicion::Cookie`] in place.
+    /// Keeps the cookies of [`Suspicion::Cookie`].
     pub fn without_cookies(self) -> Self {
         self.without(Suspicion::Cookie)
     }
 
-    /// Leaves headers in place that name another path, prefix or method. To keep only some of them, see
+    /// Keeps all headers that name another path, prefix or method. To keep only some of them, see
     /// [`ForeignBackend::keep_header`].
     pub fn without_routing_headers(self) -> Self {
         self.without(Suspicion::RoutingHeader)
     }
 
-    /// Leaves `Upgrade: h2c` and `HTTP2-Settings` in place.
+    /// Keeps `Upgrade: h2c` and `HTTP2-Settings`.
     pub fn without_h2c(self) -> Self {
         self.without(Suspicion::H2c)
     }
 
-    /// Does not look at query parameters by which frameworks route.
+    /// Does not check query parameters from which frameworks route.
     pub fn without_route_parameters(self) -> Self {
         self.without(Suspicion::RouteParameter)
     }
 
-    /// Lets every method pass that no rule of the path names.
+    /// Lets methods pass that no rule of the path names.
     pub fn without_other_methods(self) -> Self {
         self.without(Suspicion::OtherMethod)
     }
@@ -183,17 +185,17 @@ impl ForeignBackend {
         self.without(Suspicion::PathSpelling)
     }
 
-    /// The query parameters by which the backend routes, in place of the usual ones.
+    /// Sets the query parameters from which the backend routes, instead of the usual ones.
     pub fn route_parameters(mut self, names: impl IntoIterator<Item = impl Into<Box<str>>>) -> Self {
         self.route_parameters = Some(names.into_iter().map(Into::into).collect());
         self
     }
 
-    /// Keeps a header that would be removed because it names another path, prefix or method: one that a trusted proxy in
-    /// front sets. Repeated for several.
+    /// Keeps a header that names another path, prefix or method and would be removed: one that a trusted proxy in front
+    /// sets. Call it once for each header.
     ///
     /// **Danger:** the proxy must set or remove the header on every request. On a guarded path a header that names a method
-    /// is removed all the same, as are kept names in `Connection` and in trailers.
+    /// is still removed, as are kept names in `Connection` and in trailers.
     ///
     /// `build()` refuses a name that is not in the table of [`ForeignBackend`].
     pub fn keep_header(mut self, name: impl Into<Box<str>>) -> Self {
@@ -222,7 +224,7 @@ impl ForeignBackend {
         self.route_parameters.as_deref()
     }
 
-    /// The routing headers that are kept, as the user wrote them.
+    /// The routing headers that are kept, in the user's spelling.
     pub(crate) fn kept_headers(&self) -> &[Box<str>] {
         &self.kept_headers
     }

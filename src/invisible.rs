@@ -1,4 +1,4 @@
-//! Characters that a person does not see in a text.
+//! Characters that are invisible in a text.
 
 /// Whether a character is invisible: `Default_Ignorable_Code_Point` (Unicode, `DerivedCoreProperties`), the ends of lines, and the
 /// characters from U+FFF0 to U+FFFD, of which the last replaces bytes that were not UTF-8.
@@ -6,8 +6,8 @@ pub(crate) fn is_invisible(c: char) -> bool {
     is_format(c) || matches!(c, '\u{2028}'..='\u{2029}' | '\u{fff0}'..='\u{fffd}')
 }
 
-/// Whether a character is invisible and replaces nothing: `Default_Ignorable_Code_Point`, which has the bidirectional marks, the
-/// zero-width characters and the soft hyphen.
+/// Whether a character is an invisible format character: `Default_Ignorable_Code_Point`, which has the bidirectional marks,
+/// the zero-width characters and the soft hyphen.
 pub(crate) fn is_format(c: char) -> bool {
     matches!(
         c,

@@ -46,25 +46,25 @@
 //! A *verifier* answers checks: any `tower::Service<Check, Response = Verdict>`. `JPush` is one.
 //!
 //! Each of these words has a module with its reasons and examples: [`rule`], [`check`], [`verdict`], [`decision`], [`denial`],
-//! [`layer`] and, with the feature `client`, `jpush`. What most applications need is re-exported here. The module `docs` on docs.rs
-//! has the repository's documents, such as the security model and the code table.
+//! [`layer`] and, with the feature `client`, `jpush`. The types that most applications need are re-exported here. On
+//! docs.rs, the module `docs` contains the repository's documents, such as the security model and the code table.
 //!
-//! A request that no rule matches takes none of these steps: what is forged in its headers is removed, and it goes
-//! straight to the inner service, with no allocation.
+//! A request that no rule matches takes none of these steps: the layer removes forged headers and passes it directly to the
+//! inner service, without an allocation.
 //!
 //! # Readiness
 //!
-//! While JPush is asked, nothing of the inner service is held: a slow JPush must not take the application's concurrency
-//! slots, and a denied request never takes one. So [`JVerify`] is always ready, as axum's `Router` is, and drives a clone
-//! of the inner service to readiness itself: in `call` for an unmatched request, or in the future if it is not ready at once;
-//! after the decision for a guarded one. It follows that load shedding and limits for the application go *inside* of this layer, and a CORS layer
-//! outside.
+//! While a check runs, the layer does not hold the inner service: a slow JPush must not take the application's concurrency
+//! slots, and a denied request never takes one. So [`JVerify`] is always ready, like axum's `Router`, and drives a clone of
+//! the inner service to readiness itself: in `call` for an unmatched request (in the future if it is not ready at once),
+//! and after the decision for a guarded one. Therefore put load shedding and limits for the application *inside* of this
+//! layer, and a CORS layer outside.
 //!
 //! # Features
 //!
-//! Settings exist in every build, and what is accepted is decided by settings in code. `build()` returns a
-//! [`ConfigError`] that names the feature where a setting needs one that is missing. Only what needs another crate in its
-//! signature (`JPush`, `Sandbox`, `around`) is missing without its feature.
+//! Settings exist in every build, and settings in code decide what is accepted. If a setting needs a missing feature,
+//! `build()` returns a [`ConfigError`] that names the feature. Only items with another crate in their signature (`JPush`,
+//! `Sandbox`, `around`) are missing without their feature.
 //!
 //! | feature | what it gives | what it costs |
 //! |---|---|---|

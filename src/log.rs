@@ -1,4 +1,4 @@
-//! The log macro and spans, wrapped once, so that no call site carries a `cfg`.
+//! Wraps the log macro and spans, so that call sites need no `cfg`.
 
 #[cfg(feature = "tracing")]
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,7 +25,7 @@ macro_rules! event {
 
 pub(crate) use event;
 
-/// The span of the work at hand, for what goes on elsewhere.
+/// The current span, for work that continues in another task.
 #[cfg(feature = "tracing")]
 pub(crate) struct CurrentSpan(Span);
 
@@ -39,11 +39,11 @@ pub(crate) struct CurrentSpan;
 impl CurrentSpan {
     #[inline]
     pub(crate) fn get() -> Self {
-        // Asked for every check: where nothing is logged there is no span, and a look at the level is cheaper.
+        // Runs for every check: if nothing is logged there is no span, and comparing the level is cheaper.
         Self(if LevelFilter::current() == LevelFilter::OFF { Span::none() } else { Span::current() })
     }
 
-    /// A future that runs within this span, and logs to whoever is logged to now.
+    /// Wraps a future so that it runs within this span and uses the current subscriber.
     pub(crate) fn around<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
         future.instrument(self.0).with_current_subscriber()
     }
@@ -62,7 +62,8 @@ impl CurrentSpan {
     }
 }
 
-/// A span of a stage of a request, at DEBUG. Nothing without a subscriber that wants it. What panics in a subscriber ends here.
+/// A span of a stage of a request, at DEBUG. It does nothing without an interested subscriber. A panic in a subscriber is
+/// caught here.
 #[cfg(feature = "tracing")]
 pub(crate) struct Stage(Option<Span>);
 
@@ -79,7 +80,7 @@ const CHECK: &str = "jverify.check";
 
 #[cfg(feature = "tracing")]
 impl Stage {
-    /// The whole story of a guarded request.
+    /// The whole guarded request.
     #[inline]
     pub(crate) fn guard() -> Self {
         Self::of(|| ::tracing::debug_span!(target: TARGET, "jverify.guard", rule = Empty))
@@ -91,7 +92,7 @@ impl Stage {
         Self::of(|| ::tracing::debug_span!(target: TARGET, "jverify.read"))
     }
 
-    /// The verifier is asked.
+    /// The checks run.
     #[inline]
     pub(crate) fn check(endpoint: &'static str) -> Self {
         Self::of(|| ::tracing::debug_span!(target: TARGET, CHECK, endpoint, class = Empty, code = Empty))
@@ -111,13 +112,13 @@ impl Stage {
         self.record(|span| span.record("rule", rule));
     }
 
-    /// What the verifier has answered.
+    /// Records the verifier's answer.
     #[inline]
     pub(crate) fn answered(&self, class: &'static str, code: Option<&str>) {
         self.record(|span| span.record("class", class).record("code", code));
     }
 
-    /// As [`Stage::answered`], of the check that the task at hand finishes.
+    /// As [`Stage::answered`], for a check that the current task finishes.
     pub(crate) fn answered_late(class: &'static str, code: Option<&str>) {
         let current = quietly(Span::current);
         let is_check = |span: &Span| span.metadata().is_some_and(|metadata| metadata.name() == CHECK);
@@ -131,7 +132,7 @@ impl Stage {
         }
     }
 
-    /// Does a piece of the stage's work.
+    /// Runs a part of the stage inside its span.
     #[inline]
     pub(crate) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
         let Some(span) = &self.0 else { return work() };

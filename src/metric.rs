@@ -1,20 +1,20 @@
-//! The facade `metrics`, wrapped once, so that no call site carries a `cfg`.
+//! Wraps the facade `metrics`, so that call sites need no `cfg`.
 //!
-//! A handle is resolved when it is made and never looked up again. Without a recorder, or without the feature, it does nothing.
+//! A handle is resolved once, when it is created. Without a recorder, or without the feature, it does nothing.
 
 #[cfg(feature = "metrics")]
 pub(crate) use ::metrics::{Counter, Gauge, Histogram};
 #[cfg(feature = "metrics")]
 use ::metrics::{Key, Label, Level, Metadata, Unit, with_recorder};
 
-/// What a series is called. The value of a label is a word of ours, or a rule's name.
+/// The name and labels of a series. A label's value is a constant or a rule's name.
 #[cfg_attr(not(feature = "metrics"), allow(dead_code, reason = "nothing is registered"))]
 pub(crate) struct Series<'s> {
     pub(crate) name: &'static str,
     pub(crate) labels: &'s [(&'static str, &'s str)],
 }
 
-/// What this adds to a gauge until it is dropped.
+/// An amount that is added to a gauge until this is dropped.
 pub(crate) struct Part {
     gauge: Gauge,
     amount: f64,
@@ -45,19 +45,19 @@ impl Series<'_> {
     }
 }
 
-/// Says what a counter counts.
+/// Describes a counter.
 #[cfg(feature = "metrics")]
 pub(crate) fn describe_counter(name: &'static str, what: &'static str) {
     with_recorder(|recorder| recorder.describe_counter(name.into(), Some(Unit::Count), what.into()));
 }
 
-/// Says what a gauge shows.
+/// Describes a gauge.
 #[cfg(feature = "metrics")]
 pub(crate) fn describe_gauge(name: &'static str, what: &'static str) {
     with_recorder(|recorder| recorder.describe_gauge(name.into(), None, what.into()));
 }
 
-/// Says what a histogram of seconds holds.
+/// Describes a histogram of seconds.
 #[cfg(feature = "metrics")]
 pub(crate) fn describe_seconds(name: &'static str, what: &'static str) {
     with_recorder(|recorder| recorder.describe_histogram(name.into(), Some(Unit::Seconds), what.into()));
@@ -66,13 +66,13 @@ pub(crate) fn describe_seconds(name: &'static str, what: &'static str) {
 // === impl Part ===
 
 impl Part {
-    /// Adds nothing yet.
+    /// Starts with an amount of zero.
     #[inline]
     pub(crate) fn of(gauge: &Gauge) -> Self {
         Self { gauge: gauge.clone(), amount: 0.0 }
     }
 
-    /// Adds so much, in place of what it has added so far.
+    /// Replaces the amount.
     #[inline]
     pub(crate) fn set(&mut self, amount: f64) {
         self.gauge.increment(amount - self.amount);

@@ -1,10 +1,11 @@
-//! A verifier's code or id: a text that means something to the verifier alone.
+//! A verifier's code or id: a text that only the verifier understands.
 //!
-//! It goes into log lines and into a header, so nothing in it can end either.
+//! It is written to log lines and to a header, so it cannot contain anything that ends either.
 
 use std::fmt::{self, Write};
 
-/// At most 64 letters, digits and `-._~:`, others as `%XX`. Short ones, as nearly all are, need no allocation.
+/// At most 64 letters, digits and `-._~:`; other characters are `%XX`. Short texts, which nearly all are, need no
+/// allocation.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Opaque(Kept);
 
@@ -14,10 +15,10 @@ enum Kept {
     Long(Box<str>),
 }
 
-/// As many bytes as every `u64` and `i64` need.
+/// Enough bytes for every `u64` and `i64`.
 const SHORT: usize = 22;
 
-/// What is longer is cut: no line is the verifier's to grow.
+/// A longer text is cut, so that the verifier cannot grow a line without limit.
 const LONGEST: usize = 64;
 
 /// Collects what is written, encoded.
@@ -30,12 +31,12 @@ struct Encoder {
 // === impl Opaque ===
 
 impl Opaque {
-    /// Of a text that needs no encoding and no cutting, or of none.
+    /// Creates one from a text that needs no encoding and no cutting; `None` for other texts.
     fn plain(text: &str) -> Option<Self> {
         Some(text).filter(|text| text.len() <= SHORT && text.bytes().all(is_plain)).and_then(Self::short)
     }
 
-    /// Of an integer: digits need no look at each.
+    /// Creates one from an integer, whose digits need no check.
     pub(crate) fn integer(number: impl itoa::Integer) -> Self {
         let mut buffer = itoa::Buffer::new();
         let text = buffer.format(number);
@@ -50,13 +51,13 @@ impl Opaque {
 
     fn new(text: impl fmt::Display) -> Self {
         let mut encoder = Encoder { bytes: [0; LONGEST], length: 0, is_full: false };
-        // A `Display` that fails has said what it could.
+        // If `Display` fails, the text so far is used.
         let _ = write!(encoder, "{text}");
         let text = encoder.text();
         Self::plain(text).unwrap_or_else(|| Self(Kept::Long(text.into())))
     }
 
-    /// Of a text that was encoded and cut before; `None` if it cannot have been.
+    /// Creates one from an encoded and cut text; `None` if the text cannot be one.
     pub(crate) fn of_encoded(text: &str) -> Option<Self> {
         let is_encoded = (1..=LONGEST).contains(&text.len()) && text.bytes().all(|byte| is_plain(byte) || byte == b'%');
         is_encoded.then(|| Self::plain(text).unwrap_or_else(|| Self(Kept::Long(text.into()))))
@@ -87,7 +88,7 @@ impl From<String> for Opaque {
     }
 }
 
-/// The only integer, so that a literal needs no suffix.
+/// The only integer type, so that a literal needs no suffix.
 impl From<i64> for Opaque {
     fn from(number: i64) -> Self {
         Self::integer(number)
@@ -116,7 +117,7 @@ impl Encoder {
         text(self.bytes.get(..self.length).unwrap_or_default())
     }
 
-    /// Puts all of these or, once there is no room, nothing more.
+    /// Appends all of these bytes or, once they do not fit, nothing more.
     fn put(&mut self, bytes: &[u8]) {
         let end = self.length + bytes.len();
         match self.bytes.get_mut(self.length..end) {

@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 /// A text that must not be printed: a token, the answer of a captcha, the master secret, a private key.
 ///
-/// `Debug` shows none of it, and its memory is overwritten when it is dropped.
+/// `Debug` does not show it, and its memory is overwritten when it is dropped.
 ///
 /// ```
 /// use tower_jverify::Secret;
@@ -21,7 +21,7 @@ pub struct Secret(SecretString);
 // === impl Secret ===
 
 impl Secret {
-    /// The text itself. Keep it out of logs and errors.
+    /// Returns the text. Keep it out of logs and errors.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }

@@ -1,11 +1,11 @@
-//! The request body as axum's.
+//! Conversion of the request body to axum's body.
 
 use axum::body::Body;
 
 use super::request::RequestBody;
 
-/// The very body that came, in no second box, where [`RequestBody::into_inner`] returns it. A replay, and a body whose trailers are
-/// filtered, are boxed.
+/// Returns the original body without another box if [`RequestBody::into_inner`] returns it. A replay, and a body whose
+/// trailers are filtered, are boxed.
 ///
 /// ```
 /// use axum::{Router, body::Body, extract::Request};

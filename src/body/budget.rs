@@ -1,7 +1,7 @@
-//! How many bytes of bodies are held at the same time.
+//! The budget for bytes of bodies in memory.
 //!
 //! A client that sends a large body and then stalls holds its bytes until the body's deadline. A login is small, so a quarter
-//! of the budget is reserved for small bodies: clients that stall with large ones never use that part up.
+//! of the budget is reserved for small bodies: clients that stall with large ones cannot use up that part.
 
 use std::{fmt, sync::Arc};
 
@@ -12,10 +12,10 @@ use crate::{
     metric::{Gauge, Part, Series, describe_gauge},
 };
 
-/// The largest body that may use the part for small ones, in bytes, inclusive.
+/// The largest body that may use the part for small bodies, in bytes, inclusive.
 pub(crate) const SMALL: usize = 4 * 1024;
 
-/// One permit for a byte. Clones share the permits.
+/// One permit per byte. Clones share the permits.
 #[derive(Clone)]
 pub(crate) struct Budget {
     bytes: usize,
@@ -25,7 +25,7 @@ pub(crate) struct Budget {
     gauge: Gauge,
 }
 
-/// What one body holds of the budget. Dropping it releases all of it.
+/// One body's share of the budget. Dropping it releases it.
 #[derive(Default)]
 pub(crate) struct Share(Option<Held>);
 
@@ -37,7 +37,7 @@ struct Held {
 
 const BUFFERED: &str = "jverify_bodies_buffered_bytes";
 
-/// All bodies together reached their cap.
+/// All bodies together have reached the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Crowded;
 
@@ -64,15 +64,15 @@ impl Budget {
         })
     }
 
-    /// How many bytes are held.
+    /// The number of bytes in use.
     pub(crate) fn held(&self) -> usize {
         self.bytes.saturating_sub(self.general.available_permits()).saturating_sub(self.small.available_permits())
     }
 
     /// # Errors
     ///
-    /// Names the setting `buffered`, of `bytes`: a body of `body_limit` bytes, held so many `times`, never fits into its general
-    /// part.
+    /// Names the setting `buffered` with the value `bytes`: a body of `body_limit` bytes, held `times` times, cannot fit
+    /// into its general part.
     pub(crate) fn check(bytes: usize, body_limit: usize, times: usize) -> Result<(), ConfigError> {
         let (general, most) = (bytes - bytes / 4, body_limit.saturating_mul(times));
         if general >= most {
@@ -85,7 +85,7 @@ impl Budget {
         Err(ConfigError::new("buffered", bytes.to_string(), problem))
     }
 
-    /// A share of so many bytes.
+    /// A share of this number of bytes.
     pub(crate) fn share(&self, bytes: usize) -> Result<Share, Crowded> {
         let mut share = Share::default();
         share.resize(self, bytes, bytes)?;
@@ -99,7 +99,7 @@ impl fmt::Debug for Budget {
     }
 }
 
-/// Whether both are one budget.
+/// Compares by identity.
 impl PartialEq for Budget {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.general, &other.general)
@@ -109,9 +109,10 @@ impl PartialEq for Budget {
 // === impl Share ===
 
 impl Share {
-    /// Makes this share hold `bytes` of a body of which at least `expected` bytes come in all.
+    /// Makes this share hold `bytes` of a body that will have at least `expected` bytes in total.
     ///
-    /// A body that is, or will be, larger than [`SMALL`] holds nothing of the part for small ones: what it held there moves.
+    /// A body that is, or will be, larger than [`SMALL`] uses nothing of the part for small bodies: bytes that it held
+    /// there move.
     pub(super) fn resize(&mut self, budget: &Budget, bytes: usize, expected: usize) -> Result<(), Crowded> {
         let is_small = bytes.max(expected) <= SMALL;
         for part in is_small.then_some(&budget.small).into_iter().chain([&budget.general]) {
@@ -152,7 +153,7 @@ impl fmt::Debug for Share {
 impl Held {
     #[inline]
     fn show(&mut self) {
-        // A budget has no more permits than fit into these 32 bits.
+        // A budget's permits always fit into 32 bits.
         self.part.set(u32::try_from(self.permit.num_permits()).map_or(0.0, f64::from));
     }
 }

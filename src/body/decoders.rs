@@ -1,21 +1,22 @@
-//! The decoders of content codings and of gRPC's compressed messages. Where the features bring none, no setting allows a
-//! coding, and the functions here decode nothing.
+//! The decoders of content codings and of gRPC's compressed messages. Without the features, no setting allows a coding, and
+//! these functions decode nothing.
 //!
-//! Each decodes one whole stream with nothing after it, or stops once it has `most` bytes. `None` is for everything else.
+//! Each function decodes exactly one complete stream, or stops once it has `most` bytes. It returns `None` for everything
+//! else.
 
 use super::coding::{Coding, DecodeError};
 
 // === impl Coding ===
 
 impl Coding {
-    /// Decodes a body that is here as a whole, into at most `limit` bytes, inclusive, and [`Coding::RATIO`] for each that came.
+    /// Decodes a complete body into at most `limit` bytes, inclusive, and at most [`Coding::RATIO`] bytes per encoded byte.
     pub(crate) fn decode(self, encoded: &[u8], limit: usize) -> Result<Vec<u8>, DecodeError> {
         self.decode_within(encoded, limit.min(encoded.len().saturating_mul(Self::RATIO)))
     }
 
-    /// Decodes what is here as a whole, into at most `limit` bytes, inclusive.
+    /// Decodes complete data into at most `limit` bytes, inclusive.
     pub(crate) fn decode_within(self, encoded: &[u8], limit: usize) -> Result<Vec<u8>, DecodeError> {
-        // One more shows that there is more.
+        // One more byte shows that the limit is exceeded.
         let decoded = decode(self, encoded, limit.saturating_add(1)).ok_or(DecodeError::Malformed)?;
         if decoded.len() > limit { Err(DecodeError::TooLarge) } else { Ok(decoded) }
     }
@@ -30,7 +31,7 @@ fn decode(coding: Coding, encoded: &[u8], most: usize) -> Option<Vec<u8>> {
     }
 }
 
-/// What gRPC compresses messages with.
+/// The codings of gRPC messages.
 #[cfg(any(feature = "decompression", feature = "grpc"))]
 mod messages {
     use std::io::Read;
@@ -42,7 +43,7 @@ mod messages {
     const ZSTD_WINDOW: u64 = 8 * 1024 * 1024;
 
     pub(super) fn gzip(encoded: &[u8], most: usize) -> Option<Vec<u8>> {
-        // Of one member; it checks length and checksum.
+        // One member; the decoder checks length and checksum.
         let mut stream = GzDecoder::new(encoded);
         let decoded = read(&mut stream, most)?;
         (decoded.len() == most || stream.into_inner().is_empty()).then_some(decoded)
@@ -73,15 +74,15 @@ mod messages {
     }
 }
 
-/// What only bodies are compressed with.
+/// The codings of bodies only.
 #[cfg(feature = "decompression")]
 mod bodies {
     use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
     use flate2::{Decompress, FlushDecompress, Status};
 
     pub(super) fn deflate(encoded: &[u8], most: usize) -> Option<Vec<u8>> {
-        // Some take `deflate` for what it says, and some bytes are both: with the wrapping and, saying something else,
-        // without it.
+        // Some readers expect raw data for `deflate`, and some bytes are valid both as zlib and, with another content, as
+        // raw data.
         if inflate(encoded, most, false).is_some() {
             return None;
         }
@@ -89,7 +90,7 @@ mod bodies {
         (decoded.len() == most || is_all).then_some(decoded)
     }
 
-    /// Inflates one stream; tells also whether nothing comes after it.
+    /// Inflates one stream; also returns whether it ends the data.
     fn inflate(encoded: &[u8], most: usize, wrapped: bool) -> Option<(Vec<u8>, bool)> {
         let mut stream = Decompress::new(wrapped);
         let mut decoded = Vec::new();
@@ -119,7 +120,7 @@ mod bodies {
 
     pub(super) fn brotli(encoded: &[u8], most: usize) -> Option<Vec<u8>> {
         let alloc = StandardAlloc::default;
-        // Strict: without the windows of up to 1 GiB that RFC 7932 does not know.
+        // Strict: without windows of up to 1 GiB, which RFC 7932 does not define.
         let mut state = BrotliState::new_strict(alloc(), alloc(), alloc());
         let (mut left, mut at) = (encoded.len(), 0);
         let mut decoded = vec![0; most];

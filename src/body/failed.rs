@@ -12,7 +12,7 @@ use super::budget::Crowded;
 pub(crate) enum ReadError {
     TooLarge,
     TooSlow,
-    /// The client's own deadline is over.
+    /// The client's deadline has passed.
     GivenUp,
     /// Too many empty frames.
     Empty,
@@ -20,15 +20,15 @@ pub(crate) enum ReadError {
     Broken,
     /// A layer outside of this one limits bodies, and this body is longer.
     LimitedOutside,
-    /// All bodies together reached their cap.
+    /// All bodies together have reached the limit.
     Crowded,
 }
 
-/// What the error of a body means: a limit outside of the layer, or a client that broke off.
+/// The meaning of a body's error: a limit outside of the layer, or a client that broke off.
 ///
-/// `Body::Error` has no bound, so that every body can be guarded. The sources are found in the error types that bodies have in
-/// practice: a boxed error (`http_body_util::Limited`, which tower-http's `RequestBodyLimitLayer` puts around a body),
-/// `std::io::Error`, and axum's and tonic's own errors, where these features are on.
+/// `Body::Error` has no bound, so that every body can be guarded. The sources are searched in the error types that bodies
+/// have in practice: a boxed error (`http_body_util::Limited`, which tower-http's `RequestBodyLimitLayer` puts around a
+/// body), `std::io::Error`, and axum's and tonic's errors, if these features are enabled.
 #[cold]
 pub(super) fn reason(error: &dyn Any) -> ReadError {
     if as_error(error).is_some_and(is_of_a_limit) { ReadError::LimitedOutside } else { ReadError::Broken }
@@ -50,11 +50,11 @@ fn as_error(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
     io.or_else(|| error.downcast_ref::<LengthLimitError>().map(|error| error as &(dyn Error + 'static)))
 }
 
-/// Whether a `LengthLimitError` is anywhere among an error and its sources.
+/// Whether an error or one of its sources is a `LengthLimitError`.
 fn is_of_a_limit(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
-        // `io::Error::source` leaves out the error that it wraps.
+        // `io::Error::source` skips the error that it wraps.
         let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         if error.is::<LengthLimitError>() || wrapped.is_some_and(|wrapped| is_of_a_limit(wrapped)) {
             return true;

@@ -1,11 +1,11 @@
-//! Which bytes of a compressed body the application gets.
+//! The bytes of a compressed body that the application receives.
 
 use super::coding::Coding;
 use crate::error::ConfigError;
 
-/// Which bytes the application gets of a body that was decoded to be read: see [`Rule::decode`](crate::Rule).
+/// The bytes that the application receives after the layer has decoded a body: see [`Rule::decode`](crate::Rule).
 ///
-/// There is no default, because each is wrong for some application.
+/// There is no default, because each choice is wrong for some application.
 ///
 /// ```
 /// use tower_jverify::{Coding, HandOn, Rule, number};
@@ -16,17 +16,17 @@ use crate::error::ConfigError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HandOn {
-    /// The decoded bytes: what was read is what the application reads, whether it can decode or not.
+    /// The decoded bytes: the application reads what the layer has read, even if it cannot decode.
     ///
     /// `Content-Length` is set, and `Content-Encoding`, `Content-MD5`, `Content-Digest`, `Repr-Digest` and `Digest` are
     /// removed, because they describe the encoded bytes.
     Decoded,
-    /// The encoded bytes, as they came, with their headers: for an application that decodes every coding of the list itself, such
+    /// The unchanged encoded bytes, with their headers: for an application that decodes every listed coding itself, such
     /// as axum with `RequestDecompressionLayer`.
     ///
-    /// **Danger:** this is no protection for a backend that does not decode. PHP's `php://input`, Node's request body and
-    /// every reader without the coding take the encoded bytes for the body itself. A client can write other fields into them,
-    /// for example in a stored block, and nothing verifies those.
+    /// **Danger:** this does not protect a backend that does not decode. PHP's `php://input`, Node's request body and every
+    /// reader without the coding read the encoded bytes as the body. A client can write other fields into them, for example
+    /// in a stored block, and the layer does not verify those.
     EncodedUnprotected,
 }
 
@@ -50,7 +50,7 @@ impl Decoding {
         Ok(())
     }
 
-    /// Whether encoded bytes are read decoded, and handed on as they came.
+    /// Whether bodies are decoded for reading, but passed on encoded.
     pub(crate) fn hands_on_encoded(&self) -> bool {
         !self.codings.is_empty() && self.hand_on == HandOn::EncodedUnprotected
     }

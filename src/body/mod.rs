@@ -1,7 +1,7 @@
-//! Bodies: read whole within bounds, and handed on byte for byte unless a setting says otherwise.
+//! Bodies: read completely within bounds, and passed on byte for byte unless a setting changes them.
 //!
-//! A proof sits in the body, and the application must still get that body. So a body is either not touched at all, or read
-//! whole under four bounds (bytes, time, empty frames, and all bodies together) and replayed.
+//! A proof is often in the body, and the application must still receive the body. So the layer either does not read a body
+//! at all, or reads it completely under four bounds (bytes, time, empty frames, and all bodies together) and replays it.
 
 #[cfg(feature = "axum")]
 mod axum;

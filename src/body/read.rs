@@ -1,6 +1,6 @@
-//! The bounded, lossless read.
+//! Reads a body within bounds and without loss.
 //!
-//! A read that fails loses nothing: what came is handed back with the rest of the body.
+//! A failed read loses nothing: the bytes read so far are returned with the rest of the body.
 
 use std::{
     future::{Future, poll_fn},
@@ -21,7 +21,7 @@ use super::{
     failed::{self, ReadError},
 };
 
-/// How many frames without data or trailers a body may have: more is an attempt to keep us busy.
+/// The maximum number of frames without data or trailers: more is an attempt to keep the server busy.
 const EMPTY_FRAMES: usize = 1024;
 
 /// The bounds of one read.
@@ -29,32 +29,32 @@ const EMPTY_FRAMES: usize = 1024;
 pub(crate) struct Limits {
     /// Bytes, inclusive.
     pub(crate) bytes: usize,
-    /// From the first moment that the client keeps us waiting.
+    /// Starts when the read first has to wait for the client.
     pub(crate) deadline: Duration,
-    /// Shared by all bodies being held.
+    /// Shared by all bodies in memory.
     pub(crate) budget: Budget,
 }
 
-/// A body read to its end. Holds its share of the budget while it lives.
+/// A body that was read to its end. It holds its share of the budget until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Whole {
     pub(crate) data: Bytes,
-    /// What came, where other bytes are in its place and it is kept.
+    /// The original bytes, if they were replaced and are kept.
     original: Option<Bytes>,
     pub(crate) trailers: Option<HeaderMap>,
     share: Share,
 }
 
-/// A body of which a beginning was read.
+/// A body whose beginning was read.
 pub(crate) struct Begun<B> {
-    // Boxed: a body goes from hand to hand until the application has it.
+    // Boxed: a body is moved many times until it reaches the application.
     pub(super) whole: Box<Whole>,
-    /// The frame for which there was no room.
+    /// The frame that did not fit.
     pub(super) excess: Bytes,
     pub(super) rest: Pin<Box<B>>,
 }
 
-/// A body that can be handed on, as far as it was read.
+/// A body that can be passed on, read or not.
 pub(crate) enum Kept<B> {
     Untouched(B),
     Whole(Box<Whole>),
@@ -64,17 +64,17 @@ pub(crate) enum Kept<B> {
 /// A body that was not read.
 pub(crate) struct Unread<B> {
     pub(crate) error: ReadError,
-    /// What came of it, and the rest. `None` if the body itself failed: there is nothing to hand on then.
+    /// The bytes read so far, and the rest. `None` if the body itself failed: it cannot be passed on.
     pub(crate) body: Option<Kept<B>>,
 }
 
-/// Reads a body to its end, also for a client that gives up before our own deadline: `client`.
+/// Reads a body to its end. `client`: the client's deadline, which may be earlier than the layer's.
 ///
-/// A body of one frame is not copied. No timer is made for a body that is already there.
+/// A body of one frame is not copied. No timer is created for a body that is already complete.
 ///
 /// # Errors
 ///
-/// Returns what came of the body beside the reason, so that nothing of it is lost.
+/// Returns the reason and the bytes read so far, so that nothing is lost.
 pub(crate) async fn read<B>(body: B, limits: &Limits, client: Option<Instant>) -> Result<Box<Whole>, Unread<B>>
 where
     B: Body<Data = Bytes, Error: 'static>,
@@ -90,8 +90,8 @@ where
     }
 }
 
-/// Reads the beginning of a body: as many bytes as `needed` says once it knows, and what came in one frame with the last of
-/// them. Fewer only if the body ends.
+/// Reads the beginning of a body: the number of bytes that `needed` returns once it is known, and the rest of the frame
+/// with the last of them. Fewer only if the body ends.
 ///
 /// # Errors
 ///
@@ -115,7 +115,7 @@ where
 // === impl Kept ===
 
 impl<B> Kept<B> {
-    /// With the bytes that came, where others are in their place.
+    /// Restores the original bytes if they were replaced.
     pub(crate) fn restored(mut self) -> Self {
         if let Self::Whole(whole) = &mut self {
             whole.restore();
@@ -127,7 +127,7 @@ impl<B> Kept<B> {
 // === impl Begun ===
 
 impl<B> Begun<B> {
-    /// As [`Whole::next_frame`], as long as the rest is not to be asked. No frame comes after the trailers.
+    /// As [`Whole::next_frame`], until the rest must be polled. No frame follows the trailers.
     pub(super) fn next_frame(&mut self) -> Option<Frame<Bytes>> {
         if self.whole.data.is_empty() && !self.excess.is_empty() {
             return Some(Frame::data(std::mem::take(&mut self.excess)));
@@ -135,13 +135,13 @@ impl<B> Begun<B> {
         self.whole.next_frame()
     }
 
-    /// What was read.
+    /// The bytes that were read.
     pub(crate) fn data(&self) -> &[u8] {
         &self.whole.data
     }
 
-    /// With what came of it, unless the body itself failed: what comes after an error is not known, and a body without its error
-    /// looks like a whole one.
+    /// Includes the bytes read so far, unless the body itself failed: the data after an error is unknown, and a body
+    /// without its error looks complete.
     #[cold]
     fn unread(self, error: ReadError) -> Unread<B> {
         let has_failed = matches!(error, ReadError::Broken | ReadError::LimitedOutside);
@@ -165,7 +165,7 @@ where
         client: Option<Instant>,
         needed: Option<impl Fn(&[u8]) -> Option<usize>>,
     ) -> Result<(), ReadError> {
-        // Only a second frame makes a copy. Not inside of the future that a timer may drop.
+        // Only a second frame causes a copy. Not inside the future that a timer may drop.
         let mut joined = None;
         let read = in_time(pin!(self.collect(&mut joined, limits, needed)), limits.deadline, client).await;
         if let Some(joined) = joined {
@@ -200,7 +200,7 @@ where
                 continue;
             }
             let before = joined.as_ref().map_or(whole.data.len(), BytesMut::len);
-            // Of a beginning, what counts is what is needed: the rest of a frame is here already.
+            // For a beginning only the needed bytes count: the rest of the frame is already in memory.
             if needed.is_none() && data.len() > limits.bytes.saturating_sub(before) {
                 *excess = data;
                 return Err(ReadError::TooLarge);
@@ -232,7 +232,7 @@ where
     }
 }
 
-/// Ends a read by the layer's deadline, or by the client's.
+/// Ends a read at the layer's deadline, or at the client's.
 async fn in_time(
     mut reading: Pin<&mut impl Future<Output = Result<(), ReadError>>>,
     deadline: Duration,
@@ -251,7 +251,7 @@ async fn in_time(
 // === impl Whole ===
 
 impl Whole {
-    /// What the application gets next: the bytes, which are its own to hold from here on, then the trailers.
+    /// The next frame for the application: the bytes, which no longer count in the budget, then the trailers.
     pub(super) fn next_frame(&mut self) -> Option<Frame<Bytes>> {
         if self.data.is_empty() {
             return self.trailers.take().map(Frame::trailers);
@@ -264,12 +264,11 @@ impl Whole {
         self.data.is_empty() && self.trailers.is_none()
     }
 
-    /// Puts other bytes in the place of all that came, and holds the budget's share for those instead; or also, if what came is
-    /// to be kept.
+    /// Replaces all bytes and resizes the share of the budget. If the original bytes are kept, the share covers both.
     pub(crate) fn replace(&mut self, data: Vec<u8>, budget: &Budget, keeps: bool) -> Result<(), Crowded> {
         let kept = if keeps { self.original.as_ref().unwrap_or(&self.data).len() } else { 0 };
         self.share.resize(budget, data.len().saturating_add(kept), 0)?;
-        // Boxed, so that no spare capacity is held that the budget does not count.
+        // Boxed, so that there is no spare capacity that the budget does not count.
         let replaced = std::mem::replace(&mut self.data, Bytes::from(data.into_boxed_slice()));
         if keeps {
             self.original.get_or_insert(replaced);
@@ -277,14 +276,14 @@ impl Whole {
         Ok(())
     }
 
-    /// Puts the bytes that came back in their place, where they were kept.
+    /// Restores the original bytes if they were kept.
     fn restore(&mut self) {
         if let Some(original) = self.original.take() {
             self.data = original;
         }
     }
 
-    /// Writes other bytes where these spans, in order and apart, stood. `false` if nothing had to be changed.
+    /// Replaces these spans, which are in order and do not overlap. Returns `false` if no change was needed.
     pub(crate) fn rewrite(&mut self, spans: &[Range<usize>], new: impl Fn(&[u8]) -> Vec<u8>) -> bool {
         let mut written = Vec::with_capacity(self.data.len() + 16);
         let mut at = 0;

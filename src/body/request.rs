@@ -1,4 +1,4 @@
-//! The body that the inner service gets.
+//! The request body of the inner service.
 
 use std::{
     fmt,
@@ -14,7 +14,7 @@ use pin_project_lite::pin_project;
 
 use super::read::{Begun, Kept, Whole};
 
-/// Takes out of trailers what must not come from outside. A box in an `Arc`: so it is one word, and it is moved with every
+/// Removes from trailers what a client must not send. A box in an `Arc`, to be only one word: it is moved with every
 /// request, guarded or not.
 #[derive(Clone)]
 pub(crate) struct TrailerFilter(Arc<Box<Filter>>);
@@ -22,12 +22,12 @@ pub(crate) struct TrailerFilter(Arc<Box<Filter>>);
 type Filter = dyn Fn(&mut HeaderMap) + Send + Sync;
 
 pin_project! {
-    /// The request body that the inner service gets: the client's own, its exact replay, or a replay of its beginning
-    /// and then itself.
+    /// The request body of the inner service: the client's body, its exact replay, or a replay of its beginning followed by
+    /// the rest.
     ///
     /// Bytes, trailers and end of stream are the client's; a replay knows its exact size. Trailers under the layer's
-    /// header prefix are removed: nobody forges a risk header, there either. A replay cannot fail, so errors are the
-    /// client's body's own.
+    /// header prefix are removed, so that a client cannot forge a risk header there. A replay cannot fail, so all errors
+    /// are errors of the client's body.
     pub struct RequestBody<B> {
         #[pin]
         source: Source<B>,
@@ -60,13 +60,13 @@ impl TrailerFilter {
 // === impl RequestBody ===
 
 impl<B> RequestBody<B> {
-    /// The body of a request over this version of HTTP.
+    /// The unread body of a request over this version of HTTP.
     #[inline]
     pub(crate) fn untouched(body: B, trailers: TrailerFilter, version: Version) -> Self {
         Self { source: Source::Untouched { body, is_http1: version <= Version::HTTP_11 }, trailers }
     }
 
-    /// A body of which any part may have been read.
+    /// A body that may have been read, completely or in part.
     pub(crate) fn of(kept: Kept<B>, trailers: TrailerFilter) -> Self {
         let source = match kept {
             Kept::Untouched(body) => Source::Untouched { body, is_http1: false },
@@ -82,7 +82,7 @@ impl<B> RequestBody<B> {
         Self { source, trailers }
     }
 
-    /// Of a request over this version of HTTP.
+    /// The HTTP version of the request.
     #[inline]
     pub(crate) fn came_over(&mut self, version: Version) {
         if let Source::Untouched { is_http1, .. } = &mut self.source {
@@ -95,8 +95,8 @@ impl<B> RequestBody<B>
 where
     B: Body<Data = Bytes>,
 {
-    /// The client's own body, if the layer has read nothing of it and no trailers can follow: there is no body, or its length is
-    /// known over HTTP/1.1. For a service that takes one type of body, or boxes another.
+    /// Returns the client's body if the layer has not read it and no trailers can follow: there is no body, or its length
+    /// is known over HTTP/1.1. For a service that accepts one type of body, or boxes others.
     ///
     /// ```
     /// use bytes::Bytes;
@@ -113,8 +113,8 @@ where
     ///
     /// # Errors
     ///
-    /// The body as it was: a replay, or one whose trailers the layer filters (chunked, or over HTTP/2). A client could otherwise
-    /// send headers of the layer in them.
+    /// Returns the body unchanged if it is a replay, or if the layer filters its trailers (chunked, or over HTTP/2),
+    /// in which a client could otherwise send the layer's headers.
     pub fn into_inner(self) -> Result<B, Self> {
         match self.source {
             Source::Untouched { body, is_http1 }
@@ -182,7 +182,7 @@ where
     }
 }
 
-/// The size of a beginning and of what follows it.
+/// The size of a beginning and the rest.
 fn both(beginning: usize, rest: &SizeHint) -> SizeHint {
     let beginning = u64::try_from(beginning).unwrap_or(u64::MAX);
     let mut hint = SizeHint::new();

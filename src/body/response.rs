@@ -1,4 +1,4 @@
-//! The body that the client gets.
+//! The response body.
 
 use std::{
     pin::Pin,
@@ -10,7 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// The response body that the client gets: the inner service's own, or a denial's.
+    /// The response body that the client receives: the inner service's body, or a denial's.
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]
@@ -38,12 +38,12 @@ impl<B> ResponseBody<B> {
         Self { source: Source::Denial { data } }
     }
 
-    /// The inner service's body as it was, or the bytes of a denial: for a framework that has a body type of its own
-    /// and would box a foreign one.
+    /// Returns the inner service's body, or the bytes of a denial: for a framework that has its own body type and would box
+    /// another.
     ///
     /// # Errors
     ///
-    /// The denial's bytes, when the layer answered itself.
+    /// Returns the denial's bytes if the layer answered.
     pub fn into_inner(self) -> Result<B, Bytes> {
         match self.source {
             Source::Inner { body } => Ok(body),

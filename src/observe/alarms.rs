@@ -1,4 +1,4 @@
-//! How often an alarm of a class is raised.
+//! Limits how often an alarm is raised.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{decided::Decided, share::Share};
 use crate::verdict::{Class, Verdict};
 
-/// Lets an alarm of a class through once in a while: a wrong key fails every login, and one line says it.
+/// Limits the alarms of each class: a wrong key fails every login, and one line is enough.
 #[derive(Debug, Default)]
 pub(super) struct Alarms {
     account: Alarm,
@@ -21,11 +21,11 @@ pub(super) struct Alarms {
     sandbox: Alarm,
     store_full: Alarm,
     unknown_client: Alarm,
-    /// Which share of the answers says that the question was malformed.
+    /// The share of answers that report a malformed request.
     share: Share,
 }
 
-/// What an alarm is about.
+/// The subject of an alarm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AlarmKind {
     Account,
@@ -40,45 +40,45 @@ pub(crate) enum AlarmKind {
     Budget,
 }
 
-/// When it last went off, in seconds since the layer was built; 0 for never.
+/// The time of the last alarm, in seconds since the layer was built; 0 for never.
 #[derive(Debug, Default)]
 pub(super) struct Alarm(AtomicU64);
 
-/// An alarm of one class goes off at most this often.
+/// The minimum time between two alarms of one class.
 const QUIET: Duration = Duration::from_secs(60);
 
 // === impl Alarms ===
 
 impl Alarms {
-    /// Counts what the checks of a request have answered. Returns what to do, if an alarm is due.
+    /// Counts the answers to the checks of a request. Returns what to do, if an alarm is due.
     pub(super) fn due(&self, decided: &Decided<'_>) -> Option<(AlarmKind, &'static str)> {
         let (verdicts, began) = (decided.verdicts, decided.began);
         let most_are_malformed = verdicts.iter().fold(false, |most, verdict| self.count(verdict, began) | most);
         verdicts.iter().find_map(|verdict| self.due_for(verdict, most_are_malformed))
     }
 
-    /// Counts an answer of the verifier. Returns whether most answers say now that the question was malformed.
+    /// Counts a verifier's answer. Returns whether most answers now report a malformed request.
     fn count(&self, verdict: &Verdict, now: Instant) -> bool {
         verdict.has_code() && self.share.add(verdict.class() == Class::Invalid, now)
     }
 
-    /// Whether it is some time ago that the sandbox let a client through that is not on this host.
+    /// Whether the alarm for a client that is not on this host and passed by the sandbox is due.
     pub(super) fn is_sandbox_due(&self) -> bool {
         self.is_due(&self.sandbox)
     }
 
-    /// Whether it is some time ago that the store was full.
+    /// Whether the alarm for a full store is due.
     pub(super) fn is_store_full_due(&self) -> bool {
         self.is_due(&self.store_full)
     }
 
-    /// Whether it is some time ago that a client had no address.
+    /// Whether the alarm for a client without an address is due.
     pub(super) fn is_unknown_client_due(&self) -> bool {
         self.is_due(&self.unknown_client)
     }
 
-    /// What to do about this verdict, if its class is an operator's to mend and the last alarm of it is some time ago. One malformed
-    /// proof is a client's; where most are, the set-up is wrong.
+    /// What to do about this verdict, if its class needs an operator and its alarm is due. A single malformed proof is the
+    /// client's fault; if most are malformed, the configuration is wrong.
     fn due_for(&self, verdict: &Verdict, most_are_malformed: bool) -> Option<(AlarmKind, &'static str)> {
         let (kind, alarm, usual) = match verdict.class() {
             Class::Account => (
@@ -115,7 +115,7 @@ impl Alarms {
     }
 
     fn is_due(&self, alarm: &Alarm) -> bool {
-        // From one on, so that zero is "never".
+        // Starts at one, because zero means "never".
         alarm.is_due(self.share.began().elapsed().as_secs().saturating_add(1))
     }
 }
@@ -156,7 +156,7 @@ impl AlarmKind {
 // === impl Alarm ===
 
 impl Alarm {
-    /// `now`: in seconds, as the time that is kept.
+    /// `now`: in seconds, like the stored time.
     pub(super) fn is_due(&self, now: u64) -> bool {
         let last = self.0.load(Ordering::Relaxed);
         (last == 0 || now.saturating_sub(last) >= QUIET.as_secs())

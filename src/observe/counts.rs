@@ -1,4 +1,4 @@
-//! What is counted for alarms, over all builds of a layer.
+//! The counts for alarms, kept over all builds of a layer.
 
 use std::{
     collections::HashMap,
@@ -16,16 +16,16 @@ use super::{
 };
 use crate::check::Endpoint;
 
-/// What is counted for alarms. [`Guards`](crate::Guards) keep it.
+/// The counts for alarms. [`Guards`](crate::Guards) keep them.
 #[derive(Default)]
 pub(crate) struct Counts {
     pub(super) alarms: Alarms,
     ratios: Mutex<HashMap<RuleOf, Arc<Ratio>>>,
-    /// By the account.
+    /// By account.
     apps: Mutex<HashMap<Arc<str>, Arc<App>>>,
-    /// Of each endpoint, by the account: the breakers that are not closed.
+    /// The breakers that are not closed, by endpoint and account.
     breakers: Mutex<HashMap<(Endpoint, Arc<str>), Phase>>,
-    /// Makes a client a number that says nothing outside of this process.
+    /// Hashes a client to a number that is meaningless outside of this process.
     clients: RandomState,
 }
 
@@ -35,7 +35,7 @@ type RuleOf = (Arc<str>, Arc<str>);
 // === impl Counts ===
 
 impl Counts {
-    /// What is watched of a rule.
+    /// The watch of a rule.
     pub(super) fn watch(&self, rule: &Watched) -> Watch {
         let Watched { name, account, knows_clients } = rule;
         let ratio = || {
@@ -49,7 +49,7 @@ impl Counts {
         Watch::new(Arc::clone(account), ratio, app)
     }
 
-    /// The breaker of an account is in this phase now. Returns the worst phase of all accounts' breakers of the endpoint.
+    /// Stores the phase of an account's breaker. Returns the worst phase of all breakers of the endpoint.
     pub(super) fn breaker(&self, account: &str, endpoint: Endpoint, to: Phase) -> Phase {
         let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
         let of_account = (endpoint, account.into());

@@ -14,10 +14,11 @@ use crate::{
 };
 
 /// The record of a guarded request, for the closures of
-/// [`JVerifyBuilder::on_decision`](crate::JVerifyBuilder::on_decision): what the event in the log says.
+/// [`JVerifyBuilder::on_decision`](crate::JVerifyBuilder::on_decision): the data of the event in the log.
 ///
-/// A request has exactly one record, when it is over for the layer: it passed, was refused or not guarded, its client left during a
-/// check, or its application never called [`Prove::now`](crate::Prove::now). A request that no rule matches has none.
+/// A request has exactly one record, when the layer is finished with it: it passed, was refused or not guarded, its client
+/// left during a check, or its application never called [`Prove::now`](crate::Prove::now). A request that no rule matches
+/// has no record.
 ///
 /// No method returns a token, a captcha's answer or an address. `Debug` masks the phone.
 ///
@@ -34,31 +35,31 @@ use crate::{
 /// ```
 #[non_exhaustive]
 pub struct Decided<'d> {
-    /// The rule, as in `POST /login`, where it is known which one applies.
+    /// The rule, as in `POST /login`, if it is known.
     pub(crate) rule: Option<&'d str>,
-    /// What the verifier spends from, where the rule is known.
+    /// The account that the verifier spends from, if the rule is known.
     pub(crate) account: Option<&'d str>,
     pub(crate) outcome: Outcome<'d>,
-    /// What the checks answered, in their order.
+    /// The answers to the checks, in order.
     pub(crate) verdicts: &'d [Verdict],
-    /// The phone that it is about: proven, or as the client claims it.
+    /// The phone of the request: proven, or as the client claims it.
     pub(crate) phone: Option<Phone>,
     /// When the request came.
     pub(crate) began: Instant,
-    /// The check that has asked about a proof of this request before, where that refuses it.
+    /// The earlier check of a proof of this request, if the request is refused for it.
     pub(crate) first_ex_id: Option<&'d ExId>,
 }
 
 /// How a guarded request ended.
 pub(crate) enum Outcome<'d> {
-    /// `otherwise_pass` or `guard_unless` let it through. Why, for the event.
+    /// `otherwise_pass` or `guard_unless` let it through. The text is the reason, for the event.
     NotGuarded(&'static str),
-    /// It passed: verified, or opened for an outage.
+    /// It passed: verified, or because a policy opened for an outage.
     Passed(&'d Decision),
     Denied(&'d Refusal),
-    /// The client left during a check, or its own deadline passed.
+    /// The client left during a check, or its deadline passed.
     Abandoned,
-    /// It passed on demand, and the application never asked.
+    /// It passed on demand, and the application never started the checks.
     NotAsked,
 }
 
@@ -77,19 +78,19 @@ pub(super) enum Word {
 // === impl Decided ===
 
 impl Decided<'_> {
-    /// The rule's name ([`Rule::name`](crate::Rule::name)), by default as in `POST /login`. `None` where it is not known which rule
-    /// applies.
+    /// The rule's name ([`Rule::name`](crate::Rule::name)), by default as in `POST /login`. `None` if it is not known which
+    /// rule applies.
     pub fn rule(&self) -> Option<&str> {
         self.rule
     }
 
-    /// Of a refused proof that another request has asked about: the `exID` of that request's check.
+    /// The `exID` of the earlier check, if the request is refused because another request has used its proof.
     pub fn first_ex_id(&self) -> Option<&ExId> {
         self.first_ex_id
     }
 
-    /// What the rule's verifier spends from ([`JVerifyBuilder::account`](crate::JVerifyBuilder::account)). `None` where the rule is not
-    /// known.
+    /// The account that the rule's verifier spends from ([`JVerifyBuilder::account`](crate::JVerifyBuilder::account)).
+    /// `None` if the rule is not known.
     pub fn account(&self) -> Option<&str> {
         self.account
     }
@@ -100,7 +101,7 @@ impl Decided<'_> {
         self.outcome.word().as_str()
     }
 
-    /// Why: the word of a [`DecisionReason`] or of a [`DenialReason`]. `None` for `not-guarded` and `abandoned`.
+    /// The reason: the word of a [`DecisionReason`] or of a [`DenialReason`]. `None` for `not-guarded` and `abandoned`.
     pub fn reason(&self) -> Option<&'static str> {
         match &self.outcome {
             Outcome::Passed(decision) => Some(decision.reason().as_str()),
@@ -115,12 +116,12 @@ impl Decided<'_> {
         self.refusal().map(Refusal::reason)
     }
 
-    /// Whether the request passed and every check of it did: see [`Decision::is_verified`].
+    /// Whether the request and all its checks passed: see [`Decision::is_verified`].
     pub fn is_verified(&self) -> bool {
         matches!(self.outcome, Outcome::Passed(decision) if decision.is_verified())
     }
 
-    /// What was wrong with the request, or why no rule guards it, in the layer's own words; never a piece of the request.
+    /// What was wrong with the request, or why no rule guards it: a constant text, never a part of the request.
     pub fn detail(&self) -> Option<Cow<'static, str>> {
         match &self.outcome {
             Outcome::Denied(refusal) => refusal.detail(),
@@ -134,7 +135,7 @@ impl Decided<'_> {
         self.refusal().and_then(Refusal::suspicion)
     }
 
-    /// What the checks answered, in the order in which they were asked.
+    /// The verifier's answers, in the order of the checks.
     pub fn verdicts(&self) -> &[Verdict] {
         self.verdicts
     }
@@ -144,14 +145,14 @@ impl Decided<'_> {
         self.verdicts.iter().filter_map(Verdict::ex_id)
     }
 
-    /// The phone that it is about, proven or as the client claims it. For a log, [`Phone::masked`].
+    /// The phone of the request, proven or as the client claims it. For a log, [`Phone::masked`].
     ///
-    /// **Danger:** it is proven only where [`Decided::is_verified`] is true and a number or one-tap check passed.
+    /// **Danger:** it is proven only if [`Decided::is_verified`] is true and a number or one-tap check passed.
     pub fn phone(&self) -> Option<Phone> {
         self.phone
     }
 
-    /// How long it has taken until now, since the request came. Without the inner service.
+    /// The time since the request arrived, without the inner service.
     pub fn duration(&self) -> Duration {
         self.began.elapsed()
     }

@@ -83,7 +83,7 @@ pub(super) fn decided(decided: &Decided<'_>, what_to_do: Option<&'static str>) {
     }
 }
 
-/// The sandbox let a client through that is not on this host.
+/// The sandbox let a client pass that is not on this host.
 pub(super) fn sandbox_elsewhere(rule: &str) {
     event!(
         WARN,
@@ -111,7 +111,7 @@ pub(super) fn breaker(account: &str, endpoint: &str, to: Phase, open_for: Durati
     }
 }
 
-/// So much of an account's budget of the day is used.
+/// A mark of an account's daily budget is reached.
 pub(super) fn budget(account: &str, mark: BudgetMark, budget: u64) {
     match mark {
         BudgetMark::Soft => {
@@ -132,7 +132,7 @@ pub(super) fn unknown_client(rule: &str) {
     event!(WARN, rule, "`client_ip` found no address for a request: all such requests count as those of one client");
 }
 
-/// A proof was asked about without a claim.
+/// A check was sent without a claim of its proof.
 pub(super) fn store_full() {
     event!(
         ERROR,
@@ -172,7 +172,7 @@ pub(super) fn misconfigured_app(rule: &str, account: &str) {
 // === impl Decided ===
 
 impl Decided<'_> {
-    /// Why a check has no answer, if one has none, in a line that is true for it.
+    /// Why a check has no answer, if one has none.
     fn trouble(&self) -> Option<&'static str> {
         match self.denial_reason() {
             Some(DenialReason::Overloaded) => return Some("too many checks or bodies at once"),
@@ -201,7 +201,7 @@ fn millis(began: Instant) -> u64 {
     u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Something of each verdict, joined by commas; `-` where there is none.
+/// A value of each verdict, joined by commas; `-` for a missing one.
 struct List<'v>(&'v [Verdict], fn(&Verdict, &mut fmt::Formatter<'_>) -> fmt::Result);
 
 impl fmt::Display for List<'_> {

@@ -1,6 +1,6 @@
-//! What is counted and measured: the names, types and labels of all metrics.
+//! The names, types and labels of all metrics.
 //!
-//! Every handle is resolved when a layer is built, so a request looks nothing up but its rule.
+//! Every handle is resolved when a layer is built, so a request looks up only its rule.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -33,10 +33,10 @@ const OPENED: &str = "jverify_opened_total";
 const ALARMS: &str = "jverify_alarms_total";
 const DROPPED: &str = "jverify_events_dropped_total";
 
-/// In place of a rule that is not known, and of a reason where there is none.
+/// The label of an unknown rule, and of a missing reason.
 const NONE: &str = "-";
 
-/// By what a check was saved, whose request asked for it.
+/// Why a requested check was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum By {
     /// The proof was claimed before.
@@ -53,7 +53,7 @@ pub(crate) enum By {
     Shape,
 }
 
-/// How much of a daily budget is used.
+/// A mark of a daily budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BudgetMark {
     /// Four fifths.
@@ -61,7 +61,7 @@ pub(crate) enum BudgetMark {
     UsedUp,
 }
 
-/// What the breaker of an endpoint does at present. The later ones are worse.
+/// The current state of an endpoint's breaker. Later variants are worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     Closed,
@@ -81,7 +81,7 @@ pub(crate) enum Operation {
 /// All handles of a layer.
 pub(super) struct Meters {
     rules: HashMap<Arc<str>, RuleMeters, FixedState>,
-    /// Of requests whose rule is not known.
+    /// For requests with an unknown rule.
     unknown: RuleMeters,
     endpoints: [EndpointMeters; Endpoint::ALL.len()],
     saved: [Counter; By::ALL.len()],
@@ -92,7 +92,7 @@ pub(super) struct Meters {
 }
 
 struct RuleMeters {
-    /// For each word, one for each reason that it can have.
+    /// For each word, one counter per possible reason.
     decisions: [Vec<Counter>; Word::ALL.len()],
     opened: Counter,
 }
@@ -144,7 +144,7 @@ impl Meters {
         }
     }
 
-    /// A check has a verdict, of the vendor's or in place of one.
+    /// Records a verdict, from the vendor or in its place.
     pub(super) fn answered(&self, endpoint: Endpoint, verdict: &Verdict, took: Duration) {
         let Some(meters) = self.endpoints.get(endpoint.index()) else { return };
         if let Some(counter) = meters.checks.get(verdict.class().index()) {
@@ -168,7 +168,7 @@ impl Meters {
         &self.in_flight
     }
 
-    /// A breaker is in this phase now, and none of the endpoint is in a worse one than `worst`.
+    /// Records the phase of a breaker. `worst` is the worst phase of the endpoint's breakers.
     pub(super) fn breaker(&self, endpoint: Endpoint, phase: Phase, worst: Phase) {
         let Some(meters) = self.endpoints.get(endpoint.index()) else { return };
         meters.breaker.set(match worst {

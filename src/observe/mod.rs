@@ -1,7 +1,7 @@
-//! What happened to a guarded request, and who is informed.
+//! Informs observers about guarded requests.
 //!
-//! The layer makes one [`Decided`] of every guarded request, and the [`Observers`] make of it what they are for: an event, numbers, and
-//! calls of the user's closures. Any combination of them is on.
+//! The layer creates one [`Decided`] for every guarded request. The [`Observers`] turn it into an event, metrics, and calls
+//! of the user's closures. Any combination of them can be enabled.
 
 mod alarms;
 mod counts;

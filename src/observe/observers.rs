@@ -28,9 +28,9 @@ use crate::{
     verdict::Verdict,
 };
 
-/// Who is informed of what a layer does. Made by each build of a layer.
+/// The observers of a layer. Each build of a layer creates them.
 ///
-/// What panics here, a closure or a subscriber, changes nothing for the request.
+/// A panic here, in a closure or a subscriber, does not change the request.
 pub(crate) struct Observers {
     listeners: Listeners,
     meters: Arc<Meters>,
@@ -39,7 +39,7 @@ pub(crate) struct Observers {
     watches: HashMap<Arc<str>, Watch, FixedState>,
 }
 
-/// A check that has begun.
+/// A check that has started.
 #[derive(Clone, Copy)]
 pub(crate) struct Begun {
     endpoint: Endpoint,
@@ -50,7 +50,7 @@ pub(crate) struct Begun {
 // === impl Begun ===
 
 impl Begun {
-    /// Where it is asked.
+    /// The endpoint of the check.
     pub(crate) fn endpoint(&self) -> Endpoint {
         self.endpoint
     }
@@ -65,13 +65,13 @@ impl Observers {
         Self { listeners, meters, counts: Arc::clone(counts), watches: watches(rules, counts) }
     }
 
-    /// The same, which count on in other counts.
+    /// As [`Observers::new`], with existing counts.
     pub(crate) fn counting_in(&self, counts: &Arc<Counts>, rules: &[Watched]) -> Self {
         let (listeners, meters) = (self.listeners.clone(), Arc::clone(&self.meters));
         Self { listeners, meters, counts: Arc::clone(counts), watches: watches(rules, counts) }
     }
 
-    /// A guarded request is over for the layer.
+    /// The layer is finished with a guarded request.
     pub(crate) fn decided(&self, decided: &Decided<'_>) {
         let alarm = self.counts.alarms.due(decided);
         if let Some((kind, _)) = alarm {
@@ -84,14 +84,14 @@ impl Observers {
         }
     }
 
-    /// A check begins, for this client where it is known.
+    /// A check starts, for this client if it is known.
     #[inline]
     pub(crate) fn begin(&self, check: &Check, client: Option<&impl Hash>) -> Begun {
         let client = client.map(|client| self.counts.number(client));
         Begun { endpoint: check.endpoint(), at: Instant::now(), client }
     }
 
-    /// A call of the verifier is in flight, until what this returns is dropped.
+    /// A call of the verifier is in flight until the returned value is dropped.
     #[inline]
     pub(crate) fn in_flight(&self) -> Part {
         let mut part = Part::of(self.meters.in_flight());
@@ -99,7 +99,7 @@ impl Observers {
         part
     }
 
-    /// A check has a verdict, of the verifier's or in place of one. `rule`: the rule's name.
+    /// A check has a verdict, from the verifier or in its place. `rule`: the rule's name.
     pub(crate) fn answered(&self, rule: &str, begun: &Begun, verdict: &Verdict) {
         let now = Instant::now();
         let &Begun { endpoint, at, client } = begun;
@@ -122,7 +122,7 @@ impl Observers {
         }
     }
 
-    /// A check that a request asked for is not sent.
+    /// A requested check is not sent.
     pub(crate) fn saved(&self, by: By) {
         self.meters.saved(by);
     }
@@ -133,7 +133,7 @@ impl Observers {
         self.inform(|| events::breaker(account, endpoint.as_str(), to, open_for, is_outage));
     }
 
-    /// So much of an account's budget of the day is used: an event at each mark.
+    /// A mark of an account's daily budget is reached: writes an event.
     #[cold]
     pub(crate) fn budget(&self, account: &str, mark: BudgetMark, budget: u64) {
         self.alarm(AlarmKind::Budget);
@@ -148,7 +148,8 @@ impl Observers {
         }
     }
 
-    /// A proof was asked about without a claim, or a request was not counted, because the store is full: an ERROR, at most once a minute.
+    /// A check was sent without a claim, or a request was not counted, because the store is full: an ERROR, at most once a
+    /// minute.
     pub(crate) fn store_full(&self) {
         if self.counts.alarms.is_store_full_due() {
             self.alarm(AlarmKind::StoreFull);

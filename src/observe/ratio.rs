@@ -1,27 +1,27 @@
-//! In which share the checks of a rule pass, now and usually.
+//! The share of a rule's checks that pass, now and usually.
 //!
-//! A vendor that answers and is wrong looks like clients that fail: no call breaks, and far fewer people get in. It is told from an attack
-//! by who the clients are: many, and none of them with a large part.
+//! A vendor that returns wrong answers looks like failing clients: no call breaks, and far fewer logins succeed. It differs
+//! from an attack in the clients: there are many, and none has a large share.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use tokio::time::Instant;
 
-/// How many of the last answers are kept: on a busy site, fewer than those of five minutes.
+/// The number of last answers that are kept: on a busy site, less than five minutes of them.
 const KEPT: usize = 1024;
 /// The time within which answers are recent, in seconds.
 const RECENT: u64 = 300;
-/// Of fewer recent answers, or of fewer clients, a share means nothing.
+/// The minimum number of recent answers; a share of fewer is not significant.
 const LEAST: u64 = 100;
 const CLIENTS: usize = 20;
-/// With more answers than this, each sixteenth is a reason to look.
+/// With more answers than this, only every sixteenth triggers a check.
 const EACH: usize = 256;
 
-/// The usual share is of so many steps of this many seconds: 24 hours.
+/// The usual share covers this number of steps of this many seconds: 24 hours.
 const STEP: u64 = 1800;
 const STEPS: usize = 48;
 
-/// An answer in the ring: 24 bits of its second, from one on; whether it is a pass; 39 bits of the client's hash.
+/// An answer in the ring: 24 bits for its second, starting at one; whether it is a pass; 39 bits of the client's hash.
 const SECOND: u32 = 40;
 const SECONDS: u64 = (1 << 24) - 1;
 const PASS: u64 = 1 << 39;
@@ -34,21 +34,21 @@ const MOST: u64 = ONE - 1;
 pub(super) struct Ratio {
     began: Instant,
     recent: Box<[AtomicU64]>,
-    /// How many answers there have been.
+    /// The number of answers so far.
     next: AtomicUsize,
     day: [AtomicU64; STEPS],
-    /// While the share is collapsed, the usual one at that time, in thousandths, plus one. Else zero.
+    /// While the share is collapsed, the usual share at that time, in thousandths, plus one. Otherwise zero.
     collapsed: AtomicU64,
 }
 
-/// A share that has changed, in hundredths.
+/// A changed share, in hundredths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     Collapsed { recent: u64, usual: u64 },
     Recovered { recent: u64, usual: u64 },
 }
 
-/// How many answers there are, and how many of them are passes.
+/// The number of answers, and the number of passes.
 #[derive(Clone, Copy, Default)]
 struct Answers {
     all: u64,
@@ -68,7 +68,7 @@ impl Ratio {
         }
     }
 
-    /// Adds an answer for a client, known by its hash. Returns what has changed with it.
+    /// Adds an answer for a client, identified by its hash. Returns a change of the share.
     pub(super) fn add(&self, passed: bool, client: u64, now: Instant) -> Option<Change> {
         let second = now.saturating_duration_since(self.began).as_secs();
         let at = self.next.fetch_add(1, Ordering::Relaxed);
@@ -77,7 +77,7 @@ impl Ratio {
             slot.store(entry, Ordering::Relaxed);
         }
         self.add_to_day(passed, second);
-        // Only a failure can make the share collapse, and only a pass mends it.
+        // Only a failure can make the share collapse, and only a pass can make it recover.
         let may_change = passed != (self.collapsed.load(Ordering::Relaxed) == 0);
         if may_change && (at < EACH || at.is_multiple_of(16)) { self.look(at + 1, second) } else { None }
     }
@@ -88,13 +88,13 @@ impl Ratio {
         let Some(slot) = usize::try_from(step).ok().and_then(|step| self.day.get(step % STEPS)) else { return };
         let added = |count: u64| {
             let count = if count >> NUMBER == number { count } else { number << NUMBER };
-            // A full count stays as it is.
+            // A full count does not change.
             if count >> 24 & MOST == MOST { count } else { count + ONE + u64::from(passed) }
         };
         let _ = slot.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| Some(added(count)));
     }
 
-    /// `answers`: how many there have been.
+    /// `answers`: the number of answers so far.
     #[cold]
     fn look(&self, answers: usize, second: u64) -> Option<Change> {
         let now = (second + 1) & SECONDS;
@@ -126,7 +126,7 @@ impl Ratio {
         steps.fold(Answers::default(), |sum, count| sum.and(count >> 24 & MOST, count & MOST))
     }
 
-    /// Of several threads that see the same change, one reports it.
+    /// If several threads see the same change, only one reports it.
     fn turn(&self, from: u64, to: u64) -> bool {
         self.collapsed.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
@@ -153,7 +153,7 @@ impl Answers {
         2 * here < there && there.saturating_sub(here) * 10 >= 3 * self.all * usual.all
     }
 
-    /// Whether this share is three quarters of the usual one. Half would be reported again and again by a share that is about half.
+    /// Whether this share is three quarters of the usual one. With half, a share around half would be reported repeatedly.
     fn is_recovery_to(self, usual: Self) -> bool {
         4 * self.passed * usual.all >= 3 * usual.passed * self.all
     }

@@ -1,20 +1,21 @@
-//! How many of the last minutes' answers were of one kind.
+//! The share of the last minutes' answers that are of one kind.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::time::Instant;
 
-/// The span of one count, in seconds. Counts of the last ten minutes are kept.
+/// The span of one count, in seconds. The counts of the last ten minutes are kept.
 const STEP: u64 = 30;
 const STEPS: usize = 20;
-/// Of fewer answers a share means nothing.
+/// The minimum number of answers; a share of fewer is not significant.
 const LEAST: u64 = 20;
 
 /// The answers of the last ten minutes: all of them, and those that count.
 #[derive(Debug)]
 pub(super) struct Share {
     began: Instant,
-    /// One for each step, in turn: its number in the upper 32 bits, then 16 bits for all answers and 16 for those that count.
+    /// A ring with one count per step: its number in the upper 32 bits, then 16 bits for all answers and 16 for those that
+    /// count.
     counts: [AtomicU64; STEPS],
 }
 
@@ -31,25 +32,25 @@ impl Default for Share {
 }
 
 impl Share {
-    /// When counting began.
+    /// The start of counting.
     pub(super) fn began(&self) -> Instant {
         self.began
     }
 
-    /// Counts an answer to a request that came at this time. Returns whether those that count are now more than half of at least
-    /// twenty.
+    /// Counts an answer to a request that arrived at this time. Returns whether those that count are now more than half of
+    /// at least twenty.
     pub(super) fn add(&self, counts: bool, now: Instant) -> bool {
-        // From one on, so that an empty count is of no step.
+        // Starts at one, so that an empty count does not belong to a step.
         let step = now.saturating_duration_since(self.began).as_secs() / STEP + 1;
         let number = step & 0xffff_ffff;
         let slot = usize::try_from(step).unwrap_or(0) % STEPS;
         let Some(slot) = self.counts.get(slot) else { return false };
         let added = |count: u64| {
             let count = if count >> 32 == number { count } else { number << 32 };
-            // A full count stays as it is.
+            // A full count does not change.
             if all(count) == MOST { count } else { count + ONE + u64::from(counts) }
         };
-        // Of two threads that begin a step, the second counts on.
+        // If two threads start a step, the second uses the count of the first.
         let _ = slot.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| Some(added(count)));
         counts && self.is_large(number)
     }

@@ -1,4 +1,4 @@
-//! What is watched of one rule: the share of its passes, and whether its proofs are for another application.
+//! Watches one rule: the share of its passes, and whether its proofs are for another application.
 
 use std::sync::Arc;
 
@@ -11,30 +11,30 @@ use super::{
 };
 use crate::{check::Endpoint, verdict::Verdict};
 
-/// A rule, as the observers need it.
+/// The data of a rule for the observers.
 pub(crate) struct Watched {
     pub(crate) name: Arc<str>,
     pub(crate) account: Arc<str>,
-    /// Whether it is known who the clients are.
+    /// Whether clients are identified.
     pub(crate) knows_clients: bool,
 }
 
-/// What is watched of a rule.
+/// The watch of a rule.
 pub(super) struct Watch {
     account: Arc<str>,
-    /// Only where clients are known.
+    /// Only if clients are identified.
     ratio: Option<Arc<Ratio>>,
     app: Arc<App>,
 }
 
-/// In which share the proofs of an account are forged, or were made for another application.
+/// The share of an account's proofs that are forged, or were made for another application.
 #[derive(Default)]
 pub(super) struct App {
     share: Share,
     alarm: Alarm,
 }
 
-/// What a watch has found.
+/// The findings of a watch.
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) change: Option<Change>,
@@ -44,7 +44,7 @@ pub(super) struct Found {
 // === impl Watch ===
 
 impl Watch {
-    /// `ratio`: of the rule, where its clients are known. `app`: of the account.
+    /// `ratio`: of the rule, if its clients are identified. `app`: of the account.
     pub(super) fn new(account: Arc<str>, ratio: Option<Arc<Ratio>>, app: Arc<App>) -> Self {
         Self { account, ratio, app }
     }
@@ -53,7 +53,7 @@ impl Watch {
         &self.account
     }
 
-    /// Counts an answer of the verifier; one that did not come says nothing of clients.
+    /// Counts a verifier's answer. A missing answer is not counted, because it says nothing about clients.
     pub(super) fn answered(&self, endpoint: Endpoint, verdict: &Verdict, client: Option<u64>, now: Instant) -> Found {
         if verdict.cause().is_some() {
             return Found::default();
@@ -70,7 +70,7 @@ impl Watch {
 // === impl App ===
 
 impl App {
-    /// Returns whether the alarm is due: most proofs are for another application, and the last alarm is some time ago.
+    /// Returns whether the alarm is due: most proofs are for another application, and the last alarm is long enough ago.
     fn add(&self, is_of_other_app: bool, now: Instant) -> bool {
         self.share.add(is_of_other_app, now)
             && self.alarm.is_due(self.share.began().elapsed().as_secs().saturating_add(1))

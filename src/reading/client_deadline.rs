@@ -12,11 +12,11 @@ use crate::{
 
 static TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
-/// When a gRPC call is over for its client; none unless it says so.
+/// The deadline of a gRPC call, if the client sets one.
 ///
 /// # Errors
 ///
-/// `grpc-timeout` comes twice or beside an alias, or is not one to eight digits and a unit.
+/// `grpc-timeout` is repeated or has an alias, or is not one to eight digits and a unit.
 pub(super) fn client_deadline(headers: &HeaderMap) -> Result<Option<Instant>, Refusal> {
     let timeout = match only(headers, &TIMEOUT) {
         Ok(None) => return Ok(None),
@@ -24,7 +24,7 @@ pub(super) fn client_deadline(headers: &HeaderMap) -> Result<Option<Instant>, Re
         Err(_) => None,
     };
     let malformed = || Refusal::new(DenialReason::ProofMalformed).with_detail("a `grpc-timeout` that is none");
-    // What does not fit is later than all we wait for.
+    // A time that does not fit is later than every other deadline.
     timeout.map(|timeout| Instant::now().checked_add(timeout)).ok_or_else(malformed)
 }
 

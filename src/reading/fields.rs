@@ -2,11 +2,11 @@
 
 use crate::proof::{Field, Role};
 
-/// The fields of a path group, each once, in the order in which their values are indexed.
+/// The fields of a path group, each once, in the order of their values' indices.
 #[derive(Default)]
 pub(crate) struct Fields {
     all: Vec<Field>,
-    /// Whether the user named it, or only we did.
+    /// Whether the user named the field, instead of the layer.
     required: Vec<bool>,
     roles: Vec<Role>,
 }
@@ -22,7 +22,7 @@ impl Fields {
         index
     }
 
-    /// The same for a field that a message need not have: the user did not name it.
+    /// As [`Fields::index`], for an optional field, which the user did not name.
     pub(crate) fn index_optional(&mut self, field: &Field) -> usize {
         self.all.iter().position(|known| known == field).unwrap_or_else(|| {
             self.all.push(field.clone());
@@ -32,7 +32,7 @@ impl Fields {
         })
     }
 
-    /// The same, of a field by whose name elsewhere a request could speak of somebody else.
+    /// As [`Fields::index`], for a field whose name elsewhere in a request could identify another person.
     pub(crate) fn index_as(&mut self, field: &Field, role: Role) -> usize {
         let index = self.index(field);
         self.give(index, role);

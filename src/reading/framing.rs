@@ -1,4 +1,4 @@
-//! What a request's head says about its framing.
+//! Checks the framing of a request in its head.
 
 use http::{
     HeaderMap, HeaderValue, Method,
@@ -12,12 +12,12 @@ use crate::{
     proof,
 };
 
-/// Refuses what cannot be framed as a body that is read here, before anything is read.
+/// Refuses framing that the layer cannot read, before anything is read.
 pub(super) fn check(parts: &Parts) -> Result<(), Refusal> {
     if parts.method == Method::CONNECT {
         return Err(Refusal::new(DenialReason::Upgrade).with_detail("the method CONNECT"));
     }
-    // One look at each name costs less than to hash two.
+    // Comparing each name costs less than hashing two.
     let (mut upgrades, mut is_coded) = (false, false);
     for (name, value) in &parts.headers {
         upgrades |= *name == UPGRADE;
@@ -33,7 +33,7 @@ pub(super) fn check(parts: &Parts) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Refuses a body, and a charset for one, beside proofs of which the query has some and the body none.
+/// Refuses a body, or a charset for a body, if fields are read from the query and none from the body.
 pub(super) fn check_query_alone(reading: &Reading, parts: &Parts, has_body: bool) -> Result<(), Refusal> {
     if reading.plan.stands_on_the_query_alone() {
         // A backend that merges the two lets the body win, and reads the query in the charset that the body's type names.
@@ -47,8 +47,8 @@ pub(super) fn check_query_alone(reading: &Reading, parts: &Parts, has_body: bool
     Ok(())
 }
 
-/// Why a request is refused whose head describes no body that can be read (`refusal`): one without a body, of a method that has none
-/// as a rule, lacks a proof and not a media type.
+/// The refusal of a request whose head does not describe a readable body (`refusal`): without a body, and with a method
+/// that usually has none, the request lacks a proof, not a media type.
 pub(super) fn of_bodiless(parts: &Parts, refusal: Refusal) -> Refusal {
     if sends_a_body(&parts.method) {
         return refusal;
@@ -59,7 +59,7 @@ pub(super) fn of_bodiless(parts: &Parts, refusal: Refusal) -> Refusal {
     )
 }
 
-/// Refuses a body of another length than its head says.
+/// Refuses a body whose length differs from its head.
 pub(super) fn check_length(headers: &HeaderMap, length: usize) -> Result<(), Refusal> {
     if headers.iter().any(|(name, said)| *name == CONTENT_LENGTH && parse(said) != Some(length)) {
         return Err(
@@ -69,7 +69,7 @@ pub(super) fn check_length(headers: &HeaderMap, length: usize) -> Result<(), Ref
     Ok(())
 }
 
-/// A Content-Length: digits and nothing else.
+/// Parses a Content-Length: digits only.
 fn parse(length: &HeaderValue) -> Option<usize> {
     let digits = Some(length.as_bytes()).filter(|digits| !digits.is_empty())?;
     digits.iter().try_fold(0_usize, |length, byte| {

@@ -1,4 +1,4 @@
-//! What a path group needs in order to read gRPC calls.
+//! The settings with which a path group reads gRPC calls.
 
 use super::fields::Fields;
 use crate::{
@@ -27,7 +27,7 @@ pub(crate) fn validate(client_streaming: bool) -> Result<(), ConfigError> {
 ///
 /// # Errors
 ///
-/// `field`, as the plan says; `client_streaming`, where the descriptors say otherwise.
+/// `field`, from the plan; `client_streaming`, if the descriptors contradict it.
 pub(super) fn accept(
     plan: Plan,
     fields: &Fields,

@@ -1,7 +1,7 @@
-//! Which bytes of a body the application gets, and the head that describes them.
+//! The bytes of a body that the application receives, and the head that describes them.
 //!
-//! What was read is what is handed on: as it came, decoded, or in our own writing. Bytes that are not the client's need a head
-//! that is not the client's either: a length or digest of other bytes is at best an error, and at worst a second framing.
+//! The layer passes on what it has read: unchanged, decoded, or in canonical form. If the bytes are not the client's, the
+//! head must be changed too: a wrong length or digest is at best an error, and at worst a second framing.
 
 use std::ops::Range;
 
@@ -20,25 +20,25 @@ use crate::{
     proof::{self, Media, Plan},
 };
 
-/// What the application gets of a body that was read whole.
+/// What the application receives of a completely read body.
 #[derive(Default)]
 pub(crate) enum HandedOn {
-    /// The client's bytes, but for a pinned phone.
+    /// The client's bytes, except for a pinned phone.
     #[default]
     AsItCame,
     /// The client's bytes, decoded.
     Decoded,
-    /// Our own writing of a body of this type.
+    /// The canonical form of a body of this type.
     Canonical(Media),
 }
 
-/// A body decoded to be read, while the application gets the encoded bytes. Holds its share of the budget.
+/// A decoded body for reading, if the application receives the encoded bytes. Holds its share of the budget.
 pub(super) struct Aside {
     pub(super) data: Vec<u8>,
     _share: Share,
 }
 
-/// What describes the encoded or original bytes alone.
+/// Headers that describe only the encoded or original bytes.
 const DESCRIPTIONS: [HeaderName; 6] = [
     CONTENT_ENCODING,
     CONTENT_LENGTH,
@@ -51,11 +51,11 @@ const DESCRIPTIONS: [HeaderName; 6] = [
 // === impl Reading ===
 
 impl Reading {
-    /// Decodes a body and, where that is handed on, puts it in the place of what came.
+    /// Decodes a body. If the decoded bytes are passed on, replaces the original bytes.
     ///
     /// # Errors
     ///
-    /// The body is not of its coding, is too large once decoded, or does not fit into the budget.
+    /// The body does not match its coding, is too large when decoded, or does not fit into the budget.
     pub(super) fn decode(
         &self,
         whole: &mut Whole,
@@ -84,12 +84,12 @@ impl Reading {
         Ok((handed_on, aside))
     }
 
-    /// Puts our own writing of a body in its place, where that is handed on, before it is read; so what is verified is what the
-    /// application gets. `media` is `None` where a closure reads the body.
+    /// Replaces a body by its canonical form, if that is passed on, before it is read, so that the application receives
+    /// what is verified. `media` is `None` if a closure reads the body.
     ///
     /// # Errors
     ///
-    /// The body is not of its media type, holds the plan's fields as it must not, has a name twice in one JSON object, or does not
+    /// The body does not match its media type, has invalid fields, has a name twice in one JSON object, or does not
     /// fit into the budget.
     pub(super) fn write(
         &self,
@@ -100,7 +100,7 @@ impl Reading {
     ) -> Result<Option<HandedOn>, Refusal> {
         let Some(media) = media.filter(|_| self.settings.canonical_body) else { return Ok(None) };
         let Some(write) = proof::canonical(media) else { return Ok(None) };
-        // All that is refused in what came is refused, whatever our writing makes of it.
+        // Refuses everything that is invalid in the original, even if the canonical form is valid.
         plan.read_body(media, headers, &whole.data, &mut plan.values())?;
         let written = write(&whole.data)?;
         whole.replace(written, &self.settings.limits.budget, self.keeps_original)?;
@@ -111,8 +111,8 @@ impl Reading {
 // === impl HandedOn ===
 
 impl HandedOn {
-    /// Looks for a form in the bytes that are handed on, and in those that a backend makes of them by decoding, where they are
-    /// not a form themselves. Our own writing hides none.
+    /// Searches for a form in the bytes that are passed on and in their decoded form, unless the body is a form. The
+    /// canonical form cannot hide one.
     ///
     /// # Errors
     ///
@@ -135,7 +135,8 @@ impl HandedOn {
         Ok(())
     }
 
-    /// Puts the proven phone in the place of the body's, in the same type, and makes the head describe what is handed on.
+    /// Replaces the body's phone by the proven phone, with the same type, and makes the head describe the bytes that are
+    /// passed on.
     pub(crate) fn finish(&self, whole: &mut Whole, pinned: Option<(Phone, &[Range<usize>])>, parts: &mut Parts) {
         let is_other = pinned.is_some_and(|(phone, places)| {
             whole.rewrite(places, |old| match old.first() {
@@ -162,7 +163,7 @@ impl HandedOn {
             headers::remove(trailers, &DESCRIPTIONS);
         }
         whole.trailers.take_if(|trailers| trailers.is_empty());
-        // Trailers over HTTP/1.1 need chunks, and chunks no length.
+        // Trailers over HTTP/1.1 need chunks, which exclude a length.
         if whole.trailers.is_some() && head.contains_key(TRANSFER_ENCODING) {
             headers::remove(head, &DESCRIPTIONS);
             return;
@@ -177,7 +178,7 @@ impl HandedOn {
     }
 }
 
-/// The `Content-Type` of our own writing; of a type that the user named, as the user wrote it.
+/// The `Content-Type` of the canonical form; the user's spelling for a type that the user named.
 fn canonical_type(media: &Media, headers: &HeaderMap) -> Option<HeaderValue> {
     match media {
         Media::Json => Some(HeaderValue::from_static("application/json")),

@@ -1,4 +1,4 @@
-//! A body that is here, and who reads it.
+//! A complete body and its reader.
 
 use std::{
     borrow::Cow,
@@ -12,23 +12,23 @@ use crate::{
     proof::{self, Extracted, Extractor, Media, Plan, Values, grpc},
 };
 
-/// Who reads a body.
+/// The reader of a body.
 pub(super) enum Source<'s> {
     Ours(Media),
     Users(&'s Extractor),
 }
 
-/// What fields are read from, for one plan or for several.
+/// The input from which one or more plans read fields.
 pub(super) enum Input<'d> {
-    /// A body of a type that we read.
+    /// A body of a supported type.
     Body(&'d Media, &'d [u8]),
     /// The message of a gRPC call.
     Message(Cow<'d, [u8]>),
-    /// What a closure of the user's found.
+    /// The values from the user's closure.
     Found(Extracted),
 }
 
-/// Whether requests with this method have a body as a rule.
+/// Whether requests with this method usually have a body.
 pub(super) fn sends_a_body(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
@@ -36,7 +36,7 @@ pub(super) fn sends_a_body(method: &Method) -> bool {
 // === impl Source ===
 
 impl Source<'_> {
-    /// The media type, if we read it.
+    /// The media type, if a built-in reader reads it.
     pub(super) fn media(&self) -> Option<&Media> {
         match self {
             Self::Ours(media) => Some(media),
@@ -52,11 +52,11 @@ impl Source<'_> {
         }
     }
 
-    /// Takes the frame from a message and asks the user's closure, which are the same for every plan. `limit` is in bytes.
+    /// Removes the frame from a message and calls the user's closure, once for all plans. `limit` is in bytes.
     ///
     /// # Errors
     ///
-    /// The body is not one frame, or the closure refuses it or panics.
+    /// The body is not one frame, or the closure returns an error or panics.
     pub(super) fn input<'d>(&'d self, parts: &Parts, data: &'d [u8], limit: usize) -> Result<Input<'d>, Refusal> {
         Ok(match self {
             Self::Ours(Media::Grpc) => Input::Message(grpc::only_message(data, &parts.headers, limit)?),

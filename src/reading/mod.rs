@@ -1,11 +1,10 @@
-//! How the requests of one path group are read.
+//! Reads the requests of one path group.
 //!
-//! Several rules may guard one path, and a value of the body may choose among them. So a request is read before it is known
-//! which rule applies, and in one way for all of them: a [`Reading`]. The head decides first; the body is read only if a
-//! field sits there. Whatever comes of it, the body is handed back beside the result, so that a request can be passed on
-//! as it came.
+//! Several rules may guard one path, and a value in the body may choose between them. So a request is read before it is
+//! known which rule applies, and in the same way for all of them: a [`Reading`]. The head is read first; the body is read
+//! only if it has a field. The body is always returned with the result, so that a request can be passed on unchanged.
 //!
-//! Nothing here knows a rule: which of them applies is asked through a callback.
+//! This module does not depend on rules: a callback chooses the rule.
 
 mod client_deadline;
 mod fields;
@@ -31,27 +30,26 @@ use crate::{
     proof::{Field, Plan},
 };
 
-/// The one reading of a path group.
+/// The reading that all rules of a path group share.
 pub(crate) struct Reading {
     settings: Settings,
     plan: Plan,
-    /// Only the first message of a gRPC stream is read, and the rest flows on.
+    /// Whether only the first message of a gRPC stream is read, and the rest is passed on.
     client_streaming: bool,
     keeps_original: bool,
-    /// Where requests pass whose value of `when` no rule names.
+    /// Set if requests pass whose value of `when` no rule names.
     others: Option<Others>,
 }
 
 // === impl Reading ===
 
 impl Reading {
-    /// `path`: the pattern of the group, where it has one. `pins`: whether a proven phone may take the place of the body's.
-    /// `keeps_original`: whether the bytes that came are kept where others take their place, for a refused request that passes all
-    /// the same.
+    /// `path`: the pattern of the group, if it has one. `pins`: whether a proven phone may replace the body's.
+    /// `keeps_original`: whether replaced bytes are kept, for a refused request that still passes.
     ///
     /// # Errors
     ///
-    /// `field`, `other_phones`, `client_streaming`, as [`Plan`] says; `accept`, of the rule with this `name`, if no accepted
+    /// `field`, `other_phones`, `client_streaming`, from [`Plan`]; `accept`, of the rule with this `name`, if no accepted
     /// media type can hold the fields of the body.
     pub(crate) fn compile(
         settings: &Settings,
@@ -74,12 +72,12 @@ impl Reading {
         Ok(Self { settings: settings.clone(), plan, client_streaming, keeps_original, others: None })
     }
 
-    /// Makes it recognise other calls by this field of `when`, and leave the rest of them unread. For the group and its
-    /// arguments as [`Reading::compile`] got them.
+    /// Makes the reading recognise other calls by this field of `when`, and not read the rest of them. The other arguments
+    /// are those of [`Reading::compile`].
     ///
     /// # Errors
     ///
-    /// As [`Plan`] says.
+    /// From [`Plan`].
     pub(crate) fn passing_others(
         mut self,
         when: Option<&Field>,

@@ -1,11 +1,11 @@
-//! Requests on a shared path (`/rpc`, GraphQL) that are other calls than those that the rules guard.
+//! Recognises unguarded calls on a shared path (`/rpc`, GraphQL).
 //!
-//! Where `Rule::otherwise_pass` is set, the field of `when` is read first, and alone: the arguments of other calls are no
-//! business of the rules, whatever their types and names. If its value names no rule, the request passes. A request of which so
-//! much cannot be read cannot be shown to be another call, and is refused with advice.
+//! If `Rule::otherwise_pass` is set, the field of `when` is read alone and first, because the rules do not concern the
+//! arguments of other calls. If no rule names its value, the request passes. If the field cannot be read, it is not certain
+//! that the request is another call, and it is refused with advice.
 //!
-//! The name of `when` counts wherever a reader may find it: the plan of this one field guards it in the body, in the query and,
-//! before a foreign backend, in forms that are hidden in other bodies.
+//! The field's name counts in every place that a reader may use: the plan of this one field guards it in the body, in the
+//! query and, in front of a foreign backend, in forms that are hidden in other bodies.
 
 use http::request::Parts;
 
@@ -28,32 +28,32 @@ const ADVICE_LIMIT: &str = "so `when` cannot show that it is another call: set a
 const ADVICE_QUERY: &str =
     "and some backends read the query's fields from the body as well: read `when` from a header, or set `ignore_query`";
 
-/// How it is known that a request is another call.
+/// How other calls are recognised.
 #[derive(Debug)]
 pub(crate) struct Others {
     /// Of the field of `when` alone.
     plan: Plan,
-    /// The field is in the query, and a backend may merge the body into it.
+    /// Whether the field is in the query, into which a backend may merge the body.
     is_by_query: bool,
     is_before_foreign: bool,
 }
 
-/// Chooses for the value of `when`, if that names no rule.
+/// Chooses for a value of `when` that no rule names.
 pub(crate) type Choose<'c, C> = dyn Fn(Option<&Value<'_>>) -> Result<Option<C>, Refusal> + Sync + 'c;
 
-/// A request whose body says whether it is another call.
+/// A request whose body decides whether it is another call.
 pub(super) struct Unknown<'s, C> {
     others: &'s Others,
     choose: &'s Choose<'s, C>,
 }
 
-/// What is known of a request before its body is read.
+/// What is known about a request before its body is read.
 pub(super) enum Known<'s, C> {
     /// A rule guards it.
     Guarded,
-    /// The body has to be read: the value is there, or the body must not have one of its own.
+    /// The body must be read: the value is there, or the body must not contain one.
     Unknown(Unknown<'s, C>),
-    /// It is another call. Boxed: what is known of others goes from hand to hand.
+    /// It is another call. Boxed, because it is moved many times.
     Other(Box<C>),
 }
 
@@ -62,7 +62,7 @@ pub(super) enum Known<'s, C> {
 impl Others {
     /// # Errors
     ///
-    /// As [`Plan`] says.
+    /// From [`Plan`].
     pub(super) fn compile(
         when: &Field,
         settings: &Settings,
@@ -83,11 +83,11 @@ impl Others {
         Ok(Self { plan, is_by_query, is_before_foreign: *foreign != ForeignBackend::none() })
     }
 
-    /// What the head says. `choose` chooses for other calls.
+    /// Decides from the head. `choose` chooses for other calls.
     ///
     /// # Errors
     ///
-    /// The name of `when` occurs in the head as it must not, with advice; what `choose` refuses.
+    /// The head contains the name of `when` in an invalid way (with advice), or `choose` refuses.
     pub(super) fn by_head<'s, C>(
         &'s self,
         parts: &Parts,
@@ -99,7 +99,7 @@ impl Others {
         let mut values = self.plan.values();
         let read = self.plan.read_head(parts, &mut values);
         read.map_err(|it| Refusal::from(it).with_advice(if is_by_body { ADVICE } else { ADVICE_HEAD }))?;
-        // A GET without a body, for a page perhaps, has the value nowhere but in the head.
+        // A GET without a body, possibly for a page, has the value only in the head.
         if is_by_body && (has_body || sends_a_body(&parts.method)) {
             return Ok(Known::Unknown(unknown));
         }
@@ -110,7 +110,7 @@ impl Others {
         })
     }
 
-    /// Adds what an operator can do about a request that cannot be read far enough.
+    /// Adds what an operator can do about a request in which `when` cannot be read.
     fn advise(&self, refusal: Refusal) -> Refusal {
         let advice = match refusal.reason() {
             DenialReason::BodyTooLarge if !self.is_by_query => ADVICE_LIMIT,
@@ -144,11 +144,11 @@ impl<C> Unknown<'_, C> {
         self.others.advise(refusal)
     }
 
-    /// What the body says, beside the head. `None` if a rule guards the request.
+    /// Decides from the body and the head. `None` if a rule guards the request.
     ///
     /// # Errors
     ///
-    /// The body cannot be read, with advice; what `choose` refuses.
+    /// The body cannot be read (with advice), or `choose` refuses.
     pub(super) fn by_body(&self, parts: &Parts, input: &Input<'_>) -> Result<Option<C>, Refusal> {
         let plan = self.plan();
         let mut values = plan.values();
@@ -158,12 +158,11 @@ impl<C> Unknown<'_, C> {
         (self.choose)(values.get(0))
     }
 
-    /// What becomes of a request whose body cannot be read.
+    /// Decides about a request whose body cannot be read.
     ///
     /// # Errors
     ///
-    /// The refusal, with advice, unless the value in the query is enough: in an application of this language nothing merges
-    /// the two.
+    /// The refusal, with advice, unless the value in the query is enough: Rust applications do not merge query and body.
     pub(super) fn unread(&self, parts: &Parts, refusal: Refusal) -> Result<Box<C>, Refusal> {
         use DenialReason::{BodyTooLarge, UnsupportedEncoding, UnsupportedMediaType};
         let is_unread = matches!(refusal.reason(), UnsupportedMediaType | UnsupportedEncoding | BodyTooLarge);

@@ -20,29 +20,29 @@ use crate::{
     proof::{self, Extractor, Media, Plan, Values, grpc},
 };
 
-/// A request whose proofs were read, as `C`, the callback's answer, says.
+/// A request whose proofs were read, with the callback's answer `C`.
 pub(crate) struct Read<B, C> {
     pub(crate) body: Kept<B>,
-    /// What the application gets of a body that was read whole.
+    /// What the application receives of a completely read body.
     pub(crate) handed_on: HandedOn,
     pub(crate) chosen: C,
-    /// When the client of a gRPC call gives up.
+    /// The deadline of a gRPC client.
     pub(crate) client_deadline: Option<Instant>,
 }
 
-/// A request that is refused unread.
+/// A refused request.
 pub(crate) struct Unread<B> {
-    /// Its body, as it came. `None` if that failed itself: the client broke off.
+    /// Its unchanged body. `None` if the body itself failed: the client broke off.
     pub(crate) body: Option<Kept<B>>,
     pub(crate) refusal: Refusal,
 }
 
-/// What the head says, beside its values.
+/// The result of reading the head, except its values.
 struct Head<'s, C> {
-    /// Who reads the body, and what it has to be decoded from before; `None` if no field sits there.
+    /// The reader of the body, and the coding to decode first; `None` if the body has no field.
     source: Option<(Source<'s>, Option<Coding>)>,
     client_deadline: Option<Instant>,
-    /// Where this is unknown, the rest of the head waits for the body.
+    /// If this is unknown, the rest of the head is read after the body.
     known: Known<'s, C>,
 }
 
@@ -63,13 +63,13 @@ impl<B> From<body::Unread<B>> for Unread<B> {
 // === impl Reading ===
 
 impl Reading {
-    /// Reads the proofs, and the body only where one of them sits there. What the head alone decides is decided before the
-    /// body is asked for. `choose` gets the values of the fields. Before it, where other calls pass, `other` gets the value of
-    /// `when`, and chooses if the request is such a call; nothing else of that is read.
+    /// Reads the proofs, and the body only if it has a field. Everything that the head alone decides is decided before the
+    /// body is polled. `choose` receives the values of the fields. If other calls pass, `other` first receives the value of
+    /// `when`, and chooses for such a call, of which nothing else is read.
     ///
     /// # Errors
     ///
-    /// Returns the refusal beside the body, of which nothing is lost.
+    /// Returns the refusal and the complete body.
     pub(crate) async fn read<B, C>(
         &self,
         parts: &Parts,
@@ -164,7 +164,7 @@ impl Reading {
         Ok(Head { source, client_deadline, known })
     }
 
-    /// Reads what waited for the body to say that a rule guards the request.
+    /// Reads the rest of the head once the body shows that a rule guards the request.
     fn read_rest_of_head<'v>(
         &self,
         parts: &'v Parts,
@@ -178,7 +178,7 @@ impl Reading {
         Ok(self.plan.read_head(parts, values)?)
     }
 
-    /// Who reads the body, and what it has to be decoded from before.
+    /// The reader of the body, and the coding to decode first.
     fn source(&self, plan: &Plan, parts: &Parts) -> Result<(Source<'_>, Option<Coding>), Refusal> {
         let settings = &self.settings;
         let takes = |extractor: &&Extractor| extractor.takes(&parts.headers);
@@ -192,12 +192,12 @@ impl Reading {
             return refuse("a media type in Content-Type that is not accepted");
         }
         check_fit(plan, &media)?;
-        // A call says in its frames how its messages are compressed, and never around them.
+        // A gRPC call compresses messages inside its frames, never the body.
         let allowed = if has_frames { &[] } else { settings.decode.codings.as_slice() };
         Ok((Source::Ours(media), proof::coding_of(&parts.headers, allowed)?))
     }
 
-    /// Reads the first message of a stream. The rest flows on unseen, as the doc of `client_streaming` says.
+    /// Reads the first message of a stream. The rest is passed on unread, as documented for `client_streaming`.
     fn read_first_message<'v, C>(
         &self,
         parts: &'v Parts,
@@ -216,15 +216,15 @@ impl Reading {
             }
             self.read_rest_of_head(parts, &Source::Ours(Media::Grpc), &mut values)?;
         }
-        // Of a shorter life: it borrows from the message.
+        // With a shorter lifetime: it borrows from the message.
         let mut values: Values<'_> = values;
         input.read(&self.plan, &parts.headers, &mut values)?;
         proof::hidden_form(&self.plan, data)?;
         choose(&values)
     }
 
-    /// Reads nothing but `when` out of a body that is here as a whole, and puts the bytes that are handed on in its place. `None`,
-    /// with the body as it was, if a rule guards the request.
+    /// Reads only `when` from a complete body, and replaces the body by the bytes that are passed on. Returns `None`, and
+    /// the unchanged body, if a rule guards the request.
     fn read_other<C>(
         &self,
         parts: &Parts,
@@ -256,7 +256,7 @@ impl Reading {
         Ok(Some(chosen))
     }
 
-    /// Reads a body that is here as a whole, and puts the bytes that are handed on in its place.
+    /// Reads a complete body, and replaces it by the bytes that are passed on.
     fn read_whole<'v, C>(
         &self,
         parts: &'v Parts,
@@ -285,7 +285,7 @@ impl Reading {
         handed_on.search(whole, aside.as_ref(), &self.plan, source.is_form(&parts.headers))?;
         let data = aside.as_ref().map_or(&*whole.data, |aside| &aside.data);
         let input = source.input(parts, data, self.settings.limits.bytes)?;
-        // Of a shorter life: it borrows from the body.
+        // With a shorter lifetime: it borrows from the body.
         let mut values: Values<'_> = values;
         input.read(&self.plan, &parts.headers, &mut values)?;
         let chosen = choose(&values)?;

@@ -1,4 +1,4 @@
-//! What a request that cannot be read is answered.
+//! The refusals of requests that cannot be read.
 
 use crate::proof::grpc::FrameError;
 use crate::{

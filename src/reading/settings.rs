@@ -1,4 +1,4 @@
-//! The settings by which bodies are read.
+//! The settings for reading bodies.
 
 use crate::{
     body::{self, Decoding},
@@ -6,7 +6,7 @@ use crate::{
     proof::{Extractor, Media},
 };
 
-/// How a rule says that its requests are read. All rules of a path group say the same: the derived equality compares every
+/// How a rule reads its requests. All rules of a path group must agree: the derived equality compares every
 /// setting.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Settings {
@@ -25,7 +25,8 @@ pub(crate) struct Settings {
 impl Settings {
     /// # Errors
     ///
-    /// `pin_phone` or `canonical_body`, of a rule with this name: bodies are accepted that cannot be handed on so.
+    /// `pin_phone` or `canonical_body`, of the rule with this name, if it accepts bodies that cannot be changed in this
+    /// way.
     pub(crate) fn check_handing_on(&self, pin_phone: bool, rule: &str) -> Result<(), ConfigError> {
         if self.canonical_body && self.decode.hands_on_encoded() {
             let problem = "`decode` hands on encoded bytes, which are the client's own: use `HandOn::Decoded`";
@@ -38,7 +39,7 @@ impl Settings {
         Ok(())
     }
 
-    /// Whether every body that is read is one whose phone can be pinned.
+    /// Whether the phone can be pinned in every body that is read.
     fn can_pin(&self) -> bool {
         let pinnable = |media: &Media| media.is_json() || *media == Media::Form;
         self.accept.iter().all(pinnable) && !self.decode.hands_on_encoded() && self.extractor.is_none()

@@ -1,4 +1,4 @@
-//! Decides checks: which answer a proof gets, and a request that is not even a question.
+//! Decides the answer to a check, and to a malformed request.
 
 use super::{
     endpoints::Endpoint,
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{check::Channel, check_kind::CheckKind, phone::Phone};
 
-/// What an endpoint decided, and what is to go wrong on the way back.
+/// An endpoint's answer, and the fault to apply to it.
 pub(super) struct Answer {
     pub(super) code: i64,
     pub(super) json: Vec<u8>,
@@ -52,7 +52,7 @@ fn number(state: &State, channel: Channel, asked: &Asked<'_>) -> Option<Answer> 
 
 fn captcha(state: &State, asked: &Asked<'_>) -> Option<Answer> {
     let content = filled(&asked.captcha_content)?;
-    // Empty although one may have been sent: the vendor's own example does so.
+    // Empty even if one was sent, as in the vendor's example.
     let reply = |id, code| Reply::decided(id, code, "");
     if content == reference::CAPTCHA {
         let reply = reply(reference::CAPTCHA_ID, 6000);
@@ -123,7 +123,7 @@ impl Endpoint {
         self.error(9011, 1802)
     }
 
-    /// Not a request that can be read.
+    /// A malformed request.
     pub(super) fn malformed(self) -> Answer {
         self.error(9012, 1801)
     }

@@ -1,4 +1,4 @@
-//! The vendor's endpoints: where they are, and what is asked there.
+//! The vendor's endpoints: their paths and kinds of checks.
 
 use crate::{check::Channel, check_kind::CheckKind};
 
@@ -39,7 +39,7 @@ impl Endpoint {
         }
     }
 
-    /// What is asked here.
+    /// The kind of check.
     pub(super) const fn kind(self) -> CheckKind {
         match self {
             Self::Number(_) => CheckKind::Number,
@@ -49,7 +49,7 @@ impl Endpoint {
         }
     }
 
-    /// Whose endpoint it is; `None` where there is one for both.
+    /// The channel of the endpoint; `None` if both channels share it.
     pub(super) const fn channel(self) -> Option<Channel> {
         match self {
             Self::Number(channel) | Self::OneTap(channel) => Some(channel),

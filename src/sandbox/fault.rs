@@ -1,7 +1,7 @@
-//! Bad days on demand.
+//! Faults on demand.
 //!
-//! What a client does when the vendor is slow, broken or replaced by somebody's login page decides whether a login is
-//! safe. None of it happens when it is wanted, so the sandbox can be told to.
+//! Whether a login is safe depends on the client's behaviour when the vendor is slow, broken or hidden by a captive portal.
+//! These faults do not happen on demand, so the sandbox can simulate them.
 
 use std::{
     collections::VecDeque,
@@ -14,12 +14,12 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
-/// What goes wrong with a request. But for [`Fault::Refuse`] the request arrives and is decided before: its proof is
-/// spent, and it is among [`Sandbox::calls`](super::Sandbox::calls).
+/// A fault of a request. Except for [`Fault::Refuse`], the request arrives and is decided first: its proof is spent, and
+/// [`Sandbox::calls`](super::Sandbox::calls) contains it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Answers as it should, but only after this long, by tokio's clock.
+    /// Answers correctly, but only after this time, by tokio's clock.
     Delay(Duration),
     /// Never answers.
     Hang,
@@ -27,11 +27,11 @@ pub enum Fault {
     Refuse,
     /// The connection breaks after the request was sent.
     Reset,
-    /// The right body under another status, such as a pass inside of a 500.
+    /// The right body with another status, such as a pass in a 500.
     Status(StatusCode),
     /// 200, `application/json`, and this body.
     Garbage(Bytes),
-    /// 200 and an HTML page, as a captive portal or a proxy answers.
+    /// 200 and an HTML page, like a captive portal or a proxy.
     Html,
     /// 302 to another host, around the right body.
     Redirect,
@@ -39,7 +39,7 @@ pub enum Fault {
     Truncated,
 }
 
-/// Why the sandbox gave no answer at all: the transport's error.
+/// Why the sandbox did not answer: the transport's error.
 ///
 /// Its source is an [`io::Error`] of the kind that a real connection would give: `ConnectionRefused` when nothing was
 /// sent, `ConnectionReset` when something may have been.
@@ -48,14 +48,14 @@ pub struct SandboxFault {
     source: io::Error,
 }
 
-/// The fault of every request, and those that are queued for the next ones.
+/// The fault of every request, and the queued faults of the next requests.
 #[derive(Default)]
 pub(super) struct Faults(Mutex<Waiting>);
 
 #[derive(Default)]
 struct Waiting {
     standing: Option<Fault>,
-    /// A fault and for how many more requests.
+    /// A fault, and the number of requests that it still applies to.
     next: VecDeque<(usize, Fault)>,
 }
 
@@ -64,7 +64,7 @@ const HTML: &str = "<!DOCTYPE html><html><body><h1>Welcome to the airport</h1></
 // === impl Fault ===
 
 impl Fault {
-    /// Reads a flag off a magic proof: the fault, and the rest of the proof after the flag's dash.
+    /// Reads a flag of a magic proof: the fault, and the rest of the proof after the flag's dash.
     pub(super) fn read_flag(text: &str) -> Option<(Self, &str)> {
         let (word, rest) = text.split_once('-')?;
         Some(match word {
@@ -85,7 +85,7 @@ impl Fault {
         })
     }
 
-    /// Does to the right answer what the fault is.
+    /// Applies the fault to the right answer.
     pub(super) async fn spoil(self, mut right: Response<Bytes>) -> Result<Response<Bytes>, SandboxFault> {
         match self {
             Self::Delay(time) => tokio::time::sleep(time).await,
@@ -129,7 +129,7 @@ impl SandboxFault {
         Self { source: io::ErrorKind::ConnectionReset.into() }
     }
 
-    /// The request's own body failed.
+    /// The request's body failed.
     pub(super) fn body(cause: Box<dyn Error + Send + Sync>) -> Self {
         Self { source: io::Error::new(io::ErrorKind::ConnectionAborted, cause) }
     }
@@ -164,14 +164,14 @@ impl Faults {
         self.lock().standing = fault;
     }
 
-    /// Queues a fault for so many requests.
+    /// Queues a fault for this number of requests.
     pub(super) fn queue(&self, times: usize, fault: &Fault) {
         if times > 0 {
             self.lock().next.push_back((times, fault.clone()));
         }
     }
 
-    /// The fault of the request that begins now.
+    /// The fault of the current request.
     pub(super) fn take(&self) -> Option<Fault> {
         let mut waiting = self.lock();
         let Some((left, fault)) = waiting.next.front_mut() else { return waiting.standing.clone() };

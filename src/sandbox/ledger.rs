@@ -1,7 +1,7 @@
-//! What the sandbox remembers: the calls that arrived and the proofs that are spent.
+//! The sandbox's record of arrived calls and spent proofs.
 //!
-//! Tests ask it how often and what the vendor was asked. It holds no proof and no phone, and a bounded number of
-//! everything, so that a sandbox server may run for weeks.
+//! Tests read from it which calls the vendor received. It contains no proof and no phone, and its size is bounded, so that
+//! a sandbox server may run for weeks.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -16,10 +16,10 @@ use std::{
 use super::endpoints::Endpoint;
 use crate::{check::Channel, check_kind::CheckKind};
 
-/// How many calls, and how many spent proofs, are remembered.
+/// The maximum number of calls, and of spent proofs, in the record.
 const REMEMBERED: usize = 10_000;
 
-/// Above 2⁵³, as the vendor's are: a client that reads ids into a double loses digits.
+/// Above 2⁵³, like the vendor's ids: a client that reads ids into a double loses digits.
 const FIRST_ID: u64 = 900_000_000_000_000_000;
 
 /// One request that arrived. `Debug` shows no proof, no phone and no address.
@@ -33,20 +33,20 @@ pub struct Call {
     pub(super) code: Option<i64>,
 }
 
-/// How the phone was written in a request.
+/// The JSON type of a request's phone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PhoneForm {
-    /// There was none, or the request could not be read.
+    /// The phone was missing, or the request could not be read.
     #[default]
     Absent,
-    /// A JSON string, as the vendor's tables have it.
+    /// A JSON string, as in the vendor's tables.
     Text,
-    /// A bare number, as the vendor's examples have it.
+    /// A bare number, as in the vendor's examples.
     Number,
 }
 
-/// The memory of all clones of a sandbox.
+/// The record that all clones of a sandbox share.
 pub(super) struct Ledger {
     next_id: AtomicU64,
     hasher: RandomState,
@@ -63,17 +63,17 @@ struct Memory {
 // === impl Call ===
 
 impl Call {
-    /// The path that was asked, without its query.
+    /// The path of the call, without its query.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// What was asked; `None` at a path that the vendor does not have.
+    /// The kind of check; `None` for a path that the vendor does not have.
     pub fn kind(&self) -> Option<CheckKind> {
         self.endpoint.map(Endpoint::kind)
     }
 
-    /// Whether the app's or the H5 endpoint was asked; `None` where there is only one for both.
+    /// The channel of the endpoint, app or H5; `None` if both share one.
     pub fn channel(&self) -> Option<Channel> {
         self.endpoint.and_then(Endpoint::channel)
     }
@@ -88,12 +88,12 @@ impl Call {
         self.ip.as_deref()
     }
 
-    /// How the phone was written.
+    /// The JSON type of the phone.
     pub fn phone(&self) -> PhoneForm {
         self.phone
     }
 
-    /// The code that was decided, even if a fault kept the answer from arriving; `None` where the answer has none.
+    /// The code of the answer, even if a fault prevented its arrival; `None` if the answer has no code.
     pub fn code(&self) -> Option<i64> {
         self.code
     }
@@ -118,12 +118,12 @@ impl Default for Ledger {
 }
 
 impl Ledger {
-    /// An id for a reply; they only grow.
+    /// Returns an increasing id for a reply.
     pub(super) fn next_id(&self) -> u64 {
         self.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Spends a single-use proof: `false` when it was spent before. Only its hash is kept.
+    /// Spends a single-use proof. Returns `false` if it was already spent. Only its hash is stored.
     pub(super) fn spend(&self, kind: CheckKind, proof: &str) -> bool {
         let proof = self.hasher.hash_one((kind, proof));
         let mut memory = self.lock();
@@ -139,7 +139,7 @@ impl Ledger {
         fresh
     }
 
-    /// Remembers a call, and forgets the oldest when there are too many.
+    /// Records a call, and removes the oldest if there are too many.
     pub(super) fn record(&self, call: Call) {
         let mut memory = self.lock();
         if memory.calls.len() >= REMEMBERED {
@@ -153,7 +153,7 @@ impl Ledger {
         self.lock().calls.iter().cloned().collect()
     }
 
-    /// The calls, in order, forgotten here.
+    /// Removes and returns the calls, in order.
     pub(super) fn take_calls(&self) -> Vec<Call> {
         std::mem::take(&mut self.lock().calls).into()
     }

@@ -3,28 +3,28 @@
 use super::{fault::Fault, replies::RiskSays};
 use crate::{check::Channel, phone::Phone};
 
-/// A magic proof: its flags, and what is left for the endpoint to read.
+/// A magic proof: its flags, and the meaning that the endpoint reads.
 pub(super) struct Magic<'a> {
-    /// Spent by its first use.
+    /// Whether its first use spends it.
     pub(super) once: bool,
-    /// Good only at this endpoint.
+    /// The only channel that accepts it.
     pub(super) channel: Option<Channel>,
-    /// What goes wrong with the answer.
+    /// The fault of the answer.
     pub(super) fault: Option<Fault>,
-    /// Neither flags nor label: what the endpoint is to answer.
+    /// The proof without flags and label: the answer that the endpoint returns.
     pub(super) meaning: &'a str,
 }
 
-/// What a number or one-tap proof asks for.
+/// The answer that a number or one-tap proof selects.
 pub(super) struct NumberSays<'a> {
     pub(super) code: i64,
-    /// Number: the only phone that passes. One-tap: the phone to answer with.
+    /// Number: the only phone that passes. One-tap: the phone in the answer.
     pub(super) phone: Option<Phone>,
-    /// `None` when the proof does not say.
+    /// `None` if the proof does not set it.
     pub(super) risk: Option<RiskSays<'a>>,
 }
 
-/// What a captcha asks for.
+/// The answer that a captcha selects.
 pub(super) struct CaptchaSays<'a> {
     pub(super) code: i64,
     pub(super) result: Option<&'a str>,
@@ -34,7 +34,7 @@ pub(super) struct CaptchaSays<'a> {
 // === impl Magic ===
 
 impl<'a> Magic<'a> {
-    /// Reads prefix, flags and label; `None` when it is no magic proof.
+    /// Reads prefix, flags and label; `None` if the text is not a magic proof.
     pub(super) fn read(proof: &'a str) -> Option<Self> {
         let rest = proof.strip_prefix("sandbox-")?;
         let rest = rest.split_once('#').map_or(rest, |(rest, _label)| rest);
@@ -108,7 +108,7 @@ impl<'a> CaptchaSays<'a> {
     }
 }
 
-/// The outer `None`: not readable. The inner one: nothing said.
+/// The outer `None`: not readable. The inner `None`: not set.
 #[expect(clippy::option_option)]
 fn risk(text: &str) -> Option<Option<RiskSays<'_>>> {
     let said = match text {

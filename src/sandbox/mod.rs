@@ -1,9 +1,9 @@
 //! The whole JPush verification API as an in-process transport, for examples and tests without network or account.
 //!
-//! A login that needs a SIM card, a paid account and a token that lives one minute cannot be tried at a desk or tested
-//! in CI. The sandbox answers in the vendor's place: it is an HTTP transport (`tower::Service` of HTTP requests) with
-//! wire types of its own, so that the real client talks to it exactly as it talks to JPush. What it answers is said by
-//! the proof itself, in the way of payment providers' test cards. It is never started by anything but code that names
+//! A login that needs a SIM card, a paid account and a token that is valid for one minute cannot be tried at a desk or
+//! tested in CI. The sandbox answers instead of the vendor: it is an HTTP transport (`tower::Service` of HTTP requests)
+//! with separate wire types, and the real client uses it exactly like JPush. The proof itself selects the answer, like the
+//! test cards of payment providers. Only code that names the sandbox can start
 //! it, and every reply carries a header by which the client marks the verdict.
 //!
 //! ```
@@ -30,8 +30,8 @@
 //!
 //! # Magic proofs
 //!
-//! `sandbox-` `[flags-]` `meaning` `[#label]`. A proof can be used again and again unless it is flagged `once`; a
-//! `#label` makes different proofs of the same meaning (`sandbox-once-9000#a`, `sandbox-once-9000#b`).
+//! `sandbox-` `[flags-]` `meaning` `[#label]`. A proof can be used repeatedly unless it is flagged `once`; a `#label` makes
+//! different proofs with the same meaning (`sandbox-once-9000#a`, `sandbox-once-9000#b`).
 //!
 //! | `token` of a number check | answer |
 //! |---|---|
@@ -72,19 +72,20 @@
 //! | `hang`, `reset` | is decided (and spent), and then never answered, or the connection breaks |
 //! | `html`, `truncated`, `redirect`, `status-500` | the answer comes so spoilt: see [`Fault`] |
 //!
-//! So `sandbox-once-web-delay-300-9000-risk-300#7` is a proof. Every other proof is unknown and answered as a forged
-//! one: 9001, 6000 with `fail`, 8001. The examples of the vendor's own documents (their token with 15813554612, their
-//! `captchaContent`) are answered as documented there, again and again.
+//! So `sandbox-once-web-delay-300-9000-risk-300#7` is a proof. Every other proof is unknown and answered like a forged one:
+//! 9001, 6000 with `fail`, 8001. The examples in the vendor's documents (their token with 15813554612, their
+//! `captchaContent`) are answered as documented there, any number of times.
 //!
-//! Many of these proofs contain bytes that no carrier's do (`#`, spaces, `注册`), and that the client does not send by default:
-//! `Sandbox::client` and `JPushBuilder::transport` with a sandbox allow them; with the sandbox behind an HTTP server, set
-//! `JPushBuilder::proof_bytes`.
+//! Many of these proofs contain bytes that a carrier's proofs never contain (`#`, spaces, `注册`), and that the client does
+//! not send by default: `Sandbox::client` and `JPushBuilder::transport` with a sandbox allow them; for a sandbox behind an
+//! HTTP server, set `JPushBuilder::proof_bytes`.
 //!
 //! # Where the vendor is silent
 //!
 //! The texts in `content` are the vendor's only for 9000, 9011, 6000 and 1802. Every answer with a code has status 200.
-//! A malformed request is 9012, one without a mandatory field 9013, for captchas both 1801; another path or method
-//! is an HTML page with 404. A request that is not `application/json`, or with a key twice, is malformed.
+//! A malformed request is answered 9012, a request without a mandatory field 9013, for captchas both 1801; another path or
+//! method is answered with an HTML page and 404. A request that is not `application/json`, or with a key twice, is
+//! malformed.
 
 mod answers;
 mod endpoints;
@@ -112,8 +113,8 @@ use crate::secret::Secret;
 
 /// JPush's verification API in this process: a transport for the client, or a service for an HTTP server.
 ///
-/// Clones are cheap and share everything: spent proofs, faults and recorded calls. Which proofs it knows is told in
-/// the [module's documentation](self).
+/// Clones are cheap and share everything: spent proofs, faults and recorded calls. The [module's documentation](self) lists
+/// the proofs.
 ///
 /// ```
 /// use tower_jverify::{Check, Class, Phone, Sandbox};
@@ -134,7 +135,7 @@ pub struct Sandbox {
     credentials: Option<Arc<Expected>>,
 }
 
-/// The only credentials that are accepted.
+/// The only accepted credentials.
 struct Expected {
     app_key: Box<str>,
     master_secret: Secret,
@@ -143,49 +144,49 @@ struct Expected {
 // === impl Sandbox ===
 
 impl Sandbox {
-    /// A sandbox that accepts every application key and master secret, as long as both are there.
+    /// Creates a sandbox that accepts every application key and master secret, if both are present.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Accepts only these credentials, in this handle and its later clones. Others are answered as the vendor answers
-    /// them: 9011, for captchas 1802. Default: any.
+    /// Accepts only these credentials, in this handle and its later clones. Others are answered like by the vendor: 9011,
+    /// for captchas 1802. Default: any.
     pub fn credentials(mut self, app_key: impl Into<Box<str>>, master_secret: impl Into<Secret>) -> Self {
         self.credentials = Some(Arc::new(Expected { app_key: app_key.into(), master_secret: master_secret.into() }));
         self
     }
 
-    /// The only application key and master secret that are accepted, if some were set.
+    /// The only accepted application key and master secret, if they were set.
     pub(crate) fn expected(&self) -> Option<(&str, &Secret)> {
         self.credentials.as_deref().map(|expected| (&*expected.app_key, &expected.master_secret))
     }
 
-    /// Spoils every later request, until `fault(None)`. Default: none.
+    /// Applies a fault to every later request, until `fault(None)`. Default: none.
     pub fn fault(&self, fault: impl Into<Option<Fault>>) {
         self.state.faults.set(fault.into());
     }
 
-    /// Spoils the next `times` requests, before what [`Sandbox::fault`] says counts again. Several of these queue up.
+    /// Applies a fault to the next `times` requests, instead of that of [`Sandbox::fault`]. Several calls are queued.
     pub fn fault_next(&self, times: usize, fault: &Fault) {
         self.state.faults.queue(times, fault);
     }
 
-    /// The requests that arrived, in order, at most the last 10,000. A request that was refused did not arrive.
+    /// The requests that arrived, in order, at most the last 10,000. A refused request did not arrive.
     pub fn calls(&self) -> Vec<Call> {
         self.state.ledger.calls()
     }
 
-    /// The same, and forgets them.
+    /// As [`Sandbox::calls`], and clears the record.
     pub fn take_calls(&self) -> Vec<Call> {
         self.state.ledger.take_calls()
     }
 
-    /// The private key for one-tap logins (PKCS#8, PEM) to set the client up with. It is made once a process, which
-    /// takes some tenths of a second, and is the same for all sandboxes in it.
+    /// Returns the private key for one-tap logins (PKCS#8, PEM) that the client needs. It is generated once per process,
+    /// which takes some tenths of a second, and all sandboxes share it.
     ///
     /// # Panics
     ///
-    /// When the operating system has no randomness.
+    /// Panics if the operating system has no randomness.
     pub fn one_tap_key_pem() -> Secret {
         one_tap::key_pem()
     }

@@ -1,4 +1,4 @@
-//! The key pair of one-tap logins: phones are encrypted with its public half, as the vendor does with the key that a
+//! The key pair of one-tap logins: phones are encrypted with its public half, like the vendor does with the key that a
 //! developer uploads.
 
 use std::sync::OnceLock;
@@ -11,7 +11,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 
 use crate::{phone::Phone, secret::Secret};
 
-/// One for the process: making one takes long, and nothing is protected by it.
+/// One per process: generating a key is slow, and this key protects nothing.
 fn key() -> &'static PrivateDecryptingKey {
     static KEY: OnceLock<PrivateDecryptingKey> = OnceLock::new();
     KEY.get_or_init(|| PrivateDecryptingKey::generate(KeySize::Rsa2048).expect("the system has randomness"))

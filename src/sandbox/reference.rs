@@ -1,11 +1,11 @@
-//! The examples of the vendor's own documents, which the sandbox answers as documented.
+//! The examples in the vendor's documents, which the sandbox answers as documented.
 
 use super::replies::CaptchaArgs;
 
 /// "Number authentication API" (2026-01-26): the token of the request.
 pub(super) const TOKEN: &str = "STsid0000001542695429579Ob28vB7b0cYTI9w0GGZrv8ujUu05qZvw";
 
-/// The phone of the same request, there a bare number.
+/// The phone of the same request, a bare number there.
 pub(super) const PHONE: &str = "15813554612";
 
 /// The id of the same document's reply.

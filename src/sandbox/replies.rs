@@ -1,10 +1,10 @@
-//! The vendor's replies as they go over the wire, written after its documents and not after our client.
+//! The wire format of the vendor's replies, written from its documents and not from our client.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// Any reply. What is absent is not sent; the order is that of the vendor's examples.
+/// Any reply. Absent members are not sent; the order is that of the vendor's examples.
 #[derive(Default, Serialize)]
 pub(super) struct Reply<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -17,10 +17,10 @@ pub(super) struct Reply<'a> {
     pub(super) score: Option<i64>,
     #[serde(rename = "riskCheck", skip_serializing_if = "Option::is_none")]
     pub(super) risk_check: Option<RiskCheck<'a>>,
-    /// A risk query's, at top level.
+    /// Of a risk query, at top level.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub(super) tagged: Option<Tagged<'a>>,
-    /// A one-tap login's: encrypted, base64.
+    /// Of a one-tap login: encrypted, base64.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) phone: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,7 +41,7 @@ pub(super) struct RiskCheck<'a> {
     tagged: Tagged<'a>,
 }
 
-/// The tags of a risk, and what each adds.
+/// The tags of a risk, and the score of each.
 #[derive(Default, Serialize)]
 pub(super) struct Tagged<'a> {
     tags: Vec<&'a str>,
@@ -53,7 +53,7 @@ struct TagScore {
     score: i64,
 }
 
-/// What the captcha was.
+/// The properties of the captcha.
 #[derive(Serialize)]
 pub(super) struct CaptchaArgs<'a> {
     pub(super) used_type: &'static str,
@@ -62,11 +62,11 @@ pub(super) struct CaptchaArgs<'a> {
     pub(super) scene: &'a str,
 }
 
-/// What a proof says of the risk.
+/// The risk that a proof selects.
 pub(super) enum RiskSays<'a> {
     /// No score, no `riskCheck`.
     Absent,
-    /// A `riskCheck` that did not work.
+    /// A `riskCheck` that failed.
     Unknown,
     /// Only the `score` that the vendor will remove.
     TopLevel(i64),
@@ -77,12 +77,12 @@ pub(super) enum RiskSays<'a> {
 // === impl Reply ===
 
 impl<'a> Reply<'a> {
-    /// What is promised of an error: code and content.
+    /// An error with code and content, as documented.
     pub(super) fn bare(code: i64) -> Self {
         Self { code, content: content(code), ..Self::default() }
     }
 
-    /// A decided check.
+    /// The reply to a decided check.
     pub(super) fn decided(id: u64, code: i64, ex_id: &'a str) -> Self {
         Self { id: Some(id), ex_id: Some(ex_id), ..Self::bare(code) }
     }
@@ -95,7 +95,7 @@ impl<'a> Reply<'a> {
         self
     }
 
-    /// The reply with what is said of the risk.
+    /// The reply with a risk.
     pub(super) fn with_risk(mut self, risk: RiskSays<'a>) -> Self {
         let (score, check) = match risk {
             RiskSays::Absent => (None, None),
@@ -124,14 +124,14 @@ impl RiskSays<'_> {
 // === impl Tagged ===
 
 impl<'a> Tagged<'a> {
-    /// Every tag is given the whole score.
+    /// Every tag has the whole score.
     pub(super) fn new(score: i64, tags: Vec<&'a str>) -> Self {
         let detail = tags.iter().map(|tag| (*tag, TagScore { score })).collect();
         Self { tags, detail }
     }
 }
 
-/// The text beside a code. The vendor's own for 0, 9000, 9011, 6000 and 1802; the others are ours.
+/// The text for a code. It is the vendor's for 0, 9000, 9011, 6000 and 1802; the others are ours.
 fn content(code: i64) -> &'static str {
     match code {
         0 => "success",

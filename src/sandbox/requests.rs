@@ -1,4 +1,4 @@
-//! The vendor's requests as they come over the wire, read after its documents and not after our client.
+//! The wire format of the vendor's requests, read according to its documents and not to our client.
 
 use std::borrow::Cow;
 
@@ -22,7 +22,7 @@ pub(super) struct Asked<'a> {
     ex_id: Option<TextOrNumber>,
 }
 
-/// Where the vendor's tables and examples disagree on the type.
+/// The vendor's tables and examples disagree on the type.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(super) enum TextOrNumber {
@@ -33,7 +33,7 @@ pub(super) enum TextOrNumber {
 // === impl Asked ===
 
 impl<'a> Asked<'a> {
-    /// Reads a JSON object, and nothing else: derived structs would take an array, too.
+    /// Reads only a JSON object: derived structs would also accept an array.
     pub(super) fn read(body: &'a [u8]) -> Option<Self> {
         body.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(body).ok())?
     }
@@ -45,7 +45,7 @@ impl<'a> Asked<'a> {
             .any(|proof| Magic::read(proof).is_some_and(|magic| magic.once))
     }
 
-    /// How the phone was written.
+    /// The JSON type of the phone.
     pub(super) fn phone_form(&self) -> PhoneForm {
         match self.phone {
             None => PhoneForm::Absent,
@@ -59,7 +59,7 @@ impl<'a> Asked<'a> {
         self.ip.clone()
     }
 
-    /// The `exID` that was sent, empty when none was: so it is echoed.
+    /// The `exID` that was sent, or empty: the reply echoes it in this form.
     pub(super) fn ex_id(&self) -> Cow<'_, str> {
         self.ex_id.as_ref().map(TextOrNumber::text).unwrap_or_default()
     }

@@ -1,8 +1,8 @@
-//! What all clones of a sandbox share.
+//! The state that all clones of a sandbox share.
 
 use super::{fault::Faults, ledger::Ledger};
 
-/// What all clones share.
+/// The state that all clones share.
 #[derive(Default)]
 pub(super) struct State {
     pub(super) ledger: Ledger,

@@ -23,10 +23,10 @@ use super::{
     state::State,
 };
 
-/// The header that marks every reply. The client has the name for itself, as it has its wire types.
+/// The header that marks every reply. The client defines the name separately, like its wire types.
 const SANDBOX_HEADER: &str = "x-jverify-sandbox-reply";
 
-/// The most bytes that a request's body may have: 64 KiB. The vendor's limit is not known.
+/// The maximum size of a request's body: 64 KiB. The vendor's limit is not known.
 const REQUEST_LIMIT: usize = 64 * 1024;
 
 const NOT_FOUND: &str = "<html><head><title>404 Not Found</title></head><body><h1>404 Not Found</h1></body></html>";
@@ -74,7 +74,7 @@ impl Sandbox {
         }
     }
 
-    /// Decides and records the request, and says what is to go wrong with the answer.
+    /// Decides and records the request. Returns the answer and its fault.
     fn answer(&self, head: &request::Parts, body: &[u8]) -> (Response<Bytes>, Option<Fault>) {
         let path = head.uri.path();
         let endpoint = Endpoint::at(path).filter(|_| head.method == Method::POST);
@@ -119,7 +119,7 @@ fn decide(
     }
 }
 
-/// Whether there are credentials, and the expected ones if some are.
+/// Whether credentials are present and, if some are expected, match them.
 fn authorized(headers: &HeaderMap, expected: Option<&Expected>) -> bool {
     let sent = || {
         let (scheme, encoded) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
