@@ -38,7 +38,7 @@ pub struct CallError {
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// There was no connection, so nothing was sent.
+    /// Connecting failed, so nothing was sent.
     NoConnection,
     /// Connecting took too long, so nothing was sent.
     NoConnectionInTime,

@@ -11,7 +11,7 @@ use std::{
 
 /// An id of 1 to 64 characters of `[A-Za-z0-9_-]`, sent with a check and compared with the reply's id.
 ///
-/// An id for correlation, not a secret and not an idempotency key: JPush has none.
+/// An id for correlation, not a secret and not an idempotency key: JPush does not have idempotency keys.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ExId(Arc<str>);
 

@@ -16,7 +16,7 @@
 //! let layer = JVerifyLayer::builder(jpush)
 //!     .rule(Rule::post("/login", number()))                     // token and phone from the body
 //!     .rule(Rule::post("/register", captcha().then(number())))  // the captcha first: it is free
-//!     .rule(Rule::post("/signin", captcha().or(number())))      // whichever the body carries
+//!     .rule(Rule::post("/signin", captcha().or(number())))      // either of the two
 //!     .build()?;
 //! # let _ = layer;
 //! # Ok(())

@@ -46,13 +46,13 @@ pub(crate) struct Crowded;
 impl Budget {
     /// # Errors
     ///
-    /// Names the setting `buffered`: zero, or more than can be counted.
+    /// Names the setting `buffered`: zero, or too large.
     pub(crate) fn new(bytes: usize) -> Result<Self, ConfigError> {
         if bytes == 0 {
             return Err(ConfigError::new("buffered", "0", "a limit of zero refuses everything"));
         }
         if bytes > Semaphore::MAX_PERMITS || u32::try_from(bytes).is_err() {
-            return Err(ConfigError::new("buffered", bytes.to_string(), "more than can be counted"));
+            return Err(ConfigError::new("buffered", bytes.to_string(), "too large"));
         }
         let small = bytes / 4;
         describe_gauge(BUFFERED, "Bytes of request bodies that are held");
@@ -182,7 +182,7 @@ mod tests {
         let _large = budget.share(3 * SMALL).unwrap();
         assert_eq!(left(&budget), (SMALL, 0));
         assert_eq!(budget.share(SMALL + 1).unwrap_err(), Crowded);
-        // One that has only begun, and says how long it will be.
+        // A share that has just started, with an expected length.
         let mut begun = Share::default();
         assert_eq!(begun.resize(&budget, 1, SMALL + 1), Err(Crowded));
         assert_eq!(left(&budget), (SMALL, 0));

@@ -6,7 +6,7 @@
 //! ```
 //! use tower_jverify::{Action, Level, Policy};
 //!
-//! // Stricter than the default: a medium risk must also solve a captcha, and a risk that nobody knows is refused.
+//! // Stricter than the default: a medium risk requires a captcha, and an unknown risk is refused.
 //! let policy = Policy::default()
 //!     .band(300, Level::Medium, Action::StepUp)
 //!     .unknown_risk(Action::Deny);

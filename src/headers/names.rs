@@ -106,17 +106,15 @@ impl Names {
             return refuse("a prefix is made of lower-case letters, digits and dashes");
         }
         if !prefix.starts_with(|c: char| c.is_ascii_lowercase()) || prefix.ends_with('-') || prefix.contains("--") {
-            return refuse("a prefix starts with a letter and its dashes stand single and inside");
+            return refuse("a prefix starts with a letter, and its dashes are single and inside");
         }
         if !prefix.contains('-') {
-            return refuse(
-                "a prefix holds a dash, such as `x-jverify`: one word would cover headers that are not ours",
-            );
+            return refuse("a prefix contains a dash, such as `x-jverify`: one word would cover the headers of others");
         }
         let covers =
             |name: &str| name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
         if OTHERS.iter().any(|name| covers(name)) {
-            return refuse("this prefix covers headers that are not ours, and would take them from every request");
+            return refuse("this prefix covers standard headers, and would remove them from every request");
         }
         // A static name is cloned without reference counting.
         let name = |usual: &'static str| {

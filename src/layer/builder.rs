@@ -25,7 +25,7 @@ use crate::{
 /// let layer = JVerifyLayer::builder(verifier)
 ///     .rule(Rule::post("/login", number()))
 ///     .rule(Rule::post("/register", captcha().then(number())).deadline(Duration::from_secs(8)))
-///     .deadline(Duration::from_secs(5)) // for every rule that sets none
+///     .deadline(Duration::from_secs(5)) // for every rule without a deadline
 ///     .build()?;
 /// # let _ = layer;
 /// # Ok::<_, tower_jverify::ConfigError>(())

@@ -75,7 +75,7 @@ impl Compiling {
         let last = ids.len() - 1;
         for (depth, id) in ids.into_iter().enumerate() {
             let next = self.objects.len();
-            let object = self.objects.get_mut(at).ok_or("an object that is not there")?;
+            let object = self.objects.get_mut(at).ok_or("a missing object")?;
             match (object.member(id), depth == last) {
                 (None, true) => object.members.push((id, Member::Value(slot))),
                 (None, false) => {

@@ -29,7 +29,7 @@ impl Descriptors {
     /// `descriptors`, if the bytes are not a `FileDescriptorSet`.
     pub(crate) fn parse(bytes: &Bytes) -> Result<Self, ConfigError> {
         let pool = DescriptorPool::decode(bytes.clone())
-            .map_err(|_| ConfigError::unshown("descriptors", "not a `FileDescriptorSet` that is whole"))?;
+            .map_err(|_| ConfigError::unshown("descriptors", "not a complete `FileDescriptorSet`"))?;
         Ok(Self { bytes: bytes.clone(), pool })
     }
 
@@ -69,16 +69,16 @@ impl Method {
         let path = pointer.strip_prefix('/').ok_or("a JSON Pointer starts with a slash")?;
         let mut segments = path.split('/').peekable();
         while let Some(segment) = segments.next() {
-            let within = message.take().ok_or("a field that is no message leads nowhere")?;
+            let within = message.take().ok_or("a field that is not a message has no fields")?;
             let field = field(&within, segment).ok_or("the method's message has no such field")?;
             if field.cardinality() == Cardinality::Repeated {
-                return Err("a repeated field holds no proof");
+                return Err("a repeated field cannot hold a proof");
             }
             let mut accepts = Accepts::Text;
             match (field.kind(), segments.peek()) {
                 (Kind::Message(inner), Some(_)) if !field.is_group() => message = Some(inner),
                 (kind, None) => accepts = accepted(&kind).ok_or("neither a `string` nor a plain integer")?,
-                (_, Some(_)) => return Err("a field that is no message leads nowhere"),
+                (_, Some(_)) => return Err("a field that is not a message has no fields"),
             }
             let oneof = field.containing_oneof().map_or(Vec::new(), |oneof| {
                 oneof.fields().map(|other| other.number()).filter(|other| *other != field.number()).collect()

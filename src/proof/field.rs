@@ -47,7 +47,7 @@ pub(super) enum Place {
 /// What the name of a field means in another place of the request. In ascending order: the greatest role of a field counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Role {
-    /// Nothing about a person: a token alone identifies nobody.
+    /// It does not identify a person, like a token alone.
     #[default]
     Other,
     /// It changes the meaning of other fields: a phone's country code, or the field that [`Rule::when`](crate::Rule::when)

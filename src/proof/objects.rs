@@ -41,7 +41,7 @@ impl Object {
 
 /// The body contains a name that is read from the query.
 pub(super) const BELONGS_INTO_THE_QUERY: Unreadable =
-    Unreadable::ProofMalformed("a name in the body that belongs into the query");
+    Unreadable::ProofMalformed("a name in the body that the rule reads from the query");
 
 /// Marks a guarded name as seen in a form or an object.
 ///

@@ -22,7 +22,7 @@ use crate::{
 
 /// The compiled fields of a rule. Only what they name is read from a request.
 #[derive(Debug)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a separate switch")]
 pub(crate) struct Plan {
     /// The slot of each field's value, by the field's index: a field may be given twice.
     slots: Vec<usize>,

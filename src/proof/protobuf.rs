@@ -143,7 +143,7 @@ impl Messages {
         for (depth, step) in way.iter().enumerate() {
             let next = self.0.len();
             let is_last = depth + 1 == way.len();
-            let message = self.0.get_mut(at).ok_or("a message that is not there")?;
+            let message = self.0.get_mut(at).ok_or("a missing message")?;
             let member = message.member_or_new(step)?;
             match (member.leads, is_last) {
                 (Leads::Elsewhere, true) => member.leads = Leads::Value { slot, accepts: step.accepts },
@@ -203,7 +203,7 @@ impl Messages {
 impl Message {
     fn member_or_new(&mut self, step: &Step) -> Result<&mut Member, &'static str> {
         if let Some(at) = self.members.iter().position(|member| member.number == step.number) {
-            return self.members.get_mut(at).ok_or("a field that is not there");
+            return self.members.get_mut(at).ok_or("a missing field");
         }
         let once = self.onces;
         if once == u64::BITS {
@@ -212,7 +212,7 @@ impl Message {
         self.onces += 1;
         let member = |&number| Member { number, once, leads: Leads::Elsewhere };
         self.members.extend(step.oneof.iter().chain([&step.number]).map(member));
-        self.members.last_mut().ok_or("a field that is not there")
+        self.members.last_mut().ok_or("a missing field")
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) fn client_deadline(headers: &HeaderMap) -> Result<Option<Instant>, Re
         Ok(Some(timeout)) => timeout.to_str().ok().and_then(parse),
         Err(_) => None,
     };
-    let malformed = || Refusal::new(DenialReason::ProofMalformed).with_detail("a `grpc-timeout` that is none");
+    let malformed = || Refusal::new(DenialReason::ProofMalformed).with_detail("an invalid `grpc-timeout`");
     // A time that does not fit is later than every other deadline.
     timeout.map(|timeout| Instant::now().checked_add(timeout)).ok_or_else(malformed)
 }

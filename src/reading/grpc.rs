@@ -43,7 +43,7 @@ pub(super) fn accept(
     let plan = plan.accepting_grpc(fields.as_slice(), fields.required(), method.as_ref())?;
     let known = method.map(|method| method.is_client_streaming());
     if known == Some(false) && settings.client_streaming {
-        let problem = "by its descriptor the method takes one message";
+        let problem = "the descriptor says that the method takes one message";
         return Err(ConfigError::new("client_streaming", name, problem));
     }
     Ok((plan, known.unwrap_or(settings.client_streaming)))

@@ -329,7 +329,7 @@ macro_rules! combinators {
             impl $proof {
                 /// Adds an alternative. At least one of the proofs must be present, and all that are present must pass.
                 ///
-                /// **Danger:** a captcha proves no phone. If one of the two is a captcha, a request that passes may have no
+                /// **Danger:** a captcha does not prove a phone. If one of the two is a captcha, a request that passes may have no
                 /// proven phone, whatever phone its body contains: see [`AnyOf`].
                 pub fn or(self, other: impl Into<AnyOf>) -> AnyOf {
                     AnyOf::from(self).or(other)

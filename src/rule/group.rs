@@ -110,16 +110,16 @@ impl Group {
         let otherwise_passes = all().take(1 + compiled_others.len()).any(|(rule, _)| rule.otherwise_passes);
         if compiled().any(|rule| rule.state.settings.reading != settings.reading) {
             return refuse(
-                "rules among which a value chooses share body limits, media types, codings, `extract`, `canonical_body`, `other_phones` and `ignore_query`",
+                "rules of one path must have the same body limits, media types, codings, `extract`, `canonical_body`, `other_phones` and `ignore_query`",
             );
         }
         if compiled().any(|rule| rule.state.settings.grpc_answers != settings.grpc_answers) {
             // A request may be refused before the layer knows which of them applies.
-            let problem = "rules among which a value chooses answer gRPC calls alike";
+            let problem = "rules of one path must have the same `grpc_answers`";
             return Err(ConfigError::new("grpc_answers", &**name, problem));
         }
         if otherwise_passes && compiled().any(is_last) {
-            return refuse("`otherwise_pass` beside a rule without `when` never applies");
+            return refuse("`otherwise_pass` has no effect if another rule of the path has no `when`");
         }
         let states: Vec<&RuleState> = compiled().map(|rule| &*rule.state).collect();
         let lets_by = all().take(1 + compiled_others.len()).any(|(rule, _)| rule.unless.is_some());
@@ -270,7 +270,7 @@ impl Group {
                 // An application that reads 32 bits, or floating point, may read a value that a rule names.
                 if *number > u64::from(u32::MAX) && named.is_none_or(|rule| rule.when.is_none()) {
                     let refusal = Refusal::new(DenialReason::ProofMalformed);
-                    return Err(refusal.with_detail("a value of `when` that not everybody reads alike"));
+                    return Err(refusal.with_detail("a value of `when` that some applications read differently"));
                 }
                 named
             }
@@ -369,10 +369,10 @@ impl Compiled {
                     return refuse("an empty value is never read");
                 }
                 if &**value == "0" && state.settings.reading.accept.contains(&Media::Grpc) {
-                    return refuse("protobuf leaves a zero out: it cannot be told from a field that is not there");
+                    return refuse("protobuf omits a zero: it cannot be distinguished from an absent field");
                 }
                 if *when.get_or_insert(index) != index {
-                    return refuse("rules of one path choose by one field");
+                    return refuse("rules of one path must use `when` with the same field");
                 }
                 Some(value.clone())
             }

@@ -74,7 +74,10 @@ impl Limited {
 /// `rule.limit`.
 pub(super) fn check(limits: &[Limit], values: &SettingValues) -> Result<(), ConfigError> {
     if !limits.is_empty() && values.client_ip.is_none() && values.spend_key.is_none() {
-        return Err(ConfigError::unshown("rule.limit", "`client_ip` or `spend_key` must say who the clients are"));
+        return Err(ConfigError::unshown(
+            "rule.limit",
+            "requires `client_ip` or `spend_key`, which identifies clients",
+        ));
     }
     limits.iter().try_for_each(Limit::validate)
 }

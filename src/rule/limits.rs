@@ -16,7 +16,7 @@ pub(super) fn places(guards: &Guards, rule: Option<&str>, places: usize) -> Resu
         return Err(zero("in_flight"));
     }
     if places > Semaphore::MAX_PERMITS || u32::try_from(places).is_err() {
-        return Err(ConfigError::new("in_flight", places.to_string(), "more than can be counted"));
+        return Err(ConfigError::new("in_flight", places.to_string(), "too large"));
     }
     Ok(Arc::new(guards.bulkhead(rule, places)))
 }

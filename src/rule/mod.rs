@@ -10,11 +10,11 @@
 //! let rules = [
 //!     // The token and the phone, from the body's `/token` and `/phone`.
 //!     Rule::post("/login", number()),
-//!     // The captcha first: it costs nothing, and keeps strangers from spending somebody's ten tries a day.
+//!     // The captcha first: it costs nothing, and keeps strangers from spending a phone's ten tries a day.
 //!     Rule::post("/register", captcha().scene("注册").then(number())),
-//!     // Whichever the request carries.
+//!     // Either of the two.
 //!     Rule::post("/signin", captcha().or(number())),
-//!     // Fields of one's own, and a browser's token.
+//!     // Custom fields, and a browser's token.
 //!     Rule::post("/v1/{tenant}/login", number().web().token(Field::header("x-token")).phone(Field::body("/user/phone"))),
 //!     // One path, several ways in: `loginType` chooses.
 //!     Rule::post("/enter", number()).when(Field::body("/loginType"), "oneclick"),

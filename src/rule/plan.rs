@@ -48,7 +48,10 @@ impl AskPlan {
         }
         let kinds: Vec<_> = ask.proofs().map(std::mem::discriminant).collect();
         if kinds.iter().enumerate().any(|(at, kind)| kinds.iter().skip(at + 1).any(|other| other == kind)) {
-            return Err(ConfigError::unshown("rule.ask", "a kind of proof is asked for twice, and works once"));
+            return Err(ConfigError::unshown(
+                "rule.ask",
+                "the same kind of proof is required twice, but its token can be used only once",
+            ));
         }
         let mut steps = Vec::with_capacity(ask.steps.len());
         for step in &ask.steps {
@@ -69,13 +72,13 @@ impl AskPlan {
             if set.any(|other| other != first) {
                 return Err(ConfigError::unshown(
                     "rule.ask",
-                    "the proofs of a rule step up by one captcha: set it alike",
+                    "all proofs of a rule must set the same step-up captcha and scene",
                 ));
             }
             if asks_captcha && *first != ask::StepUp::default() {
                 return Err(ConfigError::unshown(
                     "rule.ask",
-                    "the captcha that is asked for steps up: set its own scene",
+                    "the rule already requires a captcha, which also serves as the step-up: set the scene there",
                 ));
             }
         }
@@ -139,7 +142,7 @@ impl Leaf {
     fn compile(proof: &ask::Proof, fields: &mut Fields) -> Result<Self, ConfigError> {
         let shared = |one: &Field, other: &Field| {
             (one == other)
-                .then(|| ConfigError::new("rule.ask", one.to_string(), "two parts of a proof sit in one field"))
+                .then(|| ConfigError::new("rule.ask", one.to_string(), "two parts of a proof are in one field"))
                 .map_or(Ok(()), Err)
         };
         Ok(match proof {

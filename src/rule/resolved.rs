@@ -88,7 +88,7 @@ impl Settings {
         limited::check(&rule.limits, &values)?;
         // A reload may bring rules that were built for other guards. Without a breaker no outage opens a rule.
         if values.policy.opens() && !shares.guards.have_breakers() && !shares.is_reload {
-            let problem = "guards `without_breaker` notice no outage";
+            let problem = "guards `without_breaker` do not detect outages";
             return Err(ConfigError::unshown("policy.open_when_unavailable", problem));
         }
         Ok(Self {
@@ -154,7 +154,7 @@ fn account(name: &str, rule: &Overrides, shares: &Shares) -> Result<Arc<Account>
         (None, Some(_)) => Ok(shares.guards.account(&format!("rule {name}").into())),
         (Some(account), Some(_)) => Ok(shares.guards.account(&limits::account(account)?)),
         (Some(account), None) => {
-            let problem = "a rule without a `verifier` of its own spends from the layer's account";
+            let problem = "a rule without a `verifier` spends from the layer's account";
             Err(ConfigError::new("account", &**account, problem))
         }
     }
@@ -164,17 +164,17 @@ fn account(name: &str, rule: &Overrides, shares: &Shares) -> Result<Arc<Account>
 fn check(values: &Values) -> Result<(), ConfigError> {
     values.policy.validate()?;
     if !(LEAST_LEFT..=LONGEST).contains(&values.deadline) || values.deadline == LEAST_LEFT {
-        let problem = "more than 1 s, or no check is begun, and at most an hour";
+        let problem = "must be more than 1 s, because no check starts with less left, and at most an hour";
         return Err(limits::duration("deadline", values.deadline, problem));
     }
     if values.body_deadline.is_zero() {
-        return Err(limits::duration("body_deadline", values.body_deadline, "no body arrives in no time"));
+        return Err(limits::duration("body_deadline", values.body_deadline, "must be more than zero"));
     }
     if let Some(client_ip) = &values.client_ip {
         client_ip.validate()?;
     }
     if values.send_client_ip && values.client_ip.is_none() {
-        return Err(ConfigError::unshown("send_client_ip", "`client_ip` must say where the address is found"));
+        return Err(ConfigError::unshown("send_client_ip", "requires `client_ip`, which finds the address"));
     }
     if values.body_limit == 0 {
         return Err(limits::zero("body_limit"));

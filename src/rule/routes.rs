@@ -85,11 +85,15 @@ impl Routes {
         let mut states = Vec::with_capacity(rules.len());
         for rule in rules {
             if rule.preflight_passes && !rule.methods.may_be_options() {
-                return Err(ConfigError::new("rule.preflight_passes", rule.to_string(), "this rule guards no OPTIONS")
-                    .of_rule(rule));
+                return Err(ConfigError::new(
+                    "rule.preflight_passes",
+                    rule.to_string(),
+                    "this rule does not guard OPTIONS",
+                )
+                .of_rule(rule));
             }
             if let Some(own) = rule.other_methods.iter().find(|method| rule.methods.names(method)) {
-                let problem = "a method that the rule guards is not handled elsewhere";
+                let problem = "the rule itself guards this method";
                 return Err(ConfigError::new("rule.other_methods", own.as_str(), problem).of_rule(rule));
             }
             let name: Arc<str> = rule.to_string().into();
@@ -146,7 +150,7 @@ impl Routes {
         match rules.iter().zip(&self.states).find(is_useless) {
             None => Ok(()),
             Some((rule, state)) => {
-                let problem = "another rule of this path has none, and which of them applies is not known before the body is read";
+                let problem = "another rule of this path has no `guard_unless`, and the layer learns only from the body which rule applies";
                 Err(ConfigError::new("rule.guard_unless", &*state.name, problem).of_rule(rule))
             }
         }
@@ -352,8 +356,9 @@ fn group(
                 && rule.when.as_ref().map(|when| &when.1) == other.when.as_ref().map(|when| &when.1)
         });
         if tie {
-            return Err(ConfigError::new("rule", &*state.name, "two rules say what this request must prove")
-                .of_rule(&*state.name));
+            return Err(
+                ConfigError::new("rule", &*state.name, "two rules apply to the same request").of_rule(&*state.name)
+            );
         }
     }
     let rules: Vec<Entry<'_>> = applying.into_iter().map(|(_, _, (rule, state))| (*rule, Arc::clone(state))).collect();

@@ -67,7 +67,7 @@ macro_rules! setting_table {
         /// ```
         /// use tower_jverify::{Extracted, Rule, number};
         ///
-        /// // Two lines: the token, and the phone.
+        /// // Two lines: the token and the phone.
         /// let rule = Rule::post("/login", number()).extract(["text/x-login"], |_head, body| {
         ///     let (token, phone) = std::str::from_utf8(body)?.split_once('\n').ok_or("not two lines")?;
         ///     Ok(Extracted::new().with("/token", token.to_owned()).with("/phone", phone.to_owned()))
@@ -335,7 +335,7 @@ macro_rules! fields {
 
         /// The values of one rule, as they were set: not checked yet.
         #[derive(Clone)]
-        #[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+        #[allow(clippy::struct_excessive_bools, reason = "each is a separate switch")]
         pub(super) struct Values {
             $(pub(super) $field: $stored,)+
         }

@@ -173,7 +173,7 @@ impl Rule {
     /// fn login(clients: HashMap<String, tower_jverify::JPush>) -> Rule {
     ///     let clients = Arc::new(clients);
     ///     let of_the_tenant = service_fn(move |check: Check| {
-    ///         // No default: a tenant without a key logs nobody in.
+    ///         // No default: logins of a tenant without a key are refused.
     ///         let client = check.path_parameter("tenant").and_then(|tenant| clients.get(tenant)).cloned();
     ///         async move {
     ///             match client {
@@ -349,7 +349,7 @@ impl Rule {
     ///
     /// An entry is a JSON Pointer (`/emergency/phone`) or a form key (`address[phone]`, `address.phone`). Both spellings
     /// name one place: `/address/phone` also allows the form key `address[phone]`, and `address[phone]` also allows the
-    /// member `phone` of the member `address` in JSON. `*` stands for one segment or one index of an array:
+    /// member `phone` of the member `address` in JSON. `*` matches one segment or one index of an array:
     /// `/contacts/*/phone`. Names are compared exactly. Places apply to forms, multipart, JSON and the query alike; gRPC
     /// messages have numbers instead of names and are not searched. Default: none.
     ///

@@ -37,7 +37,7 @@ use crate::{
 /// use http::HeaderMap;
 /// use tower_jverify::{TrustedHeaders, TrustedHeadersError};
 ///
-/// // A staging environment, whose proxy asks a sandbox.
+/// // A staging environment whose proxy uses a sandbox.
 /// let trusted = TrustedHeaders::new("x-jverify")?.danger_accept_sandbox(true);
 ///
 /// let mut headers = HeaderMap::new();
@@ -55,7 +55,7 @@ pub struct TrustedHeaders {
 
 /// The unverified decisions that count as verified.
 #[derive(Clone, Copy, Debug, Default)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a separate switch")]
 struct Accepts {
     sandbox: bool,
     not_guarded: bool,
@@ -157,7 +157,7 @@ impl TrustedHeaders {
     /// As [`Decision::from_trusted_headers`].
     pub fn read(&self, headers: &HeaderMap) -> Result<Decision, TrustedHeadersError> {
         let values = Values { names: &self.names, headers };
-        // All of them, so that none of them is repeated or aliased whatever the decision says.
+        // Reads all of them, so that a repeated or aliased header is always refused.
         let word = values.get(Header::Decision)?;
         let (level, score, tags) =
             (values.get(Header::RiskLevel)?, values.get(Header::RiskScore)?, values.get(Header::RiskTags)?);

@@ -78,7 +78,7 @@ fn values_are_not_shown() {
     assert!(!shown.contains("canary") && !shown.contains("138"), "{shown}");
 }
 
-/// Any letter that upper-casing or lower-casing takes into ASCII would let a backend confuse names that we tell apart.
+/// Any letter that upper-casing or lower-casing takes into ASCII would let a backend confuse names that we distinguish.
 #[test]
 fn every_letter_that_folds_into_ascii_is_known() {
     for c in ('\u{80}'..=char::MAX).filter(|c| c.is_alphabetic()) {

@@ -1,4 +1,4 @@
-//! What prost writes is read as it was meant, and what somebody bent is read as prost reads it, or not at all.
+//! What prost writes is read as it was meant, and changed bytes are read as prost reads them, or refused.
 
 use http::HeaderMap;
 use proptest::{collection::vec, option, prelude::*, sample::Index};
