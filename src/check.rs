@@ -86,7 +86,7 @@ pub enum Question {
     },
 }
 
-/// The vendor's endpoint for the client's SDK.
+/// The client's SDK, which decides the vendor's endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Channel {

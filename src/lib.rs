@@ -37,10 +37,10 @@
 //! | word | what it is |
 //! |---|---|
 //! | [`Rule`] | which requests are guarded (method, path, perhaps a body's value), and what they must prove |
-//! | [`Ask`] | which checks, in which order, and in which [`Field`] each part of a proof sits |
+//! | [`Ask`] | which checks, in which order, and in which [`Field`] each part of a proof is |
 //! | [`Check`] | one question to JPush: a proof and its context |
 //! | [`Verdict`] | the answer: a [`Class`], a code, an id, a [`Risk`] |
-//! | [`Decision`] | what the [`Policy`] makes of the verdicts; the request's extension |
+//! | [`Decision`] | what the [`Policy`] concludes from the verdicts; the request's extension |
 //! | [`Denial`] | a refusal of any kind, as an answer for the client (HTTP or gRPC); the response's extension |
 //!
 //! A *verifier* answers checks: any `tower::Service<Check, Response = Verdict>`. `JPush` is one.

@@ -105,8 +105,8 @@ impl Verdict {
 
     /// Sets what the operator must do: the text of an event at ERROR. [`Class::Account`], [`Class::Misconfigured`] and
     /// [`Class::Unknown`] write the event for each verdict, by default with a general text. [`Class::Quota`] writes it for
-    /// a verdict with advice, and [`Class::Invalid`] when more than half of at least 20 answers in ten minutes are invalid.
-    /// At most one event per minute and class is at ERROR.
+    /// a verdict with advice, and [`Class::Invalid`] when more than half of at least 20 answers in ten minutes are of this
+    /// class. At most one event per minute and class is at ERROR.
     pub fn with_advice(mut self, advice: &'static str) -> Self {
         self.advice = Some(advice);
         self
@@ -118,13 +118,13 @@ impl Verdict {
         self
     }
 
-    /// The phone that a one-tap login proved.
+    /// Sets the phone that a one-tap login proved.
     pub fn with_phone(mut self, phone: Phone) -> Self {
         self.phone = Some(phone);
         self
     }
 
-    /// The scene that a captcha was solved for.
+    /// Sets the scene that a captcha was solved for.
     pub fn with_scene(mut self, scene: impl Into<Box<str>>) -> Self {
         self.scene = Some(scene.into());
         self

@@ -83,7 +83,7 @@ enum Origin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum DecisionReason {
-    /// Every check passed, without a risk that matters.
+    /// Every check passed, and no risk needs attention.
     Verified,
     /// Every check passed; the policy flags this risk.
     Risk,

@@ -63,7 +63,7 @@ fn removed_in<'v>(text: &'v [u8], is_removed: &'v impl Fn(&str) -> bool) -> impl
             let piece = rest.split(|byte| is_end(*byte)).next().unwrap_or_default();
             let start = at;
             let begins = std::mem::replace(&mut is_first, false);
-            // Inside a value, a reader that ends cookies elsewhere finds a cookie only where there is another value.
+            // Inside a value, a piece is a cookie (for a reader that ends cookies elsewhere) only if it has its own value.
             let is_cookie = begins || has_value(piece, rest);
             if !is_cookie || !is_removed(&name_of(piece)) {
                 at += piece.len();

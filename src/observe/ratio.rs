@@ -14,7 +14,7 @@ const RECENT: u64 = 300;
 /// The minimum number of recent answers; a share of fewer is not significant.
 const LEAST: u64 = 100;
 const CLIENTS: usize = 20;
-/// With more answers than this, only every sixteenth triggers a check.
+/// With more answers than this, only every sixteenth triggers a comparison.
 const EACH: usize = 256;
 
 /// The usual share covers this number of steps of this many seconds: 24 hours.

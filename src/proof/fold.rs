@@ -163,8 +163,9 @@ fn last_segment(key: &str) -> Option<&str> {
     })
 }
 
-/// The key without the part that PHP ignores (`php_register_variable_ex`): everything after a closing bracket that no
-/// opening bracket follows. `user[phone].x` and `user[phone]x[y]` are `user[phone]`. `None` if PHP ignores nothing.
+/// The key without the part that PHP ignores (`php_register_variable_ex`): everything after a closing bracket that is not
+/// directly followed by an opening one. `user[phone].x` and `user[phone]x[y]` are `user[phone]`. `None` if PHP ignores
+/// nothing.
 pub(super) fn before_rest(key: &str) -> Option<&str> {
     let open = key.find('[')?;
     let mut ends = key.match_indices(']').map(|(at, _)| at + 1).filter(|end| *end > open);

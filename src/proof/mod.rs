@@ -22,7 +22,7 @@
 //! | `other_phones` | the phone's name in other places, and where an application may use it |
 //! | `grpc`, `descriptors` | the frame around a message; a message's fields by name |
 //! | `canonical` | the canonical form of JSON and forms |
-//! | `extract` | [`Extracted`]: the user's closure in place of these readers |
+//! | `extract` | [`Extracted`]: the user's closure instead of these readers |
 //! | `value` | [`Value`], [`Values`], [`Unreadable`]: the results |
 //!
 //! This folder does not depend on rules, on a phone's grammar or on an answer's status.

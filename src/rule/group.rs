@@ -328,7 +328,7 @@ impl Group {
     }
 }
 
-/// Removes the cookies that a backend may take for the phone of one of these groups.
+/// Removes the cookies that a backend may read as the phone of one of these groups.
 pub(crate) fn remove_phone_cookies(groups: &[&Arc<Group>], headers: &mut HeaderMap) {
     if headers.contains_key(COOKIE) {
         remove_cookies(headers, |name| groups.iter().any(|group| group.reading.plan().is_phone_cookie(name)));

@@ -62,7 +62,7 @@ impl<'r> Unnamed<'r> {
     /// # Errors
     ///
     /// `path_ambiguous` if the path is only possibly guarded; otherwise `method_not_allowed`, or `proof_malformed` and
-    /// `upgrade_refused` for a GET or HEAD that some backend may take for a login or a tunnel.
+    /// `upgrade_refused` for a GET or HEAD that some backend may treat as a login or a tunnel.
     pub(crate) fn check<B: Body>(&self, request: &Request<B>) -> Result<(), Refusal> {
         if let Some(Doubt(suspicion)) = self.doubt {
             return self.check_bare(request).map_err(|_| Refusal::of_path(suspicion));

@@ -18,7 +18,7 @@ macro_rules! setting_table {
         policy(policy: $crate::decision::Policy) -> policy: $crate::decision::Policy = $crate::decision::Policy::default(), policy;
 
         /// Limits how long all checks of one request may take together: waiting, connecting, asking, retrying. Default: 5
-        /// s. Must be more than 1 s, because no check starts with less than 1 s left.
+        /// s; must be more than 1 s, because no check starts with less left.
         deadline(deadline: std::time::Duration) -> deadline: std::time::Duration = std::time::Duration::from_secs(5), deadline;
 
         /// Limits how many requests may have a check in flight; more are answered 503. A check whose client has left still
@@ -130,7 +130,8 @@ macro_rules! setting_table {
         /// Content-Length is corrected, and every other byte stays. Default: `false`: the body is not changed.
         ///
         /// A phone that was not proven, is not in the body, or is null or empty, is left unchanged. `build()` returns an
-        /// error for media types, closures, and codings that hand on encoded bytes, because such bodies cannot be pinned.
+        /// error for bodies that cannot be pinned: other media types, bodies of closures, and codings that hand on encoded
+        /// bytes.
         pin_phone(pin_phone: bool) -> pin_phone: bool = false, pin_phone;
 
         /// Writes JSON and forms again in a canonical form, so that one body has one meaning for every backend, however it

@@ -86,10 +86,9 @@ impl Methods {
 // === impl Rule ===
 
 impl Rule {
-    /// Guards `POST` on a path: `/login`, or a pattern such as `/v1/{tenant}/login` or `/auth/{*rest}` (which does not
-    /// match `/auth` itself: add a rule for it). Patterns of other routers (`/:id`, `/<id>`, `/*`, `/{id:int}`) are refused
-    /// with an error that shows the right spelling. A backslash makes such a segment literal: `r"/\:id"`.
-    /// `/v1/accounts:signIn` and `/$batch` are literal.
+    /// Guards `POST` on a path: `/login`, or a pattern such as `/v1/{tenant}/login` or `/auth/{*rest}` (not `/auth` itself,
+    /// which needs its own rule). Patterns of other routers (`/:id`, `/<id>`, `/*`, `/{id:int}`) are refused with the right
+    /// spelling. A backslash makes such a segment literal: `r"/\:id"`. `/v1/accounts:signIn` and `/$batch` are literal.
     ///
     /// **Danger:** a backend that ignores the method also accepts a login as `PUT /login` or `GET /login?phone=…`: PHP's
     /// scripts, Django's views, Go's handlers, Spring's `@RequestMapping`, Flask's `request.values`. The rule does not
@@ -97,9 +96,9 @@ impl Rule {
     /// [`JVerifyBuilder::foreign_backend`](crate::JVerifyBuilder::foreign_backend), under which only a bare GET or
     /// HEAD, a CORS preflight and [`Rule::other_methods`] pass on the path, or use [`Rule::any_method`].
     ///
-    /// **Danger:** [`captcha()`](super::captcha) alone proves no phone, so the layer cannot distinguish `GET /register`, the page, from `GET
-    /// /register?name=…&password=…`, a registration in the query. If the backend reads the query, guard the path with
-    /// [`Rule::any_method`]. With `foreign_backend`, `build()` writes each such rule to the log.
+    /// **Danger:** [`captcha()`](super::captcha) alone does not prove a phone, so the layer cannot distinguish `GET
+    /// /register`, the page, from `GET /register?name=…&password=…`, a registration in the query. If the backend reads the
+    /// query, guard the path with [`Rule::any_method`]. With `foreign_backend`, `build()` writes each such rule to the log.
     ///
     /// `build()` refuses invalid patterns.
     pub fn post(path: impl Into<Box<str>>, ask: impl Into<Ask>) -> Self {
@@ -199,11 +198,10 @@ impl Rule {
 
     /// Names the account that the rule's [`verifier`](Self::verifier) spends from. Limits and breakers that protect an
     /// account are kept under this name. Default: a separate account, `rule` and the rule's name. Rules that spend from one
-    /// account (or from the layer's account) must set the same name.
+    /// account, also from the layer's, must set the same name.
     ///
-    /// 1 to 64 characters of visible ASCII. It is written to the log, so it must not be a secret. A rule without a verifier
-    /// spends from [the layer's account](crate::JVerifyBuilder::account), and `account` is then a
-    /// [`ConfigError`](crate::ConfigError).
+    /// 1 to 64 characters of visible ASCII. It is written to the log, so it must not be a secret. On a rule without a
+    /// verifier, which spends from [the layer's account](crate::JVerifyBuilder::account), it is an error of `build()`.
     pub fn account(mut self, account: impl Into<Box<str>>) -> Self {
         self.overrides.account = Some(account.into());
         self
@@ -242,7 +240,7 @@ impl Rule {
     /// query field, or set a larger [`body_limit`](Self::body_limit). With `when` in a header the body of other calls is
     /// not read and reaches the application unchanged. With `when` in the query the body is read if possible, because it
     /// must not contain the name as well; an unreadable body passes unless a foreign backend is set, which requires a
-    /// header or [`ignore_query(true)`](Self::ignore_query).
+    /// header or [`ignore_query`](Self::ignore_query).
     ///
     /// ```
     /// use tower_jverify::{Field, Rule, number};
