@@ -1,4 +1,4 @@
-//! What an attacker writes, and that it is refused. The subjects are in `tests/`.
+//! Checks that an attacker's requests are refused. The subjects are in `tests/`.
 
 mod forms;
 mod heads;

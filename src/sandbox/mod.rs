@@ -37,7 +37,7 @@
 //! |---|---|
 //! | `sandbox-9000` | passes for every phone, risk 0 |
 //! | `sandbox-for-13800000000` | passes for that phone; 9001 for every other |
-//! | `sandbox-9005`, `sandbox-<code>` | that code, whatever it is: `sandbox--1`, `sandbox-6000` |
+//! | `sandbox-9005`, `sandbox-<code>` | any code: `sandbox--1`, `sandbox-6000` |
 //! | `…-risk-600` after any of these | `riskCheck` with that score, also outside of 0 to 900 |
 //! | `…-risk-300-tags-F24004-F24005` | the same with tags |
 //! | `…-risk-unknown` | `riskCheck.code` is not 0 (and its score is, which means nothing) |
@@ -49,7 +49,7 @@
 //! | `sandbox-pass` | 6000, `success`, without a scene |
 //! | `sandbox-pass-scene-注册` | the same for that scene; in JSON also `sandbox-pass-scene-\u6ce8\u518c` |
 //! | `sandbox-fail` | 6000, `fail` and a reason |
-//! | `sandbox-result-<text>` | 6000 and that `result`, whatever it is |
+//! | `sandbox-result-<text>` | 6000 and any `result` |
 //! | `sandbox-6000` | 6000 and no `result`: not a pass |
 //! | `sandbox-<code>` | that code |
 //!

@@ -1,4 +1,4 @@
-//! Our writing says what came, says it in one way, and says nothing to a reader of another type.
+//! The canonical form keeps the meaning of a body, is unique, and means nothing to a reader of another type.
 
 use proptest::{collection::vec, prelude::*};
 use serde_json::Value;
