@@ -30,8 +30,8 @@ const DIGITS: &str = "\
     0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849\
     5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
 
-/// A number as a header's value. `HeaderValue::from(u64)` allocates twice, but a number below 100, such as most risk
-/// scores, needs no allocation.
+/// A number as a header's value. `HeaderValue::from(u64)` allocates twice, but a number below 100, such as a low risk
+/// score, needs no allocation.
 pub(crate) fn decimal(number: u64) -> HeaderValue {
     if let Ok(at) = usize::try_from(number)
         && at < 100

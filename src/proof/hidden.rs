@@ -22,8 +22,8 @@ use crate::{
 const HIDDEN: Unreadable =
     Unreadable::Suspicious(Suspicion::HiddenForm, "a guarded name after `&` or `;` in a body that is not a form");
 
-/// Refuses bytes in which a form reader finds a guarded name. Call it with each form of a body that a backend may read: as
-/// it is passed on and, if it is coded, decoded.
+/// Refuses bytes in which a form reader finds a guarded name. Call it with each version of a body that a backend may read:
+/// as it is passed on and, if it is coded, decoded.
 ///
 /// # Errors
 ///
