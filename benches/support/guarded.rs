@@ -51,8 +51,7 @@ impl Guarded {
     /// `clients-on` and `clients-off` also with another client each time, where it is known who the clients are.
     pub(crate) fn new(which: &str, jpush: SocketAddr) -> Self {
         let application = match which {
-            "ours" => Application::Ours(ours(jpush, &guards_off(), rule()).layer(application())),
-            "guards-off" => Application::Ours(ours(jpush, &guards_off(), rule()).layer(application())),
+            "ours" | "guards-off" => Application::Ours(ours(jpush, &guards_off(), rule()).layer(application())),
             "guards-on" => Application::Ours(ours(jpush, &guards_on(), rule()).layer(application())),
             "clients-off" => Application::Ours(ours(jpush, &guards_off(), rule_of_clients()).layer(application())),
             "clients-on" => Application::Ours(ours(jpush, &guards_on(), rule_of_clients()).layer(application())),

@@ -187,7 +187,11 @@ impl<H: Fn(&str) -> bool> Asked<'_, H> {
 
 /// A segment as Windows takes it: without trailing dots and spaces, and without the name of an NTFS stream.
 fn trim(segment: &str) -> &str {
-    if matches!(segment, "." | "..") {
+    // Nearly all segments, each several times.
+    let bytes = segment.as_bytes();
+    let ends = (bytes.first(), bytes.last());
+    let is_plain = !matches!(ends, (Some(b' '), _) | (_, Some(b'.' | b' '))) && !bytes.contains(&b':');
+    if is_plain || matches!(segment, "." | "..") {
         return segment;
     }
     segment.split(':').next().unwrap_or_default().trim_end_matches(['.', ' ']).trim_start_matches(' ')
