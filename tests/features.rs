@@ -162,7 +162,8 @@ fn the_first_line_in_the_log_says_what_a_missing_feature_does_not_read() {
         String::from_utf8(std::mem::take(&mut *log.0.lock().unwrap())).unwrap()
     };
     let text = std::iter::repeat_with(build).take(10).find(|text| !text.is_empty()).unwrap_or_default();
-    assert_eq!(text.lines().count(), 1, "{text}");
+    // The others are of clients that the rule does not know.
+    assert_eq!(text.lines().filter(|line| line.contains("INFO")).count(), 1, "{text}");
     assert_eq!(text.contains("original path: not read;"), !cfg!(feature = "axum"), "{text}");
     let knows_a_server = cfg!(any(feature = "axum", feature = "tonic"));
     assert_eq!(text.contains("`ClientIp::peer()` reads `SocketAddr` only"), !knows_a_server, "{text}");
