@@ -24,7 +24,6 @@ use super::{
     settings::{LEAST_LEFT, Settings},
     spend::Spending,
     stake::Stake,
-    store_policy::StorePolicy,
 };
 use crate::{
     check::{AskedBy, Check, Endpoint},
@@ -330,13 +329,7 @@ impl<V> Questions<'_, V> {
                 self.evidence.replays(by);
                 Err(Refusal::new(DenialReason::Replayed))
             }
-            Unclaimed::Store => match account.store_policy() {
-                StorePolicy::Local => {
-                    self.means.observers.store_full();
-                    Ok(None)
-                }
-                StorePolicy::Refuse => Err(Refusal::new(DenialReason::StoreDown)),
-            },
+            Unclaimed::Store => account.store_policy().without_answer(None, self.means.observers),
         })
     }
 

@@ -2,22 +2,19 @@
 //!
 //! # Threats
 //!
-//! A proof that no SDK has made costs its sender nothing, and the owner of the account a call. So what a client may ask for is limited,
-//! as soon as it is known who the client is, and it is not guessed: behind a proxy the connection's peer is everybody. No limit is for a phone
-//! alone, because a stranger could then shut out the phone's owner.
+//! A forged proof costs its sender nothing and the account a call. So each client is limited once the settings identify clients. The
+//! connection's peer is never taken for the client: behind a proxy, all clients have the same peer. No limit is for a phone alone,
+//! because a stranger could then shut out the phone's owner.
 //!
-//! A request is counted before its proof is claimed, and stays counted whatever comes of it. The limits of a client come before those of the
-//! account, so that one client alone does not use these up.
+//! A request counts before its proof is claimed, and stays counted even if it is refused later. The limits of a client come before those
+//! of the account: a client above its own limit uses up nothing of the account's.
 
-use super::{
-    account::Account, account_limits::AccountLimits, limit::Limit, planned::Plan, sender::Spender,
-    store_policy::StorePolicy,
-};
+use super::{account::Account, account_limits::AccountLimits, limit::Limit, planned::Plan, sender::Spender};
 use crate::{
     denial::{DenialReason, Refusal},
     observe::{BudgetMark, By, Observers, Operation},
     phone::Phone,
-    store::{Purpose, Rate, StoreError, Subject, Taken},
+    store::{Purpose, Rate, Subject, Taken},
 };
 
 /// What the spending of one request is counted for.
@@ -111,7 +108,7 @@ impl Spending<'_> {
         let take = || self.account.store().take_now(&Subject::new(purpose, parts), rate, 1);
         let taken = self.observers.store(Operation::Take, take);
         // What cannot be counted is not limited.
-        self.heeding(taken, Taken::Now)
+        taken.or_else(|_| self.account.store_policy().without_answer(Taken::Now, self.observers))
     }
 
     /// Adds to the account's sum of this day.
@@ -119,7 +116,8 @@ impl Spending<'_> {
         let (account, today) = (&*self.account.name, self.account.today());
         let parts = [account.as_bytes()];
         let add = || self.account.store().add_now(&Subject::new(Purpose::Budget, &parts), cost, today);
-        let sum = self.heeding(self.observers.store(Operation::Add, add), 0)?;
+        let sum = self.observers.store(Operation::Add, add);
+        let sum = sum.or_else(|_| self.account.store_policy().without_answer(0, self.observers))?;
         let before = sum.saturating_sub(cost);
         // Each is crossed by one request, of whichever instance.
         let is_soft = |sum: u64| u128::from(sum) * 100 >= u128::from(budget) * SOFT;
@@ -134,16 +132,5 @@ impl Spending<'_> {
             self.observers.budget(account, BudgetMark::Soft, budget);
         }
         Ok(())
-    }
-
-    /// The store's answer, or what takes its place where it has none.
-    fn heeding<T>(&self, answer: Result<T, StoreError>, otherwise: T) -> Result<T, Refusal> {
-        answer.or_else(|_| match self.account.store_policy() {
-            StorePolicy::Local => {
-                self.observers.store_full();
-                Ok(otherwise)
-            }
-            StorePolicy::Refuse => Err(Refusal::new(DenialReason::StoreDown)),
-        })
     }
 }

@@ -1,5 +1,10 @@
 //! What happens where a claim cannot be kept, or a request cannot be counted.
 
+use crate::{
+    denial::{DenialReason, Refusal},
+    observe::Observers,
+};
+
 /// What happens to a request whose claim the store cannot keep, or that it cannot count, because it is full. A store never lets a request through unasked, and never
 /// opens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -11,4 +16,23 @@ pub enum StorePolicy {
     Local,
     /// The request gets 503 `verification_unavailable`, reason `store_down`.
     Refuse,
+}
+
+// === impl StorePolicy ===
+
+impl StorePolicy {
+    /// Returns what takes the place of an answer that the store does not have.
+    ///
+    /// # Errors
+    ///
+    /// [`DenialReason::StoreDown`], where the policy refuses.
+    pub(super) fn without_answer<T>(self, otherwise: T, observers: &Observers) -> Result<T, Refusal> {
+        match self {
+            Self::Local => {
+                observers.store_full();
+                Ok(otherwise)
+            }
+            Self::Refuse => Err(Refusal::new(DenialReason::StoreDown)),
+        }
+    }
 }
