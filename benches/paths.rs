@@ -11,7 +11,7 @@ mod support;
 use std::{env, fs, path::Path, process::Command};
 
 use http::{Method, Uri};
-use support::{Corpus, RULES, Random, Table, Target, quick};
+use support::{Corpus, RULES, Random, Table, Target, below, changed, quick};
 
 /// Says what to run: the rules, whether a foreign backend is behind them, and the file with the paths.
 const FLAG: &str = "--paths";
@@ -72,13 +72,13 @@ fn measured_corpus(foreign: bool) -> Vec<Measured> {
 }
 
 fn search(mut worst: Vec<Measured>, foreign: bool, generations: usize) -> Vec<Measured> {
-    let mut random = Random::seeded(0x6a76_6572_6966_7900 + u64::from(foreign));
+    let mut random = Random::new(0x6a76_6572_6966_7900 + u64::from(foreign));
     for generation in 0..generations {
         let rules = generation % RULES;
         let uris: Vec<String> = (0..120)
             .filter_map(|_| {
-                let parent = worst.get(random.below(worst.len()))?;
-                Some(random.changed(&parent.uri, foreign)).filter(|uri| is_askable(uri))
+                let parent = worst.get(below(&mut random, worst.len()))?;
+                Some(changed(&mut random, &parent.uri, foreign)).filter(|uri| is_askable(uri))
             })
             .collect();
         worst.extend(measure(&uris, rules, foreign));

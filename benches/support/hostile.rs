@@ -8,7 +8,10 @@ use hyper_util::service::TowerToHyperService;
 use tower::Layer;
 use tower_jverify::{ForeignBackend, JVerifyLayer, Rule, number};
 
-use super::parts::{application, verifier};
+use super::{
+    parts::{application, verifier},
+    random::Random,
+};
 
 /// How many sets of rules there are.
 pub(crate) const RULES: usize = 5;
@@ -199,52 +202,35 @@ pub(crate) async fn asked(rules: usize, foreign: bool, method: &Method, uris: Ve
     }
 }
 
-/// A generator of changes (splitmix64).
-pub(crate) struct Random(u64);
+/// Less than this, or 0.
+pub(crate) fn below(random: &mut Random, end: usize) -> usize {
+    usize::try_from(random.below(u64::try_from(end).unwrap_or(1))).unwrap_or(0)
+}
 
-impl Random {
-    pub(crate) fn seeded(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// Less than this, or 0.
-    pub(crate) fn below(&mut self, end: usize) -> usize {
-        let end = u64::try_from(end.max(1)).unwrap_or(1);
-        usize::try_from(self.next() % end).unwrap_or(0)
-    }
-
-    /// The URI with up to three changes.
-    pub(crate) fn changed(&mut self, uri: &str, foreign: bool) -> String {
-        let mut uri = uri.to_owned();
-        for _ in 0..=self.below(3) {
-            let starts: Vec<usize> = uri.char_indices().map(|(at, _)| at).skip(1).chain([uri.len()]).collect();
-            let mut place = || starts.get(self.below(starts.len())).copied().unwrap_or(uri.len());
-            let (one, other) = (place(), place());
-            let (from, to) = (one.min(other), one.max(other));
-            let piece = PIECES.get(self.below(PIECES.len())).copied().unwrap_or("/");
-            match self.below(7) {
-                0 | 1 => uri.insert_str(from, piece),
-                2 => uri.insert_str(from, &piece.repeat(1 + self.below(20))),
-                3 => uri.truncate(to),
-                4 if to - from <= 400 => uri.replace_range(from..to, ""),
-                5 => {
-                    let copy = uri.get(from..to).unwrap_or_default().to_owned();
-                    uri.insert_str(to, &copy);
-                }
-                6 if foreign && !uri.contains('?') => uri.push_str("?s=/login"),
-                _ => uri.push_str(piece),
+/// The URI with up to three changes.
+pub(crate) fn changed(random: &mut Random, uri: &str, foreign: bool) -> String {
+    let mut uri = uri.to_owned();
+    for _ in 0..=below(random, 3) {
+        let starts: Vec<usize> = uri.char_indices().map(|(at, _)| at).skip(1).chain([uri.len()]).collect();
+        let mut place = || starts.get(below(random, starts.len())).copied().unwrap_or(uri.len());
+        let (one, other) = (place(), place());
+        let (from, to) = (one.min(other), one.max(other));
+        let piece = PIECES.get(below(random, PIECES.len())).copied().unwrap_or("/");
+        match below(random, 7) {
+            0 | 1 => uri.insert_str(from, piece),
+            2 => uri.insert_str(from, &piece.repeat(1 + below(random, 20))),
+            3 => uri.truncate(to),
+            4 if to - from <= 400 => uri.replace_range(from..to, ""),
+            5 => {
+                let copy = uri.get(from..to).unwrap_or_default().to_owned();
+                uri.insert_str(to, &copy);
             }
-            if !uri.is_char_boundary(uri.len()) || !uri.starts_with('/') {
-                uri.insert(0, '/');
-            }
+            6 if foreign && !uri.contains('?') => uri.push_str("?s=/login"),
+            _ => uri.push_str(piece),
         }
-        uri
+        if !uri.is_char_boundary(uri.len()) || !uri.starts_with('/') {
+            uri.insert(0, '/');
+        }
     }
+    uri
 }

@@ -5,6 +5,8 @@ mod guarded;
 mod hostile;
 mod jpush;
 mod parts;
+#[path = "../../tests/fault_proxy/random.rs"]
+mod random;
 #[cfg(feature = "metrics")]
 mod recorder;
 
@@ -12,9 +14,10 @@ use std::net::SocketAddr;
 
 pub(crate) use self::{
     guarded::Guarded,
-    hostile::{Corpus, RULES, Random, asked},
+    hostile::{Corpus, RULES, asked, below, changed},
     jpush::{JPushProcess, serve_if_asked},
     parts::{LoginRequest, Sample, layered, looked_up, unmatched},
+    random::Random,
 };
 
 /// What is on in a figure of guards.

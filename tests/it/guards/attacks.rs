@@ -12,14 +12,11 @@ use tower_jverify::{
     PhoneGrammar, Policy, Prove, Rate, Rule, Sandbox, StorePolicy, captcha, number, sandbox::Fault,
 };
 
-use super::{PHONE, reason};
+use super::{MINUTE, OTHER, PHONE, from, login, outcome, reason};
 use crate::{
     support::{Application, Verifier, code, jpush, post_json, send},
     telemetry::Log,
 };
-
-const OTHER: &str = "13900000001";
-const MINUTE: Duration = Duration::from_secs(60);
 
 /// A layer around a verifier that passes everything.
 struct Site {
@@ -44,19 +41,6 @@ impl Site {
         let body = json!({"token": format!("t{number}"), "phone": format!("138{number:08}")});
         outcome(&self.send(from(client, post_json("/login", body.to_string()))).await)
     }
-}
-
-fn from(client: &str, mut request: Request<Full<Bytes>>) -> Request<Full<Bytes>> {
-    request.headers_mut().insert("x-forwarded-for", client.parse().unwrap());
-    request
-}
-
-fn outcome(response: &Response<Bytes>) -> Result<(), DenialReason> {
-    if response.status() == 200 { Ok(()) } else { Err(reason(response)) }
-}
-
-fn login() -> Rule {
-    Rule::post("/login", number()).client_ip(ClientIp::forwarded(1))
 }
 
 fn sms() -> Rule {

@@ -12,17 +12,41 @@ use std::{
     future::pending,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
-use http::Response;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
 use tower::Service;
-use tower_jverify::{CallError, Check, Denial, DenialReason, Verdict};
+use tower_jverify::{CallError, Check, ClientIp, Denial, DenialReason, Rule, Verdict, number};
 
 const PHONE: &str = "13812345678";
 
 /// Why a request was refused.
 fn reason<B>(response: &Response<B>) -> DenialReason {
     response.extensions().get::<Denial>().expect("it is refused").reason()
+}
+
+/// A phone of somebody else.
+const OTHER: &str = "13900000001";
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Whether a request passes, and otherwise why it does not.
+fn outcome<B>(response: &Response<B>) -> Result<(), DenialReason> {
+    if response.status() == 200 { Ok(()) } else { Err(reason(response)) }
+}
+
+/// Adds the address of the client that [`login`] reads.
+fn from(client: &str, mut request: Request<Full<Bytes>>) -> Request<Full<Bytes>> {
+    request.headers_mut().insert("x-forwarded-for", client.parse().unwrap());
+    request
+}
+
+/// A rule that knows who its clients are.
+fn login() -> Rule {
+    Rule::post("/login", number()).client_ip(ClientIp::forwarded(1))
 }
 
 /// Never ready, so that nothing is asked.

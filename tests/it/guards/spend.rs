@@ -15,13 +15,11 @@ use tower_jverify::{
     PhoneGrammar, Rate, Rule, StorePolicy, Verdict, captcha, number, one_tap,
 };
 
-use super::{PHONE, reason};
+use super::{MINUTE, OTHER, PHONE, from, login, outcome, reason};
 use crate::{
     support::{Application, Verifier, code, post_json, send},
     telemetry::{Log, metrics::Recorded},
 };
-
-const OTHER: &str = "13900000001";
 
 /// A layer, and requests with another proof each time.
 struct Desk {
@@ -46,9 +44,7 @@ impl Desk {
         let next = self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let proof = format!("proof-{next}");
         let body = json!({"token": proof, "phone": phone, "captchaContent": proof});
-        let mut request = post_json(path, body.to_string());
-        request.headers_mut().insert("x-forwarded-for", client.parse().unwrap());
-        request
+        from(client, post_json(path, body.to_string()))
     }
 
     async fn send(&self, path: &str, client: &str, phone: &str) -> Response<Bytes> {
@@ -61,14 +57,6 @@ impl Desk {
     }
 }
 
-fn outcome(response: &Response<Bytes>) -> Result<(), DenialReason> {
-    if response.status() == 200 { Ok(()) } else { Err(reason(response)) }
-}
-
-fn login() -> Rule {
-    Rule::post("/login", number()).client_ip(ClientIp::forwarded(1))
-}
-
 fn phone(number: u32) -> String {
     format!("138{number:08}")
 }
@@ -78,7 +66,6 @@ fn retry_after<B>(response: &Response<B>) -> u64 {
 }
 
 const LIMITED: Result<(), DenialReason> = Err(DenialReason::RateLimited);
-const MINUTE: Duration = Duration::from_secs(60);
 
 #[tokio::test(start_paused = true)]
 async fn a_client_tries_one_phone_three_times_in_ten_minutes_and_shuts_nobody_else_out() {
@@ -148,13 +135,9 @@ async fn what_is_malformed_is_refused_before_it_counts_and_what_is_refused_later
 async fn a_replay_counts_and_a_limited_request_claims_nothing() {
     let desk = Desk::new(Guards::builder(), [login()]);
     let body = json!({"token": "one", "phone": PHONE}).to_string();
-    let from = |client: &str, body: &str| {
-        let mut request = post_json("/login", body.to_owned());
-        request.headers_mut().insert("x-forwarded-for", client.parse().unwrap());
-        request
+    let send = async |client: &str, body: &str| {
+        outcome(&send(&desk.layer, &desk.application, from(client, post_json("/login", body.to_owned()))).await)
     };
-    let send =
-        async |client: &str, body: &str| outcome(&send(&desk.layer, &desk.application, from(client, body)).await);
     assert_eq!(send("192.0.2.1", &body).await, Ok(()));
     for _ in 0..2 {
         assert_eq!(send("192.0.2.1", &body).await, Err(DenialReason::Replayed));
@@ -395,8 +378,7 @@ async fn a_limit_for_a_phone_reads_it_as_every_phone_is_read() {
         format!(r#"{{"captchaContent":"c","phone":"{PHONE}","Phone":"{OTHER}"}}"#),
         format!(r#"{{"captchaContent":"c","phone":"{PHONE}","sms":{{"phone":"{OTHER}"}}}}"#),
     ] {
-        let mut request = post_json("/sms", body.clone());
-        request.headers_mut().insert("x-forwarded-for", "192.0.2.1".parse().unwrap());
+        let request = from("192.0.2.1", post_json("/sms", body.clone()));
         assert_eq!(send(&layer, &desk.application, request).await.status(), 400, "{body}");
     }
     assert_eq!(desk.verifier.calls(), 1);
@@ -473,8 +455,7 @@ async fn a_login_token_whose_phone_is_not_known_counts_for_the_client_alone() {
     let rule = Rule::post("/tap", one_tap()).client_ip(ClientIp::forwarded(1));
     let desk = Desk::of(Verifier::answering(answer), Guards::builder().per_client(Rate::new(5, MINUTE)), [rule]);
     for n in 0..6 {
-        let mut request = post_json("/tap", json!({"loginToken": format!("t{n}")}).to_string());
-        request.headers_mut().insert("x-forwarded-for", "192.0.2.1".parse().unwrap());
+        let request = from("192.0.2.1", post_json("/tap", json!({"loginToken": format!("t{n}")}).to_string()));
         assert_eq!(send(&desk.layer, &desk.application, request).await.status(), if n < 5 { 200 } else { 429 });
     }
 }
