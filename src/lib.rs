@@ -104,6 +104,7 @@ mod json;
 mod judge;
 pub mod layer;
 mod log;
+mod mac;
 mod metric;
 mod observe;
 mod opaque;
@@ -147,7 +148,7 @@ pub use self::{
     foreign_backend::{ForeignBackend, Suspicion},
     judge::{Breaker, BreakerState, ClientIp, Guards, GuardsBuilder, GuardsSnapshot, Limit, StorePolicy},
     layer::{JVerify, JVerifyBuilder, JVerifyLayer, Prove, ResponseFuture},
-    observe::Decided,
+    observe::{Decided, Pseudonym},
     phone::{ParsePhoneError, Phone},
     phone_grammar::PhoneGrammar,
     proof::{Extracted, Field, JsonTypes, Media, ParseFieldError},
@@ -167,6 +168,8 @@ pub mod docs {
     pub mod codes {}
     #[doc = include_str!("../docs/data.md")]
     pub mod data {}
+    #[doc = include_str!("../docs/decision-log.md")]
+    pub mod decision_log {}
     #[doc = include_str!("../docs/differences.md")]
     pub mod differences {}
     #[doc = include_str!("../docs/fuzzing.md")]

@@ -6,7 +6,7 @@
 mod class;
 mod risk;
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, time::Duration};
 
 pub use self::{class::Class, risk::Risk};
 use crate::{check_kind::CheckKind, ex_id::ExId, health::Health, opaque::Opaque, phone::Phone};
@@ -35,6 +35,8 @@ pub struct Verdict {
     is_of_other_app: bool,
     ex_id: Option<ExId>,
     retry_after: Option<u32>,
+    /// In microseconds.
+    took: Option<u32>,
     advice: Option<&'static str>,
     /// Boxed: nearly every check has an answer.
     unanswered: Option<Box<Unanswered>>,
@@ -77,6 +79,7 @@ impl Verdict {
             is_of_other_app: false,
             ex_id: None,
             retry_after: None,
+            took: None,
             advice: None,
             unanswered: None,
         }
@@ -187,6 +190,16 @@ impl Verdict {
     pub(crate) fn reclassed(mut self, class: Class) -> Self {
         self.class = class;
         self
+    }
+
+    /// Sets how long the check took. An hour and more is an hour.
+    pub(crate) fn took(&mut self, took: Duration) {
+        self.took = Some(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
+    }
+
+    /// The time from the beginning of the check to this answer. `None` if the layer did not ask.
+    pub fn duration(&self) -> Option<Duration> {
+        self.took.map(|micros| Duration::from_micros(micros.into()))
     }
 
     /// The kind of the check that this answers.

@@ -12,10 +12,6 @@ use crate::{
     verdict::{Risk, Verdict},
 };
 
-/// The maximum number of forwarded tags, so that the vendor cannot grow a header line without limit.
-const TAGS: usize = 16;
-/// A longer tag is not forwarded.
-const TAG_BYTES: usize = 64;
 /// The unencoded characters of a tag: the unreserved characters of RFC 3986.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -103,12 +99,9 @@ impl Decision {
     }
 
     fn tags(&self) -> Option<String> {
-        let tags = self.verdicts().iter().flat_map(|verdict| match verdict.risk() {
-            Risk::Known { tags, .. } => tags.as_slice(),
-            Risk::NotAsked | Risk::Unknown => &[],
-        });
+        let tags = self.verdicts().iter().flat_map(|verdict| verdict.risk().shown_tags());
         let mut line = String::new();
-        for tag in tags.filter(|tag| !tag.is_empty() && tag.len() <= TAG_BYTES).take(TAGS) {
+        for tag in tags.take(Risk::SHOWN_TAGS) {
             let comma = if line.is_empty() { "" } else { "," };
             // Writing to a `String` does not fail.
             let _ = write!(line, "{comma}{}", utf8_percent_encode(tag, ENCODED));

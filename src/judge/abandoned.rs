@@ -109,7 +109,7 @@ where
     pub(super) async fn finish(mut self) {
         if let Some(InFlight { calling, kind, ex_id, begun, deadline }) = &mut self.check {
             let answered = timeout_at(*deadline, poll_fn(|cx| calling.poll(cx))).await;
-            let verdict = match answered {
+            let mut verdict = match answered {
                 Ok(Ok(Ok(verdict))) if verdict.kind() == *kind => verdict,
                 Ok(Ok(Ok(_))) => Failure::other_kind().verdict(*kind),
                 Ok(Ok(Err(error))) => Failure::of(&*error.into()).verdict(*kind),
@@ -117,7 +117,7 @@ where
                 Err(_) => Failure::timeout().verdict(*kind),
             };
             Stage::answered_late(verdict.class().as_str(), verdict.code());
-            self.observers.answered(&self.rule, begun, &verdict);
+            self.observers.answered(&self.rule, begun, &mut verdict);
             if let Some(stake) = self.stake.take() {
                 stake.settle(&verdict, &self.observers);
             }
@@ -125,14 +125,20 @@ where
         }
         drop(self.check.take());
         drop(self.permit.take());
-        self.observers.decided(&Decided {
+        let decided = Decided {
             rule: Some(&self.rule),
             account: Some(&self.account),
             outcome: Outcome::Abandoned,
             verdicts: self.evidence.verdicts(),
             phone: self.evidence.about(),
-            began: self.evidence.began(),
+            client: self.evidence.client(),
+            stages: self.evidence.stages(),
+            policy: None,
+            pseudonyms: self.observers.pseudonyms(),
             first_ex_id: None,
-        });
+            inner_status: None,
+        };
+        self.observers.decided(&decided);
+        self.observers.tell(&decided);
     }
 }

@@ -2,7 +2,8 @@
 
 use tokio::time::Instant;
 
-use crate::{ex_id::ExId, phone::Phone, verdict::Verdict};
+use super::client::Client;
+use crate::{ex_id::ExId, observe::Stages, phone::Phone, verdict::Verdict};
 
 /// The verdicts so far, each with the id of its check, and the phone that they prove. Owned: a check that outlives its
 /// request takes it along.
@@ -13,7 +14,9 @@ pub(crate) struct Evidence {
     proven: Option<Phone>,
     /// The phone that this is about: as the client claims it, then as it was proven. For the event alone.
     about: Option<Phone>,
-    began: Instant,
+    /// The client, where it is known who the clients are. For the record alone.
+    client: Option<Client>,
+    stages: Stages,
     /// The check that has asked about a proof of this request before.
     replays: Option<ExId>,
 }
@@ -23,7 +26,8 @@ pub(crate) struct Evidence {
 impl Evidence {
     /// None yet, of a request that begins now.
     pub(crate) fn new() -> Self {
-        Self { verdicts: Vec::new(), proven: None, about: None, began: Instant::now(), replays: None }
+        let stages = Stages::begin();
+        Self { verdicts: Vec::new(), proven: None, about: None, client: None, stages, replays: None }
     }
 
     pub(super) fn heard(&mut self, verdict: Verdict) {
@@ -68,8 +72,24 @@ impl Evidence {
         self.about
     }
 
-    /// When the request came.
-    pub(crate) fn began(&self) -> Instant {
-        self.began
+    /// The checks of this client can start.
+    pub(super) fn judge_from(&mut self, now: Instant, client: Option<Client>) {
+        self.stages.judge_from(now);
+        self.client = client;
+    }
+
+    /// The octets that no other client has.
+    pub(crate) fn client(&self) -> Option<[u8; 9]> {
+        self.client.map(Client::octets)
+    }
+
+    /// The layer is finished with the request now.
+    pub(crate) fn ended(mut self) -> Self {
+        self.stages.end_now();
+        self
+    }
+
+    pub(crate) fn stages(&self) -> Stages {
+        self.stages
     }
 }

@@ -86,7 +86,9 @@ impl<'q, V> Questions<'q, V> {
         // Before the clock: it may call closures of the user's.
         let sender = Sender::find(settings, parts, rule, means.observers)?;
         let ex_id = settings.ex_id_from_request_id.then(|| request_id(parts)).flatten();
-        let deadline = Instant::now() + settings.deadline;
+        let now = Instant::now();
+        let deadline = now + settings.deadline;
+        evidence.judge_from(now, sender.client);
         Ok(Self {
             means,
             rule,
@@ -218,11 +220,12 @@ where
         let (rule, evidence) = (self.rule, &*self.evidence);
         let begun = observers.begin(&check, self.sender.client.as_ref());
         let span = Stage::check(begun.endpoint().as_str());
-        let heard = |answer: Result<Verdict, Refusal>| {
-            answer.inspect(|verdict| {
+        let heard = |mut answer: Result<Verdict, Refusal>| {
+            if let Ok(verdict) = &mut answer {
                 span.answered(verdict.class().as_str(), verdict.code());
                 observers.answered(rule, &begun, verdict);
-            })
+            }
+            answer
         };
         let place = Place {
             rule,

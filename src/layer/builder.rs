@@ -8,8 +8,9 @@ use crate::{
     foreign_backend::ForeignBackend,
     headers::USUAL,
     judge::Guards,
-    observe::{Decided, Listeners},
+    observe::{Decided, Listeners, Pseudonyms},
     rule::{Overrides, Rule, setting_methods},
+    secret::Secret,
 };
 
 /// Builds a [`JVerifyLayer`]. Its settings apply to every rule that does not set them itself.
@@ -39,6 +40,7 @@ pub struct JVerifyBuilder<V> {
     overrides: Overrides,
     guards: Option<Guards>,
     listeners: Listeners,
+    pseudonym_key: Option<Secret>,
 }
 
 // === impl JVerifyBuilder ===
@@ -53,6 +55,7 @@ impl<V> JVerifyBuilder<V> {
             overrides: Overrides::default(),
             guards: None,
             listeners: Listeners::default(),
+            pseudonym_key: None,
         }
     }
 
@@ -120,11 +123,11 @@ impl<V> JVerifyBuilder<V> {
         self
     }
 
-    /// Calls a closure once for every guarded request, when the layer is finished with it: for an audit log, or for custom
-    /// metrics. Several closures are called in the order in which they were added. Default: none.
+    /// Calls a closure once for every guarded request: for an audit log, or for custom metrics. Several closures are called in
+    /// the order in which they were added. Default: none.
     ///
-    /// It is called exactly when the event `decided` is written, even if the log is off: before the inner service receives
-    /// a request that passes, before a denial is answered, and in a task for a check whose client left. It must return
+    /// It is called when the answer is known, even if the log is off: when the inner service has answered a request that passed
+    /// ([`Decided::inner_status`]) or its future is dropped, before a denial is answered, and in a task for a check whose client left. It must return
     /// quickly, because the request waits for it: to write to a file or a network, send the data to a task. A panic is
     /// caught and does not change the request.
     ///
@@ -155,6 +158,16 @@ impl<V> JVerifyBuilder<V> {
         self
     }
 
+    /// Sets the key for the pseudonyms of phones and clients in the records of
+    /// [`on_decision`](JVerifyBuilder::on_decision): see [`Pseudonym`](crate::Pseudonym). At least 32 bytes. Default: none,
+    /// and the records have no pseudonyms.
+    ///
+    /// This setting applies to the layer. Instances with the same key write the same pseudonyms.
+    pub fn pseudonym_key(mut self, key: impl Into<Secret>) -> Self {
+        self.pseudonym_key = Some(key.into());
+        self
+    }
+
     setting_methods!();
 
     /// Builds the layer. Writes its rules to the log, one per line at DEBUG, and at INFO what this build reads of a request
@@ -166,12 +179,15 @@ impl<V> JVerifyBuilder<V> {
     /// pattern, two rules for the same request, an invalid field, a limit of zero, a deadline of 1 s or less, or
     /// invalid bands.
     pub fn build(self) -> Result<JVerifyLayer<V>, ConfigError> {
-        let Self { verifier, rules, header_prefix, foreign, overrides, guards, listeners } = self;
+        let Self { verifier, rules, header_prefix, foreign, overrides, guards, listeners, pseudonym_key } = self;
+        let pseudonyms = pseudonym_key.as_ref().map(Pseudonyms::new).transpose()?;
         let source = Source { rules, header_prefix, foreign, overrides, guards };
         let guards = source.guards.clone().unwrap_or_default();
         let (routes, names) = source.compile(&guards, None)?;
         source.log_start(&routes, &guards);
-        Ok(JVerifyLayer { current: Current::new(Shared::new(verifier, routes, names, source, guards, listeners)) })
+        Ok(JVerifyLayer {
+            current: Current::new(Shared::new(verifier, routes, names, source, guards, (listeners, pseudonyms))),
+        })
     }
 }
 

@@ -18,7 +18,7 @@ use tower_service::Service;
 use super::{
     enforce::{Enforced, Rejected, enforce},
     later::Later,
-    report::report,
+    report::{OpenRecord, Passed, report, report_passed},
     shared::Shared,
 };
 use crate::{
@@ -45,7 +45,7 @@ pub(super) type Story<B> = Pin<Box<dyn Future<Output = End<B>> + Send>>;
 /// The result of the stages of a guarded request.
 pub(super) enum End<B> {
     /// The inner service receives the request.
-    Through(Request<RequestBody<B>>),
+    Through(Request<RequestBody<B>>, Option<Box<OpenRecord>>),
     /// The inner service never receives the request.
     Denied(Response<Bytes>),
 }
@@ -87,9 +87,9 @@ where
             .await
         };
         match told {
-            Ok(mut body) => {
+            Ok((mut body, record)) => {
                 body.came_over(parts.version);
-                End::Through(Request::from_parts(parts, body))
+                End::Through(Request::from_parts(parts, body), record)
             }
             Err(Refused { rule, refusal, evidence }) => {
                 let audience = Audience::of(&parts.headers, group.answers_grpc(parts.version));
@@ -114,16 +114,21 @@ pub(super) fn refuse<V, B>(
     let rule = group.map(Group::first_rule);
     let (evidence, name) = (Evidence::new(), rule.map(|rule| &*rule.name));
     let account = rule.map(|rule| &*rule.settings.judge.account.name);
-    let (outcome, began) = (Outcome::Denied(refusal), evidence.began());
-    shared.observers.decided(&Decided {
+    let decided = Decided {
         rule: name,
         account,
-        outcome,
+        outcome: Outcome::Denied(refusal),
         verdicts: evidence.verdicts(),
         phone: None,
-        began,
+        client: None,
+        stages: evidence.stages(),
+        policy: rule.map(|rule| &rule.settings.judge.policy),
+        pseudonyms: shared.observers.pseudonyms(),
         first_ex_id: None,
-    });
+        inner_status: None,
+    };
+    shared.observers.decided(&decided);
+    shared.observers.tell(&decided);
     let respond = rule.map_or(shared.respond.as_ref(), |rule| rule.settings.respond.as_ref());
     // Without a known rule, it is unknown whether a status of 200 would be safe.
     let grpc_answers = group.is_some_and(|group| group.answers_grpc(request.version()));
@@ -161,7 +166,7 @@ async fn tell<'g, V, B>(
     parameters: Option<&mut ParameterValues>,
     parts: &mut Parts,
     body: B,
-) -> Result<RequestBody<B>, Refused<'g>>
+) -> Result<(RequestBody<B>, Option<Box<OpenRecord>>), Refused<'g>>
 where
     V: Service<Check, Response = Verdict> + Clone + Send + Sync + 'static,
     V::Error: Into<BoxError>,
@@ -174,8 +179,9 @@ where
         shared.strip(&mut parts.headers);
         if group.lets_by(parts) {
             shared.pass_not_guarded(&mut parts.headers, parts.extensions.get::<Decision>());
-            report(&shared.observers, group.first_rule(), Outcome::NotGuarded("`guard_unless` let it by"), &evidence);
-            return Ok(RequestBody::of(Kept::Untouched(body), group.trailer_filter()));
+            let why = Passed::NotGuarded("`guard_unless` let it by");
+            let record = report_passed(&shared.observers, group.first_rule(), why, evidence);
+            return Ok((RequestBody::of(Kept::Untouched(body), group.trailer_filter()), record));
         }
     }
     let choose = |values: &Values<'_>| group.choose(values, parameters);
@@ -185,7 +191,7 @@ where
         let mut reading = pin!(group.reading().read(parts, body, &choose_other, choose));
         poll_fn(|cx| stage.within(|| reading.as_mut().poll(cx))).await
     };
-    shared.look_for_unused(evidence.began());
+    shared.look_for_unused(evidence.stages().began());
 
     let mut handing = Handing::default();
     let (rule, evidence, judged) = match read {
@@ -193,9 +199,9 @@ where
         Ok(Read { body, handed_on, chosen: Choice::Pass, .. }) => {
             let body = Handing { handed_on, pins: Vec::new() }.finish(body, None, parts);
             shared.pass_not_guarded(&mut parts.headers, parts.extensions.get::<Decision>());
-            let why = Outcome::NotGuarded("no rule names the value of `when`");
-            report(&shared.observers, group.first_rule(), why, &evidence);
-            return Ok(RequestBody::of(body, group.trailer_filter()));
+            let why = Passed::NotGuarded("no rule names the value of `when`");
+            let record = report_passed(&shared.observers, group.first_rule(), why, evidence);
+            return Ok((RequestBody::of(body, group.trailer_filter()), record));
         }
         Ok(Read { body, handed_on, chosen: Choice::Ask { rule, plan, pins }, client_deadline }) => {
             handing = Handing { handed_on, pins };
@@ -206,12 +212,12 @@ where
             if let Some(taken) = asked.as_ref().and_then(|asked| outer?.answer_to(asked)) {
                 let phone = taken.phone();
                 shared.pass(&mut parts.headers, outer);
-                return Ok(RequestBody::of(handing.finish(body, phone, parts), group.trailer_filter()));
+                return Ok((RequestBody::of(handing.finish(body, phone, parts), group.trailer_filter()), None));
             }
             if rule.settings.on_demand {
                 let grpc_answers = group.answers_grpc(parts.version);
                 Later::new(shared, rule, plan, asked, client_deadline, grpc_answers).hand_on(evidence, parts);
-                return Ok(RequestBody::of(handing.finish(body, None, parts), group.trailer_filter()));
+                return Ok((RequestBody::of(handing.finish(body, None, parts), group.trailer_filter()), None));
             }
             let judgement =
                 shared.judge.judge(&rule.name, &rule.settings.judge, plan, parts, client_deadline, evidence);
@@ -228,13 +234,13 @@ where
         Enforced::Verified(body, decision) => {
             let body = handing.finish(body, decision.phone(), parts);
             let decision = shared.decided(parts, decision, rule.settings.forward_phone);
-            report(&shared.observers, rule, Outcome::Passed(&decision), &evidence);
-            Ok(RequestBody::of(body, group.trailer_filter()))
+            let record = report_passed(&shared.observers, rule, Passed::By(decision), evidence);
+            Ok((RequestBody::of(body, group.trailer_filter()), record))
         }
         Enforced::AsItCame(body, refusal) => {
             shared.pass(&mut parts.headers, parts.extensions.get::<Decision>());
             report(&shared.observers, rule, Outcome::Denied(&refusal), &evidence);
-            Ok(RequestBody::of(body, group.trailer_filter()))
+            Ok((RequestBody::of(body, group.trailer_filter()), None))
         }
         Enforced::Denied(refusal) => {
             report(&shared.observers, rule, Outcome::Denied(&refusal), &evidence);

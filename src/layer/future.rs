@@ -12,7 +12,10 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::flow::{End, Story};
+use super::{
+    flow::{End, Story},
+    report::OpenRecord,
+};
 use crate::body::{RequestBody, ResponseBody};
 
 pin_project! {
@@ -23,6 +26,8 @@ pin_project! {
     {
         #[pin]
         state: State<S, S::Future, B, S::Error>,
+        // Of a guarded request that the inner service receives, if a closure wants to know its status.
+        record: Option<Box<OpenRecord>>,
     }
 }
 
@@ -47,7 +52,7 @@ where
     S: Service<Request<RequestBody<B>>>,
 {
     pub(super) fn guarded(inner: S, story: Story<B>) -> Self {
-        Self { state: State::Guarded { inner: Some(inner), story } }
+        Self { state: State::Guarded { inner: Some(inner), story }, record: None }
     }
 
     /// Calls the inner service directly if it is ready: a request is large, and every move of it costs. Otherwise
@@ -59,11 +64,11 @@ where
             Poll::Ready(Err(error)) => State::Failed { error: Some(error) },
             Poll::Pending => State::Waiting { inner, request: Some(request) },
         };
-        Self { state }
+        Self { state, record: None }
     }
 
     pub(super) fn refused(response: Response<Bytes>) -> Self {
-        Self { state: State::Refused { response: Some(response) } }
+        Self { state: State::Refused { response: Some(response) }, record: None }
     }
 }
 
@@ -80,8 +85,11 @@ where
                 StateProj::Guarded { inner, story } => {
                     let next = match (ready!(story.as_mut().poll(cx)), inner.take()) {
                         (End::Denied(response), _) => State::Refused { response: Some(response) },
-                        (End::Through(request), Some(inner)) => State::Waiting { inner, request: Some(request) },
-                        (End::Through(_), None) => State::Refused { response: None },
+                        (End::Through(request, record), Some(inner)) => {
+                            *this.record = record;
+                            State::Waiting { inner, request: Some(request) }
+                        }
+                        (End::Through(..), None) => State::Refused { response: None },
                     };
                     this.state.set(next);
                 }
@@ -92,7 +100,11 @@ where
                     this.state.set(State::Called { future });
                 }
                 StateProj::Called { future } => {
-                    return future.poll(cx).map_ok(|response| response.map(ResponseBody::inner));
+                    let response = ready!(future.poll(cx))?;
+                    if let Some(mut record) = this.record.take() {
+                        record.answered(response.status());
+                    }
+                    return Poll::Ready(Ok(response.map(ResponseBody::inner)));
                 }
                 StateProj::Failed { error } => {
                     return Poll::Ready(Err(error.take().expect("a future is not polled after it has answered")));

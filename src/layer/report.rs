@@ -1,6 +1,11 @@
 //! Reports a guarded request to the observers.
 
+use std::sync::Arc;
+
+use http::StatusCode;
+
 use crate::{
+    decision::Decision,
     judge::Evidence,
     observe::{Decided, Observers, Outcome},
     rule::RuleState,
@@ -9,12 +14,92 @@ use crate::{
 /// Informs the observers. Inlined, because every guarded request runs it, and a call would move its arguments.
 #[inline]
 pub(super) fn report(observers: &Observers, rule: &RuleState, outcome: Outcome<'_>, evidence: &Evidence) {
+    let decided = record(observers, rule, outcome, evidence);
+    observers.decided(&decided);
+    observers.tell(&decided);
+}
+
+/// As [`report`], for a request that the inner service receives. The closures of the user are called when it has answered:
+/// they learn its status.
+#[inline]
+pub(super) fn report_passed(
+    observers: &Arc<Observers>,
+    rule: &Arc<RuleState>,
+    passed: Passed,
+    evidence: Evidence,
+) -> Option<Box<OpenRecord>> {
+    observers.decided(&record(observers, rule, passed.outcome(), &evidence));
+    observers.has_listeners().then(|| {
+        let (observers, rule) = (Arc::clone(observers), Arc::clone(rule));
+        Box::new(OpenRecord { observers, rule, passed, evidence: evidence.ended(), inner_status: None })
+    })
+}
+
+/// How a request came to the inner service.
+pub(super) enum Passed {
+    By(Decision),
+    NotGuarded(&'static str),
+}
+
+/// The record of a request that the inner service has received. The closures of the user are called when it is dropped.
+pub(super) struct OpenRecord {
+    observers: Arc<Observers>,
+    rule: Arc<RuleState>,
+    passed: Passed,
+    evidence: Evidence,
+    inner_status: Option<StatusCode>,
+}
+
+// === impl Passed ===
+
+impl Passed {
+    fn outcome(&self) -> Outcome<'_> {
+        match self {
+            Self::By(decision) => Outcome::Passed(decision),
+            Self::NotGuarded(why) => Outcome::NotGuarded(why),
+        }
+    }
+}
+
+// === impl OpenRecord ===
+
+impl OpenRecord {
+    /// The inner service has answered.
+    pub(super) fn answered(&mut self, inner_status: StatusCode) {
+        self.inner_status = Some(inner_status);
+    }
+}
+
+impl Drop for OpenRecord {
+    fn drop(&mut self) {
+        let mut decided = record(&self.observers, &self.rule, self.passed.outcome(), &self.evidence);
+        decided.inner_status = self.inner_status;
+        self.observers.tell(&decided);
+    }
+}
+
+#[inline]
+fn record<'d>(
+    observers: &'d Observers,
+    rule: &'d RuleState,
+    outcome: Outcome<'d>,
+    evidence: &'d Evidence,
+) -> Decided<'d> {
     let verdicts = match &outcome {
         Outcome::Passed(decision) => decision.verdicts(),
         Outcome::NotGuarded(_) | Outcome::Denied(_) | Outcome::Abandoned | Outcome::NotAsked => evidence.verdicts(),
     };
-    let account = Some(&*rule.settings.judge.account.name);
-    let (phone, began) = (evidence.about(), evidence.began());
-    let first_ex_id = evidence.replayed();
-    observers.decided(&Decided { rule: Some(&rule.name), account, outcome, verdicts, phone, began, first_ex_id });
+    Decided {
+        rule: Some(&rule.name),
+        account: Some(&*rule.settings.judge.account.name),
+        outcome,
+        verdicts,
+        phone: evidence.about(),
+        client: evidence.client(),
+        stages: evidence.stages(),
+        policy: Some(&rule.settings.judge.policy),
+        pseudonyms: observers.pseudonyms(),
+        first_ex_id: evidence.replayed(),
+        inner_status: None,
+    }
 }

@@ -19,7 +19,7 @@ use crate::{
     denial::Respond,
     headers::Names,
     judge::{Guards, Judge, Plan},
-    observe::{Listeners, Observers, Watched},
+    observe::{Listeners, Observers, Pseudonyms, Watched},
     rule::{Group, Routes, RuleState, remove_phone_cookies, trailer_filter},
 };
 
@@ -50,10 +50,10 @@ impl<V> Shared<V> {
         names: Names,
         source: Source,
         guards: Guards,
-        listeners: Listeners,
+        (listeners, pseudonyms): (Listeners, Option<Pseudonyms>),
     ) -> Self {
         let rules: Vec<Watched> = routes.states().map(RuleState::watched).collect();
-        let observers = Arc::new(Observers::new(listeners, &rules, guards.counts()));
+        let observers = Arc::new(Observers::new(listeners, pseudonyms, &rules, guards.counts()));
         let judge = Judge::new(verifier, Arc::clone(&observers), guards);
         Self::of(judge, routes, names, Arc::new(source), observers, Arc::default())
     }

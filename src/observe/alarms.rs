@@ -52,7 +52,7 @@ const QUIET: Duration = Duration::from_secs(60);
 impl Alarms {
     /// Counts the answers to the checks of a request. Returns what to do, if an alarm is due.
     pub(super) fn due(&self, decided: &Decided<'_>) -> Option<(AlarmKind, &'static str)> {
-        let (verdicts, began) = (decided.verdicts, decided.began);
+        let (verdicts, began) = (decided.verdicts, decided.stages.began());
         let most_are_malformed = verdicts.iter().fold(false, |most, verdict| self.count(verdict, began) | most);
         verdicts.iter().find_map(|verdict| self.due_for(verdict, most_are_malformed))
     }

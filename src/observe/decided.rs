@@ -2,10 +2,14 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
-use tokio::time::Instant;
+use http::StatusCode;
 
+use super::{
+    pseudonym::{Pseudonym, Pseudonyms},
+    stages::Stages,
+};
 use crate::{
-    decision::{Action, Decision, DecisionReason, NOT_ASKED, NOT_GUARDED},
+    decision::{Action, Decision, DecisionReason, Level, NOT_ASKED, NOT_GUARDED, Policy},
     denial::{DenialReason, Refusal},
     ex_id::ExId,
     foreign_backend::Suspicion,
@@ -16,9 +20,11 @@ use crate::{
 /// The record of a guarded request, for the closures of
 /// [`JVerifyBuilder::on_decision`](crate::JVerifyBuilder::on_decision): the data of the event in the log.
 ///
-/// A request has exactly one record, when the layer is finished with it: it passed, was refused or not guarded, its client
-/// left during a check, or its application never called [`Prove::now`](crate::Prove::now). A request that no rule matches
-/// has no record.
+/// A request has exactly one record: it passed, was refused or not guarded, its client left during a check, or its
+/// application never called [`Prove::now`](crate::Prove::now). A request that no rule matches has no record.
+///
+/// With the Cargo feature `serde` it can be serialised, as an object without a person's data: see
+/// [the page on the decision log](crate::docs::decision_log).
 ///
 /// No method returns a token, a captcha's answer or an address. `Debug` masks the phone.
 ///
@@ -44,10 +50,17 @@ pub struct Decided<'d> {
     pub(crate) verdicts: &'d [Verdict],
     /// The phone of the request: proven, or as the client claims it.
     pub(crate) phone: Option<Phone>,
-    /// When the request came.
-    pub(crate) began: Instant,
+    /// The client's octets, if the rule knows who its clients are.
+    pub(crate) client: Option<[u8; 9]>,
+    pub(crate) stages: Stages,
+    /// The policy of the rule, if it is known.
+    pub(crate) policy: Option<&'d Policy>,
+    /// The layer's key for pseudonyms, if one is set.
+    pub(crate) pseudonyms: Option<&'d Pseudonyms>,
     /// The earlier check of a proof of this request, if the request is refused for it.
     pub(crate) first_ex_id: Option<&'d ExId>,
+    /// The status of the inner service's answer.
+    pub(crate) inner_status: Option<StatusCode>,
 }
 
 /// How a guarded request ended.
@@ -152,14 +165,62 @@ impl Decided<'_> {
         self.phone
     }
 
+    /// The status of the inner service's answer, if it received the request and answered. `None` also for a rule that is
+    /// [`on_demand`](crate::Rule::on_demand), whose record is made while the application works.
+    ///
+    /// A gRPC error has status 200.
+    pub fn inner_status(&self) -> Option<StatusCode> {
+        self.inner_status
+    }
+
     /// The time since the request arrived, without the inner service.
     pub fn duration(&self) -> Duration {
-        self.began.elapsed()
+        self.stages.all()
+    }
+
+    /// The time until the proof was read, of [`Decided::duration`]. `None` if it was not: the request is refused before, or not
+    /// guarded.
+    pub fn reading(&self) -> Option<Duration> {
+        self.stages.reading()
+    }
+
+    /// The time of the checks with what guards them, of [`Decided::duration`]. `None` if none could start. Each check has
+    /// [`Verdict::duration`].
+    pub fn judging(&self) -> Option<Duration> {
+        self.stages.judging()
+    }
+
+    /// The highest level of the risks that were asked for: as [`Decision::level`], also for a request that is refused.
+    /// `None` if no risk was asked for, or if the rule is not known.
+    pub fn level(&self) -> Option<Level> {
+        match &self.outcome {
+            Outcome::Passed(decision) => decision.level(),
+            _ => self.policy?.level_for(self.verdicts),
+        }
+    }
+
+    /// Replaces [`Decided::phone`] in a log. `None` without a phone, or without a
+    /// [`pseudonym_key`](crate::JVerifyBuilder::pseudonym_key).
+    pub fn phone_pseudonym(&self) -> Option<Pseudonym> {
+        Some(self.pseudonyms?.of_phone(self.phone?))
+    }
+
+    /// Replaces the client's address, or its IPv6 network of 64 bits, in a log. `None` without a
+    /// [`pseudonym_key`](crate::JVerifyBuilder::pseudonym_key), without [`client_ip`](crate::Rule::client_ip), or if the request
+    /// is refused before its checks.
+    pub fn client_pseudonym(&self) -> Option<Pseudonym> {
+        Some(self.pseudonyms?.of_client(&self.client?))
     }
 
     /// Whether any answer came from a sandbox.
     pub fn is_sandbox(&self) -> bool {
         self.verdicts.iter().any(Verdict::is_sandbox)
+    }
+
+    /// The time since the request arrived, with the inner service.
+    #[cfg(feature = "serde")]
+    pub(super) fn age(&self) -> Duration {
+        self.stages.began().elapsed()
     }
 
     pub(super) fn refusal(&self) -> Option<&Refusal> {

@@ -2,8 +2,6 @@
 
 use std::{fmt, time::Duration};
 
-use tokio::time::Instant;
-
 use super::{
     decided::{Decided, Outcome},
     meters::{BudgetMark, Phase},
@@ -18,15 +16,15 @@ use crate::{
 /// Writes the event of a guarded request. `what_to_do`, of an alarm that is due, makes it an ERROR; an outage, a limit or a panic makes it a
 /// WARN.
 pub(super) fn decided(decided: &Decided<'_>, what_to_do: Option<&'static str>) {
-    let Decided { rule, account, outcome, verdicts, phone, began, first_ex_id } = decided;
+    let Decided { rule, account, outcome, verdicts, phone, first_ex_id, .. } = decided;
     let rule = rule.unwrap_or("-");
     match outcome {
         Outcome::NotGuarded(why) => {
-            let (decision, ms) = (decided.decision(), millis(*began));
+            let (decision, ms) = (decided.decision(), millis(decided));
             return event!(INFO, rule, decision, ms, "not guarded: {why}");
         }
         Outcome::NotAsked => {
-            let (decision, reason, ms) = (decided.decision(), decided.reason(), millis(*began));
+            let (decision, reason, ms) = (decided.decision(), decided.reason(), millis(decided));
             return event!(
                 WARN,
                 rule,
@@ -65,7 +63,7 @@ pub(super) fn decided(decided: &Decided<'_>, what_to_do: Option<&'static str>) {
                 nothing_sent = is_unanswered.then_some(verdicts.iter().all(Verdict::nothing_sent)),
                 sandbox = decided.is_sandbox(),
                 phone = phone.map(|phone| ::tracing::field::display(phone.masked())),
-                ms = millis(*began),
+                ms = millis(decided),
                 "{}",
                 $message
             )
@@ -197,8 +195,8 @@ impl Decided<'_> {
     }
 }
 
-fn millis(began: Instant) -> u64 {
-    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+fn millis(decided: &Decided<'_>) -> u64 {
+    u64::try_from(decided.duration().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A value of each verdict, joined by commas; `-` for a missing one.

@@ -14,16 +14,22 @@ mod events;
 mod listeners;
 mod meters;
 mod observers;
+mod pseudonym;
 mod ratio;
+#[cfg(feature = "serde")]
+mod record;
 mod share;
+mod stages;
 mod watch;
 
-pub use self::decided::Decided;
 pub(crate) use self::{
     counts::Counts,
     decided::Outcome,
     listeners::Listeners,
     meters::{BudgetMark, By, Operation, Phase},
     observers::{Begun, Observers},
+    pseudonym::Pseudonyms,
+    stages::Stages,
     watch::Watched,
 };
+pub use self::{decided::Decided, pseudonym::Pseudonym};

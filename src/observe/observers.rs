@@ -18,6 +18,7 @@ use super::{
     events,
     listeners::Listeners,
     meters::{BudgetMark, By, Meters, Operation, Phase},
+    pseudonym::Pseudonyms,
     ratio::Change,
     watch::{Watch, Watched},
 };
@@ -35,6 +36,7 @@ pub(crate) struct Observers {
     listeners: Listeners,
     meters: Arc<Meters>,
     counts: Arc<Counts>,
+    pseudonyms: Option<Pseudonyms>,
     /// By the rules' names.
     watches: HashMap<Arc<str>, Watch, FixedState>,
 }
@@ -60,18 +62,30 @@ impl Begun {
 
 impl Observers {
     /// Resolves the handles of all metrics.
-    pub(crate) fn new(listeners: Listeners, rules: &[Watched], counts: &Arc<Counts>) -> Self {
+    pub(crate) fn new(
+        listeners: Listeners,
+        pseudonyms: Option<Pseudonyms>,
+        rules: &[Watched],
+        counts: &Arc<Counts>,
+    ) -> Self {
         let meters = Arc::new(Meters::new(rules.iter().map(|rule| &rule.name)));
-        Self { listeners, meters, counts: Arc::clone(counts), watches: watches(rules, counts) }
+        Self { listeners, meters, counts: Arc::clone(counts), pseudonyms, watches: watches(rules, counts) }
     }
 
     /// As [`Observers::new`], with existing counts.
     pub(crate) fn counting_in(&self, counts: &Arc<Counts>, rules: &[Watched]) -> Self {
         let (listeners, meters) = (self.listeners.clone(), Arc::clone(&self.meters));
-        Self { listeners, meters, counts: Arc::clone(counts), watches: watches(rules, counts) }
+        let pseudonyms = self.pseudonyms.clone();
+        Self { listeners, meters, counts: Arc::clone(counts), pseudonyms, watches: watches(rules, counts) }
     }
 
-    /// The layer is finished with a guarded request.
+    /// The key for pseudonyms, for a record.
+    pub(crate) fn pseudonyms(&self) -> Option<&Pseudonyms> {
+        self.pseudonyms.as_ref()
+    }
+
+    /// The layer is finished with a guarded request: counts it and writes its event. The closures are called by
+    /// [`Observers::tell`].
     pub(crate) fn decided(&self, decided: &Decided<'_>) {
         let alarm = self.counts.alarms.due(decided);
         if let Some((kind, _)) = alarm {
@@ -79,6 +93,17 @@ impl Observers {
         }
         self.meters.decided(decided);
         self.inform(|| events::decided(decided, alarm.map(|(_, what_to_do)| what_to_do)));
+    }
+
+    /// Whether there are closures to tell.
+    #[inline]
+    pub(crate) fn has_listeners(&self) -> bool {
+        self.listeners.iter().next().is_some()
+    }
+
+    /// Calls the closures with the record of a guarded request.
+    #[inline]
+    pub(crate) fn tell(&self, decided: &Decided<'_>) {
         for listener in self.listeners.iter() {
             self.inform(|| listener(decided));
         }
@@ -99,11 +124,13 @@ impl Observers {
         part
     }
 
-    /// A check has a verdict, from the verifier or in its place. `rule`: the rule's name.
-    pub(crate) fn answered(&self, rule: &str, begun: &Begun, verdict: &Verdict) {
+    /// A check has a verdict, from the verifier or in its place. `rule`: the rule's name. Sets the verdict's duration.
+    pub(crate) fn answered(&self, rule: &str, begun: &Begun, verdict: &mut Verdict) {
         let now = Instant::now();
         let &Begun { endpoint, at, client } = begun;
-        self.meters.answered(endpoint, verdict, now.saturating_duration_since(at));
+        let took = now.saturating_duration_since(at);
+        verdict.took(took);
+        self.meters.answered(endpoint, verdict, took);
         let Some(watch) = self.watches.get(rule) else { return };
         let found = watch.answered(endpoint, verdict, client, now);
         match found.change {

@@ -28,6 +28,9 @@ pub enum Risk {
 // === impl Risk ===
 
 impl Risk {
+    /// The maximum number of tags of a request that are shown, so that the vendor cannot grow a header line without limit.
+    pub(crate) const SHOWN_TAGS: usize = 16;
+
     /// Creates a risk from a score from 0 to 900; other scores are [`Risk::Unknown`].
     pub fn from_score(score: i64, tags: Vec<Box<str>>) -> Self {
         match u16::try_from(score) {
@@ -42,5 +45,14 @@ impl Risk {
             Self::Known { score, .. } => Some(*score),
             Self::NotAsked | Self::Unknown => None,
         }
+    }
+
+    /// The tags that headers and records show: those of 1 to 64 bytes. Together they show at most [`Risk::SHOWN_TAGS`].
+    pub(crate) fn shown_tags(&self) -> impl Iterator<Item = &str> {
+        let tags = match self {
+            Self::Known { tags, .. } => tags.as_slice(),
+            Self::NotAsked | Self::Unknown => &[],
+        };
+        tags.iter().map(|tag| &**tag).filter(|tag| (1..=64).contains(&tag.len()))
     }
 }

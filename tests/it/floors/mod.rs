@@ -11,7 +11,7 @@ use std::{
 use self::imports::{Import, Modules};
 
 /// Each module of the crate's root, and the floor it is on.
-const FLOORS: [(&str, u8); 33] = [
+const FLOORS: [(&str, u8); 34] = [
     ("layer", 6),
     ("rule", 5),
     ("judge", 4),
@@ -30,6 +30,7 @@ const FLOORS: [(&str, u8); 33] = [
     ("json", 1),
     ("path", 1),
     ("phone_grammar", 1),
+    ("mac", 1),
     ("store", 1),
     ("verdict", 1),
     ("bytewise", 0),

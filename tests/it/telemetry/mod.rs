@@ -13,6 +13,7 @@ mod listeners;
 pub(crate) mod metrics;
 mod on_demand;
 mod pages;
+mod records;
 mod sandbox;
 mod spans;
 mod start;

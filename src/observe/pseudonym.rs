@@ -1,0 +1,61 @@
+//! Names for phones and clients that only the holder of a key can compute.
+
+use std::fmt;
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+
+use crate::{error::ConfigError, mac::MacKey, phone::Phone, secret::Secret};
+
+/// Replaces a phone or a client in a log: the same one has the same pseudonym, as long as the key is the same.
+///
+/// The first 16 bytes of an HMAC-SHA256 under [`pseudonym_key`](crate::JVerifyBuilder::pseudonym_key). `Display` writes 22
+/// characters of base64url (RFC 4648, section 5).
+///
+/// **Danger:** there are few phones and addresses. Who knows the key can compute the pseudonyms of all of them, and so find
+/// the phone of a pseudonym. Keep the key out of the place where the log is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Pseudonym([u8; 16]);
+
+/// Creates pseudonyms.
+#[derive(Clone, Debug)]
+pub(crate) struct Pseudonyms(MacKey);
+
+// === impl Pseudonym ===
+
+impl Pseudonym {
+    /// The bytes of the hash.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Pseudonym {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&BASE64_URL_SAFE_NO_PAD.encode(self.0))
+    }
+}
+
+// === impl Pseudonyms ===
+
+impl Pseudonyms {
+    /// # Errors
+    ///
+    /// `pseudonym_key`, if the key is too short.
+    pub(crate) fn new(key: &Secret) -> Result<Self, ConfigError> {
+        MacKey::new("pseudonym_key", key).map(Self)
+    }
+
+    pub(super) fn of_phone(&self, phone: Phone) -> Pseudonym {
+        self.of(b"phone\0", phone.as_str().as_bytes())
+    }
+
+    /// `octets`: the octets that no other client has.
+    pub(super) fn of_client(&self, octets: &[u8; 9]) -> Pseudonym {
+        self.of(b"client\0", octets)
+    }
+
+    fn of(&self, domain: &[u8], value: &[u8]) -> Pseudonym {
+        let [first @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = self.0.mac([domain, value]);
+        Pseudonym(first)
+    }
+}

@@ -1,0 +1,57 @@
+//! When the stages of a request began and ended.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The times of a guarded request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stages {
+    /// The request came.
+    began: Instant,
+    /// The proof was read, and the checks could start.
+    judged_from: Option<Instant>,
+    /// The layer was finished. `None`: it is only now.
+    ended: Option<Instant>,
+}
+
+// === impl Stages ===
+
+impl Stages {
+    /// Of a request that comes now.
+    pub(crate) fn begin() -> Self {
+        Self { began: Instant::now(), judged_from: None, ended: None }
+    }
+
+    /// The checks can start.
+    pub(crate) fn judge_from(&mut self, now: Instant) {
+        self.judged_from = Some(now);
+    }
+
+    /// The layer is finished.
+    pub(crate) fn end_now(&mut self) {
+        self.ended = Some(Instant::now());
+    }
+
+    pub(crate) fn began(&self) -> Instant {
+        self.began
+    }
+
+    /// From the request's arrival to the end of its proof. `None` if no proof was read.
+    pub(super) fn reading(&self) -> Option<Duration> {
+        self.judged_from.map(|end| end.saturating_duration_since(self.began))
+    }
+
+    /// From the end of the proof to the decision.
+    pub(super) fn judging(&self) -> Option<Duration> {
+        self.judged_from.map(|begin| self.end().saturating_duration_since(begin))
+    }
+
+    pub(super) fn all(&self) -> Duration {
+        self.end().saturating_duration_since(self.began)
+    }
+
+    fn end(&self) -> Instant {
+        self.ended.unwrap_or_else(Instant::now)
+    }
+}
