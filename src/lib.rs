@@ -141,7 +141,9 @@ pub use self::{
     call_error::CallError,
     check::{Channel, Check, Question},
     check_kind::CheckKind,
-    decision::{Action, Decision, DecisionReason, Level, Policy, TrustedHeaders, TrustedHeadersError, Verified},
+    decision::{
+        Action, Decision, DecisionReason, Fallback, Level, Policy, TrustedHeaders, TrustedHeadersError, Verified,
+    },
     denial::{Denial, DenialReason, NextStep},
     error::ConfigError,
     ex_id::ExId,
@@ -180,6 +182,8 @@ pub mod docs {
     pub mod integrations {}
     #[doc = include_str!("../docs/operating.md")]
     pub mod operating {}
+    #[doc = include_str!("../docs/policy.md")]
+    pub mod policy {}
     #[doc = include_str!("../docs/security-model.md")]
     pub mod security_model {}
     #[doc = include_str!("../docs/speed.md")]
@@ -191,6 +195,11 @@ pub mod docs {
 #[doc = include_str!("../README.md")]
 #[doc = include_str!("../README.zh-CN.md")]
 pub struct Readme;
+
+/// The programs of the document compile.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/policy.md")]
+pub struct PolicyPage;
 
 /// The programs of the document compile.
 #[cfg(all(doctest, feature = "axum"))]

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use http::{HeaderMap, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Decision, DecisionReason, policy::Action};
+use super::{Decision, DecisionReason, action::Action};
 use crate::{
     check_kind::CheckKind,
     headers::{Header, Names, decimal},

@@ -1,9 +1,6 @@
 //! Merges several answers: the worst action and the highest risk.
 
-use super::{
-    Decision, DecisionReason, Inner, Origin,
-    policy::{Level, Policy},
-};
+use super::{Decision, DecisionReason, Inner, Origin, action::Level, policy::Policy};
 use crate::verdict::{Risk, Verdict};
 
 // === impl Policy ===

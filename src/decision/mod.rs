@@ -13,10 +13,15 @@
 //! # let _ = policy;
 //! ```
 
+mod action;
 mod asked;
+mod fallback;
 mod headers;
 mod merge;
 mod policy;
+mod policy_text;
+mod settle;
+mod tag;
 #[cfg(test)]
 mod tests;
 mod trusted;
@@ -25,12 +30,14 @@ mod verified;
 use std::{fmt, sync::Arc};
 
 pub(crate) use self::headers::{NOT_ASKED, NOT_GUARDED};
-pub(crate) use self::{asked::Asked, headers::insert_not_guarded, policy::Objection};
 pub use self::{
-    policy::{Action, Level, Policy},
+    action::{Action, Level},
+    fallback::Fallback,
+    policy::Policy,
     trusted::{TrustedHeaders, TrustedHeadersError},
     verified::Verified,
 };
+pub(crate) use self::{asked::Asked, headers::insert_not_guarded, settle::Objection};
 use crate::{check_kind::CheckKind, ex_id::ExId, phone::Phone, verdict::Verdict};
 
 /// Why a guarded request reached the application. The layer inserts it as a request extension.
@@ -91,7 +98,10 @@ pub enum DecisionReason {
     RiskUnknown,
     /// Every check passed; the risk required a captcha, and the same request contained a solved one.
     SteppedUp,
-    /// **Not verified**: the verifier was unavailable, and the policy opened.
+    /// **Not verified**: a check did not pass, and the policy accepted a captcha of the same request instead
+    /// ([`Fallback::Captcha`]).
+    FallbackCaptcha,
+    /// **Not verified**: the verifier was unavailable, and the policy opened ([`Fallback::Open`]).
     Unavailable,
     /// Only of [`Decision::from_trusted_headers`]. **Not verified**: no rule guards the request, or `guard_unless` let it
     /// pass.
@@ -128,24 +138,16 @@ impl Decision {
         }))
     }
 
-    /// The decision for verdicts that let a request through, by an action that is neither a step-up nor a refusal.
+    /// The decision for verdicts that let a request through, as [`Policy::settle`] returned. `phone`: what a check proved; a
+    /// captcha in the place of another check proves none.
     pub(crate) fn reached(
         policy: &Policy,
-        action: Action,
-        stepped_up: bool,
+        (action, reason): (Action, DecisionReason),
         phone: Option<Phone>,
         verdicts: Vec<Verdict>,
     ) -> Self {
-        let opened =
-            verdicts.iter().any(|verdict| policy.opens_for(verdict.class()) && verdict.kind() != CheckKind::Risk);
-        let reason = match action {
-            _ if opened => DecisionReason::Unavailable,
-            _ if stepped_up => DecisionReason::SteppedUp,
-            Action::Allow => DecisionReason::Verified,
-            _ if policy.level_for(&verdicts) == Some(Level::Unknown) => DecisionReason::RiskUnknown,
-            _ => DecisionReason::Risk,
-        };
-        Self::new(policy, if opened { Action::Flag } else { action }, reason, phone, verdicts)
+        let phone = phone.filter(|_| reason != DecisionReason::FallbackCaptcha);
+        Self::new(policy, action, reason, phone, verdicts)
     }
 
     /// The decision for a request that is passed on before these checks run.
@@ -168,25 +170,27 @@ impl Decision {
     ///
     /// # Panics
     ///
-    /// If the layer would refuse the request: a verdict is not a pass (and the policy does not open for it), or the risk is
-    /// denied or requires a captcha that is not among the verdicts. A refused request has no decision.
+    /// If the layer would refuse the request: a verdict is not a pass (and has no fallback in the policy), or the risk is
+    /// denied, or the risk or a fallback requires a captcha that is not among the verdicts. A refused request has no decision.
     pub fn for_test(verdicts: impl Into<Vec<Verdict>>, policy: &Policy) -> Self {
         let verdicts = verdicts.into();
         let stands = |verdict: &Verdict| {
-            verdict.class().is_pass() || verdict.kind() == CheckKind::Risk || policy.opens_for(verdict.class())
+            verdict.class().is_pass()
+                || verdict.kind() == CheckKind::Risk
+                || policy.fallback_for(verdict) != Fallback::Deny
         };
         assert!(verdicts.iter().all(stands), "the layer refuses a request whose verdict is not a pass");
-        let (action, stepped_up) = match policy.settle(&verdicts) {
+        let settled = match policy.settle(&verdicts) {
             Ok(settled) => settled,
             Err(Objection::RiskTooHigh) => panic!("the layer refuses a request whose risk the policy denies"),
             Err(Objection::CaptchaRequired) => {
-                panic!("the layer refuses a request whose risk asks for a captcha, unless one passed")
+                panic!("the layer refuses a request whose risk or fallback asks for a captcha, unless one passed")
             }
         };
         let proves =
             |verdict: &&Verdict| verdict.is_pass_of(CheckKind::Number) || verdict.is_pass_of(CheckKind::OneTap);
         let phone = verdicts.iter().filter(proves).find_map(Verdict::phone);
-        Self::reached(policy, action, stepped_up, phone, verdicts)
+        Self::reached(policy, settled, phone, verdicts)
     }
 
     /// Marks the decision as the answer to these checks.
@@ -216,7 +220,7 @@ impl Decision {
         self.0.action
     }
 
-    /// Whether every check passed. `false` if a policy opened for an outage, if the request was passed on before its
+    /// Whether every check passed. `false` if a policy opened for an outage or accepted a captcha instead, if the request was passed on before its
     /// checks ([`Rule::on_demand`](crate::Rule::on_demand)), and for the reasons that only [`Decision::from_trusted_headers`]
     /// returns, unless they are accepted there.
     pub fn is_verified(&self) -> bool {
@@ -229,8 +233,8 @@ impl Decision {
         self.0.level
     }
 
-    /// The phone, only if a number or one-tap check passed. `None` after a captcha alone, and if a policy opened: the
-    /// body's phone is then unproven.
+    /// The phone, only if a number or one-tap check passed. `None` after a captcha alone, and if a policy opened or accepted
+    /// a captcha instead: the body's phone is then unproven.
     pub fn phone(&self) -> Option<Phone> {
         self.0.phone
     }
@@ -282,11 +286,12 @@ impl fmt::Debug for Decision {
 // === impl DecisionReason ===
 
 impl DecisionReason {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Verified,
         Self::Risk,
         Self::RiskUnknown,
         Self::SteppedUp,
+        Self::FallbackCaptcha,
         Self::Unavailable,
         Self::NotGuarded,
         Self::NotAsked,
@@ -306,6 +311,7 @@ impl DecisionReason {
             Self::Risk => "risk",
             Self::RiskUnknown => "risk_unknown",
             Self::SteppedUp => "stepped_up",
+            Self::FallbackCaptcha => "fallback_captcha",
             Self::Unavailable => "unavailable",
             Self::NotGuarded => "not_guarded",
             Self::NotAsked => "not_asked",
@@ -317,7 +323,7 @@ impl DecisionReason {
     const fn is_verified(self) -> bool {
         match self {
             Self::Verified | Self::Risk | Self::RiskUnknown | Self::SteppedUp => true,
-            Self::Unavailable | Self::NotGuarded | Self::NotAsked | Self::Sandbox => false,
+            Self::FallbackCaptcha | Self::Unavailable | Self::NotGuarded | Self::NotAsked | Self::Sandbox => false,
         }
     }
 }

@@ -1,10 +1,11 @@
 //! The operator's settings: which risk means what.
 
-use crate::{
-    check_kind::CheckKind,
-    error::ConfigError,
-    verdict::{Class, Risk, Verdict},
+use super::{
+    action::{Action, Level},
+    fallback::{Fallback, Fallbacks},
+    tag::TagActions,
 };
+use crate::{error::ConfigError, verdict::Class};
 
 /// What the verdicts of a request mean.
 ///
@@ -18,7 +19,8 @@ use crate::{
 /// | 900 | high | deny |
 /// | not told | unknown | flag |
 ///
-/// Everything but a documented pass is refused, an outage included.
+/// Everything but a documented pass is refused, an outage included. [`Policy::on`] changes that for some classes, and
+/// [`Policy::tag`] raises the action of a score. The flow from score to decision is in `docs/policy.md`.
 ///
 /// ```
 /// use tower_jverify::{Action, Level, Policy, Rule, number};
@@ -31,55 +33,18 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// Ascending by `from`, one a score.
-    bands: Vec<Band>,
-    unknown_risk: Action,
-    opens_when_unavailable: bool,
-    tells_risk: bool,
-}
-
-/// What to do with a request whose checks passed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Action {
-    /// Let it through.
-    Allow,
-    /// Let it through, marked.
-    Flag,
-    /// Let it through, marked, if a captcha passed in the same request; else refuse and ask for one.
-    StepUp,
-    /// Refuse.
-    Deny,
-}
-
-/// How risky a phone is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Level {
-    /// Normal.
-    Low,
-    /// Worth watching.
-    Medium,
-    /// Worth a further check.
-    Elevated,
-    /// Worth refusing.
-    High,
-    /// Asked, and not told.
-    Unknown,
-}
-
-/// Why a policy refuses verdicts that passed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Objection {
-    RiskTooHigh,
-    /// The risk asks for a captcha, and none has passed.
-    CaptchaRequired,
+    pub(super) bands: Vec<Band>,
+    pub(super) unknown_risk: Action,
+    pub(super) tags: TagActions,
+    pub(super) fallbacks: Fallbacks,
+    pub(super) tells_risk: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Band {
-    from: u16,
-    level: Level,
-    action: Action,
+pub(super) struct Band {
+    pub(super) from: u16,
+    pub(super) level: Level,
+    pub(super) action: Action,
 }
 
 // === impl Policy ===
@@ -95,7 +60,8 @@ impl Default for Policy {
                 band(900, Level::High, Action::Deny),
             ],
             unknown_risk: Action::Flag,
-            opens_when_unavailable: false,
+            tags: TagActions::default(),
+            fallbacks: Fallbacks::default(),
             tells_risk: false,
         }
     }
@@ -130,24 +96,78 @@ impl Policy {
         self
     }
 
-    /// **Danger.** Lets requests through unverified while the verifier cannot be reached. Off by default.
+    /// Sets what a risk tag means, such as `F24004`: the worst action of the score's band and of all tags counts, so a tag can
+    /// only raise what the band says, and [`Action::Allow`] changes nothing. Default: tags have no meaning. A later call for
+    /// the same tag replaces an earlier one.
     ///
-    /// Opens only while the [`Breaker`](crate::Breaker) of the endpoint is open because of an outage: by default after ten failed checks in a
-    /// row, of different proofs and, where `client_ip` is set, of at least four clients. So no single client and no single proof can
-    /// open the door. Then it opens for checks that the breaker refuses, and for those that could not be sent (DNS, TCP or TLS failed, or
-    /// took longer than `connect_timeout`). A check that was sent is never opened, because what a client sends can be why there is no
-    /// answer. Replies that cannot be read open the breaker, but nothing else. The layer's own limits, an empty balance and a wrong key open
-    /// nothing.
+    /// A tag is compared exactly. Only the tags of a known risk count: for an unknown one see [`Policy::unknown_risk`]. The
+    /// vendor does not publish the meanings of its tags, and may change them: look at `x-jverify-risk-tags` of your own users
+    /// first.
     ///
-    /// With [`Guards`](crate::Guards) that have no breaker the layer is not built.
+    /// At most 64 tags of at most 64 bytes; `build()` refuses more, longer and empty ones.
     ///
-    /// If this process lacks file descriptors, ports, buffers, memory or threads, a client can be the cause: that is overload
-    /// (503 with `Retry-After`), and never opens. Of the errors of a custom verifier only a [`CallError`](crate::CallError) counts.
+    /// ```
+    /// use tower_jverify::{Action, Policy};
     ///
-    /// What was opened is marked `unverified` in header, extension and event, and [`Verified`](crate::Verified)
-    /// refuses it.
-    pub fn open_when_unavailable(mut self) -> Self {
-        self.opens_when_unavailable = true;
+    /// let policy = Policy::default().tag("F24004", Action::Deny).tag("F24005", Action::StepUp);
+    /// # let _ = policy;
+    /// ```
+    pub fn tag(mut self, tag: impl Into<Box<str>>, action: Action) -> Self {
+        self.tags.set(tag.into(), action);
+        self
+    }
+
+    /// Sets what happens when a check comes to this class. Default: [`Fallback::Deny`] for every class. A later call for
+    /// the same class replaces an earlier one.
+    ///
+    /// | class | may be | why nothing milder |
+    /// |---|---|---|
+    /// | `Rejected`, `Stale`, `Invalid` | `Deny` | a definite no is never let through |
+    /// | `Inconclusive`, `Throttled` | `Deny`, `Captcha` | a client can provoke it with a proof of its choice |
+    /// | `Quota`, `Account`, `Misconfigured`, `Unknown` | `Deny`, `Captcha` | it can be provoked, or stay unnoticed |
+    /// | `Unreadable` | `Deny`, `Captcha` | what a client sends can be why the answer cannot be read |
+    /// | `Unavailable` | `Deny`, `Captcha`, `Open` | |
+    ///
+    /// `build()` refuses every other combination, and [`Class::Passed`] with any fallback: a [`ConfigError`] that names
+    /// `policy.on` and the class.
+    ///
+    /// A fallback applies to an answer, or to a missing one. It never applies to a refusal of the layer itself: the deadline of a gRPC
+    /// client, a full bulkhead, a proof that was used before, a limit, a store that is down. Nor does it apply to a risk
+    /// query, whose failure is an unknown risk.
+    ///
+    /// **[`Fallback::Captcha`]** accepts a captcha instead of a number or one-tap check, at once, whether a breaker is open or
+    /// not. The captcha is one that the rule requires anyway, or the step-up captcha of the request
+    /// ([`Number::step_up_captcha`](crate::Number::step_up_captcha)), which is asked after the other checks. If it passes, the
+    /// request passes with [`Action::Flag`](crate::Action::Flag), the reason
+    /// [`FallbackCaptcha`](crate::DecisionReason::FallbackCaptcha) and without a phone. **It is not verified**:
+    /// [`Verified`](crate::Verified) refuses it. Without a captcha the request gets 403 `captcha_required`. A captcha that does
+    /// not pass, or cannot be asked, refuses the request as always. A check that used up the rule's deadline leaves no time
+    /// for the step-up captcha: put the captcha first (`captcha().then(number())`). If a rule without a captcha reads none
+    /// for a step-up either, `build()` returns an error.
+    ///
+    /// **[`Fallback::Open`] is a danger.** It lets requests through unverified while the verifier cannot be reached. It opens
+    /// only while the [`Breaker`](crate::Breaker) of the endpoint is open because of an outage: by default after ten failed
+    /// checks in a row, of different proofs and, where `client_ip` is set, of at least four clients. So no single client and no
+    /// single proof can open the door. Then it opens for checks that the breaker refuses, and for those that could not be sent
+    /// (DNS, TCP or TLS failed, or took longer than `connect_timeout`). A check that was sent is never opened, because what a
+    /// client sends can be why there is no answer. With [`Guards`](crate::Guards) that have no breaker, `build()` returns an
+    /// error. If this process lacks file descriptors, ports, buffers, memory or threads, a client can be the cause: that is
+    /// overload (503 with `Retry-After`), and never opens. Of the errors of a custom verifier only a
+    /// [`CallError`](crate::CallError) counts. What was opened is marked `unverified` in header, extension and event, and
+    /// [`Verified`](crate::Verified) refuses it. `build()` writes it to the log at WARN.
+    ///
+    /// ```
+    /// use tower_jverify::{Class, Fallback, Policy, Rule, number};
+    ///
+    /// // If JPush cannot decide, or cannot be asked, a captcha is enough for a guest.
+    /// let policy = Policy::default()
+    ///     .on(Class::Inconclusive, Fallback::Captcha)
+    ///     .on(Class::Unavailable, Fallback::Captcha);
+    /// let rule = Rule::post("/guest", number()).policy(policy);
+    /// # let _ = rule;
+    /// ```
+    pub fn on(mut self, class: Class, fallback: Fallback) -> Self {
+        self.fallbacks.set(class, fallback);
         self
     }
 
@@ -161,7 +181,7 @@ impl Policy {
     /// # Errors
     ///
     /// `policy.band`, when no band starts at 0, or a band starts above 900, has [`Level::Unknown`], or a level or action below that of the band
-    /// before it.
+    /// before it. `policy.tag` and `policy.on`, as documented there.
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         let refuse = |from: u16, problem: &'static str| Err(ConfigError::new("policy.band", from.to_string(), problem));
         if self.bands.first().is_none_or(|band| band.from != 0) {
@@ -180,36 +200,11 @@ impl Policy {
                 return refuse(higher.from, "a higher score has no lower level and no milder action");
             }
         }
-        Ok(())
+        self.tags.validate()?;
+        self.fallbacks.validate()
     }
 
-    /// What to do with a request whose checks came to these verdicts, [`Action::Allow`] or [`Action::Flag`], and whether a captcha
-    /// among them answers for its risk.
-    pub(crate) fn settle(&self, verdicts: &[Verdict]) -> Result<(Action, bool), Objection> {
-        match self.action_for(verdicts) {
-            Action::Deny => Err(Objection::RiskTooHigh),
-            Action::StepUp if !verdicts.iter().any(|verdict| verdict.is_pass_of(CheckKind::Captcha)) => {
-                Err(Objection::CaptchaRequired)
-            }
-            Action::StepUp => Ok((Action::Flag, true)),
-            action @ (Action::Allow | Action::Flag) => Ok((action, false)),
-        }
-    }
-
-    /// What the risks of these verdicts ask for: the worst of the known and the unknown ones.
-    pub(crate) fn action_for(&self, verdicts: &[Verdict]) -> Action {
-        verdicts.iter().map(|verdict| self.action_for_risk(verdict.risk())).max().unwrap_or(Action::Allow)
-    }
-
-    fn action_for_risk(&self, risk: &Risk) -> Action {
-        match risk {
-            Risk::NotAsked => Action::Allow,
-            Risk::Unknown => self.unknown_risk,
-            Risk::Known { score, .. } => self.band_of(*score).map_or(self.unknown_risk, |band| band.action),
-        }
-    }
-
-    fn band_of(&self, score: u16) -> Option<&Band> {
+    pub(super) fn band_of(&self, score: u16) -> Option<&Band> {
         self.bands.iter().rev().find(|band| band.from <= score)
     }
 
@@ -218,19 +213,17 @@ impl Policy {
         self.band_of(score).map_or(Level::Unknown, |band| band.level)
     }
 
-    /// Whether any risk can ask for a captcha.
-    pub(crate) fn can_step_up(&self) -> bool {
-        self.unknown_risk == Action::StepUp || self.bands.iter().any(|band| band.action == Action::StepUp)
+    /// Whether any class has this fallback.
+    pub(crate) fn has_fallback(&self, wanted: Fallback) -> bool {
+        self.fallbacks.iter().any(|(_, fallback)| fallback == wanted)
     }
 
-    /// Whether there is anything that it opens for.
-    pub(crate) fn opens(&self) -> bool {
-        self.opens_when_unavailable
-    }
-
-    /// Whether a class is let through unverified.
-    pub(crate) fn opens_for(&self, class: Class) -> bool {
-        self.opens_when_unavailable && class == Class::Unavailable
+    /// Whether a risk or a fallback can ask for a captcha.
+    pub(crate) fn can_require_captcha(&self) -> bool {
+        self.unknown_risk == Action::StepUp
+            || self.bands.iter().any(|band| band.action == Action::StepUp)
+            || self.tags.iter().any(|(_, action)| action == Action::StepUp)
+            || self.has_fallback(Fallback::Captcha)
     }
 
     pub(crate) fn tells_risk(&self) -> bool {
@@ -247,40 +240,11 @@ impl Policy {
         };
         let milder_bands = usual.bands.iter().chain(&self.bands).any(|band| is_milder(band.from));
         let switches = [
-            ("policy.open_when_unavailable", self.opens_when_unavailable),
+            ("policy.on", self.has_fallback(Fallback::Captcha)),
             ("policy.band", milder_bands),
             ("policy.unknown_risk", self.unknown_risk < usual.unknown_risk),
             ("policy.tell_risk", self.tells_risk),
         ];
         switches.into_iter().filter_map(|(setting, is_set)| is_set.then_some(setting))
-    }
-}
-
-// === impl Action ===
-
-impl Action {
-    /// The word in headers and events.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Allow => "allow",
-            Self::Flag => "flag",
-            Self::StepUp => "step_up",
-            Self::Deny => "deny",
-        }
-    }
-}
-
-// === impl Level ===
-
-impl Level {
-    /// The word in headers and events.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::Elevated => "elevated",
-            Self::High => "high",
-            Self::Unknown => "unknown",
-        }
     }
 }

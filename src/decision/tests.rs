@@ -163,9 +163,9 @@ fn the_phone_is_forwarded_if_one_of_two_layers_forwards_it() {
 #[test]
 fn a_policy_asks_for_a_captcha_by_a_band_or_by_an_unknown_risk() {
     let without = || Policy::empty().band(0, Level::Low, Action::Allow).band(900, Level::High, Action::Deny);
-    assert!(!without().can_step_up());
-    assert!(!without().unknown_risk(Action::Deny).can_step_up());
-    assert!(without().unknown_risk(Action::StepUp).can_step_up());
-    assert!(without().band(600, Level::Elevated, Action::StepUp).can_step_up());
-    assert!(Policy::default().can_step_up());
+    assert!(!without().can_require_captcha());
+    assert!(!without().unknown_risk(Action::Deny).can_require_captcha());
+    assert!(without().unknown_risk(Action::StepUp).can_require_captcha());
+    assert!(without().band(600, Level::Elevated, Action::StepUp).can_require_captcha());
+    assert!(Policy::default().can_require_captcha());
 }

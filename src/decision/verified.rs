@@ -2,10 +2,7 @@
 
 use std::ops::Deref;
 
-use super::{
-    Decision, DecisionReason,
-    policy::{Action, Policy},
-};
+use super::{Decision, DecisionReason, action::Action, policy::Policy};
 use crate::{
     check_kind::CheckKind,
     phone::Phone,

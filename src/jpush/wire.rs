@@ -8,8 +8,8 @@ use std::borrow::Cow;
 
 use crate::json::{Malformed, Mode, Scanner};
 
-/// At most so many risk tags are kept, of at most so many bytes each (as many as the risk headers carry).
-const TAGS: usize = 16;
+/// At most so many risk tags are kept, of at most so many bytes each (as many as a policy can have actions for).
+const TAGS: usize = 64;
 const TAG_BYTES: usize = 64;
 
 /// The mode in which replies are scanned. It is private to this file, so no body of a client is ever read in it.

@@ -25,10 +25,10 @@ impl Judgement {
 
 /// The policy's only input is the evidence. The verdicts move into the decision.
 fn decide(evidence: &mut Evidence, policy: &Policy) -> Result<Decision, Refusal> {
-    let (action, stepped_up) = policy.settle(evidence.verdicts()).map_err(|objection| match objection {
+    let settled = policy.settle(evidence.verdicts()).map_err(|objection| match objection {
         Objection::RiskTooHigh => Refusal::new(DenialReason::RiskTooHigh).telling_risk(policy.tells_risk()),
         Objection::CaptchaRequired => Refusal::new(DenialReason::CaptchaRequired),
     })?;
     let verdicts = evidence.take_verdicts();
-    Ok(Decision::reached(policy, action, stepped_up, evidence.proven(), verdicts))
+    Ok(Decision::reached(policy, settled, evidence.proven(), verdicts))
 }

@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     check::{AskedBy, Check},
+    check_kind::CheckKind,
     phone::Phone,
 };
 
@@ -53,6 +54,11 @@ impl Plan {
         let all = || self.checks.iter().filter_map(|planned| planned.claimed);
         let is_first = move |(at, phone): &(usize, Phone)| all().take(*at).all(|other| other != *phone);
         all().enumerate().filter(is_first).map(|(_, phone)| phone)
+    }
+
+    /// Whether the request contains a captcha that is asked about, or can be.
+    pub(super) fn has_captcha(&self) -> bool {
+        self.step_up.is_some() || self.checks.iter().any(|planned| planned.check.kind() == CheckKind::Captcha)
     }
 
     /// How many checks are paid for, if all of them are asked.

@@ -28,7 +28,7 @@ use super::{
 use crate::{
     check::{AskedBy, Check, Endpoint},
     check_kind::CheckKind,
-    decision::Objection,
+    decision::{Fallback, Objection},
     denial::{DenialReason, Refusal},
     ex_id::ExId,
     failure::Failure,
@@ -63,6 +63,8 @@ pub(super) struct Questions<'q, V> {
     /// Of the plan, once there is one.
     asked_by: Option<Arc<AskedBy>>,
     evidence: &'q mut Evidence,
+    /// Whether the plan has a captcha, which a policy can accept instead of another check.
+    has_captcha: bool,
     /// From the first check that is asked on. Gone once a check has been abandoned, which ends the request.
     permit: Option<Permit>,
     /// What this request has claimed and not asked about yet.
@@ -99,6 +101,7 @@ impl<'q, V> Questions<'q, V> {
             ex_id,
             asked_by: None,
             evidence,
+            has_captcha: false,
             permit: None,
             claims: Vec::new(),
         })
@@ -111,10 +114,11 @@ where
     V::Error: Into<BoxError>,
     V::Future: Send,
 {
-    /// Asks in order. The first check that fails ends it; what comes after is not spent. The captcha that a risk asks for comes
-    /// last.
+    /// Asks in order. The first check that fails without a fallback ends it; what comes after is not spent. The captcha that a
+    /// risk or a fallback asks for comes last.
     pub(super) async fn ask_all(&mut self, plan: Plan) -> Result<(), Refusal> {
         self.spend(&plan)?;
+        self.has_captcha = plan.has_captcha();
         let Plan { checks, step_up, asked_by, limited: _ } = plan;
         self.asked_by = Some(asked_by);
         // All of them before the first is paid for. One alone is claimed when it is asked.
@@ -142,11 +146,9 @@ where
         }
         let verdict = self.verdict(check).await?;
         if !verdict.class().is_pass() {
-            let refusal = Refusal::of_verdict(&verdict);
-            let opens =
-                self.settings.policy.opens_for(verdict.class()) && self.is_open_for_an_outage(&verdict, endpoint);
+            let refusal = self.refusal_of(&verdict, endpoint);
             self.evidence.heard(verdict);
-            return if opens { Ok(()) } else { Err(refusal) };
+            return refusal.map_or(Ok(()), Err);
         }
         let phone = match kind {
             CheckKind::Number => claimed,
@@ -308,13 +310,21 @@ impl<V> Questions<'_, V> {
         let switch = self.settings.account.switch(check.endpoint());
         let Some(refused) = switch.and_then(|switch| switch.refusal()) else { return Ok(()) };
         let verdict = refused.verdict(check.kind()).answering(self.fresh_ex_id());
-        if self.settings.policy.opens_for(verdict.class()) {
-            return Ok(());
-        }
+        let Some(refusal) = self.refusal_of(&verdict, check.endpoint()) else { return Ok(()) };
         self.means.observers.saved(By::Breaker);
-        let refusal = Refusal::of_verdict(&verdict);
         self.evidence.heard(verdict);
         Err(refusal)
+    }
+
+    /// Why a verdict that is not a pass ends the request. `None` if the policy has a fallback for it: a captcha that this request
+    /// has, which must pass, or that it opens.
+    fn refusal_of(&self, verdict: &Verdict, endpoint: Endpoint) -> Option<Refusal> {
+        match self.settings.policy.fallback_for(verdict) {
+            Fallback::Open if self.is_open_for_an_outage(verdict, endpoint) => None,
+            Fallback::Captcha if self.has_captcha => None,
+            Fallback::Captcha => Some(Refusal::new(DenialReason::CaptchaRequired)),
+            Fallback::Deny | Fallback::Open => Some(Refusal::of_verdict(verdict)),
+        }
     }
 
     /// The claim on a proof: the one that this request has made ahead, or a new one. `None` where it is not claimed.

@@ -17,7 +17,7 @@ use crate::decision::{Decision, DecisionReason, Verified};
 pub enum VerifiedRejection {
     /// The request carries no decision.
     NoDecision,
-    /// The request was let through while the verifier was unavailable.
+    /// The request was let through by a fallback of the policy ([`Policy::on`](crate::Policy::on)).
     Unverified,
     /// The rule has [`on_demand`](crate::Rule::on_demand), and its checks have not started.
     NotAsked,

@@ -14,6 +14,7 @@ use tokio::{runtime::Handle, sync::watch};
 
 use super::report::report;
 use crate::{
+    check_kind::CheckKind,
     decision::{Decision, Verified},
     denial::{Audience, Denial, DenialReason, Refusal, Respond},
     judge::{Abandoned, Evidence},
@@ -131,8 +132,8 @@ impl Prove {
     /// # Errors
     ///
     /// Returns the denial. It converts into the layer's answer to the client: a problem document or a gRPC status, in the
-    /// client's language, or the result of the rule's `respond`, which runs here. A request that a policy opens during an
-    /// outage is also an error, because it is not verified: see [`Prove::decision`].
+    /// client's language, or the result of the rule's `respond`, which runs here. A request that passes by a fallback
+    /// ([`Policy::on`](crate::Policy::on)) is also an error, because it is not verified: see [`Prove::decision`].
     ///
     /// # Panics
     ///
@@ -145,7 +146,7 @@ impl Prove {
         }
     }
 
-    /// As [`Prove::now`], but also returns `Ok` if [`open_when_unavailable`](crate::Policy::open_when_unavailable) opens.
+    /// As [`Prove::now`], but also returns `Ok` if the request passes by a fallback ([`Policy::on`](crate::Policy::on)).
     ///
     /// **Danger:** the decision may be unverified. Check [`Decision::is_verified`].
     ///
@@ -280,8 +281,8 @@ impl Recipient {
 
     /// The denial of a request that a policy has let through unverified.
     async fn deny_unverified(&self, decision: &Decision) -> Denial {
-        let opened = decision.verdicts().iter().find(|verdict| verdict.class() == Class::Unavailable);
-        let refusal = match opened {
+        let has_failed = |verdict: &&Verdict| !verdict.class().is_pass() && verdict.kind() != CheckKind::Risk;
+        let refusal = match decision.verdicts().iter().find(has_failed) {
             Some(verdict) => Refusal::of_verdict(verdict),
             None => Refusal::new(DenialReason::Verdict(Class::Unknown))
                 .with_detail("another layer's rule is on demand too, and its `Prove` was removed from the request"),

@@ -67,7 +67,7 @@ pub struct Decided<'d> {
 pub(crate) enum Outcome<'d> {
     /// `otherwise_pass` or `guard_unless` let it through. The text is the reason, for the event.
     NotGuarded(&'static str),
-    /// It passed: verified, or because a policy opened for an outage.
+    /// It passed: verified, or by a fallback of the policy.
     Passed(&'d Decision),
     Denied(&'d Refusal),
     /// The client left during a check, or its deadline passed.
@@ -108,7 +108,7 @@ impl Decided<'_> {
         self.account
     }
 
-    /// `allow`, `flag`, `unverified` (a policy opened for an outage), `not-guarded`, `not-asked`, `deny` or `abandoned` (the client
+    /// `allow`, `flag`, `unverified` (a fallback of the policy), `not-guarded`, `not-asked`, `deny` or `abandoned` (the client
     /// left during a check, or its `grpc-timeout` passed).
     pub fn decision(&self) -> &'static str {
         self.outcome.word().as_str()

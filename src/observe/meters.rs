@@ -139,7 +139,7 @@ impl Meters {
         if let Some(counter) = rule.decisions.get(word as usize).and_then(|reasons| reasons.get(reason)) {
             counter.increment(1);
         }
-        if word == Word::Unverified {
+        if word == Word::Unverified && reason == DecisionReason::Unavailable.index() {
             rule.opened.increment(1);
         }
     }
@@ -215,7 +215,7 @@ fn describe() {
     describe_counter(TRANSITIONS, "Changes of the breaker's state, by the new state");
     describe_seconds(STORE, "Time that an operation of the store took");
     describe_counter(STORE_ERRORS, "Operations of the store that failed");
-    describe_counter(OPENED, "Requests that a policy let through unverified");
+    describe_counter(OPENED, "Requests that a policy let through during an outage");
     describe_counter(ALARMS, "Alarms in the log");
     describe_counter(DROPPED, "Events whose closure or subscriber panicked");
 }

@@ -3,7 +3,7 @@
 use super::ask::{self, Ask};
 use crate::{
     check::{Channel, Check},
-    decision::Policy,
+    decision::{Fallback, Policy},
     denial::{DenialReason, Refusal},
     error::ConfigError,
     judge::Planned,
@@ -18,7 +18,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct AskPlan {
     steps: Vec<Vec<Leaf>>,
-    /// The additional captcha that a risk may require.
+    /// The additional captcha that a risk or a fallback may require.
     step_up: Option<CaptchaLeaf>,
 }
 
@@ -41,7 +41,7 @@ impl AskPlan {
     /// # Errors
     ///
     /// `rule.ask`, if a step has no proof, the same kind of proof is required twice (its token works only once) or two
-    /// parts of a proof share a field.
+    /// parts of a proof share a field. `policy.on`, if the policy accepts a captcha and the rule reads none.
     pub(super) fn compile(ask: &Ask, policy: &Policy, fields: &mut Fields) -> Result<Self, ConfigError> {
         if ask.steps.is_empty() || ask.steps.iter().any(|step| step.proofs.is_empty()) {
             return Err(ConfigError::unshown("rule.ask", "a rule that requires no proof guards nothing"));
@@ -82,7 +82,7 @@ impl AskPlan {
                 ));
             }
         }
-        let step_up = (policy.can_step_up() && !asks_captcha)
+        let step_up = (policy.can_require_captcha() && !asks_captcha)
             .then(|| ask.proofs().find_map(step_up_captcha))
             .flatten()
             .map(|(field, is_set, scene)| {
@@ -90,6 +90,11 @@ impl AskPlan {
                 fields.give(content, Role::Login);
                 CaptchaLeaf { content, scene }
             });
+        let asks_more = ask.proofs().any(|proof| !matches!(proof, ask::Proof::Captcha(_)));
+        if policy.has_fallback(Fallback::Captcha) && asks_more && !asks_captcha && step_up.is_none() {
+            let problem = "the rule reads no captcha that could be accepted instead: set `step_up_captcha`";
+            return Err(ConfigError::new("policy.on", Fallback::Captcha.as_str(), problem));
+        }
         Ok(Self { steps, step_up })
     }
 

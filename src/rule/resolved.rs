@@ -10,6 +10,7 @@ use super::{
 use crate::proof::Descriptors;
 use crate::{
     body::{self, Budget},
+    decision::Fallback,
     denial::Respond,
     error::ConfigError,
     judge::{self, Account, Bulkhead, Guards, LEAST_LEFT},
@@ -87,9 +88,9 @@ impl Settings {
         check(&values)?;
         limited::check(&rule.limits, &values)?;
         // A reload may bring rules that were built for other guards. Without a breaker no outage opens a rule.
-        if values.policy.opens() && !shares.guards.have_breakers() && !shares.is_reload {
+        if values.policy.has_fallback(Fallback::Open) && !shares.guards.have_breakers() && !shares.is_reload {
             let problem = "guards `without_breaker` do not detect outages";
-            return Err(ConfigError::unshown("policy.open_when_unavailable", problem));
+            return Err(ConfigError::new("policy.on", Fallback::Open.as_str(), problem));
         }
         Ok(Self {
             mode: rule.mode.unwrap_or_default(),

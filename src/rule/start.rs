@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     check::Channel,
+    decision::Fallback,
     judge::{Guards, Limit},
     log::event,
     proof::Field,
@@ -26,9 +27,11 @@ pub(crate) fn log(rules: &[Rule], layer: &Overrides, guards: &Guards) {
             path = rule.path.as_deref().unwrap_or("*"),
             when = rule.when.as_ref().map(|(field, value)| format!("{field} is {value:?}")),
             asks = asks(&rule.ask),
+            policy = Values::of(&rule.overrides, layer).policy.to_string().replace('\n', "; "),
             "a rule"
         );
     }
+    log_opening(rules, layer);
     let mut weakened: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
     for rule in rules {
         for setting in weakening(rule, layer) {
@@ -39,6 +42,22 @@ pub(crate) fn log(rules: &[Rule], layer: &Overrides, guards: &Guards) {
         event!(INFO, setting, rules = rules.join(", "), "this setting weakens these rules: see its documentation");
     }
     log_unknown_clients(rules, layer, guards);
+}
+
+/// Writes each rule that lets requests pass unverified during an outage.
+#[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
+fn log_opening(rules: &[Rule], layer: &Overrides) {
+    for rule in rules {
+        if Values::of(&rule.overrides, layer).policy.has_fallback(Fallback::Open) {
+            event!(
+                WARN,
+                rule = rule.to_string(),
+                setting = "policy.on",
+                class = "unavailable",
+                "this rule lets requests pass unverified during an outage"
+            );
+        }
+    }
 }
 
 /// Writes the rules that do not identify clients, because guards protect them less.

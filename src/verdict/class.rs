@@ -34,7 +34,8 @@ pub enum Class {
     Invalid,
     /// There was no answer, or the service reported an internal failure.
     Unavailable,
-    /// The answer cannot be read or trusted. No policy opens for it, because the client's input may be the reason.
+    /// The answer cannot be read or trusted. [`Fallback::Open`](crate::Fallback) cannot be set for it, because the client's
+    /// input may be the reason.
     Unreadable,
     /// An unclassified code, or a verifier's error that is not a [`CallError`](crate::CallError). Always refused.
     Unknown,

@@ -18,7 +18,7 @@ pub use self::error::TrustedHeadersError;
 use self::words::Word;
 use super::{
     Decision, DecisionReason, Inner, Origin,
-    policy::{Action, Level},
+    action::{Action, Level},
 };
 use crate::{
     check_kind::CheckKind,

@@ -7,8 +7,8 @@ use crate::{
     check_kind::CheckKind,
     decision::{
         DecisionReason,
+        action::{Action, Level},
         headers::{NOT_ASKED, NOT_GUARDED, UNVERIFIED},
-        policy::{Action, Level},
     },
     headers::Header,
     opaque::Opaque,
@@ -45,7 +45,7 @@ impl Word {
         let word = match reason {
             DecisionReason::Verified => Self::Allow,
             DecisionReason::Risk | DecisionReason::RiskUnknown | DecisionReason::SteppedUp => Self::Flag,
-            DecisionReason::Unavailable | DecisionReason::Sandbox => Self::Unverified,
+            DecisionReason::FallbackCaptcha | DecisionReason::Unavailable | DecisionReason::Sandbox => Self::Unverified,
             DecisionReason::NotGuarded => Self::NotGuarded,
             DecisionReason::NotAsked => Self::NotAsked,
         };
@@ -108,6 +108,7 @@ pub(super) fn reason(word: &str) -> Option<DecisionReason> {
         DecisionReason::Risk,
         DecisionReason::RiskUnknown,
         DecisionReason::SteppedUp,
+        DecisionReason::FallbackCaptcha,
         DecisionReason::Unavailable,
         DecisionReason::Sandbox,
     ];

@@ -14,7 +14,7 @@ use crate::error::ConfigError;
 /// |---|---|
 /// | no connection, a reset, a 5xx without a known code, an answer that says that the service has trouble | failure |
 /// | no answer in time, where the check had at least half of the rule's `deadline` when it began | failure |
-/// | an answer that cannot be read | failure, but never toward [`Policy::open_when_unavailable`](crate::Policy::open_when_unavailable) |
+/// | an answer that cannot be read | failure, but never toward [`Fallback::Open`](crate::Fallback::Open) |
 /// | every other answer, also a definite no | success |
 /// | a check that was refused here (a full limit, a missing key), an unknown error | neither |
 ///

@@ -1,6 +1,6 @@
 //! How large a body may be.
 
-use tower_jverify::{Policy, Rule, number, sandbox::Fault};
+use tower_jverify::{Class, Fallback, Policy, Rule, number, sandbox::Fault};
 
 use super::{data, head, of_frames, post_body};
 use crate::support::{Guarded, LOGIN, Sandboxed, builder, exchange, post_json, serve};
@@ -146,7 +146,9 @@ async fn fields_after_the_limit_are_refused_too() {
 
 #[tokio::test]
 async fn a_body_over_the_limit_does_not_pass_even_where_outages_do() {
-    let desk = Sandboxed::noticing(Rule::post("/login", number()).policy(Policy::default().open_when_unavailable()));
+    let desk = Sandboxed::noticing(
+        Rule::post("/login", number()).policy(Policy::default().on(Class::Unavailable, Fallback::Open)),
+    );
     desk.sandbox.fault(Fault::Refuse);
     assert_eq!(desk.send(post_json("/login", login_of(LIMIT + 1))).await.status(), 413);
     assert_eq!(desk.application.runs(), 0);

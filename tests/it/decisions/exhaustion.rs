@@ -3,7 +3,9 @@
 use std::{env, fs::File, io, process::Command, sync::Arc};
 
 use serde_json::json;
-use tower_jverify::{CallError, Check, Credentials, DenialReason, JPush, Policy, Rule, Verdict, number};
+use tower_jverify::{
+    CallError, Check, Class, Credentials, DenialReason, Fallback, JPush, Policy, Rule, Verdict, number,
+};
 
 use super::PHONE;
 use crate::support::{Application, denial, noticing, post_json, send};
@@ -15,7 +17,7 @@ const CODES: [i32; 5] = [24, 23, 105, 12, 99];
 const CODES: [i32; 5] = [24, 23, 55, 12, 49];
 
 fn rule() -> Rule {
-    Rule::post("/login", number()).policy(Policy::default().open_when_unavailable())
+    Rule::post("/login", number()).policy(Policy::default().on(Class::Unavailable, Fallback::Open))
 }
 
 fn body() -> String {

@@ -3,6 +3,7 @@
 mod answers;
 mod context;
 mod exhaustion;
+mod fallbacks;
 mod one_tap;
 mod order;
 mod outages;
@@ -12,6 +13,7 @@ mod risk;
 mod same_layer;
 mod shown;
 mod stacked;
+mod tags;
 mod trusted;
 mod verifiers;
 

@@ -1,4 +1,4 @@
-//! `open_when_unavailable`: an outage, and nothing else, can be opened, and never unmarked.
+//! `Fallback::Open`: an outage, and nothing else, can be opened, and never unmarked.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use http_body_util::Full;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tower_jverify::{
-    Action, CallError, Check, CheckKind, Class, Credentials, Decision, DecisionReason, DenialReason, JPush, Policy,
-    Rule, Sandbox, Verdict, Verified, VerifiedRejection, captcha, number, sandbox::Fault,
+    Action, CallError, Check, CheckKind, Class, Credentials, Decision, DecisionReason, DenialReason, Fallback, JPush,
+    Policy, Rule, Sandbox, Verdict, Verified, VerifiedRejection, captcha, number, sandbox::Fault,
 };
 
 use super::PHONE;
 use crate::support::{Application, Sandboxed, Verifier, builder, code, denial, noticing, post_json, send};
 
 fn open() -> Policy {
-    Policy::default().open_when_unavailable()
+    Policy::default().on(Class::Unavailable, Fallback::Open)
 }
 
 async fn verified(application: &Application) -> Result<Verified, VerifiedRejection> {

@@ -4,7 +4,8 @@ use std::panic::catch_unwind;
 
 use serde_json::json;
 use tower_jverify::{
-    Action, CheckKind, Class, Decision, Denial, DenialReason, Phone, Policy, Risk, Rule, Verdict, captcha, number,
+    Action, CheckKind, Class, Decision, Denial, DenialReason, Fallback, Phone, Policy, Risk, Rule, Verdict, captcha,
+    number,
 };
 
 use crate::support::{Sandboxed, denial};
@@ -77,7 +78,7 @@ fn a_decision_for_a_test_has_the_phone_that_its_verdict_proves() {
     let made = Decision::for_test([passed(CheckKind::OneTap, 0).with_phone(phone)], &Policy::default());
     assert_eq!((made.phone(), made.action(), made.is_verified()), (Some(phone), Action::Allow, true));
     let opened = Verdict::new(CheckKind::Number, Class::Unavailable).with_phone(phone);
-    let made = Decision::for_test([opened], &Policy::default().open_when_unavailable());
+    let made = Decision::for_test([opened], &Policy::default().on(Class::Unavailable, Fallback::Open));
     assert_eq!((made.phone(), made.action(), made.is_verified()), (None, Action::Flag, false));
 }
 

@@ -7,8 +7,8 @@ use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use serde_json::{Value, json};
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_jverify::{
-    Action, Decision, DecisionReason, JPush, JVerifyLayer, Level, Phone, Policy, Rule, Sandbox, captcha, number,
-    sandbox::Fault,
+    Action, Class, Decision, DecisionReason, Fallback, JPush, JVerifyLayer, Level, Phone, Policy, Rule, Sandbox,
+    captcha, number, sandbox::Fault,
 };
 
 use super::PHONE;
@@ -115,7 +115,7 @@ async fn two_different_phones_are_none() {
 
 #[tokio::test]
 async fn what_one_of_them_opened_is_unverified() {
-    let open = |rule: Rule| rule.policy(Policy::default().open_when_unavailable());
+    let open = |rule: Rule| rule.policy(Policy::default().on(Class::Unavailable, Fallback::Open));
     let body = json!({"captchaContent": "sandbox-pass", "token": "sandbox-9000", "phone": PHONE});
     for answered in [0, 1] {
         let (outer, inner) = (open(Rule::post("/login", captcha())), open(Rule::post("/login", number())));

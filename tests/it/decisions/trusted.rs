@@ -9,8 +9,8 @@ use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use serde_json::{Value, json};
 use tower::{BoxError, Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_jverify::{
-    Action, CallError, Check, CheckKind, Class, Decision, DecisionReason, Field, JVerifyLayer, Level, Phone, Policy,
-    Question, RequestBody, Risk, Rule, TrustedHeaders, TrustedHeadersError, Verdict, captcha, number, one_tap,
+    Action, CallError, Check, CheckKind, Class, Decision, DecisionReason, Fallback, Field, JVerifyLayer, Level, Phone,
+    Policy, Question, RequestBody, Risk, Rule, TrustedHeaders, TrustedHeadersError, Verdict, captcha, number, one_tap,
     sandbox::Fault,
 };
 
@@ -156,7 +156,7 @@ async fn what_a_policy_opened_reads_back_as_unverified() {
         }
     });
     let rule = Rule::post("/login", captcha().then(number())).forward_phone(true);
-    let layer = noticing(unreachable).rule(rule.policy(Policy::default().open_when_unavailable()));
+    let layer = noticing(unreachable).rule(rule.policy(Policy::default().on(Class::Unavailable, Fallback::Open)));
     let body = json!({"captchaContent": "c", "token": "t", "phone": PHONE});
     let (decision, found) = across(layer.build().unwrap(), trusted(), &body).await;
     let (decision, found) = (decision.unwrap(), found.unwrap());
@@ -197,7 +197,7 @@ async fn a_sandbox_is_unverified_unless_it_is_accepted() {
 
     // An outage of a sandbox stays one.
     desk.sandbox.fault(Fault::Refuse);
-    let rule = Rule::post("/login", number()).policy(Policy::default().open_when_unavailable());
+    let rule = Rule::post("/login", number()).policy(Policy::default().on(Class::Unavailable, Fallback::Open));
     let layer = noticing(jpush(&desk.sandbox)).rule(rule).build().unwrap();
     let (_, found) = across(layer, trusted().danger_accept_sandbox(true), &body).await;
     assert!(found.is_ok_and(|found| !found.is_verified() && found.reason() == DecisionReason::Unavailable));

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tower::{BoxError, Service, ServiceBuilder};
-use tower_jverify::{CallError, Check, Class, Credentials, DenialReason, JPush, Policy, Rule, Verdict, number};
+use tower_jverify::{
+    CallError, Check, Class, Credentials, DenialReason, Fallback, JPush, Policy, Rule, Verdict, number,
+};
 
 use crate::support::{Application, LOGIN, denial, noticing, post_json, send};
 
@@ -15,7 +17,7 @@ where
     V::Error: Into<BoxError>,
     V::Future: Send,
 {
-    let rule = Rule::post("/login", number()).policy(Policy::default().open_when_unavailable());
+    let rule = Rule::post("/login", number()).policy(Policy::default().on(Class::Unavailable, Fallback::Open));
     let layer = noticing(verifier).rule(rule).build().unwrap();
     let application = Application::default();
     let response = send(&layer, &application, post_json("/login", LOGIN)).await;

@@ -11,7 +11,9 @@ use axum::{
 use http::{StatusCode, Version};
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tower_jverify::{ClientIp, Decision, Phone, Policy, Rule, Sandbox, Verified, number, sandbox::Fault};
+use tower_jverify::{
+    Class, ClientIp, Decision, Fallback, Phone, Policy, Rule, Sandbox, Verified, number, sandbox::Fault,
+};
 
 use super::{ask, ips};
 use crate::support::{LOGIN, Verifier, builder, code, jpush, login_layer, noticing};
@@ -90,7 +92,7 @@ async fn a_handler_that_also_serves_others_takes_an_option() {
     // Let through unverified.
     let sandbox = Sandbox::new();
     sandbox.fault(Fault::Refuse);
-    let policy = Policy::default().open_when_unavailable();
+    let policy = Policy::default().on(Class::Unavailable, Fallback::Open);
     let layer = noticing(jpush(&sandbox)).rule(Rule::post("/login", number())).policy(policy);
     let app = layer.build().unwrap().around(routes());
     let (listener, address) = listen().await;
@@ -157,7 +159,7 @@ async fn a_handler_that_takes_verified_says_what_is_missing() {
     // What was opened for an outage.
     let unreachable = Sandbox::new();
     unreachable.fault(Fault::Refuse);
-    let rule = Rule::post("/login", number()).policy(Policy::default().open_when_unavailable());
+    let rule = Rule::post("/login", number()).policy(Policy::default().on(Class::Unavailable, Fallback::Open));
     let layer = noticing(jpush(&unreachable)).rule(rule).build().unwrap();
     let server = serve(routes().layer(layer)).await;
     let response = ask(server, Version::HTTP_11, "/login", LOGIN).await;

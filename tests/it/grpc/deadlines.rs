@@ -5,7 +5,7 @@ use std::{convert::Infallible, time::Duration};
 use bytes::Bytes;
 use http_body_util::Full;
 use tokio::time::{Instant, sleep};
-use tower_jverify::{Class, DenialReason, Policy, Verdict};
+use tower_jverify::{Class, DenialReason, Fallback, Policy, Verdict};
 
 use super::{call_with, good, guarded, refuses, rule};
 use crate::support::{Application, Guarded, Verifier, asking, builder, denial, send};
@@ -57,12 +57,14 @@ async fn the_earlier_deadline_counts_and_says_whose_it_was() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_cannot_open_a_policy_by_its_deadline() {
-    let open = rule().policy(Policy::default().open_when_unavailable());
-    for timeout in ["50m", "2S"] {
+    let open = rule().policy(Policy::default().on(Class::Unavailable, Fallback::Open));
+    let captcha = rule().policy(Policy::default().on(Class::Unavailable, Fallback::Captcha));
+    for (timeout, rule) in [("50m", &open), ("2S", &open), ("50m", &captcha), ("2S", &captcha)] {
         let guarded =
-            Guarded::asking(Verifier::silent(), |verifier| builder(verifier).rule(open.clone()).build().unwrap());
+            Guarded::asking(Verifier::silent(), |verifier| builder(verifier).rule(rule.clone()).build().unwrap());
         let response = guarded.send(timed(timeout)).await;
         assert_eq!(denial(&response).reason(), DenialReason::DeadlineExceeded, "{timeout}");
+        assert_eq!(response.headers()["grpc-status"], "4", "{timeout}");
         assert_eq!(guarded.application.runs(), 0, "{timeout}");
     }
     // Nor does ours: the check was sent.

@@ -8,8 +8,8 @@ use http_body_util::Full;
 use serde_json::json;
 use tokio::time::advance;
 use tower_jverify::{
-    Breaker, ClientIp, DenialReason, Field, ForeignBackend, Guards, JVerifyBuilder, JVerifyLayer, Limit, Media,
-    PhoneGrammar, Policy, Prove, Rate, Rule, Sandbox, StorePolicy, captcha, number, sandbox::Fault,
+    Breaker, Class, ClientIp, DenialReason, Fallback, Field, ForeignBackend, Guards, JVerifyBuilder, JVerifyLayer,
+    Limit, Media, PhoneGrammar, Policy, Prove, Rate, Rule, Sandbox, StorePolicy, captcha, number, sandbox::Fault,
 };
 
 use super::{MINUTE, OTHER, PHONE, from, login, outcome, reason};
@@ -302,22 +302,30 @@ fn a_limit_of_a_field_that_holds_a_proof_is_refused() {
 }
 
 #[tokio::test]
-async fn a_policy_that_opens_opens_for_no_limit_and_no_full_store() {
+async fn a_fallback_applies_to_no_limit_and_no_full_store() {
     let (minute, down) = (Rate::new(2, MINUTE), || Guards::builder().breaker(Breaker::new().consecutive(1)));
-    for (guards, expected) in [
-        (down().per_client(minute), DenialReason::RateLimited),
-        (down().per_account(minute), DenialReason::AccountLimited),
-        (down().daily_budget(2), DenialReason::Budget),
-        (down().capacity(1).store_policy(StorePolicy::Refuse), DenialReason::StoreDown),
-    ] {
+    let guards = || {
+        [
+            (down().per_client(minute), DenialReason::RateLimited),
+            (down().per_account(minute), DenialReason::AccountLimited),
+            (down().daily_budget(2), DenialReason::Budget),
+            (down().capacity(1).store_policy(StorePolicy::Refuse), DenialReason::StoreDown),
+        ]
+    };
+    let with = |fallback: Fallback| guards().map(|(guards, expected)| (fallback, guards, expected));
+    for (fallback, guards, expected) in [with(Fallback::Open), with(Fallback::Captcha)].into_iter().flatten() {
         let sandbox = Sandbox::new();
-        sandbox.fault(Fault::Refuse);
-        let rule = login().policy(Policy::default().open_when_unavailable());
+        if fallback == Fallback::Open {
+            sandbox.fault(Fault::Refuse);
+        }
+        let rule = login().policy(Policy::default().on(Class::Unavailable, fallback));
         let layer = JVerifyLayer::builder(jpush(&sandbox)).guards(&guards.build().unwrap()).rule(rule).build().unwrap();
         let application = Application::default();
         let mut outcomes = Vec::new();
         for n in 0..3 {
-            let body = json!({"token": format!("sandbox-9000#{n}"), "phone": format!("138{n:08}")}).to_string();
+            let (token, captcha) = (format!("sandbox-reset-9000#{n}"), format!("sandbox-pass#{n}"));
+            let phone = format!("138{n:08}");
+            let body = json!({"token": token, "phone": phone, "captchaContent": captcha}).to_string();
             outcomes.push(outcome(&send(&layer, &application, from("192.0.2.1", post_json("/login", body))).await));
         }
         let first = if expected == DenialReason::StoreDown { Err(expected) } else { Ok(()) };

@@ -11,8 +11,8 @@ use std::{
 use serde_json::{Value, json};
 use tokio::time::advance;
 use tower_jverify::{
-    Breaker, BreakerState, Class, ClientIp, DenialReason, Guards, JVerifyLayer, Policy, Rule, Sandbox, captcha, number,
-    sandbox::Fault,
+    Breaker, BreakerState, Class, ClientIp, DenialReason, Fallback, Guards, JVerifyLayer, Policy, Rule, Sandbox,
+    captcha, number, sandbox::Fault,
 };
 
 use super::{NeverReady, PHONE, reason};
@@ -139,7 +139,7 @@ async fn only_the_endpoint_that_is_down_is_not_asked() {
 
 #[tokio::test]
 async fn a_policy_opens_only_while_the_breaker_is_open_and_never_for_answers_that_cannot_be_read() {
-    let open = || Rule::post("/login", number()).policy(Policy::default().open_when_unavailable());
+    let open = || Rule::post("/login", number()).policy(Policy::default().on(Class::Unavailable, Fallback::Open));
     let desk = Desk::new(open());
     desk.desk.sandbox.fault(Fault::Refuse);
     for _ in 0..9 {
@@ -277,9 +277,9 @@ async fn without_breakers_each_check_is_asked_and_a_policy_that_opens_is_refused
         send(&layer, &application, post_json("/login", body)).await;
     }
     assert_eq!(sandbox.calls().len(), 30);
-    let opening = Rule::post("/login", number()).policy(Policy::default().open_when_unavailable());
+    let opening = Rule::post("/login", number()).policy(Policy::default().on(Class::Unavailable, Fallback::Open));
     let error = JVerifyLayer::builder(jpush(&sandbox)).guards(&guards).rule(opening).build().unwrap_err();
-    assert_eq!((error.setting(), error.rule()), ("policy.open_when_unavailable", Some("POST /login")));
+    assert_eq!((error.setting(), error.rule()), ("policy.on", Some("POST /login")));
 }
 
 #[tokio::test]
@@ -353,7 +353,7 @@ async fn a_reload_of_rules_that_open_under_guards_without_breakers_opens_nothing
     sandbox.fault(Fault::Refuse);
     let login = Rule::post("/login", number());
     let layer = JVerifyLayer::builder(jpush(&sandbox)).guards(&guards).rule(login.clone()).build().unwrap();
-    let opening = login.policy(Policy::default().open_when_unavailable());
+    let opening = login.policy(Policy::default().on(Class::Unavailable, Fallback::Open));
     layer.reload(JVerifyLayer::builder(jpush(&sandbox)).rule(opening).build().unwrap());
     let body = json!({"token": "sandbox-9000", "phone": PHONE}).to_string();
     assert_eq!(send(&layer, &Application::default(), post_json("/login", body)).await.status(), 503);

@@ -10,8 +10,8 @@ use futures_util::future::join_all;
 use serde_json::json;
 use tokio::{net::TcpListener, time::timeout};
 use tower_jverify::{
-    Breaker, Credentials, DenialReason, Guards, GuardsBuilder, JPush, JVerifyBuilder, JVerifyLayer, Policy, Rule,
-    Sandbox, number,
+    Breaker, Class, Credentials, DenialReason, Fallback, Guards, GuardsBuilder, JPush, JVerifyBuilder, JVerifyLayer,
+    Policy, Rule, Sandbox, number,
 };
 
 use super::{PHONE, reason};
@@ -144,7 +144,7 @@ fn noticing() -> GuardsBuilder {
 /// The client waits for the answer, or leaves when the check has begun.
 async fn a_spoilt_exchange((fault, deadline, calls, says): (Fault, Duration, usize, Says), leaves: bool) {
     let what = format!("{fault:?}, the client leaves: {leaves}");
-    let opening = rule(deadline).policy(Policy::default().open_when_unavailable());
+    let opening = rule(deadline).policy(Policy::default().on(Class::Unavailable, Fallback::Open));
     let desk = Desk::new(noticing(), opening, FaultProxy::url).await;
     desk.proxy.fault(Some(fault));
     if leaves {
@@ -229,7 +229,7 @@ async fn informational_answers_without_end_are_no_answer_within_the_deadline() {
 
 #[tokio::test]
 async fn a_tls_handshake_that_fails_sends_nothing_and_gives_the_proof_back() {
-    let opening = rule(LONG).policy(Policy::default().open_when_unavailable());
+    let opening = rule(LONG).policy(Policy::default().on(Class::Unavailable, Fallback::Open));
     let desk = Desk::new(noticing(), opening, FaultProxy::tls_url).await;
     // The first failure opens the breaker, and the policy opens for it. The same proof again: it was not used.
     for runs in 1..=2 {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use http::StatusCode;
 use tower::{limit::ConcurrencyLimit, util::ServiceExt as _};
 use tower_jverify::{
-    BoxJPush, Check, Class, Credentials, Decision, JPush, Phone, Policy, Rule, Sandbox, number, sandbox::Fault,
+    BoxJPush, Check, Class, Credentials, Decision, Fallback, JPush, Phone, Policy, Rule, Sandbox, number,
+    sandbox::Fault,
 };
 
 use super::support::{PASS, Server, client, http, number as check};
@@ -52,7 +53,7 @@ async fn an_error_says_the_same_through_the_box() {
     let sandbox = Sandbox::new();
     sandbox.fault(Fault::Refuse);
     let jpush = sandbox.client().build().unwrap().boxed();
-    let rule = Rule::post("/login", number()).policy(Policy::default().open_when_unavailable());
+    let rule = Rule::post("/login", number()).policy(Policy::default().on(Class::Unavailable, Fallback::Open));
     let layer = noticing(jpush).rule(rule).build().unwrap();
     let application = Application::default();
     let response = send(&layer, &application, post_json("/login", crate::support::LOGIN)).await;

@@ -8,7 +8,7 @@ use tokio::{
     net::TcpListener,
     time::timeout,
 };
-use tower_jverify::{Class, DenialReason, JPushBuilder, Policy, Rule, number};
+use tower_jverify::{Class, DenialReason, Fallback, JPushBuilder, Policy, Rule, number};
 
 use super::{
     support::{self, Conn, PASS, Server, client, http},
@@ -18,7 +18,7 @@ use crate::support::{Application, LOGIN, denial, noticing, post_json, send};
 
 /// The status of a login, and whether it reached the application.
 async fn login(jpush: JPushBuilder) -> (u16, bool) {
-    let rule = Rule::post("/login", number()).policy(Policy::default().open_when_unavailable());
+    let rule = Rule::post("/login", number()).policy(Policy::default().on(Class::Unavailable, Fallback::Open));
     let rule = rule.deadline(Duration::from_millis(1_300));
     let layer = noticing(jpush.build().unwrap()).rule(rule).build().unwrap();
     let application = Application::default();

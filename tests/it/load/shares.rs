@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 use tokio::time::sleep;
-use tower_jverify::{ClientIp, DenialReason, JVerifyLayer, Policy, Rule, number};
+use tower_jverify::{Class, ClientIp, DenialReason, Fallback, JVerifyLayer, Policy, Rule, number};
 
 use super::{Slow, begun, leave};
 use crate::support::{Application, LOGIN, asking, denial, post_json, send};
@@ -37,7 +37,7 @@ async fn is_over_its_share(layer: &JVerifyLayer<Slow>, slow: &Slow, from: &str) 
 async fn a_client_over_its_share_is_refused_and_the_others_are_not() {
     let slow = Slow::taking(2_000);
     // Over its share is no outage.
-    let layer = layer(&slow, rule().policy(Policy::default().open_when_unavailable()));
+    let layer = layer(&slow, rule().policy(Policy::default().on(Class::Unavailable, Fallback::Open)));
     for (one, same) in [
         ("192.0.2.1", "::ffff:192.0.2.1"),
         ("2001:db8:1:2::1", "[2001:db8:1:2:ffff::9]:4711"),

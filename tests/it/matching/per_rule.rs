@@ -8,8 +8,8 @@ use http_body_util::Full;
 use serde_json::json;
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn, util::MapRequestLayer};
 use tower_jverify::{
-    CallError, Check, CheckKind, Class, Credentials, Decision, Field, ForeignBackend, JPush, JVerifyLayer, Policy,
-    RequestBody, Rule, Sandbox, Verdict, captcha, number,
+    CallError, Check, CheckKind, Class, Credentials, Decision, Fallback, Field, ForeignBackend, JPush, JVerifyLayer,
+    Policy, RequestBody, Rule, Sandbox, Verdict, captcha, number,
 };
 
 use crate::support::{Application, Guarded, LOGIN, Verifier, builder, code, jpush, noticing, post_json, send};
@@ -244,7 +244,7 @@ async fn two_rules_of_one_path_have_their_own_verifiers() {
 /// As of the layer's: the same errors, the same outages, the same panics.
 #[tokio::test]
 async fn the_errors_of_a_rules_verifier_are_read_as_the_layers() {
-    let opening = Policy::default().open_when_unavailable();
+    let opening = Policy::default().on(Class::Unavailable, Fallback::Open);
     let layers = Verifier::of_class(Class::Rejected);
     let ask = async |rule: Rule| {
         let layer = noticing(layers.clone()).rule(rule.policy(opening.clone())).build().unwrap();

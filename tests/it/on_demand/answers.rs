@@ -15,8 +15,8 @@ use http_body_util::{BodyExt, Full};
 use serde_json::json;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_jverify::{
-    CallError, Check, CheckKind, Class, ClientIp, Denial, DenialReason, Field, JVerifyLayer, Level, Media, Phone,
-    Policy, Prove, Rule, Sandbox, Verdict, number, sandbox::Fault,
+    CallError, Check, CheckKind, Class, ClientIp, Denial, DenialReason, Fallback, Field, JVerifyLayer, Level, Media,
+    Phone, Policy, Prove, Rule, Sandbox, Verdict, number, sandbox::Fault,
 };
 
 use super::{asks_at_once, passed_on, rule};
@@ -219,7 +219,7 @@ async fn the_decision_has_the_phone_and_the_risk_and_the_policy_applies() {
 
 #[tokio::test]
 async fn what_a_policy_opens_is_no_verified() {
-    let opens = || rule().policy(Policy::default().open_when_unavailable());
+    let opens = || rule().policy(Policy::default().on(Class::Unavailable, Fallback::Open));
     let desk = Sandboxed::noticing(opens());
     desk.sandbox.fault(Fault::Refuse);
     assert_eq!(desk.login(&json!({"token": "sandbox-9000", "phone": PHONE})).await.status(), 200);

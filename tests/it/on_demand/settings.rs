@@ -1,7 +1,9 @@
 //! What cannot be on demand is refused when the layer is built.
 
 use http::Method;
-use tower_jverify::{ConfigError, Field, ForeignBackend, JVerifyBuilder, Policy, Rule, captcha, number};
+use tower_jverify::{
+    Class, ConfigError, Fallback, Field, ForeignBackend, JVerifyBuilder, Policy, Rule, captcha, number,
+};
 
 use super::rule;
 use crate::support::{Verifier, builder};
@@ -45,7 +47,7 @@ fn what_needs_a_decision_before_the_application_has_the_request_is_refused_by_na
 
 #[test]
 fn everything_else_is_accepted() {
-    let open = Policy::default().open_when_unavailable();
+    let open = Policy::default().on(Class::Unavailable, Fallback::Open);
     assert_eq!(error(|builder| builder.rule(rule().policy(open))), None);
     // A rule undoes what the layer sets.
     let undone = || rule().pin_phone(false).canonical_body(false).forward_phone(false);

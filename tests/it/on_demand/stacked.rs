@@ -6,8 +6,8 @@ use http::Request;
 use http_body_util::{BodyExt, Full};
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_jverify::{
-    CallError, Check, CheckKind, Class, Decision, DecisionReason, DenialReason, JVerifyLayer, Phone, Policy, Prove,
-    RequestBody, Rule, Verdict, captcha,
+    CallError, Check, CheckKind, Class, Decision, DecisionReason, DenialReason, Fallback, JVerifyLayer, Phone, Policy,
+    Prove, RequestBody, Rule, Verdict, captcha,
 };
 
 use super::rule;
@@ -210,7 +210,7 @@ async fn what_another_layer_opened_is_no_verified() {
             Err::<Verdict, CallError>(CallError::no_connection("the verifier is down"))
         })
     };
-    let opening = || noticing(unreachable()).policy(Policy::default().open_when_unavailable());
+    let opening = || noticing(unreachable()).policy(Policy::default().on(Class::Unavailable, Fallback::Open));
     for opens_inside in [false, true] {
         let opening = opening().rule(captchas()).build().unwrap();
         let (numbers, on_demand) = layer(rule());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt};
-use tower_jverify::{Check, Class, DenialReason, Policy, Rule, Verdict, number};
+use tower_jverify::{Check, Class, DenialReason, Fallback, Policy, Rule, Verdict, number};
 
 use super::{Gate, Strict, login};
 use crate::support::{Application, Verifier, asking, denial, send};
@@ -54,7 +54,7 @@ async fn load_that_they_shed_is_no_outage_and_their_permits_come_back() {
     let gate = Gate::closed(Class::Passed);
     let shedding = ServiceBuilder::new().load_shed().concurrency_limit(1).service(gate.clone());
     // Clients can bring it about, so even a policy that opens for outages does not open for it.
-    let open = Policy::default().open_when_unavailable();
+    let open = Policy::default().on(Class::Unavailable, Fallback::Open);
     let layer = asking(shedding).rule(Rule::post("/login", number())).policy(open).build().unwrap();
     let application = Application::default();
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use serde_json::json;
-use tower_jverify::{Class, JVerifyLayer, Policy, Rule, Verdict, number};
+use tower_jverify::{Class, Fallback, JVerifyLayer, Policy, Rule, Verdict, number};
 
 use super::{Log, metrics::Recorded, real_ip};
 use crate::support::{Application, LOGIN, Sandboxed, Verifier, builder, following, post_json, send};
@@ -54,7 +54,7 @@ impl Desk {
 
 fn rule() -> Rule {
     // The most open policy that there is.
-    Rule::post("/login", number()).policy(Policy::default().open_when_unavailable())
+    Rule::post("/login", number()).policy(Policy::default().on(Class::Unavailable, Fallback::Open))
 }
 
 async fn minutes(minutes: u64) {

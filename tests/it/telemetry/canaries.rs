@@ -12,8 +12,8 @@ use http::{HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full};
 use tower::{BoxError, Layer, Service, ServiceExt};
 use tower_jverify::{
-    Check, ClientIp, Credentials, Decision, Denial, Field, JPush, JVerifyLayer, Phone, Policy, Question, Rule, Sandbox,
-    Verdict, captcha, number, one_tap, sandbox::Fault,
+    Check, Class, ClientIp, Credentials, Decision, Denial, Fallback, Field, JPush, JVerifyLayer, Phone, Policy,
+    Question, Rule, Sandbox, Verdict, captcha, number, one_tap, sandbox::Fault,
 };
 
 use super::Log;
@@ -233,7 +233,7 @@ where
         .rule(Rule::post("/tap", one_tap()))
         .rule(Rule::post("/head", number().token(Field::header("x-token")).phone(Field::query("phone"))))
         .rule(Rule::post("/risk", number().with_risk()))
-        .rule(Rule::post("/open", number()).policy(Policy::default().open_when_unavailable()))
+        .rule(Rule::post("/open", number()).policy(Policy::default().on(Class::Unavailable, Fallback::Open)))
         .build()
         .unwrap()
 }

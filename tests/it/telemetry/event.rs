@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tower_jverify::{CheckKind, Class, Field, Policy, Rule, Verdict, captcha, number, sandbox::Fault};
+use tower_jverify::{CheckKind, Class, Fallback, Field, Policy, Rule, Verdict, captcha, number, sandbox::Fault};
 
 use super::Log;
 use crate::support::{Application, LOGIN, Sandboxed, Verifier, builder, login_layer, post_json, send};
@@ -179,7 +179,7 @@ async fn a_risk_query_that_somebody_must_do_something_about_is_an_error_though_t
 
 #[tokio::test]
 async fn what_was_opened_says_so() {
-    let rule = Rule::post("/login", number()).policy(Policy::default().open_when_unavailable());
+    let rule = Rule::post("/login", number()).policy(Policy::default().on(Class::Unavailable, Fallback::Open));
     let desk = Sandboxed::noticing(rule);
     desk.sandbox.fault(Fault::Refuse);
     let (log, _listening) = Log::listen();

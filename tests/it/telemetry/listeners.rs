@@ -12,8 +12,8 @@ use http_body_util::Full;
 use serde_json::json;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_jverify::{
-    CallError, Check, Class, Decided, DenialReason, Field, JVerifyBuilder, JVerifyLayer, Policy, RequestBody, Rule,
-    Verdict, captcha, number, sandbox::Fault,
+    CallError, Check, Class, Decided, DenialReason, Fallback, Field, JVerifyBuilder, JVerifyLayer, Policy, RequestBody,
+    Rule, Verdict, captcha, number, sandbox::Fault,
 };
 
 use super::Log;
@@ -58,7 +58,7 @@ async fn a_closure_is_called_exactly_where_the_event_is_written() {
     let desk = Sandboxed::set(|builder| {
         builder
             .rule(Rule::post("/login", captcha().or(number())))
-            .rule(Rule::post("/open", number()).policy(Policy::default().open_when_unavailable()))
+            .rule(Rule::post("/open", number()).policy(Policy::default().on(Class::Unavailable, Fallback::Open)))
             .rule(Rule::post("/sms", number()).when(Field::header("x-kind"), "login").otherwise_pass().name("sms"))
             .rule(Rule::post("/unless", number()).guard_unless(|head| head.headers.contains_key("x-by")))
             .rule(Rule::post("/later", number()).on_demand())

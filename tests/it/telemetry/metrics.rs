@@ -14,7 +14,8 @@ use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use serde_json::json;
 use tower::Layer;
 use tower_jverify::{
-    Breaker, Class, Guards, JVerifyBuilder, JVerifyLayer, Policy, Rule, Sandbox, captcha, number, sandbox::Fault,
+    Breaker, Class, Fallback, Guards, JVerifyBuilder, JVerifyLayer, Policy, Rule, Sandbox, captcha, number,
+    sandbox::Fault,
 };
 
 use super::real_ip;
@@ -78,7 +79,11 @@ async fn each_way_to_end_is_counted_once_with_its_checks() {
         builder
             .rule(Rule::post("/login", captcha().then(number())).name("login"))
             .rule(Rule::post("/web", number().web()).name("web"))
-            .rule(Rule::post("/open", number()).name("open").policy(Policy::default().open_when_unavailable()))
+            .rule(
+                Rule::post("/open", number())
+                    .name("open")
+                    .policy(Policy::default().on(Class::Unavailable, Fallback::Open)),
+            )
             .guards(&quick_to_notice())
     });
     assert_eq!(recorded.counted(), BTreeMap::new());

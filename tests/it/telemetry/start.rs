@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Method;
 use tower_jverify::{
-    Action, ClientIp, Coding, Credentials, Extracted, Field, ForeignBackend, HandOn, JPush, JVerifyLayer, Level,
-    Policy, Rule, Sandbox, captcha, number, one_tap,
+    Action, Class, ClientIp, Coding, Credentials, Extracted, Fallback, Field, ForeignBackend, HandOn, JPush,
+    JVerifyLayer, Level, Policy, Rule, Sandbox, captcha, number, one_tap,
 };
 
 use super::Log;
@@ -174,7 +174,7 @@ fn each_setting_that_weakens_a_rule_is_a_line_at_info_with_the_rules_names() {
         ("ignore_query", |rule| rule.ignore_query(true)),
         ("client_streaming", |rule| rule.client_streaming(true)),
         ("grpc_answers", |rule| rule.grpc_answers(true)),
-        ("policy.open_when_unavailable", |rule| rule.policy(Policy::default().open_when_unavailable())),
+        ("policy.on", |rule| rule.policy(Policy::default().on(Class::Throttled, Fallback::Captcha))),
         ("policy.unknown_risk", |rule| rule.policy(Policy::default().unknown_risk(Action::Allow))),
         ("policy.tell_risk", |rule| rule.policy(Policy::default().tell_risk())),
         ("policy.band", |rule| rule.policy(Policy::default().band(300, Level::Medium, Action::Allow))),
@@ -195,6 +195,16 @@ fn each_setting_that_weakens_a_rule_is_a_line_at_info_with_the_rules_names() {
         let [line] = &lines[..] else { panic!("{setting}: {lines:#?}") };
         assert!(line.contains(&format!("setting=\"{setting}\"")) && line.contains("rules=\""), "{line}");
         assert!(line.contains("/login") && !line.contains("/other\""), "{line}");
+    }
+    // What opens has a line of its own, for each rule.
+    let open = || Rule::post("/login", number()).policy(Policy::default().on(Class::Unavailable, Fallback::Open));
+    let rules = [open(), Rule::post("/other", captcha()), open().name("second").when(Field::body("/op"), "2")];
+    drop(builder(&Verifier::passing()).rules(rules).build().unwrap());
+    let events = log.take_events();
+    let lines: Vec<_> = events.iter().filter(|event| event.contains("setting=\"policy.on\"")).collect();
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    for (line, rule) in lines.iter().zip(["rule=\"POST /login\"", "rule=\"second\""]) {
+        assert!(line.starts_with("WARN") && line.contains(rule) && line.contains("class=\"unavailable\""), "{line}");
     }
     // Of the layer: for each rule.
     drop(

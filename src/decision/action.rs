@@ -1,0 +1,60 @@
+//! What to do with a request, and how risky its phone is.
+
+/// What to do with a request whose checks passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Action {
+    /// Let it through.
+    Allow,
+    /// Let it through, marked.
+    Flag,
+    /// Let it through, marked, if a captcha passed in the same request; else refuse and ask for one.
+    StepUp,
+    /// Refuse.
+    Deny,
+}
+
+/// How risky a phone is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Level {
+    /// Normal.
+    Low,
+    /// Worth watching.
+    Medium,
+    /// Worth a further check.
+    Elevated,
+    /// Worth refusing.
+    High,
+    /// Asked, and not told.
+    Unknown,
+}
+
+// === impl Action ===
+
+impl Action {
+    /// The word in headers and events.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Flag => "flag",
+            Self::StepUp => "step_up",
+            Self::Deny => "deny",
+        }
+    }
+}
+
+// === impl Level ===
+
+impl Level {
+    /// The word in headers and events.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::Elevated => "elevated",
+            Self::High => "high",
+            Self::Unknown => "unknown",
+        }
+    }
+}
