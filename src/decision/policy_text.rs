@@ -38,3 +38,16 @@ impl fmt::Display for Policy {
         write!(f, "tell_risk: {}", self.tells_risk)
     }
 }
+
+#[cfg(feature = "serde")]
+impl Policy {
+    /// A name for these settings: equal policies have the same one. The first 8 bytes of SHA-256 (FIPS 180-4) of the text, as
+    /// hexadecimal digits.
+    pub(crate) fn fingerprint(&self) -> String {
+        use sha2::{Digest, Sha256};
+
+        let [first @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _]: [u8; 32] =
+            Sha256::digest(self.to_string()).into();
+        format!("{:016x}", u64::from_be_bytes(first))
+    }
+}

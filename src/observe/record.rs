@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 
 use super::{decided::Decided, pseudonym::Pseudonym};
 use crate::{
-    decision::Level,
+    decision::{Level, Policy},
     ex_id::ExId,
     foreign_backend::Suspicion,
     verdict::{Risk, Verdict},
@@ -56,6 +56,8 @@ struct Record<'d> {
     ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     inner_status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<String>,
     sandbox: bool,
 }
 
@@ -111,6 +113,7 @@ impl Serialize for Decided<'_> {
             judge_ms: self.judging().map(millis),
             ms: millis(self.duration()),
             inner_status: self.inner_status().as_ref().map(StatusCode::as_u16),
+            policy: self.policy.map(Policy::fingerprint),
             sandbox: self.is_sandbox(),
         };
         record.serialize(serializer)

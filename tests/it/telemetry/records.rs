@@ -82,7 +82,7 @@ async fn a_record_has_the_documented_fields() {
         let place = record.pointer_mut(place).unwrap().as_object_mut().unwrap();
         assert!(place.remove(field).unwrap().is_u64(), "{field}");
     }
-    // The pseudonyms were computed with the modules `hmac` and `base64` of Python.
+    // Pseudonyms and the policy's name were computed with the modules `hmac`, `base64` and `hashlib` of Python.
     assert_eq!(
         record,
         json!({
@@ -99,6 +99,7 @@ async fn a_record_has_the_documented_fields() {
             "phone": "IZ83ydp13gHweSoPjmJPgQ",
             "client": "JM76M8NQ_3TeOaJI_dH2HQ",
             "inner_status": 200,
+            "policy": "d6afe8a8617c566c",
             "sandbox": false,
         })
     );
