@@ -154,7 +154,7 @@ pub use self::{
     phone::{ParsePhoneError, Phone},
     phone_grammar::PhoneGrammar,
     proof::{Extracted, Field, JsonTypes, Media, ParseFieldError},
-    rule::{AnyOf, Ask, Captcha, Number, OneTap, Rule, captcha, number, one_tap},
+    rule::{AnyOf, Ask, Captcha, Mode, Number, OneTap, Rollout, Rule, Unit, captcha, number, one_tap},
     secret::Secret,
     store::Rate,
     verdict::{Class, Risk, Verdict},

@@ -19,7 +19,7 @@ pub(crate) use self::{
     coding::DecodeError,
     failed::ReadError,
     hand_on::Decoding,
-    read::{Kept, Limits, Unread, Whole, read, read_beginning},
+    read::{Ends, Kept, Limits, Unread, Whole, read, read_beginning},
     request::TrailerFilter,
 };
 pub use self::{coding::Coding, hand_on::HandOn};

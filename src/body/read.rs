@@ -35,6 +35,14 @@ pub(crate) struct Limits {
     pub(crate) budget: Budget,
 }
 
+/// What may end a read before its own deadline.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ends {
+    /// The client's deadline.
+    pub(crate) client: Option<Instant>,
+    pub(crate) until: Option<Instant>,
+}
+
 /// A body that was read to its end. It holds its share of the budget until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Whole {
@@ -68,14 +76,14 @@ pub(crate) struct Unread<B> {
     pub(crate) body: Option<Kept<B>>,
 }
 
-/// Reads a body to its end. `client`: the client's deadline, which may be earlier than the layer's.
+/// Reads a body to its end. `ends`: when the read ends, if that is earlier than its own deadline.
 ///
 /// A body of one frame is not copied. No timer is created for a body that is already complete.
 ///
 /// # Errors
 ///
 /// Returns the reason and the bytes read so far, so that nothing is lost.
-pub(crate) async fn read<B>(body: B, limits: &Limits, client: Option<Instant>) -> Result<Box<Whole>, Unread<B>>
+pub(crate) async fn read<B>(body: B, limits: &Limits, ends: Ends) -> Result<Box<Whole>, Unread<B>>
 where
     B: Body<Data = Bytes, Error: 'static>,
 {
@@ -84,7 +92,7 @@ where
     }
     let to_the_end = None::<fn(&[u8]) -> Option<usize>>;
     let mut begun = Begun::of(body);
-    match begun.read(limits, client, to_the_end).await {
+    match begun.read(limits, ends, to_the_end).await {
         Ok(()) => Ok(begun.whole),
         Err(error) => Err(begun.unread(error)),
     }
@@ -99,14 +107,14 @@ where
 pub(crate) async fn read_beginning<B>(
     body: B,
     limits: &Limits,
-    client: Option<Instant>,
+    ends: Ends,
     needed: impl Fn(&[u8]) -> Option<usize>,
 ) -> Result<Begun<B>, Unread<B>>
 where
     B: Body<Data = Bytes, Error: 'static>,
 {
     let mut begun = Begun::of(body);
-    match begun.read(limits, client, Some(needed)).await {
+    match begun.read(limits, ends, Some(needed)).await {
         Ok(()) => Ok(begun),
         Err(error) => Err(begun.unread(error)),
     }
@@ -162,12 +170,12 @@ where
     async fn read(
         &mut self,
         limits: &Limits,
-        client: Option<Instant>,
+        ends: Ends,
         needed: Option<impl Fn(&[u8]) -> Option<usize>>,
     ) -> Result<(), ReadError> {
         // Only a second frame causes a copy. Not inside the future that a timer may drop.
         let mut joined = None;
-        let read = in_time(pin!(self.collect(&mut joined, limits, needed)), limits.deadline, client).await;
+        let read = in_time(pin!(self.collect(&mut joined, limits, needed)), limits.deadline, ends).await;
         if let Some(joined) = joined {
             self.whole.data = BytesMut::freeze(joined);
         }
@@ -236,13 +244,14 @@ where
 async fn in_time(
     mut reading: Pin<&mut impl Future<Output = Result<(), ReadError>>>,
     deadline: Duration,
-    client: Option<Instant>,
+    ends: Ends,
 ) -> Result<(), ReadError> {
     if let Poll::Ready(done) = poll_fn(|cx| Poll::Ready(reading.as_mut().poll(cx))).await {
         return done;
     }
     let ours = Instant::now() + deadline;
-    match client {
+    let ours = ends.until.map_or(ours, |until| ours.min(until));
+    match ends.client {
         Some(client) if client < ours => timeout_at(client, reading).await.unwrap_or(Err(ReadError::GivenUp)),
         _ => timeout_at(ours, reading).await.unwrap_or(Err(ReadError::TooSlow)),
     }

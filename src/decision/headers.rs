@@ -8,6 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::{Decision, DecisionReason, action::Action};
 use crate::{
     check_kind::CheckKind,
+    denial::DenialReason,
     headers::{Header, Names, decimal},
     verdict::{Risk, Verdict},
 };
@@ -24,6 +25,9 @@ pub(crate) const NOT_ASKED: &str = "not-asked";
 /// The word in the header of a request that a policy opened for.
 pub(super) const UNVERIFIED: &str = "unverified";
 
+/// The word in the header and in the event of a request that passes because its rule is in shadow.
+pub(crate) const WOULD_DENY: &str = "would-deny";
+
 /// Writes to the head that no rule guards the request. Headers under the prefix must have been stripped before.
 pub(crate) fn insert_not_guarded(names: &Names, headers: &mut HeaderMap) {
     names.insert(headers, Header::Decision, HeaderValue::from_static(NOT_GUARDED));
@@ -38,6 +42,9 @@ impl Decision {
         let _ = headers.try_reserve(6);
         let mut put = |header, value: HeaderValue| names.insert(headers, header, value);
         put(Header::Decision, HeaderValue::from_static(self.word()));
+        if let Some(applied) = self.0.applied {
+            put(Header::Mode, HeaderValue::from_static(applied.as_str()));
+        }
         if matches!(self.reason(), DecisionReason::NotGuarded | DecisionReason::NotAsked) {
             return;
         }
@@ -54,7 +61,7 @@ impl Decision {
             put(Header::Checks, self.checks());
             put(Header::Id, self.ids());
         }
-        put(Header::Reason, HeaderValue::from_static(self.reason().as_str()));
+        put(Header::Reason, HeaderValue::from_static(self.reason_word()));
         if self.0.forwards_phone
             && let Some(phone) = self.phone()
             && let Ok(mut phone) = HeaderValue::from_str(phone.as_str())
@@ -67,8 +74,14 @@ impl Decision {
         }
     }
 
+    /// The word in headers and events.
+    pub(crate) fn reason_word(&self) -> &'static str {
+        self.0.would_deny.map_or(self.reason().as_str(), DenialReason::as_str)
+    }
+
     fn word(&self) -> &'static str {
         match (self.reason(), self.action()) {
+            (DecisionReason::WouldDeny, _) => WOULD_DENY,
             (DecisionReason::NotGuarded, _) => NOT_GUARDED,
             (DecisionReason::NotAsked, _) => NOT_ASKED,
             _ if !self.is_verified() => UNVERIFIED,

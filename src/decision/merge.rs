@@ -31,7 +31,7 @@ impl Decision {
     }
 
     /// Merges the decisions of two layers in one process: the worst action and reason, the highest risk, both lists. Two
-    /// different proven phones become no proven phone.
+    /// different proven phones become no proven phone, and a request that one of the layers would have refused has none.
     pub(crate) fn merged_with(&self, outer: &Self) -> Self {
         if outer.reason() == DecisionReason::NotGuarded {
             // The outer decision is empty, and no check waits for the application.
@@ -39,7 +39,10 @@ impl Decision {
         }
         let origin = Origin::Both([outer.clone(), self.clone()]);
         let (inner, outer) = (&*self.0, &*outer.0);
+        let would_deny = outer.would_deny.or(inner.would_deny);
         let phone = match (outer.phone, inner.phone) {
+            // Another layer may have proven one, but this request must not look like one that may log in.
+            _ if would_deny.is_some() => None,
             (Some(one), Some(other)) => (one == other).then_some(one),
             (one, other) => one.or(other),
         };
@@ -53,6 +56,8 @@ impl Decision {
             forwards_phone: outer.forwards_phone || inner.forwards_phone,
             is_sandbox: outer.is_sandbox || inner.is_sandbox,
             verdicts: outer.verdicts.iter().chain(&inner.verdicts).cloned().collect(),
+            would_deny,
+            applied: outer.applied.max(inner.applied),
             origin,
         }))
     }

@@ -14,6 +14,7 @@
 //! ```
 
 mod action;
+mod applied;
 mod asked;
 mod fallback;
 mod headers;
@@ -21,6 +22,7 @@ mod merge;
 mod policy;
 mod policy_text;
 mod settle;
+mod shadow;
 mod tag;
 #[cfg(test)]
 mod tests;
@@ -29,7 +31,7 @@ mod verified;
 
 use std::{fmt, sync::Arc};
 
-pub(crate) use self::headers::{NOT_ASKED, NOT_GUARDED};
+pub(crate) use self::headers::{NOT_ASKED, NOT_GUARDED, WOULD_DENY};
 pub use self::{
     action::{Action, Level},
     fallback::Fallback,
@@ -37,8 +39,8 @@ pub use self::{
     trusted::{TrustedHeaders, TrustedHeadersError},
     verified::Verified,
 };
-pub(crate) use self::{asked::Asked, headers::insert_not_guarded, settle::Objection};
-use crate::{check_kind::CheckKind, ex_id::ExId, phone::Phone, verdict::Verdict};
+pub(crate) use self::{applied::Applied, asked::Asked, headers::insert_not_guarded, settle::Objection};
+use crate::{check_kind::CheckKind, denial::DenialReason, ex_id::ExId, phone::Phone, verdict::Verdict};
 
 /// Why a guarded request reached the application. The layer inserts it as a request extension.
 ///
@@ -74,6 +76,10 @@ struct Inner {
     forwards_phone: bool,
     is_sandbox: bool,
     verdicts: Vec<Verdict>,
+    /// Why the request would have been refused.
+    would_deny: Option<DenialReason>,
+    /// `None` of a rule that is enforced for all requests.
+    applied: Option<Applied>,
     origin: Origin,
 }
 
@@ -107,10 +113,13 @@ pub enum DecisionReason {
     /// pass.
     NotGuarded,
     /// **Not verified**: the rule has [`on_demand`](crate::Rule::on_demand), and the checks wait for
-    /// [`Prove::now`](crate::Prove::now).
+    /// [`Prove::now`](crate::Prove::now); or it is in shadow with [`shadow_unasked`](crate::Rule::shadow_unasked), and no check
+    /// is sent.
     NotAsked,
     /// Only of [`Decision::from_trusted_headers`]. **Not verified**: a sandbox answered, which does not ask a carrier.
     Sandbox,
+    /// **Not verified**: the request would have been refused ([`Decision::would_deny`]), but its rule is in shadow.
+    WouldDeny,
 }
 
 // === impl Decision ===
@@ -134,6 +143,8 @@ impl Decision {
             forwards_phone: false,
             is_sandbox: verdicts.iter().any(Verdict::is_sandbox),
             verdicts,
+            would_deny: None,
+            applied: None,
             origin: Origin::One(None),
         }))
     }
@@ -215,13 +226,15 @@ impl Decision {
         self
     }
 
-    /// [`Action::Allow`] or [`Action::Flag`]; an unverified decision is flagged.
+    /// [`Action::Allow`] or [`Action::Flag`]; an unverified decision is flagged. [`Action::Deny`] if the request would have
+    /// been refused ([`Decision::would_deny`]).
     pub fn action(&self) -> Action {
         self.0.action
     }
 
-    /// Whether every check passed. `false` if a policy opened for an outage or accepted a captcha instead, if the request was passed on before its
-    /// checks ([`Rule::on_demand`](crate::Rule::on_demand)), and for the reasons that only [`Decision::from_trusted_headers`]
+    /// Whether every check passed. `false` if a policy opened for an outage or accepted a captcha instead, if the request
+    /// was passed on before its checks ([`Rule::on_demand`](crate::Rule::on_demand)), if it would have been refused
+    /// ([`Decision::would_deny`]), and for the reasons that only [`Decision::from_trusted_headers`]
     /// returns, unless they are accepted there.
     pub fn is_verified(&self) -> bool {
         self.0.is_verified
@@ -286,7 +299,7 @@ impl fmt::Debug for Decision {
 // === impl DecisionReason ===
 
 impl DecisionReason {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Verified,
         Self::Risk,
         Self::RiskUnknown,
@@ -296,6 +309,7 @@ impl DecisionReason {
         Self::NotGuarded,
         Self::NotAsked,
         Self::Sandbox,
+        Self::WouldDeny,
     ];
 
     /// The index in [`DecisionReason::ALL`].
@@ -316,6 +330,7 @@ impl DecisionReason {
             Self::NotGuarded => "not_guarded",
             Self::NotAsked => "not_asked",
             Self::Sandbox => "sandbox",
+            Self::WouldDeny => "would_deny",
         }
     }
 
@@ -323,7 +338,12 @@ impl DecisionReason {
     const fn is_verified(self) -> bool {
         match self {
             Self::Verified | Self::Risk | Self::RiskUnknown | Self::SteppedUp => true,
-            Self::FallbackCaptcha | Self::Unavailable | Self::NotGuarded | Self::NotAsked | Self::Sandbox => false,
+            Self::FallbackCaptcha
+            | Self::Unavailable
+            | Self::NotGuarded
+            | Self::NotAsked
+            | Self::Sandbox
+            | Self::WouldDeny => false,
         }
     }
 }

@@ -21,7 +21,7 @@ pub(crate) use self::{
     cookies::remove_cookies,
     folding::{NotOne, aliases, only, remove, tokens},
     grpc::{is_grpc, is_grpc_type, is_grpc_web_type},
-    names::{Header, Names, USUAL},
+    names::{Header, Names, USUAL, is_common},
     routing::{ignore_http2_offer, overrides_method},
 };
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::{
     folding::{NotOne, only},
@@ -22,6 +22,7 @@ pub(crate) enum Header {
     Reason,
     Phone,
     Sandbox,
+    Mode,
 }
 
 /// A prefix and the names under it, and the other headers that are removed from every request. Created once, cheap to
@@ -30,6 +31,8 @@ pub(crate) enum Header {
 pub(crate) struct Names {
     inner: Arc<Inner>,
     routing: Option<Arc<Routing>>,
+    /// Further headers that are removed from every request, if there are any.
+    hidden: Option<Arc<[HeaderName]>>,
 }
 
 #[derive(Debug)]
@@ -44,6 +47,7 @@ struct Inner {
     reason: HeaderName,
     phone: HeaderName,
     sandbox: HeaderName,
+    mode: HeaderName,
 }
 
 /// The default prefix.
@@ -84,6 +88,7 @@ impl Header {
             Self::Reason => "reason",
             Self::Phone => "phone",
             Self::Sandbox => "sandbox",
+            Self::Mode => "mode",
         }
     }
 }
@@ -135,9 +140,10 @@ impl Names {
             reason: name("x-jverify-reason")?,
             phone: name("x-jverify-phone")?,
             sandbox: name("x-jverify-sandbox")?,
+            mode: name("x-jverify-mode")?,
             prefix: prefix.into(),
         });
-        Ok(Self { inner, routing: None })
+        Ok(Self { inner, routing: None, hidden: None })
     }
 
     /// Makes [`Names::strip`] remove what this backend must not receive.
@@ -148,6 +154,18 @@ impl Names {
     pub(crate) fn before(mut self, foreign: &ForeignBackend) -> Result<Self, ConfigError> {
         self.routing = Routing::of(foreign)?.map(Arc::new);
         Ok(self)
+    }
+
+    /// Makes [`Names::strip`] remove these headers as well.
+    pub(crate) fn hiding(mut self, headers: Vec<HeaderName>) -> Self {
+        self.hidden = (!headers.is_empty()).then(|| headers.into());
+        self
+    }
+
+    /// The further headers that are removed.
+    #[inline]
+    pub(crate) fn hidden(&self) -> Option<&[HeaderName]> {
+        self.hidden.as_deref()
     }
 
     /// The headers that a foreign backend must not receive; `None` without such a backend.
@@ -185,6 +203,38 @@ impl Names {
             Header::Reason => &self.inner.reason,
             Header::Phone => &self.inner.phone,
             Header::Sandbox => &self.inner.sandbox,
+            Header::Mode => &self.inner.mode,
         }
     }
+}
+
+/// Whether clients, proxies or applications commonly use this header.
+pub(crate) fn is_common(name: &HeaderName) -> bool {
+    const STANDARD: [HeaderName; 24] = [
+        header::ACCEPT,
+        header::ACCEPT_CHARSET,
+        header::ACCEPT_LANGUAGE,
+        header::AUTHORIZATION,
+        header::CONNECTION,
+        header::CONTENT_ENCODING,
+        header::CONTENT_LENGTH,
+        header::COOKIE,
+        header::DATE,
+        header::EXPECT,
+        header::FORWARDED,
+        header::FROM,
+        header::HOST,
+        header::MAX_FORWARDS,
+        header::ORIGIN,
+        header::PRAGMA,
+        header::RANGE,
+        header::REFERER,
+        header::TE,
+        header::TRAILER,
+        header::UPGRADE,
+        header::VIA,
+        HeaderName::from_static("x-forwarded-host"),
+        HeaderName::from_static("x-forwarded-proto"),
+    ];
+    STANDARD.contains(name) || OTHERS.iter().any(|other| name == other)
 }

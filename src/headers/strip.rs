@@ -50,7 +50,15 @@ impl Names {
 
     /// Whether the client's header with this name never reaches the inner service.
     pub(crate) fn removes(&self, name: &str) -> bool {
-        self.covers(name.as_bytes()) || self.routing().is_some_and(|routing| routing.removes(name, Keeping::NoMethods))
+        self.covers(name.as_bytes())
+            || self.hides(name)
+            || self.routing().is_some_and(|routing| routing.removes(name, Keeping::NoMethods))
+    }
+
+    /// Whether a server may read this name as one of the further headers that are removed.
+    #[inline]
+    fn hides(&self, name: &str) -> bool {
+        self.hidden().is_some_and(|hidden| hidden.iter().any(|header| aliases(name, header.as_str())))
     }
 
     /// Whether there is something to remove. Runs on every header of every request: one pass, with the tests that most
@@ -63,6 +71,9 @@ impl Names {
             (name.as_bytes().get(before.len()) == Some(last) && self.covers_name(name))
                 || (name == "connection" && self.is_named_by_connection(headers))
         };
+        if self.hidden().is_some() && headers.keys().any(|name| self.hides(name.as_str())) {
+            return true;
+        }
         match self.routing() {
             None => headers.keys().any(|name| is_ours(name.as_str())),
             Some(routing) => headers.keys().any(|name| {
@@ -93,7 +104,10 @@ impl Names {
         let upgrades = routing.is_none_or(|routing| routing.leaves_an_upgrade(headers));
         rebuild(headers, |name, value| {
             let text = name.as_str();
-            if self.covers(text.as_bytes()) || also.iter().any(|other| aliases(text, other.as_str())) {
+            if self.covers(text.as_bytes())
+                || self.hides(text)
+                || also.iter().any(|other| aliases(text, other.as_str()))
+            {
                 return None;
             }
             if name == CONNECTION {

@@ -129,6 +129,8 @@ where
             rule: Some(&self.rule),
             account: Some(&self.account),
             outcome: Outcome::Abandoned,
+            applied: self.evidence.applied(),
+            is_late: self.evidence.is_late(),
             verdicts: self.evidence.verdicts(),
             phone: self.evidence.about(),
             client: self.evidence.client(),

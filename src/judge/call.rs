@@ -24,6 +24,7 @@ use super::{
 use crate::{
     check::Check,
     check_kind::CheckKind,
+    decision::Applied,
     ex_id::ExId,
     log::CurrentSpan,
     observe::{Begun, Observers},
@@ -160,8 +161,12 @@ where
                 let calling = self.calling.take();
                 self.leave(Some(calling));
             }
-            // What the request's earlier checks have cost is not lost.
-            Stage::Waiting if self.place.evidence.has_verdicts() => self.leave(None),
+            // What the request's earlier checks have cost is not lost, nor that a request in shadow was passed on.
+            Stage::Waiting
+                if self.place.evidence.has_verdicts() || self.place.evidence.applied() == Applied::Shadow =>
+            {
+                self.leave(None);
+            }
             Stage::Waiting | Stage::Over => {}
         }
     }

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::client::Client;
-use crate::{ex_id::ExId, observe::Stages, phone::Phone, verdict::Verdict};
+use crate::{decision::Applied, ex_id::ExId, observe::Stages, phone::Phone, verdict::Verdict};
 
 /// The verdicts so far, each with the id of its check, and the phone that they prove. Owned: a check that outlives its
 /// request takes it along.
@@ -17,6 +17,10 @@ pub(crate) struct Evidence {
     /// The client, where it is known who the clients are. For the record alone.
     client: Option<Client>,
     stages: Stages,
+    /// Whether a refusal is enforced. For the record alone.
+    applied: Applied,
+    /// Whether the request was passed on before it was judged. For the record alone.
+    is_late: bool,
     /// The check that has asked about a proof of this request before.
     replays: Option<ExId>,
 }
@@ -26,8 +30,16 @@ pub(crate) struct Evidence {
 impl Evidence {
     /// None yet, of a request that begins now.
     pub(crate) fn new() -> Self {
-        let stages = Stages::begin();
-        Self { verdicts: Vec::new(), proven: None, about: None, client: None, stages, replays: None }
+        Self {
+            verdicts: Vec::new(),
+            proven: None,
+            about: None,
+            client: None,
+            stages: Stages::begin(),
+            applied: Applied::Enforced,
+            is_late: false,
+            replays: None,
+        }
     }
 
     pub(super) fn heard(&mut self, verdict: Verdict) {
@@ -66,6 +78,26 @@ impl Evidence {
 
     pub(super) fn take_verdicts(&mut self) -> Vec<Verdict> {
         std::mem::take(&mut self.verdicts)
+    }
+
+    /// This and what follows is of a request that passes whatever comes of it.
+    pub(crate) fn in_shadow(mut self) -> Self {
+        self.applied = Applied::Shadow;
+        self
+    }
+
+    pub(crate) fn applied(&self) -> Applied {
+        self.applied
+    }
+
+    /// The request was passed on before it was judged.
+    pub(crate) fn late(mut self) -> Self {
+        self.is_late = true;
+        self
+    }
+
+    pub(crate) fn is_late(&self) -> bool {
+        self.is_late
     }
 
     pub(crate) fn about(&self) -> Option<Phone> {

@@ -46,6 +46,7 @@ pub(crate) use self::{
     evidence::Evidence,
     judgement::Judgement,
     planned::{Plan, Planned},
+    sender::Asker,
     settings::{LEAST_LEFT, RuleVerifier, Settings},
     spend_key::SpendKey,
 };
@@ -57,7 +58,7 @@ pub use self::{
     snapshot::{BreakerState, GuardsSnapshot},
     store_policy::StorePolicy,
 };
-use crate::{check::Check, decision::Decision, observe::Observers, verdict::Verdict};
+use crate::{check::Check, denial::Refusal, observe::Observers, verdict::Verdict};
 
 /// Judges the requests of a layer.
 pub(crate) struct Judge<V> {
@@ -110,9 +111,19 @@ impl<V> Judge<V> {
 }
 
 impl<V> Judge<V> {
-    /// The sandbox lets everyone in: it is for clients on this host.
+    /// What the checks of a request with this head take from it. Calls closures of the user's.
+    ///
+    /// # Errors
+    ///
+    /// One of them panics.
+    #[inline]
+    pub(crate) fn asker(&self, rule: &str, settings: &Settings, parts: &Parts) -> Result<Asker, Refusal> {
+        Asker::find(settings, parts, rule, &self.observers)
+    }
+
+    /// After the sandbox has let a request pass. It lets everyone in: it is for clients on this host.
     #[cold]
-    fn warn_of_sandbox(&self, rule: &str, settings: &Settings, parts: &Parts) {
+    pub(crate) fn warn_of_sandbox(&self, rule: &str, settings: &Settings, parts: &Parts) {
         if client_ip::is_elsewhere(settings.client_ip.as_ref(), parts) {
             self.observers.sandbox_elsewhere(rule);
         }
@@ -132,33 +143,28 @@ where
         rule: &Arc<str>,
         settings: &Settings,
         plan: Plan,
-        parts: &Parts,
+        asker: Result<Asker, Refusal>,
         client_deadline: Option<Instant>,
         mut evidence: Evidence,
     ) -> Judgement {
         let Self { verifier, observers, guards, .. } = self;
+        let asker = match asker {
+            Ok(asker) => asker,
+            Err(refusal) => return Judgement::of(Err(refusal), evidence, &settings.policy),
+        };
         let abandoned = guards.abandoned();
         let result = match &settings.verifier {
             None => {
                 let means = Means { verifier, observers, abandoned };
-                match Questions::new(means, rule, settings, client_deadline, parts, &mut evidence) {
-                    Ok(mut questions) => questions.ask_all(plan).await,
-                    Err(refusal) => Err(refusal),
-                }
+                Questions::new(means, rule, settings, client_deadline, asker, &mut evidence).ask_all(plan).await
             }
             // Boxed, so that the future of other rules is no larger.
             Some(verifier) => {
                 let means = Means { verifier, observers, abandoned };
-                match Questions::new(means, rule, settings, client_deadline, parts, &mut evidence) {
-                    Ok(mut questions) => Box::pin(async move { questions.ask_all(plan).await }).await,
-                    Err(refusal) => Err(refusal),
-                }
+                let mut questions = Questions::new(means, rule, settings, client_deadline, asker, &mut evidence);
+                Box::pin(async move { questions.ask_all(plan).await }).await
             }
         };
-        let judgement = Judgement::of(result, evidence, &settings.policy);
-        if judgement.result.as_ref().is_ok_and(Decision::is_sandbox) {
-            self.warn_of_sandbox(rule, settings, parts);
-        }
-        judgement
+        Judgement::of(result, evidence, &settings.policy)
     }
 }

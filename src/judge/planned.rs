@@ -61,6 +61,11 @@ impl Plan {
         self.step_up.is_some() || self.checks.iter().any(|planned| planned.check.kind() == CheckKind::Captcha)
     }
 
+    /// The first phone that the client claims.
+    pub(crate) fn phone(&self) -> Option<Phone> {
+        self.claimed().next()
+    }
+
     /// How many checks are paid for, if all of them are asked.
     pub(super) fn cost(&self) -> u64 {
         self.checks

@@ -7,7 +7,6 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{HeaderName, request::Parts};
 use tokio::time::{Instant, timeout_at};
 use tower::BoxError;
 use tower_service::Service;
@@ -20,7 +19,7 @@ use super::{
     claim::{Claim, Unclaimed, lifetime},
     evidence::Evidence,
     planned::{Plan, Planned},
-    sender::Sender,
+    sender::{Asker, Sender},
     settings::{LEAST_LEFT, Settings},
     spend::Spending,
     stake::Stake,
@@ -32,14 +31,11 @@ use crate::{
     denial::{DenialReason, Refusal},
     ex_id::ExId,
     failure::Failure,
-    headers::only,
     log::Stage,
     observe::{By, Observers},
     store::Key,
     verdict::{Class, Risk, Verdict},
 };
-
-static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// With what a layer asks.
 pub(super) struct Means<'q, V> {
@@ -74,24 +70,19 @@ pub(super) struct Questions<'q, V> {
 // === impl Questions ===
 
 impl<'q, V> Questions<'q, V> {
-    /// # Errors
-    ///
-    /// As [`Sender::find`].
+    /// The deadline begins now.
     pub(super) fn new(
         means: Means<'q, V>,
         rule: &'q Arc<str>,
         settings: &'q Settings,
         client_deadline: Option<Instant>,
-        parts: &Parts,
+        Asker { sender, ex_id }: Asker,
         evidence: &'q mut Evidence,
-    ) -> Result<Self, Refusal> {
-        // Before the clock: it may call closures of the user's.
-        let sender = Sender::find(settings, parts, rule, means.observers)?;
-        let ex_id = settings.ex_id_from_request_id.then(|| request_id(parts)).flatten();
+    ) -> Self {
         let now = Instant::now();
         let deadline = now + settings.deadline;
         evidence.judge_from(now, sender.client);
-        Ok(Self {
+        Self {
             means,
             rule,
             settings,
@@ -104,7 +95,7 @@ impl<'q, V> Questions<'q, V> {
             has_captcha: false,
             permit: None,
             claims: Vec::new(),
-        })
+        }
     }
 }
 
@@ -387,9 +378,4 @@ impl<V> Questions<'_, V> {
         let is_open = || self.settings.account.switch(endpoint).is_some_and(|switch| switch.is_open_for_an_outage());
         verdict.is_outage() && (verdict.is_by_breaker() || is_open())
     }
-}
-
-/// `x-request-id`, where there is exactly one and it can be an `exID`.
-fn request_id(parts: &Parts) -> Option<ExId> {
-    only(&parts.headers, &REQUEST_ID).ok().flatten().and_then(|id| ExId::parse(id.to_str().ok()?))
 }

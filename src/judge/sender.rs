@@ -6,13 +6,24 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::request::Parts;
+use http::{HeaderName, request::Parts};
 
 use super::{client::Client, settings::Settings};
 use crate::{
     denial::{DenialReason, Refusal},
+    ex_id::ExId,
+    headers::only,
     observe::Observers,
 };
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What the checks of a request take from its head.
+pub(crate) struct Asker {
+    pub(super) sender: Sender,
+    /// Of the client's choice, where it may choose.
+    pub(super) ex_id: Option<ExId>,
+}
 
 /// Who sends a request.
 pub(super) struct Sender {
@@ -31,6 +42,20 @@ pub(super) enum Spender {
     Keyed(Bytes),
     /// Of this address, or of none that was found.
     At(Client),
+}
+
+// === impl Asker ===
+
+impl Asker {
+    /// # Errors
+    ///
+    /// As [`Sender::find`].
+    #[inline]
+    pub(super) fn find(settings: &Settings, parts: &Parts, rule: &str, observers: &Observers) -> Result<Self, Refusal> {
+        let sender = Sender::find(settings, parts, rule, observers)?;
+        let ex_id = settings.ex_id_from_request_id.then(|| request_id(parts)).flatten();
+        Ok(Self { sender, ex_id })
+    }
 }
 
 // === impl Sender ===
@@ -75,4 +100,9 @@ impl Spender {
             }
         }
     }
+}
+
+/// `x-request-id`, where there is exactly one and it can be an `exID`.
+fn request_id(parts: &Parts) -> Option<ExId> {
+    only(&parts.headers, &REQUEST_ID).ok().flatten().and_then(|id| ExId::parse(id.to_str().ok()?))
 }

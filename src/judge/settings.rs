@@ -1,10 +1,17 @@
 //! The settings by which a request is judged.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
+use http::request::Parts;
 use tower::{BoxError, util::BoxCloneSyncService};
 
-use super::{account::Account, bulkhead::Bulkhead, client_ip::ClientIp, limit::Limit, spend_key::SpendKey};
+use super::{
+    account::Account, bulkhead::Bulkhead, client::Client, client_ip::ClientIp, limit::Limit, spend_key::SpendKey,
+};
 use crate::{check::Check, decision::Policy, verdict::Verdict};
 
 /// The verifier of one rule.
@@ -30,4 +37,16 @@ pub(crate) struct Settings {
     /// The rule's own.
     pub(crate) limits: Arc<[Limit]>,
     pub(crate) ex_id_from_request_id: bool,
+}
+
+// === impl Settings ===
+
+impl Settings {
+    /// Octets that no other client has, where it is known who the client is.
+    #[cold]
+    pub(crate) fn client(&self, parts: &Parts) -> Option<[u8; 9]> {
+        let client_ip = self.client_ip.as_ref()?;
+        let address = catch_unwind(AssertUnwindSafe(|| client_ip.find(parts))).ok()??;
+        Some(Client::at(Some(address)).octets())
+    }
 }

@@ -1,6 +1,10 @@
 //! Enforces a judgement.
 
-use crate::{body::Kept, decision::Decision, denial::Refusal, rule::Mode};
+use crate::{
+    body::Kept,
+    decision::{Applied, Decision},
+    denial::Refusal,
+};
 
 /// How a guarded request ends.
 pub(super) enum Enforced<B> {
@@ -21,15 +25,11 @@ pub(super) struct Rejected<B> {
     pub(super) body: Option<Kept<B>>,
 }
 
-pub(super) fn enforce<B>(mode: Mode, judged: Judged<B>) -> Enforced<B> {
-    match (mode, judged) {
-        (Mode::Enforce | Mode::Observe, Ok((body, decision))) => Enforced::Verified(body, decision),
-        (Mode::Observe, Err(Rejected { refusal, body: Some(body) })) => Enforced::AsItCame(body.restored(), refusal),
-        (Mode::Enforce, Err(Rejected { refusal, .. })) | (Mode::Observe, Err(Rejected { refusal, body: None })) => {
-            Enforced::Denied(refusal)
-        }
+pub(super) fn enforce<B>(applied: Applied, judged: Judged<B>) -> Enforced<B> {
+    match (applied, judged) {
+        (Applied::Enforced | Applied::Shadow, Ok((body, decision))) => Enforced::Verified(body, decision),
+        (Applied::Shadow, Err(Rejected { refusal, body: Some(body) })) => Enforced::AsItCame(body.restored(), refusal),
+        (Applied::Enforced, Err(Rejected { refusal, .. }))
+        | (Applied::Shadow, Err(Rejected { refusal, body: None })) => Enforced::Denied(refusal),
     }
 }
-
-#[cfg(test)]
-mod tests;

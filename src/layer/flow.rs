@@ -16,26 +16,28 @@ use tower::BoxError;
 use tower_service::Service;
 
 use super::{
+    after::AfterInner,
     enforce::{Enforced, Rejected, enforce},
     later::Later,
-    report::{OpenRecord, Passed, report, report_passed},
+    report::{Passed, report, report_passed},
+    shadow::{self, Came},
     shared::Shared,
 };
 use crate::{
     body::{Kept, RequestBody},
     check::Check,
-    decision::Decision,
-    denial::{Answering, Audience, DenialReason, Refusal},
+    decision::{Applied, Decision},
+    denial::{Audience, DenialReason, Refusal},
     headers::ignore_http2_offer,
     judge::{Evidence, Judgement},
     log::Stage,
-    observe::{Decided, Outcome},
+    observe::Outcome,
     path::ParameterValues,
     phone::Phone,
     proof::{Value, Values},
     reading::{HandedOn, Read, Unread},
-    rule::{Choice, Group, RuleState},
-    verdict::Verdict,
+    rule::{Choice, Group, Meant, RuleState},
+    verdict::{Class, Verdict},
 };
 
 /// The future that runs the stages of a guarded request. Boxed, because it waits on the network anyway. It does not depend
@@ -45,14 +47,14 @@ pub(super) type Story<B> = Pin<Box<dyn Future<Output = End<B>> + Send>>;
 /// The result of the stages of a guarded request.
 pub(super) enum End<B> {
     /// The inner service receives the request.
-    Through(Request<RequestBody<B>>, Option<Box<OpenRecord>>),
+    Through(Request<RequestBody<B>>, Option<AfterInner>),
     /// The inner service never receives the request.
     Denied(Response<Bytes>),
 }
 
 /// Decides about a request. If the future is dropped at any await, it releases what it holds and starts no further check; a
 /// task finishes a check that has started and holds its place until then. `parameters`: the parameters of the path, if it
-/// has any.
+/// has any. `meant`: set if a rule of the group is not enforced for all requests.
 ///
 /// Not an `async fn`, which would hold its arguments twice. The box is created here, so that the future is copied only
 /// once.
@@ -61,6 +63,7 @@ pub(super) fn guard<V, B>(
     shared: Arc<Shared<V>>,
     group: Arc<Group>,
     mut parameters: Option<Box<ParameterValues>>,
+    meant: Option<Box<Meant>>,
     request: Request<B>,
 ) -> Story<B>
 where
@@ -77,7 +80,8 @@ where
         group.mark_matched();
         let told = {
             let stage = Stage::guard();
-            let mut story = pin!(tell(&shared, &group, &stage, parameters.as_deref_mut(), &mut parts, body));
+            let mut story =
+                pin!(tell(&shared, &group, &stage, parameters.as_deref_mut(), meant.as_deref(), &mut parts, body));
             // The panics of closures and verifiers are caught where they occur. Here only the body or the clone of a
             // verifier can panic: the request must not pass, and later requests must not be affected.
             poll_fn(|cx| {
@@ -87,9 +91,9 @@ where
             .await
         };
         match told {
-            Ok((mut body, record)) => {
+            Ok((mut body, after)) => {
                 body.came_over(parts.version);
-                End::Through(Request::from_parts(parts, body), record)
+                End::Through(Request::from_parts(parts, body), after)
             }
             Err(Refused { rule, refusal, evidence }) => {
                 let audience = Audience::of(&parts.headers, group.answers_grpc(parts.version));
@@ -102,43 +106,6 @@ where
             }
         }
     })
-}
-
-/// Refuses a request by its head alone. `group`: the group that guards its path, if it is known.
-pub(super) fn refuse<V, B>(
-    shared: &Shared<V>,
-    request: Request<B>,
-    group: Option<&Group>,
-    refusal: &Refusal,
-) -> Answering {
-    let rule = group.map(Group::first_rule);
-    let (evidence, name) = (Evidence::new(), rule.map(|rule| &*rule.name));
-    let account = rule.map(|rule| &*rule.settings.judge.account.name);
-    let decided = Decided {
-        rule: name,
-        account,
-        outcome: Outcome::Denied(refusal),
-        verdicts: evidence.verdicts(),
-        phone: None,
-        client: None,
-        stages: evidence.stages(),
-        policy: rule.map(|rule| &rule.settings.judge.policy),
-        pseudonyms: shared.observers.pseudonyms(),
-        first_ex_id: None,
-        inner_status: None,
-    };
-    shared.observers.decided(&decided);
-    shared.observers.tell(&decided);
-    let respond = rule.map_or(shared.respond.as_ref(), |rule| rule.settings.respond.as_ref());
-    // Without a known rule, it is unknown whether a status of 200 would be safe.
-    let grpc_answers = group.is_some_and(|group| group.answers_grpc(request.version()));
-    let (mut parts, _) = request.into_parts();
-    if respond.is_some() {
-        shared.strip(&mut parts.headers);
-    }
-    Audience::of(&parts.headers, grpc_answers)
-        .about(rule.map(|rule| &*rule.name), &[], None)
-        .refuse(refusal, &parts, respond)
 }
 
 /// A request that does not reach the inner service.
@@ -164,9 +131,10 @@ async fn tell<'g, V, B>(
     group: &'g Group,
     stage: &Stage,
     parameters: Option<&mut ParameterValues>,
+    meant: Option<&Meant>,
     parts: &mut Parts,
     body: B,
-) -> Result<(RequestBody<B>, Option<Box<OpenRecord>>), Refused<'g>>
+) -> Result<(RequestBody<B>, Option<AfterInner>), Refused<'g>>
 where
     V: Service<Check, Response = Verdict> + Clone + Send + Sync + 'static,
     V::Error: Into<BoxError>,
@@ -184,27 +152,44 @@ where
             return Ok((RequestBody::of(Kept::Untouched(body), group.trailer_filter()), record));
         }
     }
+    let until = meant.and_then(|meant| shadow::until(group, parts, meant, evidence.stages().began()));
     let choose = |values: &Values<'_>| group.choose(values, parameters);
     let read = {
         let stage = Stage::read();
         let choose_other = |when: Option<&Value<'_>>| group.choose_other(when);
-        let mut reading = pin!(group.reading().read(parts, body, &choose_other, choose));
+        let mut reading = pin!(group.reading().read(parts, body, until, &choose_other, choose));
         poll_fn(|cx| stage.within(|| reading.as_mut().poll(cx))).await
     };
     shared.look_for_unused(evidence.stages().began());
 
     let mut handing = Handing::default();
+    let applied;
+    let mut answers = None;
     let (rule, evidence, judged) = match read {
-        Err(Unread { body, refusal }) => (group.first_rule(), evidence, Err(Rejected { refusal, body })),
+        Err(Unread { body, refusal }) => {
+            applied = until.map(|_| Applied::Shadow);
+            (group.first_rule(), evidence, Err(Rejected { refusal, body }))
+        }
         Ok(Read { body, handed_on, chosen: Choice::Pass, .. }) => {
-            let body = Handing { handed_on, pins: Vec::new() }.finish(body, None, parts);
+            let body = match until {
+                None => Handing { handed_on, pins: Vec::new() }.finish(body, None, parts),
+                Some(_) => body.restored(),
+            };
             shared.pass_not_guarded(&mut parts.headers, parts.extensions.get::<Decision>());
             let why = Passed::NotGuarded("no rule names the value of `when`");
             let record = report_passed(&shared.observers, group.first_rule(), why, evidence);
             return Ok((RequestBody::of(body, group.trailer_filter()), record));
         }
-        Ok(Read { body, handed_on, chosen: Choice::Ask { rule, plan, pins }, client_deadline }) => {
-            handing = Handing { handed_on, pins };
+        Ok(Read { mut body, handed_on, chosen: Choice::Ask { rule, plan, pins }, client_deadline }) => {
+            applied = meant
+                .filter(|_| rule.settings.shadow.is_some())
+                .map(|meant| group.applied_by(rule, plan.phone(), parts, meant));
+            let is_in_shadow = applied == Some(Applied::Shadow);
+            if is_in_shadow {
+                body = body.restored();
+            } else {
+                handing = Handing { handed_on, pins };
+            }
             stage.rule(&rule.name);
             // The first check of a proof is billed and spends the proof.
             let asked = shared.asked(&rule.name, &plan);
@@ -219,9 +204,29 @@ where
                 Later::new(shared, rule, plan, asked, client_deadline, grpc_answers).hand_on(evidence, parts);
                 return Ok((RequestBody::of(handing.finish(body, None, parts), group.trailer_filter()), None));
             }
-            let judgement =
-                shared.judge.judge(&rule.name, &rule.settings.judge, plan, parts, client_deadline, evidence);
-            let Judgement { evidence, result } = judgement.await;
+            let settings = &rule.settings.judge;
+            let Judgement { evidence, result } = if is_in_shadow {
+                answers.clone_from(&asked);
+                match shadow::judge(shared, rule, plan, parts, client_deadline, evidence.in_shadow()).await {
+                    Came::InTime(judgement) => judgement,
+                    Came::Late(leash) => {
+                        let reason = DenialReason::Verdict(Class::Unavailable);
+                        let decision = Decision::refused_in_shadow(&settings.policy, reason, Vec::new());
+                        shared.decided(parts, decision.answering(answers), false);
+                        return Ok((
+                            RequestBody::of(body, group.shadow_trailer_filter()),
+                            Some(AfterInner::Judgement(leash)),
+                        ));
+                    }
+                }
+            } else {
+                let asker = shared.judge.asker(&rule.name, settings, parts);
+                let judged = shared.judge.judge(&rule.name, settings, plan, asker, client_deadline, evidence).await;
+                if judged.result.as_ref().is_ok_and(Decision::is_sandbox) {
+                    shared.judge.warn_of_sandbox(&rule.name, settings, parts);
+                }
+                judged
+            };
             let judged = match result {
                 Ok(decision) => Ok((body, decision.answering(asked))),
                 Err(refusal) => Err(Rejected { refusal, body: Some(body) }),
@@ -230,17 +235,24 @@ where
         }
     };
 
-    match enforce(rule.settings.mode, judged) {
+    match enforce(applied.unwrap_or_default(), judged) {
         Enforced::Verified(body, decision) => {
             let body = handing.finish(body, decision.phone(), parts);
+            let (decision, trailers) = match applied {
+                None => (decision, group.trailer_filter()),
+                Some(Applied::Enforced) => (decision.applied(Applied::Enforced), group.trailer_filter()),
+                Some(Applied::Shadow) => (decision.applied(Applied::Shadow), group.shadow_trailer_filter()),
+            };
             let decision = shared.decided(parts, decision, rule.settings.forward_phone);
             let record = report_passed(&shared.observers, rule, Passed::By(decision), evidence);
-            Ok((RequestBody::of(body, group.trailer_filter()), record))
+            Ok((RequestBody::of(body, trailers), record))
         }
         Enforced::AsItCame(body, refusal) => {
-            shared.pass(&mut parts.headers, parts.extensions.get::<Decision>());
-            report(&shared.observers, rule, Outcome::Denied(&refusal), &evidence);
-            Ok((RequestBody::of(body, group.trailer_filter()), None))
+            let (evidence, policy) = (evidence.in_shadow(), &rule.settings.judge.policy);
+            let decision = Decision::refused_in_shadow(policy, refusal.reason(), evidence.verdicts().to_vec());
+            shared.decided(parts, decision.answering(answers), false);
+            let record = report_passed(&shared.observers, rule, Passed::InShadow(refusal), evidence);
+            Ok((RequestBody::of(body, group.shadow_trailer_filter()), record))
         }
         Enforced::Denied(refusal) => {
             report(&shared.observers, rule, Outcome::Denied(&refusal), &evidence);

@@ -13,8 +13,8 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
+    after::AfterInner,
     flow::{End, Story},
-    report::OpenRecord,
 };
 use crate::body::{RequestBody, ResponseBody};
 
@@ -26,8 +26,8 @@ pin_project! {
     {
         #[pin]
         state: State<S, S::Future, B, S::Error>,
-        // Of a guarded request that the inner service receives, if a closure wants to know its status.
-        record: Option<Box<OpenRecord>>,
+        // Of a guarded request that the inner service receives.
+        after: Option<AfterInner>,
     }
 }
 
@@ -52,7 +52,7 @@ where
     S: Service<Request<RequestBody<B>>>,
 {
     pub(super) fn guarded(inner: S, story: Story<B>) -> Self {
-        Self { state: State::Guarded { inner: Some(inner), story }, record: None }
+        Self { state: State::Guarded { inner: Some(inner), story }, after: None }
     }
 
     /// Calls the inner service directly if it is ready: a request is large, and every move of it costs. Otherwise
@@ -64,11 +64,11 @@ where
             Poll::Ready(Err(error)) => State::Failed { error: Some(error) },
             Poll::Pending => State::Waiting { inner, request: Some(request) },
         };
-        Self { state, record: None }
+        Self { state, after: None }
     }
 
     pub(super) fn refused(response: Response<Bytes>) -> Self {
-        Self { state: State::Refused { response: Some(response) }, record: None }
+        Self { state: State::Refused { response: Some(response) }, after: None }
     }
 }
 
@@ -85,8 +85,8 @@ where
                 StateProj::Guarded { inner, story } => {
                     let next = match (ready!(story.as_mut().poll(cx)), inner.take()) {
                         (End::Denied(response), _) => State::Refused { response: Some(response) },
-                        (End::Through(request, record), Some(inner)) => {
-                            *this.record = record;
+                        (End::Through(request, after), Some(inner)) => {
+                            *this.after = after;
                             State::Waiting { inner, request: Some(request) }
                         }
                         (End::Through(..), None) => State::Refused { response: None },
@@ -100,11 +100,11 @@ where
                     this.state.set(State::Called { future });
                 }
                 StateProj::Called { future } => {
-                    let response = ready!(future.poll(cx))?;
-                    if let Some(mut record) = this.record.take() {
-                        record.answered(response.status());
+                    let answered = ready!(future.poll(cx));
+                    if let Some(after) = this.after.take() {
+                        after.answered(answered.as_ref().ok().map(Response::status));
                     }
-                    return Poll::Ready(Ok(response.map(ResponseBody::inner)));
+                    return Poll::Ready(answered.map(|response| response.map(ResponseBody::inner)));
                 }
                 StateProj::Failed { error } => {
                     return Poll::Ready(Err(error.take().expect("a future is not polled after it has answered")));

@@ -85,8 +85,8 @@ where
         let settings = &rule.settings.judge;
         let Judgement { evidence, result } = {
             let evidence = Evidence::new();
-            let mut judging =
-                pin!(shared.judge.judge(&rule.name, settings, plan, &recipient.head, client_deadline, evidence));
+            let asker = shared.judge.asker(&rule.name, settings, &recipient.head);
+            let mut judging = pin!(shared.judge.judge(&rule.name, settings, plan, asker, client_deadline, evidence));
             // The clone of a verifier may panic: see `flow`.
             poll_fn(|cx| {
                 let polled = catch_unwind(AssertUnwindSafe(|| judging.as_mut().poll(cx)));
@@ -99,6 +99,9 @@ where
         };
         match result.map(|decision| decision.answering(asked)) {
             Ok(decision) => {
+                if decision.is_sandbox() {
+                    shared.judge.warn_of_sandbox(&rule.name, settings, &recipient.head);
+                }
                 report(&shared.observers, &rule, Outcome::Passed(&decision), &evidence);
                 Ok(decision)
             }

@@ -67,6 +67,7 @@
 //! ```
 
 #[cfg(feature = "axum")]
+mod after;
 mod around;
 mod builder;
 mod current;
@@ -75,10 +76,12 @@ mod enforce;
 mod extract;
 mod flow;
 mod future;
+mod head;
 mod later;
 mod prove;
 mod report;
 mod service;
+mod shadow;
 mod shared;
 mod source;
 mod unused;

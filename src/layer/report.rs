@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
+use super::after::AfterInner;
 use crate::{
     decision::Decision,
+    denial::Refusal,
     judge::Evidence,
     observe::{Decided, Observers, Outcome},
     rule::RuleState,
@@ -27,11 +29,12 @@ pub(super) fn report_passed(
     rule: &Arc<RuleState>,
     passed: Passed,
     evidence: Evidence,
-) -> Option<Box<OpenRecord>> {
+) -> Option<AfterInner> {
     observers.decided(&record(observers, rule, passed.outcome(), &evidence));
     observers.has_listeners().then(|| {
         let (observers, rule) = (Arc::clone(observers), Arc::clone(rule));
-        Box::new(OpenRecord { observers, rule, passed, evidence: evidence.ended(), inner_status: None })
+        let evidence = evidence.ended();
+        AfterInner::Record(Box::new(OpenRecord { observers, rule, passed, evidence, inner_status: None }))
     })
 }
 
@@ -39,6 +42,8 @@ pub(super) fn report_passed(
 pub(super) enum Passed {
     By(Decision),
     NotGuarded(&'static str),
+    /// It is refused, and the rule is in shadow.
+    InShadow(Refusal),
 }
 
 /// The record of a request that the inner service has received. The closures of the user are called when it is dropped.
@@ -57,6 +62,7 @@ impl Passed {
         match self {
             Self::By(decision) => Outcome::Passed(decision),
             Self::NotGuarded(why) => Outcome::NotGuarded(why),
+            Self::InShadow(refusal) => Outcome::Denied(refusal),
         }
     }
 }
@@ -65,8 +71,8 @@ impl Passed {
 
 impl OpenRecord {
     /// The inner service has answered.
-    pub(super) fn answered(&mut self, inner_status: StatusCode) {
-        self.inner_status = Some(inner_status);
+    pub(super) fn close(mut self, inner_status: Option<StatusCode>) {
+        self.inner_status = inner_status;
     }
 }
 
@@ -93,6 +99,8 @@ fn record<'d>(
         rule: Some(&rule.name),
         account: Some(&*rule.settings.judge.account.name),
         outcome,
+        applied: evidence.applied(),
+        is_late: evidence.is_late(),
         verdicts,
         phone: evidence.about(),
         client: evidence.client(),

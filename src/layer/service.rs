@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, Uri, header::ALLOW};
+use http::{Extensions, HeaderValue, Request, Response, StatusCode, Uri, header::ALLOW};
 use http_body::Body;
 use tower::BoxError;
 use tower_service::Service;
@@ -16,13 +16,15 @@ use super::{
     current::Current,
     flow::{self, End},
     future::ResponseFuture,
+    head,
+    shared::Shared,
 };
 use crate::{
     body::{RequestBody, ResponseBody},
     check::Check,
-    decision::Decision,
+    decision::{Applied, Decision},
     denial::{Answering, Refusal},
-    rule::{Match, has_proof_in_head, is_preflight},
+    rule::{Group, Match, Meant, Shown, all_applied, has_proof_in_head, is_preflight},
     verdict::Verdict,
 };
 
@@ -47,9 +49,47 @@ impl<S, V> JVerify<S, V> {
     }
 }
 
+/// A refusal by the head alone.
+struct ByHead<'g> {
+    /// The group that guards the path, if it is known.
+    group: Option<&'g Group>,
+    refusal: Refusal,
+    /// The header for a 405.
+    allow: Option<HeaderValue>,
+}
+
 impl<S, V> JVerify<S, V> {
-    /// Answers a request that is refused by its head. `allow`: the header for a 405.
+    /// Answers a request that is refused by its head, or passes it on if all rules that it may mean are in shadow.
     #[cold]
+    fn refuse<B>(
+        &self,
+        shared: &Shared<V>,
+        request: Request<B>,
+        shown: Option<Shown>,
+        refused: ByHead<'_>,
+    ) -> ResponseFuture<S, B>
+    where
+        S: Service<Request<RequestBody<B>>> + Clone,
+    {
+        let ByHead { group, refusal, allow } = refused;
+        let (parts, body) = request.into_parts();
+        let applied = if shared.routes.have_modes() {
+            let mut rules = shared.routes.meant(&parts.method, &parts.uri, original_in(&parts.extensions));
+            rules.extend(group.iter().flat_map(|group| group.states()));
+            all_applied(rules.into_iter(), None, &parts, shown.as_ref())
+        } else {
+            Applied::Enforced
+        };
+        let request = Request::from_parts(parts, body);
+        match applied {
+            Applied::Enforced => self.answer(head::refuse(shared, request, group, &refusal), allow),
+            Applied::Shadow => {
+                ResponseFuture::unmatched(self.inner.clone(), head::pass_refused(shared, request, group, &refusal))
+            }
+        }
+    }
+
+    /// Answers a request that is refused by its head. `allow`: the header for a 405.
     fn answer<B>(&self, answering: Answering, allow: Option<HeaderValue>) -> ResponseFuture<S, B>
     where
         S: Service<Request<RequestBody<B>>> + Clone,
@@ -97,6 +137,7 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let shared = self.current.now();
         let is_foreign = shared.routes.are_before_foreign();
+        let shown = shared.shown(request.headers());
         if is_foreign {
             // Before anything is read: removed headers must not decide anything.
             shared.strip(request.headers_mut());
@@ -106,12 +147,12 @@ where
             Match::Group(group) => Some(group),
             Match::Ambiguous(suspicion) => {
                 let refusal = Refusal::of_path(suspicion);
-                return self.answer(flow::refuse(&shared, request, None, &refusal), None);
+                return self.refuse(&shared, request, shown, ByHead { group: None, refusal, allow: None });
             }
             Match::Unnamed(unnamed) => {
                 if let Err(refusal) = unnamed.check(&request) {
-                    let refused = flow::refuse(&shared, request, unnamed.first_group(), &refusal);
-                    return self.answer(refused, unnamed.allow());
+                    let refused = ByHead { group: unnamed.first_group(), refusal, allow: unnamed.allow() };
+                    return self.refuse(&shared, request, shown, refused);
                 }
                 shared.strip_for(unnamed.groups(), request.headers_mut());
                 unnamed.otherwise()
@@ -123,17 +164,24 @@ where
             }
             let preflight = is_preflight(&request).then(|| has_proof_in_head(group, &request));
             if preflight == Some(false) && !group.preflight_passes() {
-                let refusal = Refusal::of_preflight();
-                return self.answer(flow::refuse(&shared, request, Some(group), &refusal), None);
+                let refused = ByHead { group: Some(group), refusal: Refusal::of_preflight(), allow: None };
+                return self.refuse(&shared, request, shown, refused);
             }
             // A script that ignores the method also reads a login in the head of an OPTIONS.
             let passes = preflight.is_some_and(|has_proof| group.preflight_passes() && !(is_foreign && has_proof));
             if !passes {
                 let parameters = match group.path_parameters(request.uri(), original_uri(&request)) {
                     Ok(parameters) => parameters,
-                    Err(refusal) => return self.answer(flow::refuse(&shared, request, Some(group), &refusal), None),
+                    Err(refusal) => {
+                        let refused = ByHead { group: Some(group), refusal, allow: None };
+                        return self.refuse(&shared, request, shown, refused);
+                    }
                 };
-                let story = flow::guard(Arc::clone(&shared), Arc::clone(group), parameters, request);
+                let meant = group.may_be_in_shadow().then(|| {
+                    let others = shared.routes.others_meant(group, request.uri(), original_uri(&request));
+                    Box::new(Meant { shown, others })
+                });
+                let story = flow::guard(Arc::clone(&shared), Arc::clone(group), parameters, meant, request);
                 return ResponseFuture::guarded(self.inner.clone(), story);
             }
         }
@@ -163,12 +211,16 @@ fn with_allow(mut response: Response<Bytes>, allow: Option<HeaderValue>) -> Resp
 }
 
 /// The path before an axum router stripped the prefix under which it nests another.
-#[cfg(feature = "axum")]
 fn original_uri<B>(request: &Request<B>) -> Option<&Uri> {
-    request.extensions().get::<axum::extract::OriginalUri>().map(|original| &original.0)
+    original_in(request.extensions())
+}
+
+#[cfg(feature = "axum")]
+fn original_in(extensions: &Extensions) -> Option<&Uri> {
+    extensions.get::<axum::extract::OriginalUri>().map(|original| &original.0)
 }
 
 #[cfg(not(feature = "axum"))]
-fn original_uri<B>(_: &Request<B>) -> Option<&Uri> {
+fn original_in(_: &Extensions) -> Option<&Uri> {
     None
 }

@@ -20,7 +20,7 @@ use crate::{
     headers::Names,
     judge::{Guards, Judge, Plan},
     observe::{Listeners, Observers, Pseudonyms, Watched},
-    rule::{Group, Routes, RuleState, remove_phone_cookies, trailer_filter},
+    rule::{Group, Routes, RuleState, Shown, remove_phone_cookies, trailer_filter},
 };
 
 /// The rules and settings of a layer until the next reload.
@@ -148,6 +148,12 @@ impl<V> Shared<V> {
         }
     }
 
+    /// The headers of testers that a request has, before they are removed.
+    #[inline]
+    pub(super) fn shown(&self, headers: &HeaderMap) -> Option<Shown> {
+        self.names.hidden().and_then(|testers| Shown::of(headers, testers))
+    }
+
     /// Removes the headers that no request may carry to the inner service.
     #[inline]
     pub(super) fn strip(&self, headers: &mut HeaderMap) {
@@ -158,6 +164,14 @@ impl<V> Shared<V> {
     pub(super) fn strip_for(&self, groups: &[&Arc<Group>], headers: &mut HeaderMap) {
         self.names.strip_overrides(headers);
         remove_phone_cookies(groups, headers);
+    }
+
+    /// As [`Shared::strip_for`], for a request that may be for any path.
+    #[cold]
+    pub(super) fn strip_for_all(&self, headers: &mut HeaderMap) {
+        if self.routes.are_before_foreign() {
+            self.strip_for(&self.routes.all_groups(), headers);
+        }
     }
 
     /// Writes the head of a request that a decision lets through. If an outer layer has made a decision, the two are

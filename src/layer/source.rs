@@ -34,6 +34,7 @@ impl Source {
     /// Names the first invalid setting. A source that compiled once always compiles again.
     pub(super) fn compile(&self, guards: &Guards, before: Option<&Routes>) -> Result<(Routes, Names), ConfigError> {
         let names = Names::new(&self.header_prefix)?.before(&self.foreign)?;
+        let names = names.hiding(rule::testers(&self.rules, &self.overrides));
         let routes = Routes::compile(&self.rules, &self.overrides, &names, &self.foreign, guards, before)?;
         Ok((routes, names))
     }

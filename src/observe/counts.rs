@@ -37,7 +37,7 @@ type RuleOf = (Arc<str>, Arc<str>);
 impl Counts {
     /// The watch of a rule.
     pub(super) fn watch(&self, rule: &Watched) -> Watch {
-        let Watched { name, account, knows_clients } = rule;
+        let Watched { name, account, knows_clients, may_be_in_shadow: _ } = rule;
         let ratio = || {
             let mut ratios = self.ratios.lock().unwrap_or_else(PoisonError::into_inner);
             let of_rule = ratios.entry((Arc::clone(account), Arc::clone(name)));

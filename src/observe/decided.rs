@@ -9,7 +9,7 @@ use super::{
     stages::Stages,
 };
 use crate::{
-    decision::{Action, Decision, DecisionReason, Level, NOT_ASKED, NOT_GUARDED, Policy},
+    decision::{Action, Applied, Decision, DecisionReason, Level, NOT_ASKED, NOT_GUARDED, Policy, WOULD_DENY},
     denial::{DenialReason, Refusal},
     ex_id::ExId,
     foreign_backend::Suspicion,
@@ -46,6 +46,10 @@ pub struct Decided<'d> {
     /// The account that the verifier spends from, if the rule is known.
     pub(crate) account: Option<&'d str>,
     pub(crate) outcome: Outcome<'d>,
+    /// Whether a refusal is enforced.
+    pub(crate) applied: Applied,
+    /// Whether the request was passed on before this was known.
+    pub(crate) is_late: bool,
     /// The answers to the checks, in order.
     pub(crate) verdicts: &'d [Verdict],
     /// The phone of the request: proven, or as the client claims it.
@@ -85,6 +89,7 @@ pub(super) enum Word {
     NotGuarded,
     NotAsked,
     Deny,
+    WouldDeny,
     Abandoned,
 }
 
@@ -108,28 +113,40 @@ impl Decided<'_> {
         self.account
     }
 
-    /// `allow`, `flag`, `unverified` (a fallback of the policy), `not-guarded`, `not-asked`, `deny` or `abandoned` (the client
-    /// left during a check, or its `grpc-timeout` passed).
+    /// `allow`, `flag`, `unverified` (a fallback of the policy), `not-guarded`, `not-asked`, `deny`, `would-deny` (the rule is
+    /// in shadow, and the request has passed) or `abandoned` (the client left during a check, or its `grpc-timeout` passed).
     pub fn decision(&self) -> &'static str {
-        self.outcome.word().as_str()
+        self.word().as_str()
+    }
+
+    /// `enforce`, or `shadow` if the rule was in shadow for this request: see [`Mode`](crate::Mode).
+    pub fn mode(&self) -> &'static str {
+        self.applied.as_str()
+    }
+
+    /// Whether the request was in shadow, and was passed on as `would-deny` (`unavailable`) before its checks were finished:
+    /// see [`shadow_deadline`](crate::Rule::shadow_deadline). The other methods return what the checks came to afterwards.
+    pub fn is_late(&self) -> bool {
+        self.is_late
     }
 
     /// The reason: the word of a [`DecisionReason`] or of a [`DenialReason`]. `None` for `not-guarded` and `abandoned`.
     pub fn reason(&self) -> Option<&'static str> {
         match &self.outcome {
-            Outcome::Passed(decision) => Some(decision.reason().as_str()),
+            Outcome::Passed(decision) => Some(decision.reason_word()),
             Outcome::Denied(refusal) => Some(refusal.reason().as_str()),
             Outcome::NotAsked => Some(DecisionReason::NotAsked.as_str()),
             Outcome::NotGuarded(_) | Outcome::Abandoned => None,
         }
     }
 
-    /// Why the request was refused, if it was.
+    /// Why the request was refused, if it was, or would have been refused (`would-deny`).
     pub fn denial_reason(&self) -> Option<DenialReason> {
         self.refusal().map(Refusal::reason)
     }
 
-    /// Whether the request and all its checks passed: see [`Decision::is_verified`].
+    /// Whether the request and all its checks passed: see [`Decision::is_verified`]. Also `true` if the checks passed after
+    /// the request had been passed on as `would-deny` ([`Decided::is_late`]).
     pub fn is_verified(&self) -> bool {
         matches!(self.outcome, Outcome::Passed(decision) if decision.is_verified())
     }
@@ -223,6 +240,14 @@ impl Decided<'_> {
         self.stages.began().elapsed()
     }
 
+    /// How the request ended, in a word.
+    pub(super) fn word(&self) -> Word {
+        match (self.outcome.word(), self.applied) {
+            (Word::Deny, Applied::Shadow) => Word::WouldDeny,
+            (word, Applied::Enforced | Applied::Shadow) => word,
+        }
+    }
+
     pub(super) fn refusal(&self) -> Option<&Refusal> {
         match &self.outcome {
             Outcome::Denied(refusal) => Some(refusal),
@@ -236,6 +261,7 @@ impl fmt::Debug for Decided<'_> {
         f.debug_struct("Decided")
             .field("rule", &self.rule)
             .field("account", &self.account)
+            .field("mode", &self.mode())
             .field("decision", &self.decision())
             .field("reason", &self.reason())
             .field("detail", &self.detail())
@@ -248,9 +274,10 @@ impl fmt::Debug for Decided<'_> {
 // === impl Outcome ===
 
 impl Outcome<'_> {
-    pub(super) fn word(&self) -> Word {
+    fn word(&self) -> Word {
         match self {
             Self::NotGuarded(_) => Word::NotGuarded,
+            Self::Passed(decision) if decision.would_deny().is_some() => Word::WouldDeny,
             Self::Passed(decision) if decision.is_verified() => match decision.action() {
                 Action::Allow => Word::Allow,
                 Action::Flag | Action::StepUp | Action::Deny => Word::Flag,
@@ -266,8 +293,16 @@ impl Outcome<'_> {
 // === impl Word ===
 
 impl Word {
-    pub(super) const ALL: [Self; 7] =
-        [Self::Allow, Self::Flag, Self::Unverified, Self::NotGuarded, Self::NotAsked, Self::Deny, Self::Abandoned];
+    pub(super) const ALL: [Self; 8] = [
+        Self::Allow,
+        Self::Flag,
+        Self::Unverified,
+        Self::NotGuarded,
+        Self::NotAsked,
+        Self::Deny,
+        Self::WouldDeny,
+        Self::Abandoned,
+    ];
 
     /// The word in events and labels.
     pub(super) const fn as_str(self) -> &'static str {
@@ -278,6 +313,7 @@ impl Word {
             Self::NotGuarded => NOT_GUARDED,
             Self::NotAsked => NOT_ASKED,
             Self::Deny => Action::Deny.as_str(),
+            Self::WouldDeny => WOULD_DENY,
             Self::Abandoned => "abandoned",
         }
     }

@@ -16,12 +16,13 @@ use crate::{
 /// Writes the event of a guarded request. `what_to_do`, of an alarm that is due, makes it an ERROR; an outage, a limit or a panic makes it a
 /// WARN.
 pub(super) fn decided(decided: &Decided<'_>, what_to_do: Option<&'static str>) {
-    let Decided { rule, account, outcome, verdicts, phone, first_ex_id, .. } = decided;
+    let Decided { rule, account, outcome, is_late, verdicts, phone, first_ex_id, .. } = decided;
+    let mode = decided.mode();
     let rule = rule.unwrap_or("-");
     match outcome {
         Outcome::NotGuarded(why) => {
             let (decision, ms) = (decided.decision(), millis(decided));
-            return event!(INFO, rule, decision, ms, "not guarded: {why}");
+            return event!(INFO, rule, mode, decision, ms, "not guarded: {why}");
         }
         Outcome::NotAsked => {
             let (decision, reason, ms) = (decided.decision(), decided.reason(), millis(decided));
@@ -29,6 +30,7 @@ pub(super) fn decided(decided: &Decided<'_>, what_to_do: Option<&'static str>) {
                 WARN,
                 rule,
                 account,
+                mode,
                 decision,
                 reason,
                 ms,
@@ -44,6 +46,7 @@ pub(super) fn decided(decided: &Decided<'_>, what_to_do: Option<&'static str>) {
                 $level,
                 rule,
                 account,
+                mode,
                 decision = decided.decision(),
                 reason = decided.reason(),
                 detail = decided.detail().as_deref(),
@@ -61,6 +64,7 @@ pub(super) fn decided(decided: &Decided<'_>, what_to_do: Option<&'static str>) {
                     f.write_str(verdict.cause().unwrap_or("-"))
                 }))),
                 nothing_sent = is_unanswered.then_some(verdicts.iter().all(Verdict::nothing_sent)),
+                late = is_late.then_some(true),
                 sandbox = decided.is_sandbox(),
                 phone = phone.map(|phone| ::tracing::field::display(phone.masked())),
                 ms = millis(decided),

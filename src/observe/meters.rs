@@ -9,10 +9,11 @@ use foldhash::fast::FixedState;
 use super::{
     alarms::AlarmKind,
     decided::{Decided, Outcome, Word},
+    watch::Watched,
 };
 use crate::{
     check::Endpoint,
-    decision::DecisionReason,
+    decision::{Applied, DecisionReason},
     denial::DenialReason,
     metric::{Counter, Gauge, Histogram, Series, describe_counter, describe_gauge, describe_seconds},
     store::StoreError,
@@ -93,7 +94,9 @@ pub(super) struct Meters {
 
 struct RuleMeters {
     /// For each word, one counter per possible reason.
-    decisions: [Vec<Counter>; Word::ALL.len()],
+    enforced: [Vec<Counter>; Word::ALL.len()],
+    /// As `enforced`, for requests in shadow. Empty for a rule that is always enforced.
+    in_shadow: [Vec<Counter>; Word::ALL.len()],
     opened: Counter,
 }
 
@@ -114,11 +117,13 @@ struct OperationMeters {
 
 impl Meters {
     /// Resolves all handles.
-    pub(super) fn new<'r>(rules: impl Iterator<Item = &'r Arc<str>>) -> Self {
+    pub(super) fn new<'r>(rules: impl Iterator<Item = &'r Watched>) -> Self {
         describe();
         Self {
-            rules: rules.map(|rule| (Arc::clone(rule), RuleMeters::new(rule))).collect(),
-            unknown: RuleMeters::new(NONE),
+            rules: rules
+                .map(|rule| (Arc::clone(&rule.name), RuleMeters::new(&rule.name, rule.may_be_in_shadow)))
+                .collect(),
+            unknown: RuleMeters::new(NONE, false),
             endpoints: Endpoint::ALL.map(EndpointMeters::new),
             saved: By::ALL.map(|by| counter(SAVED, &[("by", by.as_str())])),
             in_flight: Series { name: IN_FLIGHT, labels: &[] }.gauge(),
@@ -130,13 +135,19 @@ impl Meters {
 
     pub(super) fn decided(&self, decided: &Decided<'_>) {
         let rule = decided.rule.and_then(|rule| self.rules.get(rule)).unwrap_or(&self.unknown);
-        let word = decided.outcome.word();
+        let word = decided.word();
         let reason = match &decided.outcome {
-            Outcome::Passed(decision) if word != Word::NotAsked => decision.reason().index(),
+            Outcome::Passed(decision) if word != Word::NotAsked => {
+                decision.would_deny().map_or(decision.reason().index(), DenialReason::index)
+            }
             Outcome::Denied(refusal) => refusal.reason().index(),
             Outcome::Passed(_) | Outcome::NotGuarded(_) | Outcome::NotAsked | Outcome::Abandoned => 0,
         };
-        if let Some(counter) = rule.decisions.get(word as usize).and_then(|reasons| reasons.get(reason)) {
+        let counters = match decided.applied {
+            Applied::Enforced => &rule.enforced,
+            Applied::Shadow => &rule.in_shadow,
+        };
+        if let Some(counter) = counters.get(word as usize).and_then(|reasons| reasons.get(reason)) {
             counter.increment(1);
         }
         if word == Word::Unverified && reason == DecisionReason::Unavailable.index() {
@@ -223,19 +234,27 @@ fn describe() {
 // === impl RuleMeters ===
 
 impl RuleMeters {
-    fn new(rule: &str) -> Self {
-        let decisions = Word::ALL.map(|word| {
-            let counter = |reason| counter(DECISIONS, &[("rule", rule), ("action", word.as_str()), ("reason", reason)]);
+    fn new(rule: &str, may_be_in_shadow: bool) -> Self {
+        let decisions = |applied: Applied, word: Word| {
+            let mode = ("mode", applied.as_str());
+            let counter =
+                |reason| counter(DECISIONS, &[("rule", rule), mode, ("action", word.as_str()), ("reason", reason)]);
             match word {
+                Word::Deny if applied == Applied::Shadow => Vec::new(),
                 Word::Allow | Word::Flag | Word::Unverified => {
                     DecisionReason::ALL.iter().map(|reason| counter(reason.as_str())).collect()
                 }
-                Word::Deny => DenialReason::all().map(|reason| counter(reason.as_str())).collect(),
+                Word::Deny | Word::WouldDeny => DenialReason::all().map(|reason| counter(reason.as_str())).collect(),
                 Word::NotAsked => vec![counter(DecisionReason::NotAsked.as_str())],
                 Word::NotGuarded | Word::Abandoned => vec![counter(NONE)],
             }
-        });
-        Self { decisions, opened: counter(OPENED, &[("rule", rule)]) }
+        };
+        let in_shadow = |word| if may_be_in_shadow { decisions(Applied::Shadow, word) } else { Vec::new() };
+        Self {
+            enforced: Word::ALL.map(|word| decisions(Applied::Enforced, word)),
+            in_shadow: Word::ALL.map(in_shadow),
+            opened: counter(OPENED, &[("rule", rule)]),
+        }
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct Watched {
     pub(crate) account: Arc<str>,
     /// Whether clients are identified.
     pub(crate) knows_clients: bool,
+    /// Whether its requests may pass although they are refused.
+    pub(crate) may_be_in_shadow: bool,
 }
 
 /// The watch of a rule.

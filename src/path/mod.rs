@@ -34,6 +34,7 @@
 //! | `exact` | exact paths, and how most requests are told from all of them without a hash |
 //! | `parameters` | the values of a pattern's parameters, if all readings agree on them |
 //! | `route_parameters` | query parameters by which frameworks route |
+//! | `meant` | whether a path may mean one of several tables |
 //! | `table` | `Pattern` to entry, and the verdict over all readings |
 //! | `oracle` | for tests: all readings, unbounded |
 
@@ -41,6 +42,7 @@ mod decode;
 mod exact;
 mod foreign;
 mod letters;
+mod meant;
 mod meter;
 #[cfg(test)]
 mod oracle;
@@ -61,6 +63,7 @@ mod tests;
 mod words;
 
 pub(crate) use self::{
+    meant::Work,
     parameters::{ParameterValues, Parameters, Unclear},
     pattern::Pattern,
     route_parameters::RouteParameters,

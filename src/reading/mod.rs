@@ -88,6 +88,12 @@ impl Reading {
         Ok(self)
     }
 
+    /// Whether the application may receive other bytes than the client's.
+    pub(crate) fn changes_bodies(&self) -> bool {
+        let Settings { canonical_body, decode, .. } = &self.settings;
+        *canonical_body || !(decode.codings.is_empty() || decode.hands_on_encoded())
+    }
+
     /// The fields, compiled.
     pub(crate) fn plan(&self) -> &Plan {
         &self.plan

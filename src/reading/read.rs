@@ -14,7 +14,7 @@ use super::{
     others::{Choose, Known, Unknown},
 };
 use crate::{
-    body::{self, Coding, Kept, Whole},
+    body::{self, Coding, Ends, Kept, Whole},
     denial::{DenialReason, Refusal},
     headers::is_grpc,
     proof::{self, Extractor, Media, Plan, Values, grpc},
@@ -67,6 +67,8 @@ impl Reading {
     /// body is polled. `choose` receives the values of the fields. If other calls pass, `other` first receives the value of
     /// `when`, and chooses for such a call, of which nothing else is read.
     ///
+    /// `until`: when the body must have been read, if that is before its own deadline.
+    ///
     /// # Errors
     ///
     /// Returns the refusal and the complete body.
@@ -74,6 +76,7 @@ impl Reading {
         &self,
         parts: &Parts,
         body: B,
+        until: Option<Instant>,
         other: &Choose<'_, C>,
         choose: impl FnOnce(&Values<'_>) -> Result<C, Refusal>,
     ) -> Result<Read<B, C>, Unread<B>>
@@ -107,7 +110,8 @@ impl Reading {
         };
         if self.client_streaming && matches!(source, Source::Ours(Media::Grpc)) {
             let limits = &self.settings.limits;
-            let begun = match body::read_beginning(body, limits, client_deadline, grpc::first_frame).await {
+            let ends = Ends { client: client_deadline, until };
+            let begun = match body::read_beginning(body, limits, ends, grpc::first_frame).await {
                 Ok(begun) => begun,
                 Err(unread) => return give_up(unread),
             };
@@ -116,7 +120,7 @@ impl Reading {
                 Err(refusal) => Err(Unread { body: Some(Kept::Begun(begun)), refusal }),
             };
         }
-        let mut whole = match body::read(body, &self.settings.limits, client_deadline).await {
+        let mut whole = match body::read(body, &self.settings.limits, Ends { client: client_deadline, until }).await {
             Ok(whole) => whole,
             Err(unread) => return give_up(unread),
         };

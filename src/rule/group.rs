@@ -5,8 +5,8 @@ use std::{ops::Range, sync::Arc};
 use http::{HeaderMap, HeaderName, Method, Uri, Version, header::COOKIE, request::Parts};
 
 use super::{
-    limited::Limited, mode::Mode, on_demand, place::Place, plan::AskPlan, resolved::Settings, spec::Rule,
-    state::RuleState, unless::Unless,
+    limited::Limited, on_demand, place::Place, plan::AskPlan, resolved::Settings, spec::Rule, state::RuleState,
+    unless::Unless,
 };
 use crate::{
     body::TrailerFilter,
@@ -34,10 +34,14 @@ pub(crate) struct Group {
     /// The closures that let a request pass: one per rule, or empty.
     unless: Vec<Unless>,
     preflight_passes: bool,
+    /// Whether any of the rules is not enforced for all requests.
+    pub(super) has_mode: bool,
     /// Methods that no rule here guards, and that still pass.
     other_methods: Vec<Method>,
     grpc_answers: GrpcAnswers,
     trailers: TrailerFilter,
+    /// As `trailers`, for a request whose proof may be anywhere.
+    pub(super) shadow_trailers: TrailerFilter,
 }
 
 struct Compiled {
@@ -126,7 +130,7 @@ impl Group {
         on_demand::check(&states, otherwise_passes, lets_by, foreign)?;
         let pins = compiled().any(|rule| rule.state.settings.pins());
         let path = first.0.path.as_deref();
-        let keeps = compiled().any(|rule| rule.state.settings.mode != Mode::Enforce);
+        let keeps = compiled().any(|rule| rule.state.settings.shadow.is_some());
         let unless = all().take(1 + compiled_others.len()).map(|(rule, _)| rule.unless.clone());
         let unless = unless.collect::<Option<Vec<_>>>().unwrap_or_default();
         let pattern = path.map(Pattern::parse).transpose()?;
@@ -144,16 +148,16 @@ impl Group {
             let problem = "a header under our prefix, or one that `foreign_backend` removes, is removed on arrival";
             return Err(ConfigError::new("field", gone.as_str(), problem));
         }
-        let mut no_trailers = plan.header_names().to_vec();
-        if foreign.suspects(Suspicion::Cookie) {
-            no_trailers.push(COOKIE);
-        }
+        let cookies = foreign.suspects(Suspicion::Cookie).then_some(COOKIE);
+        let no_trailers: Vec<HeaderName> = plan.header_names().iter().cloned().chain(cookies.clone()).collect();
         Ok(Self {
             when,
+            has_mode: keeps,
             preflight_passes: all().any(|(rule, _)| rule.preflight_passes),
             other_methods: all().flat_map(|(rule, _)| rule.other_methods.iter().cloned()).collect(),
             grpc_answers: GrpcAnswers::of(&reading, settings),
             trailers: trailer_filter(names, &no_trailers),
+            shadow_trailers: trailer_filter(names, cookies.as_slice()),
             reading,
             parameters,
             unless,
@@ -169,6 +173,11 @@ impl Group {
 
     fn rules(&self) -> impl Iterator<Item = &Compiled> {
         std::iter::once(&self.first).chain(&self.others)
+    }
+
+    /// The rules, most specific first.
+    pub(crate) fn states(&self) -> impl Iterator<Item = &Arc<RuleState>> {
+        self.rules().map(|rule| &rule.state)
     }
 
     /// The rule to report until it is known which rule applies.

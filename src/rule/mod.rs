@@ -23,35 +23,45 @@
 //! # let _ = rules;
 //! ```
 
+mod applied;
 mod ask;
 mod group;
 mod limited;
 mod limits;
+mod meant;
 mod methods;
 mod mode;
 mod on_demand;
 mod place;
 mod plan;
 mod resolved;
+mod rollout;
 mod routes;
+mod setters;
 mod settings;
+mod shadow;
 mod spec;
 mod start;
 mod state;
+mod tester;
 mod unless;
 
 use self::spec::Methods;
-pub use self::{
-    ask::{AnyOf, Ask, Captcha, Number, OneTap, captcha, number, one_tap},
-    spec::Rule,
-};
 pub(crate) use self::{
+    applied::{Meant, all_applied, testers},
     group::{Choice, Group, remove_phone_cookies, trailer_filter},
     methods::{has_proof_in_head, is_preflight},
-    mode::Mode,
     resolved::{Settings, Shares},
     routes::{Match, Routes},
-    settings::{Overrides, setters, setting_methods, setting_table},
+    setters::setting_methods,
+    settings::{Overrides, setters, setting_table},
     start::log,
     state::RuleState,
+    tester::{Shown, Tester},
+};
+pub use self::{
+    ask::{AnyOf, Ask, Captcha, Number, OneTap, captcha, number, one_tap},
+    mode::Mode,
+    rollout::{Rollout, Unit},
+    spec::Rule,
 };

@@ -2,7 +2,7 @@
 
 use http::Uri;
 
-use crate::path::{Found, ParameterValues, Parameters, Table, Unclear};
+use crate::path::{Found, ParameterValues, Parameters, Table, Unclear, Work};
 
 /// The path of a request, and the path before a router stripped its prefix.
 #[derive(Clone, Copy)]
@@ -34,6 +34,17 @@ impl<'u> Place<'u> {
             }
             (Found::Ambiguous(suspicion), _) | (_, Found::Ambiguous(suspicion)) => Found::Ambiguous(suspicion),
         }
+    }
+
+    /// The work for [`Place::may_mean`] in several tables.
+    pub(super) fn work(&self) -> [Work; 2] {
+        [Work::of(self.path), Work::of(self.original.unwrap_or_default())]
+    }
+
+    /// Whether either of the two paths may mean an entry.
+    pub(super) fn may_mean<T>(&self, table: &Table<T>, [work, of_original]: &mut [Work; 2]) -> bool {
+        let original = self.original.is_some_and(|original| table.may_mean(original, of_original));
+        table.may_mean(self.path, work) || original
     }
 
     /// The values of the path's parameters.

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     limited, limits,
-    mode::Mode,
     settings::{Overrides, Values},
+    shadow::Shadow,
 };
 use crate::proof::Descriptors;
 use crate::{
@@ -22,7 +22,8 @@ use crate::{
 /// The validated settings of one rule.
 #[derive(Clone)]
 pub(crate) struct Settings {
-    pub(crate) mode: Mode,
+    /// `None`: the rule is enforced for all requests.
+    pub(crate) shadow: Option<Arc<Shadow>>,
     /// Whether the application starts the checks.
     pub(crate) on_demand: bool,
     pub(crate) reading: reading::Settings,
@@ -93,7 +94,7 @@ impl Settings {
             return Err(ConfigError::new("policy.on", Fallback::Open.as_str(), problem));
         }
         Ok(Self {
-            mode: rule.mode.unwrap_or_default(),
+            shadow: Shadow::resolve(&values, rule.on_demand)?.map(Arc::new),
             on_demand: rule.on_demand,
             reading: reading::Settings {
                 limits: body::Limits {

@@ -12,6 +12,7 @@ use http::{Method, Uri};
 
 use super::{
     Group, Methods, Overrides, Rule, RuleState, Settings, Shares, limits,
+    meant::ByPath,
     methods::{Unnamed, is_same},
     place::Place,
 };
@@ -28,10 +29,12 @@ pub(crate) struct Routes {
     by_method: Vec<(Method, Table<Arc<Group>>)>,
     others: Table<Arc<Group>>,
     /// The group that guards paths without another rule.
-    every: Option<Arc<Group>>,
+    pub(super) every: Option<Arc<Group>>,
     /// Set if a foreign backend is configured.
     foreign: Option<Foreign>,
     has_paths: bool,
+    /// Set if a rule is not enforced for all requests.
+    pub(super) by_path: Option<ByPath>,
     states: Vec<Arc<RuleState>>,
 }
 
@@ -55,7 +58,7 @@ pub(crate) enum Match<'r> {
     Unnamed(Box<Unnamed<'r>>),
 }
 
-type Entry<'r> = (&'r Rule, Arc<RuleState>);
+pub(super) type Entry<'r> = (&'r Rule, Arc<RuleState>);
 
 // === impl Routes ===
 
@@ -135,6 +138,7 @@ impl Routes {
             every: group(&every, None, names, foreign)?,
             foreign: (*foreign != ForeignBackend::none()).then(|| Foreign::new(&by_pattern, foreign)).transpose()?,
             has_paths: !by_pattern.is_empty(),
+            by_path: ByPath::of(&by_pattern, spellings)?,
             states,
         };
         routes.check_unless(rules)?;
@@ -143,7 +147,7 @@ impl Routes {
 
     /// Refuses a closure that has no effect because of other rules of its path.
     fn check_unless(&self, rules: &[Rule]) -> Result<(), ConfigError> {
-        let groups: Vec<&Arc<Group>> = self.groups().into_iter().chain(&self.every).collect();
+        let groups = self.all_groups();
         let is_useless = |(rule, state): &(&Rule, &Arc<RuleState>)| {
             rule.unless.is_some() && !groups.iter().any(|group| group.heeds_unless_of(state))
         };
@@ -160,6 +164,16 @@ impl Routes {
     #[inline]
     pub(crate) fn are_before_foreign(&self) -> bool {
         self.foreign.is_some()
+    }
+
+    /// Whether a backend may ignore the method.
+    pub(super) fn ignores_methods(&self) -> bool {
+        self.foreign.as_ref().is_some_and(|foreign| foreign.is_strict)
+    }
+
+    /// The query parameters by which a backend may route.
+    pub(super) fn route_parameters(&self) -> Option<&RouteParameters> {
+        self.foreign.as_ref()?.parameters.as_ref()
     }
 
     /// Finds the group that guards a request. `original` is the path before a router stripped its prefix, if it did.
@@ -236,6 +250,11 @@ impl Routes {
     }
 
     /// All groups.
+    pub(crate) fn all_groups(&self) -> Vec<&Arc<Group>> {
+        self.groups().into_iter().chain(&self.every).collect()
+    }
+
+    /// All groups of paths.
     fn groups(&self) -> Vec<&Arc<Group>> {
         let named = self.by_method.iter().flat_map(|(_, table)| table.entries());
         named.chain(self.others.entries()).collect()
@@ -367,7 +386,7 @@ fn group(
 }
 
 /// How specifically a rule names a method: the method itself, `HEAD` by `GET`, any method. `None`: the rule does not apply.
-fn nearness(methods: &Methods, method: Option<&Method>) -> Option<u8> {
+pub(super) fn nearness(methods: &Methods, method: Option<&Method>) -> Option<u8> {
     match (methods, method) {
         (Methods::Any, _) => Some(2),
         (Methods::Named(named), Some(method)) if canonical(named) == *method => Some(0),

@@ -3,7 +3,6 @@
 //! Each setting is one entry of the table below: its name, type, default and documentation. The setters of the builder and
 //! of a rule, the stored overrides and the resolved values are generated from the table.
 
-use super::mode::Mode;
 use crate::{
     denial::Respond,
     judge::{Limit, RuleVerifier},
@@ -194,106 +193,44 @@ macro_rules! setting_table {
         /// **Danger:** every client can send this media type. A gateway that trusts status 200 would treat the refusal as a
         /// success.
         grpc_answers(grpc_answers: bool) -> grpc_answers: Option<bool> = None, Some(grpc_answers);
+
+        /// Sets whether refused requests reach the application: see [`Mode`](crate::Mode). Default: [`Mode::Enforce`](crate::Mode):
+        /// they do not.
+        ///
+        /// **Danger:** in every other mode, unverified requests reach the application.
+        mode(mode: $crate::rule::Mode) -> mode: $crate::rule::Mode = $crate::rule::Mode::Enforce, mode;
+
+        /// Limits how long a request in shadow may wait for its decision, from its arrival: reading its body and its checks.
+        /// Default: 1.5 s; 10 ms to 60 s. While the body is read, the shortest one of the path's rules applies.
+        ///
+        /// Then the request goes on as `would-deny`, with the reason `unavailable`, or `body_timeout` while its body is read. Its
+        /// checks are finished for the record, in a task, within [`deadline`](Self::deadline): see
+        /// [`Decided::is_late`](crate::Decided::is_late). If the client leaves, only the running check is finished.
+        shadow_deadline(deadline: std::time::Duration) -> shadow_deadline: std::time::Duration = std::time::Duration::from_millis(1_500), deadline;
+
+        /// Sends no check for a request in shadow. Its proof is read and validated, and it passes as `not-asked`. Nothing is
+        /// billed, claimed or counted. Default: `false`.
+        shadow_unasked(shadow_unasked: bool) -> shadow_unasked: bool = false, shadow_unasked;
+
+        /// Enforces a rule in shadow, or one that is rolled out, for a request with this header and value: for testers. Default:
+        /// no header.
+        ///
+        /// The header is removed from every request, in every spelling, and from trailers. A wrong value, a repeated header,
+        /// and a header in another spelling (`_` for `-`) count as none. The value is compared in constant time.
+        ///
+        /// The secret has at least 16 bytes. Names that others use, such as `authorization`, are an error of `build()`.
+        ///
+        /// ```
+        /// use http::HeaderName;
+        /// use tower_jverify::{Mode, Rule, number};
+        ///
+        /// # let secret = "0123456789abcdef";
+        /// let header = HeaderName::from_static("x-rollout-tester");
+        /// let rule = Rule::post("/login", number()).mode(Mode::Shadow).enforce_when(header, secret);
+        /// # let _ = rule;
+        /// ```
+        enforce_when(header: http::HeaderName, secret: impl Into<$crate::secret::Secret>) -> enforce_when: Option<$crate::rule::Tester> = None, Some($crate::rule::Tester::new(header, secret.into()));
     } };
-}
-
-/// The setters of [`Overrides`], for a type with a field `overrides`.
-macro_rules! setting_methods {
-    () => {
-        $crate::rule::setting_table! { $crate::rule::setters }
-
-        /// Answers refusals with a closure. The closure receives the denial and the head of the request without the headers
-        /// under the layer's prefix. It returns a response, or an `Option` of a response: `None` means the built-in answer
-        /// ([`Denial::response`](crate::Denial::response)). Default: the built-in answer.
-        ///
-        /// The denial is added to the response's extensions either way. A panic is answered with 503.
-        ///
-        /// [`respond_async`](Self::respond_async) and, with the feature `axum`, `respond_into` set the same value: the last
-        /// call wins.
-        ///
-        /// ```
-        /// use bytes::Bytes;
-        /// use http::{Response, header::{ACCEPT, LOCATION}, request::Parts};
-        /// use tower_jverify::{Denial, Rule, number};
-        ///
-        /// // Browsers return to the form, and other clients get the problem document.
-        /// fn to_form(head: &Parts, denial: &Denial) -> Option<Response<Bytes>> {
-        ///     let accepts = head.headers.get(ACCEPT)?.to_str().ok()?;
-        ///     let location = format!("/login?error={}", denial.code());
-        ///     let redirect = Response::builder().status(303).header(LOCATION, location).body(Bytes::new());
-        ///     if accepts.contains("text/html") { redirect.ok() } else { None }
-        /// }
-        /// let rule = Rule::post("/login", number()).respond(to_form);
-        /// # let _ = rule;
-        /// ```
-        pub fn respond<R>(
-            mut self,
-            respond: impl Fn(&http::request::Parts, &$crate::denial::Denial) -> R + Send + Sync + 'static,
-        ) -> Self
-        where
-            R: Into<Option<http::Response<bytes::Bytes>>>,
-        {
-            self.overrides.respond = Some($crate::denial::Respond::now(respond));
-            self
-        }
-
-        /// Answers refusals with a closure that returns a future. The future's output is what a closure of
-        /// [`respond`](Self::respond) returns. The future borrows nothing: the closure clones what it needs from the head
-        /// and the denial.
-        ///
-        /// After 1 s the built-in answer is sent instead. The future is dropped when the client disconnects. A panic is
-        /// answered with 503.
-        ///
-        /// ```
-        /// use tower_jverify::{Denial, Rule, number};
-        ///
-        /// # async fn audit(_: String) {}
-        /// let rule = Rule::post("/login", number()).respond_async(|head, denial: &Denial| {
-        ///     let row = format!("{} {} {}", head.uri.path(), denial.code(), denial.detail().unwrap_or("-"));
-        ///     let built_in = denial.response();
-        ///     async move {
-        ///         audit(row).await;
-        ///         built_in
-        ///     }
-        /// });
-        /// # let _ = rule;
-        /// ```
-        pub fn respond_async<F>(
-            mut self,
-            respond: impl Fn(&http::request::Parts, &$crate::denial::Denial) -> F + Send + Sync + 'static,
-        ) -> Self
-        where
-            F: Future<Output: Into<Option<http::Response<bytes::Bytes>>>> + Send + 'static,
-        {
-            self.overrides.respond = Some($crate::denial::Respond::later(respond));
-            self
-        }
-
-        /// Answers refusals with a closure that returns any type that implements axum's `IntoResponse`. Otherwise it works
-        /// as [`respond`](Self::respond). A streamed body must end within 1 s, and is sent when it is complete.
-        ///
-        /// ```
-        /// use axum::response::Redirect;
-        /// use tower_jverify::{Rule, number};
-        ///
-        /// let rule = Rule::post("/login", number()).respond_into(|_head, denial| {
-        ///     Redirect::to(&format!("/login?error={}", denial.code()))
-        /// });
-        /// # let _ = rule;
-        /// ```
-        #[cfg(feature = "axum")]
-        #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
-        pub fn respond_into<R>(
-            mut self,
-            respond: impl Fn(&http::request::Parts, &$crate::denial::Denial) -> R + Send + Sync + 'static,
-        ) -> Self
-        where
-            R: axum::response::IntoResponse,
-        {
-            self.overrides.respond = Some($crate::denial::Respond::axum(respond));
-            self
-        }
-    };
 }
 
 macro_rules! setters {
@@ -330,8 +267,6 @@ macro_rules! fields {
             pub(crate) account: Option<Box<str>>,
             /// Of a rule only.
             pub(super) verifier: Option<RuleVerifier>,
-            /// No setter selects it yet.
-            pub(super) mode: Option<Mode>,
         }
 
         /// The values of one rule, as they were set: not checked yet.
@@ -354,5 +289,4 @@ macro_rules! fields {
 
 setting_table! { fields }
 pub(crate) use setters;
-pub(crate) use setting_methods;
 pub(crate) use setting_table;

@@ -6,11 +6,7 @@ use http::{Method, request::Parts};
 use tower::ServiceExt;
 use tower_service::Service;
 
-use super::{
-    ask::Ask,
-    settings::{Overrides, setting_methods},
-    unless::Unless,
-};
+use super::{ask::Ask, setters::setting_methods, settings::Overrides, unless::Unless};
 use crate::{check::Check, judge::RuleVerifier, proof::Field, verdict::Verdict};
 
 /// Which requests are guarded, and what they must prove.
@@ -367,13 +363,6 @@ impl Rule {
     }
 
     setting_methods!();
-
-    /// Lets refused requests reach the inner service.
-    #[cfg(test)]
-    pub(crate) fn observe(mut self) -> Self {
-        self.overrides.mode = Some(super::mode::Mode::Observe);
-        self
-    }
 }
 
 impl fmt::Display for Rule {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{
     ask::{Ask, Captcha, Number, OneTap, Proof},
+    mode::Mode,
     settings::{Overrides, Values},
     spec::{Methods, Rule},
 };
@@ -41,6 +42,7 @@ pub(crate) fn log(rules: &[Rule], layer: &Overrides, guards: &Guards) {
     for (setting, rules) in weakened {
         event!(INFO, setting, rules = rules.join(", "), "this setting weakens these rules: see its documentation");
     }
+    log_modes(rules, layer);
     log_unknown_clients(rules, layer, guards);
 }
 
@@ -57,6 +59,33 @@ fn log_opening(rules: &[Rule], layer: &Overrides) {
                 "this rule lets requests pass unverified during an outage"
             );
         }
+    }
+}
+
+/// Writes the rules that let requests pass although they are refused.
+#[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
+fn log_modes(rules: &[Rule], layer: &Overrides) {
+    let names = |is_meant: fn(&Mode) -> bool| {
+        let rules = rules.iter().filter(|rule| is_meant(&Values::of(&rule.overrides, layer).mode));
+        rules.map(Rule::to_string).collect::<Vec<_>>().join(", ")
+    };
+    let (shadow, rollout) =
+        (names(|mode| matches!(mode, Mode::Shadow)), names(|mode| matches!(mode, Mode::Rollout(_))));
+    if !shadow.is_empty() {
+        event!(
+            WARN,
+            mode = "shadow",
+            rules = shadow,
+            "these rules refuse no request: they only record what they would refuse"
+        );
+    }
+    if !rollout.is_empty() {
+        event!(
+            WARN,
+            mode = "rollout",
+            rules = rollout,
+            "these rules refuse requests of a part of their phones or clients only"
+        );
     }
 }
 
@@ -123,6 +152,10 @@ fn weakening(rule: &Rule, layer: &Overrides) -> Vec<&'static str> {
         client_streaming,
         descriptors: _,
         grpc_answers,
+        mode: _,
+        shadow_deadline: _,
+        shadow_unasked: _,
+        enforce_when: _,
     } = Values::of(own, layer);
     let switches = [
         ("otherwise_pass", *otherwise_passes),

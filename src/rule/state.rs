@@ -53,6 +53,7 @@ impl RuleState {
             name: Arc::clone(&self.name),
             account: Arc::clone(&judge.account.name),
             knows_clients: judge.client_ip.is_some(),
+            may_be_in_shadow: self.settings.shadow.is_some(),
         }
     }
 

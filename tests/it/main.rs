@@ -29,5 +29,6 @@ mod pinning;
 mod proxy;
 mod readiness;
 mod reload;
+mod shadow;
 mod telemetry;
 mod upgrades;

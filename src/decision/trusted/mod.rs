@@ -19,9 +19,11 @@ use self::words::Word;
 use super::{
     Decision, DecisionReason, Inner, Origin,
     action::{Action, Level},
+    applied::Applied,
 };
 use crate::{
     check_kind::CheckKind,
+    denial::DenialReason,
     error::ConfigError,
     headers::{Header, Names, NotOne},
     phone::Phone,
@@ -79,7 +81,8 @@ impl Decision {
     /// writes these headers itself.
     ///
     /// An empty header is absent. The decision is unverified ([`Decision::is_verified`] returns `false`, and
-    /// [`Decision::phone`] returns `None`) if the layer wrote `not-guarded` or `not-asked`, or if a sandbox answered. See
+    /// [`Decision::phone`] returns `None`) if the layer wrote `not-guarded`, `not-asked` or
+    /// `would-deny`, or if a sandbox answered. See
     /// [`TrustedHeaders`] to accept these.
     ///
     /// The headers contain less than the decision in the layer's process: no code, `exID` or cause; the phone only if
@@ -164,19 +167,21 @@ impl TrustedHeaders {
         let (checks, ids) = (values.get(Header::Checks)?, values.get(Header::Id)?);
         let reason = values.get(Header::Reason)?;
         let (phone, sandbox) = (values.get(Header::Phone)?, values.get(Header::Sandbox)?);
+        let mode = values.get(Header::Mode)?;
 
         let word = word.ok_or(TrustedHeadersError::NotDecided)?;
         let word = Word::parse(word).ok_or(TrustedHeadersError::invalid(Header::Decision))?;
         let phone = parsed(Header::Phone, phone, Phone::parse)?;
+        let applied = parsed(Header::Mode, mode, words::mode)?;
         let unasked = match word {
             Word::NotGuarded => Some((DecisionReason::NotGuarded, self.accepts.not_guarded)),
             Word::NotAsked => Some((DecisionReason::NotAsked, self.accepts.not_asked)),
-            Word::Allow | Word::Flag | Word::Unverified => None,
+            Word::Allow | Word::Flag | Word::Unverified | Word::WouldDeny => None,
         };
         if let Some((reason, is_accepted)) = unasked {
             return match phone {
                 Some(_) => Err(TrustedHeadersError::contradictory(Header::Phone)),
-                None => Ok(unverified(reason, is_accepted)),
+                None => Ok(unverified(reason, is_accepted, applied)),
             };
         }
 
@@ -186,7 +191,19 @@ impl TrustedHeaders {
         // A score without its level is not a low risk.
         let level = parsed(Header::RiskLevel, level, words::level)?.or(score.map(|_| Level::Unknown));
         let tags = tags.map_or_else(|| Ok(Vec::new()), words::tags)?;
-        let reason = parsed(Header::Reason, reason, words::reason)?.unwrap_or_else(|| word.usual_reason(level));
+        let (reason, would_deny) = if word == Word::WouldDeny {
+            if applied == Some(Applied::Enforced) {
+                return Err(TrustedHeadersError::contradictory(Header::Mode));
+            }
+            if phone.is_some() {
+                return Err(TrustedHeadersError::contradictory(Header::Phone));
+            }
+            let reason = parsed(Header::Reason, reason, words::denial_reason)?;
+            (DecisionReason::WouldDeny, Some(reason.unwrap_or(DenialReason::Verdict(Class::Unknown))))
+        } else {
+            let reason = parsed(Header::Reason, reason, words::reason)?;
+            (reason.unwrap_or_else(|| word.usual_reason(level)), None)
+        };
         if !word.has(reason) {
             return Err(TrustedHeadersError::contradictory(Header::Reason));
         }
@@ -226,7 +243,11 @@ impl TrustedHeaders {
             if is_sandbox { verdict.with_sandbox_mark() } else { verdict }
         });
         Ok(Decision(Arc::new(Inner {
-            action: if word == Word::Allow && is_verified { Action::Allow } else { Action::Flag },
+            action: match word {
+                Word::Allow if is_verified => Action::Allow,
+                Word::WouldDeny => Action::Deny,
+                _ => Action::Flag,
+            },
             reason,
             is_verified,
             level,
@@ -235,13 +256,15 @@ impl TrustedHeaders {
             forwards_phone: phone.is_some(),
             is_sandbox,
             verdicts: verdicts.collect(),
+            would_deny,
+            applied,
             origin: Origin::One(None),
         })))
     }
 }
 
 /// A decision for a request without checks.
-fn unverified(reason: DecisionReason, is_accepted: bool) -> Decision {
+fn unverified(reason: DecisionReason, is_accepted: bool, applied: Option<Applied>) -> Decision {
     Decision(Arc::new(Inner {
         action: if is_accepted { Action::Allow } else { Action::Flag },
         reason,
@@ -252,6 +275,8 @@ fn unverified(reason: DecisionReason, is_accepted: bool) -> Decision {
         forwards_phone: false,
         is_sandbox: false,
         verdicts: Vec::new(),
+        would_deny: None,
+        applied,
         origin: Origin::One(None),
     }))
 }

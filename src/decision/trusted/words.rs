@@ -8,8 +8,10 @@ use crate::{
     decision::{
         DecisionReason,
         action::{Action, Level},
-        headers::{NOT_ASKED, NOT_GUARDED, UNVERIFIED},
+        applied::Applied,
+        headers::{NOT_ASKED, NOT_GUARDED, UNVERIFIED, WOULD_DENY},
     },
+    denial::DenialReason,
     headers::Header,
     opaque::Opaque,
 };
@@ -22,6 +24,7 @@ pub(super) enum Word {
     Unverified,
     NotGuarded,
     NotAsked,
+    WouldDeny,
 }
 
 // === impl Word ===
@@ -36,6 +39,7 @@ impl Word {
             UNVERIFIED => Some(Self::Unverified),
             NOT_GUARDED => Some(Self::NotGuarded),
             NOT_ASKED => Some(Self::NotAsked),
+            WOULD_DENY => Some(Self::WouldDeny),
             _ => None,
         }
     }
@@ -48,6 +52,7 @@ impl Word {
             DecisionReason::FallbackCaptcha | DecisionReason::Unavailable | DecisionReason::Sandbox => Self::Unverified,
             DecisionReason::NotGuarded => Self::NotGuarded,
             DecisionReason::NotAsked => Self::NotAsked,
+            DecisionReason::WouldDeny => Self::WouldDeny,
         };
         self == word
     }
@@ -61,6 +66,7 @@ impl Word {
             Self::Unverified => DecisionReason::Unavailable,
             Self::NotGuarded => DecisionReason::NotGuarded,
             Self::NotAsked => DecisionReason::NotAsked,
+            Self::WouldDeny => DecisionReason::WouldDeny,
         }
     }
 }
@@ -100,6 +106,15 @@ pub(super) fn score(text: &str) -> Option<u16> {
 pub(super) fn level(word: &str) -> Option<Level> {
     let all = [Level::Low, Level::Medium, Level::Elevated, Level::High, Level::Unknown];
     all.into_iter().find(|level| level.as_str() == word)
+}
+
+pub(super) fn mode(word: &str) -> Option<Applied> {
+    Applied::ALL.into_iter().find(|applied| applied.as_str() == word)
+}
+
+/// Why a request would have been refused.
+pub(super) fn denial_reason(word: &str) -> Option<DenialReason> {
+    DenialReason::all().find(|reason| reason.as_str() == word)
 }
 
 pub(super) fn reason(word: &str) -> Option<DecisionReason> {

@@ -1,4 +1,4 @@
-//! With enforcement off, every refused request reaches the inner service, with every byte as it came.
+//! In shadow, every refused request reaches the inner service, with every byte as it came.
 
 use std::{convert::Infallible, future::pending, time::Duration};
 
@@ -9,8 +9,8 @@ use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full, StreamBody};
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 
-use crate::{
-    Check, CheckKind, Class, Coding, Extracted, HandOn, JVerifyBuilder, JVerifyLayer, RequestBody, Rule, Verdict,
+use tower_jverify::{
+    Check, CheckKind, Class, Coding, Extracted, HandOn, JVerifyBuilder, JVerifyLayer, Mode, RequestBody, Rule, Verdict,
     number,
 };
 
@@ -55,7 +55,7 @@ where
 }
 
 fn login(rule: Rule) -> Rule {
-    rule.observe()
+    rule.mode(Mode::Shadow)
 }
 
 fn post(content_type: &str) -> http::request::Builder {
@@ -78,7 +78,8 @@ async fn a_body_that_is_refused_unread_reaches_the_inner_service_byte_for_byte()
         let request = post(content_type).body(Full::new(body.clone())).unwrap();
         let (parts, seen, _) = send(&layer, request).await.expect("it passes");
         assert_eq!(seen, body, "{content_type}");
-        assert!(!parts.headers.contains_key("x-jverify-decision"), "a forged header stays out");
+        assert_eq!(parts.headers["x-jverify-decision"], "would-deny", "the forged header is replaced");
+        assert_eq!(parts.headers["x-jverify-mode"], "shadow");
     }
 }
 

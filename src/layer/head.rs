@@ -1,0 +1,73 @@
+//! Ends a request whose head alone is refused: answers it, or passes it on in shadow.
+
+use http::Request;
+
+use super::shared::Shared;
+use crate::{
+    body::RequestBody,
+    decision::{Decision, Policy},
+    denial::{Answering, Audience, Refusal},
+    judge::Evidence,
+    observe::{Decided, Outcome},
+    rule::Group,
+};
+
+/// Refuses a request by its head alone. `group`: the group that guards its path, if it is known.
+pub(super) fn refuse<V, B>(
+    shared: &Shared<V>,
+    request: Request<B>,
+    group: Option<&Group>,
+    refusal: &Refusal,
+) -> Answering {
+    let rule = group.map(Group::first_rule);
+    report(shared, group, refusal, &Evidence::new());
+    let respond = rule.map_or(shared.respond.as_ref(), |rule| rule.settings.respond.as_ref());
+    // Without a known rule, it is unknown whether a status of 200 would be safe.
+    let grpc_answers = group.is_some_and(|group| group.answers_grpc(request.version()));
+    let (mut parts, _) = request.into_parts();
+    if respond.is_some() {
+        shared.strip(&mut parts.headers);
+    }
+    Audience::of(&parts.headers, grpc_answers)
+        .about(rule.map(|rule| &*rule.name), &[], None)
+        .refuse(refusal, &parts, respond)
+}
+
+/// Passes on a request whose head is refused: all rules that it may mean are in shadow.
+#[cold]
+pub(super) fn pass_refused<V, B>(
+    shared: &Shared<V>,
+    request: Request<B>,
+    group: Option<&Group>,
+    refusal: &Refusal,
+) -> Request<RequestBody<B>> {
+    let (mut parts, body) = request.into_parts();
+    shared.strip_for_all(&mut parts.headers);
+    let decision = Decision::refused_in_shadow(&Policy::default(), refusal.reason(), Vec::new());
+    shared.decided(&mut parts, decision, false);
+    report(shared, group, refusal, &Evidence::new().in_shadow());
+    let trailers = group.map_or_else(|| shared.trailers.clone(), Group::shadow_trailer_filter);
+    let body = RequestBody::untouched(body, trailers, parts.version);
+    Request::from_parts(parts, body)
+}
+
+fn report<V>(shared: &Shared<V>, group: Option<&Group>, refusal: &Refusal, evidence: &Evidence) {
+    let rule = group.map(Group::first_rule);
+    let decided = Decided {
+        rule: rule.map(|rule| &*rule.name),
+        account: rule.map(|rule| &*rule.settings.judge.account.name),
+        outcome: Outcome::Denied(refusal),
+        applied: evidence.applied(),
+        is_late: evidence.is_late(),
+        verdicts: evidence.verdicts(),
+        phone: None,
+        client: None,
+        stages: evidence.stages(),
+        policy: rule.map(|rule| &rule.settings.judge.policy),
+        pseudonyms: shared.observers.pseudonyms(),
+        first_ex_id: None,
+        inner_status: None,
+    };
+    shared.observers.decided(&decided);
+    shared.observers.tell(&decided);
+}

@@ -1,0 +1,32 @@
+//! Whether a path may mean one of several tables.
+
+use super::{
+    RouteParameters,
+    meter::Meter,
+    table::{Found, Table},
+};
+
+/// The work for one path in several tables: a few times that for one table, however many there are.
+pub(crate) struct Work(Meter);
+
+// === impl Work ===
+
+impl Work {
+    pub(crate) fn of(path: &str) -> Self {
+        Self(Meter::new(4 * (6_500 + 38 * path.len())))
+    }
+}
+
+// === impl Table ===
+
+impl<T> Table<T> {
+    /// Whether any reading of a path is in the table. Also `true` if the work is used up.
+    pub(crate) fn may_mean(&self, path: &str, work: &mut Work) -> bool {
+        !matches!(self.find_within(path, Some(&mut work.0)), Found::Nothing)
+    }
+
+    /// Whether any routing parameter of a query may name a path in the table.
+    pub(crate) fn may_mean_in_query(&self, query: &str, parameters: &RouteParameters) -> bool {
+        !matches!(self.find_in_query(query, parameters), Found::Nothing)
+    }
+}
