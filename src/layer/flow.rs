@@ -17,7 +17,7 @@ use tower_service::Service;
 
 use super::{
     after::AfterInner,
-    enforce::{Enforced, Rejected, enforce},
+    enforce::{Enforced, Judged, Rejected, enforce},
     later::Later,
     report::{Passed, report, report_passed},
     shadow::{self, Came},
@@ -26,7 +26,7 @@ use super::{
 use crate::{
     body::{Kept, RequestBody},
     check::Check,
-    decision::{Applied, Decision},
+    decision::{Applied, Asked, Decision},
     denial::{Audience, DenialReason, Refusal},
     headers::ignore_http2_offer,
     judge::{Evidence, Judgement},
@@ -108,6 +108,9 @@ where
     })
 }
 
+/// How the stages of a request end.
+type Told<'g, B> = Result<(RequestBody<B>, Option<AfterInner>), Refused<'g>>;
+
 /// A request that does not reach the inner service.
 struct Refused<'g> {
     rule: &'g RuleState,
@@ -134,7 +137,7 @@ async fn tell<'g, V, B>(
     meant: Option<&Meant>,
     parts: &mut Parts,
     body: B,
-) -> Result<(RequestBody<B>, Option<AfterInner>), Refused<'g>>
+) -> Told<'g, B>
 where
     V: Service<Check, Response = Verdict> + Clone + Send + Sync + 'static,
     V::Error: Into<BoxError>,
@@ -220,8 +223,8 @@ where
                     }
                 }
             } else {
-                let asker = shared.judge.asker(&rule.name, settings, parts);
-                let judged = shared.judge.judge(&rule.name, settings, plan, asker, client_deadline, evidence).await;
+                let from_head = shared.judge.asker(&rule.name, settings, parts);
+                let judged = shared.judge.judge(&rule.name, settings, plan, from_head, client_deadline, evidence).await;
                 if judged.result.as_ref().is_ok_and(Decision::is_sandbox) {
                     shared.judge.warn_of_sandbox(&rule.name, settings, parts);
                 }
@@ -235,28 +238,52 @@ where
         }
     };
 
-    match enforce(applied.unwrap_or_default(), judged) {
-        Enforced::Verified(body, decision) => {
-            let body = handing.finish(body, decision.phone(), parts);
-            let (decision, trailers) = match applied {
-                None => (decision, group.trailer_filter()),
-                Some(Applied::Enforced) => (decision.applied(Applied::Enforced), group.trailer_filter()),
-                Some(Applied::Shadow) => (decision.applied(Applied::Shadow), group.shadow_trailer_filter()),
-            };
-            let decision = shared.decided(parts, decision, rule.settings.forward_phone);
-            let record = report_passed(&shared.observers, rule, Passed::By(decision), evidence);
-            Ok((RequestBody::of(body, trailers), record))
-        }
-        Enforced::AsItCame(body, refusal) => {
-            let (evidence, policy) = (evidence.in_shadow(), &rule.settings.judge.policy);
-            let decision = Decision::refused_in_shadow(policy, refusal.reason(), evidence.verdicts().to_vec());
-            shared.decided(parts, decision.answering(answers), false);
-            let record = report_passed(&shared.observers, rule, Passed::InShadow(refusal), evidence);
-            Ok((RequestBody::of(body, group.shadow_trailer_filter()), record))
-        }
-        Enforced::Denied(refusal) => {
-            report(&shared.observers, rule, Outcome::Denied(&refusal), &evidence);
-            Err(Refused { rule, refusal, evidence })
+    let judged = JudgedRequest { rule, evidence, applied, answers, handing, judged };
+    judged.enforce(shared, group, parts)
+}
+
+/// A judged request, and what its head and its record need.
+struct JudgedRequest<'g, B> {
+    rule: &'g Arc<RuleState>,
+    evidence: Evidence,
+    /// `None`: the rule is enforced for all requests.
+    applied: Option<Applied>,
+    /// What a refusal in shadow answers.
+    answers: Option<Asked>,
+    handing: Handing,
+    judged: Judged<B>,
+}
+
+// === impl JudgedRequest ===
+
+impl<'g, B> JudgedRequest<'g, B> {
+    #[inline]
+    #[allow(clippy::result_large_err, reason = "it has one caller, into which it is inlined")]
+    fn enforce<V>(self, shared: &Shared<V>, group: &Group, parts: &mut Parts) -> Told<'g, B> {
+        let Self { rule, evidence, applied, answers, handing, judged } = self;
+        match enforce(applied.unwrap_or_default(), judged) {
+            Enforced::Verified(body, decision) => {
+                let body = handing.finish(body, decision.phone(), parts);
+                let (decision, trailers) = match applied {
+                    None => (decision, group.trailer_filter()),
+                    Some(Applied::Enforced) => (decision.applied(Applied::Enforced), group.trailer_filter()),
+                    Some(Applied::Shadow) => (decision.applied(Applied::Shadow), group.shadow_trailer_filter()),
+                };
+                let decision = shared.decided(parts, decision, rule.settings.forward_phone);
+                let record = report_passed(&shared.observers, rule, Passed::By(decision), evidence);
+                Ok((RequestBody::of(body, trailers), record))
+            }
+            Enforced::AsItCame(body, refusal) => {
+                let (evidence, policy) = (evidence.in_shadow(), &rule.settings.judge.policy);
+                let decision = Decision::refused_in_shadow(policy, refusal.reason(), evidence.verdicts().to_vec());
+                shared.decided(parts, decision.answering(answers), false);
+                let record = report_passed(&shared.observers, rule, Passed::InShadow(refusal), evidence);
+                Ok((RequestBody::of(body, group.shadow_trailer_filter()), record))
+            }
+            Enforced::Denied(refusal) => {
+                report(&shared.observers, rule, Outcome::Denied(&refusal), &evidence);
+                Err(Refused { rule, refusal, evidence })
+            }
         }
     }
 }

@@ -65,7 +65,7 @@ impl<S, V> JVerify<S, V> {
         &self,
         shared: &Shared<V>,
         request: Request<B>,
-        shown: Option<Shown>,
+        shown: Option<&Shown>,
         refused: ByHead<'_>,
     ) -> ResponseFuture<S, B>
     where
@@ -76,7 +76,7 @@ impl<S, V> JVerify<S, V> {
         let applied = if shared.routes.have_modes() {
             let mut rules = shared.routes.meant(&parts.method, &parts.uri, original_in(&parts.extensions));
             rules.extend(group.iter().flat_map(|group| group.states()));
-            all_applied(rules.into_iter(), None, &parts, shown.as_ref())
+            all_applied(rules.into_iter(), None, &parts, shown)
         } else {
             Applied::Enforced
         };
@@ -147,12 +147,12 @@ where
             Match::Group(group) => Some(group),
             Match::Ambiguous(suspicion) => {
                 let refusal = Refusal::of_path(suspicion);
-                return self.refuse(&shared, request, shown, ByHead { group: None, refusal, allow: None });
+                return self.refuse(&shared, request, shown.as_ref(), ByHead { group: None, refusal, allow: None });
             }
             Match::Unnamed(unnamed) => {
                 if let Err(refusal) = unnamed.check(&request) {
                     let refused = ByHead { group: unnamed.first_group(), refusal, allow: unnamed.allow() };
-                    return self.refuse(&shared, request, shown, refused);
+                    return self.refuse(&shared, request, shown.as_ref(), refused);
                 }
                 shared.strip_for(unnamed.groups(), request.headers_mut());
                 unnamed.otherwise()
@@ -165,7 +165,7 @@ where
             let preflight = is_preflight(&request).then(|| has_proof_in_head(group, &request));
             if preflight == Some(false) && !group.preflight_passes() {
                 let refused = ByHead { group: Some(group), refusal: Refusal::of_preflight(), allow: None };
-                return self.refuse(&shared, request, shown, refused);
+                return self.refuse(&shared, request, shown.as_ref(), refused);
             }
             // A script that ignores the method also reads a login in the head of an OPTIONS.
             let passes = preflight.is_some_and(|has_proof| group.preflight_passes() && !(is_foreign && has_proof));
@@ -174,7 +174,7 @@ where
                     Ok(parameters) => parameters,
                     Err(refusal) => {
                         let refused = ByHead { group: Some(group), refusal, allow: None };
-                        return self.refuse(&shared, request, shown, refused);
+                        return self.refuse(&shared, request, shown.as_ref(), refused);
                     }
                 };
                 let meant = group.may_be_in_shadow().then(|| {

@@ -94,22 +94,16 @@ where
         })
     };
     let in_time = timeout_at(until, poll_fn(|cx| poll(&mut judging, cx, &unjudged))).await;
-    match in_time {
-        Ok(judgement) => {
-            if let Ok(decision) = &judgement.result
-                && decision.is_sandbox()
-            {
-                shared.judge.warn_of_sandbox(&rule.name, &rule.settings.judge, parts);
-            }
-            Came::InTime(judgement)
+    if let Ok(judgement) = in_time {
+        if judgement.result.as_ref().is_ok_and(Decision::is_sandbox) {
+            shared.judge.warn_of_sandbox(&rule.name, &rule.settings.judge, parts);
         }
-        Err(_) => {
-            let (leash, left) = oneshot::channel();
-            let finishing = finish(judging, unjudged, left, Arc::clone(shared), Arc::clone(rule));
-            drop(tokio::spawn(CurrentSpan::get().around(finishing)));
-            Came::Late(Leash(leash))
-        }
+        return Came::InTime(judgement);
     }
+    let (leash, left) = oneshot::channel();
+    let finishing = finish(judging, unjudged, left, Arc::clone(shared), Arc::clone(rule));
+    drop(tokio::spawn(CurrentSpan::get().around(finishing)));
+    Came::Late(Leash(leash))
 }
 
 /// Polls a judgement. The clone of a verifier may panic: the request is in shadow all the same.

@@ -6,14 +6,18 @@ use super::{
     table::{Found, Table},
 };
 
-/// The work for one path in several tables: a few times that for one table, however many there are.
+/// The work for one path in several tables: a few times that for one table.
 pub(crate) struct Work(Meter);
+
+/// More work than this is not spent, however many tables there are.
+const MOST: usize = 1_000_000;
 
 // === impl Work ===
 
 impl Work {
-    pub(crate) fn of(path: &str) -> Self {
-        Self(Meter::new(4 * (6_500 + 38 * path.len())))
+    pub(crate) fn of(path: &str, tables: usize) -> Self {
+        let of_each = MOST.min(tables.saturating_mul(2_500 + 20 * path.len()));
+        Self(Meter::new(of_each + 2 * (6_500 + 38 * path.len())))
     }
 }
 

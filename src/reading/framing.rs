@@ -48,10 +48,14 @@ pub(super) fn check_query_alone(reading: &Reading, parts: &Parts, has_body: bool
 }
 
 /// The refusal of a request whose head does not describe a readable body (`refusal`): without a body, and with a method
-/// that usually has none, the request lacks a proof, not a media type.
+/// that usually has none or without a media type, the request lacks a proof, not a media type.
 pub(super) fn of_bodiless(parts: &Parts, refusal: Refusal) -> Refusal {
     if sends_a_body(&parts.method) {
-        return refusal;
+        if parts.headers.contains_key(CONTENT_TYPE) {
+            return refusal;
+        }
+        return Refusal::new(DenialReason::ProofMissing)
+            .with_detail("a request without a body, where the rule reads one");
     }
     Refusal::new(DenialReason::ProofMissing).with_detail(
         "a request without a body, where the rule reads one; under `MethodRouter::layer` in place of `Router::route_layer`, axum \

@@ -17,7 +17,9 @@ use crate::{
 };
 
 /// The rules of a layer by their paths, each path alone. Only for a layer with a rule that is not enforced for all requests.
-pub(super) struct ByPath(Vec<(Table<()>, Vec<(Methods, Arc<RuleState>)>)>);
+pub(super) struct ByPath(Vec<(Table<()>, Vec<ForMethods>)>);
+
+type ForMethods = (Methods, Arc<RuleState>);
 
 /// With more paths than this, a query may mean all of them: each is searched for all its parameters.
 const IN_QUERY: usize = 16;
@@ -48,7 +50,7 @@ impl ByPath {
         place: Place<'_>,
         query: Option<(&str, &RouteParameters)>,
     ) -> Vec<&Arc<RuleState>> {
-        let mut work = place.work();
+        let mut work = place.work(self.0.len());
         let is_meant = |table: &Table<()>, work: &mut [Work; 2]| {
             let in_query = |(query, parameters): (&str, &RouteParameters)| {
                 self.0.len() > IN_QUERY || table.may_mean_in_query(query, parameters)

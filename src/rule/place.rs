@@ -36,9 +36,9 @@ impl<'u> Place<'u> {
         }
     }
 
-    /// The work for [`Place::may_mean`] in several tables.
-    pub(super) fn work(&self) -> [Work; 2] {
-        [Work::of(self.path), Work::of(self.original.unwrap_or_default())]
+    /// The work for [`Place::may_mean`] in this number of tables.
+    pub(super) fn work(&self, tables: usize) -> [Work; 2] {
+        [Work::of(self.path, tables), Work::of(self.original.unwrap_or_default(), tables)]
     }
 
     /// Whether either of the two paths may mean an entry.

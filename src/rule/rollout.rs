@@ -121,7 +121,8 @@ impl Share {
     }
 
     fn bucket(&self, rule: &str, unit: &[u8]) -> u64 {
-        let [a, b, c, d, e, f, g, h, ..] = self.key.mac([rule.as_bytes(), &[0], unit]);
-        u64::from_be_bytes([a, b, c, d, e, f, g, h]) % u64::from(BUCKETS)
+        let hash = self.key.mac([rule.as_bytes(), &[0], unit]);
+        let first = hash.first_chunk().copied().unwrap_or_default();
+        u64::from_be_bytes(first) % u64::from(BUCKETS)
     }
 }
