@@ -34,3 +34,22 @@ impl<T> Table<T> {
         !matches!(self.find_in_query(query, parameters), Found::Nothing)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::path::Pattern;
+
+    #[test]
+    fn a_path_means_what_any_of_its_readings_means_and_everything_once_the_work_is_used_up() {
+        let table = Table::build([(Pattern::parse("/login").unwrap(), ())]).unwrap();
+        let may_mean = |path: &str| table.may_mean(path, &mut Work::of(path, 1));
+        for path in ["/login", "/LOGIN/", "/x/../login", "/login%2F", "/x%2F..%2Flogin", "login"] {
+            assert!(may_mean(path), "{path}");
+        }
+        for path in ["/", "/register", "/register%2F", "/x%2Flogin"] {
+            assert!(!may_mean(path), "{path}");
+        }
+        assert!(table.may_mean("/register%2Flogin", &mut Work(Meter::new(0))));
+    }
+}

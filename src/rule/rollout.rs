@@ -126,3 +126,45 @@ impl Share {
         u64::from_be_bytes(first) % u64::from(BUCKETS)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn share(percent: f64) -> Share {
+        let key = Secret::from("0123456789abcdef0123456789abcdef");
+        Rollout::percent(percent).key(key).compile(false).unwrap()
+    }
+
+    /// Whether the rule is enforced for the phone with this number.
+    fn takes(share: &Share, phone: u32) -> bool {
+        share.takes("POST /login", |hash| Some(hash(format!("138{phone:08}").as_bytes())))
+    }
+
+    #[test]
+    fn of_100_000_phones_a_tenth_then_a_fifth_are_enforced_and_none_of_the_first_leaves() {
+        let (tenth, fifth) = (share(10.0), share(20.0));
+        let (mut in_tenth, mut in_fifth) = (0_u32, 0_u32);
+        for phone in 0..100_000 {
+            let [first, second] = [&tenth, &fifth].map(|share| takes(share, phone));
+            assert!(second || !first, "{phone} has left");
+            in_tenth += u32::from(first);
+            in_fifth += u32::from(second);
+        }
+        assert!((9_700..=10_300).contains(&in_tenth), "{in_tenth}");
+        assert!((19_600..=20_400).contains(&in_fifth), "{in_fifth}");
+    }
+
+    #[test]
+    fn the_bucket_is_the_documented_hash() {
+        // Computed with the module `hmac` of Python.
+        assert_eq!(share(50.0).bucket("POST /login", b"13800000000"), 76);
+    }
+
+    #[test]
+    fn all_and_nothing_need_no_unit() {
+        let never = |share: Share| share.takes("r", |_| panic!("a unit is not needed"));
+        assert!(!never(share(0.0)) && never(share(100.0)));
+        assert!(share(0.01).takes("r", |_| None), "without a unit the rule is enforced");
+    }
+}

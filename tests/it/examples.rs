@@ -138,13 +138,14 @@ impl Drop for Example {
 async fn curl(line: &str) -> String {
     let between = |start: &str, end: &str| Some(line.split_once(start)?.1.split_once(end)?.0);
     let url = format!("http://{}", between("http://", " ").unwrap());
-    let header = between("-H '", "'").and_then(|header| header.split_once(": ")).unwrap();
+    let headers = line.split("-H '").skip(1).filter_map(|rest| rest.split_once('\'')?.0.split_once(": "));
     let client = reqwest::Client::new();
     let request = match between("-d '", "'") {
         Some(body) => client.post(url).body(body.to_owned()),
         None => client.get(url),
     };
-    let response = request.header(header.0, header.1).send().await.unwrap();
+    let request = headers.fold(request, |request, (name, value)| request.header(name, value));
+    let response = request.send().await.unwrap();
     let status = response.status().as_u16();
     format!("{} {status}", response.text().await.unwrap())
 }
@@ -208,6 +209,16 @@ async fn the_decision_log_has_a_line_for_each_request() {
     }
 }
 
+#[tokio::test]
+async fn the_application_that_rolls_out_answers_as_it_prints() {
+    let example = Example::sandboxed("rollout");
+    let promises = example.promises();
+    for (line, promised) in &promises {
+        assert_eq!(curl(line).await, *promised, "{line}");
+    }
+    assert_eq!(promises.len(), 8);
+}
+
 #[test]
 fn the_readmes_show_what_the_axum_application_prints() {
     let example = Example::sandboxed("axum_login");
@@ -227,7 +238,7 @@ fn the_readmes_show_what_the_axum_application_prints() {
 
 #[tokio::test]
 async fn the_printed_lines_are_curl_s_own() {
-    let examples = ["axum_login", "password_first", "tonic_login"].map(Example::sandboxed);
+    let examples = ["axum_login", "password_first", "rollout", "tonic_login"].map(Example::sandboxed);
     for (line, promised) in examples.iter().flat_map(Example::promises) {
         let output = Command::new("sh").args(["-c", &line]).output().expect("a shell starts");
         if output.status.code() == Some(127) {
@@ -260,7 +271,7 @@ fn settings_that_cannot_stand_end_an_example_with_their_names() {
         (&["--sandbox"], vec![("LISTEN_ADDR", "[::]:0")], &["LISTEN_ADDR", "[::]:0"]),
         (&["--sandbx"], vec![], &["--sandbx", "--sandbox"]),
     ] {
-        for name in ["axum_login", "hyper_proxy", "password_first", "tonic_login"] {
+        for name in ["axum_login", "hyper_proxy", "password_first", "rollout", "tonic_login"] {
             let output = finish(name, flags, &vars);
             for named in named {
                 assert!(output.contains(named), "{name} {flags:?} {vars:?} does not name {named}: {output}");

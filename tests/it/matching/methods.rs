@@ -86,7 +86,7 @@ async fn a_preflight_on_a_rule_for_every_method_is_refused_and_the_detail_names_
 }
 
 #[tokio::test]
-async fn a_request_without_a_body_and_of_a_method_that_has_none_lacks_a_proof() {
+async fn a_request_without_a_body_lacks_a_proof_unless_it_names_a_media_type() {
     let guarded = Guarded::by([Rule::any_request(number())]);
     for method in [Method::GET, Method::HEAD, Method::DELETE, Method::OPTIONS] {
         for media in [None, Some("text/plain"), Some("application/json; charset=gbk")] {
@@ -101,8 +101,10 @@ async fn a_request_without_a_body_and_of_a_method_that_has_none_lacks_a_proof() 
         }
     }
     for method in [Method::POST, Method::PUT, Method::PATCH] {
-        let request = Request::builder().method(&method).uri("/login").body(Bodiless::new()).unwrap();
-        guarded.refuses(request, "unsupported_media_type", method.as_str()).await;
+        let request = || Request::builder().method(&method).uri("/login");
+        let typed = request().header("content-type", "text/plain").body(Bodiless::new()).unwrap();
+        guarded.refuses(typed, "unsupported_media_type", method.as_str()).await;
+        guarded.refuses(request().body(Bodiless::new()).unwrap(), "proof_missing", method.as_str()).await;
     }
     assert_eq!((guarded.verifier.calls(), guarded.application.runs()), (0, 0));
 }

@@ -32,10 +32,6 @@ async fn a_path_with_several_readings_is_refused_if_one_of_them_is_enforced() {
     let all = |it: tower_jverify::JVerifyBuilder<_>| it.rule(watched()).rule(Rule::any_request(number()));
     let every = guarded(Class::Passed, |it| all(it).mode(Mode::Shadow));
     would_be_denied(&every, bare("POST", "/login%2F"), "path_ambiguous", "all of them are in shadow").await;
-
-    // A path that takes too much work may mean every rule.
-    let long = format!("/{}login%2F", "a%2F..%2F".repeat(400));
-    both.refuses(bare("POST", &long), "path_ambiguous", "too much work").await;
 }
 
 #[tokio::test]
