@@ -62,7 +62,14 @@ fn print_what_to_try(address: &str) {
     let [good, wrong] = ["sandbox-9000", "sandbox-9001"];
     for (what, path, header, token, phone, answer) in [
         ("In shadow, a good login passes", "shadow", "", good, "13800000000", "allow verified shadow 200"),
-        ("A wrong one too, and its headers say so", "shadow", "", wrong, "13800000000", "would-deny rejected shadow 200"),
+        (
+            "A wrong one too, and its headers say so",
+            "shadow",
+            "",
+            wrong,
+            "13800000000",
+            "would-deny rejected shadow 200",
+        ),
         ("A tester is refused", "shadow", &*tester, wrong, "13800000000", refused),
         ("Of the quarter, a wrong login is refused", "quarter", "", wrong, ENFORCED, refused),
         ("A good one passes", "quarter", "", good, ENFORCED, "allow verified enforce 200"),

@@ -152,7 +152,10 @@ where
             shared.pass_not_guarded(&mut parts.headers, parts.extensions.get::<Decision>());
             let why = Passed::NotGuarded("`guard_unless` let it by");
             let record = report_passed(&shared.observers, group.first_rule(), why, evidence);
-            return Ok((RequestBody::of(Kept::Untouched(body), group.trailer_filter()), record));
+            return Ok((
+                RequestBody::of(Kept::Untouched(body), group.trailer_filter()),
+                record.map(AfterInner::Record),
+            ));
         }
     }
     let until = meant.and_then(|meant| shadow::until(group, parts, meant, evidence.stages().began()));
@@ -181,7 +184,7 @@ where
             shared.pass_not_guarded(&mut parts.headers, parts.extensions.get::<Decision>());
             let why = Passed::NotGuarded("no rule names the value of `when`");
             let record = report_passed(&shared.observers, group.first_rule(), why, evidence);
-            return Ok((RequestBody::of(body, group.trailer_filter()), record));
+            return Ok((RequestBody::of(body, group.trailer_filter()), record.map(AfterInner::Record)));
         }
         Ok(Read { mut body, handed_on, chosen: Choice::Ask { rule, plan, pins }, client_deadline }) => {
             applied = meant
@@ -271,14 +274,14 @@ impl<'g, B> JudgedRequest<'g, B> {
                 };
                 let decision = shared.decided(parts, decision, rule.settings.forward_phone);
                 let record = report_passed(&shared.observers, rule, Passed::By(decision), evidence);
-                Ok((RequestBody::of(body, trailers), record))
+                Ok((RequestBody::of(body, trailers), record.map(AfterInner::Record)))
             }
             Enforced::AsItCame(body, refusal) => {
                 let (evidence, policy) = (evidence.in_shadow(), &rule.settings.judge.policy);
                 let decision = Decision::refused_in_shadow(policy, refusal.reason(), evidence.verdicts().to_vec());
                 shared.decided(parts, decision.answering(answers), false);
                 let record = report_passed(&shared.observers, rule, Passed::InShadow(refusal), evidence);
-                Ok((RequestBody::of(body, group.shadow_trailer_filter()), record))
+                Ok((RequestBody::of(body, group.shadow_trailer_filter()), record.map(AfterInner::Record)))
             }
             Enforced::Denied(refusal) => {
                 report(&shared.observers, rule, Outcome::Denied(&refusal), &evidence);

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use super::after::AfterInner;
 use crate::{
     decision::Decision,
     denial::Refusal,
@@ -29,12 +28,12 @@ pub(super) fn report_passed(
     rule: &Arc<RuleState>,
     passed: Passed,
     evidence: Evidence,
-) -> Option<AfterInner> {
+) -> Option<Box<OpenRecord>> {
     observers.decided(&record(observers, rule, passed.outcome(), &evidence));
     observers.has_listeners().then(|| {
         let (observers, rule) = (Arc::clone(observers), Arc::clone(rule));
         let evidence = evidence.ended();
-        AfterInner::Record(Box::new(OpenRecord { observers, rule, passed, evidence, inner_status: None }))
+        Box::new(OpenRecord { observers, rule, passed, evidence, inner_status: None })
     })
 }
 

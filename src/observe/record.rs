@@ -32,6 +32,7 @@ struct Record<'d> {
     rule: Option<&'d str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<&'d str>,
+    mode: &'static str,
     decision: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
@@ -58,6 +59,8 @@ struct Record<'d> {
     inner_status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     policy: Option<String>,
+    #[serde(skip_serializing_if = "is_false")]
+    late: bool,
     sandbox: bool,
 }
 
@@ -100,6 +103,7 @@ impl Serialize for Decided<'_> {
             time: millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().saturating_sub(self.age())),
             rule: self.rule(),
             account: self.account(),
+            mode: self.mode(),
             decision: self.decision(),
             reason: self.reason(),
             detail: detail.as_deref(),
@@ -114,6 +118,7 @@ impl Serialize for Decided<'_> {
             ms: millis(self.duration()),
             inner_status: self.inner_status().as_ref().map(StatusCode::as_u16),
             policy: self.policy.map(Policy::fingerprint),
+            late: self.is_late(),
             sandbox: self.is_sandbox(),
         };
         record.serialize(serializer)
@@ -144,6 +149,11 @@ impl<'v> Check<'v> {
 fn checks<S: Serializer>(verdicts: &&[Verdict], serializer: S) -> Result<S::Ok, S::Error> {
     let mut tags_left = Risk::SHOWN_TAGS;
     serializer.collect_seq(verdicts.iter().map(|verdict| Check::of(verdict, &mut tags_left)))
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -14,8 +14,8 @@ use http_body_util::Full;
 use serde_json::{Value, json};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_jverify::{
-    CheckKind, Class, Decided, Field, JVerifyBuilder, JVerifyLayer, RequestBody, Risk, Rule, Secret, Verdict, captcha,
-    number,
+    CheckKind, Class, Decided, Field, JVerifyBuilder, JVerifyLayer, Mode, RequestBody, Risk, Rule, Secret, Verdict,
+    captcha, number,
 };
 
 use super::real_ip;
@@ -89,6 +89,7 @@ async fn a_record_has_the_documented_fields() {
             "v": 1,
             "rule": "POST /login",
             "account": "main",
+            "mode": "enforce",
             "decision": "flag",
             "reason": "risk",
             "checks": [{
@@ -269,6 +270,18 @@ async fn a_request_that_passed_is_told_when_the_inner_service_has_answered_or_is
         let record: Value = serde_json::from_str(&line).unwrap();
         assert_eq!((&record["decision"], record.get("inner_status")), (&json!("allow"), None));
     }
+}
+
+#[tokio::test]
+async fn a_record_of_a_rule_in_shadow_says_so_and_has_the_status() {
+    let (layer, lines) = writing(&Verifier::of_class(Class::Rejected), |builder| {
+        builder.rule(Rule::post("/login", number()).mode(Mode::Shadow))
+    });
+    assert_eq!(send(&layer, &Application::default(), post_json("/login", LOGIN)).await.status(), 200);
+    let record = lines.one();
+    let words = [&record["mode"], &record["decision"], &record["reason"], &record["inner_status"]];
+    assert_eq!(words, [&json!("shadow"), &json!("would-deny"), &json!("rejected"), &json!(200)]);
+    assert!(record.get("late").is_none());
 }
 
 #[tokio::test]
