@@ -16,7 +16,7 @@ use http::{Request, Response};
 use http_body::Body;
 use http_body_util::{Empty, Full};
 use tower::{Layer, Service, service_fn, util::ServiceFn};
-use tower_jverify::{Check, Class, ForeignBackend, Guards, JVerifyBuilder, JVerifyLayer, Rule, Verdict, number};
+use tower_jverify::{Check, Class, ForeignBackend, Guards, JVerifyBuilder, JVerifyLayer, Mode, Rule, Verdict, number};
 
 /// Polls the request's body to its end, and answers at once.
 #[derive(Clone, Copy)]
@@ -129,6 +129,26 @@ async fn a_guarded_request_does_allocate() {
 
 /// A body that the layer has not read is axum's own again, in no box.
 #[cfg(feature = "axum")]
+#[tokio::test]
+async fn a_request_in_shadow_costs_at_most_three_allocations_more_than_an_enforced_one() {
+    let of = |mode: Mode, class: fn(Check) -> Ready<Result<Verdict, Infallible>>| {
+        let layer = JVerifyLayer::builder(service_fn(class)).guards(&one_token_again()).mode(mode);
+        let layer = layer.rule(Rule::post("/login", number())).build().unwrap();
+        let login = || {
+            let request = Request::post("/login").header("content-type", "application/json");
+            request.body(Full::from(r#"{"token":"t","phone":"13800000000"}"#)).unwrap()
+        };
+        // What the first request sets up is not counted.
+        allocations(layer.layer(Application), login());
+        allocations(layer.layer(Application), login())
+    };
+    let passing = |check: Check| ready(Ok(Verdict::new(check.kind(), Class::Passed)));
+    let (enforced, shadow) = (of(Mode::Enforce, passing), of(Mode::Shadow, passing));
+    assert!(shadow <= enforced + 3, "{shadow}, enforced {enforced}");
+    let refused = of(Mode::Shadow, |check| ready(Ok(Verdict::new(check.kind(), Class::Rejected))));
+    assert!(refused <= enforced + 3, "{refused}, enforced {enforced}");
+}
+
 #[tokio::test]
 async fn an_untouched_body_becomes_axums_without_an_allocation() {
     use axum::body::Body as AxumBody;

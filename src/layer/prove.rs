@@ -282,9 +282,11 @@ impl Recipient {
     /// The denial of a request that a policy has let through unverified.
     async fn deny_unverified(&self, decision: &Decision) -> Denial {
         let has_failed = |verdict: &&Verdict| !verdict.class().is_pass() && verdict.kind() != CheckKind::Risk;
-        let refusal = match decision.verdicts().iter().find(has_failed) {
-            Some(verdict) => Refusal::of_verdict(verdict),
-            None => Refusal::new(DenialReason::Verdict(Class::Unknown))
+        let refusal = match (decision.would_deny(), decision.verdicts().iter().find(has_failed)) {
+            // Of another layer, whose rule is in shadow: such a request is not verified.
+            (Some(reason), _) => Refusal::new(reason),
+            (None, Some(verdict)) => Refusal::of_verdict(verdict),
+            (None, None) => Refusal::new(DenialReason::Verdict(Class::Unknown))
                 .with_detail("another layer's rule is on demand too, and its `Prove` was removed from the request"),
         };
         self.deny(&refusal, decision.verdicts(), None).await

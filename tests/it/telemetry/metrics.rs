@@ -33,7 +33,7 @@ impl Recorded {
     }
 
     /// Every series, as in `name{label=value,...}`, and its value; a histogram has how many values came.
-    fn series(&self) -> BTreeMap<String, i64> {
+    pub(super) fn series(&self) -> BTreeMap<String, i64> {
         let mut sums = self.1.lock().unwrap();
         for (key, _, what, value) in self.0.snapshot().into_vec() {
             assert!(what.is_some_and(|what| what.len() > 8), "no description: {key:?}");
@@ -92,7 +92,7 @@ async fn each_way_to_end_is_counted_once_with_its_checks() {
     let checks = |endpoint: &str, class: &str| format!("jverify_checks_total{{endpoint={endpoint},class={class}}} 1");
     let paid = |endpoint: &str| format!("jverify_paid_checks_total{{endpoint={endpoint}}} 1");
     let decided = |rule: &str, action: &str, reason: &str| {
-        format!("jverify_decisions_total{{rule={rule},action={action},reason={reason}}} 1")
+        format!("jverify_decisions_total{{rule={rule},mode=enforce,action={action},reason={reason}}} 1")
     };
     let saved = |by: &str| format!("jverify_saved_checks_total{{by={by}}} 1");
     for (request, expected) in [
@@ -170,7 +170,10 @@ async fn what_is_held_is_a_gauge_and_returns_to_zero() {
     layer.drained().await;
     assert_eq!(gauge("jverify_checks_in_flight"), 0);
     let counted = recorded.counted();
-    assert_eq!(counted.get("jverify_decisions_total{rule=POST /login,action=abandoned,reason=-}"), Some(&1));
+    assert_eq!(
+        counted.get("jverify_decisions_total{rule=POST /login,mode=enforce,action=abandoned,reason=-}"),
+        Some(&1)
+    );
     assert_eq!(counted.get("jverify_checks_total{endpoint=number_app,class=unavailable}"), Some(&1));
     assert_eq!(counted.get("jverify_paid_checks_total{endpoint=number_app}"), Some(&1));
 }
@@ -247,7 +250,10 @@ async fn a_reload_counts_with_the_handles_of_the_new_layer() {
     layer.reload(new);
     tower::ServiceExt::oneshot(service, post_json("/signin", LOGIN)).await.unwrap();
     let counted = newest.counted();
-    assert_eq!(counted.get("jverify_decisions_total{rule=POST /signin,action=allow,reason=verified}"), Some(&1));
+    assert_eq!(
+        counted.get("jverify_decisions_total{rule=POST /signin,mode=enforce,action=allow,reason=verified}"),
+        Some(&1)
+    );
 }
 
 #[tokio::test]

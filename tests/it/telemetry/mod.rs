@@ -15,6 +15,7 @@ mod on_demand;
 mod pages;
 mod records;
 mod sandbox;
+mod shadow;
 mod spans;
 mod start;
 
