@@ -156,7 +156,7 @@ pub use self::{
     proof::{Extracted, Field, JsonTypes, Media, ParseFieldError},
     rule::{AnyOf, Ask, Captcha, Mode, Number, OneTap, Rollout, Rule, Unit, captcha, number, one_tap},
     secret::Secret,
-    store::Rate,
+    store::{Rate, Redis, RedisBuilder},
     verdict::{Class, Risk, Verdict},
 };
 

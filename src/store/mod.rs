@@ -1,6 +1,6 @@
 //! What outlives a request: claims, rates and daily sums, each about a [`Subject`].
 //!
-//! [`Memory`] keeps them in this process. Every store passes the same tests (`contract.rs`).
+//! [`Memory`] keeps them in this process, and [`Redis`] where many instances share them. Every store passes the same tests (`contract.rs`).
 
 #[cfg(test)]
 mod contract;
@@ -8,11 +8,13 @@ mod day;
 mod key;
 mod memory;
 mod rate;
+mod redis;
 mod shard;
 #[cfg(test)]
 mod tests;
 
 use std::{
+    fmt,
     future::Future,
     hash::{BuildHasher, RandomState},
     sync::{
@@ -22,11 +24,15 @@ use std::{
     time::Duration,
 };
 
-pub use self::rate::Rate;
 pub(crate) use self::{
     day::{Calendar, Day},
     key::Key,
     memory::Memory,
+    redis::{Had, Name, Wanted},
+};
+pub use self::{
+    rate::Rate,
+    redis::{Redis, RedisBuilder},
 };
 use crate::ex_id::ExId;
 
@@ -107,6 +113,8 @@ pub(crate) enum StoreError {
     ReadOnly,
     /// The store is at its bound. What it holds stays.
     Full,
+    /// The store answers, but not as a store does.
+    Unreadable,
 }
 
 /// What distinguishes one claim of a subject from the next. Unique in this process and, but for a chance of 2⁻⁶⁴, among two.
@@ -156,10 +164,19 @@ impl Purpose {
 // === impl Nonce ===
 
 impl Nonce {
+    /// The length of its text.
+    pub(crate) const DIGITS: usize = 16;
+
     pub(crate) fn fresh() -> Self {
         static PROCESS: OnceLock<u64> = OnceLock::new();
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let process = PROCESS.get_or_init(|| RandomState::new().hash_one(std::process::id()));
         Self(process.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)))
+    }
+}
+
+impl fmt::Display for Nonce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:0width$x}", self.0, width = Self::DIGITS)
     }
 }

@@ -1,0 +1,245 @@
+//! The link to Redis: one connection for all requests, made anew when it fails, and left alone for a while when that does not help.
+
+use std::{
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
+
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
+
+use super::{
+    deployment_key::PREFIX,
+    dial::{Dialler, Wire},
+    scripts::Scripts,
+};
+use crate::store::StoreError;
+
+/// Redis, as an instance reaches it.
+pub(crate) struct Link {
+    dialler: Dialler,
+    pub(super) scripts: Scripts,
+    deadline: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    line: Option<Line>,
+    /// The number of the next line.
+    next: u64,
+    /// Closes when the dial that is running has ended.
+    dialling: Option<watch::Receiver<()>>,
+    /// When the last dial began.
+    dialled: Option<Instant>,
+    /// Without a success between them.
+    failures: u32,
+    is_skipped: bool,
+}
+
+/// A connection with its number.
+#[derive(Clone)]
+struct Line {
+    wire: Wire,
+    number: u64,
+}
+
+/// A task works on the state until this is dropped, also if the task is.
+struct Dialling {
+    link: Arc<Link>,
+    _ended: watch::Sender<()>,
+}
+
+/// As [`Dialling`], for the task that waits until Redis can write again.
+struct Watching(Weak<Link>);
+
+/// After so many failures in a row nobody waits for Redis.
+const MOST_FAILURES: u32 = 5;
+
+/// How long Redis is then left alone, before it is asked whether it can write.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The shortest time between two dials.
+const BETWEEN_DIALS: Duration = Duration::from_millis(100);
+
+/// How long a dial may take. It runs in the background: a request waits for it until its own deadline.
+const DIAL: Duration = Duration::from_secs(1);
+
+// === impl Link ===
+
+impl Link {
+    pub(super) fn new(dialler: Dialler, deadline: Duration) -> Self {
+        Self { dialler, scripts: Scripts::new(), deadline, state: Mutex::default() }
+    }
+
+    /// Runs one operation within the deadline. The commands that it asks are its own affair; its failure is the link's.
+    pub(super) async fn run<T>(
+        self: &Arc<Self>,
+        operation: impl AsyncFnOnce(&Wire) -> Result<T, RedisError>,
+    ) -> Result<T, StoreError> {
+        let mut number = None;
+        let work = async {
+            let line = self.line().await.ok_or(StoreError::Down)?;
+            number = Some(line.number);
+            operation(&line.wire).await.map_err(|error| meaning(&error))
+        };
+        let answer = timeout(self.deadline, work).await.unwrap_or(Err(StoreError::Timeout));
+        self.settle(number, answer.as_ref().err().copied());
+        answer
+    }
+
+    /// The connection, or one that a dial makes. `None` if there is none to wait for.
+    async fn line(self: &Arc<Self>) -> Option<Line> {
+        let (mut ended, begun) = {
+            let mut state = self.lock();
+            if state.is_skipped {
+                return None;
+            }
+            if let Some(line) = &state.line {
+                return Some(line.clone());
+            }
+            match &state.dialling {
+                Some(dialling) => (dialling.clone(), None),
+                None if state.dialled.is_some_and(|dialled| dialled.elapsed() < BETWEEN_DIALS) => return None,
+                None => {
+                    let (ended, dialling) = watch::channel(());
+                    state.dialling = Some(dialling.clone());
+                    state.dialled = Some(Instant::now());
+                    (dialling, Some(Dialling { link: Arc::clone(self), _ended: ended }))
+                }
+            }
+        };
+        // Outside of the lock: a runtime that ends drops the task here.
+        if let Some(dialling) = begun {
+            tokio::spawn(dialling.dial());
+        }
+        // It ends with an error: nothing is ever sent.
+        let _ = ended.changed().await;
+        self.lock().line.clone()
+    }
+
+    /// Counts what an operation over that line has come to.
+    fn settle(self: &Arc<Self>, number: Option<u64>, error: Option<StoreError>) {
+        let mut watching = None;
+        let mut state = self.lock();
+        let is_gone = match error {
+            // It answers: what it answered is another question.
+            None | Some(StoreError::Full | StoreError::Unreadable) => {
+                state.failures = 0;
+                return;
+            }
+            Some(StoreError::Timeout) => false,
+            Some(StoreError::Down | StoreError::ReadOnly) => true,
+        };
+        let mut dropped = None;
+        if is_gone && number.is_some() {
+            dropped = state.line.take_if(|line| Some(line.number) == number);
+        }
+        // What belongs to a line that is gone says nothing about the next.
+        let is_current = number.is_none() || dropped.is_some() || state.line.as_ref().map(|line| line.number) == number;
+        if !state.is_skipped && is_current {
+            state.failures = state.failures.saturating_add(1);
+            if state.failures >= MOST_FAILURES {
+                state.is_skipped = true;
+                dropped = dropped.or(mem::take(&mut state.line));
+                watching = Some(Watching(Arc::downgrade(self)));
+            }
+        }
+        // A connection closes, and a task begins, outside of the lock.
+        drop(state);
+        drop(dropped);
+        if let Some(watching) = watching {
+            tokio::spawn(watching.until_it_writes());
+        }
+    }
+
+    /// Whether Redis takes a write. One that is full does: it answers.
+    async fn writes(&self, wire: &Wire) -> bool {
+        let mut ping = redis::cmd("SET");
+        ping.arg(format!("{PREFIX}ping")).arg(1).arg("PX").arg(1);
+        match timeout(self.deadline, wire.ask(&ping)).await {
+            Ok(Ok(_)) => true,
+            Ok(Err(error)) => meaning(&error) == StoreError::Full,
+            Err(_) => false,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl State ===
+
+impl State {
+    fn keep(&mut self, wire: Wire) {
+        let number = self.next;
+        self.next = number.wrapping_add(1);
+        self.line = Some(Line { wire, number });
+    }
+}
+
+// === impl Dialling ===
+
+impl Dialling {
+    async fn dial(self) {
+        if let Ok(Ok(wire)) = timeout(DIAL, self.link.dialler.dial()).await {
+            self.link.lock().keep(wire);
+        }
+    }
+}
+
+impl Drop for Dialling {
+    fn drop(&mut self) {
+        self.link.lock().dialling = None;
+    }
+}
+
+// === impl Watching ===
+
+impl Watching {
+    async fn until_it_writes(self) {
+        loop {
+            sleep(PAUSE).await;
+            let Some(link) = self.0.upgrade() else { return };
+            if let Ok(Ok(wire)) = timeout(DIAL, link.dialler.dial()).await
+                && link.writes(&wire).await
+            {
+                link.lock().keep(wire);
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        if let Some(link) = self.0.upgrade() {
+            let mut state = link.lock();
+            state.is_skipped = false;
+            state.failures = 0;
+        }
+    }
+}
+
+/// What the client's error means. A script passes errors on as text, in front of which Redis 6 puts its own.
+fn meaning(error: &RedisError) -> StoreError {
+    let says = |code: &str| error.code() == Some(code) || error.detail().is_some_and(|detail| detail.contains(code));
+    match error.kind() {
+        ErrorKind::Server(ServerErrorKind::ReadOnly) => StoreError::ReadOnly,
+        _ if error.is_timeout() => StoreError::Timeout,
+        ErrorKind::Server(ServerErrorKind::ResponseError) | ErrorKind::Extension if says("READONLY") => {
+            StoreError::ReadOnly
+        }
+        ErrorKind::Server(ServerErrorKind::ResponseError) | ErrorKind::Extension if says("OOM") => StoreError::Full,
+        ErrorKind::Server(ServerErrorKind::ResponseError) | ErrorKind::Extension if says("WRONGTYPE") => {
+            StoreError::Unreadable
+        }
+        ErrorKind::Server(ServerErrorKind::ResponseError) | ErrorKind::UnexpectedReturnType => StoreError::Unreadable,
+        _ => StoreError::Down,
+    }
+}

@@ -1,0 +1,105 @@
+//! The store in Redis, which many instances share.
+//!
+//! # Threats
+//!
+//! What Redis sees is read by whoever reads Redis, its dumps and its log: so a name is an HMAC under a key that Redis does not have, and no value
+//! holds a phone, a token or an address. Redis may be down, frozen, full or a replica: each operation ends within its deadline, and what
+//! then happens is decided above, never here. It never answers for Redis.
+
+mod deployment_key;
+#[cfg(feature = "redis")]
+mod dial;
+#[cfg(feature = "redis")]
+mod link;
+#[cfg(feature = "redis")]
+mod operations;
+#[cfg(feature = "redis")]
+mod place;
+#[cfg(feature = "redis")]
+mod scripts;
+mod settings;
+#[cfg(all(test, feature = "redis"))]
+mod tests;
+#[cfg(feature = "redis")]
+mod tls;
+mod wanted;
+#[cfg(not(feature = "redis"))]
+mod without;
+
+use std::{fmt, sync::Arc};
+
+use self::deployment_key::DeploymentKey;
+#[cfg(feature = "redis")]
+use self::link::Link as Server;
+pub use self::settings::RedisBuilder;
+#[cfg(not(feature = "redis"))]
+use self::without::Server;
+pub(crate) use self::{
+    deployment_key::Name,
+    wanted::{Had, Wanted},
+};
+use super::{Subject, day::Day};
+
+/// Redis or Valkey, for the claims, limits and budgets that many instances share: see [`GuardsBuilder::redis`](crate::GuardsBuilder::redis).
+///
+/// Redis 6.2 or later, or Valkey: one server ([`Redis::builder`]), the master that Sentinels name ([`Redis::sentinel`]), or a cluster
+/// ([`Redis::cluster`]). All instances need the same deployment key.
+///
+/// Nothing connects before the first request. Each operation ends within [`RedisBuilder::deadline`], and what happens without an answer says
+/// [`StorePolicy`](crate::StorePolicy). After five failures in a row nobody waits for Redis: in the background it is asked once a
+/// second whether it can write, and used again once it can.
+///
+/// Redis gets hashes and ids of checks: no phone, no token, no address. Its clock counts, so the clocks of the instances may differ.
+///
+/// Needs the feature `redis`.
+///
+/// ```
+/// use tower_jverify::{Guards, Redis, Secret};
+///
+/// # fn main() -> Result<(), tower_jverify::ConfigError> {
+/// # let key = Secret::from("1f0c9e6a5b7d4832a1b3c5d7e9f02468");
+/// # if cfg!(feature = "redis") {
+/// let redis = Redis::builder("redis://127.0.0.1:6379/0").deployment_key(key).build()?;
+/// let guards = Guards::builder().redis(redis).build()?;
+/// # let _ = guards;
+/// # }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Redis {
+    key: DeploymentKey,
+    server: Arc<Server>,
+}
+
+// === impl Redis ===
+
+impl Redis {
+    /// One server: `redis://host:6379/0`, or `rediss://` for TLS. A user and a password may be in the URL, percent-encoded, or in
+    /// [`RedisBuilder::auth`].
+    pub fn builder(url: impl Into<String>) -> RedisBuilder {
+        RedisBuilder::server(url.into())
+    }
+
+    /// The master of this name, which the Sentinels at these URLs know. A user and a password in a URL are for that Sentinel; those of the
+    /// master are in [`RedisBuilder::auth`]. With `rediss://` both speak TLS.
+    pub fn sentinel(master: impl Into<String>, urls: impl IntoIterator<Item = impl Into<String>>) -> RedisBuilder {
+        RedisBuilder::sentinel(master.into(), urls.into_iter().map(Into::into).collect())
+    }
+
+    /// A cluster, of which these URLs name some nodes. All nodes take the same user and password.
+    pub fn cluster(urls: impl IntoIterator<Item = impl Into<String>>) -> RedisBuilder {
+        RedisBuilder::cluster(urls.into_iter().map(Into::into).collect())
+    }
+
+    /// What Redis knows the subject by; of that day, if it is a sum.
+    pub(crate) fn name(&self, subject: &Subject<'_>, day: Option<Day>) -> Name {
+        self.key.name(subject, day)
+    }
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,110 @@
+//! The operations of a store, as Redis does them.
+
+use std::{future::Future, time::Duration};
+
+use futures_util::future::join_all;
+use redis::{RedisError, Value, from_redis_value};
+
+use super::{Had, Name, Redis, Wanted, dial::Wire};
+use crate::{
+    ex_id::ExId,
+    store::{Claimed, Day, Nonce, Rate, Store, StoreError, Subject, Taken},
+};
+
+/// A sum is kept so long after its first addition: its day is over then, and a whole day more for late additions.
+const SUM_LIFETIME: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+
+/// No step of a rate is longer for a script, whose numbers are exact up to 2⁵³.
+const LONGEST_STEP: u64 = 1 << 51;
+
+// === impl Redis ===
+
+impl Redis {
+    /// As [`Store::claim`], with a nonce that is known before the answer: a claim without an answer may have been made, and can so be released.
+    pub(crate) async fn claim_as(
+        &self,
+        name: &Name,
+        nonce: Nonce,
+        by: &ExId,
+        lifetime: Duration,
+    ) -> Result<Claimed, StoreError> {
+        let mut set = redis::cmd("SET");
+        set.arg(name.as_str()).arg(format!("{nonce}{by}")).arg("NX").arg("PX").arg(millis(lifetime));
+        let claimed = async |wire: &Wire| {
+            let is_new = from_redis_value::<Option<String>>(wire.ask(&set).await?)?.is_some();
+            if is_new {
+                return Ok(Claimed::New(nonce));
+            }
+            let mut get = redis::cmd("GET");
+            get.arg(name.as_str());
+            let held: Option<String> = from_redis_value(wire.ask(&get).await?)?;
+            Ok(Claimed::Taken { by: held.and_then(|held| ExId::parse(held.get(Nonce::DIGITS..)?)) })
+        };
+        self.server.run(claimed).await
+    }
+
+    /// As [`Store::release`].
+    pub(crate) async fn release_name(&self, name: &Name, nonce: Nonce) -> Result<(), StoreError> {
+        let script = &self.server.scripts.release;
+        let arguments = [nonce.to_string()];
+        self.server.run(async |wire| number(script.invoke(wire, name, &arguments).await?).map(drop)).await
+    }
+
+    /// All of it at the same time. The answers have the order of the questions.
+    pub(crate) async fn count(&self, wanted: Vec<Wanted>) -> Vec<Had> {
+        join_all(wanted.into_iter().map(|wanted| async move {
+            match wanted {
+                Wanted::Take { name, rate } => Had::Taken(self.take_name(&name, rate, 1).await),
+                Wanted::Add { name, amount } => Had::Sum(self.add_name(&name, amount).await),
+            }
+        }))
+        .await
+    }
+
+    async fn take_name(&self, name: &Name, rate: Rate, cost: u32) -> Result<Taken, StoreError> {
+        let step = rate.interval().saturating_mul(u64::from(cost)).min(LONGEST_STEP);
+        let script = &self.server.scripts.take;
+        let arguments = [step, rate.window()].map(|number| number.to_string());
+        let wait = self.server.run(async |wire| number(script.invoke(wire, name, &arguments).await?)).await?;
+        Ok(if wait == 0 { Taken::Now } else { Taken::Wait(Duration::from_micros(wait)) })
+    }
+
+    async fn add_name(&self, name: &Name, amount: u64) -> Result<u64, StoreError> {
+        let script = &self.server.scripts.add;
+        let arguments = [amount, millis(SUM_LIFETIME)].map(|number| number.to_string());
+        self.server.run(async |wire| number(script.invoke(wire, name, &arguments).await?)).await
+    }
+}
+
+impl Store for Redis {
+    async fn claim(&self, subject: &Subject<'_>, by: &ExId, lifetime: Duration) -> Result<Claimed, StoreError> {
+        self.claim_as(&self.name(subject, None), Nonce::fresh(), by, lifetime).await
+    }
+
+    async fn release(&self, subject: &Subject<'_>, nonce: Nonce) -> Result<(), StoreError> {
+        self.release_name(&self.name(subject, None), nonce).await
+    }
+
+    async fn take(&self, subject: &Subject<'_>, rate: Rate, cost: u32) -> Result<Taken, StoreError> {
+        self.take_name(&self.name(subject, None), rate, cost).await
+    }
+
+    fn add(
+        &self,
+        subject: &Subject<'_>,
+        amount: u64,
+        window: Day,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send {
+        let name = self.name(subject, Some(window));
+        async move { self.add_name(&name, amount).await }
+    }
+}
+
+/// A number that cannot be negative.
+fn number(value: Value) -> Result<u64, RedisError> {
+    Ok(from_redis_value::<u64>(value)?)
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1)
+}

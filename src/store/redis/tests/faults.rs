@@ -1,0 +1,1 @@
+//! Redis that fails.

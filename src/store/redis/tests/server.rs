@@ -1,0 +1,130 @@
+//! A Redis of a test's own.
+
+use std::{
+    env, fs,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{Redis, RedisBuilder, Secret};
+
+/// A server. It ends with this value.
+pub(super) struct Server {
+    program: String,
+    arguments: Vec<String>,
+    pub(super) port: u16,
+    child: Option<Child>,
+    folder: PathBuf,
+}
+
+pub(super) const KEY: &str = "9f8e7d6c5b4a39281706f5e4d3c2b1a0";
+
+pub(super) const PASSWORD: &str = "canary-password";
+
+// === impl Server ===
+
+impl Server {
+    /// `None`, after a word, where there is no Redis. The CI has one.
+    pub(super) fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    /// With these settings besides.
+    pub(super) fn start_with(arguments: &[&str]) -> Option<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let program = env::var("JVERIFY_TEST_REDIS").unwrap_or_else(|_| "redis-server".into());
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let folder = env::temp_dir().join(format!("jverify-redis-{}-{number}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let mut server =
+            Self { program, arguments: arguments.iter().map(ToString::to_string).collect(), port, child: None, folder };
+        server.spawn().then_some(server)
+    }
+
+    /// Starts it, also again after a kill. Whether there is such a program.
+    pub(super) fn spawn(&mut self) -> bool {
+        let mut command = Command::new(&self.program);
+        command.arg("--port").arg(self.port.to_string()).args(["--bind", "127.0.0.1", "--save", ""]);
+        command.arg("--dir").arg(&self.folder).args(&self.arguments).stdout(Stdio::null()).stderr(Stdio::null());
+        let Ok(child) = command.spawn() else {
+            assert!(env::var_os("CI").is_none_or(|ci| ci.is_empty()), "the CI has {}", self.program);
+            eprintln!("NOT TESTED: no {} here", self.program);
+            return false;
+        };
+        self.child = Some(child);
+        let began = Instant::now();
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(began.elapsed() < Duration::from_secs(20), "Redis does not listen");
+            thread::sleep(Duration::from_millis(5));
+        }
+        true
+    }
+
+    pub(super) fn builder(&self) -> RedisBuilder {
+        Redis::builder(format!("redis://127.0.0.1:{}", self.port)).deployment_key(Secret::from(KEY))
+    }
+
+    pub(super) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Sends it a signal, such as `STOP`.
+    pub(super) fn signal(&self, signal: &str) {
+        let id = self.child.as_ref().expect("it runs").id();
+        let status = Command::new("kill").arg(format!("-{signal}")).arg(id.to_string()).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Sends commands over a connection of its own, and returns what comes back until it closes.
+    pub(super) fn tell(&self, commands: &[&[&str]]) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        for command in commands.iter().chain(&[&["QUIT"][..]]) {
+            stream.write_all(encoded(command).as_bytes()).unwrap();
+        }
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// Moves all that is kept so far back: as if so much time had passed.
+    pub(super) fn advance(&self, time: Duration) {
+        const SCRIPT: &str = "\
+for _, key in ipairs(redis.call('KEYS', 'jverify:1:*')) do
+  local left = redis.call('PTTL', key) - ARGV[1]
+  local value = redis.call('GET', key)
+  if left <= 0 then redis.call('DEL', key)
+  elseif #value == 16 and tonumber(value) then
+    redis.call('SET', key, string.format('%.0f', value - ARGV[1] * 1000), 'PX', left)
+  else redis.call('PEXPIRE', key, left) end
+end
+return 1";
+        // Rounded up: as with a clock, so much has passed at least.
+        let millis = time.as_micros().div_ceil(1_000).to_string();
+        let answer = self.tell(&[&["EVAL", SCRIPT, "0", &millis]]);
+        assert!(answer.starts_with(":1"), "{answer}");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+pub(super) fn encoded(command: &[&str]) -> String {
+    let mut text = format!("*{}\r\n", command.len());
+    for part in command {
+        text.push_str(&format!("${}\r\n{part}\r\n", part.len()));
+    }
+    text
+}
