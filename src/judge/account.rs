@@ -11,7 +11,7 @@ use super::{
 use crate::{
     check::{Check, Endpoint, Question},
     observe::Observers,
-    store::{Calendar, Day, Key, Memory, Purpose, Subject},
+    store::{Calendar, Day, Key, Memory, Name, Purpose, Redis, Subject},
 };
 
 /// One account: its breakers, and where its claims are.
@@ -25,6 +25,8 @@ pub(crate) struct Account {
 /// What all accounts share.
 pub(super) struct Means {
     pub(super) store: Memory,
+    /// Where instances share.
+    pub(super) redis: Option<Redis>,
     pub(super) claims: bool,
     pub(super) store_policy: StorePolicy,
     pub(super) limits: AccountLimits,
@@ -59,6 +61,10 @@ impl Account {
         &self.means.store
     }
 
+    pub(super) fn redis(&self) -> Option<&Redis> {
+        self.means.redis.as_ref()
+    }
+
     pub(super) fn store_policy(&self) -> StorePolicy {
         self.means.store_policy
     }
@@ -77,6 +83,16 @@ impl Account {
         if self.switches.is_none() && !self.means.claims {
             return None;
         }
+        Some(self.of_proof(check, |subject| self.means.store.key(subject)))
+    }
+
+    /// By what Redis knows a proof; `None` without Redis.
+    pub(super) fn name(&self, check: &Check) -> Option<Name> {
+        let redis = self.redis()?;
+        Some(self.of_proof(check, |subject| redis.name(subject, None)))
+    }
+
+    fn of_proof<T>(&self, check: &Check, known: impl FnOnce(&Subject<'_>) -> T) -> T {
         let proof = match check.question() {
             Question::Number { token, .. } => token.expose(),
             Question::Captcha { content } => content.expose(),
@@ -85,7 +101,7 @@ impl Account {
             Question::Risk { phone } => phone.as_str(),
         };
         let parts = [check.kind().as_str().as_bytes(), self.name.as_bytes(), proof.as_bytes()];
-        Some(self.means.store.key(&Subject::new(Purpose::Claim, &parts)))
+        known(&Subject::new(Purpose::Claim, &parts))
     }
 
     /// A breaker has changed: an event, and a metric.

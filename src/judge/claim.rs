@@ -8,12 +8,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::account::Account;
+use super::{account::Account, shared_claim::SharedClaim};
 use crate::{
     check_kind::CheckKind,
     ex_id::ExId,
     observe::{Observers, Operation},
-    store::{Claimed, Key, Nonce},
+    store::{Claimed, Key, Name, Nonce, StoreError},
 };
 
 /// A proof that this request asks about. Dropped before its check has begun, it gives the proof back.
@@ -22,24 +22,27 @@ pub(super) struct Claim {
     pub(super) key: Key,
     /// The id of the check.
     pub(super) ex_id: ExId,
-    /// `None` once it is given back.
+    /// Of the claim in this instance's memory. `None` once it is given back.
     nonce: Option<Nonce>,
+    /// The claim in Redis.
+    shared: Option<Box<SharedClaim>>,
     has_begun: bool,
 }
 
 /// Why a proof cannot be claimed.
 pub(super) enum Unclaimed {
     /// Another request has asked about it: the one whose check has this id.
-    Taken {
-        by: Option<ExId>,
-    },
+    Taken { by: Option<ExId> },
+    /// The memory has no room for it.
     Store,
+    /// Redis has no answer.
+    Redis(StoreError),
 }
 
 // === impl Claim ===
 
 impl Claim {
-    /// Claims a proof.
+    /// Claims a proof in the memory: of those that are then also claimed in Redis, this one refuses replays without a question.
     pub(super) fn make(
         account: &Arc<Account>,
         key: Key,
@@ -47,12 +50,45 @@ impl Claim {
         lifetime: Duration,
         observers: &Observers,
     ) -> Result<Self, Unclaimed> {
-        match observers.store(Operation::Claim, || account.store().claim_key(key, &ex_id, lifetime)) {
-            Ok(Claimed::New(nonce)) => {
-                Ok(Self { account: Arc::clone(account), key, ex_id, nonce: Some(nonce), has_begun: false })
+        let nonce = match observers.store(Operation::Claim, || account.store().claim_key(key, &ex_id, lifetime)) {
+            Ok(Claimed::New(nonce)) => Some(nonce),
+            Ok(Claimed::Taken { by }) => return Err(Unclaimed::Taken { by }),
+            // Redis has room of its own.
+            Err(_) if account.redis().is_some() => None,
+            Err(_) => return Err(Unclaimed::Store),
+        };
+        Ok(Self { account: Arc::clone(account), key, ex_id, nonce, shared: None, has_begun: false })
+    }
+
+    /// Whether it is still to be claimed in Redis.
+    #[inline]
+    pub(super) fn is_unshared(&self) -> bool {
+        self.shared.is_none() && self.account.redis().is_some()
+    }
+
+    /// Whether the memory holds it.
+    pub(super) fn is_in_memory(&self) -> bool {
+        self.nonce.is_some()
+    }
+
+    /// Claims it in Redis. Without an answer it may be claimed there, and is released as if it were.
+    pub(super) async fn share(
+        &mut self,
+        name: Name,
+        lifetime: Duration,
+        observers: &Observers,
+    ) -> Result<(), Unclaimed> {
+        let Some(redis) = self.account.redis() else { return Ok(()) };
+        let nonce = self.nonce.unwrap_or_else(Nonce::fresh);
+        // Before the question: its future may be dropped.
+        let shared = self.shared.insert(Box::new(SharedClaim::new(redis, name, nonce)));
+        match observers.store_in(Operation::Claim, shared.claim(&self.ex_id, lifetime)).await {
+            Ok(Claimed::New(_)) => Ok(()),
+            Ok(Claimed::Taken { by }) => {
+                self.shared = None;
+                Err(Unclaimed::Taken { by })
             }
-            Ok(Claimed::Taken { by }) => Err(Unclaimed::Taken { by }),
-            Err(_) => Err(Unclaimed::Store),
+            Err(error) => Err(Unclaimed::Redis(error)),
         }
     }
 
@@ -69,6 +105,9 @@ impl Claim {
     fn release(&mut self) {
         if let Some(nonce) = self.nonce.take() {
             self.account.store().release_key(self.key, nonce);
+        }
+        if let Some(shared) = self.shared.take() {
+            shared.release();
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     body::Budget,
     error::ConfigError,
     observe::Counts,
-    store::{Calendar, Memory, Rate},
+    store::{Calendar, Memory, Rate, Redis},
 };
 
 /// More claims than this are a mistake: they would take 11 GB.
@@ -47,7 +47,7 @@ const MOST: usize = 100_000_000;
 /// alarms count. Each layer has its own numbers for them: with `in_flight(256)` on two layers, 256 requests of both have a check in flight.
 ///
 /// State is kept in the memory of this process: by default at most 1,000,000 claims, clients and sums, and only hashes of proofs, phones and addresses under a key that the process
-/// chooses at random.
+/// chooses at random. With [`GuardsBuilder::redis`], instances share claims, limits and budgets.
 ///
 /// ```
 /// use tower_jverify::{Guards, JVerifyLayer, Rule, number};
@@ -78,6 +78,7 @@ struct Settings {
     claims: bool,
     store_policy: StorePolicy,
     capacity: usize,
+    redis: Option<Redis>,
     limits: AccountLimits,
 }
 
@@ -113,7 +114,8 @@ impl Guards {
     fn of(settings: Settings) -> Self {
         let store = Memory::new(settings.capacity);
         let Settings { claims, store_policy, limits, .. } = settings;
-        let means = Means { store, claims, store_policy, limits, calendar: Calendar::new() };
+        let redis = settings.redis.clone();
+        let means = Means { store, redis, claims, store_policy, limits, calendar: Calendar::new() };
         Self(Arc::new(Kept {
             settings,
             means: Arc::new(means),
@@ -206,6 +208,7 @@ impl Default for Settings {
             claims: true,
             store_policy: StorePolicy::default(),
             capacity: Memory::CAPACITY,
+            redis: None,
             limits: AccountLimits::default(),
         }
     }
@@ -275,7 +278,7 @@ impl GuardsBuilder {
     /// What is refused later stays counted: a replay, and each request while a breaker is open. Set it above what one client may do in a day
     /// ([`GuardsBuilder::per_client`]), or one client shuts out everybody.
     ///
-    /// Kept in the memory of this process: with several instances, each has its own.
+    /// Kept in the memory of this process: with several instances, each has its own, unless they share one in [`GuardsBuilder::redis`].
     pub fn daily_budget(mut self, checks: u64) -> Self {
         self.0.limits.daily_budget = Some(checks);
         self
@@ -285,6 +288,15 @@ impl GuardsBuilder {
     /// then happens says [`GuardsBuilder::store_policy`]. Default: 1,000,000; 1 to 100,000,000.
     pub fn capacity(mut self, claims: usize) -> Self {
         self.0.capacity = claims;
+        self
+    }
+
+    /// Shares claims, limits and budgets with the other instances, in Redis. Breakers, places and bytes stay each instance's own. Default:
+    /// this process shares nothing.
+    ///
+    /// What happens while Redis does not answer says [`GuardsBuilder::store_policy`].
+    pub fn redis(mut self, redis: Redis) -> Self {
+        self.0.redis = Some(redis);
         self
     }
 

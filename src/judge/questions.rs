@@ -108,13 +108,20 @@ where
     /// Asks in order. The first check that fails without a fallback ends it; what comes after is not spent. The captcha that a
     /// risk or a fallback asks for comes last.
     pub(super) async fn ask_all(&mut self, plan: Plan) -> Result<(), Refusal> {
-        self.spend(&plan)?;
+        self.spend(&plan).await?;
         self.has_captcha = plan.has_captcha();
         let Plan { checks, step_up, asked_by, limited: _ } = plan;
         self.asked_by = Some(asked_by);
         // All of them before the first is paid for. One alone is claimed when it is asked.
         if checks.len() > 1 {
-            checks.iter().try_for_each(|planned| self.claim_ahead(&planned.check))?;
+            for planned in &checks {
+                if let Some(mut claim) = self.claim_ahead(&planned.check)? {
+                    if claim.is_unshared() {
+                        Box::pin(self.share(&mut claim, &planned.check)).await?;
+                    }
+                    self.claims.push(claim);
+                }
+            }
             checks.iter().try_for_each(|planned| self.look_ahead(&planned.check))?;
         }
         for planned in checks {
@@ -182,7 +189,10 @@ where
         let settings = self.settings;
         let (account, clients) = (&settings.account, self.clients);
         let key = account.key(&check);
-        let claim = key.map_or(Ok(None), |key| self.claim(kind, key))?;
+        let mut claim = key.map_or(Ok(None), |key| self.claim(kind, key))?;
+        if let Some(claim) = claim.as_mut().filter(|claim| claim.is_unshared()) {
+            Box::pin(self.share(claim, &check)).await?;
+        }
         let ex_id = claim.as_ref().map_or_else(|| self.fresh_ex_id(), |claim| claim.ex_id.clone());
         let failed = |failure: Failure| failure.verdict(kind).answering(ex_id.clone());
         let too_late = |failure| {
@@ -274,11 +284,15 @@ impl<V> Questions<'_, V> {
     }
 
     /// Counts the request.
-    fn spend(&mut self, plan: &Plan) -> Result<(), Refusal> {
+    async fn spend(&mut self, plan: &Plan) -> Result<(), Refusal> {
         let Settings { account, limits, .. } = self.settings;
         let (observers, spender) = (self.means.observers, self.sender.spender.as_ref());
         let spending = Spending { account, observers, rule: self.rule, limits, spender };
-        spending.spend(plan).inspect_err(|_| {
+        let spent = match account.redis() {
+            None => spending.spend(plan),
+            Some(redis) => Box::pin(spending.spend_in(redis, plan)).await,
+        };
+        spent.inspect_err(|_| {
             // What no check has been asked about.
             if let Some(phone) = plan.claimed().next() {
                 self.evidence.claimed(phone);
@@ -287,13 +301,31 @@ impl<V> Questions<'_, V> {
     }
 
     /// Claims the proof of a check that is asked later.
-    fn claim_ahead(&mut self, check: &Check) -> Result<(), Refusal> {
-        if let Some(key) = self.settings.account.key(check)
-            && let Some(claim) = self.claim(check.kind(), key)?
-        {
-            self.claims.push(claim);
+    fn claim_ahead(&mut self, check: &Check) -> Result<Option<Claim>, Refusal> {
+        self.settings.account.key(check).map_or(Ok(None), |key| self.claim(check.kind(), key))
+    }
+
+    /// Claims in Redis what is claimed in the memory.
+    async fn share(&mut self, claim: &mut Claim, check: &Check) -> Result<(), Refusal> {
+        let (account, observers) = (&self.settings.account, self.means.observers);
+        let Some((lifetime, name)) = lifetime(check.kind()).zip(account.name(check)) else { return Ok(()) };
+        let Err(unclaimed) = claim.share(name, lifetime, observers).await else { return Ok(()) };
+        self.without(unclaimed)?;
+        if claim.is_in_memory() { Ok(()) } else { self.without(Unclaimed::Store) }
+    }
+
+    /// What an unclaimed proof means for the request.
+    fn without(&mut self, unclaimed: Unclaimed) -> Result<(), Refusal> {
+        let (policy, observers) = (self.settings.account.store_policy(), self.means.observers);
+        match unclaimed {
+            Unclaimed::Taken { by } => {
+                observers.saved(By::Replay);
+                self.evidence.replays(by);
+                Err(Refusal::new(DenialReason::Replayed))
+            }
+            Unclaimed::Store => policy.without_answer((), observers),
+            Unclaimed::Redis(error) => policy.without_redis(error, observers),
         }
-        Ok(())
     }
 
     /// Refuses before the first check is paid for, if a later one would be refused by its breaker.
@@ -327,14 +359,7 @@ impl<V> Questions<'_, V> {
         let account = &settings.account;
         let Some(lifetime) = lifetime(kind).filter(|_| account.claims()) else { return Ok(None) };
         let claim = Claim::make(account, key, self.fresh_ex_id(), lifetime, self.means.observers);
-        claim.map(Some).or_else(|unclaimed| match unclaimed {
-            Unclaimed::Taken { by } => {
-                self.means.observers.saved(By::Replay);
-                self.evidence.replays(by);
-                Err(Refusal::new(DenialReason::Replayed))
-            }
-            Unclaimed::Store => account.store_policy().without_answer(None, self.means.observers),
-        })
+        claim.map(Some).or_else(|unclaimed| self.without(unclaimed).map(|()| None))
     }
 
     /// The leave of the endpoint's breaker; `None` without one.

@@ -9,12 +9,19 @@
 //! A request counts before its proof is claimed, and stays counted even if it is refused later. The limits of a client come before those
 //! of the account: a client above its own limit uses up nothing of the account's.
 
-use super::{account::Account, account_limits::AccountLimits, limit::Limit, planned::Plan, sender::Spender};
+use super::{
+    account::Account,
+    account_limits::AccountLimits,
+    ledger::{InMemory, Ledger, Questions},
+    limit::Limit,
+    planned::Plan,
+    sender::Spender,
+};
 use crate::{
     denial::{DenialReason, Refusal},
-    observe::{BudgetMark, By, Observers, Operation},
+    observe::{BudgetMark, By, Observers},
     phone::Phone,
-    store::{Purpose, Rate, Subject, Taken},
+    store::{Purpose, Rate, Redis, Subject, Taken},
 };
 
 /// What the spending of one request is counted for.
@@ -41,19 +48,50 @@ impl Spending<'_> {
     /// [`DenialReason::RateLimited`], for a limit of a client; [`DenialReason::AccountLimited`] and [`DenialReason::Budget`], for one of the account;
     /// [`DenialReason::StoreDown`], when it cannot be counted and must be.
     pub(super) fn spend(&self, plan: &Plan) -> Result<(), Refusal> {
-        let AccountLimits { per_client, per_client_and_phone, per_account, daily_budget } = self.account.limits();
+        let mut memory = InMemory::new(self.account, self.observers);
+        self.spend_of_client(plan, &mut memory)?;
+        self.spend_of_account(plan, &mut memory)
+    }
+
+    /// As [`Spending::spend`], in Redis. What is limited for the client is asked at the same time, and what is limited for the account after it.
+    pub(super) async fn spend_in(&self, redis: &Redis, plan: &Plan) -> Result<(), Refusal> {
+        self.counted(redis, |ledger| self.spend_of_client(plan, ledger)).await?;
+        self.counted(redis, |ledger| self.spend_of_account(plan, ledger)).await
+    }
+
+    /// Runs the step to know its questions, and again with the answers.
+    async fn counted(
+        &self,
+        redis: &Redis,
+        step: impl Fn(&mut dyn Ledger) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        let mut questions = Questions::new(redis, self.account.today());
+        step(&mut questions)?;
+        let mut answers = questions.ask(self.account, self.observers).await;
+        step(&mut answers)
+    }
+
+    fn spend_of_client(&self, plan: &Plan, ledger: &mut (impl Ledger + ?Sized)) -> Result<(), Refusal> {
+        let AccountLimits { per_client, per_client_and_phone, .. } = self.account.limits();
         if let Some(spender) = self.spender {
             let mut octets = [0; 9];
             let [tag, who] = spender.parts(&mut octets);
             let account = self.account.name.as_bytes();
             if let Some(rate) = per_client {
-                self.take_of_client(Purpose::ClientRate, &[account, tag, who], *rate, "the client is over its rate")?;
+                self.take_of_client(
+                    ledger,
+                    Purpose::ClientRate,
+                    &[account, tag, who],
+                    *rate,
+                    "the client is over its rate",
+                )?;
             }
-            self.take_of_rule(plan, tag, who)?;
+            self.take_of_rule(ledger, plan, tag, who)?;
             if let Some(rate) = per_client_and_phone {
                 for phone in plan.claimed() {
                     let parts = [account, tag, who, phone.as_str().as_bytes()];
                     self.take_of_client(
+                        ledger,
                         Purpose::PhoneRate,
                         &parts,
                         *rate,
@@ -62,20 +100,32 @@ impl Spending<'_> {
                 }
             }
         }
+        Ok(())
+    }
+
+    fn spend_of_account(&self, plan: &Plan, ledger: &mut (impl Ledger + ?Sized)) -> Result<(), Refusal> {
+        let AccountLimits { per_account, daily_budget, .. } = self.account.limits();
+        let account = self.account.name.as_bytes();
         if let Some(rate) = per_account
-            && self.take(Purpose::AccountRate, &[self.account.name.as_bytes()], *rate)? != Taken::Now
+            && ledger.take(&Subject::new(Purpose::AccountRate, &[account]), *rate)? != Taken::Now
         {
             self.observers.saved(By::Spend);
             return Err(Refusal::new(DenialReason::AccountLimited));
         }
         match (daily_budget, plan.cost()) {
             (None, _) | (Some(_), 0) => Ok(()),
-            (Some(budget), cost) => self.add(*budget, cost),
+            (Some(budget), cost) => self.add(ledger, *budget, cost),
         }
     }
 
     /// The limits that the rule has for itself.
-    fn take_of_rule(&self, plan: &Plan, tag: &[u8], who: &[u8]) -> Result<(), Refusal> {
+    fn take_of_rule(
+        &self,
+        ledger: &mut (impl Ledger + ?Sized),
+        plan: &Plan,
+        tag: &[u8],
+        who: &[u8],
+    ) -> Result<(), Refusal> {
         let mut phones = plan.limited.iter();
         for (limit, number) in self.limits.iter().zip(0_u32..) {
             let (account, number) = (self.account.name.as_bytes(), number.to_le_bytes());
@@ -83,19 +133,26 @@ impl Spending<'_> {
             // Counts of two rates cannot be compared. A limit that a reload changes begins anew.
             let [interval, window] = [limit.rate.interval(), limit.rate.window()].map(u64::to_le_bytes);
             let parts = [account, self.rule.as_bytes(), &number, &interval, &window, tag, who, phone.as_bytes()];
-            self.take_of_client(Purpose::RuleRate, &parts, limit.rate, "the client is over a limit of the rule")?;
+            self.take_of_client(
+                ledger,
+                Purpose::RuleRate,
+                &parts,
+                limit.rate,
+                "the client is over a limit of the rule",
+            )?;
         }
         Ok(())
     }
 
     fn take_of_client(
         &self,
+        ledger: &mut (impl Ledger + ?Sized),
         purpose: Purpose,
         parts: &[&[u8]],
         rate: Rate,
         detail: &'static str,
     ) -> Result<(), Refusal> {
-        match self.take(purpose, parts, rate)? {
+        match ledger.take(&Subject::new(purpose, parts), rate)? {
             Taken::Now => Ok(()),
             Taken::Wait(wait) => {
                 self.observers.saved(By::Spend);
@@ -104,20 +161,10 @@ impl Spending<'_> {
         }
     }
 
-    fn take(&self, purpose: Purpose, parts: &[&[u8]], rate: Rate) -> Result<Taken, Refusal> {
-        let take = || self.account.store().take_now(&Subject::new(purpose, parts), rate, 1);
-        let taken = self.observers.store(Operation::Take, take);
-        // What cannot be counted is not limited.
-        taken.or_else(|_| self.account.store_policy().without_answer(Taken::Now, self.observers))
-    }
-
     /// Adds to the account's sum of this day.
-    fn add(&self, budget: u64, cost: u64) -> Result<(), Refusal> {
-        let (account, today) = (&*self.account.name, self.account.today());
-        let parts = [account.as_bytes()];
-        let add = || self.account.store().add_now(&Subject::new(Purpose::Budget, &parts), cost, today);
-        let sum = self.observers.store(Operation::Add, add);
-        let sum = sum.or_else(|_| self.account.store_policy().without_answer(0, self.observers))?;
+    fn add(&self, ledger: &mut (impl Ledger + ?Sized), budget: u64, cost: u64) -> Result<(), Refusal> {
+        let account = &*self.account.name;
+        let sum = ledger.add(&Subject::new(Purpose::Budget, &[account.as_bytes()]), cost)?;
         let before = sum.saturating_sub(cost);
         // Each is crossed by one request, of whichever instance.
         let is_soft = |sum: u64| u128::from(sum) * 100 >= u128::from(budget) * SOFT;

@@ -20,6 +20,7 @@ pub(super) struct Alarms {
     malformed: Alarm,
     sandbox: Alarm,
     store_full: Alarm,
+    store_local: Alarm,
     unknown_client: Alarm,
     /// The share of answers that report a malformed request.
     share: Share,
@@ -37,6 +38,7 @@ pub(crate) enum AlarmKind {
     PassRatioCollapsed,
     MisconfiguredApp,
     StoreFull,
+    StoreLocal,
     Budget,
 }
 
@@ -70,6 +72,11 @@ impl Alarms {
     /// Whether the alarm for a full store is due.
     pub(super) fn is_store_full_due(&self) -> bool {
         self.is_due(&self.store_full)
+    }
+
+    /// Whether the alarm for a Redis that does not answer is due.
+    pub(super) fn is_store_local_due(&self) -> bool {
+        self.is_due(&self.store_local)
     }
 
     /// Whether the alarm for a client without an address is due.
@@ -123,7 +130,7 @@ impl Alarms {
 // === impl AlarmKind ===
 
 impl AlarmKind {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Account,
         Self::Misconfigured,
         Self::Unknown,
@@ -133,6 +140,7 @@ impl AlarmKind {
         Self::PassRatioCollapsed,
         Self::MisconfiguredApp,
         Self::StoreFull,
+        Self::StoreLocal,
         Self::Budget,
     ];
 
@@ -148,6 +156,7 @@ impl AlarmKind {
             Self::PassRatioCollapsed => "pass_ratio_collapsed",
             Self::MisconfiguredApp => "misconfigured_app",
             Self::StoreFull => "store_full",
+            Self::StoreLocal => "store_local",
             Self::Budget => "budget",
         }
     }

@@ -143,6 +143,16 @@ pub(super) fn store_full() {
     );
 }
 
+/// This instance's memory decided in place of Redis. `kind`: why Redis has no answer.
+pub(super) fn store_local(kind: &'static str) {
+    event!(
+        WARN,
+        alarm = "store_local",
+        kind,
+        "store_local: Redis does not answer, so this instance's memory decides: claims, limits and budgets are its own until Redis is back"
+    );
+}
+
 /// Far fewer checks of a rule pass than usual. `recent` and `usual`: in percent.
 pub(super) fn pass_ratio_collapsed(rule: &str, recent: u64, usual: u64) {
     event!(
@@ -180,7 +190,7 @@ impl Decided<'_> {
             Some(DenialReason::Overloaded) => return Some("too many checks or bodies at once"),
             Some(DenialReason::StoreDown) => {
                 return Some(
-                    "the store of the guards is full: a proof could not be claimed, or the request not counted",
+                    "the store of the guards is full or does not answer: a proof could not be claimed, or the request not counted",
                 );
             }
             Some(DenialReason::AccountLimited) => return Some("the account is over its rate"),

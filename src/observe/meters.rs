@@ -304,5 +304,4 @@ words! {
     By: Replay => "replay", Spend => "spend", Budget => "budget", Breaker => "breaker", Bulkhead => "bulkhead", Shape => "shape";
     Phase: Closed => "closed", HalfOpen => "half_open", Open => "open";
     Operation: Claim => "claim", Release => "release", Take => "take", Add => "add";
-    StoreError: Down => "down", Timeout => "timeout", ReadOnly => "read_only", Full => "full", Unreadable => "unreadable";
 }

@@ -25,6 +25,8 @@ pub(super) fn unknown_client(_: &str) {}
 #[inline]
 pub(super) fn store_full() {}
 
+pub(super) fn store_local(_: &'static str) {}
+
 #[inline]
 pub(super) fn pass_ratio_collapsed(_: &str, _: u64, _: u64) {}
 

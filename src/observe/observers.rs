@@ -184,6 +184,32 @@ impl Observers {
         }
     }
 
+    /// This instance's memory decided, because Redis has no answer: a WARN, at most once a minute.
+    #[cold]
+    pub(crate) fn store_local(&self, error: StoreError) {
+        if self.counts.alarms.is_store_local_due() {
+            self.alarm(AlarmKind::StoreLocal);
+            self.inform(|| events::store_local(error.as_str()));
+        }
+    }
+
+    /// As [`Observers::store`], of an operation that is waited for.
+    pub(crate) async fn store_in<T>(
+        &self,
+        operation: Operation,
+        answer: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let began = time::Instant::now();
+        let answer = answer.await;
+        self.stored(operation, began.elapsed(), &answer);
+        answer
+    }
+
+    /// An operation of the store has taken this time.
+    pub(crate) fn stored<T>(&self, operation: Operation, took: Duration, answer: &Result<T, StoreError>) {
+        self.meters.store(operation, took, answer.as_ref().err().copied());
+    }
+
     /// Runs an operation of the store. Its time is taken where it can be recorded.
     #[inline]
     pub(crate) fn store<T>(
@@ -196,7 +222,7 @@ impl Observers {
         }
         let began = time::Instant::now();
         let answer = run();
-        self.meters.store(operation, began.elapsed(), answer.as_ref().err().copied());
+        self.stored(operation, began.elapsed(), &answer);
         answer
     }
 

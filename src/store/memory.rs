@@ -149,6 +149,22 @@ impl Memory {
         })
     }
 
+    /// Raises a sum to this one, where it is lower: what a shared store has said.
+    pub(crate) fn raise_now(&self, subject: &Subject<'_>, to: u64, window: Day) {
+        let key = self.hashed(subject, Some(window));
+        // Without room, the sum begins anew where it is needed.
+        let _ = self.within(key, |shard, now| {
+            if let Some(entry) = shard.get(key, now, &self.room)
+                && let Held::Sum(sum) = &mut entry.held
+            {
+                *sum = to.max(*sum);
+                return Ok(());
+            }
+            let until = now.saturating_add(micros(SUM_LIFETIME));
+            shard.insert(key, Held::Sum(to), until, self.room.of(subject.purpose))
+        });
+    }
+
     fn hashed(&self, subject: &Subject<'_>, day: Option<Day>) -> Key {
         let mut pieces = Pieces::new(SipHasher13::new_with_keys(self.secret.0, self.secret.1));
         // The day comes before the purpose, in a fixed length, so that no part can imitate it.

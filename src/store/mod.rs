@@ -161,6 +161,23 @@ impl Purpose {
     }
 }
 
+// === impl StoreError ===
+
+impl StoreError {
+    pub(crate) const ALL: [Self; 5] = [Self::Down, Self::Timeout, Self::ReadOnly, Self::Full, Self::Unreadable];
+
+    /// The word in metrics and events.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Timeout => "timeout",
+            Self::ReadOnly => "read_only",
+            Self::Full => "full",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
 // === impl Nonce ===
 
 impl Nonce {

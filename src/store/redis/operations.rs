@@ -3,7 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use futures_util::future::join_all;
-use redis::{RedisError, Value, from_redis_value};
+use redis::{ErrorKind, RedisError, Value, from_redis_value};
 
 use super::{Had, Name, Redis, Wanted, dial::Wire};
 use crate::{
@@ -30,24 +30,28 @@ impl Redis {
     ) -> Result<Claimed, StoreError> {
         let mut set = redis::cmd("SET");
         set.arg(name.as_str()).arg(format!("{nonce}{by}")).arg("NX").arg("PX").arg(millis(lifetime));
+        let mut is_taken = false;
         let claimed = async |wire: &Wire| {
-            let is_new = from_redis_value::<Option<String>>(wire.ask(&set).await?)?.is_some();
-            if is_new {
-                return Ok(Claimed::New(nonce));
+            match wire.ask(&set).await? {
+                Value::Okay => return Ok(Claimed::New(nonce)),
+                Value::Nil => is_taken = true,
+                _ => return Err(unexpected()),
             }
             let mut get = redis::cmd("GET");
             get.arg(name.as_str());
             let held: Option<String> = from_redis_value(wire.ask(&get).await?)?;
             Ok(Claimed::Taken { by: held.and_then(|held| ExId::parse(held.get(Nonce::DIGITS..)?)) })
         };
-        self.server.run(claimed).await
+        let answer = self.server.run(claimed).await;
+        // It stays so, also if nobody says by whom.
+        if is_taken { answer.or(Ok(Claimed::Taken { by: None })) } else { answer }
     }
 
     /// As [`Store::release`].
     pub(crate) async fn release_name(&self, name: &Name, nonce: Nonce) -> Result<(), StoreError> {
         let script = &self.server.scripts.release;
         let arguments = [nonce.to_string()];
-        self.server.run(async |wire| number(script.invoke(wire, name, &arguments).await?).map(drop)).await
+        self.server.run(async |wire| number(&script.invoke(wire, name, &arguments).await?).map(drop)).await
     }
 
     /// All of it at the same time. The answers have the order of the questions.
@@ -65,14 +69,14 @@ impl Redis {
         let step = rate.interval().saturating_mul(u64::from(cost)).min(LONGEST_STEP);
         let script = &self.server.scripts.take;
         let arguments = [step, rate.window()].map(|number| number.to_string());
-        let wait = self.server.run(async |wire| number(script.invoke(wire, name, &arguments).await?)).await?;
+        let wait = self.server.run(async |wire| number(&script.invoke(wire, name, &arguments).await?)).await?;
         Ok(if wait == 0 { Taken::Now } else { Taken::Wait(Duration::from_micros(wait)) })
     }
 
     async fn add_name(&self, name: &Name, amount: u64) -> Result<u64, StoreError> {
         let script = &self.server.scripts.add;
         let arguments = [amount, millis(SUM_LIFETIME)].map(|number| number.to_string());
-        self.server.run(async |wire| number(script.invoke(wire, name, &arguments).await?)).await
+        self.server.run(async |wire| number(&script.invoke(wire, name, &arguments).await?)).await
     }
 }
 
@@ -100,9 +104,17 @@ impl Store for Redis {
     }
 }
 
-/// A number that cannot be negative.
-fn number(value: Value) -> Result<u64, RedisError> {
-    Ok(from_redis_value::<u64>(value)?)
+/// A number that is not negative.
+fn number(value: &Value) -> Result<u64, RedisError> {
+    match value {
+        Value::Int(number) => u64::try_from(*number).map_err(|_| unexpected()),
+        _ => Err(unexpected()),
+    }
+}
+
+/// An answer that no such command has.
+fn unexpected() -> RedisError {
+    RedisError::from((ErrorKind::UnexpectedReturnType, "not an answer to this command"))
 }
 
 fn millis(time: Duration) -> u64 {

@@ -1,4 +1,5 @@
-//! A Redis of a test's own.
+//! A Redis of a test's own. The tests of the store (`src/store/redis/tests.rs`) take this file too.
+#![allow(dead_code, reason = "each of them takes a part of it")]
 
 use std::{
     env, fs,
@@ -11,31 +12,29 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Redis, RedisBuilder, Secret};
-
 /// A server. It ends with this value.
-pub(super) struct Server {
+pub(crate) struct Server {
     program: String,
     arguments: Vec<String>,
-    pub(super) port: u16,
+    pub(crate) port: u16,
     child: Option<Child>,
     folder: PathBuf,
 }
 
-pub(super) const KEY: &str = "9f8e7d6c5b4a39281706f5e4d3c2b1a0";
+pub(crate) const KEY: &str = "9f8e7d6c5b4a39281706f5e4d3c2b1a0";
 
-pub(super) const PASSWORD: &str = "canary-password";
+pub(crate) const PASSWORD: &str = "canary-password";
 
 // === impl Server ===
 
 impl Server {
     /// `None`, after a word, where there is no Redis. The CI has one.
-    pub(super) fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         Self::start_with(&[])
     }
 
     /// With these settings besides.
-    pub(super) fn start_with(arguments: &[&str]) -> Option<Self> {
+    pub(crate) fn start_with(arguments: &[&str]) -> Option<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let program = env::var("JVERIFY_TEST_REDIS").unwrap_or_else(|_| "redis-server".into());
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -48,7 +47,7 @@ impl Server {
     }
 
     /// Starts it, also again after a kill. Whether there is such a program.
-    pub(super) fn spawn(&mut self) -> bool {
+    pub(crate) fn spawn(&mut self) -> bool {
         let mut command = Command::new(&self.program);
         command.arg("--port").arg(self.port.to_string()).args(["--bind", "127.0.0.1", "--save", ""]);
         command.arg("--dir").arg(&self.folder).args(&self.arguments).stdout(Stdio::null()).stderr(Stdio::null());
@@ -66,11 +65,11 @@ impl Server {
         true
     }
 
-    pub(super) fn builder(&self) -> RedisBuilder {
-        Redis::builder(format!("redis://127.0.0.1:{}", self.port)).deployment_key(Secret::from(KEY))
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
     }
 
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().unwrap();
             child.wait().unwrap();
@@ -78,14 +77,14 @@ impl Server {
     }
 
     /// Sends it a signal, such as `STOP`.
-    pub(super) fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let id = self.child.as_ref().expect("it runs").id();
         let status = Command::new("kill").arg(format!("-{signal}")).arg(id.to_string()).status().unwrap();
         assert!(status.success());
     }
 
     /// Sends commands over a connection of its own, and returns what comes back until it closes.
-    pub(super) fn tell(&self, commands: &[&[&str]]) -> String {
+    pub(crate) fn tell(&self, commands: &[&[&str]]) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         for command in commands.iter().chain(&[&["QUIT"][..]]) {
             stream.write_all(encoded(command).as_bytes()).unwrap();
@@ -95,8 +94,17 @@ impl Server {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
+    /// It answers nobody for so many milliseconds from now on, and then everybody.
+    pub(crate) fn pause(&self, millis: u32) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.write_all(encoded(&["CLIENT", "PAUSE", &millis.to_string(), "ALL"]).as_bytes()).unwrap();
+        let mut answer = [0; 5];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"+OK\r\n");
+    }
+
     /// Moves all that is kept so far back: as if so much time had passed.
-    pub(super) fn advance(&self, time: Duration) {
+    pub(crate) fn advance(&self, time: Duration) {
         const SCRIPT: &str = "\
 for _, key in ipairs(redis.call('KEYS', 'jverify:1:*')) do
   local left = redis.call('PTTL', key) - ARGV[1]
@@ -121,7 +129,7 @@ impl Drop for Server {
     }
 }
 
-pub(super) fn encoded(command: &[&str]) -> String {
+pub(crate) fn encoded(command: &[&str]) -> String {
     let mut text = format!("*{}\r\n", command.len());
     for part in command {
         text.push_str(&format!("${}\r\n{part}\r\n", part.len()));

@@ -1,0 +1,137 @@
+//! Where a request is counted: in the memory, or in Redis.
+//!
+//! The order of limits, and what each refuses, is written once (`spend.rs`). For Redis it runs twice: to collect the questions, which are then
+//! asked at the same time, and with the answers.
+
+use std::{time::Instant, vec};
+
+use super::account::Account;
+use crate::{
+    denial::Refusal,
+    observe::{Observers, Operation},
+    store::{Day, Had, Rate, Redis, Subject, Taken, Wanted},
+};
+
+/// Counts.
+pub(super) trait Ledger {
+    /// Takes one of what the rate allows.
+    fn take(&mut self, subject: &Subject<'_>, rate: Rate) -> Result<Taken, Refusal>;
+
+    /// Adds to the sum of this day, and returns it.
+    fn add(&mut self, subject: &Subject<'_>, amount: u64) -> Result<u64, Refusal>;
+}
+
+/// This instance's memory.
+pub(super) struct InMemory<'s> {
+    account: &'s Account,
+    observers: &'s Observers,
+}
+
+/// Collects what Redis is to be asked. Its own answers refuse nothing.
+pub(super) struct Questions<'s> {
+    redis: &'s Redis,
+    wanted: Vec<Wanted>,
+    today: Day,
+}
+
+/// The answers of Redis, and of the memory where Redis has none.
+pub(super) struct Answers<'s> {
+    memory: InMemory<'s>,
+    had: vec::IntoIter<Had>,
+    today: Day,
+}
+
+// === impl InMemory ===
+
+impl<'s> InMemory<'s> {
+    pub(super) fn new(account: &'s Account, observers: &'s Observers) -> Self {
+        Self { account, observers }
+    }
+
+    fn add_of(&self, subject: &Subject<'_>, amount: u64, day: Day) -> Result<u64, Refusal> {
+        let add = || self.account.store().add_now(subject, amount, day);
+        let sum = self.observers.store(Operation::Add, add);
+        sum.or_else(|_| self.account.store_policy().without_answer(0, self.observers))
+    }
+}
+
+impl Ledger for InMemory<'_> {
+    #[inline]
+    fn take(&mut self, subject: &Subject<'_>, rate: Rate) -> Result<Taken, Refusal> {
+        let taken = self.observers.store(Operation::Take, || self.account.store().take_now(subject, rate, 1));
+        // What cannot be counted is not limited.
+        taken.or_else(|_| self.account.store_policy().without_answer(Taken::Now, self.observers))
+    }
+
+    #[inline]
+    fn add(&mut self, subject: &Subject<'_>, amount: u64) -> Result<u64, Refusal> {
+        self.add_of(subject, amount, self.account.today())
+    }
+}
+
+// === impl Questions ===
+
+impl<'s> Questions<'s> {
+    pub(super) fn new(redis: &'s Redis, today: Day) -> Self {
+        Self { redis, wanted: Vec::new(), today }
+    }
+
+    pub(super) async fn ask(self, account: &'s Account, observers: &'s Observers) -> Answers<'s> {
+        let Self { redis, wanted, today } = self;
+        let began = Instant::now();
+        let had = if wanted.is_empty() { Vec::new() } else { redis.count(wanted).await };
+        let took = began.elapsed();
+        for had in &had {
+            match had {
+                Had::Taken(answer) => observers.stored(Operation::Take, took, answer),
+                Had::Sum(answer) => observers.stored(Operation::Add, took, answer),
+            }
+        }
+        Answers { memory: InMemory::new(account, observers), had: had.into_iter(), today }
+    }
+}
+
+impl Ledger for Questions<'_> {
+    fn take(&mut self, subject: &Subject<'_>, rate: Rate) -> Result<Taken, Refusal> {
+        self.wanted.push(Wanted::Take { name: self.redis.name(subject, None), rate });
+        Ok(Taken::Now)
+    }
+
+    fn add(&mut self, subject: &Subject<'_>, amount: u64) -> Result<u64, Refusal> {
+        self.wanted.push(Wanted::Add { name: self.redis.name(subject, Some(self.today)), amount });
+        Ok(0)
+    }
+}
+
+// === impl Answers ===
+
+impl Ledger for Answers<'_> {
+    fn take(&mut self, subject: &Subject<'_>, rate: Rate) -> Result<Taken, Refusal> {
+        let InMemory { account, observers } = self.memory;
+        match self.had.next() {
+            Some(Had::Taken(Ok(taken))) => Ok(taken),
+            Some(Had::Taken(Err(error))) => {
+                account.store_policy().without_redis(error, observers)?;
+                self.memory.take(subject, rate)
+            }
+            // The same step asks the same questions.
+            Some(Had::Sum(_)) | None => account.store_policy().without_answer(Taken::Now, observers),
+        }
+    }
+
+    fn add(&mut self, subject: &Subject<'_>, amount: u64) -> Result<u64, Refusal> {
+        let InMemory { account, observers } = self.memory;
+        match self.had.next() {
+            Some(Had::Sum(Ok(sum))) => {
+                // The memory goes on from here if Redis fails.
+                account.store().raise_now(subject, sum, self.today);
+                Ok(sum)
+            }
+            Some(Had::Sum(Err(error))) => {
+                account.store_policy().without_redis(error, observers)?;
+                self.memory.add_of(subject, amount, self.today)
+            }
+            Some(Had::Taken(_)) | None => account.store_policy().without_answer(0, observers),
+        }
+    }
+}
