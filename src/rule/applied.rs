@@ -101,8 +101,8 @@ pub(crate) fn testers(rules: &[Rule], layer: &Overrides) -> Vec<HeaderName> {
     let all = rules.iter().map(|rule| &rule.overrides).chain([layer]).filter_map(|set| set.enforce_when.as_ref());
     let mut headers: Vec<HeaderName> = Vec::new();
     for tester in all.flatten() {
-        if !headers.contains(&tester.header) {
-            headers.push(tester.header.clone());
+        if !headers.contains(tester.header()) {
+            headers.push(tester.header().clone());
         }
     }
     headers

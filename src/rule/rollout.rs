@@ -24,7 +24,11 @@ use crate::{error::ConfigError, mac::MacKey, secret::Secret};
 /// # let _ = rule;
 /// ```
 #[derive(Clone, Debug)]
-pub struct Rollout {
+pub struct Rollout(Box<Settings>);
+
+/// Boxed, so that a rule is small.
+#[derive(Clone, Debug)]
+struct Settings {
     percent: f64,
     unit: Unit,
     key: Option<Secret>,
@@ -60,19 +64,19 @@ impl Rollout {
     /// Enforces the rule for this part, in percent: 0 to 100, with at most two decimals. 0 is [`Mode::Shadow`](crate::Mode),
     /// 100 is [`Mode::Enforce`](crate::Mode). Other values are an error of `build()`.
     pub fn percent(percent: f64) -> Self {
-        Self { percent, unit: Unit::default(), key: None }
+        Self(Box::new(Settings { percent, unit: Unit::default(), key: None }))
     }
 
     /// Sets what is counted. Default: [`Unit::Phone`].
     pub fn by(mut self, unit: Unit) -> Self {
-        self.unit = unit;
+        self.0.unit = unit;
         self
     }
 
     /// Sets the key of the hash, of at least 32 bytes (`openssl rand -base64 32` writes one). Required, and the same for all
     /// instances. Another key moves all phones and clients to other buckets.
     pub fn key(mut self, key: impl Into<Secret>) -> Self {
-        self.key = Some(key.into());
+        self.0.key = Some(key.into());
         self
     }
 
@@ -80,16 +84,16 @@ impl Rollout {
     ///
     /// `mode.rollout.percent`, `mode.rollout.key`, `mode.rollout.by`.
     pub(super) fn compile(&self, knows_clients: bool) -> Result<Share, ConfigError> {
-        let below = hundredths(self.percent).ok_or_else(|| {
+        let Settings { percent, unit, key } = &*self.0;
+        let below = hundredths(*percent).ok_or_else(|| {
             let problem = "0 to 100, with at most two decimals";
-            ConfigError::new("mode.rollout.percent", self.percent.to_string(), problem)
+            ConfigError::new("mode.rollout.percent", percent.to_string(), problem)
         })?;
-        if self.unit == Unit::ClientIp && !knows_clients {
+        if *unit == Unit::ClientIp && !knows_clients {
             return Err(ConfigError::unshown("mode.rollout.by", "requires `client_ip`, which finds the address"));
         }
-        let key =
-            self.key.as_ref().ok_or_else(|| ConfigError::unshown("mode.rollout.key", "a rollout requires a key"))?;
-        Ok(Share { below, unit: self.unit, key: MacKey::new("mode.rollout.key", key)? })
+        let key = key.as_ref().ok_or_else(|| ConfigError::unshown("mode.rollout.key", "a rollout requires a key"))?;
+        Ok(Share { below, unit: *unit, key: MacKey::new("mode.rollout.key", key)? })
     }
 }
 

@@ -1,5 +1,7 @@
 //! A header by which testers enforce a rule for one request.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 use subtle::ConstantTimeEq;
 
@@ -9,12 +11,9 @@ use crate::{
     secret::Secret,
 };
 
-/// The header and its value.
+/// The header and its value. Shared, so that a rule is small.
 #[derive(Clone)]
-pub(crate) struct Tester {
-    pub(super) header: HeaderName,
-    secret: Secret,
-}
+pub(crate) struct Tester(Arc<(HeaderName, Secret)>);
 
 /// The values of such headers that a request has, each alone.
 pub(crate) struct Shown(Vec<(HeaderName, HeaderValue)>);
@@ -26,18 +25,26 @@ const LEAST: usize = 16;
 
 impl Tester {
     pub(crate) fn new(header: HeaderName, secret: Secret) -> Self {
-        Self { header, secret }
+        Self(Arc::new((header, secret)))
+    }
+
+    pub(super) fn header(&self) -> &HeaderName {
+        &self.0.0
+    }
+
+    fn secret(&self) -> &str {
+        self.0.1.expose()
     }
 
     /// # Errors
     ///
     /// `enforce_when`.
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
-        if is_common(&self.header) {
+        if is_common(self.header()) {
             let problem = "the header is removed from every request, so it cannot be one that others use";
-            return Err(ConfigError::new("enforce_when", self.header.as_str(), problem));
+            return Err(ConfigError::new("enforce_when", self.header().as_str(), problem));
         }
-        let secret = self.secret.expose();
+        let secret = self.secret();
         if secret.len() < LEAST || HeaderValue::from_str(secret).is_err() || secret.trim() != secret {
             let problem = "a secret has at least 16 bytes, and can be the value of a header";
             return Err(ConfigError::unshown("enforce_when", problem));
@@ -47,8 +54,8 @@ impl Tester {
 
     /// Whether the request has the header with this value. Takes as long for every value of one length.
     pub(super) fn is_shown(&self, shown: &Shown) -> bool {
-        let is_equal = |value: &HeaderValue| bool::from(value.as_bytes().ct_eq(self.secret.expose().as_bytes()));
-        shown.0.iter().any(|(header, value)| *header == self.header && is_equal(value))
+        let is_equal = |value: &HeaderValue| bool::from(value.as_bytes().ct_eq(self.secret().as_bytes()));
+        shown.0.iter().any(|(header, value)| header == self.header() && is_equal(value))
     }
 }
 

@@ -139,7 +139,7 @@ async fn if_the_client_leaves_only_the_check_that_has_begun_is_finished() {
     }
     // A client that has its answer has not left.
     let rule = Rule::post("/login", captcha().then(number())).mode(Mode::Shadow);
-    let (layer, verifier, records) = slow(Duration::from_millis(2_000), |it| it.rule(rule));
+    let (layer, verifier, records) = slow(seconds(2), |it| it.rule(rule));
     assert_eq!(send(&layer, Duration::ZERO, BOTH).await.0, "unavailable");
     layer.drained().await;
     assert_eq!((verifier.calls(), records.take()), (2, vec!["shadow allow verified late".to_owned()]));

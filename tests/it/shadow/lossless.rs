@@ -10,8 +10,8 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 
 use tower_jverify::{
-    Check, CheckKind, Class, Coding, Extracted, HandOn, JVerifyBuilder, JVerifyLayer, Mode, RequestBody, Rule, Verdict,
-    number,
+    Check, CheckKind, Class, Coding, Extracted, Field, HandOn, JVerifyBuilder, JVerifyLayer, Mode, RequestBody, Rule,
+    Verdict, number,
 };
 
 type Seen = (http::request::Parts, Bytes, Option<HeaderMap>);
@@ -200,4 +200,35 @@ async fn without_the_mode_all_of_them_are_denied() {
         let request = post(content_type).body(Full::from(body)).unwrap();
         assert_eq!(send(&layer, request).await.err().map(|status| status.as_u16()), Some(status));
     }
+}
+
+#[tokio::test]
+async fn a_body_that_finds_no_place_among_all_bodies_and_a_proof_in_trailers_lose_no_byte() {
+    let rule = login(Rule::post("/login", number()).body_limit(20_000).buffered(27_000));
+    let layer = builder(Class::Passed).rule(rule).build().unwrap();
+    let large = Bytes::from(format!(r#"{{"a":"{}","token":"t","phone":"13800000000"}}"#, "x".repeat(19_000)));
+    // Holds its share while it waits for its client.
+    let first = futures_util::stream::iter([Ok::<_, Infallible>(Frame::data(large.slice(..19_000)))]);
+    let stalled = StreamBody::new(first.chain(futures_util::stream::pending()));
+    let mut stalled = Box::pin(send(&layer, post("application/json").body(stalled).unwrap()));
+    assert!(futures_util::FutureExt::now_or_never(&mut stalled).is_none());
+    let request = post("application/json").body(Full::new(large.clone())).unwrap();
+    let (parts, seen, _) = send(&layer, request).await.expect("it passes");
+    assert_eq!((seen, &parts.headers["x-jverify-reason"]), (large.clone(), &"overloaded".parse().unwrap()));
+    drop(stalled);
+
+    let rule = login(Rule::post("/login", number().token(Field::header("x-token"))));
+    let layer = builder(Class::Passed).rule(rule).build().unwrap();
+    let mut trailers = HeaderMap::new();
+    for name in ["x-token", "x-sum"] {
+        trailers.insert(name, "t".parse().unwrap());
+    }
+    trailers.insert("x-jverify-decision", "allow".parse().unwrap());
+    let frames = [Frame::data(Bytes::from_static(b"{\"phone\":\"13800000000\"}")), Frame::trailers(trailers)];
+    let body = StreamBody::new(futures_util::stream::iter(frames.map(Ok::<_, Infallible>)));
+    let request = post("application/json").header("x-token", "t").body(body).unwrap();
+    let (parts, _, trailers) = send(&layer, request).await.expect("it passes");
+    assert_eq!(parts.headers["x-jverify-reason"], "proof_malformed");
+    let trailers = trailers.expect("trailers");
+    assert_eq!(trailers.keys().map(http::HeaderName::as_str).collect::<Vec<_>>(), ["x-token", "x-sum"]);
 }

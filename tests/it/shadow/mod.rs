@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
-use tower_jverify::{Class, Decided, Decision, JVerifyBuilder, Mode, Rule, number};
+use tower_jverify::{Class, Decided, Decision, DenialReason, JVerifyBuilder, Mode, Rule, number};
 
 use crate::support::{Application, Guarded, Seen, Verifier, builder};
 
@@ -51,7 +51,7 @@ async fn would_be_denied(guarded: &Guarded, request: Request<Full<Bytes>>, reaso
         "{what}"
     );
     let decision = decision(&guarded.application);
-    assert_eq!(decision.would_deny().map(|it| it.as_str()), Some(reason), "{what}");
+    assert_eq!(decision.would_deny().map(DenialReason::as_str), Some(reason), "{what}");
     assert!(!decision.is_verified() && decision.is_shadow() && decision.phone().is_none(), "{what}");
     let body = http_body_util::BodyExt::collect(body).await.unwrap().to_bytes();
     assert_eq!(seen.body.as_ref().unwrap(), &body, "{what}");
