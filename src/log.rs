@@ -17,6 +17,13 @@ macro_rules! event {
     ($level:ident, $($rest:tt)*) => { ::tracing::event!(target: "tower_jverify", ::tracing::Level::$level, $($rest)*) };
 }
 
+/// Whether events at DEBUG are written.
+#[cfg(feature = "tracing")]
+#[inline]
+pub(crate) fn is_debug() -> bool {
+    ::tracing::enabled!(target: "tower_jverify", ::tracing::Level::DEBUG)
+}
+
 /// Nothing, and nothing evaluated.
 #[cfg(not(feature = "tracing"))]
 macro_rules! event {

@@ -79,7 +79,7 @@ impl Decision {
         self.0.would_deny.map_or(self.reason().as_str(), DenialReason::as_str)
     }
 
-    fn word(&self) -> &'static str {
+    pub(super) fn word(&self) -> &'static str {
         match (self.reason(), self.action()) {
             (DecisionReason::WouldDeny, _) => WOULD_DENY,
             (DecisionReason::NotGuarded, _) => NOT_GUARDED,

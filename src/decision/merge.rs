@@ -58,6 +58,7 @@ impl Decision {
             verdicts: outer.verdicts.iter().chain(&inner.verdicts).cloned().collect(),
             would_deny,
             applied: outer.applied.max(inner.applied),
+            policy: None,
             origin,
         }))
     }

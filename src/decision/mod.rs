@@ -16,6 +16,7 @@
 mod action;
 mod applied;
 mod asked;
+mod explain;
 mod fallback;
 mod headers;
 mod merge;
@@ -80,6 +81,8 @@ struct Inner {
     would_deny: Option<DenialReason>,
     /// `None` of a rule that is enforced for all requests.
     applied: Option<Applied>,
+    /// What decided, for [`Decision::explain`].
+    policy: Option<Arc<Policy>>,
     origin: Origin,
 }
 
@@ -145,6 +148,7 @@ impl Decision {
             verdicts,
             would_deny: None,
             applied: None,
+            policy: None,
             origin: Origin::One(None),
         }))
     }
@@ -152,13 +156,13 @@ impl Decision {
     /// The decision for verdicts that let a request through, as [`Policy::settle`] returned. `phone`: what a check proved; a
     /// captcha in the place of another check proves none.
     pub(crate) fn reached(
-        policy: &Policy,
+        policy: &Arc<Policy>,
         (action, reason): (Action, DecisionReason),
         phone: Option<Phone>,
         verdicts: Vec<Verdict>,
     ) -> Self {
         let phone = phone.filter(|_| reason != DecisionReason::FallbackCaptcha);
-        Self::new(policy, action, reason, phone, verdicts)
+        Self::new(policy, action, reason, phone, verdicts).under(policy)
     }
 
     /// The decision for a request that is passed on before these checks run.
@@ -201,7 +205,7 @@ impl Decision {
         let proves =
             |verdict: &&Verdict| verdict.is_pass_of(CheckKind::Number) || verdict.is_pass_of(CheckKind::OneTap);
         let phone = verdicts.iter().filter(proves).find_map(Verdict::phone);
-        Self::reached(policy, settled, phone, verdicts)
+        Self::reached(&Arc::new(policy.clone()), settled, phone, verdicts)
     }
 
     /// Marks the decision as the answer to these checks.

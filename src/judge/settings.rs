@@ -23,7 +23,7 @@ pub(crate) const LEAST_LEFT: Duration = Duration::from_secs(1);
 /// How the requests of a rule are judged.
 #[derive(Clone)]
 pub(crate) struct Settings {
-    pub(crate) policy: Policy,
+    pub(crate) policy: Arc<Policy>,
     pub(crate) deadline: Duration,
     pub(crate) bulkhead: Arc<Bulkhead>,
     /// What the verifier spends from, known before it is asked.

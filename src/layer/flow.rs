@@ -217,7 +217,8 @@ where
                     Came::InTime(judgement) => judgement,
                     Came::Late(leash) => {
                         let reason = DenialReason::Verdict(Class::Unavailable);
-                        let decision = Decision::refused_in_shadow(&settings.policy, reason, Vec::new());
+                        let decision =
+                            Decision::refused_in_shadow(&settings.policy, reason, Vec::new()).under(&settings.policy);
                         shared.decided(parts, decision.answering(answers), false);
                         return Ok((
                             RequestBody::of(body, group.shadow_trailer_filter()),
@@ -278,7 +279,8 @@ impl<'g, B> JudgedRequest<'g, B> {
             }
             Enforced::AsItCame(body, refusal) => {
                 let (evidence, policy) = (evidence.in_shadow(), &rule.settings.judge.policy);
-                let decision = Decision::refused_in_shadow(policy, refusal.reason(), evidence.verdicts().to_vec());
+                let decision =
+                    Decision::refused_in_shadow(policy, refusal.reason(), evidence.verdicts().to_vec()).under(policy);
                 shared.decided(parts, decision.answering(answers), false);
                 let record = report_passed(&shared.observers, rule, Passed::InShadow(refusal), evidence);
                 Ok((RequestBody::of(body, group.shadow_trailer_filter()), record.map(AfterInner::Record)))

@@ -63,7 +63,7 @@ fn report<V>(shared: &Shared<V>, group: Option<&Group>, refusal: &Refusal, evide
         phone: None,
         client: None,
         stages: evidence.stages(),
-        policy: rule.map(|rule| &rule.settings.judge.policy),
+        policy: rule.map(|rule| &*rule.settings.judge.policy),
         pseudonyms: shared.observers.pseudonyms(),
         first_ex_id: None,
         inner_status: None,

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     denial::DenialReason,
     foreign_backend::Suspicion,
-    log::event,
+    log::{event, is_debug},
     verdict::{Class, Verdict},
 };
 
@@ -67,6 +67,7 @@ pub(super) fn decided(decided: &Decided<'_>, what_to_do: Option<&'static str>) {
                 late = is_late.then_some(true),
                 sandbox = decided.is_sandbox(),
                 phone = phone.map(|phone| ::tracing::field::display(phone.masked())),
+                explanation = is_debug().then(|| ::tracing::field::display(decided.explain())),
                 ms = millis(decided),
                 "{}",
                 $message

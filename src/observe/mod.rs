@@ -11,6 +11,7 @@ mod events;
 #[cfg(not(feature = "tracing"))]
 #[path = "no_events.rs"]
 mod events;
+mod explain;
 mod listeners;
 mod meters;
 mod observers;

@@ -119,7 +119,7 @@ impl Settings {
                 },
             },
             judge: judge::Settings {
-                policy: values.policy,
+                policy: Arc::new(values.policy),
                 deadline: values.deadline,
                 bulkhead: rule.in_flight.map_or_else(
                     || Ok(Arc::clone(&shares.bulkhead)),

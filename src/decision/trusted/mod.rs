@@ -258,6 +258,7 @@ impl TrustedHeaders {
             verdicts: verdicts.collect(),
             would_deny,
             applied,
+            policy: None,
             origin: Origin::One(None),
         })))
     }
@@ -277,6 +278,7 @@ fn unverified(reason: DecisionReason, is_accepted: bool, applied: Option<Applied
         verdicts: Vec::new(),
         would_deny: None,
         applied,
+        policy: None,
         origin: Origin::One(None),
     }))
 }

@@ -3,6 +3,7 @@
 mod answers;
 mod context;
 mod exhaustion;
+mod explained;
 mod fallbacks;
 mod one_tap;
 mod order;
