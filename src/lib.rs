@@ -148,7 +148,7 @@ pub use self::{
     error::ConfigError,
     ex_id::ExId,
     foreign_backend::{ForeignBackend, Suspicion},
-    judge::{Breaker, BreakerState, ClientIp, Guards, GuardsBuilder, GuardsSnapshot, Limit, StorePolicy},
+    judge::{Breaker, BreakerState, ClientIp, Guards, GuardsBuilder, GuardsSnapshot, Limit, Prefix, StorePolicy},
     layer::{JVerify, JVerifyBuilder, JVerifyLayer, Prove, ResponseFuture},
     observe::{Decided, Pseudonym},
     phone::{ParsePhoneError, Phone},

@@ -6,7 +6,7 @@
 mod class;
 mod risk;
 
-use std::{borrow::Cow, fmt, time::Duration};
+use std::{borrow::Cow, fmt, net::IpAddr, time::Duration};
 
 pub use self::{class::Class, risk::Risk};
 use crate::{check_kind::CheckKind, ex_id::ExId, health::Health, opaque::Opaque, phone::Phone};
@@ -30,7 +30,8 @@ pub struct Verdict {
     id: Option<Opaque>,
     risk: Risk,
     phone: Option<Phone>,
-    scene: Option<Box<str>>,
+    /// Boxed: most checks are no captchas.
+    solved: Option<Box<Solved>>,
     sandbox: Sandboxed,
     is_of_other_app: bool,
     ex_id: Option<ExId>,
@@ -40,6 +41,15 @@ pub struct Verdict {
     advice: Option<&'static str>,
     /// Boxed: nearly every check has an answer.
     unanswered: Option<Box<Unanswered>>,
+}
+
+/// How a captcha was solved.
+#[derive(Clone, Default, PartialEq, Eq)]
+struct Solved {
+    scene: Option<Box<str>>,
+    used_type: Option<Box<str>>,
+    user_ip: Option<IpAddr>,
+    lot_number: Option<Opaque>,
 }
 
 /// Why the answer is missing.
@@ -74,7 +84,7 @@ impl Verdict {
             id: None,
             risk: Risk::NotAsked,
             phone: None,
-            scene: None,
+            solved: None,
             sandbox: Sandboxed::No,
             is_of_other_app: false,
             ex_id: None,
@@ -129,8 +139,30 @@ impl Verdict {
 
     /// Sets the scene that a captcha was solved for.
     pub fn with_scene(mut self, scene: impl Into<Box<str>>) -> Self {
-        self.scene = Some(scene.into());
+        self.solved_mut().scene = Some(scene.into());
         self
+    }
+
+    /// Sets the type of captcha that was solved (`captchaArgs.used_type`), such as `slide`.
+    pub fn with_used_type(mut self, used_type: impl Into<Box<str>>) -> Self {
+        self.solved_mut().used_type = Some(used_type.into());
+        self
+    }
+
+    /// Sets the address from which a captcha was solved (`captchaArgs.user_ip`).
+    pub fn with_user_ip(mut self, user_ip: IpAddr) -> Self {
+        self.solved_mut().user_ip = Some(user_ip);
+        self
+    }
+
+    /// Sets the captcha's lot number (`captchaArgs.lot_number`), encoded as in [`Verdict::with_code`]. It is written to the log.
+    pub fn with_lot_number(mut self, lot_number: impl Into<Opaque>) -> Self {
+        self.solved_mut().lot_number = Some(lot_number.into());
+        self
+    }
+
+    fn solved_mut(&mut self) -> &mut Solved {
+        self.solved.get_or_insert_default()
     }
 
     /// Marks an answer that does not come from a carrier. The proof can be used again, unless
@@ -279,7 +311,22 @@ impl Verdict {
 
     /// The scene that a captcha was solved for (`captchaArgs.scene`).
     pub fn scene(&self) -> Option<&str> {
-        self.scene.as_deref()
+        self.solved.as_ref()?.scene.as_deref()
+    }
+
+    /// The type of captcha that was solved (`captchaArgs.used_type`).
+    pub fn used_type(&self) -> Option<&str> {
+        self.solved.as_ref()?.used_type.as_deref()
+    }
+
+    /// The address from which a captcha was solved (`captchaArgs.user_ip`), if the verifier returned a valid one.
+    pub fn user_ip(&self) -> Option<IpAddr> {
+        self.solved.as_ref()?.user_ip
+    }
+
+    /// The captcha's lot number (`captchaArgs.lot_number`).
+    pub fn lot_number(&self) -> Option<&str> {
+        self.solved.as_ref()?.lot_number.as_ref().map(Opaque::as_str)
     }
 
     /// The id of the check that this answers. The layer sets it.
@@ -330,7 +377,7 @@ impl fmt::Debug for Verdict {
             .field("score", &self.risk.score())
             .field("tags", &tags)
             .field("phone", &self.phone)
-            .field("has_scene", &self.scene.is_some())
+            .field("has_scene", &self.scene().is_some())
             .field("sandbox", &self.is_sandbox())
             .field("ex_id", &self.ex_id)
             .field("cause", &self.cause())

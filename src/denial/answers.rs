@@ -47,7 +47,10 @@ impl DenialReason {
     #[expect(clippy::too_many_lines, reason = "a table: one arm for each answer")]
     pub(super) const fn answer(self) -> Answer {
         match self {
-            Self::Verdict(Class::Rejected | Class::Inconclusive) | Self::Mismatch | Self::RiskTooHigh => Answer {
+            Self::Verdict(Class::Rejected | Class::Inconclusive)
+            | Self::Mismatch
+            | Self::CaptchaUnbound
+            | Self::RiskTooHigh => Answer {
                 status: StatusCode::FORBIDDEN,
                 code: "verification_failed",
                 grpc_code: 7,

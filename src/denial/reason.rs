@@ -6,7 +6,7 @@ use crate::verdict::Class;
 ///
 /// | reason | status | `code` | gRPC | `next` |
 /// |---|---|---|---|---|
-/// | a verdict `Rejected` or `Inconclusive`, a scene or phone that does not match, risk at a deny band | 403 | `verification_failed` | 7 | `other_method` |
+/// | a verdict `Rejected` or `Inconclusive`, a captcha, scene or phone that does not match, risk at a deny band | 403 | `verification_failed` | 7 | `other_method` |
 /// | risk at a deny band, with [`Policy::tell_risk`](crate::Policy::tell_risk) | 403 | `risk_too_high` | 7 | `other_method` |
 /// | step-up needed | 403 | `captcha_required` | 7 | `captcha` |
 /// | a verdict `Stale`, a proof that another request has asked about | 403 | `proof_expired` | 7 | `new_token` |
@@ -31,6 +31,8 @@ pub enum DenialReason {
     Verdict(Class),
     /// The captcha was solved for another scene, or the one-tap phone is not the body's.
     Mismatch,
+    /// The captcha is of a type that does not count, or was solved from another network, or the verifier does not say.
+    CaptchaUnbound,
     /// The policy refuses this risk.
     RiskTooHigh,
     /// The policy requires a captcha in the same request.
@@ -84,7 +86,7 @@ pub enum DenialReason {
 
 impl DenialReason {
     /// The reasons other than verdicts, in the order of [`DenialReason::index`].
-    const OTHERS: [Self; 23] = [
+    const OTHERS: [Self; 24] = [
         Self::Mismatch,
         Self::RiskTooHigh,
         Self::CaptchaRequired,
@@ -108,6 +110,7 @@ impl DenialReason {
         Self::RateLimited,
         Self::AccountLimited,
         Self::Budget,
+        Self::CaptchaUnbound,
     ];
 
     /// All reasons, in the order of [`DenialReason::index`].
@@ -142,6 +145,7 @@ impl DenialReason {
             Self::RateLimited => 20,
             Self::AccountLimited => 21,
             Self::Budget => 22,
+            Self::CaptchaUnbound => 23,
         };
         Class::ALL.len() + other
     }
@@ -151,6 +155,7 @@ impl DenialReason {
         match self {
             Self::Verdict(class) => class.as_str(),
             Self::Mismatch => "mismatch",
+            Self::CaptchaUnbound => "captcha_unbound",
             Self::RiskTooHigh => "risk_too_high",
             Self::Replayed => "replayed",
             Self::BreakerOpen => "breaker_open",

@@ -94,6 +94,7 @@ fn every_other_reason_has_its_answer() {
     use DenialReason as Is;
     for (reason, status, code, grpc) in [
         (Is::Mismatch, 403, "verification_failed", 7),
+        (Is::CaptchaUnbound, 403, "verification_failed", 7),
         (Is::RiskTooHigh, 403, "verification_failed", 7),
         (Is::CaptchaRequired, 403, "captcha_required", 7),
         (Is::ProofMissing, 400, "proof_missing", 3),

@@ -8,7 +8,7 @@ use super::{
     codes::{class_of, is_of_other_app},
     errors::BadReply,
     one_tap::{self, OneTapKey},
-    wire::{Reply, Scalar, Tags},
+    wire::{CaptchaArgs, Reply, Scalar, Tags},
 };
 use crate::{
     check::Check,
@@ -63,13 +63,31 @@ pub(super) fn judge(
     } else if kind == CheckKind::OneTap && reply.code.is_some_and(|code| class_of(kind, code).is_pass()) {
         verdict = if sealed(&reply).is_some() { one_tap::unopened(verdict) } else { one_tap::phoneless(verdict) };
     }
-    if let Some(args) = &reply.captcha_args
-        && !args.twice
-        && let Some(scene) = args.scene.as_ref().and_then(Scalar::text)
-    {
-        verdict = verdict.with_scene(scene);
+    if let Some(args) = reply.captcha_args.as_ref().filter(|args| !args.twice) {
+        verdict = with_captcha_args(verdict, args);
     }
     Ok(Judged { verdict, repeats_ex_id })
+}
+
+/// What is no text, or no address, is absent.
+fn with_captcha_args(mut verdict: Verdict, args: &CaptchaArgs<'_>) -> Verdict {
+    fn text<'s>(scalar: Option<&'s Scalar<'_>>) -> Option<&'s str> {
+        scalar.and_then(Scalar::text)
+    }
+    if let Some(scene) = text(args.scene.as_ref()) {
+        verdict = verdict.with_scene(scene);
+    }
+    if let Some(used_type) = text(args.used_type.as_ref()) {
+        verdict = verdict.with_used_type(used_type);
+    }
+    // Of the standard library's spellings: no port, brackets, zone or leading zeros.
+    if let Some(user_ip) = text(args.user_ip.as_ref()).and_then(|address| address.parse().ok()) {
+        verdict = verdict.with_user_ip(user_ip);
+    }
+    match text(args.lot_number.as_ref()).filter(|lot_number| !lot_number.is_empty()) {
+        Some(lot_number) => verdict.with_lot_number(lot_number),
+        None => verdict,
+    }
 }
 
 fn class_and_phone(kind: CheckKind, reply: &Reply<'_>, key: Option<&OneTapKey>) -> (Class, Option<Phone>) {

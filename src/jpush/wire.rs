@@ -47,7 +47,10 @@ pub(super) struct RiskCheck<'a> {
 #[derive(Default)]
 pub(super) struct CaptchaArgs<'a> {
     pub(super) scene: Option<Scalar<'a>>,
-    /// `scene` came twice.
+    pub(super) used_type: Option<Scalar<'a>>,
+    pub(super) user_ip: Option<Scalar<'a>>,
+    pub(super) lot_number: Option<Scalar<'a>>,
+    /// A name that we read came twice.
     pub(super) twice: bool,
 }
 
@@ -238,6 +241,9 @@ impl<'a> CaptchaArgs<'a> {
         json.members(|json, name| {
             match name {
                 "scene" => args.twice |= args.scene.replace(Scalar::read(json, 2)?).is_some(),
+                "used_type" => args.twice |= args.used_type.replace(Scalar::read(json, 2)?).is_some(),
+                "user_ip" => args.twice |= args.user_ip.replace(Scalar::read(json, 2)?).is_some(),
+                "lot_number" => args.twice |= args.lot_number.replace(Scalar::read(json, 2)?).is_some(),
                 _ => json.skip(2)?,
             }
             Ok::<_, Malformed>(())

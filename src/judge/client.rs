@@ -16,13 +16,10 @@ pub(crate) enum Client {
 impl Client {
     /// The client at this address. One that has an IPv4 address stays the same client when it writes that as IPv6.
     pub(crate) fn at(address: Option<IpAddr>) -> Self {
-        match address {
+        match address.map(canonical) {
             None => Self::Unknown,
             Some(IpAddr::V4(address)) => Self::V4(address),
-            Some(IpAddr::V6(address)) => match inner(address) {
-                Some(address) => Self::V4(address),
-                None => Self::V6(u64::try_from(address.to_bits() >> 64).unwrap_or_default()),
-            },
+            Some(IpAddr::V6(address)) => Self::V6(u64::try_from(address.to_bits() >> 64).unwrap_or_default()),
         }
     }
 
@@ -38,6 +35,14 @@ impl Client {
             rest.copy_from_slice(&address.to_be_bytes());
         }
         octets
+    }
+}
+
+/// The IPv4 address of a client that has one, however it is written; otherwise the IPv6 address.
+pub(super) fn canonical(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(v6) => inner(v6).map_or(address, IpAddr::V4),
+        IpAddr::V4(_) => address,
     }
 }
 

@@ -9,6 +9,7 @@
 mod abandoned;
 mod account;
 mod account_limits;
+mod bindings;
 mod breaker;
 mod bulkhead;
 mod call;
@@ -44,6 +45,7 @@ use self::questions::{Means, Questions};
 pub(crate) use self::{
     abandoned::Abandoned,
     account::Account,
+    bindings::Bindings,
     bulkhead::Bulkhead,
     evidence::Evidence,
     judgement::Judgement,
@@ -53,6 +55,7 @@ pub(crate) use self::{
     spend_key::SpendKey,
 };
 pub use self::{
+    bindings::Prefix,
     breaker::settings::Breaker,
     client_ip::ClientIp,
     guards::{Guards, GuardsBuilder},

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use super::bindings::Bindings;
 use crate::{
     check::{AskedBy, Check},
     check_kind::CheckKind,
@@ -15,8 +16,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Planned {
     pub(crate) check: Check,
-    /// The scene that a captcha must have been solved for.
-    pub(crate) scene: Option<Box<str>>,
+    /// What must hold of a captcha.
+    pub(crate) bindings: Option<Arc<Bindings>>,
     /// The phone that the client claims.
     pub(crate) claimed: Option<Phone>,
     /// Whether the phone's risk is to be asked for once this has passed.
@@ -28,9 +29,9 @@ pub(crate) struct Planned {
 impl Hash for Planned {
     /// Every part counts.
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { check, scene, claimed, with_risk } = self;
+        let Self { check, bindings, claimed, with_risk } = self;
         check.hash_parts(state);
-        (scene, claimed, with_risk).hash(state);
+        (bindings, claimed, with_risk).hash(state);
     }
 }
 

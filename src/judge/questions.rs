@@ -137,7 +137,7 @@ where
 
     /// Asks one check and reads its verdict; a risk query only follows a check that passed.
     async fn ask(&mut self, planned: Planned) -> Result<(), Refusal> {
-        let Planned { check, scene, claimed, with_risk } = planned;
+        let Planned { check, bindings, claimed, with_risk } = planned;
         let (kind, channel, endpoint) = (check.kind(), check.channel(), check.endpoint());
         if let Some(claimed) = claimed {
             self.evidence.claimed(claimed);
@@ -153,12 +153,12 @@ where
             CheckKind::OneTap => verdict.phone(),
             CheckKind::Captcha | CheckKind::Risk => None,
         };
-        let other_scene = scene.is_some_and(|scene| verdict.scene() != Some(&*scene));
+        let unbound = bindings.and_then(|bindings| bindings.objection(&verdict, self.sender.address));
         let other_phone = claimed.is_some_and(|claimed| phone != Some(claimed))
             || self.evidence.proven().is_some_and(|proven| phone.is_some_and(|phone| phone != proven));
-        if other_scene || other_phone {
+        if let Some(reason) = unbound.or(other_phone.then_some(DenialReason::Mismatch)) {
             self.evidence.heard(verdict.reclassed(Class::Rejected));
-            return Err(Refusal::new(DenialReason::Mismatch));
+            return Err(Refusal::new(reason));
         }
         self.evidence.heard(verdict);
         let Some(phone) = phone else { return Ok(()) };

@@ -27,6 +27,8 @@ pub(crate) struct Asker {
 
 /// Who sends a request.
 pub(super) struct Sender {
+    /// Where it is known, and found.
+    pub(super) address: Option<IpAddr>,
     /// For the verifier, where it is to know.
     pub(super) ip: Option<IpAddr>,
     /// Where it is known who the clients are.
@@ -67,7 +69,7 @@ impl Sender {
     #[inline]
     pub(super) fn find(settings: &Settings, parts: &Parts, rule: &str, observers: &Observers) -> Result<Self, Refusal> {
         if settings.client_ip.is_none() && settings.spend_key.is_none() {
-            return Ok(Self { ip: None, client: None, spender: None });
+            return Ok(Self { address: None, ip: None, client: None, spender: None });
         }
         let find = AssertUnwindSafe(|| {
             let address = settings.client_ip.as_ref().map(|client_ip| client_ip.find(parts));
@@ -83,7 +85,8 @@ impl Sender {
             Some(None) => Some(Spender::At(client.unwrap_or(Client::Unknown))),
             None => client.map(Spender::At),
         };
-        Ok(Self { ip: address.flatten().filter(|_| settings.send_client_ip), client, spender })
+        let address = address.flatten();
+        Ok(Self { address, ip: address.filter(|_| settings.send_client_ip), client, spender })
     }
 }
 

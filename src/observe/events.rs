@@ -60,6 +60,7 @@ pub(super) fn decided(decided: &Decided<'_>, what_to_do: Option<&'static str>) {
                     None => f.write_str("-"),
                 }),
                 first_ex_id = first_ex_id.map(::tracing::field::display),
+                lot_number = verdicts.iter().find_map(Verdict::lot_number),
                 causes = is_unanswered.then_some(::tracing::field::display(List(verdicts, |verdict, f| {
                     f.write_str(verdict.cause().unwrap_or("-"))
                 }))),

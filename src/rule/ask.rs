@@ -11,7 +11,12 @@
 //! use tower_jverify::risk; // there is no such proof
 //! ```
 
-use crate::{check::Channel, proof::Field};
+use super::captcha::Captcha;
+use crate::{
+    check::Channel,
+    judge::{Bindings, Prefix},
+    proof::Field,
+};
 
 /// A number check (号码认证): verifies that a carrier's token belongs to a phone.
 #[derive(Clone, Debug)]
@@ -22,13 +27,6 @@ pub struct Number {
     pub(super) country_code: Option<Field>,
     pub(super) with_risk: bool,
     pub(super) step_up: StepUp,
-}
-
-/// A captcha check (行为验证): verifies that a person solved a captcha.
-#[derive(Clone, Debug)]
-pub struct Captcha {
-    pub(super) content: Field,
-    pub(super) scene: Option<Box<str>>,
 }
 
 /// A one-tap check (一键登录): returns the phone of a login token.
@@ -45,7 +43,7 @@ pub struct OneTap {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct StepUp {
     pub(super) captcha: Option<Field>,
-    pub(super) scene: Option<Box<str>>,
+    pub(super) bindings: Bindings,
 }
 
 /// One or more proofs, at least one of which must be present. All proofs that are present must pass, a captcha first.
@@ -103,15 +101,6 @@ pub fn number() -> Number {
     }
 }
 
-/// Requires a solved captcha, from the body's `/captchaContent`.
-///
-/// **Danger:** a captcha alone does not name a phone. In front of a backend that reads the query, a rule for one method
-/// that requires only a captcha cannot distinguish `GET /register`, the page, from a registration in the query: use
-/// [`Rule::any_method`](crate::Rule::any_method) there.
-pub fn captcha() -> Captcha {
-    Captcha { content: Field::body("/captchaContent"), scene: None }
-}
-
 /// Requires a login token, from the body's `/loginToken`. If the body also has a `/phone`, it must be the phone that JPush
 /// returns.
 ///
@@ -142,7 +131,21 @@ macro_rules! step_up_methods {
         /// Sets the scene for which this captcha must have been solved. Default: any. The same conditions apply as for
         /// [`step_up_captcha`](Self::step_up_captcha).
         pub fn step_up_scene(mut self, scene: impl Into<Box<str>>) -> Self {
-            self.step_up.scene = Some(scene.into());
+            self.step_up.bindings.scene = Some(scene.into());
+            self
+        }
+
+        /// As [`Captcha::used_types`], for this captcha. The same conditions apply as for
+        /// [`step_up_captcha`](Self::step_up_captcha).
+        pub fn step_up_used_types(mut self, types: impl IntoIterator<Item = impl Into<Box<str>>>) -> Self {
+            self.step_up.bindings.used_types = Some(types.into_iter().map(Into::into).collect());
+            self
+        }
+
+        /// As [`Captcha::bind_client_ip`], for this captcha. The same conditions apply as for
+        /// [`step_up_captcha`](Self::step_up_captcha).
+        pub fn step_up_bind_client_ip(mut self, prefix: Prefix) -> Self {
+            self.step_up.bindings.client_ip = Some(prefix);
             self
         }
     };
@@ -188,23 +191,6 @@ impl Number {
     }
 
     step_up_methods!();
-}
-
-// === impl Captcha ===
-
-impl Captcha {
-    /// Sets the field of the captcha's answer. Default: the body's `/captchaContent`.
-    pub fn content(mut self, field: Field) -> Self {
-        self.content = field;
-        self
-    }
-
-    /// Sets the scene for which the captcha must have been solved, such as `注册` or `登录`. An answer for another scene, or
-    /// without a scene, does not pass. Default: any. (Source: `captchaArgs.scene` of the captcha document.)
-    pub fn scene(mut self, scene: impl Into<Box<str>>) -> Self {
-        self.scene = Some(scene.into());
-        self
-    }
 }
 
 // === impl OneTap ===
@@ -289,6 +275,14 @@ impl Ask {
 
     pub(super) fn proofs(&self) -> impl Iterator<Item = &Proof> {
         self.steps.iter().flat_map(|step| &step.proofs)
+    }
+
+    /// What must hold of its captchas.
+    pub(super) fn bindings(&self) -> impl Iterator<Item = &Bindings> {
+        self.proofs().map(|proof| match proof {
+            Proof::Number(Number { step_up, .. }) | Proof::OneTap(OneTap { step_up, .. }) => &step_up.bindings,
+            Proof::Captcha(Captcha { bindings, .. }) => bindings,
+        })
     }
 
     /// The fields of the phones that its proofs are for.

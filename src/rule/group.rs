@@ -386,8 +386,8 @@ impl Compiled {
                 Some(value.clone())
             }
         };
-        let ask = AskPlan::compile(&rule.ask, &state.settings.judge.policy, fields)
-            .map_err(|error| error.of_rule(&*state.name))?;
+        let ask =
+            AskPlan::compile(&rule.ask, &state.settings.judge, fields).map_err(|error| error.of_rule(&*state.name))?;
         let limited = Limited::compile(&state.settings.judge.limits, &rule.ask, fields)
             .map_err(|error| error.of_rule(&*state.name))?;
         Ok(Self { when: value, ask, limited, state: Arc::clone(state) })

@@ -25,6 +25,7 @@
 
 mod applied;
 mod ask;
+mod captcha;
 mod group;
 mod limited;
 mod limits;
@@ -60,7 +61,8 @@ pub(crate) use self::{
     tester::{Shown, Tester},
 };
 pub use self::{
-    ask::{AnyOf, Ask, Captcha, Number, OneTap, captcha, number, one_tap},
+    ask::{AnyOf, Ask, Number, OneTap, number, one_tap},
+    captcha::{Captcha, captcha},
     mode::Mode,
     rollout::{Rollout, Unit},
     spec::Rule,

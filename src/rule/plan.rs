@@ -1,12 +1,14 @@
 //! A compiled ask: turns the values of a request's fields into checks.
 
+use std::sync::Arc;
+
 use super::ask::{self, Ask};
 use crate::{
     check::{Channel, Check},
-    decision::{Fallback, Policy},
+    decision::Fallback,
     denial::{DenialReason, Refusal},
     error::ConfigError,
-    judge::Planned,
+    judge::{self, Bindings, Planned},
     phone::Phone,
     phone_grammar::PhoneGrammar,
     proof::{Field, Role, Value, Values},
@@ -32,7 +34,7 @@ enum Leaf {
 #[derive(Debug)]
 struct CaptchaLeaf {
     content: usize,
-    scene: Option<Box<str>>,
+    bindings: Option<Arc<Bindings>>,
 }
 
 // === impl AskPlan ===
@@ -41,8 +43,11 @@ impl AskPlan {
     /// # Errors
     ///
     /// `rule.ask`, if a step has no proof, the same kind of proof is required twice (its token works only once) or two
-    /// parts of a proof share a field. `policy.on`, if the policy accepts a captcha and the rule reads none.
-    pub(super) fn compile(ask: &Ask, policy: &Policy, fields: &mut Fields) -> Result<Self, ConfigError> {
+    /// parts of a proof share a field. `policy.on`, if the policy accepts a captcha and the rule reads none. `used_types`,
+    /// `bind_client_ip`, if they are invalid.
+    pub(super) fn compile(ask: &Ask, settings: &judge::Settings, fields: &mut Fields) -> Result<Self, ConfigError> {
+        let policy = &settings.policy;
+        ask.bindings().try_for_each(|bindings| bindings.validate(settings.client_ip.is_some()))?;
         if ask.steps.is_empty() || ask.steps.iter().any(|step| step.proofs.is_empty()) {
             return Err(ConfigError::unshown("rule.ask", "a rule that requires no proof guards nothing"));
         }
@@ -72,23 +77,23 @@ impl AskPlan {
             if set.any(|other| other != first) {
                 return Err(ConfigError::unshown(
                     "rule.ask",
-                    "all proofs of a rule must set the same step-up captcha and scene",
+                    "all proofs of a rule must set the same step-up captcha, scene, types and prefix",
                 ));
             }
             if asks_captcha && *first != ask::StepUp::default() {
                 return Err(ConfigError::unshown(
                     "rule.ask",
-                    "the rule already requires a captcha, which also serves as the step-up: set the scene there",
+                    "the rule already requires a captcha, which also serves as the step-up: set scene, types and prefix there",
                 ));
             }
         }
         let step_up = (policy.can_require_captcha() && !asks_captcha)
             .then(|| ask.proofs().find_map(step_up_captcha))
             .flatten()
-            .map(|(field, is_set, scene)| {
+            .map(|(field, is_set, bindings)| {
                 let content = if is_set { fields.index(&field) } else { fields.index_optional(&field) };
                 fields.give(content, Role::Login);
-                CaptchaLeaf { content, scene }
+                CaptchaLeaf { content, bindings: shared(bindings) }
             });
         let asks_more = ask.proofs().any(|proof| !matches!(proof, ask::Proof::Captcha(_)));
         if policy.has_fallback(Fallback::Captcha) && asks_more && !asks_captcha && step_up.is_none() {
@@ -131,31 +136,36 @@ impl AskPlan {
 
 /// The field of the captcha that a risk may require: as set, or in the body if the proof is there. The flag says whether it
 /// was set.
-fn step_up_captcha(proof: &ask::Proof) -> Option<(Field, bool, Option<Box<str>>)> {
+fn step_up_captcha(proof: &ask::Proof) -> Option<(Field, bool, &Bindings)> {
     let (step_up, in_body) = match proof {
         ask::Proof::Number(number) => (&number.step_up, number.token.is_body() || number.phone.is_body()),
         ask::Proof::OneTap(one_tap) => (&one_tap.step_up, one_tap.login_token.is_body()),
         ask::Proof::Captcha(_) => return None,
     };
     let field = step_up.captcha.clone().or_else(|| in_body.then(|| Field::body("/captchaContent")))?;
-    Some((field, step_up.captcha.is_some(), step_up.scene.clone()))
+    Some((field, step_up.captcha.is_some(), &step_up.bindings))
+}
+
+/// The bindings, if there are any: most captchas have none.
+fn shared(bindings: &Bindings) -> Option<Arc<Bindings>> {
+    (*bindings != Bindings::default()).then(|| Arc::new(bindings.clone()))
 }
 
 // === impl Leaf ===
 
 impl Leaf {
     fn compile(proof: &ask::Proof, fields: &mut Fields) -> Result<Self, ConfigError> {
-        let shared = |one: &Field, other: &Field| {
+        let distinct = |one: &Field, other: &Field| {
             (one == other)
                 .then(|| ConfigError::new("rule.ask", one.to_string(), "two parts of a proof are in one field"))
                 .map_or(Ok(()), Err)
         };
         Ok(match proof {
             ask::Proof::Number(number) => {
-                shared(&number.token, &number.phone)?;
+                distinct(&number.token, &number.phone)?;
                 if let Some(country_code) = &number.country_code {
-                    shared(&number.token, country_code)?;
-                    shared(&number.phone, country_code)?;
+                    distinct(&number.token, country_code)?;
+                    distinct(&number.phone, country_code)?;
                 }
                 Self::Number {
                     channel: number.channel,
@@ -167,10 +177,10 @@ impl Leaf {
             }
             ask::Proof::Captcha(captcha) => Self::Captcha(CaptchaLeaf {
                 content: fields.index_as(&captcha.content, Role::Login),
-                scene: captcha.scene.clone(),
+                bindings: shared(&captcha.bindings),
             }),
             ask::Proof::OneTap(one_tap) => {
-                shared(&one_tap.login_token, &one_tap.phone)?;
+                distinct(&one_tap.login_token, &one_tap.phone)?;
                 Self::OneTap {
                     channel: one_tap.channel,
                     login_token: fields.index_as(&one_tap.login_token, Role::Login),
@@ -207,13 +217,13 @@ impl Leaf {
                     return Err(Refusal::new(DenialReason::ProofMissing).with_detail("a token without a phone"));
                 };
                 let check = Check::number(token, phone).with_channel(*channel);
-                Ok(Some(Planned { check, scene: None, claimed: Some(phone), with_risk: *with_risk }))
+                Ok(Some(Planned { check, bindings: None, claimed: Some(phone), with_risk: *with_risk }))
             }
             Self::OneTap { channel, login_token, phone, with_risk } => {
                 let Some(login_token) = text_at(values, *login_token)? else { return Ok(None) };
                 let claimed = phone_at(values, *phone, grammar)?;
                 let check = Check::one_tap(login_token).with_channel(*channel);
-                Ok(Some(Planned { check, scene: None, claimed, with_risk: *with_risk }))
+                Ok(Some(Planned { check, bindings: None, claimed, with_risk: *with_risk }))
             }
         }
     }
@@ -225,7 +235,7 @@ impl CaptchaLeaf {
     fn check(&self, values: &Values<'_>) -> Result<Option<Planned>, Refusal> {
         Ok(text_at(values, self.content)?.map(|content| Planned {
             check: Check::captcha(content),
-            scene: self.scene.clone(),
+            bindings: self.bindings.clone(),
             claimed: None,
             with_risk: false,
         }))

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ask::{Ask, Captcha, Number, OneTap, Proof},
+    ask::{Ask, Number, OneTap, Proof},
+    captcha::Captcha,
     mode::Mode,
     settings::{Overrides, Values},
     spec::{Methods, Rule},

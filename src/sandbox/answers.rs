@@ -3,7 +3,7 @@
 use super::{
     endpoints::Endpoint,
     fault::Fault,
-    magic::{CaptchaSays, Magic, NumberSays},
+    magic::{ArgsSay, CaptchaSays, Magic, NumberSays},
     one_tap::encrypt,
     reference,
     replies::{CaptchaArgs, Reply, RiskSays, Tagged},
@@ -61,16 +61,20 @@ fn captcha(state: &State, asked: &Asked<'_>) -> Option<Answer> {
 
     let id = state.ledger.next_id();
     let magic = Magic::read(content).and_then(|magic| Some((CaptchaSays::read(magic.meaning)?, magic)));
-    let args =
-        |scene| CaptchaArgs { used_type: "slide", user_ip: "203.0.113.7", lot_number: format!("{id:032x}"), scene };
+    let args = |ArgsSay { scene, used_type, user_ip }| CaptchaArgs {
+        used_type,
+        user_ip,
+        lot_number: format!("{id:032x}"),
+        scene,
+    };
     let Some((says, magic)) = magic else {
-        return Some(Answer::from(&reply(id, 6000).with_captcha("fail", args(""))));
+        return Some(Answer::from(&reply(id, 6000).with_captcha("fail", args(ArgsSay::USUAL))));
     };
     if magic.once && !state.ledger.spend(CheckKind::Captcha, content) {
         return Some(Answer::from(&reply(id, 7104)).spoilt(magic.fault));
     }
     let reply = match says.result {
-        Some(result) => reply(id, says.code).with_captcha(result, args(says.scene)),
+        Some(result) => reply(id, says.code).with_captcha(result, says.args.map(args)),
         None => reply(id, says.code),
     };
     Some(Answer::from(&reply).spoilt(magic.fault))

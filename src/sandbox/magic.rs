@@ -28,7 +28,15 @@ pub(super) struct NumberSays<'a> {
 pub(super) struct CaptchaSays<'a> {
     pub(super) code: i64,
     pub(super) result: Option<&'a str>,
+    /// `None`: a reply without `captchaArgs`.
+    pub(super) args: Option<ArgsSay<'a>>,
+}
+
+/// The `captchaArgs` that a captcha selects.
+pub(super) struct ArgsSay<'a> {
     pub(super) scene: &'a str,
+    pub(super) used_type: &'a str,
+    pub(super) user_ip: &'a str,
 }
 
 // === impl Magic ===
@@ -86,26 +94,51 @@ impl<'a> NumberSays<'a> {
 // === impl CaptchaSays ===
 
 impl<'a> CaptchaSays<'a> {
-    /// `pass[-scene-<scene>]`, `fail`, `result-<text>` or `<code>`.
+    /// `pass[-type-<type>][-ip-<address>][-scene-<scene>]`, `pass-bare`, `fail`, `result-<text>` or `<code>`.
     pub(super) fn read(meaning: &'a str) -> Option<Self> {
-        let solved = |result, scene| Some(Self { code: 6000, result: Some(result), scene });
+        let solved = |result, args| Some(Self { code: 6000, result: Some(result), args });
         match meaning {
-            "pass" => solved("success", ""),
-            "fail" => solved("fail", ""),
+            "pass-bare" => solved("success", None),
+            "fail" => solved("fail", Some(ArgsSay::USUAL)),
             _ => {
-                if let Some(scene) = meaning.strip_prefix("pass-scene-") {
-                    return solved("success", scene);
+                if let Some(args) = meaning.strip_prefix("pass") {
+                    return solved("success", Some(ArgsSay::read(args)?));
                 }
                 if let Some(result) = meaning.strip_prefix("result-") {
-                    return solved(result, "");
+                    return solved(result, Some(ArgsSay::USUAL));
                 }
                 match leading_integer(meaning)? {
-                    (code, "") => Some(Self { code, result: None, scene: "" }),
+                    (code, "") => Some(Self { code, result: None, args: None }),
                     _ => None,
                 }
             }
         }
     }
+}
+
+// === impl ArgsSay ===
+
+impl<'a> ArgsSay<'a> {
+    pub(super) const USUAL: Self = Self { scene: "", used_type: "slide", user_ip: "203.0.113.7" };
+
+    fn read(text: &'a str) -> Option<Self> {
+        let (mut args, mut rest) = (Self::USUAL, text);
+        if let Some(after) = rest.strip_prefix("-type-") {
+            (args.used_type, rest) = cut(after);
+        }
+        if let Some(after) = rest.strip_prefix("-ip-") {
+            (args.user_ip, rest) = cut(after);
+        }
+        if let Some(scene) = rest.strip_prefix("-scene-") {
+            (args.scene, rest) = (scene, "");
+        }
+        rest.is_empty().then_some(args)
+    }
+}
+
+/// The text before the next hyphen, and the rest.
+fn cut(text: &str) -> (&str, &str) {
+    text.find('-').and_then(|at| text.split_at_checked(at)).unwrap_or((text, ""))
 }
 
 /// The outer `None`: not readable. The inner `None`: not set.

@@ -48,6 +48,8 @@
 //! |---|---|
 //! | `sandbox-pass` | 6000, `success`, without a scene |
 //! | `sandbox-pass-scene-注册` | the same for that scene; in JSON also `sandbox-pass-scene-\u6ce8\u518c` |
+//! | `sandbox-pass-type-click-ip-198.51.100.7-scene-注册` | the same for that `used_type` and `user_ip`, each of which may be absent: `slide` and `203.0.113.7` |
+//! | `sandbox-pass-bare` | 6000, `success`, without `captchaArgs` |
 //! | `sandbox-fail` | 6000, `fail` and a reason |
 //! | `sandbox-result-<text>` | 6000 and any `result` |
 //! | `sandbox-6000` | 6000 and no `result`: not a pass |

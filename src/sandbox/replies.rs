@@ -56,8 +56,8 @@ struct TagScore {
 /// The properties of the captcha.
 #[derive(Serialize)]
 pub(super) struct CaptchaArgs<'a> {
-    pub(super) used_type: &'static str,
-    pub(super) user_ip: &'static str,
+    pub(super) used_type: &'a str,
+    pub(super) user_ip: &'a str,
     pub(super) lot_number: String,
     pub(super) scene: &'a str,
 }
@@ -88,10 +88,10 @@ impl<'a> Reply<'a> {
     }
 
     /// The reply with a captcha's result.
-    pub(super) fn with_captcha(mut self, result: &'a str, args: CaptchaArgs<'a>) -> Self {
+    pub(super) fn with_captcha(mut self, result: &'a str, args: impl Into<Option<CaptchaArgs<'a>>>) -> Self {
         self.result = Some(result);
         self.reason = Some(if result == "success" { "" } else { "sandbox: not solved" });
-        self.captcha_args = Some(args);
+        self.captcha_args = args.into();
         self
     }
 

@@ -1,6 +1,7 @@
 //! What the answers of JPush come to: the real client, the real layer, and the sandbox in JPush's place.
 
 mod answers;
+mod bindings;
 mod context;
 mod exhaustion;
 mod explained;
