@@ -74,7 +74,7 @@ async fn the_band_the_tag_the_unknown_risk_and_the_fallback_are_named() {
 async fn a_risk_query_that_failed_is_explained_by_the_unknown_risk() {
     let rule = Rule::post("/login", one_tap().with_risk()).policy(policy());
     let (record, _) = explained(rule, &json!({"loginToken": "sandbox-8000-13800000999"})).await;
-    assert_eq!(record, "flag, risk_unknown: one_tap passed; risk unavailable, unknown_risk: flag");
+    assert_eq!(record, "flag, risk_unknown: one-tap passed; risk unavailable, unknown_risk: flag");
 }
 
 #[tokio::test]
