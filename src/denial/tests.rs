@@ -30,7 +30,7 @@ fn of_class(class: Class) -> Refusal {
 }
 
 /// Every reason. A new one does not compile until [`is_listed`] has it: add it here too.
-const REASONS: [DenialReason; 35] = [
+const REASONS: [DenialReason; 36] = [
     DenialReason::Verdict(Class::Passed),
     DenialReason::Verdict(Class::Rejected),
     DenialReason::Verdict(Class::Stale),
@@ -44,6 +44,7 @@ const REASONS: [DenialReason; 35] = [
     DenialReason::Verdict(Class::Unreadable),
     DenialReason::Verdict(Class::Unknown),
     DenialReason::Mismatch,
+    DenialReason::CaptchaUnbound,
     DenialReason::RiskTooHigh,
     DenialReason::CaptchaRequired,
     DenialReason::ProofMissing,
@@ -202,6 +203,7 @@ fn is_listed(reason: DenialReason) -> bool {
             | Class::Unknown,
         )
         | Is::Mismatch
+        | Is::CaptchaUnbound
         | Is::RiskTooHigh
         | Is::CaptchaRequired
         | Is::ProofMissing
