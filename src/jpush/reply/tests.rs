@@ -73,6 +73,8 @@ fn the_reference_documents_examples_mean_what_they_say() {
     let pass = told(&captcha(), CAPTCHA_PASS).unwrap();
     let id = 576_044_766_492_467_200;
     let expected = Verdict::new(CheckKind::Captcha, Class::Passed).with_code(6000).with_id(id).with_scene("注册");
+    let expected = expected.with_used_type("slide").with_user_ip([183, 238, 29, 30].into());
+    let expected = expected.with_lot_number("f80971ac19db489b8054e0c81f9aabfc");
     assert_eq!(pass, expected);
 
     let fail = told(&captcha(), CAPTCHA_FAIL).unwrap();
