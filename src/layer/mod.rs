@@ -66,8 +66,8 @@
 //! # });
 //! ```
 
-#[cfg(feature = "axum")]
 mod after;
+#[cfg(feature = "axum")]
 mod around;
 mod builder;
 mod current;
