@@ -84,6 +84,7 @@ impl Decision {
             (DecisionReason::WouldDeny, _) => WOULD_DENY,
             (DecisionReason::NotGuarded, _) => NOT_GUARDED,
             (DecisionReason::NotAsked, _) => NOT_ASKED,
+            (DecisionReason::FallbackCaptcha, _) => Action::Flag.as_str(),
             _ if !self.is_verified() => UNVERIFIED,
             (_, Action::Allow) => Action::Allow.as_str(),
             (_, Action::Flag | Action::StepUp | Action::Deny) => Action::Flag.as_str(),

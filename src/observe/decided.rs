@@ -113,7 +113,7 @@ impl Decided<'_> {
         self.account
     }
 
-    /// `allow`, `flag`, `unverified` (a fallback of the policy), `not-guarded`, `not-asked`, `deny`, `would-deny` (the rule is
+    /// `allow`, `flag`, `unverified` (a policy opened for an outage), `not-guarded`, `not-asked`, `deny`, `would-deny` (the rule is
     /// in shadow, and the request has passed) or `abandoned` (the client left during a check, or its `grpc-timeout` passed).
     pub fn decision(&self) -> &'static str {
         self.word().as_str()
@@ -282,6 +282,7 @@ impl Outcome<'_> {
                 Action::Allow => Word::Allow,
                 Action::Flag | Action::StepUp | Action::Deny => Word::Flag,
             },
+            Self::Passed(decision) if decision.reason() == DecisionReason::FallbackCaptcha => Word::Flag,
             Self::Passed(decision) if decision.reason() != DecisionReason::NotAsked => Word::Unverified,
             Self::Passed(_) | Self::NotAsked => Word::NotAsked,
             Self::Denied(_) => Word::Deny,

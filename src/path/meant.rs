@@ -1,8 +1,8 @@
 //! Whether a path may mean one of several tables.
 
 use super::{
-    RouteParameters,
     meter::Meter,
+    route_parameters::RouteParameters,
     table::{Found, Table},
 };
 

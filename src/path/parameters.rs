@@ -8,13 +8,14 @@
 use std::sync::Arc;
 
 use super::{
-    Found, Pattern, Table,
     decode::{Escapes, once},
     foreign,
     letters::fold,
     meter::Meter,
+    pattern::Pattern,
     plain::{Shape, shape},
     resolve::{Way, write},
+    table::{Found, Table},
 };
 
 /// The parameters of a pattern: those that are one segment each. `{*rest}` is several segments, which backends join in several

@@ -18,7 +18,10 @@ use super::{
     meter::{Exhausted, Meter},
     table::{Found, Table},
 };
-use crate::{ConfigError, ForeignBackend, Suspicion};
+use crate::{
+    error::ConfigError,
+    foreign_backend::{ForeignBackend, Suspicion},
+};
 
 /// The names that are known, with whether a value counts only with a slash in front: `q` is also a search.
 const USUAL: [(&str, bool); 7] = [

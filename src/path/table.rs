@@ -5,18 +5,18 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 
 use super::{
-    Pattern,
     exact::Exact,
     foreign,
     letters::simplest_of,
     meter::{Exhausted, Meter},
+    pattern::Pattern,
     plain::{FOLDABLE, Shape, shape},
     readings::{Texts, texts},
     resolve::Resolve,
     skeleton::Skeleton,
     words::{Named, Words},
 };
-use crate::{Suspicion, error::ConfigError};
+use crate::{error::ConfigError, foreign_backend::Suspicion};
 
 /// Patterns and what they guard. An exact path beats a pattern; among patterns the more specific one wins, as `matchit`
 /// orders them.

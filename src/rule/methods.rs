@@ -10,8 +10,7 @@ use http::{HeaderValue, Method, Request, header};
 use http_body::Body;
 use percent_encoding::percent_decode_str;
 
-use super::group::Group;
-pub(super) use super::spec::is_same;
+use super::{group::Group, spec::is_same};
 use crate::{
     denial::{DenialReason, Refusal},
     foreign_backend::Suspicion,

@@ -47,12 +47,10 @@ mod state;
 mod tester;
 mod unless;
 
-use self::spec::Methods;
 pub(crate) use self::{
     applied::{Meant, all_applied, testers},
     group::{Choice, Group, remove_phone_cookies, trailer_filter},
     methods::{has_proof_in_head, is_preflight},
-    resolved::{Settings, Shares},
     routes::{Match, Routes},
     setters::setting_methods,
     settings::{Overrides, setters, setting_table},

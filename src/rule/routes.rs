@@ -11,10 +11,15 @@ use std::{
 use http::{Method, Uri};
 
 use super::{
-    Group, Methods, Overrides, Rule, RuleState, Settings, Shares, limits,
+    group::Group,
+    limits,
     meant::ByPath,
-    methods::{Unnamed, is_same},
+    methods::Unnamed,
     place::Place,
+    resolved::{Settings, Shares},
+    settings::Overrides,
+    spec::{Methods, Rule, is_same},
+    state::RuleState,
 };
 use crate::{
     error::ConfigError,

@@ -202,10 +202,14 @@ impl TrustedHeaders {
             (DecisionReason::WouldDeny, Some(reason.unwrap_or(DenialReason::Verdict(Class::Unknown))))
         } else {
             let reason = parsed(Header::Reason, reason, words::reason)?;
-            (reason.unwrap_or_else(|| word.usual_reason(level)), None)
+            let fell_back = phone.is_none() && (checks.is_empty() || checks.contains(&CheckKind::Captcha));
+            (reason.unwrap_or_else(|| word.usual_reason(level, fell_back)), None)
         };
         if !word.has(reason) {
             return Err(TrustedHeadersError::contradictory(Header::Reason));
+        }
+        if phone.is_some() && reason == DecisionReason::FallbackCaptcha {
+            return Err(TrustedHeadersError::contradictory(Header::Phone));
         }
         let proves_phone = |kind: &CheckKind| matches!(kind, CheckKind::Number | CheckKind::OneTap);
         if phone.is_some() && !checks.is_empty() && !checks.iter().any(proves_phone) {

@@ -48,8 +48,11 @@ impl Word {
     pub(super) fn has(self, reason: DecisionReason) -> bool {
         let word = match reason {
             DecisionReason::Verified => Self::Allow,
-            DecisionReason::Risk | DecisionReason::RiskUnknown | DecisionReason::SteppedUp => Self::Flag,
-            DecisionReason::FallbackCaptcha | DecisionReason::Unavailable | DecisionReason::Sandbox => Self::Unverified,
+            DecisionReason::Risk
+            | DecisionReason::RiskUnknown
+            | DecisionReason::SteppedUp
+            | DecisionReason::FallbackCaptcha => Self::Flag,
+            DecisionReason::Unavailable | DecisionReason::Sandbox => Self::Unverified,
             DecisionReason::NotGuarded => Self::NotGuarded,
             DecisionReason::NotAsked => Self::NotAsked,
             DecisionReason::WouldDeny => Self::WouldDeny,
@@ -57,10 +60,11 @@ impl Word {
         self == word
     }
 
-    /// The reason if the header with the reason is missing.
-    pub(super) fn usual_reason(self, level: Option<Level>) -> DecisionReason {
+    /// The reason if the header with the reason is missing. `fell_back`: a captcha may have taken the place of another check.
+    pub(super) fn usual_reason(self, level: Option<Level>, fell_back: bool) -> DecisionReason {
         match self {
             Self::Allow => DecisionReason::Verified,
+            Self::Flag if fell_back => DecisionReason::FallbackCaptcha,
             Self::Flag if level == Some(Level::Unknown) => DecisionReason::RiskUnknown,
             Self::Flag => DecisionReason::Risk,
             Self::Unverified => DecisionReason::Unavailable,

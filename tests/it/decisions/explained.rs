@@ -52,7 +52,7 @@ async fn the_band_the_tag_the_unknown_risk_and_the_fallback_are_named() {
         (body("sandbox-9000-risk-10-tags-canary", None), "allow, verified: number passed, band(0): low, allow"),
         (
             body("sandbox-9005", solved),
-            "unverified, fallback_captcha: number throttled, on(throttled): captcha; captcha passed",
+            "flag, fallback_captcha: number throttled, on(throttled): captcha; captcha passed",
         ),
         (body("sandbox-9005", None), "deny, captcha_required: number throttled, on(throttled): captcha"),
         (body("sandbox-9001", solved), "deny, rejected: number rejected, on(rejected): deny"),

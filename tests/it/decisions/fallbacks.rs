@@ -89,7 +89,7 @@ async fn assert_by_captcha(application: &Application, what: &str) {
     assert!(!decision.is_verified() && decision.phone().is_none(), "{what}");
     assert!(decision.passed(CheckKind::Captcha) && !decision.passed(CheckKind::Number), "{what}");
     let header = |name: &str| application.header(name);
-    assert_eq!(header("x-jverify-decision").as_deref(), Some("unverified"), "{what}");
+    assert_eq!(header("x-jverify-decision").as_deref(), Some("flag"), "{what}");
     assert_eq!(header("x-jverify-reason").as_deref(), Some("fallback_captcha"), "{what}");
     assert_eq!(header("x-jverify-phone"), None, "{what}");
     assert!(Verified::from_request_parts(&mut application.last().parts, &()).await.is_err(), "{what}");
@@ -380,7 +380,7 @@ async fn a_request_is_unverified_if_one_of_two_layers_accepted_a_captcha() {
         assert_eq!(sent.await, 200);
         let decision = decision(&inner.application);
         assert_eq!((decision.reason(), decision.is_verified()), (DecisionReason::FallbackCaptcha, false));
-        assert_eq!(inner.application.header("x-jverify-decision").as_deref(), Some("unverified"));
+        assert_eq!(inner.application.header("x-jverify-decision").as_deref(), Some("flag"));
     }
 }
 
@@ -588,10 +588,21 @@ async fn in_another_process_it_reads_back_as_unverified() {
     let found = Decision::from_trusted_headers(&headers, "x-jverify").unwrap();
     assert_eq!((found.reason(), found.is_verified()), (DecisionReason::FallbackCaptcha, false));
     assert!(found.phone().is_none() && !found.passed(CheckKind::Number));
+    // What a gateway has lost makes it no verified one.
+    for lost in [&["x-jverify-reason"][..], &["x-jverify-reason", "x-jverify-checks", "x-jverify-id"]] {
+        let mut headers = headers.clone();
+        for name in lost {
+            headers.remove(*name);
+        }
+        let found = Decision::from_trusted_headers(&headers, "x-jverify").unwrap();
+        assert!(!found.is_verified() && found.phone().is_none(), "{lost:?}");
+    }
     // A gateway that says more than the layer did is refused.
-    let mut forged = headers.clone();
-    forged.insert("x-jverify-decision", "flag".parse().unwrap());
-    assert!(Decision::from_trusted_headers(&forged, "x-jverify").is_err());
+    for (name, value) in [("x-jverify-decision", "allow"), ("x-jverify-phone", PHONE)] {
+        let mut forged = headers.clone();
+        forged.insert(name, value.parse().unwrap());
+        assert!(Decision::from_trusted_headers(&forged, "x-jverify").is_err(), "{name}");
+    }
 }
 
 #[test]

@@ -51,9 +51,6 @@ const FLOORS: [(&str, u8); 34] = [
 /// A file longer than this has two subjects.
 const LINES: usize = 400;
 
-/// Files and folders whose imports are not looked at yet, but for their floors.
-const EXEMPT: [&str; 3] = ["path/", "rule/place.rs", "rule/routes.rs"];
-
 #[test]
 fn a_module_imports_only_from_floors_below() {
     let floors = BTreeMap::from(FLOORS);
@@ -186,12 +183,10 @@ fn only_the_reader_of_replies_scans_json_leniently() {
     assert_eq!(modes.len(), 2, "`Strict`, and the replies': {modes:?}");
 }
 
-/// What is imported by files that are not exempt.
+/// What is imported by all files but `lib.rs`, which sees everything.
 fn looked_at() -> Vec<Import> {
     let imports = Modules::read(&src()).imports();
-    let is_exempt =
-        |import: &Import| import.file == "lib.rs" || EXEMPT.iter().any(|file| import.file.starts_with(file));
-    imports.into_iter().filter(|import| !is_exempt(import)).collect()
+    imports.into_iter().filter(|import| import.file != "lib.rs").collect()
 }
 
 /// Those that can be reached from themselves, if any can.
