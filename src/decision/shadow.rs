@@ -23,6 +23,19 @@ impl Decision {
         self
     }
 
+    /// Creates a decision for a handler's unit test: a rule in shadow would have refused the request for this reason.
+    ///
+    /// ```
+    /// use tower_jverify::{Decision, DenialReason};
+    ///
+    /// let decision = Decision::would_deny_for_test(DenialReason::ProofMissing);
+    /// assert!(!decision.is_verified() && decision.is_shadow());
+    /// assert_eq!(decision.would_deny(), Some(DenialReason::ProofMissing));
+    /// ```
+    pub fn would_deny_for_test(reason: DenialReason) -> Self {
+        Self::refused_in_shadow(&Policy::default(), reason, Vec::new())
+    }
+
     /// Why the request would have been refused if its rule were enforced ([`Mode::Shadow`](crate::Mode::Shadow)). `None` if
     /// it would have passed.
     ///

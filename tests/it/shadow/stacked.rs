@@ -102,3 +102,31 @@ async fn a_layer_for_all_rules_is_in_shadow() {
     assert_eq!(all.send(post_json("/login", LOGIN)).await.status(), 200);
     assert_eq!(all.send(post_json("/pay", LOGIN)).await.status(), 403);
 }
+
+#[tokio::test]
+async fn a_tester_is_enforced_by_the_outer_service_and_the_inner_one_takes_its_decision_over() {
+    let header = http::HeaderName::from_static("x-rollout-tester");
+    let of = |class| guarded(class, |it| it.rule(watched().enforce_when(header.clone(), "a secret of testers")));
+    let request = || {
+        let mut request = post_json("/login", LOGIN);
+        request.headers_mut().insert(header.clone(), "a secret of testers".parse().unwrap());
+        request
+    };
+    let passing = of(Class::Passed);
+    assert_eq!(through(&passing, &passing, request()).await, 200);
+    assert_eq!(passing.verifier.calls(), 1);
+    assert!(decision(&passing.application).is_verified() && !decision(&passing.application).is_shadow());
+    assert_eq!(passing.application.header("x-jverify-mode").as_deref(), Some("enforce"));
+    let refusing = of(Class::Rejected);
+    assert_eq!(through(&refusing, &refusing, request()).await, 403);
+    assert_eq!((refusing.verifier.calls(), refusing.application.runs()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_reload_takes_the_next_step() {
+    let layer = guarded(Class::Rejected, |it| it.rule(watched()));
+    assert_eq!(layer.send(post_json("/login", LOGIN)).await.status(), 200);
+    let next = crate::support::following(&layer.verifier).rule(Rule::post("/login", number())).build().unwrap();
+    layer.layer.reload(next);
+    assert_eq!(layer.send(post_json("/login", LOGIN)).await.status(), 403);
+}
