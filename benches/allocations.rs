@@ -11,6 +11,13 @@ mod error;
 #[path = "../src/ex_id.rs"]
 mod ex_id;
 #[allow(dead_code, unreachable_pub, unused_imports, missing_docs, reason = "the bench uses its part of it")]
+#[allow(clippy::unwrap_used, reason = "its tests, as in the crate")]
+#[path = "../src/mac.rs"]
+mod mac;
+#[allow(dead_code, unreachable_pub, unused_imports, missing_docs, reason = "the bench uses its part of it")]
+#[path = "../src/secret.rs"]
+mod secret;
+#[allow(dead_code, unreachable_pub, unused_imports, missing_docs, reason = "the bench uses its part of it")]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "its tests, as in the crate")]
 #[path = "../src/store/mod.rs"]
 mod store;
