@@ -28,6 +28,7 @@ mod on_demand;
 mod pinning;
 mod proxy;
 mod readiness;
+mod redis;
 mod reload;
 mod shadow;
 mod telemetry;

@@ -3,6 +3,7 @@
 mod application;
 mod between;
 mod guarded;
+pub(crate) mod redis_server;
 mod sandboxed;
 mod server;
 mod verifier;

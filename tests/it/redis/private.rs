@@ -1,0 +1,80 @@
+//! What Redis sees.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    thread,
+    time::Duration,
+};
+
+use tower_jverify::{GuardsBuilder, Rate};
+
+use super::{Instance, PHONE};
+use crate::support::redis_server::{Server, encoded};
+
+const TOKEN: &str = "canary-token-5d1e";
+const CLIENT: &str = "198.51.100.77";
+
+#[tokio::test]
+async fn redis_sees_no_token_no_phone_and_no_address() {
+    let Some(server) = Server::start() else { return };
+    let mut monitor = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    monitor.write_all(encoded(&["MONITOR"]).as_bytes()).unwrap();
+    monitor.read_exact(&mut [0; 5]).unwrap();
+    let listening = thread::spawn(move || {
+        let mut seen = Vec::new();
+        let _ = monitor.read_to_end(&mut seen);
+        String::from_utf8_lossy(&seen).into_owned()
+    });
+    let limits =
+        |guards: GuardsBuilder| guards.daily_budget(100).per_account(Rate::new(10, Duration::from_secs(3_600)));
+    let (one, other) = (Instance::with(&server, limits), Instance::with(&server, limits));
+    assert_eq!(one.login_from(CLIENT, TOKEN, PHONE).await, Ok(()));
+    assert!(other.login_from(CLIENT, TOKEN, PHONE).await.is_err());
+    let keys = server.tell(&[&["KEYS", "*"]]);
+    // Claim, client, client and phone, account, budget: the second request finds the same.
+    assert_eq!(keys.matches("jverify:1:").count(), 5, "{keys}");
+    server.tell(&[&["SHUTDOWN", "NOSAVE"]]);
+    let seen = listening.join().unwrap();
+    for expected in ["\"SET\" \"jverify:1:", "\"EVALSHA\"", "\"NX\"", "\"PX\""] {
+        assert!(seen.contains(expected), "{expected}: {seen}");
+    }
+    let phones = [PHONE, &PHONE[3..], TOKEN, CLIENT, "198.51.100", "c633644d"];
+    for canary in phones {
+        assert!(!seen.contains(canary) && !keys.contains(canary), "{canary}: {seen}");
+    }
+}
+
+#[tokio::test]
+async fn a_login_asks_three_commands_and_waits_twice() {
+    let Some(server) = Server::start() else { return };
+    let instance = Instance::new(&server);
+    assert_eq!(instance.login("warms the scripts", 1).await, Ok(()));
+    let commands = || {
+        let info = server.tell(&[&["INFO", "commandstats"]]);
+        let calls = |command: &str| {
+            let line = info.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
+            line.and_then(|line| line.split(',').next()).map_or(0, |calls| calls.parse().unwrap())
+        };
+        let (sets, scripts): (u32, u32) = (calls("set"), calls("evalsha"));
+        (sets, scripts)
+    };
+    let (sets, scripts) = commands();
+    assert_eq!(instance.login("counted", 2).await, Ok(()));
+    let now = commands();
+    // The scripts of two limits write with `SET` too.
+    assert_eq!((now.0 - sets, now.1 - scripts), (3, 2));
+}
+
+#[test]
+fn settings_show_no_secret() {
+    let builder = tower_jverify::Redis::builder("redis://user:canary-password@127.0.0.1/not-a-number")
+        .deployment_key(tower_jverify::Secret::from("canary-key-0123456789-0123456789-ab"))
+        .auth(Some("user"), tower_jverify::Secret::from("canary-password"));
+    let debug = format!("{builder:?}");
+    let error = builder.build().unwrap_err();
+    assert_eq!(error.setting(), "redis.url");
+    for text in [debug, format!("{error} {error:?}")] {
+        assert!(!text.contains("canary"), "{text}");
+    }
+}
