@@ -1,10 +1,12 @@
 //! Against a real server, which each test starts for itself.
 
+mod cluster;
 mod contract_of_a_store;
 mod faults;
 mod lies;
 #[path = "../../../tests/it/support/redis_server.rs"]
 mod redis_server;
+mod sentinel;
 
 use self::redis_server::{KEY, Server};
 use super::{Redis, RedisBuilder};

@@ -4,7 +4,7 @@
 use std::{
     env, fs,
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::{Shutdown, TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
@@ -19,6 +19,7 @@ pub(crate) struct Server {
     pub(crate) port: u16,
     child: Option<Child>,
     folder: PathBuf,
+    is_sentinel: bool,
 }
 
 pub(crate) const KEY: &str = "9f8e7d6c5b4a39281706f5e4d3c2b1a0";
@@ -35,22 +36,51 @@ impl Server {
 
     /// With these settings besides.
     pub(crate) fn start_with(arguments: &[&str]) -> Option<Self> {
+        Self::launch(arguments, None)
+    }
+
+    /// A Sentinel, alone, of the master `main` on that port.
+    pub(crate) fn start_sentinel(master: u16) -> Option<Self> {
+        Self::launch(&["--sentinel"], Some(master))
+    }
+
+    fn launch(arguments: &[&str], watched: Option<u16>) -> Option<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let program = env::var("JVERIFY_TEST_REDIS").unwrap_or_else(|_| "redis-server".into());
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let folder = env::temp_dir().join(format!("jverify-redis-{}-{number}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let mut server =
-            Self { program, arguments: arguments.iter().map(ToString::to_string).collect(), port, child: None, folder };
+        let server = Self {
+            program,
+            arguments: arguments.iter().map(ToString::to_string).collect(),
+            port,
+            child: None,
+            folder,
+            is_sentinel: watched.is_some(),
+        };
+        if let Some(master) = watched {
+            let config = format!(
+                "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor main 127.0.0.1 {master} 1\n\
+                 sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 5000\n",
+                server.folder.display()
+            );
+            fs::write(server.config(), config).unwrap();
+        }
+        let mut server = server;
         server.spawn().then_some(server)
     }
 
     /// Starts it, also again after a kill. Whether there is such a program.
     pub(crate) fn spawn(&mut self) -> bool {
         let mut command = Command::new(&self.program);
-        command.arg("--port").arg(self.port.to_string()).args(["--bind", "127.0.0.1", "--save", ""]);
-        command.arg("--dir").arg(&self.folder).args(&self.arguments).stdout(Stdio::null()).stderr(Stdio::null());
+        if self.is_sentinel {
+            command.arg(self.config());
+        } else {
+            command.arg("--port").arg(self.port.to_string()).args(["--bind", "127.0.0.1", "--save", ""]);
+            command.arg("--dir").arg(&self.folder);
+        }
+        command.args(&self.arguments).stdout(Stdio::null()).stderr(Stdio::null());
         let Ok(child) = command.spawn() else {
             assert!(env::var_os("CI").is_none_or(|ci| ci.is_empty()), "the CI has {}", self.program);
             eprintln!("NOT TESTED: no {} here", self.program);
@@ -63,6 +93,19 @@ impl Server {
             thread::sleep(Duration::from_millis(5));
         }
         true
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.join("sentinel.conf")
+    }
+
+    /// Sends a command every now and then until the answer has these words.
+    pub(crate) fn wait_for(&self, command: &[&str], words: &str) {
+        let began = Instant::now();
+        while !self.tell(&[command]).contains(words) {
+            assert!(began.elapsed() < Duration::from_secs(60), "{command:?} never has {words:?}");
+            thread::sleep(Duration::from_millis(50));
+        }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -89,6 +132,8 @@ impl Server {
         for command in commands.iter().chain(&[&["QUIT"][..]]) {
             stream.write_all(encoded(command).as_bytes()).unwrap();
         }
+        // A Sentinel does not know `QUIT`.
+        stream.shutdown(Shutdown::Write).unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
         String::from_utf8_lossy(&answer).into_owned()
