@@ -15,6 +15,7 @@ mod ex_id;
 #[path = "../src/mac.rs"]
 mod mac;
 #[allow(dead_code, unreachable_pub, unused_imports, missing_docs, reason = "the bench uses its part of it")]
+#[allow(clippy::unwrap_used, reason = "its tests, as in the crate")]
 #[path = "../src/secret.rs"]
 mod secret;
 #[allow(dead_code, unreachable_pub, unused_imports, missing_docs, reason = "the bench uses its part of it")]

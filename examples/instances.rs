@@ -78,13 +78,13 @@ async fn run(instances: usize, url: Option<&str>) -> Result<(), Box<dyn Error>> 
     for login in 0..LOGINS {
         let [_, b, c, d] = login.to_be_bytes();
         for _ in 0..if login % TWICE == 0 { 2 } else { 1 } {
-            send(&mut sites[chosen()], &format!("10.{b}.{c}.{d}"), &format!("login {login}"), login).await?;
+            send(sites.get_mut(chosen()), &format!("10.{b}.{c}.{d}"), &format!("login {login}"), login).await?;
             requests += 1;
         }
     }
     let for_logins = calls.swap(0, Ordering::Relaxed);
     for attempt in 0..TRIES {
-        send(&mut sites[chosen()], "192.0.2.1", &format!("try {attempt}"), LOGINS + attempt).await?;
+        send(sites.get_mut(chosen()), "192.0.2.1", &format!("try {attempt}"), LOGINS + attempt).await?;
         requests += 1;
     }
     let store = if url.is_some() { "Redis" } else { "memory" };
@@ -93,13 +93,14 @@ async fn run(instances: usize, url: Option<&str>) -> Result<(), Box<dyn Error>> 
     Ok(())
 }
 
-async fn send<S>(site: &mut S, client: &str, token: &str, phone: u32) -> Result<(), S::Error>
+async fn send<S>(site: Option<&mut S>, client: &str, token: &str, phone: u32) -> Result<(), S::Error>
 where
     S: Service<Request<Full<Bytes>>>,
 {
     let body = format!(r#"{{"token":"{token}","phone":"138{phone:08}"}}"#);
     let request = Request::post("/login").header("content-type", "application/json").header("x-forwarded-for", client);
     let request = request.body(Full::from(body)).expect("a request of ours");
+    let Some(site) = site else { return Ok(()) };
     site.ready().await?.call(request).await.map(drop)
 }
 

@@ -175,9 +175,6 @@ impl Drop for Server {
 }
 
 pub(crate) fn encoded(command: &[&str]) -> String {
-    let mut text = format!("*{}\r\n", command.len());
-    for part in command {
-        text.push_str(&format!("${}\r\n{part}\r\n", part.len()));
-    }
-    text
+    let parts: Vec<String> = command.iter().map(|part| format!("${}\r\n{part}\r\n", part.len())).collect();
+    format!("*{}\r\n{}", command.len(), parts.concat())
 }
