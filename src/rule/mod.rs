@@ -25,6 +25,7 @@
 
 mod applied;
 mod ask;
+mod by_path;
 mod captcha;
 mod group;
 mod limited;
@@ -32,6 +33,7 @@ mod limits;
 mod meant;
 mod methods;
 mod mode;
+mod nearness;
 mod on_demand;
 mod place;
 mod plan;

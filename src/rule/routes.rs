@@ -11,10 +11,11 @@ use std::{
 use http::{Method, Uri};
 
 use super::{
+    by_path::ByPath,
     group::Group,
     limits,
-    meant::ByPath,
     methods::Unnamed,
+    nearness::{canonical, nearness},
     place::Place,
     resolved::{Settings, Shares},
     settings::Overrides,
@@ -63,7 +64,7 @@ pub(crate) enum Match<'r> {
     Unnamed(Box<Unnamed<'r>>),
 }
 
-pub(super) type Entry<'r> = (&'r Rule, Arc<RuleState>);
+type Entry<'r> = (&'r Rule, Arc<RuleState>);
 
 // === impl Routes ===
 
@@ -335,11 +336,6 @@ impl Foreign {
     }
 }
 
-/// Methods compare without case; the standard ones are upper-case.
-fn canonical(method: &Method) -> Method {
-    Method::from_bytes(method.as_str().to_ascii_uppercase().as_bytes()).unwrap_or_else(|_| method.clone())
-}
-
 fn table(
     by_pattern: &BTreeMap<Pattern, Vec<Entry<'_>>>,
     method: Option<&Method>,
@@ -388,14 +384,4 @@ fn group(
     let rules: Vec<Entry<'_>> = applying.into_iter().map(|(_, _, (rule, state))| (*rule, Arc::clone(state))).collect();
     let Some((first, others)) = rules.split_first() else { return Ok(None) };
     Group::compile(first, others, names, foreign).map(|group| Some(Arc::new(group)))
-}
-
-/// How specifically a rule names a method: the method itself, `HEAD` by `GET`, any method. `None`: the rule does not apply.
-pub(super) fn nearness(methods: &Methods, method: Option<&Method>) -> Option<u8> {
-    match (methods, method) {
-        (Methods::Any, _) => Some(2),
-        (Methods::Named(named), Some(method)) if canonical(named) == *method => Some(0),
-        (Methods::Named(named), Some(&Method::HEAD)) if canonical(named) == Method::GET => Some(1),
-        (Methods::Named(_), _) => None,
-    }
 }
