@@ -50,13 +50,16 @@ impl Spending<'_> {
     pub(super) fn spend(&self, plan: &Plan) -> Result<(), Refusal> {
         let mut memory = InMemory::new(self.account, self.observers);
         self.spend_of_client(plan, &mut memory)?;
-        self.spend_of_account(plan, &mut memory)
+        self.take_of_account(&mut memory)?;
+        self.add_to_budget(plan, &mut memory)
     }
 
-    /// As [`Spending::spend`], in Redis. What is limited for the client is asked at the same time, and what is limited for the account after it.
+    /// As [`Spending::spend`], in Redis. What is limited for the client is asked at the same time. What is limited for the account is asked
+    /// after it, one after the other: a request above a rate must use up nothing of the budget.
     pub(super) async fn spend_in(&self, redis: &Redis, plan: &Plan) -> Result<(), Refusal> {
         self.counted(redis, |ledger| self.spend_of_client(plan, ledger)).await?;
-        self.counted(redis, |ledger| self.spend_of_account(plan, ledger)).await
+        self.counted(redis, |ledger| self.take_of_account(ledger)).await?;
+        self.counted(redis, |ledger| self.add_to_budget(plan, ledger)).await
     }
 
     /// Runs the step to know its questions, and again with the answers.
@@ -103,18 +106,20 @@ impl Spending<'_> {
         Ok(())
     }
 
-    fn spend_of_account(&self, plan: &Plan, ledger: &mut (impl Ledger + ?Sized)) -> Result<(), Refusal> {
-        let AccountLimits { per_account, daily_budget, .. } = self.account.limits();
-        let account = self.account.name.as_bytes();
-        if let Some(rate) = per_account
-            && ledger.take(&Subject::new(Purpose::AccountRate, &[account]), *rate)? != Taken::Now
+    fn take_of_account(&self, ledger: &mut (impl Ledger + ?Sized)) -> Result<(), Refusal> {
+        if let Some(rate) = self.account.limits().per_account
+            && ledger.take(&Subject::new(Purpose::AccountRate, &[self.account.name.as_bytes()]), rate)? != Taken::Now
         {
             self.observers.saved(By::Spend);
             return Err(Refusal::new(DenialReason::AccountLimited));
         }
-        match (daily_budget, plan.cost()) {
+        Ok(())
+    }
+
+    fn add_to_budget(&self, plan: &Plan, ledger: &mut (impl Ledger + ?Sized)) -> Result<(), Refusal> {
+        match (self.account.limits().daily_budget, plan.cost()) {
             (None, _) | (Some(_), 0) => Ok(()),
-            (Some(budget), cost) => self.add(ledger, *budget, cost),
+            (Some(budget), cost) => self.add(ledger, budget, cost),
         }
     }
 

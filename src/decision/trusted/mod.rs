@@ -208,11 +208,9 @@ impl TrustedHeaders {
         if !word.has(reason) {
             return Err(TrustedHeadersError::contradictory(Header::Reason));
         }
-        if phone.is_some() && reason == DecisionReason::FallbackCaptcha {
-            return Err(TrustedHeadersError::contradictory(Header::Phone));
-        }
         let proves_phone = |kind: &CheckKind| matches!(kind, CheckKind::Number | CheckKind::OneTap);
-        if phone.is_some() && !checks.is_empty() && !checks.iter().any(proves_phone) {
+        let proves_none = !checks.is_empty() && !checks.iter().any(proves_phone);
+        if phone.is_some() && (proves_none || reason == DecisionReason::FallbackCaptcha) {
             return Err(TrustedHeadersError::contradictory(Header::Phone));
         }
         let is_sandbox = match sandbox {
