@@ -9,6 +9,7 @@
 mod abandoned;
 mod account;
 mod account_limits;
+mod before;
 mod bindings;
 mod breaker;
 mod bulkhead;

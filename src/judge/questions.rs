@@ -13,15 +13,13 @@ use tower_service::Service;
 
 use super::{
     abandoned::Abandoned,
-    breaker::{Leave, state::Refused},
-    bulkhead::{Full, Permit},
+    bulkhead::Permit,
     call::{Call, Place},
-    claim::{Claim, Unclaimed, lifetime},
+    claim::Claim,
     evidence::Evidence,
     planned::{Plan, Planned},
     sender::{Asker, Sender},
     settings::{LEAST_LEFT, Settings},
-    spend::Spending,
     stake::Stake,
 };
 use crate::{
@@ -33,7 +31,6 @@ use crate::{
     failure::Failure,
     log::Stage,
     observe::{By, Observers},
-    store::Key,
     verdict::{Class, Risk, Verdict},
 };
 
@@ -46,25 +43,25 @@ pub(super) struct Means<'q, V> {
 
 /// The questions of one request, under one permit and one deadline.
 pub(super) struct Questions<'q, V> {
-    means: Means<'q, V>,
+    pub(super) means: Means<'q, V>,
     /// The rule's name.
-    rule: &'q Arc<str>,
-    settings: &'q Settings,
+    pub(super) rule: &'q Arc<str>,
+    pub(super) settings: &'q Settings,
     /// When a check is ended.
-    deadline: Instant,
+    pub(super) deadline: Instant,
     /// When the client gives up, if that is sooner.
-    clients: Option<Instant>,
-    sender: Sender,
-    ex_id: Option<ExId>,
+    pub(super) clients: Option<Instant>,
+    pub(super) sender: Sender,
+    pub(super) ex_id: Option<ExId>,
     /// Of the plan, once there is one.
-    asked_by: Option<Arc<AskedBy>>,
-    evidence: &'q mut Evidence,
+    pub(super) asked_by: Option<Arc<AskedBy>>,
+    pub(super) evidence: &'q mut Evidence,
     /// Whether the plan has a captcha, which a policy can accept instead of another check.
-    has_captcha: bool,
+    pub(super) has_captcha: bool,
     /// From the first check that is asked on. Gone once a check has been abandoned, which ends the request.
-    permit: Option<Permit>,
+    pub(super) permit: Option<Permit>,
     /// What this request has claimed and not asked about yet.
-    claims: Vec<Claim>,
+    pub(super) claims: Vec<Claim>,
 }
 
 // === impl Questions ===
@@ -279,115 +276,19 @@ where
 }
 
 impl<V> Questions<'_, V> {
-    fn fresh_ex_id(&self) -> ExId {
+    pub(super) fn fresh_ex_id(&self) -> ExId {
         self.ex_id.clone().unwrap_or_else(ExId::generate)
-    }
-
-    /// Counts the request.
-    async fn spend(&mut self, plan: &Plan) -> Result<(), Refusal> {
-        let Settings { account, limits, .. } = self.settings;
-        let (observers, spender) = (self.means.observers, self.sender.spender.as_ref());
-        let spending = Spending { account, observers, rule: self.rule, limits, spender };
-        let spent = match account.redis() {
-            None => spending.spend(plan),
-            Some(redis) => Box::pin(spending.spend_in(redis, plan)).await,
-        };
-        spent.inspect_err(|_| {
-            // What no check has been asked about.
-            if let Some(phone) = plan.claimed().next() {
-                self.evidence.claimed(phone);
-            }
-        })
-    }
-
-    /// Claims the proof of a check that is asked later.
-    fn claim_ahead(&mut self, check: &Check) -> Result<Option<Claim>, Refusal> {
-        self.settings.account.key(check).map_or(Ok(None), |key| self.claim(check.kind(), key))
-    }
-
-    /// Claims in Redis what is claimed in the memory.
-    async fn share(&mut self, claim: &mut Claim, check: &Check) -> Result<(), Refusal> {
-        let (account, observers) = (&self.settings.account, self.means.observers);
-        let Some((lifetime, name)) = lifetime(check.kind()).zip(account.name(check)) else { return Ok(()) };
-        let Err(unclaimed) = claim.share(name, lifetime, observers).await else { return Ok(()) };
-        self.without(unclaimed)?;
-        if claim.is_in_memory() { Ok(()) } else { self.without(Unclaimed::Store) }
-    }
-
-    /// What an unclaimed proof means for the request.
-    fn without(&mut self, unclaimed: Unclaimed) -> Result<(), Refusal> {
-        let (policy, observers) = (self.settings.account.store_policy(), self.means.observers);
-        match unclaimed {
-            Unclaimed::Taken { by } => {
-                observers.saved(By::Replay);
-                self.evidence.replays(by);
-                Err(Refusal::new(DenialReason::Replayed))
-            }
-            Unclaimed::Store => policy.without_answer((), observers),
-            Unclaimed::Redis(error) => policy.without_redis(error, observers),
-        }
-    }
-
-    /// Refuses before the first check is paid for, if a later one would be refused by its breaker.
-    fn look_ahead(&mut self, check: &Check) -> Result<(), Refusal> {
-        let switch = self.settings.account.switch(check.endpoint());
-        let Some(refused) = switch.and_then(|switch| switch.refusal()) else { return Ok(()) };
-        let verdict = refused.verdict(check.kind()).answering(self.fresh_ex_id());
-        let Some(refusal) = self.refusal_of(&verdict, check.endpoint()) else { return Ok(()) };
-        self.means.observers.saved(By::Breaker);
-        self.evidence.heard(verdict);
-        Err(refusal)
     }
 
     /// Why a verdict that is not a pass ends the request. `None` if the policy has a fallback for it: a captcha that this request
     /// has, which must pass, or that it opens.
-    fn refusal_of(&self, verdict: &Verdict, endpoint: Endpoint) -> Option<Refusal> {
+    pub(super) fn refusal_of(&self, verdict: &Verdict, endpoint: Endpoint) -> Option<Refusal> {
         match self.settings.policy.fallback_for(verdict) {
             Fallback::Open if self.is_open_for_an_outage(verdict, endpoint) => None,
             Fallback::Captcha if self.has_captcha => None,
             Fallback::Captcha => Some(Refusal::new(DenialReason::CaptchaRequired)),
             Fallback::Deny | Fallback::Open => Some(Refusal::of_verdict(verdict)),
         }
-    }
-
-    /// The claim on a proof: the one that this request has made ahead, or a new one. `None` where it is not claimed.
-    fn claim(&mut self, kind: CheckKind, key: Key) -> Result<Option<Claim>, Refusal> {
-        if let Some(at) = self.claims.iter().position(|claim| claim.key == key) {
-            return Ok(Some(self.claims.swap_remove(at)));
-        }
-        let settings = self.settings;
-        let account = &settings.account;
-        let Some(lifetime) = lifetime(kind).filter(|_| account.claims()) else { return Ok(None) };
-        let claim = Claim::make(account, key, self.fresh_ex_id(), lifetime, self.means.observers);
-        claim.map(Some).or_else(|unclaimed| self.without(unclaimed).map(|()| None))
-    }
-
-    /// The leave of the endpoint's breaker; `None` without one.
-    fn enter(&self, endpoint: Endpoint, key: Option<Key>) -> Result<Option<Leave>, Refused> {
-        let account = &self.settings.account;
-        let Some((switch, key)) = account.switch(endpoint).zip(key) else { return Ok(None) };
-        let left = || self.deadline.saturating_duration_since(Instant::now());
-        let (leave, change) = switch.enter(key, self.sender.client, self.settings.deadline, left())?;
-        if let Some(change) = change {
-            account.report(endpoint, change, self.means.observers);
-        }
-        Ok(Some(leave))
-    }
-
-    /// A place of the bulkhead for all checks of the request.
-    fn take_permit(&mut self) -> Result<(), Refusal> {
-        if self.permit.is_none() {
-            let permit = self.settings.bulkhead.enter(self.sender.client).map_err(|full| {
-                self.means.observers.saved(By::Bulkhead);
-                let refusal = Refusal::new(DenialReason::Overloaded);
-                match full {
-                    Full::All => refusal,
-                    Full::Share => refusal.with_detail("one client holds its share of `in_flight`"),
-                }
-            })?;
-            self.permit = Some(permit);
-        }
-        Ok(())
     }
 
     /// Counts what a check has come to, and gives its proof back if that can be used again.
