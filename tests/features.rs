@@ -85,6 +85,13 @@ fn a_setting_whose_feature_is_missing_is_refused_by_name() {
     }
 }
 
+#[test]
+fn redis_is_refused_where_its_feature_is_missing() {
+    let key = tower_jverify::Secret::from("9f8e7d6c5b4a39281706f5e4d3c2b1a0");
+    let built = tower_jverify::Redis::builder("redis://127.0.0.1").deployment_key(key).build();
+    check(built.err().as_ref(), "redis", "redis", cfg!(feature = "redis"));
+}
+
 #[cfg(feature = "client")]
 #[test]
 fn a_setting_of_the_client_whose_feature_is_missing_is_refused_by_name() {
