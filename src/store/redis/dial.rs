@@ -21,8 +21,8 @@ use tokio_rustls::TlsConnector;
 
 use super::{
     place::{Login, Place},
-    settings::{Reach, RedisBuilder},
     tls,
+    way::{Reach, Way},
 };
 use crate::error::ConfigError;
 
@@ -64,7 +64,7 @@ const SENTINEL_PORT: u16 = 26379;
 // === impl Dialler ===
 
 impl Dialler {
-    pub(super) fn new(settings: &RedisBuilder) -> Result<Self, ConfigError> {
+    pub(super) fn new(settings: &Way) -> Result<Self, ConfigError> {
         let login = |url: Login| Login::or(settings.username.as_deref(), settings.password.as_ref(), url);
         let places = |urls: &[String], port| {
             let places: Vec<Place> = urls.iter().map(|url| Place::parse(url, port)).collect::<Result<_, _>>()?;

@@ -23,6 +23,7 @@ mod tests;
 #[cfg(feature = "redis")]
 mod tls;
 mod wanted;
+mod way;
 #[cfg(not(feature = "redis"))]
 mod without;
 
@@ -32,13 +33,13 @@ use self::deployment_key::DeploymentKey;
 #[cfg(feature = "redis")]
 use self::link::Link as Server;
 pub use self::settings::RedisBuilder;
-#[cfg(not(feature = "redis"))]
-use self::without::Server;
 pub(crate) use self::{
     deployment_key::Name,
     wanted::{Had, Wanted},
 };
 use super::{Subject, day::Day};
+#[cfg(not(feature = "redis"))]
+use std::convert::Infallible as Server;
 
 /// Redis or Valkey, for the claims, limits and budgets that many instances share: see [`GuardsBuilder::redis`](crate::GuardsBuilder::redis).
 ///

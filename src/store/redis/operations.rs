@@ -5,10 +5,15 @@ use std::{future::Future, time::Duration};
 use futures_util::future::join_all;
 use redis::{ErrorKind, RedisError, Value, from_redis_value};
 
-use super::{Had, Name, Redis, Wanted, dial::Wire};
+use super::{
+    Redis,
+    deployment_key::Name,
+    dial::Wire,
+    wanted::{Had, Wanted},
+};
 use crate::{
     ex_id::ExId,
-    store::{Claimed, Day, Nonce, Rate, Store, StoreError, Subject, Taken},
+    store::{Claimed, Nonce, Store, StoreError, Subject, Taken, day::Day, rate::Rate},
 };
 
 /// A sum is kept so long after its first addition: its day is over then, and a whole day more for late additions.

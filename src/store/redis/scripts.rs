@@ -2,7 +2,7 @@
 
 use redis::{ErrorKind, RedisResult, ServerErrorKind, Value};
 
-use super::{Name, dial::Wire};
+use super::{deployment_key::Name, dial::Wire};
 
 /// All scripts.
 pub(super) struct Scripts {

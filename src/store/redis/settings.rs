@@ -2,27 +2,19 @@
 
 use std::{fmt, time::Duration};
 
-use super::{Redis, deployment_key::DeploymentKey};
+use super::{
+    Redis,
+    deployment_key::DeploymentKey,
+    way::{Reach, Way},
+};
 use crate::{error::ConfigError, secret::Secret};
 
 /// Configures [`Redis`].
 #[derive(Clone)]
 #[must_use = "a builder connects nothing until it is built"]
 pub struct RedisBuilder {
-    pub(super) reach: Reach,
-    pub(super) key: Option<Secret>,
-    pub(super) username: Option<String>,
-    pub(super) password: Option<Secret>,
-    pub(super) deadline: Duration,
-    pub(super) extra_roots: Vec<Vec<u8>>,
-}
-
-/// Where Redis is. URLs may hold passwords.
-#[derive(Clone)]
-pub(super) enum Reach {
-    Server(String),
-    Sentinel { master: String, urls: Vec<String> },
-    Cluster(Vec<String>),
+    key: Option<Secret>,
+    way: Way,
 }
 
 const DEADLINE: Duration = Duration::from_millis(100);
@@ -47,7 +39,8 @@ impl RedisBuilder {
     }
 
     fn new(reach: Reach) -> Self {
-        Self { reach, key: None, username: None, password: None, deadline: DEADLINE, extra_roots: Vec::new() }
+        let way = Way { reach, username: None, password: None, deadline: DEADLINE, extra_roots: Vec::new() };
+        Self { key: None, way }
     }
 
     /// The secret key under which all instances hash what they share: at least 32 bytes, the same for all of them. Instances with
@@ -68,20 +61,20 @@ impl RedisBuilder {
     /// The password of the server (of the master, of all nodes), and the user where it is not `default`. Takes the place of what is in
     /// the URL.
     pub fn auth(mut self, username: Option<&str>, password: Secret) -> Self {
-        self.username = username.map(Into::into);
-        self.password = Some(password);
+        self.way.username = username.map(Into::into);
+        self.way.password = Some(password);
         self
     }
 
     /// How long one operation may take, with the time that a connection takes. Default: 100 ms; 10 ms to 1 s.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.way.deadline = deadline;
         self
     }
 
     /// Trusts the certificates of this PEM as well as the usual ones, for `rediss://`.
     pub fn extra_root_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.extra_roots.push(pem.into());
+        self.way.extra_roots.push(pem.into());
         self
     }
 
@@ -90,8 +83,8 @@ impl RedisBuilder {
     /// Names the first setting that is missing or out of its range; `redis` in a build without the feature `redis`.
     pub fn build(self) -> Result<Redis, ConfigError> {
         let key = DeploymentKey::new(self.key.as_ref())?;
-        if !(SHORTEST..=LONGEST).contains(&self.deadline) {
-            return Err(ConfigError::new("redis.deadline", format!("{:?}", self.deadline), "10 ms to 1 s"));
+        if !(SHORTEST..=LONGEST).contains(&self.way.deadline) {
+            return Err(ConfigError::new("redis.deadline", format!("{:?}", self.way.deadline), "10 ms to 1 s"));
         }
         self.connected(key)
     }
@@ -102,13 +95,13 @@ impl RedisBuilder {
 
         use super::{dial::Dialler, link::Link};
 
-        let deadline = self.deadline;
-        Ok(Redis { key, server: Arc::new(Link::new(Dialler::new(&self)?, deadline)) })
+        let deadline = self.way.deadline;
+        Ok(Redis { key, server: Arc::new(Link::new(Dialler::new(&self.way)?, deadline)) })
     }
 
     #[cfg(not(feature = "redis"))]
     fn connected(self, _: DeploymentKey) -> Result<Redis, ConfigError> {
-        let kind = match self.reach {
+        let kind = match self.way.reach {
             Reach::Server(_) => "a server",
             Reach::Sentinel { .. } => "a master of Sentinels",
             Reach::Cluster(_) => "a cluster",
@@ -119,6 +112,6 @@ impl RedisBuilder {
 
 impl fmt::Debug for RedisBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisBuilder").field("deadline", &self.deadline).finish_non_exhaustive()
+        f.debug_struct("RedisBuilder").field("deadline", &self.way.deadline).finish_non_exhaustive()
     }
 }

@@ -1,7 +1,7 @@
 //! What is asked of Redis at the same time.
 
-use super::Name;
-use crate::store::{Rate, StoreError, Taken};
+use super::deployment_key::Name;
+use crate::store::{StoreError, Taken, rate::Rate};
 
 /// A count that a request needs.
 #[derive(Debug)]
