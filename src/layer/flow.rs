@@ -152,10 +152,7 @@ where
             shared.pass_not_guarded(&mut parts.headers, parts.extensions.get::<Decision>());
             let why = Passed::NotGuarded("`guard_unless` let it by");
             let record = report_passed(&shared.observers, group.first_rule(), why, evidence);
-            return Ok((
-                RequestBody::of(Kept::Untouched(body), group.trailer_filter()),
-                record.map(AfterInner::Record),
-            ));
+            return Ok((RequestBody::of(Kept::Untouched(body), group.trailer_filter()), record));
         }
     }
     let until = meant.and_then(|meant| shadow::until(group, parts, meant, evidence.stages().began()));
@@ -184,7 +181,7 @@ where
             shared.pass_not_guarded(&mut parts.headers, parts.extensions.get::<Decision>());
             let why = Passed::NotGuarded("no rule names the value of `when`");
             let record = report_passed(&shared.observers, group.first_rule(), why, evidence);
-            return Ok((RequestBody::of(body, group.trailer_filter()), record.map(AfterInner::Record)));
+            return Ok((RequestBody::of(body, group.trailer_filter()), record));
         }
         Ok(Read { mut body, handed_on, chosen: Choice::Ask { rule, plan, pins }, client_deadline }) => {
             applied = meant
@@ -222,7 +219,7 @@ where
                         shared.decided(parts, decision.answering(answers), false);
                         return Ok((
                             RequestBody::of(body, group.shadow_trailer_filter()),
-                            Some(AfterInner::Judgement(leash)),
+                            Some(Box::new(|_| leash.answered())),
                         ));
                     }
                 }
@@ -275,7 +272,7 @@ impl<'g, B> JudgedRequest<'g, B> {
                 };
                 let decision = shared.decided(parts, decision, rule.settings.forward_phone);
                 let record = report_passed(&shared.observers, rule, Passed::By(decision), evidence);
-                Ok((RequestBody::of(body, trailers), record.map(AfterInner::Record)))
+                Ok((RequestBody::of(body, trailers), record))
             }
             Enforced::AsItCame(body, refusal) => {
                 let (evidence, policy) = (evidence.in_shadow(), &rule.settings.judge.policy);
@@ -283,7 +280,7 @@ impl<'g, B> JudgedRequest<'g, B> {
                     Decision::refused_in_shadow(policy, refusal.reason(), evidence.verdicts().to_vec()).under(policy);
                 shared.decided(parts, decision.answering(answers), false);
                 let record = report_passed(&shared.observers, rule, Passed::InShadow(refusal), evidence);
-                Ok((RequestBody::of(body, group.shadow_trailer_filter()), record.map(AfterInner::Record)))
+                Ok((RequestBody::of(body, group.shadow_trailer_filter()), record))
             }
             Enforced::Denied(refusal) => {
                 report(&shared.observers, rule, Outcome::Denied(&refusal), &evidence);

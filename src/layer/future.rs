@@ -100,11 +100,22 @@ where
                     this.state.set(State::Called { future });
                 }
                 StateProj::Called { future } => {
-                    let answered = ready!(future.poll(cx));
-                    if let Some(after) = this.after.take() {
-                        after.answered(answered.as_ref().ok().map(Response::status));
-                    }
-                    return Poll::Ready(answered.map(|response| response.map(ResponseBody::inner)));
+                    let answered = |after: Option<AfterInner>, status| {
+                        if let Some(after) = after {
+                            after(status);
+                        }
+                    };
+                    return match future.poll(cx) {
+                        Poll::Pending => Poll::Pending,
+                        Poll::Ready(Ok(response)) => {
+                            answered(this.after.take(), Some(response.status()));
+                            Poll::Ready(Ok(response.map(ResponseBody::inner)))
+                        }
+                        Poll::Ready(Err(error)) => {
+                            answered(this.after.take(), None);
+                            Poll::Ready(Err(error))
+                        }
+                    };
                 }
                 StateProj::Failed { error } => {
                     return Poll::Ready(Err(error.take().expect("a future is not polled after it has answered")));

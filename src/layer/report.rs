@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
+use super::after::AfterInner;
 use crate::{
     decision::Decision,
     denial::Refusal,
@@ -28,12 +29,14 @@ pub(super) fn report_passed(
     rule: &Arc<RuleState>,
     passed: Passed,
     evidence: Evidence,
-) -> Option<Box<OpenRecord>> {
+) -> Option<AfterInner> {
     observers.decided(&record(observers, rule, passed.outcome(), &evidence));
     observers.has_listeners().then(|| {
         let (observers, rule) = (Arc::clone(observers), Arc::clone(rule));
         let evidence = evidence.ended();
-        Box::new(OpenRecord { observers, rule, passed, evidence, inner_status: None })
+        let record = OpenRecord { observers, rule, passed, evidence, inner_status: None };
+        let after: AfterInner = Box::new(|status| record.close(status));
+        after
     })
 }
 
@@ -46,7 +49,7 @@ pub(super) enum Passed {
 }
 
 /// The record of a request that the inner service has received. The closures of the user are called when it is dropped.
-pub(super) struct OpenRecord {
+struct OpenRecord {
     observers: Arc<Observers>,
     rule: Arc<RuleState>,
     passed: Passed,
@@ -70,7 +73,7 @@ impl Passed {
 
 impl OpenRecord {
     /// The inner service has answered.
-    pub(super) fn close(mut self, inner_status: Option<StatusCode>) {
+    fn close(mut self, inner_status: Option<StatusCode>) {
         self.inner_status = inner_status;
     }
 }

@@ -186,13 +186,11 @@ where
             }
         }
         // This layer makes no decision about the request.
-        {
-            let outer = request.extensions().get::<Decision>().cloned();
-            if is_foreign {
-                shared.pass_stripped(request.headers_mut(), outer.as_ref());
-            } else {
-                shared.pass(request.headers_mut(), outer.as_ref());
-            }
+        let outer = request.extensions().get::<Decision>().cloned();
+        if is_foreign {
+            shared.pass_stripped(request.headers_mut(), outer.as_ref());
+        } else {
+            shared.pass(request.headers_mut(), outer.as_ref());
         }
         let (inner, trailers, version) = (self.inner.clone(), shared.trailers.clone(), request.version());
         ResponseFuture::unmatched(inner, request.map(|body| RequestBody::untouched(body, trailers, version)))

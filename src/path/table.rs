@@ -109,9 +109,9 @@ impl<T> Table<T> {
     /// The same within a work that several paths share; `None`: within that of this path.
     #[inline]
     pub(super) fn find_within(&self, path: &str, meter: Option<&mut Meter>) -> Found<'_, T> {
-        match foreign::behind_host(path) {
-            Some(rest) if self.foreign_backend => self.find_behind_host(path, rest, meter),
-            _ => self.find_as_path(path, meter),
+        match self.foreign_backend.then(|| foreign::behind_host(path)).flatten() {
+            Some(rest) => self.find_behind_host(path, rest, meter),
+            None => self.find_as_path(path, meter),
         }
     }
 

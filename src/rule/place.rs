@@ -14,7 +14,9 @@ pub(super) struct Place<'u> {
 // === impl Place ===
 
 impl<'u> Place<'u> {
-    #[inline]
+    // Every request runs it, and it is smaller than a call.
+    #[expect(clippy::inline_always, reason = "callers that are cold make the compiler think otherwise")]
+    #[inline(always)]
     pub(super) fn of(uri: &'u Uri, original: Option<&'u Uri>) -> Self {
         let original = original.filter(|original| original.path() != uri.path()).map(path_of);
         Self { path: path_of(uri), original }
