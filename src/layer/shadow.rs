@@ -130,15 +130,17 @@ where
     let running = shared.judge.abandoned().enter();
     async move {
         let judged = {
-            let mut left = Some(pin!(left));
+            let mut left = pin!(left);
+            let mut is_answered = false;
             poll_fn(|cx| {
                 if let Poll::Ready(judgement) = poll(&mut judging, cx, &unjudged) {
                     return Poll::Ready(Some(judgement));
                 }
-                match left.as_mut().map(|left| left.as_mut().poll(cx)) {
-                    Some(Poll::Ready(Err(_))) => return Poll::Ready(None),
-                    Some(Poll::Ready(Ok(()))) => left = None,
-                    Some(Poll::Pending) | None => {}
+                if !is_answered && let Poll::Ready(answered) = left.as_mut().poll(cx) {
+                    is_answered = answered.is_ok();
+                    if !is_answered {
+                        return Poll::Ready(None);
+                    }
                 }
                 Poll::Pending
             })
