@@ -62,7 +62,7 @@
 //! assert_eq!(service.clone().oneshot(login).await.unwrap().status(), StatusCode::OK);
 //!
 //! let empty = Request::post("/LOGIN/").body(Full::default()).unwrap();
-//! assert_eq!(service.oneshot(empty).await.unwrap().status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+//! assert_eq!(service.oneshot(empty).await.unwrap().status(), StatusCode::BAD_REQUEST);
 //! # });
 //! ```
 
