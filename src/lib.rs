@@ -184,6 +184,8 @@ pub mod docs {
     pub mod operating {}
     #[doc = include_str!("../docs/policy.md")]
     pub mod policy {}
+    #[doc = include_str!("../docs/scaling.md")]
+    pub mod scaling {}
     #[doc = include_str!("../docs/security-model.md")]
     pub mod security_model {}
     #[doc = include_str!("../docs/speed.md")]
