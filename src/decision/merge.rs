@@ -31,7 +31,8 @@ impl Decision {
     }
 
     /// Merges the decisions of two layers in one process: the worst action and reason, the highest risk, both lists. Two
-    /// different proven phones become no proven phone, and a request that one of the layers would have refused has none.
+    /// different proven phones become no proven phone. A request has none that one of the layers would have refused, or let
+    /// through for a captcha instead.
     pub(crate) fn merged_with(&self, outer: &Self) -> Self {
         if outer.reason() == DecisionReason::NotGuarded {
             // The outer decision is empty, and no check waits for the application.
@@ -40,15 +41,16 @@ impl Decision {
         let origin = Origin::Both([outer.clone(), self.clone()]);
         let (inner, outer) = (&*self.0, &*outer.0);
         let would_deny = outer.would_deny.or(inner.would_deny);
+        let reason = outer.reason.max(inner.reason);
         let phone = match (outer.phone, inner.phone) {
             // Another layer may have proven one, but this request must not look like one that may log in.
-            _ if would_deny.is_some() => None,
+            _ if would_deny.is_some() || reason == DecisionReason::FallbackCaptcha => None,
             (Some(one), Some(other)) => (one == other).then_some(one),
             (one, other) => one.or(other),
         };
         Self(std::sync::Arc::new(Inner {
             action: outer.action.max(inner.action),
-            reason: outer.reason.max(inner.reason),
+            reason,
             is_verified: outer.is_verified && inner.is_verified,
             level: outer.level.max(inner.level),
             score: outer.score.max(inner.score),

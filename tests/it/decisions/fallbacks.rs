@@ -385,6 +385,21 @@ async fn a_request_is_unverified_if_one_of_two_layers_accepted_a_captcha() {
 }
 
 #[tokio::test]
+async fn a_captcha_that_one_of_two_layers_accepted_leaves_no_phone_and_reads_back() {
+    let fell_back = || guarded(Class::Inconclusive, login(by_captcha()).forward_phone(true));
+    let verified = || guarded(Class::Passed, Rule::post("/login", number()).forward_phone(true));
+    for (outer, inner) in [(fell_back(), verified()), (verified(), fell_back())] {
+        let request = post_json("/login", body(Some("solved")));
+        let sent = crate::support::send_through(&outer.layer, crate::support::unchanged, inner.service(), request);
+        assert_eq!(sent.await, 200);
+        assert_eq!(decision(&inner.application).phone(), None);
+        let headers = inner.application.last().parts.headers;
+        let found = Decision::from_trusted_headers(&headers, "x-jverify").unwrap();
+        assert_eq!((found.reason(), found.phone()), (DecisionReason::FallbackCaptcha, None));
+    }
+}
+
+#[tokio::test]
 async fn a_decision_that_is_taken_over_stays_unverified_and_is_not_asked_again() {
     let guarded = guarded(Class::Inconclusive, login(by_captcha()));
     let request = post_json("/login", body(Some("solved")));
