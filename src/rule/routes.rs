@@ -220,6 +220,10 @@ impl Routes {
             Found::Nothing => self.every.as_ref(),
         };
         match (own, path) {
+            // For this method a rule guards the path, so a bare GET is no exception.
+            _ if in_query && self.is_guarded_in_query(foreign, method, query) => {
+                Match::Ambiguous(Some(Suspicion::RouteParameter))
+            }
             _ if in_query => {
                 Match::Unnamed(Box::new(Unnamed::in_doubt(self.groups(), Some(Suspicion::RouteParameter), own)))
             }
@@ -237,8 +241,15 @@ impl Routes {
             if foreign.is_strict {
                 foreign.paths.iter().any(|paths| !matches!(paths.find_in_query(query, parameters), Found::Nothing))
             } else {
-                !matches!(self.table_for(method).find_in_query(query, parameters), Found::Nothing)
+                self.is_guarded_in_query(foreign, method, Some(query))
             }
+        })
+    }
+
+    /// Whether a routing parameter names a path that a rule guards for this method.
+    fn is_guarded_in_query(&self, foreign: &Foreign, method: &Method, query: Option<&str>) -> bool {
+        query.zip(foreign.parameters.as_ref()).is_some_and(|(query, parameters)| {
+            !matches!(self.table_for(method).find_in_query(query, parameters), Found::Nothing)
         })
     }
 

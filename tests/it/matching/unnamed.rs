@@ -311,6 +311,24 @@ async fn a_routing_parameter_that_names_a_guarded_path_is_for_bare_gets_only() {
 }
 
 #[tokio::test]
+async fn a_routing_parameter_that_names_a_path_guarded_for_get_lets_no_bare_get_through() {
+    let rules = [Rule::method(http::Method::GET, "/report", number()), Rule::any_method("/any", number()), login()];
+    for foreign in [ForeignBackend::any(), ForeignBackend::any().without_other_methods()] {
+        let guarded = before(foreign, rules.clone());
+        for (method, uri) in [
+            ("GET", "/?s=/report"),
+            ("HEAD", "/?s=/report"),
+            ("get", "/?s=report"),
+            ("GET", "/index.php?r=any"),
+            ("GET", "/login?s=/report"),
+        ] {
+            refuses(&guarded, bare(method, uri), "path_ambiguous").await;
+        }
+        passes(&guarded, bare("GET", "/?s=login"), "a path guarded for POST alone").await;
+    }
+}
+
+#[tokio::test]
 async fn without_the_class_or_the_backend_other_methods_pass() {
     for guarded in [before(ForeignBackend::any().without_other_methods(), [login()]), Guarded::by([login()])] {
         for (method, uri) in [("PUT", "/login"), ("GET", "/login?phone=1"), ("DELETE", "/%256Cogin")] {
