@@ -84,16 +84,18 @@ impl Group {
     }
 }
 
-/// A request that several rules may mean is in shadow only if all of them are.
+/// A request that several rules may mean is in shadow only if all of them are. One of which no rule is known is enforced.
 #[cold]
 pub(crate) fn all_applied<'r>(
-    mut rules: impl Iterator<Item = &'r Arc<RuleState>>,
+    rules: impl Iterator<Item = &'r Arc<RuleState>>,
     phone: Option<Phone>,
     parts: &Parts,
     shown: Option<&Shown>,
 ) -> Applied {
+    let mut rules = rules.peekable();
+    let is_any = rules.peek().is_some();
     let are_all = rules.all(|rule| rule.applied(phone, parts, shown) == Applied::Shadow);
-    if are_all { Applied::Shadow } else { Applied::Enforced }
+    if is_any && are_all { Applied::Shadow } else { Applied::Enforced }
 }
 
 /// The headers of all testers, each once.

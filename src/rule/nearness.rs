@@ -2,14 +2,17 @@
 
 use http::Method;
 
-use super::spec::Methods;
+use super::spec::{Methods, is_same};
 
-/// How specifically a rule names a method: the method itself, `HEAD` by `GET`, any method. `None`: the rule does not apply.
+/// How specifically a rule names a method, in any case: the method itself, `HEAD` by `GET`, any method. `None`: the rule does
+/// not apply.
 pub(super) fn nearness(methods: &Methods, method: Option<&Method>) -> Option<u8> {
     match (methods, method) {
         (Methods::Any, _) => Some(2),
-        (Methods::Named(named), Some(method)) if canonical(named) == *method => Some(0),
-        (Methods::Named(named), Some(&Method::HEAD)) if canonical(named) == Method::GET => Some(1),
+        (Methods::Named(named), Some(method)) if is_same(named, method) => Some(0),
+        (Methods::Named(named), Some(method)) if is_same(method, &Method::HEAD) && is_same(named, &Method::GET) => {
+            Some(1)
+        }
         (Methods::Named(_), _) => None,
     }
 }
