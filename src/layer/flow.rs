@@ -197,7 +197,9 @@ where
             // The first check of a proof is billed and spends the proof.
             let asked = shared.asked(&rule.name, &plan);
             let outer = parts.extensions.get::<Decision>();
-            if let Some(taken) = asked.as_ref().and_then(|asked| outer?.answer_to(asked)) {
+            let taken = asked.as_ref().and_then(|asked| outer?.answer_to(asked));
+            // The service outside may have been in shadow under another path. What it has not verified counts for nothing here.
+            if let Some(taken) = taken.filter(|taken| is_in_shadow || !taken.is_shadow() || taken.is_verified()) {
                 let phone = taken.phone();
                 shared.pass(&mut parts.headers, outer);
                 return Ok((RequestBody::of(handing.finish(body, phone, parts), group.trailer_filter()), None));

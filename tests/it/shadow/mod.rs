@@ -1,5 +1,6 @@
 //! Rules that are in shadow, or enforced for a part of their clients.
 
+mod attacks;
 mod classes;
 mod late;
 mod lossless;
