@@ -78,7 +78,8 @@ pub enum Suspicion {
 ///
 /// A GET or HEAD with such a header or name is answered 400 `proof_malformed`, and everything else 405 with `Allow`. If
 /// only some reading of the path is guarded, or a routing parameter names a guarded path, only requests of item 1 pass, and
-/// everything else is answered 400 `path_ambiguous`.
+/// everything else is answered 400 `path_ambiguous`. If a rule guards that path for the method of the request, no request
+/// passes.
 ///
 /// # Upgrades
 ///
