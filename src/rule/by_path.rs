@@ -32,8 +32,10 @@ impl ByPath {
     pub(super) fn of(
         by_pattern: &BTreeMap<Pattern, Vec<(&Rule, Arc<RuleState>)>>,
         spellings: bool,
+        all: &[Arc<RuleState>],
     ) -> Result<Option<Self>, ConfigError> {
-        if by_pattern.values().flatten().all(|(_, state)| state.settings.shadow.is_none()) {
+        // Also if it is the rule for every path: an enforced path must not be taken for one of its paths.
+        if all.iter().all(|state| state.settings.shadow.is_none()) {
             return Ok(None);
         }
         let paths = by_pattern.iter().map(|(pattern, rules)| {

@@ -144,7 +144,7 @@ impl Routes {
             every: group(&every, None, names, foreign)?,
             foreign: (*foreign != ForeignBackend::none()).then(|| Foreign::new(&by_pattern, foreign)).transpose()?,
             has_paths: !by_pattern.is_empty(),
-            by_path: ByPath::of(&by_pattern, spellings)?,
+            by_path: ByPath::of(&by_pattern, spellings, &states)?,
             states,
         };
         routes.check_unless(rules)?;
