@@ -41,7 +41,7 @@ enum Route {
 /// A connection. Its clones are the same one, and it closes with the last.
 #[derive(Clone)]
 pub(super) enum Wire {
-    Server { connection: MultiplexedConnection, _driver: Arc<Driver> },
+    Server { connection: MultiplexedConnection, driver: Arc<Driver> },
     Cluster(ClusterConnection),
 }
 
@@ -131,7 +131,8 @@ impl Dialler {
     }
 }
 
-/// The client's own connection to a cluster. It connects within the deadline, and no command goes out twice.
+/// The client's own connection to a cluster. It connects within the deadline, and asks once more where the slot has moved or the connection
+/// is lost: a claim knows its own nonce again, and a count may count twice.
 fn cluster(
     places: &[Place],
     login: &impl Fn(Login) -> Login,
@@ -178,12 +179,20 @@ impl Wire {
             .set_pipeline_buffer_size(UNWRITTEN);
         let (connection, driver) = MultiplexedConnection::new_with_config(&place.info(), stream, config).await?;
         let driver = Driver(tokio::spawn(driver).abort_handle());
-        Ok(Self::Server { connection, _driver: Arc::new(driver) })
+        Ok(Self::Server { connection, driver: Arc::new(driver) })
+    }
+
+    /// Whether the server has closed it. A cluster's connection looks after its nodes by itself.
+    pub(super) fn is_closed(&self) -> bool {
+        match self {
+            Self::Server { driver, .. } => driver.0.is_finished(),
+            Self::Cluster(_) => false,
+        }
     }
 
     pub(super) async fn ask(&self, command: &Cmd) -> RedisResult<Value> {
         match self.clone() {
-            Self::Server { mut connection, _driver } => command.query_async(&mut connection).await,
+            Self::Server { mut connection, driver: _driver } => command.query_async(&mut connection).await,
             Self::Cluster(mut connection) => command.query_async(&mut connection).await,
         }
     }

@@ -99,7 +99,8 @@ impl Link {
             if state.is_skipped {
                 return None;
             }
-            if let Some(line) = &state.line {
+            // An idle connection that the server has closed costs no request its answer.
+            if let Some(line) = state.line.as_ref().filter(|line| !line.wire.is_closed()) {
                 return Some(line.clone());
             }
             match &state.dialling {

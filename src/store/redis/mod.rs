@@ -58,7 +58,7 @@ use std::convert::Infallible as Server;
 /// use tower_jverify::{Guards, Redis, Secret};
 ///
 /// # fn main() -> Result<(), tower_jverify::ConfigError> {
-/// # let key = Secret::from("1f0c9e6a5b7d4832a1b3c5d7e9f02468");
+/// # let key = Secret::from(format!("of this run alone: {:?}", std::time::Instant::now()));
 /// # if cfg!(feature = "redis") {
 /// let redis = Redis::builder("redis://127.0.0.1:6379/0").deployment_key(key).build()?;
 /// let guards = Guards::builder().redis(redis).build()?;

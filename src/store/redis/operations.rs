@@ -45,7 +45,7 @@ impl Redis {
             let mut get = redis::cmd("GET");
             get.arg(name.as_str());
             let held: Option<String> = from_redis_value(wire.ask(&get).await?)?;
-            Ok(Claimed::Taken { by: held.and_then(|held| ExId::parse(held.get(Nonce::DIGITS..)?)) })
+            Ok(whose(held.as_deref(), nonce))
         };
         let answer = self.server.run(claimed).await;
         // It stays so, also if nobody says by whom.
@@ -107,6 +107,14 @@ impl Store for Redis {
         let name = self.name(subject, Some(window));
         async move { self.add_name(&name, amount).await }
     }
+}
+
+/// Whose the claim is that is in the way. The client of a cluster asks again after a lost connection: then it can be the first try's own.
+fn whose(held: Option<&str>, nonce: Nonce) -> Claimed {
+    let Some((first, by)) = held.and_then(|held| held.split_at_checked(Nonce::DIGITS)) else {
+        return Claimed::Taken { by: None };
+    };
+    if first == nonce.to_string() { Claimed::New(nonce) } else { Claimed::Taken { by: ExId::parse(by) } }
 }
 
 /// A number that is not negative.

@@ -123,6 +123,30 @@ async fn an_answer_that_comes_too_late_is_not_the_answer_to_the_next_command() {
 }
 
 #[tokio::test]
+async fn a_claim_that_was_sent_twice_is_still_its_own() {
+    let Some(server) = Server::start() else { return };
+    let redis = builder(&server).build().unwrap();
+    let (subject, nonce, by) = (Subject::new(Purpose::Claim, &[b"twice"]), Nonce::fresh(), ExId::generate());
+    let name = redis.name(&subject, None);
+    for _ in 0..2 {
+        assert_eq!(redis.claim_as(&name, nonce, &by, MINUTE).await, Ok(Claimed::New(nonce)));
+    }
+    assert_eq!(claim(&redis, "twice").await, Ok(Claimed::Taken { by: Some(by) }), "and nobody else's");
+}
+
+#[tokio::test]
+async fn an_idle_connection_that_the_server_closes_costs_no_operation() {
+    let Some(server) = Server::start() else { return };
+    let redis = builder(&server).build().unwrap();
+    for number in 0..5 {
+        assert!(matches!(claim(&redis, &format!("token {number}")).await, Ok(Claimed::New(_))), "{number}");
+        server.tell(&[&["CLIENT", "KILL", "TYPE", "normal"]]);
+        // Longer than the shortest time between two dials.
+        sleep(Duration::from_millis(150)).await;
+    }
+}
+
+#[tokio::test]
 async fn operations_that_are_dropped_mix_up_no_answers() {
     let Some(server) = Server::start() else { return };
     let redis = builder(&server).build().unwrap();
