@@ -4,7 +4,7 @@ use std::{net::TcpListener, process::Command, time::Duration};
 
 use tokio::time::{sleep, timeout};
 
-use super::{KEY, Server};
+use super::{KEY, Server, contract_of_a_store::USER};
 use crate::{
     ex_id::ExId,
     secret::Secret,
@@ -31,7 +31,13 @@ fn start() -> Option<Vec<Server>> {
 }
 
 fn redis(nodes: &[Server]) -> Redis {
+    // A user that may do no more than the documentation says.
+    let user: Vec<&str> = USER.split(' ').chain(["+cluster|slots"]).collect();
+    for node in nodes {
+        assert!(node.tell(&[&user]).starts_with("+OK"));
+    }
     let redis = Redis::cluster(nodes.iter().map(Server::url)).deployment_key(Secret::from(KEY));
+    let redis = redis.auth(Some("jverify"), Secret::from("password"));
     redis.deadline(Duration::from_millis(500)).build().unwrap()
 }
 

@@ -1,11 +1,42 @@
 //! What every store does.
 
-use super::{Server, builder};
-use crate::store::contract;
+use std::time::Duration;
+
+use super::{KEY, Server, builder};
+use crate::{
+    ex_id::ExId,
+    secret::Secret,
+    store::{Claimed, Purpose, Redis, Store, StoreError, Subject, contract},
+};
+
+/// What the user of an application may do. Told to the readers of `docs/scaling.md`.
+pub(super) const USER: &str =
+    "ACL SETUSER jverify on >password ~jverify:1:* +set +get +incrby +pttl +pexpire +del +time +evalsha +eval";
 
 #[tokio::test]
 async fn it_keeps_the_contract_of_a_store() {
     let Some(server) = Server::start() else { return };
     let redis = builder(&server).build().unwrap();
     contract::all(redis, async |time| server.advance(time)).await;
+}
+
+#[tokio::test]
+async fn a_user_that_may_do_no_more_than_the_documentation_says_is_enough() {
+    let Some(server) = Server::start() else { return };
+    let of = |database: &str| {
+        let redis = Redis::builder(format!("{}{database}", server.url())).deployment_key(Secret::from(KEY));
+        redis.auth(Some("jverify"), Secret::from("password")).build().unwrap()
+    };
+    let may = |more: Option<&'static str>| {
+        let words: Vec<&str> = USER.split(' ').chain(more).collect();
+        assert!(server.tell(&[&words]).starts_with("+OK"));
+    };
+    may(None);
+    contract::all(of(""), async |time| server.advance(time)).await;
+    // Another database has to be selected.
+    let subject = Subject::new(Purpose::Claim, &[b"token"]);
+    let claim = async || of("/1").claim(&subject, &ExId::generate(), Duration::from_secs(60)).await;
+    assert_eq!(claim().await, Err(StoreError::Down));
+    may(Some("+select"));
+    assert!(matches!(claim().await, Ok(Claimed::New(_))));
 }
