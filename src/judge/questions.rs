@@ -197,8 +197,8 @@ where
             if clients.is_some() { Err(refusal) } else { Ok(failed(failure)) }
         };
         let nearer = clients.unwrap_or(self.deadline);
-        // The first check has the whole deadline, which `build()` holds to more than this.
-        let may_be_short = self.clients.is_some() || self.evidence.has_verdicts();
+        // Without Redis the first check has the whole deadline, which `build()` holds to more than this.
+        let may_be_short = self.clients.is_some() || self.evidence.has_verdicts() || account.redis().is_some();
         if may_be_short && nearer.saturating_duration_since(Instant::now()) < LEAST_LEFT {
             // Begun now, it could spend the token and be given up on.
             return too_late(Failure::too_late());

@@ -2,11 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use tokio::time::{sleep, timeout};
-use tower_jverify::{DenialReason, GuardsBuilder, StorePolicy};
+use tower_jverify::{DenialReason, Guards, GuardsBuilder, JVerifyLayer, Rule, StorePolicy, number};
 
-use super::Instance;
-use crate::{support::redis_server::Server, telemetry::Log};
+use super::{Instance, PHONE, builder};
+use crate::{
+    support::{Application, Verifier, post_json, redis_server::Server, send},
+    telemetry::Log,
+};
 
 const STORE_DOWN: Result<(), DenialReason> = Err(DenialReason::StoreDown);
 
@@ -121,4 +125,18 @@ async fn a_budget_goes_on_in_the_memory_from_what_redis_said_last() {
         let login = other.login(&format!("token {number}"), number).await;
         assert_eq!(login, if number < 12 { Ok(()) } else { Err(DenialReason::Budget) }, "{number}");
     }
+}
+
+#[tokio::test]
+async fn a_check_is_not_begun_with_the_little_time_that_a_frozen_redis_has_left() {
+    let Some(server) = Server::start() else { return };
+    let guards = Guards::builder().redis(builder(&server.url()).build().unwrap()).build().unwrap();
+    let verifier = Verifier::passing();
+    let rule = Rule::post("/login", number()).deadline(Duration::from_millis(1_400));
+    let layer = JVerifyLayer::builder(verifier.clone()).guards(&guards).rule(rule).build().unwrap();
+    let request = post_json("/login", json!({"token": "one", "phone": PHONE}).to_string());
+    server.signal("STOP");
+    assert_eq!(send(&layer, &Application::default(), request).await.status(), 503);
+    assert_eq!(verifier.calls(), 0, "a proof that JPush takes and nobody waits for is lost");
+    server.signal("CONT");
 }
