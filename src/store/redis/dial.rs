@@ -68,7 +68,15 @@ impl Dialler {
         let login = |url: Login| Login::or(settings.username.as_deref(), settings.password.as_ref(), url);
         let places = |urls: &[String], port| {
             let places: Vec<Place> = urls.iter().map(|url| Place::parse(url, port)).collect::<Result<_, _>>()?;
-            if places.is_empty() { Err(ConfigError::unshown("redis.url", "there is none")) } else { Ok(places) }
+            let wrong = |problem: &'static str| Err(ConfigError::unshown("redis.url", problem));
+            match places.split_first() {
+                None => wrong("there is none"),
+                // One of them without TLS would take the password of the master out of it.
+                Some((first, others)) if others.iter().any(|other| other.tls != first.tls) => {
+                    wrong("mixes `redis://` and `rediss://`")
+                }
+                Some(_) => Ok(places),
+            }
         };
         let route = match &settings.reach {
             Reach::Server(url) => {

@@ -4,7 +4,7 @@ use std::{net::TcpListener, process::Command, time::Duration};
 
 use tokio::time::{sleep, timeout};
 
-use super::{KEY, Server, contract_of_a_store::USER};
+use super::{DEADLINE, KEY, Server, contract_of_a_store::USER};
 use crate::{
     ex_id::ExId,
     secret::Secret,
@@ -38,7 +38,7 @@ fn redis(nodes: &[Server]) -> Redis {
     }
     let redis = Redis::cluster(nodes.iter().map(Server::url)).deployment_key(Secret::from(KEY));
     let redis = redis.auth(Some("jverify"), Secret::from("password"));
-    redis.deadline(Duration::from_millis(500)).build().unwrap()
+    redis.deadline(DEADLINE).build().unwrap()
 }
 
 #[tokio::test]

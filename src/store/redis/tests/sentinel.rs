@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout};
 
-use super::{KEY, Server};
+use super::{DEADLINE, KEY, Server};
 use crate::{
     ex_id::ExId,
     secret::Secret,
@@ -27,7 +27,7 @@ async fn after_a_failover_claims_go_to_the_new_master_and_every_operation_ended_
     sentinel.wait_for(&["SENTINEL", "replicas", "main"], &replica.port.to_string());
     // The first Sentinel is gone.
     let urls = ["redis://127.0.0.1:1".to_owned(), sentinel.url()];
-    let redis = Redis::sentinel("main", urls).deployment_key(Secret::from(KEY)).build().unwrap();
+    let redis = Redis::sentinel("main", urls).deployment_key(Secret::from(KEY)).deadline(DEADLINE).build().unwrap();
     assert!(matches!(claim(&redis, "before").await, Ok(Claimed::New(_))));
     replica.wait_for(&["DBSIZE"], ":1");
     master.kill();
@@ -53,4 +53,11 @@ async fn a_name_that_no_sentinel_knows_is_down() {
     let Some(sentinel) = Server::start_sentinel(master.port) else { return };
     let redis = Redis::sentinel("other", [sentinel.url()]).deployment_key(Secret::from(KEY)).build().unwrap();
     assert_eq!(claim(&redis, "token").await, Err(StoreError::Down));
+}
+
+#[test]
+fn sentinels_with_tls_and_without_are_refused_together() {
+    let urls = ["rediss://one.example", "redis://other.example"];
+    let error = Redis::sentinel("main", urls).deployment_key(Secret::from(KEY)).build().unwrap_err();
+    assert_eq!((error.setting(), error.value()), ("redis.url", None));
 }
