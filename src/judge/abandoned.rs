@@ -14,7 +14,7 @@ use crate::{
     ex_id::ExId,
     failure::Failure,
     log::Stage,
-    observe::{Begun, Decided, Observers, Outcome},
+    observe::{Begun, Observers, Outcome},
     verdict::Verdict,
 };
 
@@ -125,22 +125,7 @@ where
         }
         drop(self.check.take());
         drop(self.permit.take());
-        let decided = Decided {
-            rule: Some(&self.rule),
-            account: Some(&self.account),
-            outcome: Outcome::Abandoned,
-            applied: self.evidence.applied(),
-            is_late: self.evidence.is_late(),
-            verdicts: self.evidence.verdicts(),
-            phone: self.evidence.about(),
-            client: self.evidence.client(),
-            stages: self.evidence.stages(),
-            policy: None,
-            pseudonyms: self.observers.pseudonyms(),
-            first_ex_id: None,
-            inner_status: None,
-        };
-        self.observers.decided(&decided);
-        self.observers.tell(&decided);
+        let names = (Some(&*self.rule), Some(&*self.account));
+        self.observers.report(&self.evidence.record(&self.observers, names, None, Outcome::Abandoned));
     }
 }

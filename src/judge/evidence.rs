@@ -3,7 +3,13 @@
 use tokio::time::Instant;
 
 use super::client::Client;
-use crate::{decision::Applied, ex_id::ExId, observe::Stages, phone::Phone, verdict::Verdict};
+use crate::{
+    decision::{Applied, Policy},
+    ex_id::ExId,
+    observe::{Decided, Observers, Outcome, Stages},
+    phone::Phone,
+    verdict::Verdict,
+};
 
 /// The verdicts so far, each with the id of its check, and the phone that they prove. Owned: a check that outlives its
 /// request takes it along.
@@ -59,11 +65,6 @@ impl Evidence {
         self.replays = first;
     }
 
-    /// The check that has asked about a proof of this request before, where that refuses it.
-    pub(crate) fn replayed(&self) -> Option<&ExId> {
-        self.replays.as_ref()
-    }
-
     pub(super) fn proven(&self) -> Option<Phone> {
         self.proven
     }
@@ -96,10 +97,6 @@ impl Evidence {
         self
     }
 
-    pub(crate) fn is_late(&self) -> bool {
-        self.is_late
-    }
-
     pub(crate) fn about(&self) -> Option<Phone> {
         self.about
     }
@@ -110,11 +107,6 @@ impl Evidence {
         self.client = client;
     }
 
-    /// The octets that no other client has.
-    pub(crate) fn client(&self) -> Option<[u8; 9]> {
-        self.client.map(Client::octets)
-    }
-
     /// The layer is finished with the request now.
     pub(crate) fn ended(mut self) -> Self {
         self.stages.end_now();
@@ -123,5 +115,35 @@ impl Evidence {
 
     pub(crate) fn stages(&self) -> Stages {
         self.stages
+    }
+
+    /// The record of a request that ended so. `rule` is its name, `account` that of its account, if they are known.
+    #[inline]
+    pub(crate) fn record<'d>(
+        &'d self,
+        observers: &'d Observers,
+        (rule, account): (Option<&'d str>, Option<&'d str>),
+        policy: Option<&'d Policy>,
+        outcome: Outcome<'d>,
+    ) -> Decided<'d> {
+        let verdicts = match &outcome {
+            Outcome::Passed(decision) => decision.verdicts(),
+            Outcome::NotGuarded(_) | Outcome::Denied(_) | Outcome::Abandoned | Outcome::NotAsked => self.verdicts(),
+        };
+        Decided {
+            rule,
+            account,
+            outcome,
+            applied: self.applied,
+            is_late: self.is_late,
+            verdicts,
+            phone: self.about,
+            client: self.client.map(Client::octets),
+            stages: self.stages,
+            policy,
+            pseudonyms: observers.pseudonyms(),
+            first_ex_id: self.replays.as_ref(),
+            inner_status: None,
+        }
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     decision::{Decision, Policy},
     denial::{Answering, Audience, Refusal},
     judge::Evidence,
-    observe::{Decided, Outcome},
+    observe::Outcome,
     rule::Group,
 };
 
@@ -53,21 +53,8 @@ pub(super) fn pass_refused<V, B>(
 
 fn report<V>(shared: &Shared<V>, group: Option<&Group>, refusal: &Refusal, evidence: &Evidence) {
     let rule = group.map(Group::first_rule);
-    let decided = Decided {
-        rule: rule.map(|rule| &*rule.name),
-        account: rule.map(|rule| &*rule.settings.judge.account.name),
-        outcome: Outcome::Denied(refusal),
-        applied: evidence.applied(),
-        is_late: evidence.is_late(),
-        verdicts: evidence.verdicts(),
-        phone: None,
-        client: None,
-        stages: evidence.stages(),
-        policy: rule.map(|rule| &*rule.settings.judge.policy),
-        pseudonyms: shared.observers.pseudonyms(),
-        first_ex_id: None,
-        inner_status: None,
-    };
-    shared.observers.decided(&decided);
-    shared.observers.tell(&decided);
+    let settings = rule.map(|rule| &rule.settings.judge);
+    let names = (rule.map(|rule| &*rule.name), settings.map(|settings| &*settings.account.name));
+    let policy = settings.map(|settings| &*settings.policy);
+    shared.observers.report(&evidence.record(&shared.observers, names, policy, Outcome::Denied(refusal)));
 }

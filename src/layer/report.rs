@@ -17,8 +17,7 @@ use crate::{
 #[inline]
 pub(super) fn report(observers: &Observers, rule: &RuleState, outcome: Outcome<'_>, evidence: &Evidence) {
     let decided = record(observers, rule, outcome, evidence);
-    observers.decided(&decided);
-    observers.tell(&decided);
+    observers.report(&decided);
 }
 
 /// As [`report`], for a request that the inner service receives. The closures of the user are called when it has answered:
@@ -93,23 +92,7 @@ fn record<'d>(
     outcome: Outcome<'d>,
     evidence: &'d Evidence,
 ) -> Decided<'d> {
-    let verdicts = match &outcome {
-        Outcome::Passed(decision) => decision.verdicts(),
-        Outcome::NotGuarded(_) | Outcome::Denied(_) | Outcome::Abandoned | Outcome::NotAsked => evidence.verdicts(),
-    };
-    Decided {
-        rule: Some(&rule.name),
-        account: Some(&*rule.settings.judge.account.name),
-        outcome,
-        applied: evidence.applied(),
-        is_late: evidence.is_late(),
-        verdicts,
-        phone: evidence.about(),
-        client: evidence.client(),
-        stages: evidence.stages(),
-        policy: Some(&rule.settings.judge.policy),
-        pseudonyms: observers.pseudonyms(),
-        first_ex_id: evidence.replayed(),
-        inner_status: None,
-    }
+    let settings = &rule.settings.judge;
+    let names = (Some(&*rule.name), Some(&*settings.account.name));
+    evidence.record(observers, names, Some(&settings.policy), outcome)
 }

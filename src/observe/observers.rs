@@ -95,6 +95,13 @@ impl Observers {
         self.inform(|| events::decided(decided, alarm.map(|(_, what_to_do)| what_to_do)));
     }
 
+    /// As [`Observers::decided`], and calls the closures at once.
+    #[inline]
+    pub(crate) fn report(&self, decided: &Decided<'_>) {
+        self.decided(decided);
+        self.tell(decided);
+    }
+
     /// Whether there are closures to tell.
     #[inline]
     pub(crate) fn has_listeners(&self) -> bool {

@@ -11,26 +11,12 @@ use tower_jverify::{
     sandbox::Fault,
 };
 
-use super::PHONE;
+use super::{CLASSES, PHONE};
 use crate::support::{
     Application, Guarded, Sandboxed, Verifier, asking, builder, code, denial, exchange, jpush, noticing, post_json,
     send, serve,
 };
 
-const CLASSES: [Class; 12] = [
-    Class::Passed,
-    Class::Rejected,
-    Class::Stale,
-    Class::Inconclusive,
-    Class::Throttled,
-    Class::Quota,
-    Class::Account,
-    Class::Misconfigured,
-    Class::Invalid,
-    Class::Unavailable,
-    Class::Unreadable,
-    Class::Unknown,
-];
 const FALLBACKS: [Fallback; 3] = [Fallback::Deny, Fallback::Captcha, Fallback::Open];
 
 /// The classes that a captcha may take the place of.

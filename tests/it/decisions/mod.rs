@@ -19,5 +19,23 @@ mod tags;
 mod trusted;
 mod verifiers;
 
+use tower_jverify::Class;
+
+/// All of them.
+pub(crate) const CLASSES: [Class; 12] = [
+    Class::Passed,
+    Class::Rejected,
+    Class::Stale,
+    Class::Inconclusive,
+    Class::Throttled,
+    Class::Quota,
+    Class::Account,
+    Class::Misconfigured,
+    Class::Invalid,
+    Class::Unavailable,
+    Class::Unreadable,
+    Class::Unknown,
+];
+
 /// What every test's proofs claim, unless said.
 const PHONE: &str = "13800000000";
