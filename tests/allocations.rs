@@ -1,6 +1,6 @@
-//! A request that no rule matches costs no allocation of ours.
+//! The layer allocates nothing for a request that no rule matches.
 //!
-//! Counted by an allocator of this binary's own, on this thread only: around the same service, with and without the layer.
+//! This binary's allocator counts the allocations of the current thread, around the same service, with and without the layer.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{
@@ -119,7 +119,7 @@ fn an_unmatched_request_in_front_of_a_foreign_backend_costs_no_allocation_either
     }
 }
 
-/// The count would tell.
+/// Checks that the counter sees an allocation.
 #[tokio::test]
 async fn a_guarded_request_does_allocate() {
     let login = Request::post("/login").header("content-type", "application/json");

@@ -22,7 +22,7 @@ pub(crate) enum Fields {
     Default,
     /// Names with an underscore, into which PHP turns other names.
     Underscores,
-    /// In an object of their own. JSON only.
+    /// In a nested object. JSON only.
     Nested,
     /// The fields of a gRPC message, by name. gRPC and JSON.
     Message,

@@ -120,7 +120,7 @@ fn with_neither_no_reader_of_a_rust_application_finds_another_value() {
 fn logins_in_calls(run: Run, usual: u64) -> BTreeMap<String, String> {
     let (layer, mut peers) = (Layer::shared(run), Peers::start());
     let is_login = |(name, reading): &(String, Reading)| {
-        // Inner objects have a `type` of their own, which is no login's.
+        // Inner objects have a `type` too, and it does not belong to a login.
         let looks_elsewhere =
             name == "any object of json" || name == "last segment of a form" && layer.run() != Run::Foreign;
         let Reading::Read([token, _]) = reading else { return false };

@@ -141,7 +141,7 @@ impl Drop for Peers {
     }
 }
 
-/// What `.ci/peers` puts beside what cargo builds.
+/// The folder into which `.ci/peers` installs, next to cargo's output.
 pub(crate) fn installed() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target/tmp is in target").join("peers")
 }

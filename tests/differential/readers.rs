@@ -87,7 +87,7 @@ async fn tonic(body: &[u8]) -> Reading {
     login.map_or(Reading::Refused, |login| Reading::Read([part(login.token), part(login.phone)]))
 }
 
-/// tonic asks for a trait of its own.
+/// tonic requires an implementation of this trait.
 struct Unary<S>(S);
 
 impl<S, F> server::UnaryService<Login> for Unary<S>

@@ -153,7 +153,7 @@ fn shown(bytes: &[u8]) -> String {
     out
 }
 
-/// Writes what follows the line of the versions anew; what stands before it is written by hand.
+/// Rewrites everything after the line of the versions. What precedes that line is written by hand.
 fn write_page(versions: &[String], entries: &str) {
     const MARK: &str = "\nReaders: ";
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/differences.md");

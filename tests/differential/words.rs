@@ -17,7 +17,7 @@ pub(crate) const PHONES: &[&str] = &[
     "\"13812345678\\u0000\"", "\"13812345678 \"", "0x3372A0BFE", "13_812_345_678", "+13812345678", "NaN",
 ];
 
-/// What else may stand in a document.
+/// Other parts of a document.
 #[rustfmt::skip]
 pub(crate) const OTHERS: &[&str] = &[
     "1", "-0", "0.5", "1e308", "1e309", "-1E+400", "1e-400", "123456789012345678901234567890", "true", "null", "[]",

@@ -39,7 +39,7 @@ pub(crate) struct Example {
     printed: String,
 }
 
-/// An example with only these variables of ours set.
+/// An example with only these of the variables that examples read.
 pub(crate) fn command(name: &str, flags: &[&str], vars: &[(&str, &str)]) -> Command {
     let mut command = Command::new(built().join(name));
     for ours in [
@@ -323,7 +323,7 @@ async fn the_axum_application_asks_the_sandbox_server_over_a_socket() {
     let jpush = start("sandbox", &[], &[]);
     let base_url = format!("http://{}", jpush.address);
     let credentials = [("JPUSH_APP_KEY", "key"), ("JPUSH_MASTER_SECRET", "secret"), ("JPUSH_BASE_URL", &*base_url)];
-    // Nobody is there, and nobody is asked: the environment has no say in where credentials go.
+    // No proxy listens there, and none is used: the environment does not decide where credentials are sent.
     let proxies = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
     let vars: Vec<_> = credentials.into_iter().chain(proxies.map(|name| (name, "http://127.0.0.1:1"))).collect();
     for name in ["axum_login", "hyper_proxy"] {
@@ -542,7 +542,7 @@ async fn through_the_proxy(request: String) -> (String, String) {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut received = String::new();
         let mut buffer = [0; 4096];
-        // Whole: an end of chunks, as many bytes as told, or a head that tells of no body.
+        // Complete: the last chunk, as many bytes as `content-length` says, or a head without a body.
         loop {
             let read = stream.read(&mut buffer).await.unwrap();
             received.push_str(std::str::from_utf8(&buffer[..read]).unwrap());

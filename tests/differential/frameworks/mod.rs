@@ -67,7 +67,7 @@ impl Fronts {
         Self { open: front(backend, None).await, guarded }
     }
 
-    /// A login of one's own works, through the layer as without it.
+    /// The reader accepts a login with a valid proof, through the layer and without it.
     pub(crate) async fn lets_in(&self, reader: &str, request: &[u8], what: &str) {
         for address in self.guarded.iter().map(|(_, address)| *address).chain([self.open]) {
             let answer = ask(address, request).await;

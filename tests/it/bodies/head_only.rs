@@ -119,7 +119,7 @@ async fn a_client_that_waits_to_send_its_body_is_not_told_to_when_the_head_decid
     }
     assert_eq!((guarded.verifier.calls(), guarded.application.runs()), (0, 0));
 
-    // It is told to when the body is needed.
+    // The client sends the body after `100 Continue`.
     let response = exchange(address, expecting("/login", "application/json", LOGIN.len()) + LOGIN).await;
     assert!(response.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200"), "{response}");
 }

@@ -43,7 +43,7 @@ async fn a_body_of_any_frames_arrives_byte_by_byte() {
     }
 }
 
-/// A login with something of its own beside the proof, and the body's type.
+/// A login with other content next to the proof, and the media type of its body.
 fn logins() -> impl Strategy<Value = (&'static str, String)> {
     let json = "[a-z0-9 é好]{0,40}".prop_map(|note| {
         let body = format!(r#"{{"note":"{note}","token":"t","phone":"13812345678","x":[1, {{}}]}}"#);
@@ -194,7 +194,7 @@ async fn the_applications_own_error_comes_back_untouched() {
             assert_eq!(came, number, "{path}");
         }
     }
-    // A denial is no error, even of an application that only has errors.
+    // A denial is a response and not an error, even if the application returns only errors.
     let service = guarded.layer.layer(Failing { ready: false });
     let Ok(denied) = service.oneshot(post_body("/login", of_frames([data("{}")]))).await else { panic!("an error") };
     assert_eq!(denied.status(), 400);

@@ -80,7 +80,7 @@ async fn a_captcha_counts_from_the_clients_network_only() {
         ("::ffff:203.0.113.7", "::ffff:203.0.112.7", USUAL, false),
         ("64:ff9b::203.0.113.7", "203.0.113.9", USUAL, true),
         ("2002:cb00:7107::1", "203.0.113.9", USUAL, true),
-        // IPv4-compatible addresses are no IPv4 addresses.
+        // IPv4-compatible addresses are not read as IPv4 addresses.
         ("::203.0.113.7", "203.0.113.7", USUAL, false),
         // The other family.
         ("2001:db8:1::1", "203.0.113.7", USUAL, false),

@@ -1,4 +1,4 @@
-//! What goes to JPush beside the proof, and what goes to the application beside the decision.
+//! What JPush receives in addition to the proof, and what the application receives in addition to the decision.
 
 use std::{
     collections::HashSet,
@@ -49,7 +49,7 @@ async fn a_browsers_token_is_asked_about_at_the_browsers_endpoint() {
 async fn every_check_has_an_id_of_its_own() {
     let desk = Sandboxed::new(Rule::post("/login", captcha().then(number().with_risk())));
     for _ in 0..20 {
-        // It could be an exID, but nobody asked for it.
+        // It could be an exID, but the rule does not set `ex_id`.
         let mut request = login();
         request.headers_mut().insert("x-request-id", "trace-1".parse().unwrap());
         assert_eq!(desk.send(request).await.status(), 200);
@@ -112,12 +112,12 @@ async fn forwarded_hops_are_counted_from_the_right() {
         (1, &["8.8.8.8:4711"], Some("8.8.8.8")),
         (1, &["[2400:3200::1]:4711"], Some("2400:3200::1")),
         (1, &["2400:3200::1"], Some("2400:3200::1")),
-        // Fewer hops than stated: nobody vouches for what is there.
+        // Fewer hops than configured: none of the addresses is trusted.
         (2, &["8.8.8.8"], None),
         (1, &[], None),
         (1, &["8.8.8.8, unknown"], None),
         (1, &["8.8.8.8, "], None),
-        // What names a network behind us, or nobody.
+        // Addresses of a private network, and text that is not an address.
         (1, &["8.8.8.8, 10.0.0.1"], None),
         (1, &["127.0.0.1"], None),
         (1, &["192.168.1.1"], None),
@@ -199,7 +199,7 @@ async fn the_proven_phone_is_handed_on_only_when_asked_for() {
     assert_eq!(desk.send(login()).await.status(), 200);
     assert_eq!(desk.application.header("x-jverify-phone").as_deref(), Some(PHONE));
     assert!(desk.application.last().parts.headers["x-jverify-phone"].is_sensitive());
-    // A phone beside a captcha alone is nobody's.
+    // A phone that comes with a captcha only is not proven.
     assert_eq!(desk.login(&json!({"captchaContent": "sandbox-pass", "phone": PHONE})).await.status(), 200);
     assert_eq!(desk.application.header("x-jverify-phone"), None);
 }

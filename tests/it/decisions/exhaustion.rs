@@ -54,7 +54,7 @@ async fn a_lack_among_the_sources_of_any_verifiers_error_is_overload() {
     }
 }
 
-/// File descriptors are the process's, so the test runs in a process of its own.
+/// File descriptors belong to the process, so the test runs in a separate process.
 #[test]
 fn a_process_without_file_descriptors_is_overloaded_and_opens_nothing() {
     let child = "decisions::exhaustion::in_a_process_of_few_file_descriptors";

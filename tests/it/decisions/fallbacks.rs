@@ -68,7 +68,7 @@ fn decision(application: &Application) -> Decision {
     application.last().parts.extensions.get::<Decision>().cloned().unwrap()
 }
 
-/// The request passed because of a captcha, and is no verified one.
+/// The request passed because of a captcha, and is not verified.
 async fn assert_by_captcha(application: &Application, what: &str) {
     let decision = decision(application);
     assert_eq!((decision.action(), decision.reason()), (Action::Flag, DecisionReason::FallbackCaptcha), "{what}");
@@ -281,7 +281,7 @@ async fn a_captcha_that_the_rule_asks_for_anyway_is_asked_once() {
     let (answer, desk) = over_sockets(or(), &alone).await;
     assert!(answer.starts_with("HTTP/1.1 403 ") && answer.contains("\"captcha_required\""), "{answer}");
     assert_eq!(desk.application.runs(), 0);
-    // The choice of a captcha alone is no fallback.
+    // Choosing the captcha only is not a fallback.
     let (answer, desk) = over_sockets(or(), &body(Some("sandbox-pass"), None)).await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     assert_eq!(desk.decision().reason(), DecisionReason::Verified);

@@ -37,7 +37,7 @@ async fn a_one_tap_login_that_is_no_pass_is_refused() {
         ("sandbox-8001", 403),
         ("sandbox-9000", 503),
         ("sandbox-6000", 503),
-        // A pass whose phone cannot be read proves nobody's.
+        // A pass whose phone cannot be read proves no phone.
         ("sandbox-8000", 503),
         ("no-magic", 403),
     ] {

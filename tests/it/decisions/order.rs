@@ -60,9 +60,9 @@ async fn of_a_captcha_or_a_number_whatever_is_there_must_pass_the_captcha_first(
             (SOLVED, BAD, PHONE, 403, &[Captcha, Number], false),
             (FAILED, GOOD, PHONE, 403, &[Captcha], false),
             (FAILED, BAD, PHONE, 403, &[Captcha], false),
-            // A phone beside a captcha is no proof, and stays unproven.
+            // A phone that comes with a captcha is not a proof, and stays unproven.
             (SOLVED, "", PHONE, 200, &[Captcha], false),
-            // Half a proof is refused, whatever stands beside it.
+            // Half a proof is refused, whatever else the body has.
             (SOLVED, GOOD, "", 400, &[], false),
             ("", GOOD, "", 400, &[], false),
             ("", "", PHONE, 400, &[], false),

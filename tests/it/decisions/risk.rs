@@ -115,7 +115,7 @@ async fn a_risk_is_read_as_documented() {
         (json!([]), None),
     ] {
         let desk = Sandboxed::new(Rule::post("/login", number()));
-        // The top-level score is marked for deletion, and says nothing beside a `riskCheck`.
+        // The top-level score is deprecated, and is ignored if there is a `riskCheck`.
         let reply = json!({"code": 9000, "score": 0, "riskCheck": risk}).to_string();
         desk.sandbox.fault(Fault::Garbage(reply.clone().into()));
         assert_eq!(desk.login(&login("sandbox-9000")).await.status(), 200, "{reply}");
@@ -214,7 +214,7 @@ async fn a_risk_query_after_a_one_tap_login_asks_about_the_phone_that_jpush_answ
 #[tokio::test]
 async fn a_risk_query_that_fails_is_an_unknown_risk_and_no_verdict_on_the_client() {
     let desk = Sandboxed::new(Rule::post("/login", number().with_risk()));
-    // 999: the query answers 9099. 950: it answers a score that is none.
+    // 999: the query answers 9099. 950: it answers an invalid score.
     for phone in ["13800000999", "13800000950"] {
         let response = desk.login(&json!({"token": "sandbox-9000", "phone": phone})).await;
         assert_eq!(response.status(), 200, "{phone}");

@@ -153,7 +153,7 @@ async fn another_rule_of_the_layer_asks_although_the_checks_are_equal() {
 async fn another_layer_with_the_same_rule_asks() {
     let rule = Rule::post("/login", number());
     let (outer, inner) = (Guarded::by([rule.clone()]), Guarded::by([rule]));
-    // Both expect services of their own inside of each other.
+    // Each layer also wraps a second service, so a mark of the layer itself could be expected inside.
     let _others = [outer.service(), inner.service()];
     assert_eq!(through(&outer, unchanged, &inner, post_json("/login", LOGIN)).await, 200);
     assert_eq!((outer.verifier.calls(), inner.verifier.calls()), (1, 1));

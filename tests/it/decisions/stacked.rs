@@ -1,4 +1,5 @@
-//! Two layers of ours: in one process they are told as one, over a network the outer one is a stranger.
+//! Two layers of this crate. In one process they recognise each other; over a network the inner one treats the outer one as a
+//! stranger.
 
 use bytes::Bytes;
 use http::{Request, Response};

@@ -84,7 +84,7 @@ fn trusted() -> TrustedHeaders {
     TrustedHeaders::new("x-jverify").unwrap()
 }
 
-/// Everything that the headers tell.
+/// Everything that the headers say.
 fn told(decision: &Decision, tells_phone: bool) -> (Action, DecisionReason, bool, Option<Level>, Option<u16>, String) {
     let verdicts = decision.verdicts().iter();
     let rest: Vec<_> = verdicts.map(|verdict| (verdict.kind(), verdict.id().map(ToOwned::to_owned))).collect();
@@ -162,7 +162,7 @@ async fn what_a_policy_opened_reads_back_as_unverified() {
     let (decision, found) = (decision.unwrap(), found.unwrap());
     assert_eq!(told(&found, true), told(&decision, true));
     assert_eq!((found.is_verified(), found.reason(), found.phone()), (false, DecisionReason::Unavailable, None));
-    // Which check has no answer is not told, so none has passed.
+    // The headers do not say which check has no answer, so none has passed.
     assert!(!found.passed(CheckKind::Captcha) && !found.passed(CheckKind::Number));
 }
 
@@ -225,7 +225,7 @@ fn the_usual_headers_are_a_decision_and_none_are_not() {
     assert_eq!((decision.is_verified(), decision.phone()), (true, Phone::parse(PHONE)));
     assert_eq!((decision.level(), decision.score()), (Some(Level::Low), Some(0)));
     assert_eq!(read(&[]).unwrap_err(), TrustedHeadersError::NotDecided);
-    // A phone alone is none either.
+    // A phone alone is not a decision either.
     assert_eq!(read(&[("x-jverify-phone", PHONE)]).unwrap_err(), TrustedHeadersError::NotDecided);
     assert_eq!(read(&[("x-jverify", "allow"), ("x-other", "allow")]).unwrap_err(), TrustedHeadersError::NotDecided);
 }
@@ -242,7 +242,7 @@ fn each_of_our_names_is_refused_twice_and_under_an_alias() {
             let error = Decision::from_trusted_headers(&headers(twice), "x-jverify").unwrap_err();
             assert_eq!(error, TrustedHeadersError::Repeated { header: name }, "{value:?}");
             for alias in [full.replace('-', "_"), full.replace('-', "."), full.replacen('-', "_", 1)] {
-                // Beside ours, before it, and alone.
+                // After the layer's header, before it, and without it.
                 for (before, after) in [(None, Some((&*alias, value))), (Some((&*alias, value)), None)] {
                     let lines = before.into_iter().chain(ALLOWED).chain(after);
                     let error = Decision::from_trusted_headers(&headers(lines), "x-jverify").unwrap_err();

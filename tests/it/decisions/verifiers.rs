@@ -1,4 +1,4 @@
-//! What a verifier says of a check without an answer, whoever the verifier is.
+//! What any verifier says about a check without an answer.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Proofs in the head, and what is smuggled beside them.
+//! Proofs in the head, and second proofs that are smuggled with them.
 
 use std::convert::Infallible;
 

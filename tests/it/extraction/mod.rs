@@ -1,4 +1,4 @@
-//! What a proof is, and all that looks like one: refused with nothing asked and nobody reached.
+//! What counts as a proof. Everything that only resembles one is refused, without a check and before the application.
 
 mod absent;
 mod form;

@@ -1,4 +1,4 @@
-//! Proofs: whole ones only, and nothing that only stands beside one.
+//! Proofs: complete ones only, whatever else the body has.
 
 use tower_jverify::{Check, CheckKind, Class, Decision, Phone, Rule, Verdict, captcha, number, one_tap};
 

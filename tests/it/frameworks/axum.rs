@@ -36,7 +36,7 @@ async fn serve(router: Router) -> SocketAddr {
     address
 }
 
-/// A login that passes, one that is refused, and a neighbour that nobody guards.
+/// A login that passes, a login that is refused, and a route next to it that no rule guards.
 async fn guards_its_login(server: SocketAddr, verifier: &Verifier) {
     let before = verifier.calls();
     let response = ask(server, Version::HTTP_11, "/login", LOGIN).await;
@@ -113,7 +113,7 @@ async fn on_the_routes_of_a_router_by_a_rule_for_every_request() {
     let verifier = Verifier::passing();
     let layer = builder(&verifier).rule(Rule::any_request(number())).build().unwrap();
     let guarded = Router::new().route("/login", post(login)).route_layer(layer);
-    // `/health` is no route of the guarded router, so the layer never sees it: nothing strips there.
+    // `/health` is not a route of the guarded router: the layer never sees it and removes no headers.
     let router = guarded.route("/health", post(|| async { "forged: false" }));
     guards_its_login(serve(router).await, &verifier).await;
 }

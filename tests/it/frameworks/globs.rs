@@ -1,5 +1,5 @@
-//! Glob imports of this crate beside those of the crates that an application uses with it. That it compiles is the test: a
-//! public item named as a crate makes a path to that crate ambiguous, or hides it.
+//! Glob imports of this crate together with those of crates that an application uses with it. The test is that they compile: a
+//! public item with the name of a crate makes a path to that crate ambiguous, or hides the crate.
 
 #![allow(clippy::wildcard_imports, reason = "they are what is tested")]
 

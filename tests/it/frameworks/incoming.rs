@@ -96,7 +96,7 @@ async fn a_service_of_incoming_is_guarded_over_a_connection_in_memory() {
     let answer =
         client(server).await.send_request(request).await.unwrap().into_body().collect().await.unwrap().to_bytes();
     assert_eq!(answer, "/health not decided 3 [\"x-sum\"]");
-    // A host that is no authority.
+    // A host that is not a valid authority.
     let request = "GET /health HTTP/1.0\r\nconnection: close\r\n\r\n";
     assert!(exchange(server, request).await.ends_with("/health not decided 0 []"));
     assert_eq!(verifier.calls(), 2);

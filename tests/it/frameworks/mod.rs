@@ -32,7 +32,7 @@ async fn ask(server: SocketAddr, version: Version, path: &str, body: &str) -> Re
     Response::from_parts(parts, body.collect().await.unwrap().to_bytes())
 }
 
-/// The addresses that JPush was told.
+/// The client addresses that JPush received.
 fn ips(verifier: &Verifier) -> Vec<Option<IpAddr>> {
     verifier.asked().iter().map(Check::ip).collect()
 }

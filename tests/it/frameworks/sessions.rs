@@ -70,7 +70,7 @@ async fn who_has_a_session_needs_no_proof_and_a_cookie_alone_is_no_session() {
     assert_eq!(verifier.calls(), 1);
 }
 
-/// A backend of its own, on axum: a middleware reads the proxy's headers, and `Verified` works as in the layer's process.
+/// A backend in another process, on axum: a middleware reads the proxy's headers, and `Verified` works as in the layer's process.
 #[tokio::test]
 async fn a_backend_in_another_process_takes_verified_too() {
     async fn trusting(mut request: Request, next: Next) -> Response {
@@ -100,7 +100,7 @@ async fn a_backend_in_another_process_takes_verified_too() {
     }
 }
 
-/// The application behind `around` gets the bodies that came, and no trailer that forges a header of ours.
+/// The application behind `around` gets the bodies as they came, without forged `x-jverify-*` trailers.
 #[tokio::test]
 async fn bodies_that_are_handed_on_without_a_box_keep_their_trailers_filtered() {
     async fn trailers(request: Request) -> String {

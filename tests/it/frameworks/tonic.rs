@@ -117,7 +117,7 @@ async fn a_call_that_proves_itself_in_metadata_reaches_the_service_as_it_was() {
     let server = serve(layer(&verifier)).await;
     assert_eq!(call(server, LOGIN, PROOF).await.unwrap(), "hello Some(138****5678) Some(\"allow\")");
     assert_eq!(verifier.calls(), 1);
-    // A method that nobody guards, and a header that nobody believes.
+    // A method that no rule guards, and a forged header that the layer removes.
     assert_eq!(call(server, "/accounts.Accounts/Other", PROOF).await.unwrap(), "hello None None");
     assert_eq!(verifier.calls(), 1);
 }

@@ -1,4 +1,4 @@
-//! A tonic server as applications run it: health and reflection beside the guarded service, for gRPC and gRPC-Web.
+//! A tonic server as applications run it: health and reflection next to the guarded service, for gRPC and gRPC-Web.
 
 use std::net::SocketAddr;
 
@@ -41,7 +41,7 @@ fn verifier() -> Verifier {
     })
 }
 
-/// Serves logins behind the layer, with health and reflection beside them, for gRPC and gRPC-Web.
+/// Serves logins behind the layer, next to health and reflection, for gRPC and gRPC-Web.
 async fn serve(verifier: &Verifier) -> SocketAddr {
     let proof = number().token(Field::header("x-token")).phone(Field::header("x-phone"));
     let rule = Rule::post(LOGIN, proof).grpc_answers(true);

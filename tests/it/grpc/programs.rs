@@ -14,7 +14,7 @@ fn login(token: &str) -> LoginRequest {
     LoginRequest { token: token.into(), phone: "13800000000".into(), devices: vec!["one".into()] }
 }
 
-/// A tonic server that nobody guards.
+/// A tonic server without the layer.
 fn backend() -> (SocketAddr, Accounts) {
     let accounts = Accounts::default();
     let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! What cannot stand is said at start.
+//! `build()` rejects settings of gRPC that contradict each other.
 
 use tower_jverify::{Field, Media, Rule, captcha, number};
 

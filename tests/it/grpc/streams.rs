@@ -80,7 +80,7 @@ async fn a_client_that_waits_gets_its_verdict_and_goes_on() {
     });
     client.send(good()).await;
     let answer = tokio::spawn(guarded.layer.layer(application).oneshot(call_with(&[], body)));
-    // Longer than any deadline of ours: the verdict is there, and the application waits for the client.
+    // Longer than any deadline of the layer: the verdict has arrived, and the application waits for the client.
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(guarded.verifier.calls(), 1);
     client.send(b"more".to_vec()).await;
@@ -115,7 +115,7 @@ async fn a_first_message_is_read_as_strictly_as_an_only_one() {
         ("body_too_large", vec![0, 0xff, 0xff, 0xff, 0xff], "the longest length, and no end"),
         ("body_too_large", vec![0, 0, 1, 0, 0], "over the limit, with the head of the frame"),
         ("proof_malformed", frame(&twice), "a second phone"),
-        // The proof is in the first message, or there is none.
+        // Only the first message is searched for a proof.
         ("proof_missing", [frame(b""), good()].concat(), "the proof in the second message"),
     ] {
         refuses(&guarded, call_with(&[], in_frames([data(body)])), code, what).await;

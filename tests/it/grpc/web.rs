@@ -72,7 +72,7 @@ fn answered(media: &str, response: &Response<Bytes>) -> (String, String) {
     assert_eq!(response.status(), 200, "{response:?}");
     let body = response.body();
     let frames = if is_text(media) {
-        // Each frame of HTTP is encoded alone, with padding of its own.
+        // Each HTTP frame is encoded separately, with padding.
         let text = std::str::from_utf8(body).unwrap();
         text.as_bytes().chunks(4).flat_map(|four| STANDARD.decode(four).unwrap()).collect()
     } else {

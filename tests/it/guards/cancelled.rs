@@ -72,12 +72,12 @@ async fn application<B>(request: Request<RequestBody<B>>) -> Result<Response<Ful
     Ok(Response::new(Full::from("application")))
 }
 
-/// Drops a request to `path` after so many turns. Returns how many checks had begun, or `None` if the request had been answered.
+/// Drops a request to `path` after so many turns. Returns how many checks had started, or `None` if the request had been answered.
 async fn dropped(path: &str, after: usize) -> Option<usize> {
     let what = format!("{path}, dropped after turn {after}");
     let (sandbox, guards) = (Sandbox::new(), Guards::new());
     let url = format!("http://{}", serve(sandbox.clone()).await);
-    // Of its own, so that each dials.
+    // A new client each time, so that each dials.
     let jpush = JPush::builder(Credentials::new("app key", "master secret").unwrap()).base_url(&url).build().unwrap();
     let begun = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&begun);
@@ -109,7 +109,7 @@ async fn dropped(path: &str, after: usize) -> Option<usize> {
     let kinds = [CheckKind::Captcha, CheckKind::Number];
     assert_eq!((seen.as_slice(), begun.load(Ordering::SeqCst)), (&kinds[..asked], asked), "{what}: each is finished");
 
-    // Which proofs are claimed: those of the checks that had begun. And the place and the bytes are there for two requests more.
+    // The claimed proofs are those of the checks that had started. The place and the bytes are free for two more requests.
     for (number, path) in ["/captcha", "/number"].into_iter().enumerate() {
         let response = send(&layer, &Application::default(), post_json(path, both())).await;
         let reason = response.extensions().get::<Denial>().map(Denial::reason);

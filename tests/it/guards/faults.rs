@@ -141,7 +141,7 @@ fn noticing() -> GuardsBuilder {
     Guards::builder().breaker(Breaker::new().consecutive(1))
 }
 
-/// The client waits for the answer, or leaves when the check has begun.
+/// The client waits for the answer, or leaves when the check has started.
 async fn a_spoilt_exchange((fault, deadline, calls, says): (Fault, Duration, usize, Says), leaves: bool) {
     let what = format!("{fault:?}, the client leaves: {leaves}");
     let opening = rule(deadline).policy(Policy::default().on(Class::Unavailable, Fallback::Open));

@@ -28,7 +28,7 @@ fn reason<B>(response: &Response<B>) -> DenialReason {
     response.extensions().get::<Denial>().expect("it is refused").reason()
 }
 
-/// A phone of somebody else.
+/// Another person's phone.
 const OTHER: &str = "13900000001";
 
 const MINUTE: Duration = Duration::from_secs(60);

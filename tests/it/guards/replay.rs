@@ -27,7 +27,7 @@ fn login(token: &str) -> String {
     json!({"token": token, "phone": PHONE}).to_string()
 }
 
-/// A layer around a verifier, with guards of its own at their defaults.
+/// A layer around a verifier, with default guards that no other layer shares.
 fn layer(verifier: &Verifier, rules: impl IntoIterator<Item = Rule>) -> JVerifyLayer<Verifier> {
     JVerifyLayer::builder(verifier.clone()).rules(rules).build().unwrap()
 }
@@ -114,7 +114,7 @@ async fn a_refused_proof_stays_claimed() {
     assert_eq!(verifier.calls(), 1);
 }
 
-/// Fails as it is told, each time.
+/// Fails with the given error each time.
 fn failing(
     error: fn() -> CallError,
 ) -> (

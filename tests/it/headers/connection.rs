@@ -1,4 +1,4 @@
-//! `Connection` takes nothing of ours away from a server behind us.
+//! `Connection` cannot make a server behind the layer drop an `x-jverify-*` header.
 
 use http::HeaderValue;
 

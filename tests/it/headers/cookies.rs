@@ -134,7 +134,7 @@ async fn only_on_guarded_paths_and_only_with_the_class() {
     for guarded in without {
         assert_eq!(left(&guarded, &["phone=1; a=2"]).await, ["phone=1; a=2"]);
     }
-    // A captcha names nobody.
+    // A captcha does not name a person.
     let guarded = before(ForeignBackend::any(), Rule::post("/login", captcha()));
     let mut request = post_json("/login", r#"{"captchaContent":"c"}"#);
     request.headers_mut().insert("cookie", "phone=1; captchaContent=2".parse().unwrap());

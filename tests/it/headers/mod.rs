@@ -1,4 +1,4 @@
-//! Risk headers that nobody forges, and headers that are not ours, as they came.
+//! Risk headers that clients cannot forge, and other headers, which pass unchanged.
 
 mod connection;
 mod cookies;
@@ -8,7 +8,7 @@ mod tags;
 mod trailers;
 mod untouched;
 
-/// What an application may take for a header of ours.
+/// Names that an application may read as an `x-jverify-*` header.
 const FORGED: [&str; 14] = [
     "x-jverify-decision",
     "X-JVerify-Decision",

@@ -6,7 +6,7 @@ use tower_jverify::{Check, Class, Risk, Rule, Verdict, captcha, number};
 use super::FORGED;
 use crate::support::{Guarded, LOGIN, Verifier, builder, exchange, login_layer, post_json, serve};
 
-/// The names of ours, as an application may spell them, in what reached it.
+/// The `x-jverify-*` names, as an application may spell them, among the headers that reached it.
 fn ours(headers: &HeaderMap) -> Vec<&str> {
     let bent = |name: &str| name.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
     headers.keys().map(HeaderName::as_str).filter(|name| bent(name).starts_with("x-jverify")).collect()

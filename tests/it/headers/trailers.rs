@@ -1,4 +1,4 @@
-//! Trailers are headers to some servers: nobody forges ours there either.
+//! Some servers treat trailers as headers, so clients must not forge `x-jverify-*` trailers either.
 
 use std::convert::Infallible;
 

@@ -47,7 +47,7 @@ async fn passes(jpush: &JPush) {
     assert!(jpush.ask(number()).await.unwrap().class().is_pass());
 }
 
-/// So many checks at the same time, each in a task of its own.
+/// So many checks at the same time, each in its task.
 async fn burst(jpush: &JPush, checks: usize) -> Vec<Result<Verdict, CallError>> {
     let tasks = (0..checks).map(|_| tokio::spawn(jpush.ask(number())));
     join_all(tasks).await.into_iter().map(|told| told.expect("no check panics")).collect()
@@ -72,7 +72,7 @@ async fn an_unused_connection_is_closed_after_the_idle_timeout_though_nothing_is
     for _ in 0..first {
         timeout(LONG, ended.recv()).await.expect("each is closed").unwrap();
     }
-    // And again: what closes them begins anew.
+    // And again: the task that closes idle connections starts again.
     passes(&jpush).await;
     timeout(LONG, ended.recv()).await.expect("so is the next").unwrap();
     assert_eq!(server.connections(), first + 1);

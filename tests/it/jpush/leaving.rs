@@ -125,7 +125,7 @@ async fn bounds(layer: JVerifyLayer<JPush>, desk: &Desk, server: &Server, share:
     for (whose, _) in CLIENTS {
         assert!(desk.most(whose) <= share.unwrap_or(IN_FLIGHT), "{whose}: {}", desk.most(whose));
     }
-    // What was begun was finished, on connections that serve again.
+    // Every started check was finished, and its connection was reused.
     assert_eq!(desk.0.lock().unwrap()["all"].0, 0);
     assert!(server.connections() < 2 * IN_FLIGHT, "{} connections", server.connections());
 }

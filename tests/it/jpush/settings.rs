@@ -1,4 +1,4 @@
-//! What cannot stand is said when the client is built, by the setting's name.
+//! `build()` of the client rejects invalid settings and names them.
 
 use std::time::Duration;
 

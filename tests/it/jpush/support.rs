@@ -99,7 +99,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conn<S> {
         self.stream.write_all(bytes.as_ref()).await.is_ok() && self.stream.flush().await.is_ok()
     }
 
-    /// The same of several pieces, which TLS puts into records of their own and sends together.
+    /// As `write`, but TLS puts each piece into a separate record and sends the records together.
     pub(crate) async fn write_in_records<const N: usize>(&mut self, pieces: [&str; N]) -> bool {
         for piece in pieces {
             if self.stream.write_all(piece.as_bytes()).await.is_err() {

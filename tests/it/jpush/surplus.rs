@@ -69,7 +69,7 @@ async fn bytes_on_an_idle_connection_end_it() {
 enum Surplus {
     /// In the record of the reply.
     SameRecord,
-    /// In a record of its own, in the same write.
+    /// In a separate record, in the same write.
     NextRecord,
     /// When the connection is idle.
     Idle,

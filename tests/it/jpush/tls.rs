@@ -67,7 +67,7 @@ fn acceptor(leaf: &Certificate, key: &KeyPair, alpn: &[&str]) -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(config))
 }
 
-/// Answers every request of a connection, once TLS stands.
+/// Answers every request of a connection after the TLS handshake.
 pub(crate) async fn answer(acceptor: TlsAcceptor, conn: Conn, response: String) {
     let Some(mut conn) = conn.wrap(|stream| acceptor.accept(stream)).await else { return };
     while conn.request().await.is_some() {

@@ -1,4 +1,4 @@
-//! CASES 87, 88, 99: a check that has begun is finished, whoever leaves.
+//! CASES 87, 88, 99: a check that has started is finished, even if its client leaves.
 
 use std::{
     convert::Infallible,
@@ -161,7 +161,7 @@ fn a_request_that_a_thread_outside_of_the_runtime_drops_has_its_check_finished_t
         Poll::Ready(())
     }));
     std::thread::spawn(move || drop(request)).join().unwrap();
-    // Waited for on a runtime of its own, twice.
+    // Two runtimes wait for it, one after the other.
     self::runtime().block_on(async {
         tokio::join!(layer.drained(), layer.drained());
     });

@@ -1,4 +1,4 @@
-//! Checks in flight are bounded, and nobody waits for a place.
+//! The number of checks in flight is bounded, and no request waits for a place.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -15,7 +15,7 @@ fn layer(verifier: &Verifier, in_flight: usize) -> JVerifyLayer<Verifier> {
     builder(verifier).rule(Rule::post("/login", number())).in_flight(in_flight).build().unwrap()
 }
 
-/// A login of its own task, once it is being verified.
+/// Spawns a login, and returns once it is being verified.
 async fn hanging(layer: &JVerifyLayer<Verifier>, verifier: &Verifier, application: &Application) -> JoinHandle<()> {
     let before = verifier.calls();
     let (layer, application) = (layer.clone(), application.clone());
@@ -79,7 +79,7 @@ async fn the_bulkhead_is_one_for_all_services_of_a_layer_and_another_for_a_rule_
         .build()
         .unwrap();
     let login = hanging(&layer, &verifier, &application).await;
-    // `send` wraps anew each time, as axum does for every route.
+    // `send` wraps the application each time, as axum does for every route.
     assert!(is_overloaded(&send(&layer, &application, post_json("/login", LOGIN)).await));
     assert!(is_overloaded(&send(&layer.clone(), &application, post_json("/shared", LOGIN)).await));
     assert_eq!(verifier.calls(), 1);
@@ -110,7 +110,7 @@ async fn a_denial_that_costs_no_call_needs_no_place() {
 async fn a_silent_jpush_takes_nothing_from_unmatched_traffic() {
     const CAPACITY: usize = 2;
     let verifier = Verifier::silent();
-    // An application that lets nobody go before all of its places are taken.
+    // An application that answers only after all of its places are taken.
     let together = Arc::new(Barrier::new(CAPACITY));
     let inner = ServiceBuilder::new().concurrency_limit(CAPACITY).service(tower::service_fn(move |_: Request<_>| {
         let together = Arc::clone(&together);

@@ -1,4 +1,4 @@
-//! CASES 56: a future dropped at any await leaks nothing, asks nothing more, and finishes what it has begun.
+//! CASES 56: a future dropped at any await leaks nothing, starts no further check, and finishes the check that has started.
 
 use std::{
     convert::Infallible,
@@ -68,7 +68,7 @@ impl Body for Dribble {
     }
 }
 
-/// Asked, begun and answered; not ready at first, and slow.
+/// Counts checks that were requested, started and answered. It is not ready at first, and slow.
 #[derive(Clone, Default)]
 struct Stutterer {
     calls: Arc<AtomicUsize>,
@@ -135,7 +135,7 @@ fn dropped_after_any_number_of_polls_a_begun_check_is_finished_and_nothing_more_
         .unwrap();
     let service = layer.layer(application());
 
-    // How many polls a request takes that nobody drops, and how many checks have begun by then.
+    // How many polls a complete request takes, and how many checks have started by each.
     let mut polls = Vec::new();
     let mut whole = pin!(service.clone().oneshot(request()));
     while whole.as_mut().poll(&mut cx).is_pending() {
@@ -158,7 +158,7 @@ fn dropped_after_any_number_of_polls_a_begun_check_is_finished_and_nothing_more_
         drop(within);
         assert_eq!(asked() - before, *expected, "dropped after poll {after}");
 
-        // A check that has begun holds the place until it is finished; nothing else does.
+        // Only a check that has started holds the place, until it is finished.
         let held = in_flight();
         if held > 0 {
             let _within = runtime.enter();

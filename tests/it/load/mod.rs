@@ -28,7 +28,7 @@ use tower_jverify::{Check, Class, JVerifyLayer, Verdict};
 
 use crate::support::{Application, send};
 
-/// A JPush that takes its time, and works on what it was asked, whoever still waits for it. Clones share their counts.
+/// A slow JPush that finishes every check, even if the client has left. Clones share their counts.
 #[derive(Clone)]
 pub(crate) struct Slow {
     time: Duration,
@@ -86,7 +86,7 @@ impl Service<Check> for Slow {
     }
 }
 
-/// A login of its own task, once its next check has begun.
+/// Spawns a login, and returns once its next check has started.
 async fn begun(
     layer: &JVerifyLayer<Slow>,
     slow: &Slow,

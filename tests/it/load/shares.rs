@@ -36,7 +36,7 @@ async fn is_over_its_share(layer: &JVerifyLayer<Slow>, slow: &Slow, from: &str) 
 #[tokio::test(start_paused = true)]
 async fn a_client_over_its_share_is_refused_and_the_others_are_not() {
     let slow = Slow::taking(2_000);
-    // Over its share is no outage.
+    // A client over its share is not an outage.
     let layer = layer(&slow, rule().policy(Policy::default().on(Class::Unavailable, Fallback::Open)));
     for (one, same) in [
         ("192.0.2.1", "::ffff:192.0.2.1"),

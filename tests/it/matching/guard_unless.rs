@@ -151,7 +151,7 @@ async fn rules_of_one_path_let_a_request_by_only_together() {
     let others = Guarded::by([of("sms").otherwise_pass().guard_unless(is_checked)]);
     others.verifies(post_json("/login", body), "guarded").await;
     others.passes_not_guarded(in_session(true, post_json("/login", "no json")), "let by").await;
-    // A named method and any: POST has the rule of its own, and no other is asked.
+    // A rule for POST and a rule for any method: the rule for POST alone decides.
     let methods = Guarded::by([login(), Rule::any_method("/login", captcha()).guard_unless(yes)]);
     methods.verifies(post_json("/login", LOGIN), "its own rule").await;
     let put = Request::put("/login").body(Full::<Bytes>::default()).unwrap();

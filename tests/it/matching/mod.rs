@@ -30,7 +30,7 @@ async fn a_login_that_is_verified_reaches_the_application() {
     assert_eq!(guarded.application.header("x-jverify-decision").as_deref(), Some("allow"));
 }
 
-/// What was asked for a request: tells which of several rules guards it.
+/// The checks that a request needed. They show which of several rules guards it.
 async fn kinds_asked(guarded: &Guarded, method: &str, path: &str) -> Vec<CheckKind> {
     let before = guarded.verifier.calls();
     let mut request = post_json(path, BOTH);

@@ -83,7 +83,7 @@ async fn a_parameter_is_decoded_once_and_keeps_its_case() {
     }
 }
 
-/// Whoever owns `mine` must not log in at `other` with a proof of his own app.
+/// The owner of tenant `mine` must not log in at tenant `other` with a proof of the app of `mine`.
 #[tokio::test]
 async fn a_path_that_means_one_tenant_here_and_another_there_is_refused() {
     let guarded = tenants();
@@ -176,7 +176,7 @@ async fn the_decision_for_one_tenant_is_none_for_another() {
     }
 }
 
-/// A client with a key of its own. Its sandbox counts what it is asked.
+/// A client with another key. Its sandbox counts the checks.
 fn client(key: &str, sandbox: &Sandbox) -> JPush<Sandbox> {
     JPush::builder(Credentials::new(key, "master-secret").unwrap()).transport(sandbox.clone()).build().unwrap()
 }

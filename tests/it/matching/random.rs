@@ -19,7 +19,7 @@ fn spelt(c: char) -> impl Strategy<Value = String> {
     ]
 }
 
-/// What may stand for a slash.
+/// Spellings of a slash.
 fn slash() -> impl Strategy<Value = String> {
     let plain = ["/", "//", "/./", "/x/../", "/%2e/", "/x/%2E./", "/;a=1/", "/x;a/../", "/.//"];
     prop_oneof![

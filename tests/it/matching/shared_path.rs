@@ -1,4 +1,5 @@
-//! A shared path (`/rpc`, GraphQL): calls that are no login pass, whatever they hold, and only what is shown to be one of them.
+//! A shared path (`/rpc`, GraphQL): calls that are not logins pass, whatever they contain, and only calls that are shown to be one
+//! of those pass.
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request};
@@ -113,7 +114,7 @@ async fn names_that_are_repeated_elsewhere_do_not_refuse_another_call() {
             guarded.passes_not_guarded(rpc(body), &format!("{name}: {body}")).await;
         }
     }
-    // A body that is written anew has each name once.
+    // A rewritten body has each name once.
     for (_, guarded) in guards().into_iter().skip(2) {
         let body = r#"{"method":"sms","params":{"phone":1,"phone":2}}"#;
         refused(&guarded, rpc(body), "body_malformed", &["a name twice in one object", "`when`"], body).await;
@@ -346,7 +347,7 @@ async fn every_kind_of_body_may_hold_another_call() {
     guarded.refuses(typed("text/x-call", "login"), "proof_missing", "a closure").await;
     guarded.refuses(typed(FORM, "method=sms&method=login"), "proof_malformed", "a form").await;
     guarded.refuses(typed(FORM, "method=login&phone=13812345678"), "proof_missing", "a form").await;
-    // A form cannot hold the fields of this rule, but it can say that it is none of its calls.
+    // A form cannot contain the fields of this rule, but it can show that it is another call.
     let nested = Guarded::by([rule(by_method())]);
     nested.passes_not_guarded(typed(FORM, "method=sms&params=1"), "a form").await;
     nested.refuses(typed(FORM, "method=login&params=1"), "unsupported_media_type", "a form").await;

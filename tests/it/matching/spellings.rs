@@ -136,7 +136,7 @@ async fn an_http2_path_without_a_slash_never_gets_through() {
     let address = serve(guarded.service()).await;
     for (path, reaches) in [("login", 0), ("", 0), ("%6cogin", 0), ("/login", 1)] {
         let mut block = vec![0x83, 0x86]; // :method POST, :scheme http
-        // :path, :authority, content-type, each a literal beside an indexed name
+        // :path, :authority, content-type, each a literal value with an indexed name
         for (name, value) in [(&[0x04][..], path), (&[0x01], "host"), (&[0x0f, 0x10], "application/json")] {
             block.extend_from_slice(name);
             block.push(u8::try_from(value.len()).unwrap());

@@ -1,4 +1,4 @@
-//! Clones share one answer, whoever waits for it and whoever leaves.
+//! Clones share one answer, whichever of them waits and whichever is dropped.
 
 use std::time::Duration;
 

@@ -60,7 +60,7 @@ fn everything_else_is_accepted() {
         when(Rule::post("/enter", number()).on_demand(), "a"),
         when(Rule::post("/enter", captcha()).on_demand(), "b"),
         when(Rule::post("/rpc", captcha()), "a").otherwise_pass(),
-        // POST has a rule of its own, so this one is for all other methods.
+        // Another rule covers POST, so this one covers all other methods.
         Rule::any_method("/login", captcha()),
         Rule::any_request(captcha()),
     ];

@@ -39,7 +39,7 @@ fn of<T: Clone + Send + Sync + 'static>(seen: &Seen) -> Option<T> {
     seen.parts.extensions.get::<T>().cloned()
 }
 
-/// The application is told that something was not asked, and no decision says otherwise.
+/// The application sees `not-asked`, and no decision says otherwise.
 fn assert_not_asked(seen: &Seen, what: &str) {
     let words: Vec<_> = seen.parts.headers.get_all("x-jverify-decision").iter().collect();
     assert_eq!(words, ["not-asked"], "{what}");

@@ -141,7 +141,7 @@ async fn a_denied_request_never_takes_the_slot() {
     let gate = Gate::closed(Class::Rejected);
     let application = Strict::default();
     let service = gate.layer().layer(ConcurrencyLimit::with_semaphore(application.clone(), Arc::clone(&limit)));
-    // Somebody has the slot for as long as this test goes on.
+    // The slot is taken for the whole test.
     let _held = limit.acquire().await.unwrap();
     let denied = tokio::spawn(service.clone().oneshot(login()));
     gate.asked(1).await;

@@ -30,7 +30,7 @@ pub(super) fn health() -> Request<Full<Bytes>> {
     Request::get("/health").body(Full::default()).unwrap()
 }
 
-/// Drives a service ready for a request with a body of ours, of all that it could be ready for.
+/// Makes a service ready for a request with a `Full` body, so that the compiler picks that implementation.
 pub(super) async fn ready<S: Service<Request<Full<Bytes>>, Error: std::fmt::Debug>>(service: &mut S) -> &mut S {
     service.ready().await.unwrap()
 }
@@ -52,7 +52,7 @@ impl Gate {
         self.open.send_replace(true);
     }
 
-    /// Until so many checks have been begun.
+    /// Waits until so many checks have started.
     pub(super) async fn asked(&self, times: usize) {
         while self.begun() < times {
             tokio::task::yield_now().await;

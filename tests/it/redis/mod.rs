@@ -27,7 +27,7 @@ const PHONE: &str = "13812345678";
 /// Longer than the default: the machine may be busy.
 const DEADLINE: Duration = Duration::from_millis(500);
 
-/// One instance of an application, with a memory of its own.
+/// One instance of an application, with separate memory.
 struct Instance {
     verifier: Verifier,
     application: Application,
@@ -71,7 +71,7 @@ impl Instance {
         }
     }
 
-    /// From a client and for a phone of its own, both made of the number.
+    /// A login whose client and phone are both made from the number.
     async fn login(&self, token: &str, number: u32) -> Result<(), DenialReason> {
         let [_, b, c, d] = number.to_be_bytes();
         self.login_from(&format!("10.{b}.{c}.{d}"), token, &format!("138{number:08}")).await

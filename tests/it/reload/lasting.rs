@@ -141,7 +141,7 @@ async fn a_rule_keeps_its_mark_under_its_name() {
     let reloaded = layer(&verifier, rules("/register"));
     assert_eq!(status(&reloaded, post_json("/login", LOGIN)).await, 200);
     assert_eq!(status(&reloaded, post_json("/register", LOGIN)).await, 200);
-    // It has begun, and matches when it is polled.
+    // The request has started, and rules are matched when its future is polled.
     let late = reloaded.layer(Application::default()).call(post_json("/pay", LOGIN));
     reloaded.reload(layer(&verifier, rules("/signup")));
     assert_eq!(reloaded.unused_rules(), ["pay", "POST /signup"]);

@@ -102,7 +102,7 @@ fn begun(layer: &JVerifyLayer<Verifier>, application: &Application) -> (mpsc::Un
         receiver.poll_recv(cx).map(|bytes| bytes.map(|bytes| Ok::<_, Infallible>(Frame::data(bytes))))
     });
     let request = post_json("/login", "").map(|_| StreamBody::new(frames));
-    // Called here: the request has begun.
+    // `call` has run: the request has started.
     let answer = layer.layer(application.clone()).oneshot(request);
     let mut answer = Box::pin(answer);
     assert!(futures_util::FutureExt::now_or_never(&mut answer).is_none());
@@ -205,7 +205,7 @@ fn what_cannot_be_built_is_refused_before_it_is_given() {
     }
 }
 
-/// A verifier whose clones panic while it is told to.
+/// A verifier whose clones panic while the flag is set.
 struct Fragile(Arc<AtomicBool>, Verifier);
 
 impl Clone for Fragile {

@@ -76,7 +76,7 @@ async fn clients(address: std::net::SocketAddr) -> Vec<StatusCode> {
     statuses
 }
 
-/// Reloads with each of these in turn, on a thread of its own, until it is dropped.
+/// Reloads with each of these in turn, on a separate thread, until it is dropped.
 struct Reloading(Arc<AtomicBool>, Option<std::thread::JoinHandle<usize>>);
 
 impl Reloading {

@@ -21,7 +21,7 @@ use tower_jverify::{Class, Decision, JVerifyLayer, Prove, Rule, Verified, number
 use super::layer;
 use crate::support::{LOGIN, Verifier, exchange, serve};
 
-/// A login, and a header of ours that the client has written.
+/// A login, with an `x-jverify-*` header that the client has forged.
 fn login() -> String {
     let head = "POST /login HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: application/json";
     format!("{head}\r\nx-jverify-decision: allow\r\ncontent-length: {}\r\n\r\n{LOGIN}", LOGIN.len())
@@ -65,7 +65,7 @@ async fn drains(layer: &JVerifyLayer<Verifier>) {
 #[tokio::test]
 async fn a_reload_between_two_services_verifies_nothing_that_was_not_asked() {
     let [layers, own, news] = [(); 3].map(|()| Verifier::passing());
-    // Before, after, what the application is told by the first request, and what is asked: by the rule's verifier, and the new one.
+    // The rules before and after, what the application sees at the first request, and the checks at the rule's verifier and at the new one.
     let old = || rule().on_demand().verifier(own.clone());
     for (new, expected, asked) in [
         (rule().on_demand(), "[\"not-asked\"] verified=false then 2", [1, 1]),

@@ -1,4 +1,4 @@
-//! What a client, or a service between two layers, could try to get past an enforced rule beside one in shadow.
+//! Ways in which a client, or a service between two layers, could try to bypass an enforced rule next to a rule in shadow.
 
 use std::convert::Infallible;
 

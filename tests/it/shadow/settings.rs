@@ -10,7 +10,7 @@ use crate::support::{Verifier, builder};
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
-/// The setting that the error names; empty if there is no error.
+/// The setting that the error names; empty if `build()` succeeds.
 fn error(rule: Rule) -> &'static str {
     let built = builder(&Verifier::passing()).rule(rule).build();
     built.err().map_or("", |error| {

@@ -77,7 +77,7 @@ fn sha(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// Answers with what it got. It says when it has begun.
+/// Answers with what it received. It notifies the test when it starts.
 async fn application(
     request: Request<RequestBody<Incoming>>,
     begun: Arc<Notify>,
@@ -119,7 +119,7 @@ fn whole(bytes: Bytes) -> Sent {
     Full::new(bytes).boxed()
 }
 
-/// Sends the rest once the application has begun.
+/// Sends the rest once the application has started.
 fn in_two(bytes: &Bytes, begun: Arc<Notify>) -> Sent {
     let (first, second) = (bytes.slice(..10), bytes.slice(10..));
     let rest = futures_util::stream::once(async move {

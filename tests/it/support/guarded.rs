@@ -79,7 +79,7 @@ impl Guarded {
         seen
     }
 
-    /// No question to JPush, the application run once, and it is told that no rule guards the request.
+    /// Asserts that JPush gets no check, that the application runs once, and that its request says `not-guarded`.
     pub(crate) async fn passes_not_guarded<B>(&self, request: Request<B>, what: &str) -> Seen
     where
         B: Body<Data = Bytes> + Send + 'static,

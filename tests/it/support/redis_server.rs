@@ -29,7 +29,7 @@ pub(crate) const PASSWORD: &str = "canary-password";
 // === impl Server ===
 
 impl Server {
-    /// `None`, after a word, where there is no Redis. The CI has one.
+    /// `None`, with a message, if Redis is not installed. The CI has it.
     pub(crate) fn start() -> Option<Self> {
         Self::start_with(&[])
     }
@@ -126,7 +126,7 @@ impl Server {
         assert!(status.success());
     }
 
-    /// Sends commands over a connection of its own, and returns what comes back until it closes.
+    /// Sends commands over a new connection, and returns what comes back until it closes.
     pub(crate) fn tell(&self, commands: &[&[&str]]) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         for command in commands.iter().chain(&[&["QUIT"][..]]) {
@@ -139,7 +139,7 @@ impl Server {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
-    /// It answers nobody for so many milliseconds from now on, and then everybody.
+    /// Suspends all answers for so many milliseconds.
     pub(crate) fn pause(&self, millis: u32) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.write_all(encoded(&["CLIENT", "PAUSE", &millis.to_string(), "ALL"]).as_bytes()).unwrap();

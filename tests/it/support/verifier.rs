@@ -1,4 +1,4 @@
-//! A verifier that counts what it is asked, and answers as it was told.
+//! A verifier that counts its checks and returns configured answers.
 
 use std::{
     convert::Infallible,

@@ -245,7 +245,7 @@ async fn nothing_is_told_on_any_path_with_every_crate_at_trace() {
     let client = JPush::builder(credentials()).transport(sandbox.clone()).one_tap_key(&Sandbox::one_tap_key_pem());
     let service = guard(client.build().unwrap()).layer(application.clone());
     try_all(service.clone()).await;
-    // The vendor's own words, and those of somebody in its place.
+    // Texts of the vendor, and of an impostor in its place.
     for reply in [
         format!(r#"{{"code":9001,"content":"{CONTENT}","reason":"{CONTENT}"}}"#),
         format!(
@@ -291,7 +291,7 @@ async fn nothing_is_told_by_the_real_transport_either() {
     }
     assert!(application.runs() > 0 && !sandbox.calls().is_empty());
 
-    // Errors of calls, with their sources: an answer that cannot be read, a break, and nobody there.
+    // Errors of calls, with their sources: an answer that cannot be read, a broken connection, and a refused connection.
     let phone = Phone::parse(PHONE).unwrap();
     let nobody = JPush::builder(credentials())
         .proof_bytes(b' '..=b'~')

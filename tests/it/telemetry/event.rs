@@ -214,7 +214,7 @@ async fn what_somebody_must_do_something_about_is_an_error_once_a_minute_and_say
         tokio::time::advance(Duration::from_secs(58)).await;
         let event = login().await;
         assert!(!event.starts_with("ERROR"), "{class}: {event}");
-        // Much longer than a minute: whoever else runs in this process may have set the alarm's clock ahead.
+        // Much longer than a minute: other tests in this process may have advanced the alarm's clock.
         tokio::time::advance(Duration::from_secs(3_600)).await;
         let event = login().await;
         assert!(event.starts_with("ERROR"), "{class}: {event}");
@@ -291,7 +291,7 @@ async fn rules_that_never_matched_can_be_asked_for() {
     ];
     assert_eq!(layer.unused_rules(), all);
 
-    // A request that is nobody's, and one whose rule is not known, match none.
+    // An unguarded request, and a request whose rule is not known, count for no rule.
     send(&layer, &application, post_json("/health", LOGIN)).await;
     send(&layer, &application, post_json("/signin", r#"{"kind":"c","token":"t","phone":"13812345678"}"#)).await;
     assert_eq!(layer.unused_rules(), all);

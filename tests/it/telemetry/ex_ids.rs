@@ -30,7 +30,7 @@ async fn a_pass_without_the_ex_id_is_a_warning_once_for_each_endpoint_that_repea
         jpush.ask(check).await.unwrap();
         log.take_events()
     };
-    // Nothing is known of the endpoint; it repeats; what is no pass does not count.
+    // Nothing is known of the endpoint; it repeats; an answer that is not a pass does not count.
     for _ in 0..3 {
         assert_eq!(ask(false).await, Vec::<String>::new());
     }

@@ -161,7 +161,7 @@ async fn what_is_held_is_a_gauge_and_returns_to_zero() {
     assert_eq!(gauge("jverify_checks_in_flight"), 1);
     let length = i64::try_from(LOGIN.len()).unwrap();
     assert_eq!(gauge("jverify_bodies_buffered_bytes"), length);
-    // The client leaves: its body is gone, and the check that was begun is finished.
+    // The client leaves: its body is dropped, and the check that has started is finished.
     request.abort();
     assert!(request.await.is_err());
     tokio::task::yield_now().await;

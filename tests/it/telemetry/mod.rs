@@ -1,4 +1,4 @@
-//! CASES 62: what is told, and that nothing of a person or a secret is among it.
+//! CASES 62: what the crate reports, and that it reports nothing of a person and no secret.
 
 mod abandoned;
 mod alarms;

@@ -24,7 +24,7 @@ fn layer() -> JVerifyLayer<Verifier> {
     builder(&Verifier::passing()).rule(rule()).account("main").build().unwrap()
 }
 
-/// Exactly one event, which says that nothing was asked, and names nobody.
+/// Asserts that exactly one event says that nothing was asked, and that it names no person.
 fn assert_not_asked(log: &Log, what: &str) {
     let events = log.take_events();
     let [event] = &events[..] else { panic!("{what}: {events:#?}") };

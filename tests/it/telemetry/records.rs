@@ -23,7 +23,7 @@ use crate::support::{Application, LOGIN, Verifier, builder, post_json, send};
 
 const KEY: &str = "canary-key-0123456789abcdef012345";
 
-/// The records that a layer has told, as lines.
+/// The records of a layer, as lines.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<String>>>);
 
@@ -122,7 +122,7 @@ async fn a_record_of_a_refusal_says_why_and_has_no_status_of_the_inner_service()
         );
         assert!(record.get("inner_status").is_none(), "{record}");
         assert_eq!(record.get("detail").is_some(), body == "{}", "{record}");
-        // Without a key there are no pseudonyms.
+        // Without a key the record has no pseudonyms.
         assert!(record.get("phone").is_none() && record.get("client").is_none(), "{record}");
     }
     // No rule is known.

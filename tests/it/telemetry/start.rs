@@ -196,7 +196,7 @@ fn each_setting_that_weakens_a_rule_is_a_line_at_info_with_the_rules_names() {
         assert!(line.contains(&format!("setting=\"{setting}\"")) && line.contains("rules=\""), "{line}");
         assert!(line.contains("/login") && !line.contains("/other\""), "{line}");
     }
-    // What opens has a line of its own, for each rule.
+    // For each rule that opens for an outage there is a separate line.
     let open = || Rule::post("/login", number()).policy(Policy::default().on(Class::Unavailable, Fallback::Open));
     let rules = [open(), Rule::post("/other", captcha()), open().name("second").when(Field::body("/op"), "2")];
     drop(builder(&Verifier::passing()).rules(rules).build().unwrap());
