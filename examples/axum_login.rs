@@ -4,8 +4,8 @@
 //! cargo run --features axum,sandbox --example axum_login -- --sandbox
 //! ```
 //!
-//! prints curl lines to try, with their answers. With `JPUSH_APP_KEY` and `JPUSH_MASTER_SECRET` in place of `--sandbox`
-//! it asks JPush itself.
+//! prints curl lines to try, with their answers. With `JPUSH_APP_KEY` and `JPUSH_MASTER_SECRET` instead of `--sandbox`, it calls
+//! JPush.
 
 use std::error::Error;
 
@@ -36,18 +36,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let listener = TcpListener::bind(settings.listen).await?;
     common::print_what_to_try(&settings, listener.local_addr()?);
-    // Around the router, not `Router::layer`: the layer sees every path before the router does.
+    // `around` and not `Router::layer`: the layer must see every path before the router does.
     let app = layer.around(router);
     axum::serve(listener, app).await?;
     Ok(())
 }
 
-/// Runs for verified requests only: without a decision `Verified` would not be there.
+/// Runs for verified requests only: the extractor `Verified` rejects all others.
 async fn login(verified: Verified, headers: HeaderMap) -> String {
     common::learnt(verified.phone(), &headers)
 }
 
-/// Runs for whatever no rule matches.
+/// Runs for requests that no rule matches.
 async fn anybody(headers: HeaderMap) -> String {
     common::learnt(None, &headers)
 }

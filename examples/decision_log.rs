@@ -1,4 +1,4 @@
-//! An axum application that writes one line of JSON for every guarded request, and never makes a request wait for the disk.
+//! An axum application that writes one line of JSON for every guarded request. Requests do not wait for the disk.
 //!
 //! ```sh
 //! cargo run --features axum,sandbox,serde --example decision_log -- --sandbox
@@ -26,7 +26,7 @@ use tower_jverify::{ClientIp, Decided, JVerifyLayer, Rule, Secret, Verified, num
 
 mod common;
 
-/// The number of lines that wait for the disk. When so many wait, new lines are dropped and counted.
+/// The number of lines that may wait for the disk. Beyond it, new lines are dropped and counted.
 const QUEUE: usize = 8_192;
 
 #[tokio::main]
@@ -55,7 +55,7 @@ async fn login(verified: Verified) -> String {
     verified.phone().map(|phone| format!("welcome, {}", phone.masked())).unwrap_or_default()
 }
 
-/// A file that a thread writes to.
+/// A file that a separate thread writes to.
 struct DecisionLog {
     lines: SyncSender<Vec<u8>>,
     dropped: Arc<AtomicU64>,

@@ -1,18 +1,18 @@
-//! A reverse proxy that lets logins through once they have proven themselves, in front of any backend.
+//! A reverse proxy that verifies logins, in front of any backend.
 //!
 //! ```sh
 //! cargo run --features sandbox,grpc,multipart,decompression --example hyper_proxy -- --sandbox
 //! UPSTREAM_URL=http://127.0.0.1:8080 cargo run --features sandbox,grpc,multipart,decompression --example hyper_proxy -- --sandbox
 //! ```
 //!
-//! HTTP/1.1 and prior-knowledge HTTP/2 in, HTTP/1.1 out, and HTTP/2 for gRPC. Bodies are streamed both ways, and trailers passed that a
-//! `Trailer` header lists. The backend learns from the headers what was verified, so nobody else may reach it. It gets no
-//! header whose name has other characters than letters, digits and dashes: a CGI-style server takes `X_Real_IP` and `x.real.ip` for
-//! `X-Real-IP`.
+//! Accepts HTTP/1.1 and prior-knowledge HTTP/2. Calls the backend with HTTP/1.1, and with HTTP/2 for gRPC. Streams bodies in both
+//! directions, and forwards the trailers that a `Trailer` header lists. The backend trusts the `x-jverify-*` headers, so do not
+//! expose it directly. The proxy removes each header whose name has other characters than letters, digits and dashes: a CGI-style
+//! server reads `X_Real_IP` and `x.real.ip` as `X-Real-IP`.
 //!
-//! `TRUSTED_PROXIES` is the number of proxies in front that add to `X-Forwarded-For`. Unset: the client's address is not known.
-//! `0`: it is the peer's. `n`: it is the n-th address from the end of that header. The backend gets that header's last `n`
-//! addresses and the peer's, and none that a client could invent.
+//! `TRUSTED_PROXIES` is the number of proxies in front that add to `X-Forwarded-For`. If it is not set, the client's address is not
+//! known. `0`: the address is the peer's. `n`: it is the n-th address from the end of that header. The backend gets the last `n`
+//! addresses of that header and the peer's address. A client cannot invent any of these.
 
 use std::{convert::Infallible, error::Error, fmt::Display, net::SocketAddr, time::Duration};
 
@@ -41,13 +41,14 @@ use tower_jverify::{
 
 mod common;
 
-/// Before a connection is accepted again after an error: without descriptors left, the next attempt fails at once.
+/// How long the proxy waits after an accept error. Without free descriptors the next attempt would fail at once.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// After so many connections in a row the next error is a new one. Near the limit single connections are accepted in between.
+/// After so many connections in a row, the next error is logged as a new one. Near the limit of descriptors, errors alternate with
+/// single connections.
 const RECOVERED: u32 = 1_000;
 
-/// Headers by which others name the client's address. The backend gets `X-Forwarded-For` alone.
+/// Headers in which other proxies name the client's address. The backend gets only `X-Forwarded-For`.
 const ADDRESSES: [&str; 17] = [
     "x-forwarded-for",
     "forwarded",
@@ -68,16 +69,16 @@ const ADDRESSES: [&str; 17] = [
     "remote-addr",
 ];
 
-/// The backend by HTTP/1.1, and by the HTTP/2 that gRPC needs.
+/// Clients of the backend: for HTTP/1.1, and for HTTP/2, which gRPC needs.
 #[derive(Clone)]
 struct Upstream {
-    /// How many of the addresses in `X-Forwarded-For` are believed.
+    /// How many of the addresses in `X-Forwarded-For` are trusted.
     trusted_proxies: usize,
     http1: Client<HttpConnector, RequestBody<Incoming>>,
     grpc: Client<HttpConnector, RequestBody<Incoming>>,
 }
 
-/// The backend's own body, or a line of the proxy's.
+/// The backend's body, or a line of text from the proxy.
 type Answer = Response<Either<Incoming, Full<Bytes>>>;
 
 #[tokio::main]
@@ -94,7 +95,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .rule(Rule::post("/accounts.Accounts/Login", number().token(Field::body("/1")).phone(Field::body("/2"))))
         .accept([Media::Json, Media::Form, Media::Multipart, Media::Grpc])
         .decode([Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd], HandOn::Decoded)
-        // JSON and forms reach the backend in the layer's own writing: any reader reads in them what was verified.
+        // The layer rewrites JSON and forms, so that every parser of the backend reads the verified values.
         .canonical_body(true)
         .foreign_backend(ForeignBackend::any())
         .forward_phone(true);
@@ -125,14 +126,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// `http://host:port` and nothing more; TLS towards a backend is not this example's subject.
+/// `http://host:port` and nothing else. This example does not show TLS to a backend.
 fn backend(url: &str) -> Result<Uri, String> {
     let uri = url.parse::<Uri>().ok().filter(|uri| uri.scheme_str() == Some("http") && uri.path() == "/");
     uri.filter(|uri| uri.query().is_none())
         .ok_or_else(|| format!("`UPSTREAM_URL` is {url:?}: not as in http://127.0.0.1:8080"))
 }
 
-/// Without upgrades: what comes after one would be another protocol, which nobody guards.
+/// Without upgrades: after an upgrade the connection would use another protocol, which the layer does not guard.
 async fn serve<S, B>(listener: TcpListener, service: S)
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + 'static,
@@ -184,7 +185,7 @@ async fn forward(upstream: &Upstream, backend: &Uri, request: Request<RequestBod
     parts.version = if is_grpc { Version::HTTP_2 } else { Version::HTTP_11 };
 
     match client.request(Request::from_parts(parts, body)).await {
-        // Nobody asked to switch protocols.
+        // The proxy forwards no upgrades, so a 101 is an error.
         Ok(response) if !response.status().is_informational() => {
             let (mut parts, body) = response.into_parts();
             parts.headers = end_to_end(&parts.headers, |_| true);
@@ -199,7 +200,7 @@ async fn forward(upstream: &Upstream, backend: &Uri, request: Request<RequestBod
     }
 }
 
-/// The path and query as they came, at the backend.
+/// The path and query, unchanged, at the backend.
 fn at_backend(backend: &Uri, uri: &Uri) -> Option<Uri> {
     let path = uri.path_and_query().filter(|path| path.as_str().starts_with('/'))?;
     let mut parts = backend.clone().into_parts();
@@ -207,16 +208,16 @@ fn at_backend(backend: &Uri, uri: &Uri) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-/// The headers of a request as the backend gets them, with one framing: that of the body in hand.
+/// The headers for the backend, with exactly one framing: that of the current body.
 fn towards_backend(request: &Parts, body: &impl Body, is_grpc: bool, trusted_proxies: usize) -> HeaderMap {
     let is_plain = |name: &HeaderName| name.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    // Hyper takes the backend's own host from its URL.
+    // Hyper sets the host from the backend's URL.
     let is_kept = |name: &HeaderName| name != HOST && is_plain(name) && !ADDRESSES.contains(&name.as_str());
     let mut headers = end_to_end(&request.headers, is_kept);
     if let Some(addresses) = forwarded_for(request, trusted_proxies) {
         headers.insert("x-forwarded-for", addresses);
     }
-    // One framing: hyper keeps no Content-Length beside this, and tells the length of every other body.
+    // Exactly one framing: hyper drops `Content-Length` if this is set, and sets it for every other body.
     let has_trailers = headers.contains_key(TRAILER);
     if !is_grpc && !body.is_end_stream() && (has_trailers || body.size_hint().exact().is_none()) {
         headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
@@ -228,7 +229,7 @@ fn towards_backend(request: &Parts, body: &impl Body, is_grpc: bool, trusted_pro
     {
         headers.insert(COOKIE, cookies);
     }
-    // The client takes trailers, and so does this proxy.
+    // The client accepts trailers, and so does this proxy.
     let te = request.headers.get_all(TE).iter().filter_map(|te| te.to_str().ok()).flat_map(|te| te.split(','));
     if te.map(str::trim).any(|te| te.eq_ignore_ascii_case("trailers")) {
         headers.insert(TE, HeaderValue::from_static("trailers"));
@@ -239,7 +240,7 @@ fn towards_backend(request: &Parts, body: &impl Body, is_grpc: bool, trusted_pro
     headers
 }
 
-/// The last addresses of `X-Forwarded-For`, as many as there are trusted proxies, and the peer's.
+/// The last addresses of `X-Forwarded-For`, one for each trusted proxy, and the peer's address.
 fn forwarded_for(request: &Parts, trusted_proxies: usize) -> Option<HeaderValue> {
     let peer = request.extensions.get::<SocketAddr>()?.ip().to_canonical().to_string();
     let lines: Vec<&[u8]> = request.headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes).collect();
@@ -250,7 +251,7 @@ fn forwarded_for(request: &Parts, trusted_proxies: usize) -> Option<HeaderValue>
     HeaderValue::from_bytes(&addresses.join(&b", "[..])).ok()
 }
 
-/// Headers without those that are for one connection only (RFC 9110, section 7.6.1). In their order.
+/// Removes the headers that are for one connection only (RFC 9110, section 7.6.1). Keeps the order.
 fn end_to_end(headers: &HeaderMap, is_kept: impl Fn(&HeaderName) -> bool) -> HeaderMap {
     const FOR_ONE_CONNECTION: [&str; 8] = [
         "connection",
@@ -280,7 +281,7 @@ fn line(status: StatusCode, text: impl Display) -> Answer {
     response
 }
 
-/// The backend inside: `/echo` sends the body and its trailers back, every other path says what it learnt.
+/// The built-in backend: `/echo` returns the body and its trailers, every other path returns what the headers say.
 async fn spawn_echo() -> Result<Uri, Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?).parse()?;

@@ -1,12 +1,13 @@
-//! Many instances of one application, with a memory each and over one Redis: what the vendor is paid, and what a client gets.
+//! Simulates many instances of one application, without and with a shared Redis: how many checks the vendor bills, and how many
+//! requests a client gets through.
 //!
 //! ```sh
 //! cargo run --release --example instances --features redis                              # with a memory each
 //! cargo run --release --example instances --features redis -- redis://127.0.0.1:6379    # and over that Redis
 //! ```
 //!
-//! Logins come to an instance by chance. One in twenty is sent twice, as by a double tap or by someone who has overheard it. Besides, one client tries as
-//! often as it can, with another proof each time. The verifier passes everything and counts.
+//! Logins reach a random instance. One in twenty is sent twice, as after a double tap or by an attacker who has recorded it. In
+//! addition, one client sends as many requests as it can, each with another proof. The verifier passes everything and counts.
 
 use std::{
     convert::Infallible,
@@ -28,10 +29,10 @@ use tower_jverify::{Check, Class, ClientIp, Guards, JVerifyLayer, Redis, Rule, S
 
 const LOGINS: u32 = 5_000;
 
-/// One in so many is sent twice.
+/// One login in so many is sent twice.
 const TWICE: u32 = 20;
 
-/// What one client tries at once. It has a burst of 300.
+/// How many requests one client sends at once. Its burst is 300.
 const TRIES: u32 = 2_500;
 
 #[tokio::main]
@@ -52,7 +53,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 async fn run(instances: usize, url: Option<&str>) -> Result<(), Box<dyn Error>> {
     let calls = Arc::new(AtomicU64::new(0));
-    // Of this run alone, so that no run sees the claims of another.
+    // A new key for each run, so that no run sees the claims of another.
     let key = format!("a simulation, not a secret: {}", unique(instances));
     let mut sites = Vec::new();
     for _ in 0..instances {
@@ -99,12 +100,12 @@ where
 {
     let body = format!(r#"{{"token":"{token}","phone":"138{phone:08}"}}"#);
     let request = Request::post("/login").header("content-type", "application/json").header("x-forwarded-for", client);
-    let request = request.body(Full::from(body)).expect("a request of ours");
+    let request = request.body(Full::from(body)).expect("the request has a valid method, path and headers");
     let Some(site) = site else { return Ok(()) };
     site.ready().await?.call(request).await.map(drop)
 }
 
-/// What no other run has.
+/// A value that differs in each run.
 fn unique(instances: usize) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     format!("{instances} {}", now.as_nanos())

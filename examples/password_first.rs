@@ -1,11 +1,11 @@
-//! An axum application that checks the password first, and asks JPush only when it is right.
+//! An axum application that checks the password first, and calls JPush only if the password is right.
 //!
 //! ```sh
 //! cargo run --features axum,sandbox --example password_first -- --sandbox
 //! ```
 //!
-//! prints curl lines to try, in their order, with their answers. With `JPUSH_APP_KEY` and `JPUSH_MASTER_SECRET` in place of
-//! `--sandbox` it asks JPush itself.
+//! prints curl lines to try in this order, with their answers. With `JPUSH_APP_KEY` and `JPUSH_MASTER_SECRET` instead of
+//! `--sandbox`, it calls JPush.
 
 use std::error::Error;
 
@@ -41,7 +41,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Without `now()` nothing would be verified. While it waits, this handler holds no connection of a database.
+/// A handler that does not call `now()` has verified nothing. This handler holds no database connection while it waits.
 async fn login(prove: Prove, Json(login): Json<Login>) -> Result<String, Response> {
     if login.password != "correct" {
         return Err((StatusCode::UNAUTHORIZED, "wrong password").into_response());

@@ -1,11 +1,11 @@
-//! An axum application that starts to verify its logins: in shadow, then for a quarter of the phones, then for all.
+//! An axum application that introduces the verification of its logins: in shadow, then for a quarter of the phones, then for all.
 //!
 //! ```sh
 //! cargo run --features axum,sandbox --example rollout -- --sandbox
 //! ```
 //!
-//! prints curl lines to try, with their answers. With `JPUSH_APP_KEY` and `JPUSH_MASTER_SECRET` in place of `--sandbox` it asks
-//! JPush itself. The document `docs/policy.md` says when to take the next step.
+//! prints curl lines to try, with their answers. With `JPUSH_APP_KEY` and `JPUSH_MASTER_SECRET` instead of `--sandbox`, it calls
+//! JPush. `docs/policy.md` says when to take the next step.
 
 use std::error::Error;
 
@@ -19,7 +19,7 @@ use tower_jverify::{JVerifyLayer, Mode, Rollout, Rule, Secret, Unit, Verified, n
 
 mod common;
 
-/// Of an application of your own, from its configuration: `openssl rand -base64 32` writes one.
+/// Only for this example. An application reads its key from its configuration: `openssl rand -base64 32` generates one.
 const KEY: &str = "only-of-this-example-0123456789abcdef";
 const TESTERS: &str = "a-secret-of-the-testers";
 
@@ -32,10 +32,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let layer = JVerifyLayer::builder(settings.verifier())
         // Every request passes, and its headers say what would be refused.
         .rule(Rule::post("/shadow", number()).mode(Mode::Shadow))
-        // Of a quarter of the phones, requests are refused.
+        // The rule is enforced for a quarter of the phones.
         .rule(Rule::post("/quarter", number()).mode(Mode::Rollout(quarter)))
         .rule(Rule::post("/all", number()))
-        // Testers are refused wherever others are not yet.
+        // The rule is enforced for testers while it is in shadow for others.
         .enforce_when(HeaderName::from_static("x-rollout-tester"), TESTERS)
         .build()?;
     let router = Router::new()
@@ -49,7 +49,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Logs in as before, so it does not take `Verified`: that refuses a request that would be denied.
+/// Takes no `Verified`, because that extractor refuses a request that would be denied. So users can log in as before.
 async fn login(headers: HeaderMap) -> String {
     let words = ["x-jverify-decision", "x-jverify-reason", "x-jverify-mode"];
     words.map(|name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("-")).join(" ")

@@ -1,15 +1,14 @@
-//! JPush's verification API without JPush, over plain HTTP, for applications that are not written in Rust.
+//! A server with JPush's verification API, over plain HTTP, for applications that are not written in Rust.
 //!
 //! ```sh
 //! LISTEN_ADDR=127.0.0.1:4000 cargo run --example sandbox --features sandbox
 //! ```
 //!
-//! Let the application under test ask `http://127.0.0.1:4000` in place of `https://api.verification.jpush.cn`, with any
-//! application key and master secret. What is answered is told by the proof itself; the whole table is in the
-//! documentation of `tower_jverify::sandbox`. It prints the private key that decrypts the phones of one-tap
-//! logins; a new one at every start, and worth nothing elsewhere. It listens on
-//! loopback only: whoever reaches it passes every check. For the containers of a test, the flag
-//! `--danger-sandbox-beyond-loopback` lets it listen elsewhere; there an application needs
+//! Configure the application under test to call `http://127.0.0.1:4000` instead of `https://api.verification.jpush.cn`, with any
+//! application key and master secret. The proof in the request selects the answer; the documentation of `tower_jverify::sandbox`
+//! lists all proofs. The example prints the private key that decrypts the phones of one-tap logins. It is a new key at each start.
+//! The server listens on loopback only, because every client that reaches it passes every check. For containers of a test, the flag
+//! `--danger-sandbox-beyond-loopback` allows other addresses; the application then needs
 //! `JPushBuilder::danger_plain_http_to_private_hosts`.
 
 use std::{error::Error, net::SocketAddr, time::Duration};
@@ -54,13 +53,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
         };
         let service = TowerToHyperService::new(sandbox.clone());
         tokio::spawn(async move {
-            // The only errors are clients that went away, and the resets that a proof asked for.
+            // The only errors are clients that have left, and the connection resets that a proof selects.
             let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }
 
-/// Every curl line with its answer, asked of a sandbox of its own, so that the ids are those of a fresh one.
+/// Every curl line with its answer, from a separate sandbox, so that the ids are those of a new one.
 async fn print_what_to_try(address: SocketAddr) -> Result<(), Box<dyn Error>> {
     println!("The sandbox listens on http://{address}. Try:\n");
     let sandbox = Sandbox::new();

@@ -1,4 +1,4 @@
-//! A client of `tonic_login`: logs in as whoever it is told, and says what it learnt.
+//! A client of `tonic_login`: logs in with the given token and phone, and prints the answer.
 //!
 //! ```sh
 //! cargo run --example tonic_client                            # the sandbox's good token
@@ -21,7 +21,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut client = Grpc::new(Endpoint::from_shared(server)?.connect().await?);
     client.ready().await?;
     let mut request = Request::new(login);
-    // More than a second: a check is not begun with less than that left.
+    // More than a second: a check does not start with less than that left.
     request.set_timeout(Duration::from_secs(5));
     let path = PathAndQuery::from_static("/accounts.Accounts/Login");
     match client.unary(request, path, ProstCodec::<LoginRequest, Welcome>::default()).await {

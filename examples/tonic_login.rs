@@ -1,11 +1,11 @@
-//! A gRPC service whose login proves itself; the proof is in the message.
+//! A gRPC service that verifies its logins. The proof is in the message.
 //!
 //! ```sh
 //! cargo run --features grpc,tonic,sandbox --example tonic_login -- --sandbox
 //! cargo run --example tonic_client
 //! ```
 //!
-//! The messages and the service are written by hand, as small as can be, so that no `protoc` is needed:
+//! The messages and the service are written by hand and minimal, so the example needs no `protoc`:
 //!
 //! ```proto
 //! package accounts;
@@ -39,7 +39,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     common::log();
     let settings = common::Settings::read();
 
-    // Protobuf's field numbers; with `descriptors` they could be names.
+    // Fields by their protobuf numbers. The setting `descriptors` allows names.
     let login = number().token(Field::body("/1")).phone(Field::body("/2"));
     let layer = JVerifyLayer::builder(settings.verifier())
         .rule(Rule::post("/accounts.Accounts/Login", login).accept([Media::Grpc]))
@@ -89,7 +89,7 @@ impl NamedService for Accounts {
     const NAME: &'static str = "accounts.Accounts";
 }
 
-/// What `tonic-build` would write.
+/// The code that `tonic-build` would generate.
 impl Service<http::Request<Body>> for Accounts {
     type Response = http::Response<Body>;
     type Error = Infallible;
@@ -117,7 +117,7 @@ impl Service<http::Request<Body>> for Accounts {
     }
 }
 
-/// As curl sends it: a frame of the message, byte by byte.
+/// The message as curl sends it: a frame, byte by byte.
 fn print_what_to_try(settings: &common::Settings, address: SocketAddr) {
     println!("Listening on http://{address}.");
     if let common::Vendor::Sandbox = settings.vendor {
@@ -135,13 +135,13 @@ fn print_what_to_try(settings: &common::Settings, address: SocketAddr) {
     println!("{}", common::LAST_LINE);
 }
 
-/// Not compressed, the length, the message.
+/// A frame: the flag 0 (not compressed), the length, the message.
 fn frame(message: &[u8]) -> Vec<u8> {
     let length = u32::try_from(message.len()).expect("a login is small");
     [&[0], length.to_be_bytes().as_slice(), message].concat()
 }
 
-/// For `printf`.
+/// Escapes the bytes for `printf`.
 fn escaped(bytes: &[u8]) -> String {
     let escaped = bytes.iter().map(|&byte| match byte {
         b'a'..=b'z' | b'0'..=b'9' | b'-' => char::from(byte).to_string(),
@@ -150,7 +150,7 @@ fn escaped(bytes: &[u8]) -> String {
     escaped.collect()
 }
 
-/// What to try: rpc, token and phone, and what counts of the answer.
+/// What to try: the rpc, the token, the phone, and the part of the answer that is compared.
 const TRIES: [(&str, &str, &str, &str, &str); 4] = [
     (
         "The carrier vouches for the phone",

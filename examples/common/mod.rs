@@ -1,4 +1,4 @@
-//! What the examples share: the environment and the flag `--sandbox`, whoever answers the checks, and what to try.
+//! What the examples share: the environment variables and the flag `--sandbox`, the verifier, and the requests to try.
 #![allow(dead_code, reason = "every example uses its part of it")]
 
 use std::{collections::BTreeMap, env, net::SocketAddr, process};
@@ -6,25 +6,27 @@ use std::{collections::BTreeMap, env, net::SocketAddr, process};
 use http::HeaderMap;
 use tower_jverify::{BoxJPush, ConfigError, Credentials, JPush, Phone, Sandbox};
 
-/// The settings of an example. The sandbox is never a fallback: it is asked for, or credentials are missing.
+/// The settings of an example. The sandbox is never a fallback: `--sandbox` selects it, and otherwise credentials are required.
 pub(crate) struct Settings {
-    /// Who answers the checks: `--sandbox`, or the credentials.
+    /// The verifier: `--sandbox`, or the credentials.
     pub(crate) vendor: Vendor,
-    /// `LISTEN_ADDR`; default `127.0.0.1:3000`. Loopback only with the sandbox, but for `--danger-sandbox-beyond-loopback`.
+    /// `LISTEN_ADDR`; default `127.0.0.1:3000`. With the sandbox it must be loopback, unless `--danger-sandbox-beyond-loopback` is
+    /// set.
     pub(crate) listen: SocketAddr,
-    /// `UPSTREAM_URL`: the backend of a proxy; default: an echo inside of the example.
+    /// `UPSTREAM_URL`: the backend of a proxy; default: an echo server in the example.
     pub(crate) upstream: Option<String>,
-    /// `TRUSTED_PROXIES`: how many proxies in front of a proxy set `X-Forwarded-For`; default: not known.
+    /// `TRUSTED_PROXIES`: how many proxies in front of this one add to `X-Forwarded-For`; default: the client's address is not
+    /// known.
     pub(crate) trusted_proxies: Option<usize>,
 }
 
-/// Who answers the checks.
+/// Which verifier answers the checks.
 pub(crate) enum Vendor {
     /// `--sandbox`: the sandbox in this process.
     Sandbox,
-    /// `JPUSH_APP_KEY`, `JPUSH_MASTER_SECRET` and, for another host than the vendor's, `JPUSH_BASE_URL`; with
-    /// `JPUSH_PROOF_BYTES`, proofs may contain the bytes of that text too (`#注册` for those of the example `sandbox`). With
-    /// `--danger-plain-http-to-private-hosts`, that host may be a container of a test.
+    /// `JPUSH_APP_KEY`, `JPUSH_MASTER_SECRET` and, for another host than the vendor's, `JPUSH_BASE_URL`. `JPUSH_PROOF_BYTES` lists
+    /// further characters that proofs may contain (`#注册` for those of the example `sandbox`). With
+    /// `--danger-plain-http-to-private-hosts`, the host may be a container of a test.
     JPush {
         app_key: String,
         master_secret: String,
@@ -34,13 +36,13 @@ pub(crate) enum Vendor {
     },
 }
 
-/// For the server alone: it answers other containers of a test too.
+/// `--danger-sandbox-beyond-loopback`, for the example `sandbox` only: it may listen for other containers of a test.
 const BEYOND_LOOPBACK: &str = "--danger-sandbox-beyond-loopback";
 
-/// For all others: they ask such a server.
+/// `--danger-plain-http-to-private-hosts`, for all other examples: they may call such a server.
 const PLAIN_HTTP: &str = "--danger-plain-http-to-private-hosts";
 
-/// Which example reads its settings.
+/// The kind of example that reads its settings.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reads {
     Application,
@@ -49,12 +51,12 @@ enum Reads {
 }
 
 impl Settings {
-    /// Reads flags and environment, or says on stderr what is wrong with them and ends the process.
+    /// Reads flags and environment. If they are invalid, prints why on stderr and ends the process.
     pub(crate) fn read() -> Self {
         Self::read_as(Reads::Application)
     }
 
-    /// The same for the server, which is the sandbox without being asked.
+    /// As `read`, for the example `sandbox`, which needs no flag to be the sandbox.
     pub(crate) fn read_sandboxed() -> Self {
         Self::read_as(Reads::Server)
     }
@@ -64,10 +66,10 @@ impl Settings {
         Self::parse(env::args().skip(1), reads, var).unwrap_or_else(|problem| end(&problem))
     }
 
-    /// Whoever answers the checks, or says on stderr what is wrong with the settings and ends the process.
+    /// The verifier. If a setting is invalid, prints why on stderr and ends the process.
     pub(crate) fn verifier(&self) -> BoxJPush {
         self.vendor.verifier().unwrap_or_else(|problem| {
-            // As the library calls it, and as whoever starts an example does.
+            // The library's name of the setting, and the variable that the user of an example sets.
             let variable = if problem.setting() == "base_url" { "`JPUSH_BASE_URL`: " } else { "" };
             end(&format!("{variable}{problem}"))
         })
@@ -152,22 +154,22 @@ impl Vendor {
     }
 }
 
-/// What every example prints last, once it listens.
+/// What every example prints last, when it listens.
 pub(crate) const LAST_LINE: &str = "\nCtrl-C ends it.";
 
-/// Says on stderr what is wrong with the settings, and ends the process.
+/// Prints on stderr which setting is invalid, and ends the process.
 pub(crate) fn end(problem: &str) -> ! {
     eprintln!("{problem}");
     process::exit(2)
 }
 
-/// Logs to stderr: the layer tells one event for every decision.
+/// Logs to stderr: the layer writes one event for every decision.
 pub(crate) fn log() {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
 }
 
-/// What an application learnt of a request, as JSON: the phone if it was proven, and the risk headers. Without
-/// `x-jverify-id`, another at every check, and without `x-jverify-phone`, which is a person's.
+/// What an application learns about a request, as JSON: the phone if it was proven, and the risk headers. Leaves out
+/// `x-jverify-id`, which differs at each check, and `x-jverify-phone`, which is personal data.
 pub(crate) fn learnt(phone: Option<Phone>, headers: &HeaderMap) -> String {
     let phone = phone.map_or_else(|| "not proven".into(), |phone| phone.masked().to_string());
     let ours = headers.iter().filter(|(name, _)| name.as_str().starts_with("x-jverify-"));
@@ -178,8 +180,8 @@ pub(crate) fn learnt(phone: Option<Phone>, headers: &HeaderMap) -> String {
     serde_json::to_string(&learnt).expect("strings are JSON")
 }
 
-/// What to try on the sandbox with `axum_login` and `hyper_proxy`: path, body (none: a `GET`), status and answer.
-/// The examples' test asks them all and compares.
+/// What to try on the sandbox with `axum_login` and `hyper_proxy`: path, body (without one: a `GET`), status and answer. A test
+/// sends all of these requests and compares the answers.
 const TRIES: [(&str, &str, &str, u16, &str); 15] = [
     (
         "The carrier vouches for the phone",
@@ -279,7 +281,7 @@ const TRIES: [(&str, &str, &str, u16, &str); 15] = [
         200,
         r#"{"phone":"not proven","x-jverify-checks":"captcha","x-jverify-decision":"allow","x-jverify-reason":"verified","x-jverify-sandbox":"1"}"#,
     ),
-    ("Not guarded, and a header of ours from outside is gone", "/health", "", 200, r#"{"phone":"not proven"}"#),
+    ("Not guarded, and a forged `x-jverify-*` header is removed", "/health", "", 200, r#"{"phone":"not proven"}"#),
 ];
 
 /// Prints the address and, on the sandbox, curl lines with their answers.

@@ -1,11 +1,11 @@
-//! Each call that arrived must be one that the layer accounted for, and the other way round.
+//! Each call that reached the sandbox must be one that the layer accounted for, and the reverse.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// Who knows of a call.
+/// Who has reported a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum By {
     /// The layer has a verdict on it that may have cost something.
@@ -14,7 +14,7 @@ pub(crate) enum By {
     Vendor,
 }
 
-/// By `exID`. What both sides know is forgotten, so that a long run needs no more memory.
+/// Calls by `exID`. A call that both sides have reported is removed, so that a long run needs no more memory.
 #[derive(Default)]
 pub(crate) struct Calls(Mutex<Known>);
 
@@ -26,11 +26,11 @@ struct Known {
 
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Sums {
-    /// What both sides know.
+    /// How many calls both sides have reported.
     pub(crate) by_both: u64,
     pub(crate) by_layer_alone: u64,
     pub(crate) by_vendor_alone: u64,
-    /// What one side has named twice.
+    /// Calls that one side has reported twice.
     pub(crate) twice: u64,
 }
 

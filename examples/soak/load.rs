@@ -1,4 +1,4 @@
-//! The clients.
+//! The load generator: the clients of a run.
 
 use std::{
     net::SocketAddr,
@@ -26,7 +26,7 @@ use crate::{fault_proxy::Random, settings::Settings, site::Site, tally::Tally, t
 /// How many requests may wait for answers. With more, the machine is too slow for the rates.
 const ROOM: u32 = 10_000;
 
-/// A request without an answer for so long has none.
+/// After this time without an answer, a request counts as unanswered.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const TICK: Duration = Duration::from_millis(10);
@@ -61,7 +61,7 @@ enum Login {
 // === impl Load ===
 
 impl Load {
-    /// Each `part` of a run sends proofs of its own.
+    /// Each `part` of a run sends different proofs.
     pub(crate) fn new(site: &Site, settings: &Settings, part: u64, tally: &Arc<Tally>) -> Self {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
@@ -128,7 +128,7 @@ impl Load {
     async fn unmatched(&self) {
         let request = Request::get(format!("http://{}/news/{}", self.address, self.below(1_000)));
         let times = self.tally.unmatched();
-        self.send(request.body(Full::default()).expect("a request of ours"), times).await;
+        self.send(request.body(Full::default()).expect("the request has a valid method and path"), times).await;
     }
 
     async fn login(&self, login: Login) {
@@ -203,7 +203,7 @@ impl Load {
             .header("content-type", "application/json")
             .header("x-forwarded-for", format!("10.{a}.{b}.{c}"))
             .body(Full::from(body))
-            .expect("a request of ours")
+            .expect("the request has a valid method, path and headers")
     }
 
     fn random(&self) -> u64 {

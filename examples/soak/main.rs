@@ -1,11 +1,12 @@
-//! A soak: the layer under load for minutes, while everything between it and JPush goes wrong.
+//! A soak test: the layer under load for minutes, while faults of all kinds occur between it and JPush.
 //!
 //! ```sh
 //! cargo run --release --example soak --features sandbox -- --minutes 20 --seed 1
 //! ```
 //!
-//! One process holds it all, over real sockets: a client that sends unmatched and guarded requests at fixed rates, a hyper server with
-//! the layer, the JPush client, a proxy that spoils exchanges (`tests/fault_proxy`), and the sandbox. Phases take turns:
+//! One process contains everything, over real sockets: a client that sends unmatched and guarded requests at fixed rates, a hyper
+//! server with the layer, the JPush client, a proxy that injects faults (`tests/fault_proxy`), and the sandbox. The phases
+//! alternate:
 //!
 //! | phase | what happens |
 //! |---|---|
@@ -19,8 +20,7 @@
 //! descriptor left over. Times and memory are reported and violate nothing. Memory and descriptors are read from `/proc/self`; on
 //! systems without it the report says "not measured".
 //!
-//! Claims of numbers are kept for 15 minutes, so memory is flat only after that: a run of 20 minutes measures its slope in the last
-//! four.
+//! Claims of numbers are kept for 15 minutes, so memory grows until then. A run of 20 minutes measures the growth of its last four.
 
 #[path = "../../tests/fault_proxy/mod.rs"]
 mod fault_proxy;
@@ -59,7 +59,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let site = Site::start(settings.seed, &tally).await?;
     let memory = process::Memory::sample(settings.minutes);
 
-    // The connections, threads and tables of a first use are no leak.
+    // The connections, threads and tables of a first use are not a leak.
     Load::new(&site, &settings, 1, &tally).a_few().await;
     let before = rest(&site, None).await;
 

@@ -1,4 +1,4 @@
-//! What goes wrong, and when.
+//! The phases of a run: which faults occur, and when.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What the run has shown.
+//! The report of a run.
 
 use std::{fmt, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::{
     tally::Tally,
 };
 
-/// More calls than this before the first answer are no probe. It should be one; calls that follow it at once may be counted too.
+/// More calls than this before the first answer are not a probe. It should be one; calls that follow it at once may be counted too.
 const MOST_PROBES: u64 = 5;
 
 const MIB: f64 = 1024.0 * 1024.0;

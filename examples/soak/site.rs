@@ -1,4 +1,4 @@
-//! What is under load: the application with the layer, the proxy that spoils exchanges, the sandbox.
+//! The system under load: the application with the layer, the proxy that injects faults, and the sandbox.
 
 use std::{convert::Infallible, error::Error, net::SocketAddr, sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What became of the requests.
+//! The results of the requests.
 
 use std::{
     collections::BTreeSet,
