@@ -1,6 +1,6 @@
-//! Guarded requests a second, paired: short rounds of the layer and of the middleware by hand alternate, and the median
-//! of the rounds' ratios counts. Whatever else the machine does meets both alike. Beside the clock on the wall, the time
-//! that this thread was on a core is told: it leaves out JPush, which on a small machine takes its share of the cores.
+//! Guarded requests per second, paired: short rounds of the layer and of the hand-written middleware alternate, and the median of
+//! the rounds' ratios counts. Other load on the machine affects both. Next to wall time, the bench reports the CPU time of this
+//! thread. It excludes JPush, which takes a share of the cores on a small machine.
 
 #![allow(clippy::cast_precision_loss, reason = "no count here comes near 2^52")]
 
@@ -29,7 +29,7 @@ fn main() {
         round(&by_hand);
     }
     let (mut walls, mut mine_wall, mut theirs_wall) = (Vec::new(), Vec::new(), Vec::new());
-    // The kernel counts in ticks of milliseconds, so only the sum of all rounds tells.
+    // The kernel counts in ticks of milliseconds, so only the sum of all rounds is accurate.
     let (mut mine_core, mut their_core) = (Some(0.0), Some(0.0));
     for number in 0..ROUNDS {
         // Who begins alternates too.
@@ -59,7 +59,7 @@ fn main() {
 /// Seconds that a round took.
 struct Took {
     wall: f64,
-    /// On a core, user and kernel; only Linux tells.
+    /// On a core, user and kernel. Only Linux reports it.
     core: Option<f64>,
 }
 

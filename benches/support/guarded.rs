@@ -1,8 +1,8 @@
 //! A guarded login, twice: under the layer, and under the middleware that a user would write by hand today.
 //!
-//! Both stand around the same axum router, ask the same vendor over loopback, judge its answer, and tell the handler
-//! by a header. The one by hand is honest: one shared client with its pool, a bound on the body, a timeout, every error
-//! answered. It does less: no exID, no duplicate names refused, no aliases stripped, one risk header instead of six.
+//! Both wrap the same axum router, ask the same vendor over loopback, judge its answer, and report it to the handler in a header.
+//! The hand-written one is honest: one shared client with its pool, a bound on the body, a timeout, and an answer for every error.
+//! It does less: it sends no exID, refuses no duplicate names, strips no aliases, and sets one risk header instead of six.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -42,7 +42,7 @@ pub(crate) struct Guarded {
 
 enum Application {
     Ours(JVerify<Router, JPush>),
-    /// Or by nobody.
+    /// No middleware.
     ByHand(Router),
 }
 

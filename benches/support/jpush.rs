@@ -1,4 +1,4 @@
-//! JPush on loopback: a hyper server in a process of its own, so that its cost is in neither side's figure.
+//! JPush on loopback: a hyper server in another process, so that its cost is in neither figure.
 
 use std::{
     convert::Infallible,

@@ -39,7 +39,7 @@ pub(crate) struct Table {
 pub(crate) enum Target {
     AtLeast(f64),
     AtMost(f64),
-    /// Only told.
+    /// Reported only: has no target.
     Told,
 }
 
@@ -101,7 +101,7 @@ pub(crate) fn guards_on() -> tower_jverify::Guards {
     tower_jverify::Guards::new()
 }
 
-/// The targets of single parts are measured without guards, which have a figure of their own.
+/// The targets of single parts are measured without guards. The guards have a separate figure.
 pub(crate) fn guards_off() -> tower_jverify::Guards {
     let guards =
         tower_jverify::Guards::builder().without_breaker().without_replay_guard().without_client_limits().build();
