@@ -1,5 +1,5 @@
-//! A form that is let in says to `form_urlencoded` what it said to the verifier, and says it once, also to parsers that
-//! bend names as PHP and qs do.
+//! If a form passes, then `form_urlencoded`, and parsers that change names as PHP and qs do, read the same proof as the verifier
+//! got, and read it once.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -15,7 +15,7 @@ fuzz_target!(|body: &[u8]| {
     let Some(asked) = send(&LAYER, &VERIFIER, post("application/x-www-form-urlencoded", body)).accepted() else {
         return;
     };
-    // Some parsers hand the body to what reads a query, which leaves out a `?` at the beginning.
+    // Some parsers pass the body to their query parser, which drops a `?` at the beginning.
     let stripped = body.strip_prefix(b"?").unwrap_or(body);
     let pairs: Vec<_> = form_urlencoded::parse(stripped).collect();
     for (name, value) in [("token", &asked.token), ("phone", &asked.phone)] {

@@ -1,5 +1,5 @@
-//! A gRPC call that is let in is to prost, read as tonic does, what it was to the verifier: the first frame of a stream,
-//! the only one of a unary call, and each field on the way once.
+//! If a gRPC call passes, then prost, which reads it as tonic does, reads the same proof as the verifier got: from the first frame
+//! of a stream, or the only frame of a unary call, with each field on the way once.
 //!
 //! Input: a byte for `grpc-encoding`, one for where the body is cut in two, and the body.
 #![no_main]

@@ -1,5 +1,5 @@
-//! Whatever headers come in, and whatever tags JPush has: the application sees exactly our headers, one value each, and
-//! the client's others as they came.
+//! For all request headers and all risk tags of JPush: the application sees exactly the layer's `x-jverify-*` headers, with one
+//! value each, and the client's other headers unchanged.
 //!
 //! Input: a path and a score in the first line, then header lines up to an empty one, then a risk tag a line.
 #![no_main]
@@ -60,7 +60,7 @@ fuzz_target!(|input: &[u8]| {
         assert!(!names.any(|name| is_ours(&String::from_utf8_lossy(name.trim_ascii()))), "{value:?} names ours");
     }
 
-    // Ours: each known, once, and of characters that nobody misreads.
+    // The `x-jverify-*` headers: each is known, occurs once, and has only characters that all servers read alike.
     let ours: Vec<_> = parts.headers.iter().filter(|(name, _)| is_ours(name.as_str())).collect();
     assert_eq!(ours.is_empty(), !guarded, "{ours:?}");
     for (name, value) in ours {
@@ -84,7 +84,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// Under our prefix, by any alias.
+/// Has the prefix `x-jverify-`, in any spelling.
 fn is_ours(name: &str) -> bool {
     let name: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();

@@ -1,4 +1,4 @@
-//! A JSON body that is let in says to `serde_json` what it said to the verifier, and says it once.
+//! If a JSON body passes, then `serde_json` reads the same proof as the verifier got, and reads it once.
 #![no_main]
 
 use std::sync::LazyLock;

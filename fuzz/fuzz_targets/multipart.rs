@@ -1,5 +1,5 @@
-//! A multipart body that is let in says to multer, and to a reader that cuts it at anything like a boundary and takes a
-//! name wherever it stands, what it said to the verifier, and says it once.
+//! If a multipart body passes, then multer, and a reader that cuts it at anything like a boundary and accepts a name at any place,
+//! read the same proof as the verifier got, and read it once.
 //!
 //! Input: the `Content-Type` in the first line, then the body.
 #![no_main]

@@ -27,7 +27,7 @@ fuzz_target!(|target: &[u8]| {
     if let Some(reading) = readings.iter().find(|reading| is_guarded(reading)) {
         assert!(outcome.reached.is_none(), "{uri} reached the application, and can be read as {reading:?}");
     }
-    // And what nobody could misread is left alone.
+    // A path that all servers read alike is not refused.
     let plain = path.starts_with('/') && path[1..].split('/').all(|s| !s.is_empty() && s.bytes().all(is_plain));
     if plain && !is_guarded(&path.to_ascii_lowercase()) {
         assert!(outcome.reached.is_some() && outcome.asked.is_empty(), "{uri} is not guarded");

@@ -1,4 +1,5 @@
-//! A query beside a proof holds no second one, however it is read; a proof in a query is read as others read it.
+//! A query next to a proof in the body contains no second proof for any reader. A proof in a query is read as other readers read
+//! it.
 #![no_main]
 
 use std::{borrow::Cow, sync::LazyLock};

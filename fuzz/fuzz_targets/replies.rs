@@ -1,7 +1,7 @@
-//! Whatever JPush's side answers, only a documented pass passes.
+//! Of all replies from JPush's side, only a documented pass passes.
 //!
-//! Input: a byte for the kind of check, one for the status, one for where the body is cut into two frames; the body, in
-//! which `@sealed@` stands for a phone that is encrypted as JPush does for one-tap logins.
+//! Input: one byte for the kind of check, one for the status, one for the place where the body is split into two frames; then the
+//! body, in which `@sealed@` is replaced by a phone that is encrypted as JPush does for one-tap logins.
 #![no_main]
 
 use std::{convert::Infallible, sync::LazyLock};

@@ -51,7 +51,7 @@ pub struct Verifier {
 #[derive(Clone, Debug)]
 pub struct Frames(pub VecDeque<Bytes>);
 
-/// What became of one request.
+/// The result of one request.
 #[derive(Debug)]
 pub struct Outcome {
     pub asked: Vec<Asked>,
@@ -108,8 +108,8 @@ pub fn post(content_type: &'static str, body: &[u8]) -> Request<Full<Bytes>> {
     request.body(Full::new(Bytes::copy_from_slice(body))).expect("a request that stands")
 }
 
-/// Sends one request through the layer. What holds of every request is asserted here: a denial is a denial and reaches
-/// nobody, and the body arrives as it came.
+/// Sends one request through the layer, and asserts what holds for every request: a denied request does not reach the application,
+/// and a body arrives as it came.
 pub fn send<B>(layer: &JVerifyLayer<Verifier>, verifier: &Verifier, request: Request<B>) -> Outcome
 where
     B: Body<Data = Bytes, Error = Infallible> + Clone + Send + 'static,
@@ -165,7 +165,7 @@ impl Body for Frames {
 // === impl Outcome ===
 
 impl Outcome {
-    /// The one check of a request that was let in; `None` when it was refused, and then nothing must have been asked.
+    /// The only check of a request that passed; `None` if it was refused, and then no check was made.
     pub fn accepted(self) -> Option<Asked> {
         match (self.reached, self.asked.as_slice()) {
             (Some(_), [asked]) => Some(asked.clone()),
@@ -175,7 +175,7 @@ impl Outcome {
     }
 }
 
-/// The members of a JSON object as they stand there, duplicates and all. Empty when it is no object.
+/// The members of a JSON object in their order, with duplicates. Empty if the document is not an object.
 ///
 /// Values are not looked into: there a number may be beyond doubles, which `serde_json::Value` refuses.
 pub fn pairs(document: &[u8]) -> Vec<(String, Box<RawValue>)> {

@@ -1,4 +1,4 @@
-//! The name that careless parsers take a key of a form or a query for.
+//! The names that lenient parsers read from a key of a form or a query.
 
 /// All of them.
 pub const READINGS: [fn(&str) -> String; 4] = [exact, php, brackets, folded];
