@@ -1,10 +1,10 @@
-//! What the layer and the operator are told beside a verdict's class: what to do, and when to try again.
+//! What the layer and the operator learn in addition to a verdict's class: what to do, and when to try again.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::verdict::{Class, Verdict};
 
-/// Adds what the vendor's answer means to whoever runs this: advice, and a time to wait.
+/// Adds what the vendor's answer means to the operator: advice, and a time to wait.
 pub(super) fn advised(verdict: Verdict) -> Verdict {
     match verdict.class() {
         Class::Throttled => {

@@ -1,4 +1,4 @@
-//! Where the API is: the vendor's host, or a stand-in.
+//! The base URL of the API: the vendor's host, or a replacement.
 
 use http::{
     HeaderValue, Uri,
@@ -34,8 +34,9 @@ impl BaseUrl {
     ///
     /// # Errors
     ///
-    /// `base_url`: when it is no URL with a host, plain `http` to a host out of reach, has the path of an endpoint in it, or has user
-    /// information, a query or a fragment. With one of these the error does not repeat the URL: it may hold a secret.
+    /// `base_url`: if it is not a URL with a host, is plain `http` to a host that `plain` does not allow, contains
+    /// the path of an endpoint, or has user information, a query or a fragment. With one of the last three the error
+    /// does not repeat the URL, which may contain a secret.
     pub(super) fn parse(text: &str, plain: Reach) -> Result<Self, ConfigError> {
         // `Uri` drops a fragment without a word, so the text itself is asked.
         if text.contains(['@', '?', '#']) {
@@ -110,7 +111,7 @@ impl BaseUrl {
     ///
     /// # Errors
     ///
-    /// `base_url`: when the authority is no header value.
+    /// `base_url`: if the authority is not a valid header value.
     pub(super) fn host(&self) -> Result<HeaderValue, ConfigError> {
         HeaderValue::from_str(self.authority.as_str())
             .map_err(|_| ConfigError::new(SETTING, self.authority.as_str(), "not a host"))

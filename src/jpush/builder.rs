@@ -310,7 +310,7 @@ impl<T> JPushBuilder<T> {
     ///
     /// # Errors
     ///
-    /// When a setting cannot stand; the error names it: `base_url`, `connect_timeout`, `call_timeout`, `idle_timeout`,
+    /// If a setting is invalid. The error names it: `base_url`, `connect_timeout`, `call_timeout`, `idle_timeout`,
     /// `max_idle`, `http2`, `platform_roots`, `extra_root_pem`, `proxy`, `proxy_from_env`, `keep_warm`,
     /// `danger_plain_http_to_private_hosts`, `one_tap_key`, `proof_bytes`.
     pub fn build(self) -> Result<JPush<T>, ConfigError>
@@ -325,7 +325,7 @@ impl<T> JPushBuilder<T> {
             ));
         }
         if self.call_timeout.is_zero() {
-            return Err(ConfigError::new("call_timeout", "0", "nobody answers in no time"));
+            return Err(ConfigError::new("call_timeout", "0", "every call would time out at once"));
         }
         self.proof_bytes.validate()?;
         if let Some(setting) = self.replaced {

@@ -242,8 +242,8 @@ where
     };
     let first = transport.call(request).await.map_err(|error| errors::transport(error.into()));
     let reply = match first {
-        // All words count: a transport that was never ready is broken, and dialling it again is no cure; nor is it where
-        // this process lacks what a dial needs.
+        // The order matters: a transport that was never ready is broken, and dialling again does not repair it. The
+        // same holds if this process lacks what a dial needs.
         Err(error) if error.is_connect() && error.nothing_sent() && !error.is_exhausted() => {
             poll_fn(|cx| transport.poll_ready(cx)).await.map_err(|error| errors::not_ready(error.into()))?;
             let Ok(request) = shared.endpoints.request(&check) else {

@@ -6,16 +6,16 @@
 
 use crate::{check_kind::CheckKind, verdict::Class};
 
-/// Every code that is known and is no pass. Whatever is not here is [`Class::Unknown`].
+/// Every known code that is not a pass. All other codes are [`Class::Unknown`].
 #[rustfmt::skip]
 pub(super) const TABLE: &[(Class, &[i64])] = &[
     // A definite no: mismatch or failed.
     (Class::Rejected, &[9001, 8001, 7102, 7103, 7105, 7111, 7112]),
-    // A forged proof, or one that was made for another app. Only their sustained share tells a wrong set-up.
+    // A forged proof, or one that was made for another app. Only a sustained share of these codes shows a wrong set-up.
     (Class::Rejected, OTHER_APP),
     // Spent or expired.
     (Class::Stale, &[9003, 9021, 7104, 7110]),
-    // The vendor cannot tell.
+    // The vendor has no result.
     (Class::Inconclusive, &[9002, 7101]),
     // The same number within 30 s; the same number ten times a day.
     (Class::Throttled, &[9005, 9006]),

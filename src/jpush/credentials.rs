@@ -88,8 +88,8 @@ impl Credentials {
     ///
     /// # Errors
     ///
-    /// When one of them is missing, and as [`Credentials::new`]. The error names the variable. There is no fallback:
-    /// the sandbox never starts by itself.
+    /// If a variable is missing, and as [`Credentials::new`]. The error names the variable. The sandbox never starts
+    /// as a fallback.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::from_variables(|name| env::var(name))
     }

@@ -12,16 +12,16 @@ use crate::{
     failure::{chain, is_elapsed},
 };
 
-/// What is wrong with a reply. None of it is worth telling apart for a program; a person wants to know.
+/// What is wrong with a reply. Programs do not distinguish these cases; the text is for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BadReply {
     /// No JSON object with one integer `code`.
     Unreadable,
     /// It carries another check's `exID`.
     SomebodyElses,
-    /// A pass under a status that is no success.
+    /// A pass under a status other than 2xx.
     PassWithoutSuccess,
-    /// A 5xx whose code nobody knows.
+    /// A 5xx with an unknown code.
     ServerError,
     /// A pass that does not repeat the check's `exID`, where that is required.
     WithoutExId,
@@ -146,7 +146,7 @@ pub(super) fn broken() -> CallError {
 /// At which step a dial failed.
 fn step(error: &(dyn Error + 'static)) -> &'static str {
     let is_tls = |error: &(dyn Error + 'static)| {
-        // The peer left in the middle of the handshake, or answered what is none.
+        // The peer left during the handshake, or its answer is not a handshake.
         let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
         error.is::<rustls::Error>() || matches!(kind, Some(io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData))
     };

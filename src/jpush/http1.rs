@@ -108,11 +108,13 @@ impl Http1 {
         }
     }
 
-    /// Sends a request that a kept connection gave back, over a new one, and not a third time.
+    /// Sends a request that a kept connection gave back once more, over a new connection. It is not sent a third
+    /// time.
     ///
-    /// hyper gives a request back only out of the queue in front of a connection's task (`dispatch::Envelope::drop`, and
-    /// `Client::recv_msg` by `try_recv`), that is, one that was never taken to be written. So a kept connection that the server closed
-    /// meanwhile costs nothing, and whatever was begun is never repeated.
+    /// hyper gives a request back only from the queue in front of a connection's task (`dispatch::Envelope::drop`,
+    /// and `Client::recv_msg` by `try_recv`), that is, a request that was never taken to be written. So a kept
+    /// connection that the server has closed meanwhile costs nothing, and a request that may have been written is
+    /// never repeated.
     async fn call_anew(self: Arc<Self>, request: Call) -> Answer {
         let mut connection = Arc::clone(&self).open().await?;
         let response = connection.try_send_request(request).await.map_err(|error| errors::sent(error.error()))?;

@@ -28,7 +28,7 @@ enum Tag {
     Other,
 }
 
-const NO_KEY: &str = "the bytes are no private key, or are damaged";
+const NO_KEY: &str = "the bytes are not a private key, or are damaged";
 const NO_RSA: &str = "this is not an RSA key: JPush encrypts phones for an RSA key";
 const EDWARDS: &str = "this is an Ed25519, X25519, Ed448 or X448 key: JPush encrypts phones for an RSA key";
 const PSS: &str = "this is an RSA-PSS key, which only signs: JPush encrypts phones for a plain RSA key";

@@ -1,6 +1,7 @@
-//! A private key out of the text that a developer has: PEM or base64, as files, environment variables and secret stores hold it.
+//! Finds a private key in the text that a developer has: PEM or base64, as in files, environment variables and secret
+//! stores.
 //!
-//! What is wrong with a text is said in words of ours: no message repeats a part of it.
+//! Errors are fixed texts: no message repeats a part of the key.
 
 use base64::{
     Engine as _,
@@ -30,11 +31,12 @@ const LABEL: &str = "the PEM label is wrong: it must be `PRIVATE KEY` (PKCS#8) o
 const DSA: &str = "this is a DSA key: JPush encrypts phones for an RSA key";
 const CUT: &str = "the PEM has no END line of the same label: the text is cut off (a variable that ends at the first line \
     break?)";
-const DAMAGED: &str = "the PEM is damaged: between BEGIN and END is no base64";
+const DAMAGED: &str = "the PEM is damaged: the text between BEGIN and END is not base64";
 const NO_KEY: &str =
     "neither PEM nor base64 of a private key (the text of the key is needed, not the name of its file)";
 
-/// The binary key that a text holds: PKCS#8 or PKCS#1, as its bytes say. A label is read only to refuse what is no private RSA key.
+/// The binary key in a text: PKCS#8 or PKCS#1, as its bytes say. The label is read only to refuse what is not a
+/// private RSA key.
 ///
 /// # Errors
 ///
@@ -81,7 +83,7 @@ fn plain(text: &str) -> Zeroizing<String> {
     if trimmed.len() == plain.len() { plain } else { Zeroizing::new(trimmed.to_owned()) }
 }
 
-/// The first private RSA key of a PEM, or what is wrong with the first block of another kind; `None` where there is no block.
+/// The first private RSA key of a PEM, or what is wrong with the first block of another kind; `None` without a block.
 fn of_pem(text: &str) -> Option<Result<Der, &'static str>> {
     let mut found = None;
     for block in text.split("-----BEGIN ").skip(1) {

@@ -1,9 +1,9 @@
-//! The JPush client: whoever has credentials can ask, with or without the layer.
+//! The JPush client. It works with and without the layer.
 //!
-//! A call costs money, spends the user's single-use token and cannot be repeated, and its answer lets somebody in. So
-//! this client is narrow on purpose: TLS is always verified, nothing is followed, nothing that may have been sent is
-//! sent again, a reply is read strictly where a pass depends on it and leniently where it does not, and none of the
-//! vendor's text goes any further. A proof that no carrier or captcha issues is not sent at all.
+//! A call costs money, spends the user's single-use token and cannot be repeated, and its answer can log a person in.
+//! So this client is strict: TLS is always verified, redirects are not followed, and a request that may have been
+//! sent is not sent again. A reply is read strictly where a pass depends on it, and leniently elsewhere. Texts of the
+//! vendor are not passed on. A proof that no carrier or captcha issues is not sent.
 //!
 //! It is an ordinary `tower::Service<Check, Response = Verdict, Error = CallError>`; [`JPush::ask`] is the same call
 //! under a timeout, for use alone:

@@ -190,7 +190,7 @@ impl Future for Wait {
         let Some(receiver) = &mut self.receiver else { return Poll::Pending };
         match Pin::new(receiver).poll(cx) {
             Poll::Ready(Ok(connection)) if connection.is_ready() => Poll::Ready(connection),
-            // It has ended since: there is always a dial beside this.
+            // It has ended meanwhile. A dial always runs at the same time.
             Poll::Ready(_) => {
                 self.receiver = None;
                 Poll::Pending

@@ -70,11 +70,11 @@ impl ProofBytes {
         proof.bytes().all(|byte| self.allows(byte))
             // A path's way up, to whatever puts a token into one.
             && !proof.contains("..")
-            // Those of C1 have no byte of their own.
+            // C1 control characters are two bytes in UTF-8, so the table of bytes cannot exclude them.
             && (proof.is_ascii() || !proof.chars().any(char::is_control))
     }
 
-    /// The bytes that are allowed in addition to the usual ones, as ranges; `None` if there are none.
+    /// The bytes that are allowed in addition to the usual ones, as ranges; `None` without such bytes.
     #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
     pub(super) fn beyond_usual(&self) -> Option<String> {
         let usual = Self::default();

@@ -27,11 +27,12 @@ pub(super) struct Judged {
     pub(super) repeats_ex_id: bool,
 }
 
-/// Judges the reply to a check. The body speaks first, whatever the status: this host's statuses are not documented.
+/// Judges the reply to a check. The body decides, whatever the status is: this host's statuses are not documented.
 ///
 /// # Errors
 ///
-/// When it is unreadable, somebody else's, a pass without a 2xx, or a 5xx without a known code.
+/// If the reply is unreadable, belongs to another check, is a pass without a 2xx status, or is a 5xx without a known
+/// code.
 pub(super) fn judge(
     check: &Check,
     status: StatusCode,
@@ -69,7 +70,7 @@ pub(super) fn judge(
     Ok(Judged { verdict, repeats_ex_id })
 }
 
-/// What is no text, or no address, is absent.
+/// A value that is not a text, or not an address, counts as absent.
 fn with_captcha_args(mut verdict: Verdict, args: &CaptchaArgs<'_>) -> Verdict {
     fn text<'s>(scalar: Option<&'s Scalar<'_>>) -> Option<&'s str> {
         scalar.and_then(Scalar::text)
@@ -112,12 +113,12 @@ fn sealed<'r>(reply: &'r Reply<'_>) -> Option<&'r str> {
     reply.phone.as_ref().and_then(Scalar::text).filter(|sealed| !sealed.is_empty())
 }
 
-/// Whether a reply repeats our `exID`. An absent or empty one is not repeated, and not somebody else's either: the captcha
-/// document's own example answers an empty one.
+/// Whether a reply repeats our `exID`. An absent or empty `exID` is not a repetition and not a mismatch either: the
+/// example in the captcha document has an empty one.
 ///
 /// # Errors
 ///
-/// It carries another check's.
+/// If the reply has the `exID` of another check.
 fn repeats(ours: Option<&ExId>, theirs: Option<&Scalar<'_>>) -> Result<bool, BadReply> {
     let theirs = match theirs {
         Some(Scalar::Text(theirs)) => Cow::Borrowed(theirs.as_ref()),
@@ -137,8 +138,8 @@ fn risk_of(kind: CheckKind, reply: &Reply<'_>) -> Risk {
         (CheckKind::Captcha, _) => Risk::NotAsked,
         (CheckKind::Risk, _) if reply.code == Some(0) => risk(reply.score.as_ref(), reply.tags.as_ref()),
         (CheckKind::Risk, _) => Risk::Unknown,
-        // `"riskCheck": null` is read as a failed one, not as absent: the top-level score beside it is then likely a
-        // default, and 0 would say "low".
+        // `"riskCheck": null` is read as a failed query, not as absent: the top-level score next to it is then likely
+        // a default, and 0 would mean "low".
         (_, Some(check)) => {
             let fine = !check.twice && check.code.as_ref().is_some_and(|code| code.is_integer(0));
             if fine { risk(check.score.as_ref(), check.tags.as_ref()) } else { Risk::Unknown }

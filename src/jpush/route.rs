@@ -74,7 +74,7 @@ impl Service<Uri> for Route {
     }
 }
 
-/// Why there is no tunnel. The proxy has seen the destination and its own password, and nothing of a check.
+/// Why the proxy opened no tunnel. The proxy has seen the destination and its password, and nothing of a check.
 fn untunnelled(error: TunnelError) -> ProxyError {
     let step = match &error {
         TunnelError::ConnectFailed(error) if chain(&**error).any(<dyn Error>::is::<DnsError>) => "proxy dns error",

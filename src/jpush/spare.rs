@@ -60,14 +60,14 @@ impl<S: Quiet> Spare<S> {
         Self { held: Mutex::default(), is_changed: Notify::new(), lasts }
     }
 
-    /// Whether a connection is here. Somebody must wait for its end: see [`Spare::end`].
+    /// Whether a connection is here. A task must wait for its end: see [`Spare::end`].
     pub(super) fn is_held(&self) -> bool {
         self.lock().as_ref().is_some_and(|held| Instant::now() < held.until)
     }
 
     /// Puts a connection here, in place of another.
     pub(super) fn put(&self, stream: S) {
-        // A time beyond the clock is none at all.
+        // If the clock cannot represent the time, the connection is not kept.
         *self.lock() = Instant::now().checked_add(self.lasts).map(|until| Held { stream, until });
         self.is_changed.notify_waiters();
     }

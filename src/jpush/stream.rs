@@ -20,8 +20,8 @@ use super::spare::Quiet;
 /// The most bytes that a server may send before it is asked: HTTP/2's settings are below 100.
 const AHEAD: usize = 4096;
 
-/// A connection that tells nothing of itself. The connector's own would put both of its addresses into the extensions of
-/// every reply (`HttpInfo`), where nobody looks for them: three allocations a reply.
+/// A connection that adds no extensions. The connector's type would add both of its addresses to the extensions of
+/// every reply (`HttpInfo`), although nothing reads them: three allocations for each reply.
 #[derive(Debug)]
 pub(super) struct Stream {
     io: MaybeHttpsStream<TokioIo<TcpStream>>,

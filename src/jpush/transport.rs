@@ -100,11 +100,11 @@ pub(super) struct Built<T> {
 // === impl Https ===
 
 impl Https {
-    /// Builds the client. With a plain base URL it speaks plain HTTP, else TLS and nothing else.
+    /// Builds the client. With a plain base URL it uses plain HTTP, otherwise only TLS.
     ///
     /// # Errors
     ///
-    /// A setting that cannot stand, by its name.
+    /// If a setting is invalid. The error names it.
     pub(super) fn build(settings: &HttpsSettings, base: &BaseUrl) -> Result<Built<Self>, ConfigError> {
         settings.check()?;
         let root = base.endpoint("/")?;
@@ -144,7 +144,7 @@ impl Service<Request<Full<Bytes>>> for Https {
     type Error = CallError;
     type Future = HttpsFuture;
 
-    /// Always: the pool has no bound of its own. Bounds are the layer's, or Tower's.
+    /// Always ready: the pool has no limit. Put limits into the layer, or use Tower's.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), CallError>> {
         Poll::Ready(Ok(()))
     }
@@ -250,10 +250,10 @@ impl HttpsSettings {
             return Err(ConfigError::new("connect_timeout", "0", "nothing connects in no time"));
         }
         if self.idle_timeout.is_zero() {
-            return Err(ConfigError::new("idle_timeout", "0", "every call would dial anew"));
+            return Err(ConfigError::new("idle_timeout", "0", "every call would open a new connection"));
         }
         if self.max_idle == 0 {
-            return Err(ConfigError::new("max_idle", "0", "every call would dial anew"));
+            return Err(ConfigError::new("max_idle", "0", "every call would open a new connection"));
         }
         if self.keep_warm && self.idle_timeout < SHORTEST_KEPT {
             return Err(ConfigError::new(

@@ -1,8 +1,8 @@
-//! A reply as bytes say it, before anybody judges what it means.
+//! The wire format of a reply, before its meaning is judged.
 //!
-//! Strict where a pass hangs on it: one object, `code` once and an integer, no name that we read twice. Lenient
-//! elsewhere, for the vendor's own tables disagree about types: whatever has a shape of its own is read as absent.
-//! Texts are borrowed from the reply; only escaped ones are copied.
+//! Strict where a pass depends on it: one object, with exactly one integer `code`, and no name that is read occurs
+//! twice. Lenient elsewhere, because the vendor's tables contradict each other about types: a value of an unexpected
+//! type counts as absent. Texts are borrowed from the reply; only escaped ones are copied.
 
 use std::borrow::Cow;
 
@@ -33,7 +33,7 @@ pub(super) struct Reply<'a> {
     pub(super) captcha_args: Option<CaptchaArgs<'a>>,
 }
 
-/// `riskCheck`. All absent when it is no object, or `null`.
+/// `riskCheck`. All fields are absent if it is `null` or not an object.
 #[derive(Default)]
 pub(super) struct RiskCheck<'a> {
     pub(super) code: Option<Scalar<'a>>,
@@ -43,7 +43,7 @@ pub(super) struct RiskCheck<'a> {
     pub(super) twice: bool,
 }
 
-/// `captchaArgs`. All absent when it is no object.
+/// `captchaArgs`. All fields are absent if it is not an object.
 #[derive(Default)]
 pub(super) struct CaptchaArgs<'a> {
     pub(super) scene: Option<Scalar<'a>>,
@@ -54,7 +54,7 @@ pub(super) struct CaptchaArgs<'a> {
     pub(super) twice: bool,
 }
 
-/// The vendor's opaque tags, bounded; empty when they are no list.
+/// The vendor's opaque tags, bounded; empty if they are not a list.
 #[derive(Default)]
 pub(super) struct Tags(pub(super) Vec<Box<str>>);
 
@@ -67,7 +67,7 @@ pub(super) enum Scalar<'a> {
     Other,
 }
 
-/// A reply that is not read. Why not is not told: nothing in it is ours to repeat.
+/// A reply that is not read. The reason is not reported, because it could contain a part of the reply.
 struct Refused;
 
 // === impl Replies ===
@@ -79,8 +79,8 @@ impl Mode for Replies {
 // === impl Reply ===
 
 impl<'a> Reply<'a> {
-    /// Reads a reply; `None` when it is no JSON object with exactly one integer `code`, or has another of our names
-    /// twice.
+    /// Reads a reply. `None` if it is not a JSON object with exactly one integer `code`, or has another of the names
+    /// that are read twice.
     pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
         let mut json = Json::of(std::str::from_utf8(bytes).ok()?);
         let mut reply = Self::default();

@@ -188,7 +188,7 @@ fn codes_beyond_every_integer_type_do_not_pass() {
         (r#"{"code":9223372036854775808}"#, Class::Unknown, None),
         (r#"{"code":18446744073709551615}"#, Class::Unknown, None),
     ] {
-        // `-0` is a fraction to most parsers, and unreadable; either way it is no pass.
+        // `-0` is a fraction to most parsers, and unreadable. It is never a pass.
         let Ok(verdict) = told(&number(), body) else {
             assert_eq!(body, r#"{"code":-0}"#);
             continue;
