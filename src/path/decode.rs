@@ -1,10 +1,10 @@
 //! Percent escapes: decoded once, as the standard says, and to the end, as a chain of careless backends would.
 //!
-//! An escape that is none (`%zz`, a lone `%`) stays as it is.
+//! An invalid escape (`%zz`, a lone `%`) stays as it is.
 
 use super::meter::{Exhausted, Meter};
 
-/// What to take for an escape, beside `%41`.
+/// Which escapes are decoded in addition to `%41`.
 #[derive(Clone, Copy)]
 pub(super) struct Escapes {
     /// Decode an encoded slash, or leave it encoded, as an ordinary part of its segment.
@@ -13,7 +13,7 @@ pub(super) struct Escapes {
     pub(super) iis: bool,
 }
 
-/// The bytes one escape stands for: one, or the UTF-8 of an IIS escape.
+/// The bytes that one escape encodes: one byte, or the UTF-8 of an IIS escape.
 struct Escape {
     utf8: [u8; 4],
     len: usize,

@@ -6,7 +6,7 @@ use foldhash::fast::FixedState;
 
 /// Exact paths and the index of their entries.
 ///
-/// The hash is seeded with a constant: the keys are the user's own rules, so nobody can make them collide.
+/// The hash is seeded with a constant: the keys are the user's rules, so clients cannot make them collide.
 pub(super) struct Exact {
     indices: HashMap<Box<str>, usize, FixedState>,
     /// A bit is set for the [`mark`] of every path in the map; a power of two of words, of 32 bits a path at least.
@@ -40,7 +40,7 @@ impl Exact {
     }
 }
 
-/// A word and a bit in it that tell the path from most others, by its length and its last bytes.
+/// A word and a bit in it that distinguish the path from most others, by its length and its last bytes.
 #[inline]
 fn mark(path: &str, words: usize) -> (usize, u64) {
     let bytes = path.as_bytes();

@@ -1,4 +1,4 @@
-//! What a backend of another language may read into a path, beside what every backend may.
+//! What a backend of another language may read into a path, in addition to what every backend may.
 //!
 //! | spelling of `/login` | who serves it |
 //! |---|---|
@@ -12,7 +12,7 @@
 //! | `/(S(abc))/login`, `/(A(a)F(b))/login`, `/lo/(S(x))gin` | ASP.NET's `CookielessHelper`, which removes the session |
 //!
 //! What letters are taken for others is in `letters`. None of these means a guarded path for sure, so a hit is a refusal.
-//! Not covered, because no path could be told from them: further segments that a router takes for parameters without a
+//! Not covered, because they could be any path: further segments that a router takes for parameters without a
 //! default action between (`/login/x/y` in Yii 1 and `ThinkPHP`), and short names of Windows (`/REGIST~1`).
 
 use super::meter::{Exhausted, Meter};
@@ -69,7 +69,7 @@ pub(super) fn is_read_otherwise(text: &str, hit: impl Fn(&str) -> bool, meter: &
     is_read_among_segments(text, &hit, meter)
 }
 
-/// A path without the sessions that ASP.NET keeps in it; `None` if there are none.
+/// A path without the session segments of ASP.NET; `None` if it has no such segment.
 fn without_sessions(text: &str, meter: &mut Meter) -> Result<Option<String>, Exhausted> {
     let mut out = String::new();
     let mut rest = text;

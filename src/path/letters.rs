@@ -27,7 +27,7 @@ pub(super) fn narrow(c: char) -> Option<char> {
     (ascii.is_ascii_alphanumeric() || matches!(ascii, '/' | '.' | '-' | '_')).then_some(ascii)
 }
 
-/// Stands for a character that no rule names, so that it need not be folded.
+/// Replaces a character that no rule contains, so that it need not be folded.
 pub(super) const ANOTHER: char = '\u{7f}';
 
 /// Appends the simplest form of a character beyond ASCII: lower-case ASCII, nothing, or its folded form; [`ANOTHER`] in place
@@ -97,7 +97,7 @@ enum Simple {
     Other,
 }
 
-/// Letters from U+00C0 to U+017F without their accents; a dot where there is none.
+/// Letters from U+00C0 to U+017F without their accents; a dot for those without a base letter.
 const LATIN: &[u8; 192] = b"aaaaaa.ceeeeiiiidnooooo.ouuuuy..aaaaaa.ceeeeiiiidnooooo.ouuuuy.y\
 aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiii..jjkkkllllllllllnnnnnnnnnoooooo..rrrrrrssssssssttttttuuuuuuuuuuuuwwyyyzzzzzzs";
 

@@ -1,18 +1,18 @@
 //! Which guarded entry does this path mean, *in any reading a backend may have*?
 //!
-//! A rule guards `POST /login`. Whoever wants past it does not ask for `/login`: they ask for `//login`,
-//! `/x/%2e%2e/login`, `/login;a=1`, `/%6Cogin`, `/login%5C` or `/%256Cogin`, and hope that the guard reads the path one
-//! way and the application another. So a path is never compared as it came. Three things can happen to it:
+//! A rule guards `POST /login`. A client that wants to bypass it does not request `/login`, but `//login`,
+//! `/x/%2e%2e/login`, `/login;a=1`, `/%6Cogin`, `/login%5C` or `/%256Cogin`, and hopes that the guard reads the path
+//! in one way and the application in another. So a path is never compared as it came. Each path is one of these:
 //!
 //! 1. It is **plain**: ASCII with nothing to decode, cut or resolve. It has one reading, found in one pass over the
 //!    bytes without allocating. Nearly every request ends here.
 //! 2. It is **not plain, and names no rule**: in its most decoded and most folded form, the skeleton, no segment may become
-//!    the last literal segment of a rule. Whatever a backend reads in it, it means nothing to us.
+//!    the last literal segment of a rule. Whatever a backend reads in it, no rule applies.
 //! 3. It has **one meaning in several spellings** (an escaped letter, dot segments, doubled slashes, `;x`). The
-//!    canonical reading decodes once and resolves all of that; beside it stand the readings of backends that leave some
-//!    of it undone. If all that are in the table are the same entry, that entry guards the request.
+//!    canonical reading decodes once and resolves all of that. Further readings are those of backends that leave some
+//!    of it undone. If all readings that are in the table are the same entry, that entry guards the request.
 //! 4. It **can be read in several ways** (an encoded slash, a backslash, NUL, double encoding, broken UTF-8, …). If
-//!    any reading is in the table the answer is [`Found::Ambiguous`], and the request is refused.
+//!    any reading is in the table, the answer is [`Found::Ambiguous`], and the request is refused.
 //!
 //! Reading is paid from a meter. When that is empty the answer is [`Found::Ambiguous`] too: a path that takes so much work
 //! was made to confuse. With a foreign backend the skeleton is also read as other frameworks do (see `foreign`).
@@ -31,7 +31,7 @@
 //! | `readings` | what decoding, folding and cutting make of a path, bounded |
 //! | `resolve` | what backends do with `;x`, slashes and dots in each of these texts |
 //! | `foreign` | what backends of another language read into a path |
-//! | `exact` | exact paths, and how most requests are told from all of them without a hash |
+//! | `exact` | exact paths, and how most other paths are excluded without a hash |
 //! | `parameters` | the values of a pattern's parameters, if all readings agree on them |
 //! | `route_parameters` | query parameters by which frameworks route |
 //! | `meant` | whether a path may mean one of several tables |

@@ -44,7 +44,7 @@ pub(super) struct Readings {
     pub(super) texts: Vec<Vec<u8>>,
     /// It can be read in several ways: a hit in the table is then no answer but a refusal.
     pub(super) several: bool,
-    /// Its bytes are no UTF-8 at all, so a backend may read it in an encoding that we do not know.
+    /// Its bytes are not valid UTF-8, so a backend may read it in an unknown encoding.
     pub(super) foreign: bool,
     /// It has more readings than anybody should compute.
     pub(super) too_many: bool,

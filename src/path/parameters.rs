@@ -1,9 +1,9 @@
 //! The parameters of a path, where all its readings agree on them.
 //!
-//! A tenant's login is verified with the tenant's own key. Whoever owns one tenant must not prove a phone with that key and log in
-//! at another: `/v1/mine/../other/login`, `/v1/mine;/other/login` and `/v1/ｏther/login` are read in one way by the layer and in
-//! another by some backend. So all readings of the path that the pattern matches must have the same parameters. Case is kept, as
-//! the application sees it.
+//! A tenant's login is verified with the tenant's key. The owner of one tenant must not prove a phone with that key
+//! and log in at another tenant. A backend may read `/v1/mine/../other/login`, `/v1/mine;/other/login` and
+//! `/v1/ｏther/login` in another way than the layer. So all readings of the path that the pattern matches must have
+//! the same parameters. Case is kept, as the application sees it.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use super::{
 pub(crate) struct Parameters {
     pattern: Pattern,
     segments: Box<[Segment]>,
-    /// What stands behind us may read scripts and extensions into a path.
+    /// The backend may read scripts and extensions into a path.
     foreign_backend: bool,
 }
 
@@ -83,7 +83,7 @@ impl Parameters {
     fn values_of_all_readings(&self, path: &str) -> Result<Option<ParameterValues>, Unclear> {
         let canonical = canonical(path).ok_or(Unclear)?;
         let values = self.values_in(&canonical);
-        // The canonical reading beside the pattern: a reading with other parameters is another entry.
+        // The canonical reading, next to the pattern: a reading with other parameters is another entry.
         let reading = values.as_ref().map(|_| (Pattern::of_text(&folded(&canonical)), true));
         let entries = reading.into_iter().chain([(self.pattern.clone(), false)]);
         let table = Table::build(entries).map_err(|_| Unclear)?.foreign_backend(self.foreign_backend);
@@ -113,7 +113,8 @@ impl Parameters {
     }
 }
 
-/// Decoded once, without parameters of segments, doubled slashes, dot segments and a trailing slash. `None` if it is no text.
+/// The path decoded once, without parameters of segments, doubled slashes, dot segments and a trailing slash. `None`
+/// if it is not UTF-8.
 fn canonical(path: &str) -> Option<String> {
     let (mut decoded, mut resolved) = (Vec::with_capacity(path.len()), Vec::with_capacity(path.len() + 1));
     once(path.as_bytes(), Escapes { slash: true, iis: false }, &mut decoded);

@@ -16,12 +16,13 @@ const PARAMETERS: usize = 16;
 
 /// A rule's path: `/login`, `/v1/{tenant}/login`, `/files/{*rest}`, in the syntax of `matchit` 0.9 (and so of axum).
 ///
-/// A parameter stands for one whole segment and is never empty; `{*rest}` stands for all segments to the end, at least
-/// one: `/files/{*rest}` means `/files/a` and `/files/a/b`, but not `/files`. A literal brace is doubled, and a backslash makes a text
-/// of what other routers read as a pattern.
+/// A parameter matches one whole segment, which is not empty. `{*rest}` matches all segments to the end, at least
+/// one: `/files/{*rest}` matches `/files/a` and `/files/a/b`, but not `/files`. A literal brace is doubled. A
+/// backslash makes literal text of what other routers read as a pattern.
 ///
-/// A parameter that is a part of a segment (`/{id}.png`) is refused: beside such a pattern `matchit` 0.9.2 overlooks
-/// others (of `/{x}a/a` and `/{x}/{*rest}` it finds neither for `/aa/aa`), and what is overlooked is not guarded.
+/// A parameter that is a part of a segment (`/{id}.png`) is refused: with such a pattern `matchit` 0.9.2 misses other
+/// patterns (of `/{x}a/a` and `/{x}/{*rest}` it finds neither for `/aa/aa`), and a path that it misses is not
+/// guarded.
 ///
 /// Case and a trailing slash do not count: two patterns that differ in nothing else are equal.
 #[derive(Clone)]
@@ -40,9 +41,9 @@ impl Pattern {
     ///
     /// # Errors
     ///
-    /// Names `rule.path` when the path does not begin with a slash, holds what no canonical path holds (dot segments,
-    /// doubled slashes, `;`, `?`, `#`, `%`, a backslash, white space, control characters, the long s and the Kelvin
-    /// sign), is a pattern of another router (see `routers`), or is no pattern that the router knows.
+    /// Names `rule.path` if the path does not begin with a slash, contains what no canonical path contains (dot
+    /// segments, doubled slashes, `;`, `?`, `#`, `%`, a backslash, white space, control characters, the long s and
+    /// the Kelvin sign), is a pattern of another router (see `routers`), or is not a valid pattern.
     pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
         let refuse = |problem: &'static str| Err(ConfigError::new("rule.path", text, problem));
         if !text.starts_with('/') {
@@ -188,7 +189,7 @@ fn canonical(text: &str) -> (String, usize) {
     (key, parameters)
 }
 
-/// Whether no segment holds a parameter beside something else.
+/// Whether each parameter is a whole segment.
 fn parameters_are_segments(text: &str) -> bool {
     text.split('/').map(|segment| segment.replace("{{", "x").replace("}}", "x")).all(|segment| {
         let literal = !segment.contains(['{', '}']);
@@ -196,7 +197,7 @@ fn parameters_are_segments(text: &str) -> bool {
     })
 }
 
-/// Copies up to the brace that closes the name; the router has its own opinion on what stands before it.
+/// Copies up to the brace that closes the name. `matchit` checks the text before that brace.
 fn copy_name(characters: &mut Peekable<Chars<'_>>, key: &mut String) {
     while let Some(c) = characters.next() {
         key.push(c);

@@ -7,7 +7,7 @@
 /// Longest path that is folded without allocating, in bytes.
 pub(super) const FOLDABLE: usize = 256;
 
-/// What one pass tells of a path.
+/// What one pass finds in a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape<'p> {
     /// One reading: the path itself, without its trailing slash.

@@ -1,4 +1,4 @@
-//! What holds for every path, not only for those somebody thought of.
+//! Properties that hold for every path: tested with random ones.
 
 use proptest::prelude::*;
 

@@ -24,7 +24,7 @@ pub(super) struct Texts {
     bytes: Vec<u8>,
     ends: [usize; TEXTS],
     count: usize,
-    /// Its bytes are no UTF-8 at all, so a backend may read it in an encoding that we do not know.
+    /// Its bytes are not valid UTF-8, so a backend may read it in an unknown encoding.
     pub(super) foreign: bool,
 }
 

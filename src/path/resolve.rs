@@ -11,7 +11,7 @@ use super::{
 /// Reads the segments of texts in all ways.
 pub(super) struct Resolve<'m> {
     pub(super) meter: &'m mut Meter,
-    /// What a look-up costs, beside what it costs for each byte.
+    /// What a look-up costs, in addition to the cost of each byte.
     pub(super) look_up: usize,
     /// Whether what is left after dots are resolved may end early.
     ends_early: bool,

@@ -99,7 +99,7 @@ impl<T> Table<T> {
         found
     }
 
-    /// What one pair of a query means; `None` if it is no route.
+    /// What one pair of a query means; `None` if it is not a route.
     fn find_in_pair(
         &self,
         pair: &str,
@@ -134,7 +134,7 @@ impl<T> Table<T> {
         Ok(Some(self.find_route(&value, meter)))
     }
 
-    /// What a route means, with a slash in front or not, with a query of its own or not, and as a whole URL.
+    /// What a route means: with and without a slash in front, with and without a query, and as a whole URL.
     fn find_route(&self, value: &str, meter: &mut Meter) -> Found<'_, T> {
         let value = value.trim();
         let value = match value.split_once("://") {

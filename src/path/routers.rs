@@ -58,7 +58,8 @@ pub(super) fn literal(text: &str) -> Result<Cow<'_, str>, ConfigError> {
     Ok(Cow::Owned(literal))
 }
 
-/// What is meant by a segment that another router reads as a pattern; `None` of a text and of a pattern of ours.
+/// The spelling that a user means by a segment that another router reads as a pattern; `None` for literal text and
+/// valid patterns.
 fn meant(segment: &str) -> Option<String> {
     if let Some(inner) = segment.strip_prefix('{').filter(|rest| !rest.starts_with('{')) {
         return meant_by_braces(inner.strip_suffix('}')?);
@@ -89,7 +90,7 @@ fn meant(segment: &str) -> Option<String> {
     segment.strip_suffix('$').map(|text| text.trim_start_matches('^').to_owned())
 }
 
-/// What is meant by braces whose content is no name of ours, where that is known.
+/// The spelling that a user means by braces whose content is not a valid name, where that is known.
 fn meant_by_braces(inner: &str) -> Option<String> {
     let name = inner.strip_prefix('*').unwrap_or(inner);
     if !name.is_empty() && name.chars().all(is_of_name) {

@@ -7,7 +7,7 @@ pub(super) fn has_dots(text: &[u8]) -> bool {
     text.split(|&byte| byte == b'/').any(|segment| matches!(segment, b"." | b".."))
 }
 
-/// Whether two slashes stand side by side.
+/// Whether the text has two slashes in a row.
 pub(super) fn has_doubled_slash(text: &[u8]) -> bool {
     text.windows(2).any(|pair| pair == b"//")
 }
@@ -50,7 +50,7 @@ pub(super) fn cut_parameters(text: &[u8], out: &mut Vec<u8>) {
     rooted(start, out);
 }
 
-/// What stands before the first byte that `end` says ends the path.
+/// The text before the first byte that ends the path, as `end` says.
 pub(super) fn before(text: &[u8], end: impl Fn(u8) -> bool) -> &[u8] {
     text.split(|&byte| end(byte)).next().unwrap_or_default()
 }

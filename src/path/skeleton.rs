@@ -23,7 +23,7 @@ pub(super) struct Skeleton {
 
 /// What is odd about a path. Each is true if some reading has it; of a path that is broken UTF-8 any may be.
 #[derive(Clone, Copy, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with a stage of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each found by another stage")]
 pub(super) struct Marks {
     pub(super) unrooted: bool,
     /// A dot, a slash or a semicolon was escaped.

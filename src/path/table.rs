@@ -27,7 +27,7 @@ pub(crate) struct Table<T> {
     words: Words,
     /// A literal part is not ASCII, so that a path in another encoding than UTF-8 may mean it.
     beyond_ascii: bool,
-    /// What stands behind us may read scripts and extensions into a path.
+    /// The backend may read scripts and extensions into a path.
     foreign_backend: bool,
 }
 
@@ -51,7 +51,7 @@ impl<T> Table<T> {
     ///
     /// # Errors
     ///
-    /// Names `rule.path` when two patterns are equal, or when no order between two could be told (`/a/{x}` and
+    /// Names `rule.path` if two patterns are equal, or if neither of two patterns is more specific (`/a/{x}` and
     /// `/a/{y}`).
     pub(crate) fn build(entries: impl IntoIterator<Item = (Pattern, T)>) -> Result<Self, ConfigError> {
         let mut exact = HashMap::with_hasher(FixedState::default());
@@ -96,8 +96,8 @@ impl<T> Table<T> {
 
     /// What `path` means: [`http::Uri::path`] as it was received, without the query.
     ///
-    /// Where there is no path, as in the authority form (`POST login HTTP/1.1`), the authority is to be given instead:
-    /// a text without a slash at its beginning is read as if it had one, and never means just one thing.
+    /// If there is no path, as in the authority form (`POST login HTTP/1.1`), pass the authority: a text that does
+    /// not begin with a slash is read as if it did, and always has more than one meaning.
     ///
     /// Allocates nothing for an exact table and a path without escapes, `;`, dot segments and doubled slashes, of at
     /// most 256 bytes where it has upper-case letters.

@@ -228,7 +228,7 @@ fn is_parameter(segment: &str) -> bool {
     segment.starts_with('{') && !segment.starts_with("{{")
 }
 
-/// The first eight bytes, in the order of texts; zeros where there are none.
+/// The first eight bytes, in the order of texts, padded with zeros.
 #[inline]
 fn load(text: &[u8]) -> u64 {
     if let Some(first) = text.first_chunk() {
