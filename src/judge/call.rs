@@ -1,8 +1,8 @@
-//! One call of the verifier, which is finished once it has begun.
+//! One call of the verifier, which is finished once it has started.
 //!
-//! A call costs money and occupies the verifier, whether its client waits or not. If dropping a request ended its call, a client that
-//! opens requests and resets them would have any number of calls in flight and hold no place of the bulkhead: hyper drops the
-//! service's future when an HTTP/2 stream is reset, or when an HTTP/1.1 client closes its connection.
+//! A call costs money and occupies the verifier, whether its client waits or not. If dropping a request ended its call, a
+//! client that opens requests and resets them could have any number of calls in flight without a place in the bulkhead:
+//! hyper drops the service's future when an HTTP/2 stream is reset, or when an HTTP/1.1 client closes its connection.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -120,7 +120,7 @@ where
         self.stage = Stage::Over;
     }
 
-    /// Leaves the call to a task, if it has begun. The request goes on and answers its client.
+    /// Moves a call that has started into a task. The request goes on and answers its client.
     pub(super) fn abandon(mut self) {
         if matches!(std::mem::replace(&mut self.stage, Stage::Over), Stage::Begun) {
             let calling = self.calling.take();

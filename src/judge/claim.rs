@@ -16,7 +16,7 @@ use crate::{
     store::{Claimed, Key, Name, Nonce, StoreError},
 };
 
-/// A proof that this request asks about. Dropped before its check has begun, it gives the proof back.
+/// A proof that this request checks. If the claim is dropped before its check has started, the proof is free again.
 pub(super) struct Claim {
     account: Arc<Account>,
     pub(super) key: Key,
@@ -53,7 +53,7 @@ impl Claim {
         let nonce = match observers.store(Operation::Claim, || account.store().claim_key(key, &ex_id, lifetime)) {
             Ok(Claimed::New(nonce)) => Some(nonce),
             Ok(Claimed::Taken { by }) => return Err(Unclaimed::Taken { by }),
-            // Redis has room of its own.
+            // Redis has separate room.
             Err(_) if account.redis().is_some() => None,
             Err(_) => return Err(Unclaimed::Store),
         };

@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whoever shares one address, or one IPv6 network of 64 bits, which is the least that a provider hands out.
+/// All clients that share one address, or one IPv6 network of 64 bits, which is the smallest network that a provider
+/// assigns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Client {
     V4(Ipv4Addr),

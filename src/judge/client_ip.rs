@@ -1,7 +1,7 @@
-//! The client's address, when the operator says where to find it.
+//! The client's address, if the operator configures where to find it.
 //!
-//! There is no default: which address is the client's depends on the proxies in front, and the client can invent a
-//! forwarded header that no trusted proxy wrote.
+//! The setting has no default: the right source depends on the proxies in front, and a client can forge a forwarded header
+//! that no trusted proxy wrote.
 
 use std::{
     fmt,
@@ -59,9 +59,9 @@ impl ClientIp {
     }
 
     /// `X-Forwarded-For`, counted from the right: with one trusted proxy in front the last address is the client's, with
-    /// two the last but one. What stands further left is the client's to invent and is never read.
+    /// two the last but one. Addresses further left can be forged by the client and are never read.
     ///
-    /// Zero hops are refused when the layer is built.
+    /// `build()` refuses zero hops.
     pub fn forwarded(trusted_hops: usize) -> Self {
         Self(Source::Forwarded { header: HeaderName::from_static("x-forwarded-for"), trusted_hops })
     }
@@ -74,7 +74,7 @@ impl ClientIp {
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         match &self.0 {
             Source::Forwarded { trusted_hops: 0, .. } => {
-                Err(ConfigError::new("client_ip", "0", "without a trusted proxy there is no forwarded address"))
+                Err(ConfigError::new("client_ip", "0", "a forwarded address needs at least one trusted proxy"))
             }
             Source::Forwarded { .. } | Source::Peer | Source::FromFn(_) => Ok(()),
         }

@@ -42,9 +42,10 @@ const MOST: usize = 100_000_000;
 /// Claims, limits and breakers are kept for each account ([`JVerifyBuilder::account`](crate::JVerifyBuilder::account)). **Layers that share a
 /// handle and name no account share one**, so name the accounts of different verifiers.
 ///
-/// Also kept here, over all layers of a handle: the places of [`in_flight`](crate::JVerifyBuilder::in_flight) and the bytes of
-/// [`buffered`](crate::JVerifyBuilder::buffered), of which a rule with a limit of its own has its own, by the rule's name; and what
-/// alarms count. Each layer has its own numbers for them: with `in_flight(256)` on two layers, 256 requests of both have a check in flight.
+/// A handle also keeps, for all of its layers: the places of [`in_flight`](crate::JVerifyBuilder::in_flight) and the bytes
+/// of [`buffered`](crate::JVerifyBuilder::buffered), separately for each rule that sets such a limit, by the rule's name;
+/// and what alarms count. The limits themselves belong to each layer: with `in_flight(256)` on two layers, 256 requests of
+/// both have a check in flight.
 ///
 /// State is kept in the memory of this process: by default at most 1,000,000 claims, clients and sums, and only hashes of proofs, phones and addresses under a key that the process
 /// chooses at random. With [`GuardsBuilder::redis`], instances share claims, limits and budgets.
@@ -163,12 +164,12 @@ impl Guards {
         Arc::clone(accounts.entry(Arc::clone(name)).or_insert_with(new))
     }
 
-    /// So many places of `in_flight`: of this rule alone, or of all rules that have none of their own.
+    /// The given number of places of `in_flight`: of this rule only, or of all rules that do not set it.
     pub(crate) fn bulkhead(&self, rule: Option<&str>, places: usize) -> Bulkhead {
         self.0.held.bulkhead(rule, places)
     }
 
-    /// So many bytes of `buffered`: of this rule alone, or of all rules that have none of their own.
+    /// The given number of bytes of `buffered`: of this rule only, or of all rules that do not set it.
     ///
     /// # Errors
     ///
@@ -249,7 +250,7 @@ impl GuardsBuilder {
     /// How often one client may send requests that are checked and claim the same phone. Default: 3 in ten minutes. See
     /// [`GuardsBuilder::per_client`].
     ///
-    /// There is no limit for a phone alone: with it, any stranger could shut out the phone's owner.
+    /// A limit for a phone alone does not exist: any stranger could use it to lock out the phone's owner.
     pub fn per_client_and_phone(mut self, rate: Rate) -> Self {
         self.0.limits.per_client_and_phone = Some(rate);
         self
@@ -262,10 +263,10 @@ impl GuardsBuilder {
         self
     }
 
-    /// How often requests may be checked at the cost of one account, whoever sends them. Above it they get 503 with `Retry-After: 1`.
-    /// Default: as often as they come.
+    /// How often requests may be checked at the cost of one account, for all clients together. Further requests get 503
+    /// with `Retry-After: 1`. Default: no limit.
     ///
-    /// Set it above what one client may do ([`GuardsBuilder::per_client`]), or one client shuts out everybody.
+    /// Set it above what one client may do ([`GuardsBuilder::per_client`]). Otherwise one client can lock out all others.
     pub fn per_account(mut self, rate: Rate) -> Self {
         self.0.limits.per_account = Some(rate);
         self

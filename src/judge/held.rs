@@ -8,7 +8,7 @@ use std::{
 use super::bulkhead::{Bulkhead, Taken};
 use crate::{body::Budget, error::ConfigError};
 
-/// What requests hold, by the rule that has a limit of its own; `None` for all rules that have none.
+/// What requests hold, by the name of a rule that sets such a limit; `None` for all rules that do not.
 #[derive(Default)]
 pub(super) struct Held {
     places: Mutex<HashMap<Owner, Arc<Taken>>>,

@@ -19,13 +19,13 @@ impl Limit {
         Self { rate, phone: None }
     }
 
-    /// So often for each client and phone. The phone is read from this field, in a spelling that the rule's
+    /// A limit for each client and phone. The phone is read from this field, in a spelling that the rule's
     /// [`phone_grammar`](crate::Rule::phone_grammar) accepts. A request without it is refused with 400.
     ///
-    /// **Danger:** it is counted, and not proven. Of a rule that proves the phone in another field, a request may name two phones: the
-    /// application must not log in the one of the limit. The log names such a rule at start.
+    /// **Danger:** this phone is counted, but not proven. If the rule proves the phone in another field, a request may name
+    /// two phones: the application must not log in the phone of the limit. The log names such a rule at start.
     ///
-    /// There is no limit for a phone alone: with it, any stranger could shut out the phone's owner.
+    /// A limit for a phone alone does not exist: any stranger could use it to lock out the phone's owner.
     pub const fn per_client_and_phone(rate: Rate, phone: Field) -> Self {
         Self { rate, phone: Some(phone) }
     }

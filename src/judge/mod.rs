@@ -1,10 +1,11 @@
 //! From a request's proofs to a judgement: the permit, the one deadline, one check at a time, and the policy.
 //!
-//! Nothing here knows a request's body or its answer. Evidence comes in, a [`Judgement`] goes out, and what is done with it is
-//! decided elsewhere.
+//! This folder knows neither a request's body nor its answer. Evidence comes in, a [`Judgement`] goes out, and `layer` acts
+//! on it.
 //!
-//! A check costs money, and the verifier works on it whether its client waits or not. So a check that has begun is finished:
-//! if the request is dropped, the rest of the check moves into a task together with its permit (`call`, `abandoned`).
+//! A check costs money, and the verifier works on it whether its client waits or not. So a check that has started is
+//! finished: if the request is dropped, the rest of the check moves into a task together with its permit (`call`,
+//! `abandoned`).
 
 mod abandoned;
 mod account;
@@ -164,7 +165,7 @@ where
                 let means = Means { verifier, observers, abandoned };
                 Questions::new(means, rule, settings, client_deadline, asker, &mut evidence).ask_all(plan).await
             }
-            // Boxed, so that the future of other rules is no larger.
+            // Boxed, so that the future of other rules does not grow.
             Some(verifier) => {
                 let means = Means { verifier, observers, abandoned };
                 let mut questions = Questions::new(means, rule, settings, client_deadline, asker, &mut evidence);

@@ -161,9 +161,9 @@ where
         let Some(phone) = phone else { return Ok(()) };
         self.evidence.prove(phone);
         if with_risk {
-            // Risk is context: a query that fails is no verdict on the client, and no low risk either.
+            // Risk is context: a failed query is neither a verdict on the client nor a low risk.
             let query = Check::risk(phone).with_channel(channel);
-            // What a client can bring about (a hurry, a flood) is no such failure: it would have its risk left out.
+            // A failure that a client can cause (a short deadline, a flood) does not count as one: the client could avoid its risk.
             let mut verdict = self.verdict(query).await?;
             if !verdict.class().is_pass() || *verdict.risk() == Risk::NotAsked {
                 verdict = verdict.with_risk(Risk::Unknown);
@@ -200,7 +200,7 @@ where
         // Without Redis the first check has the whole deadline, which `build()` holds to more than this.
         let may_be_short = self.clients.is_some() || self.evidence.has_verdicts() || account.redis().is_some();
         if may_be_short && nearer.saturating_duration_since(Instant::now()) < LEAST_LEFT {
-            // Begun now, it could spend the token and be given up on.
+            // A check that starts now could spend the token and be abandoned.
             return too_late(Failure::too_late());
         }
         let leave = match self.enter(endpoint, key) {
@@ -298,8 +298,8 @@ impl<V> Questions<'_, V> {
         }
     }
 
-    /// Whether a check has no answer because of an outage that the breaker has noticed. A check that was sent is never opened: what a
-    /// client sent may be why there is no answer.
+    /// Whether a check has no answer because of an outage that the breaker has noticed. A check that was sent is never
+    /// opened, because what a client sent may be the reason for the missing answer.
     fn is_open_for_an_outage(&self, verdict: &Verdict, endpoint: Endpoint) -> bool {
         let is_open = || self.settings.account.switch(endpoint).is_some_and(|switch| switch.is_open_for_an_outage());
         verdict.is_outage() && (verdict.is_by_breaker() || is_open())

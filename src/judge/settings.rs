@@ -17,7 +17,8 @@ use crate::{check::Check, decision::Policy, verdict::Verdict};
 /// The verifier of one rule.
 pub(crate) type RuleVerifier = BoxCloneSyncService<Check, Verdict, BoxError>;
 
-/// A check is not begun with less than this left of the deadline: it could spend the token and answer nobody.
+/// A check does not start with less than this left of the deadline: it could spend the token without an answer for the
+/// client.
 pub(crate) const LEAST_LEFT: Duration = Duration::from_secs(1);
 
 /// How the requests of a rule are judged.

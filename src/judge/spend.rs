@@ -135,7 +135,7 @@ impl Spending<'_> {
         for (limit, number) in self.limits.iter().zip(0_u32..) {
             let (account, number) = (self.account.name.as_bytes(), number.to_le_bytes());
             let phone = limit.phone().and_then(|_| phones.next()).map_or("", Phone::as_str);
-            // Counts of two rates cannot be compared. A limit that a reload changes begins anew.
+            // Counts of two rates cannot be compared. A limit that a reload changes starts again from zero.
             let [interval, window] = [limit.rate.interval(), limit.rate.window()].map(u64::to_le_bytes);
             let parts = [account, self.rule.as_bytes(), &number, &interval, &window, tag, who, phone.as_bytes()];
             self.take_of_client(

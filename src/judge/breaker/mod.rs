@@ -1,14 +1,16 @@
-//! A breaker for one endpoint of one account: while the service behind it is down, nobody waits for it.
+//! A breaker for one endpoint of one account: while the service behind it is down, requests do not wait for it.
 //!
 //! # Threats
 //!
-//! What opens a breaker answers 503 to everybody, and may open the door where a policy says so. So no single client may bring
-//! it about: a firewall in front of the service can be made to drop what a client put into its token. Therefore one proof counts
-//! once, one client three times since the last success and in any window, and what is short of connections, threads or memory *here* never counts.
-//! An answer that cannot be read opens the breaker, which costs nobody anything but a 503, and never the door: two counts are kept.
+//! An open breaker answers 503 to every client, and lets requests through where a policy says so. So no single client may
+//! open it: a client can choose the content of its token so that a firewall in front of the service drops the check.
+//! Therefore one proof counts once, and one client three times since the last success and in any window. Errors of this
+//! process, such as a lack of connections, threads or memory, never count. An answer that cannot be read opens the breaker
+//! for 503 only, and never lets requests through: two counts are kept.
 //!
-//! An answer may arrive long after its check began. Each carries the generation of the breaker in which it was asked, and is ignored in
-//! a later one: neither can a late failure close the door again, nor a late success end an outage that goes on.
+//! An answer may arrive long after its check started. Each answer carries the generation of the breaker in which its check
+//! was sent, and is ignored in a later one: a late failure cannot open the breaker again, and a late success cannot end an
+//! outage that goes on.
 
 mod count;
 pub(super) mod settings;

@@ -42,7 +42,7 @@ pub struct Breaker {
 /// A breaker is not open for longer than this, unless the rules' deadlines are longer.
 pub(super) const LONGEST: Duration = Duration::from_secs(60);
 
-/// More checks than this are a mistake: nobody waits for the breaker to open.
+/// More checks than this are a mistake: the breaker would practically never open.
 const MOST: u32 = 10_000;
 
 // === impl Breaker ===

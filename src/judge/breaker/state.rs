@@ -15,7 +15,7 @@ use crate::{
     check_kind::CheckKind, health::Health, judge::client::Client, observe::Phase, store::Key, verdict::Verdict,
 };
 
-/// How often one client counts since the last success, and in any window: successes of its own must not let it count again.
+/// How often one client counts since the last success, and in any window: a client's successes must not let it count again.
 const CLIENT: u32 = 3;
 
 /// So many clients are remembered; another one does not count.

@@ -141,7 +141,7 @@ async fn answers_that_cannot_be_read_open_it_and_are_no_outage() {
     desk.ends(Health::Garbled);
     assert!(!desk.enter().unwrap_err().is_outage, "nine failures alone open nothing");
 
-    // A probe that cannot be read either is no outage; ten failures in a row without them are.
+    // A probe with an unreadable answer is not an outage either; ten failures in a row without such answers are.
     desk.wait_until_a_probe_is_due().await;
     desk.ends(Health::Failed);
     assert!(desk.enter().unwrap_err().is_outage, "the tenth failure");
