@@ -22,7 +22,7 @@ pub(super) async fn all<S: Store>(store: S, advance: impl AsyncFn(Duration)) {
 async fn new<S: Store>(store: &S, subject: &Subject<'_>, by: &ExId, lifetime: Duration) -> Nonce {
     match store.claim(subject, by, lifetime).await {
         Ok(Claimed::New(nonce)) => nonce,
-        other => panic!("not claimed anew: {other:?}"),
+        other => panic!("not claimed again: {other:?}"),
     }
 }
 
@@ -69,7 +69,7 @@ async fn a_claim_is_released_by_its_own_nonce_alone<S: Store>(store: &S, advance
 }
 
 async fn a_released_and_claimed_subject_keeps_its_new_end<S: Store>(store: &S, advance: &impl AsyncFn(Duration)) {
-    let parts: [&[u8]; 1] = [b"anew"];
+    let parts: [&[u8]; 1] = [b"again"];
     let subject = Subject::new(Purpose::Claim, &parts);
     let by = ExId::generate();
     let nonce = new(store, &subject, &by, MINUTE).await;

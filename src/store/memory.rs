@@ -152,7 +152,7 @@ impl Memory {
     /// Raises a sum to this one, where it is lower: what a shared store has said.
     pub(crate) fn raise_now(&self, subject: &Subject<'_>, to: u64, window: Day) {
         let key = self.hashed(subject, Some(window));
-        // Without room, the sum begins anew where it is needed.
+        // Without room, the sum starts again from zero where it is needed.
         let _ = self.within(key, |shard, now| {
             if let Some(entry) = shard.get(key, now, &self.room)
                 && let Held::Sum(sum) = &mut entry.held

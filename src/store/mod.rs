@@ -36,8 +36,8 @@ pub use self::{
 };
 use crate::ex_id::ExId;
 
-/// What a claim, a rate or a budget is about: a purpose, and its parts. Each store hashes it under a key of its own, so that no
-/// part leaves it.
+/// The subject of a claim, a rate or a budget: a purpose, and its parts. Each store hashes it under a different key, so
+/// that no part leaves the store.
 ///
 /// Parts are hashed with their lengths: `["a", "bc"]` and `["ab", "c"]` are two subjects.
 pub(crate) struct Subject<'s> {

@@ -22,7 +22,7 @@ pub(super) const PREFIX: &str = "jverify:1:";
 
 const SETTING: &str = "redis.deployment_key";
 
-/// What the documentation shows. Whoever reads it knows these keys.
+/// The keys in the documentation. All readers know them.
 pub(super) const EXAMPLES: [&str; 2] = ["an example: never deploy this key", "0123456789abcdef0123456789abcdef"];
 
 // === impl DeploymentKey ===

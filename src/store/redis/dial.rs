@@ -70,7 +70,7 @@ impl Dialler {
             let places: Vec<Place> = urls.iter().map(|url| Place::parse(url, port)).collect::<Result<_, _>>()?;
             let wrong = |problem: &'static str| Err(ConfigError::unshown("redis.url", problem));
             match places.split_first() {
-                None => wrong("there is none"),
+                None => wrong("the list is empty"),
                 // One of them without TLS would take the password of the master out of it.
                 Some((first, others)) if others.iter().any(|other| other.tls != first.tls) => {
                     wrong("mixes `redis://` and `rediss://`")

@@ -1,4 +1,5 @@
-//! The link to Redis: one connection for all requests, made anew when it fails, and left alone for a while when that does not help.
+//! The link to Redis: one connection for all requests. A failed connection is replaced, and if that does not help, Redis is
+//! left alone for a while.
 
 use std::{
     mem,
@@ -57,7 +58,7 @@ struct Dialling {
 /// As [`Dialling`], for the task that waits until Redis can write again.
 struct Watching(Weak<Link>);
 
-/// After so many failures in a row nobody waits for Redis.
+/// After so many failures in a row, requests do not wait for Redis.
 const MOST_FAILURES: u32 = 5;
 
 /// How long Redis is then left alone, before it is asked whether it can write.
@@ -92,7 +93,7 @@ impl Link {
         answer
     }
 
-    /// The connection, or one that a dial makes. `None` if there is none to wait for.
+    /// The current connection, or one that a dial makes. `None` if the caller must not wait for one.
     async fn line(self: &Arc<Self>) -> Option<Line> {
         let (mut ended, begun) = {
             let mut state = self.lock();

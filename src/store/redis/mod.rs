@@ -2,9 +2,9 @@
 //!
 //! # Threats
 //!
-//! What Redis sees is read by whoever reads Redis, its dumps and its log: so a name is an HMAC under a key that Redis does not have, and no value
-//! holds a phone, a token or an address. Redis may be down, frozen, full or a replica: each operation ends within its deadline, and what
-//! then happens is decided above, never here. It never answers for Redis.
+//! People who can read Redis, its dumps or its log see all that the store writes. So a name is an HMAC under a key that
+//! Redis does not have, and no value contains a phone, a token or an address. Redis may be down, frozen, full or a replica:
+//! each operation ends within its deadline and returns an error. The caller decides what then happens.
 
 mod deployment_key;
 #[cfg(feature = "redis")]
@@ -46,9 +46,9 @@ use std::convert::Infallible as Server;
 /// Redis 6.2 or later, or Valkey: one server ([`Redis::builder`]), the master that Sentinels name ([`Redis::sentinel`]), or a cluster
 /// ([`Redis::cluster`]). All instances need the same deployment key.
 ///
-/// Nothing connects before the first request. Each operation ends within [`RedisBuilder::deadline`], and what happens without an answer says
-/// [`StorePolicy`](crate::StorePolicy). After five failures in a row nobody waits for Redis: in the background it is asked once a
-/// second whether it can write, and used again once it can.
+/// Nothing connects before the first request. Each operation ends within [`RedisBuilder::deadline`].
+/// [`StorePolicy`](crate::StorePolicy) configures what happens without an answer. After five failures in a row, requests do
+/// not wait for Redis: a task asks it once a second whether it can write, and uses it again once it can.
 ///
 /// Redis gets hashes and ids of checks: no phone, no token, no address. Its clock counts, so the clocks of the instances may differ.
 ///

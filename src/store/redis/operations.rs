@@ -48,7 +48,7 @@ impl Redis {
             Ok(whose(held.as_deref(), nonce))
         };
         let answer = self.server.run(claimed).await;
-        // It stays so, also if nobody says by whom.
+        // It stays taken, even if the owner of the claim is not known.
         if is_taken { answer.or(Ok(Claimed::Taken { by: None })) } else { answer }
     }
 

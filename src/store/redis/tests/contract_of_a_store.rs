@@ -9,7 +9,7 @@ use crate::{
     store::{Claimed, Purpose, Redis, Store, StoreError, Subject, contract},
 };
 
-/// What the user of an application may do. Told to the readers of `docs/scaling.md`.
+/// The permissions of the application's user. `docs/scaling.md` shows the same line.
 pub(super) const USER: &str =
     "ACL SETUSER jverify on >password ~jverify:1:* +set +get +incrby +pttl +pexpire +del +time +evalsha +eval";
 

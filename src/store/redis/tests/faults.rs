@@ -33,7 +33,7 @@ async fn until_it_claims(redis: &Redis) {
     timeout(Duration::from_secs(20), claimed).await.expect("Redis is back");
 }
 
-/// After five failures nobody waits: a thousand operations take less time than ten that wait.
+/// After five failures requests do not wait: a thousand operations take less time than ten that wait.
 async fn is_skipped(redis: &Redis) {
     let began = Instant::now();
     for _ in 0..1_000 {
