@@ -26,7 +26,7 @@ pub enum Level {
     Elevated,
     /// Worth refusing.
     High,
-    /// Asked, and not told.
+    /// The risk was queried, and the answer has no score.
     Unknown,
 }
 

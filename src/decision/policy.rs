@@ -17,7 +17,7 @@ use crate::{error::ConfigError, verdict::Class};
 /// | 300–599 | medium | flag |
 /// | 600–899 | elevated | step up: a captcha in the same request, else 403 `captcha_required` |
 /// | 900 | high | deny |
-/// | not told | unknown | flag |
+/// | none in the answer | unknown | flag |
 ///
 /// Everything but a documented pass is refused, an outage included. [`Policy::on`] changes that for some classes, and
 /// [`Policy::tag`] raises the action of a score. The flow from score to decision is in `docs/policy.md`.
@@ -90,7 +90,7 @@ impl Policy {
         self
     }
 
-    /// What a risk means that was asked for and not told. Default: [`Action::Flag`]. It never counts as low.
+    /// The action for a risk that was queried and has no score. Default: [`Action::Flag`]. It never counts as low.
     pub fn unknown_risk(mut self, action: Action) -> Self {
         self.unknown_risk = action;
         self
@@ -101,8 +101,8 @@ impl Policy {
     /// the same tag replaces an earlier one.
     ///
     /// A tag is compared exactly. Only the tags of a known risk count: for an unknown one see [`Policy::unknown_risk`]. The
-    /// vendor does not publish the meanings of its tags, and may change them: look at `x-jverify-risk-tags` of your own users
-    /// first.
+    /// vendor does not publish the meanings of its tags, and may change them: look first at the `x-jverify-risk-tags` of
+    /// your users.
     ///
     /// At most 64 tags of at most 64 bytes; `build()` refuses more, longer and empty ones.
     ///
@@ -171,8 +171,8 @@ impl Policy {
         self
     }
 
-    /// Tells the client `risk_too_high` instead of `verification_failed`. Off by default: it tells a stranger something
-    /// about somebody's phone.
+    /// Answers a refused risk with `risk_too_high` instead of `verification_failed`. Default: off, because the answer
+    /// reveals something about a person's phone to a stranger.
     pub fn tell_risk(mut self) -> Self {
         self.tells_risk = true;
         self
