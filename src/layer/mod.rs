@@ -204,9 +204,9 @@ impl<V> JVerifyLayer<V> {
         newest.log_reload(&old);
     }
 
-    /// Waits until no abandoned check and no check of an `on_demand` rule is running; returns at once if there is none.
-    /// Call it in a shutdown, after the server has closed its connections and before the runtime ends, which would end
-    /// these checks and lose their events.
+    /// Waits until no abandoned check and no check of an `on_demand` rule is running. Returns at once if no such check is
+    /// running. Call it in a shutdown, after the server has closed its connections and before the runtime ends, which would
+    /// end these checks and lose their events.
     ///
     /// It does not wait for a check whose client is still connected, unless the client leaves before this returns. It may
     /// be awaited on any runtime, any number of times.

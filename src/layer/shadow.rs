@@ -38,8 +38,8 @@ pub(super) enum Came {
     Late(Leash),
 }
 
-/// Held until the inner service has answered. Dropped before, because the client left, it stops the checks of the request
-/// that have not begun.
+/// Held until the inner service has answered. If it is dropped earlier, because the client left, the checks of the request
+/// that have not started are stopped.
 pub(super) struct Leash(oneshot::Sender<()>);
 
 type Judging = Pin<Box<dyn Future<Output = Judgement> + Send>>;
@@ -114,8 +114,8 @@ fn poll(judging: &mut Judging, cx: &mut Context<'_>, unjudged: &Evidence) -> Pol
     })
 }
 
-/// Finishes and reports a judgement. If the client leaves, the judgement is dropped: that leaves a check that has begun to a
-/// task, which reports it.
+/// Finishes and reports a judgement. If the client leaves, the judgement is dropped. A check that has started then
+/// continues in a task, which reports it.
 fn finish<V>(
     mut judging: Judging,
     unjudged: Evidence,
