@@ -46,7 +46,7 @@ pub(crate) struct CurrentSpan;
 impl CurrentSpan {
     #[inline]
     pub(crate) fn get() -> Self {
-        // Runs for every check: if nothing is logged there is no span, and comparing the level is cheaper.
+        // Runs for every check: without logging a span does not exist, and comparing the level is cheaper.
         Self(if LevelFilter::current() == LevelFilter::OFF { Span::none() } else { Span::current() })
     }
 

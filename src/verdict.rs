@@ -30,7 +30,7 @@ pub struct Verdict {
     id: Option<Opaque>,
     risk: Risk,
     phone: Option<Phone>,
-    /// Boxed: most checks are no captchas.
+    /// Boxed: most checks are not captchas.
     solved: Option<Box<Solved>>,
     sandbox: Sandboxed,
     is_of_other_app: bool,

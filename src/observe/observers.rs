@@ -102,7 +102,7 @@ impl Observers {
         self.tell(decided);
     }
 
-    /// Whether there are closures to tell.
+    /// Whether closures are set.
     #[inline]
     pub(crate) fn has_listeners(&self) -> bool {
         self.listeners.iter().next().is_some()

@@ -79,7 +79,7 @@ struct Check<'v> {
     ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     score: Option<u16>,
-    /// `unknown`, if it was asked for and not told.
+    /// `unknown` if it was queried and the answer has no score.
     #[serde(skip_serializing_if = "Option::is_none")]
     risk: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -220,7 +220,7 @@ impl Routes {
             Found::Nothing => self.every.as_ref(),
         };
         match (own, path) {
-            // For this method a rule guards the path, so a bare GET is no exception.
+            // A rule guards the path for this method, so a bare GET is refused too.
             _ if in_query && self.is_guarded_in_query(foreign, method, query) => {
                 Match::Ambiguous(Some(Suspicion::RouteParameter))
             }

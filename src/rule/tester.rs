@@ -18,7 +18,7 @@ pub(crate) struct Tester(Arc<(HeaderName, Secret)>);
 /// The values of such headers that a request has, each alone.
 pub(crate) struct Shown(Vec<(HeaderName, HeaderValue)>);
 
-/// Bytes of a value that nobody can guess.
+/// The least number of bytes of a value that clients cannot guess.
 const LEAST: usize = 16;
 
 // === impl Tester ===
