@@ -38,7 +38,7 @@ pub(super) fn check_query_alone(reading: &Reading, parts: &Parts, has_body: bool
     if reading.plan.stands_on_the_query_alone() {
         // A backend that merges the two lets the body win, and reads the query in the charset that the body's type names.
         if has_body {
-            return Err(Refusal::new(DenialReason::ProofMalformed).with_detail("a body in addition to a proof in the query"));
+            return Err(Refusal::new(DenialReason::ProofMalformed).with_detail("a body next to a proof in the query"));
         }
         if parts.headers.contains_key(CONTENT_TYPE) {
             proof::media_of(&parts.headers, &reading.settings.accept)?;

@@ -70,7 +70,7 @@ fn cases() -> Vec<Case> {
         (foreign, passing(), to("POST", "/?s=/login", LOGIN), "a query parameter"),
         (foreign, passing(), to("GET", "/login?phone=1", ""), "query"),
         (foreign, passing(), to("POST", "/login?model.phone=1", LOGIN), "in the query"),
-        (in_query, passing(), to("POST", "/login?t=t&p=13812345678", LOGIN), "a body in addition"),
+        (in_query, passing(), to("POST", "/login?t=t&p=13812345678", LOGIN), "a body next to"),
         // The body.
         (login, passing(), post(""), "empty body"),
         (login, passing(), post("x"), "JSON"),
