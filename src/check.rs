@@ -55,6 +55,13 @@ pub(crate) struct AskedBy {
 }
 
 /// The question of a check. `Debug` shows no token, and a masked phone.
+///
+/// ```
+/// use tower_jverify::{Check, Question};
+///
+/// let check = Check::captcha("answer");
+/// assert!(matches!(check.question(), Question::Captcha { content, .. } if content.expose() == "answer"));
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Question {
@@ -87,6 +94,14 @@ pub enum Question {
 }
 
 /// The client's SDK, which decides the vendor's endpoint.
+///
+/// ```
+/// use tower_jverify::{Channel, Check, Phone};
+///
+/// let phone = Phone::parse("13800000000").unwrap();
+/// let check = Check::number("token", phone).with_channel(Channel::Web);
+/// assert_eq!(check.channel(), Channel::Web);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Channel {
@@ -143,6 +158,7 @@ impl Check {
 
     /// Sets the client's address. An address that is not global (private, loopback) is dropped: it would not identify the
     /// client, but it would reveal the internal network to JPush.
+    /// Default: none is sent.
     pub fn with_ip(mut self, ip: IpAddr) -> Self {
         self.ip = is_global(ip).then(|| ip.to_canonical());
         self
@@ -155,6 +171,7 @@ impl Check {
     }
 
     /// Sets the rule that asks, for a verifier's unit test. Otherwise the layer sets it.
+    /// Default: none.
     pub fn with_rule(mut self, rule: impl Into<Arc<str>>) -> Self {
         Arc::make_mut(self.asked_by.get_or_insert_default()).rule = Some(rule.into());
         self
@@ -168,6 +185,8 @@ impl Check {
     /// let check = Check::captcha("answer").with_rule("login").with_path_parameter("tenant", "acme");
     /// assert_eq!((check.rule(), check.path_parameter("tenant")), (Some("login"), Some("acme")));
     /// ```
+    ///
+    /// Default: none.
     pub fn with_path_parameter(mut self, name: impl Into<Arc<str>>, value: impl Into<Box<str>>) -> Self {
         Arc::make_mut(self.asked_by.get_or_insert_default()).path_parameters.push((name.into(), value.into()));
         self

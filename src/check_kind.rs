@@ -3,6 +3,13 @@
 use std::fmt;
 
 /// The kind of a [`Question`](crate::Question), without its proof.
+///
+/// ```
+/// use tower_jverify::{Check, CheckKind};
+///
+/// assert_eq!(Check::one_tap("token").kind(), CheckKind::OneTap);
+/// assert_eq!(CheckKind::OneTap.as_str(), "one-tap");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CheckKind {

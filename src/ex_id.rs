@@ -12,6 +12,14 @@ use std::{
 /// An id of 1 to 64 characters of `[A-Za-z0-9_-]`, sent with a check and compared with the reply's id.
 ///
 /// An id for correlation, not a secret and not an idempotency key: JPush does not have idempotency keys.
+///
+/// ```
+/// use tower_jverify::ExId;
+///
+/// assert_eq!(ExId::parse("order-42").unwrap().as_str(), "order-42");
+/// assert!(ExId::parse("with spaces").is_none());
+/// assert_eq!(ExId::generate().as_str().len(), 32);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ExId(Arc<str>);
 

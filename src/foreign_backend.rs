@@ -10,6 +10,13 @@ use std::{collections::BTreeSet, fmt};
 ///
 /// The event of a refusal names the class, as does [`Denial::suspicion`](crate::Denial::suspicion). Each class has a
 /// switch on [`ForeignBackend`].
+///
+/// ```
+/// use tower_jverify::{Denial, DenialReason, Suspicion};
+///
+/// let denial = Denial::for_test(DenialReason::ProofMalformed);
+/// assert_ne!(denial.suspicion(), Some(Suspicion::HiddenForm)); // not refused because of a suspicion
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Suspicion {
@@ -145,48 +152,57 @@ impl ForeignBackend {
     }
 
     /// Does not search for a form inside bodies that are not forms.
+    /// Default: it does.
     pub fn without_hidden_forms(self) -> Self {
         self.without(Suspicion::HiddenForm)
     }
 
     /// Does not search for the names of [`Suspicion::OtherPhone`] elsewhere in the body and in the query, or for
     /// `__proto__`.
+    /// Default: it does.
     pub fn without_other_phones(self) -> Self {
         self.without(Suspicion::OtherPhone)
     }
 
     /// Keeps the cookies of [`Suspicion::Cookie`].
+    /// Default: they are removed.
     pub fn without_cookies(self) -> Self {
         self.without(Suspicion::Cookie)
     }
 
     /// Keeps all headers that name another path, prefix or method. To keep only some of them, see
     /// [`ForeignBackend::keep_header`].
+    /// Default: they are removed.
     pub fn without_routing_headers(self) -> Self {
         self.without(Suspicion::RoutingHeader)
     }
 
     /// Keeps `Upgrade: h2c` and `HTTP2-Settings`.
+    /// Default: they are removed.
     pub fn without_h2c(self) -> Self {
         self.without(Suspicion::H2c)
     }
 
     /// Does not check query parameters from which frameworks route.
+    /// Default: it does.
     pub fn without_route_parameters(self) -> Self {
         self.without(Suspicion::RouteParameter)
     }
 
     /// Lets methods pass that no rule of the path names.
+    /// Default: such a request gets 405.
     pub fn without_other_methods(self) -> Self {
         self.without(Suspicion::OtherMethod)
     }
 
     /// Does not refuse paths that only some framework reads as a guarded one.
+    /// Default: it does.
     pub fn without_path_spellings(self) -> Self {
         self.without(Suspicion::PathSpelling)
     }
 
     /// Sets the query parameters from which the backend routes, instead of the usual ones.
+    /// Default: the table of [`ForeignBackend`].
     pub fn route_parameters(mut self, names: impl IntoIterator<Item = impl Into<Box<str>>>) -> Self {
         self.route_parameters = Some(names.into_iter().map(Into::into).collect());
         self
@@ -199,6 +215,7 @@ impl ForeignBackend {
     /// is still removed, as are kept names in `Connection` and in trailers.
     ///
     /// `build()` refuses a name that is not in the table of [`ForeignBackend`].
+    /// Default: none is kept.
     pub fn keep_header(mut self, name: impl Into<Box<str>>) -> Self {
         self.kept_headers.push(name.into());
         self

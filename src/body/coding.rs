@@ -3,6 +3,13 @@
 /// A supported content coding (`Content-Encoding`, RFC 9110, section 8.4.1).
 ///
 /// Set with [`Rule::decode`](crate::Rule), which also sets what the application receives.
+///
+/// ```
+/// use tower_jverify::{Coding, HandOn, Rule, number};
+///
+/// let rule = Rule::post("/login", number()).decode([Coding::Gzip, Coding::Zstd], HandOn::Decoded);
+/// # let _ = rule;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Coding {

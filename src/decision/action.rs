@@ -1,6 +1,15 @@
 //! What to do with a request, and how risky its phone is.
 
 /// What to do with a request whose checks passed.
+/// The order is from mild to strict.
+///
+/// ```
+/// use tower_jverify::{Action, Policy};
+///
+/// let policy = Policy::default().unknown_risk(Action::StepUp);
+/// assert!(Action::Flag < Action::StepUp);
+/// # let _ = policy;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Action {
@@ -15,6 +24,13 @@ pub enum Action {
 }
 
 /// How risky a phone is.
+///
+/// ```
+/// use tower_jverify::{Action, Level, Policy};
+///
+/// let policy = Policy::default().band(450, Level::Elevated, Action::StepUp);
+/// # let _ = policy;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Level {

@@ -3,6 +3,13 @@
 use crate::{error::ConfigError, verdict::Class};
 
 /// What happens to a request when one of its checks does not pass: see [`Policy::on`](crate::Policy::on).
+///
+/// ```
+/// use tower_jverify::{Class, Fallback, Policy};
+///
+/// let policy = Policy::default().on(Class::Unavailable, Fallback::Captcha);
+/// # let _ = policy;
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Fallback {

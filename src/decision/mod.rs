@@ -96,6 +96,14 @@ enum Origin {
 }
 
 /// The reason for a decision.
+///
+/// ```
+/// use tower_jverify::{CheckKind, Class, Decision, DecisionReason, Policy, Risk, Verdict};
+///
+/// let verdict = Verdict::new(CheckKind::Number, Class::Passed).with_risk(Risk::from_score(450, Vec::new()));
+/// let decision = Decision::for_test([verdict], &Policy::default());
+/// assert_eq!(decision.reason(), DecisionReason::Risk);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum DecisionReason {

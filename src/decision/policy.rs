@@ -83,6 +83,7 @@ impl Policy {
     /// What scores from `from` (0 to 900) up to the next band mean. Replaces the band that starts at the same score.
     ///
     /// Wrong bands are refused when the layer is built.
+    /// Default: the table of [`Policy`].
     pub fn band(mut self, from: u16, level: Level, action: Action) -> Self {
         let at = self.bands.partition_point(|band| band.from < from);
         self.bands.retain(|band| band.from != from);

@@ -24,6 +24,13 @@ use crate::verdict::Class;
 /// | a verdict `Throttled`, a client over a limit | 429 | `throttled` | 8 | `wait`, `other_method` |
 /// | any other verdict, an open breaker, a full store, an account over its rate or its daily budget, too many checks or bodies at once, a closure of the user's that panicked | 503 | `verification_unavailable` | 14 | `other_method` |
 /// | a gRPC call whose own deadline (`grpc-timeout`) is over, or too near to begin a check | 503 | `verification_unavailable` | 4 | `other_method` |
+///
+/// ```
+/// use tower_jverify::{Class, Denial, DenialReason};
+///
+/// let denial = Denial::for_test(DenialReason::Verdict(Class::Rejected));
+/// assert_eq!((denial.code(), denial.reason().as_str()), ("verification_failed", "rejected"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DenialReason {

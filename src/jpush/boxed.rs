@@ -15,6 +15,16 @@ use tower_service::Service;
 use super::{BoxError, client::JPush};
 
 /// A client over a transport whose type is erased: see [`JPush::boxed`].
+///
+/// ```
+/// use tower_jverify::{BoxJPush, Credentials, JPush};
+///
+/// # fn main() -> Result<(), tower_jverify::ConfigError> {
+/// let jpush: BoxJPush = JPush::builder(Credentials::new("app key", "master secret")?).build()?.boxed();
+/// # let _ = jpush;
+/// # Ok(())
+/// # }
+/// ```
 pub type BoxJPush = JPush<BoxTransport>;
 
 /// A transport whose type is erased. Made by [`JPush::boxed`].

@@ -106,11 +106,13 @@ impl JPushBuilder<Https> {
     /// of Mozilla's.
     ///
     /// Requires the Cargo feature `platform-roots`: without it `build()` returns an error.
+    /// Default: Mozilla's.
     pub fn platform_roots(self) -> Self {
         self.with(|https| https.platform_roots = true)
     }
 
     /// Trusts one more certificate authority (one or more certificates in PEM), as of a company's egress proxy.
+    /// Default: none.
     pub fn extra_root_pem(self, pem: &[u8]) -> Self {
         self.with(|https| https.extra_roots.push(pem.into()))
     }
@@ -233,6 +235,7 @@ impl<T> JPushBuilder<T> {
     /// Private are `10.0.0.0/8`, `172.16.0.0/12`, `192.168.0.0/16` and `fc00::/7`. A host name is resolved at every dial, and other
     /// addresses that it leads to are not dialled. `build()` refuses the switch with an `https` base URL, and a host name with another
     /// [`JPushBuilder::transport`], which resolves names by itself.
+    /// Default: loopback hosts only.
     pub fn danger_plain_http_to_private_hosts(mut self) -> Self {
         self.plain = Reach::Private;
         self

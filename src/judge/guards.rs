@@ -226,12 +226,14 @@ impl GuardsBuilder {
 
     /// Asks an endpoint also while it is down: each request then waits for its whole deadline. A policy that opens is refused by the
     /// layer's `build()`, because no outage is noticed.
+    /// Default: there is a breaker.
     pub fn without_breaker(mut self) -> Self {
         self.0.breaker = None;
         self
     }
 
     /// Asks about each proof as often as it comes. The verifier still takes it once, and each try is paid for.
+    /// Default: each proof is asked about once.
     pub fn without_replay_guard(mut self) -> Self {
         self.0.claims = false;
         self
@@ -257,6 +259,7 @@ impl GuardsBuilder {
     }
 
     /// Limits no client. Limits of a rule ([`Rule::limit`](crate::Rule::limit)) and of the account stay.
+    /// Default: the limits of [`GuardsBuilder::per_client`] and [`GuardsBuilder::per_client_and_phone`].
     pub fn without_client_limits(mut self) -> Self {
         self.0.limits.per_client = None;
         self.0.limits.per_client_and_phone = None;

@@ -5,6 +5,17 @@ use crate::{error::ConfigError, proof::Field, store::Rate};
 /// How often a client may use what the application itself pays for, such as an SMS: see [`Rule::limit`](crate::Rule::limit).
 ///
 /// Requests above the limit get 429 `throttled` with `Retry-After`, and nothing is asked.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use tower_jverify::{Field, Limit, Rate, Rule, captcha};
+///
+/// // An SMS costs money: at most three an hour for each client and phone.
+/// let limit = Limit::per_client_and_phone(Rate::new(3, Duration::from_secs(3_600)), Field::body("/phone"));
+/// let rule = Rule::post("/sms", captcha()).limit(limit);
+/// # let _ = rule;
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
     pub(super) rate: Rate,

@@ -23,6 +23,14 @@ pub struct GuardsSnapshot {
 }
 
 /// One breaker at one moment.
+///
+/// ```
+/// use tower_jverify::Guards;
+///
+/// for breaker in Guards::new().snapshot().breakers() {
+///     println!("{} {}: open: {}", breaker.account(), breaker.endpoint(), breaker.is_open());
+/// }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct BreakerState {

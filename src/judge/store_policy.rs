@@ -8,6 +8,16 @@ use crate::{
 
 /// What happens to a request whose claim the store cannot keep, or that it cannot count: because the memory is full, or because Redis does not
 /// answer. A store never lets a request through unasked, and never opens.
+///
+/// ```
+/// use tower_jverify::{Guards, StorePolicy};
+///
+/// # fn main() -> Result<(), tower_jverify::ConfigError> {
+/// let guards = Guards::builder().store_policy(StorePolicy::Refuse).build()?;
+/// # let _ = guards;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StorePolicy {

@@ -31,6 +31,22 @@ use crate::{
 /// A service that verifies the requests that its rules match. Created by [`JVerifyLayer`](super::JVerifyLayer).
 ///
 /// Always ready; see the [crate's documentation](crate#readiness) for why. Errors are the inner service's own.
+///
+/// ```
+/// use tower::{Layer, service_fn};
+/// use tower_jverify::{JVerify, JVerifyLayer, Rule, number};
+/// # use tower_jverify::{Check, Class, ConfigError, Verdict};
+/// # fn guarded() -> Result<(), ConfigError> {
+/// # let verifier = service_fn(|check: Check| async move {
+/// #     Ok::<_, std::convert::Infallible>(Verdict::new(check.kind(), Class::Passed))
+/// # });
+/// # let application = service_fn(|_: ()| async { Ok::<_, std::convert::Infallible>(()) });
+/// let layer = JVerifyLayer::builder(verifier).rule(Rule::post("/login", number())).build()?;
+/// let service: JVerify<_, _> = layer.layer(application);
+/// # let _ = service;
+/// # Ok(())
+/// # }
+/// ```
 pub struct JVerify<S, V> {
     inner: S,
     current: Arc<Current<V>>,

@@ -13,6 +13,24 @@ use crate::{error::ConfigError, mac::MacKey, phone::Phone, secret::Secret};
 ///
 /// **Danger:** there are few phones and addresses. Who knows the key can compute the pseudonyms of all of them, and so find
 /// the phone of a pseudonym. Keep the key out of the place where the log is stored.
+///
+/// ```
+/// use tower_jverify::{Decided, JVerifyLayer, Rule, Secret, number};
+/// # use tower_jverify::{Check, Class, Verdict};
+/// # let verifier = tower::service_fn(|check: Check| async move {
+/// #     Ok::<_, std::convert::Infallible>(Verdict::new(check.kind(), Class::Passed))
+/// # });
+/// # let key = Secret::from("0123456789abcdef0123456789abcdef");
+/// let layer = JVerifyLayer::builder(verifier)
+///     .rule(Rule::post("/login", number()))
+///     .pseudonym_key(key)
+///     .on_decision(|decided: &Decided<'_>| {
+///         let phone = decided.phone_pseudonym().map(|phone| phone.to_string());
+///         println!("{phone:?}");
+///     })
+///     .build();
+/// # assert!(layer.is_ok());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Pseudonym([u8; 16]);
 

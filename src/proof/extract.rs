@@ -47,6 +47,7 @@ impl Extracted {
 
     /// Adds the value of the body's field with this pointer, as in `/phone`; `None` if the body does not have it. A pointer
     /// that no field of the rule has is ignored.
+    /// Default: no values.
     pub fn with(mut self, pointer: impl Into<Cow<'static, str>>, value: impl Into<Option<String>>) -> Self {
         self.0.extend(value.into().map(|value| (pointer.into(), value)));
         self

@@ -6,6 +6,13 @@ use super::parameters::{is_token, is_utf8, parameter, trim};
 use crate::error::ConfigError;
 
 /// Values of `Content-Type` that are read as JSON. See [`Media::json_types`](super::Media::json_types).
+///
+/// ```
+/// use tower_jverify::{Media, Rule, number};
+///
+/// let rule = Rule::post("/login", number()).accept([Media::json_types(["application/vnd.api+json"])]);
+/// # let _ = rule;
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct JsonTypes {
     /// In the user's spelling.

@@ -19,6 +19,13 @@ use crate::{
 };
 
 /// A number check (号码认证): verifies that a carrier's token belongs to a phone.
+///
+/// ```
+/// use tower_jverify::{Field, Rule, number};
+///
+/// let rule = Rule::post("/login", number().web().phone(Field::body("/user/phone")));
+/// # let _ = rule;
+/// ```
 #[derive(Clone, Debug)]
 pub struct Number {
     pub(super) channel: Channel,
@@ -30,6 +37,13 @@ pub struct Number {
 }
 
 /// A one-tap check (一键登录): returns the phone of a login token.
+///
+/// ```
+/// use tower_jverify::{Field, Rule, one_tap};
+///
+/// let rule = Rule::post("/login", one_tap().login_token(Field::header("x-login-token")));
+/// # let _ = rule;
+/// ```
 #[derive(Clone, Debug)]
 pub struct OneTap {
     pub(super) channel: Channel,
@@ -137,6 +151,7 @@ macro_rules! step_up_methods {
 
         /// As [`Captcha::used_types`], for this captcha. The same conditions apply as for
         /// [`step_up_captcha`](Self::step_up_captcha).
+        /// Default: any.
         pub fn step_up_used_types(mut self, types: impl IntoIterator<Item = impl Into<Box<str>>>) -> Self {
             self.step_up.bindings.used_types = Some(types.into_iter().map(Into::into).collect());
             self
@@ -144,6 +159,7 @@ macro_rules! step_up_methods {
 
         /// As [`Captcha::bind_client_ip`], for this captcha. The same conditions apply as for
         /// [`step_up_captcha`](Self::step_up_captcha).
+        /// Default: off.
         pub fn step_up_bind_client_ip(mut self, prefix: Prefix) -> Self {
             self.step_up.bindings.client_ip = Some(prefix);
             self
@@ -185,6 +201,8 @@ impl Number {
     /// Also asks for the risk (风险分), by a separate call after the number has passed.
     ///
     /// The answer to the number check already contains a risk; this asks the newer endpoint for the same phone.
+    ///
+    /// Default: off.
     pub fn with_risk(mut self) -> Self {
         self.with_risk = true;
         self
@@ -216,6 +234,7 @@ impl OneTap {
     }
 
     /// Also asks for the risk (风险分), by a separate call after the login token has passed.
+    /// Default: off.
     pub fn with_risk(mut self) -> Self {
         self.with_risk = true;
         self

@@ -6,6 +6,13 @@ use crate::{
 };
 
 /// A captcha check (行为验证): verifies that a person solved a captcha.
+///
+/// ```
+/// use tower_jverify::{Field, Rule, captcha};
+///
+/// let rule = Rule::post("/register", captcha().content(Field::header("x-captcha")).scene("注册"));
+/// # let _ = rule;
+/// ```
 #[derive(Clone, Debug)]
 pub struct Captcha {
     pub(super) content: Field,

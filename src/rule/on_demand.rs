@@ -45,6 +45,8 @@ impl Rule {
     /// let router: Router = Router::new().route("/login", post(login));
     /// # let _ = (rule, router);
     /// ```
+    ///
+    /// Default: off.
     pub fn on_demand(mut self) -> Self {
         self.overrides.on_demand = true;
         self

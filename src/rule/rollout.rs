@@ -35,6 +35,13 @@ struct Settings {
 }
 
 /// What a rollout counts by.
+///
+/// ```
+/// use tower_jverify::{Rollout, Unit};
+///
+/// let rollout = Rollout::percent(10.0).by(Unit::ClientIp);
+/// # let _ = rollout;
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unit {
@@ -75,6 +82,7 @@ impl Rollout {
 
     /// Sets the key of the hash, of at least 32 bytes (`openssl rand -base64 32` writes one). Required, and the same for all
     /// instances. Another key moves all phones and clients to other buckets.
+    /// There is no default.
     pub fn key(mut self, key: impl Into<Secret>) -> Self {
         self.0.key = Some(key.into());
         self

@@ -215,6 +215,8 @@ impl Rule {
     ///
     /// With [`foreign_backend`](crate::JVerifyBuilder::foreign_backend) cookies with the field's name are removed, and a key of a
     /// form or the query whose last segment is the name (`model.loginType`) is refused, unless [`Rule::other_phones`] lists it.
+    ///
+    /// Default: the rule applies to every value.
     pub fn when(mut self, field: Field, value: impl Into<Box<str>>) -> Self {
         self.when = Some((field, value.into()));
         self
@@ -253,6 +255,8 @@ impl Rule {
     /// **Danger:** the application must refuse the values that it does not know, and must choose what to run by this field
     /// alone. GraphQL's `operationName` is a label that the client chooses and may omit; it does not determine what the
     /// `query` runs. Use a persisted operation's id, or a separate path for the login.
+    ///
+    /// Default: off, so a value that no rule names is refused.
     pub fn otherwise_pass(mut self) -> Self {
         self.otherwise_passes = true;
         self
@@ -262,6 +266,7 @@ impl Rule {
     /// `Access-Control-Request-Method`, without a body and without a header that overrides the method. With
     /// [`foreign_backend`](crate::JVerifyBuilder::foreign_backend) also without a header that the rule reads, and without the name
     /// of a phone, login token or captcha field in the query.
+    /// Default: off, so a preflight gets 403 `preflight_refused`.
     pub fn preflight_passes(mut self) -> Self {
         self.preflight_passes = true;
         self

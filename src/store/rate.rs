@@ -1,13 +1,25 @@
-//! How often something may happen.
+//! Rates: how often an event may happen.
 
 use std::time::Duration;
 
 use crate::error::ConfigError;
 
-/// A number of times in a period, and how many of them at once.
+/// How many times in a period, and how many of them at once.
 ///
 /// `Rate::new(600, Duration::from_secs(60))` allows one every 100 ms on average, and 600 at once after a pause. With `.burst(300)`
 /// it allows 300 at once.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use tower_jverify::{Guards, Rate};
+///
+/// # fn main() -> Result<(), tower_jverify::ConfigError> {
+/// let guards = Guards::builder().per_client(Rate::new(600, Duration::from_secs(60)).burst(300)).build()?;
+/// # let _ = guards;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     times: u32,
@@ -24,12 +36,12 @@ const LONGEST_BURST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 // === impl Rate ===
 
 impl Rate {
-    /// So many times in that period, all of them at once if need be.
+    /// Allows so many times in a period, all of them at once after a pause.
     pub const fn new(times: u32, per: Duration) -> Self {
         Self { times, per, burst: times }
     }
 
-    /// At most so many at once.
+    /// Sets how many times are allowed at once. Default: all of a period.
     pub const fn burst(mut self, burst: u32) -> Self {
         self.burst = burst;
         self

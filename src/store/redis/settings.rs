@@ -10,6 +10,17 @@ use super::{
 use crate::{error::ConfigError, secret::Secret};
 
 /// Configures [`Redis`].
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use tower_jverify::{Redis, Secret};
+///
+/// let redis = Redis::sentinel("logins", ["redis://10.0.0.1:26379", "redis://10.0.0.2:26379"])
+///     .auth(Some("jverify"), Secret::from("password"))
+///     .deadline(Duration::from_millis(50));
+/// # let _ = redis;
+/// ```
 #[derive(Clone)]
 #[must_use = "a builder connects nothing until it is built"]
 pub struct RedisBuilder {
@@ -53,6 +64,8 @@ impl RedisBuilder {
     /// let redis = Redis::builder("redis://127.0.0.1").deployment_key(Secret::from("an example: never deploy this key"));
     /// assert!(redis.build().is_err());
     /// ```
+    ///
+    /// There is no default.
     pub fn deployment_key(mut self, key: Secret) -> Self {
         self.key = Some(key);
         self
@@ -73,6 +86,7 @@ impl RedisBuilder {
     }
 
     /// Trusts the certificates of this PEM as well as the usual ones, for `rediss://`.
+    /// Default: none.
     pub fn extra_root_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.way.extra_roots.push(pem.into());
         self
