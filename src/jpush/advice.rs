@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_must_do_something_about_says_what() {
+    fn a_class_that_an_operator_must_act_on_has_advice() {
         let of_class = |class| advised(Verdict::new(CheckKind::Number, class)).advice();
         assert!(of_class(Class::Account).is_some_and(|advice| advice.contains("balance")));
         assert!(of_class(Class::Misconfigured).is_some_and(|advice| advice.contains("secret")));

@@ -145,6 +145,21 @@ mod tests {
     }
 
     #[test]
+    fn the_chinese_document_has_the_same_codes_classes_and_meanings() {
+        let cells = |row: &'static str| row.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>();
+        let is_code = |code: &str| code.parse::<i64>().is_ok();
+        let both = include_str!("../../docs/codes.md").lines().filter_map(|row| match cells(row)[..] {
+            [code, class, _, chinese] if is_code(code) => Some([code, class, chinese]),
+            _ => None,
+        });
+        let chinese = include_str!("../../docs/codes.zh-CN.md").lines().filter_map(|row| match cells(row)[..] {
+            [code, class, chinese] if is_code(code) => Some([code, class, chinese]),
+            _ => None,
+        });
+        assert_eq!(both.collect::<Vec<_>>(), chinese.collect::<Vec<_>>());
+    }
+
+    #[test]
     fn a_pass_counts_on_its_own_endpoint_only() {
         for kind in KINDS {
             for code in [9000, 6000, 8000, 0] {
