@@ -47,7 +47,7 @@
 //!
 //! Each of these words has a module with its reasons and examples: [`rule`], [`check`], [`verdict`], [`decision`], [`denial`],
 //! [`layer`] and, with the feature `client`, `jpush`. The types that most applications need are re-exported here. On
-//! docs.rs, the module `docs` contains the repository's documents, such as the security model and the code table.
+//! docs.rs, the module `docs` contains the repository's pages, such as the policy, the security model and the code table.
 //!
 //! A request that no rule matches takes none of these steps: the layer removes forged headers and passes it directly to the
 //! inner service, without an allocation.
@@ -160,7 +160,21 @@ pub use self::{
     verdict::{Class, Risk, Verdict},
 };
 
-/// The documents of the repository's folder `docs`.
+/// The pages of the repository's folder `docs`.
+///
+/// | page | answers |
+/// |---|---|
+/// | [`policy`](docs::policy) | Which risk passes? What may take the place of a check? How to introduce the layer in shadow? |
+/// | [`operating`](docs::operating), [中文](docs::operating_zh_cn) | What is in the log and the metrics, and what to alert on? What happens in an outage? |
+/// | [`codes`](docs::codes), [中文](docs::codes_zh_cn) | What does a code of JPush mean, and what does the client get? |
+/// | [`security_model`](docs::security_model) | What does the layer guarantee in front of which backend, and what not? |
+/// | [`integrations`](docs::integrations) | How to mount it: axum, hyper, salvo, warp, tonic, sessions, tenants, another process |
+/// | [`grpc`](docs::grpc) | How does a gRPC or gRPC-Web login prove itself? |
+/// | [`scaling`](docs::scaling) | What do several instances share in Redis, and what does it cost? |
+/// | [`data`](docs::data) | Where does personal data go? Which names do not change? |
+/// | [`decision_log`](docs::decision_log) | What is in the record of a request, as JSON? |
+/// | [`speed`](docs::speed) | What does the layer cost? |
+/// | [`architecture`](docs::architecture), [`differences`](docs::differences), [`fuzzing`](docs::fuzzing) | For contributors: words, modules and contracts; where parsers differ; fuzz targets |
 #[cfg(all(doc, not(doctest)))]
 #[allow(rustdoc::invalid_rust_codeblocks, reason = "not all of their indented blocks are Rust")]
 pub mod docs {
@@ -168,6 +182,8 @@ pub mod docs {
     pub mod architecture {}
     #[doc = include_str!("../docs/codes.md")]
     pub mod codes {}
+    #[doc = include_str!("../docs/codes.zh-CN.md")]
+    pub mod codes_zh_cn {}
     #[doc = include_str!("../docs/data.md")]
     pub mod data {}
     #[doc = include_str!("../docs/decision-log.md")]
@@ -182,6 +198,8 @@ pub mod docs {
     pub mod integrations {}
     #[doc = include_str!("../docs/operating.md")]
     pub mod operating {}
+    #[doc = include_str!("../docs/operating.zh-CN.md")]
+    pub mod operating_zh_cn {}
     #[doc = include_str!("../docs/policy.md")]
     pub mod policy {}
     #[doc = include_str!("../docs/scaling.md")]

@@ -1,4 +1,5 @@
-//! `docs/operating.md` has every event of the source, and `docs/data.md` every header.
+//! The tables of the pages against the source: events and metrics of `docs/operating.md` and its Chinese version, headers
+//! of `docs/data.md`, and headers, settings and features of the READMEs.
 
 use std::{
     collections::BTreeSet,
@@ -16,7 +17,7 @@ struct Event {
 }
 
 /// A row of the page's table of events.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 struct Row {
     message: String,
     levels: String,
@@ -114,10 +115,11 @@ fn events() -> Vec<Event> {
     events
 }
 
-fn rows() -> Vec<Row> {
-    let page = fs::read_to_string(root().join("docs/operating.md")).unwrap();
-    let table = page.split_once("## Every event").unwrap().1.split("\n##").next().unwrap();
-    let lines = table.lines().filter(|line| line.starts_with("| ") && !line.contains("| message |"));
+/// The rows of the table under a heading of a page.
+fn rows(page: &str, heading: &str) -> Vec<Row> {
+    let page = fs::read_to_string(root().join(page)).unwrap();
+    let table = page.split_once(heading).unwrap().1.split("\n##").next().unwrap();
+    let lines = table.lines().filter(|line| line.starts_with("| ")).skip(1);
     lines
         .map(|line| {
             let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
@@ -129,7 +131,7 @@ fn rows() -> Vec<Row> {
 
 #[test]
 fn every_event_of_the_source_is_in_the_table_with_its_level_and_its_fields() {
-    let (events, rows) = (events(), rows());
+    let (events, rows) = (events(), rows("docs/operating.md", "## Every event"));
     assert!(events.len() >= 14, "the test found only {} events", events.len());
     for event in &events {
         let row = rows.iter().find(|row| row.message.starts_with(&event.message));
@@ -147,8 +149,23 @@ fn every_event_of_the_source_is_in_the_table_with_its_level_and_its_fields() {
 }
 
 #[test]
-fn the_words_of_decisions_and_reasons_are_in_the_page() {
-    let page = fs::read_to_string(root().join("docs/operating.md")).unwrap();
+fn the_chinese_page_has_the_same_events_and_metrics() {
+    for (english, chinese) in [("## Every event", "## 全部事件"), ("## Every metric", "## 全部指标")] {
+        let (english, chinese) = (rows("docs/operating.md", english), rows("docs/operating.zh-CN.md", chinese));
+        assert_eq!(chinese, english);
+        assert!(english.len() >= 14, "{english:#?}");
+    }
+}
+
+#[test]
+fn the_words_of_decisions_and_reasons_are_in_both_pages() {
+    for page in ["docs/operating.md", "docs/operating.zh-CN.md"] {
+        the_words_of_decisions_and_reasons_are_in(page);
+    }
+}
+
+fn the_words_of_decisions_and_reasons_are_in(page: &str) {
+    let page = fs::read_to_string(root().join(page)).unwrap();
     // The words in the source, in the functions that write them.
     for (file, function) in [
         ("observe/decided.rs", "const fn as_str(self)"),
@@ -167,13 +184,94 @@ fn the_words_of_decisions_and_reasons_are_in_the_page() {
     }
 }
 
+/// The names of the `x-jverify-*` headers.
+fn headers() -> Vec<String> {
+    let names = fs::read_to_string(root().join("src/headers/names.rs")).unwrap();
+    names.split("name(\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
+}
+
+/// The cells of a README's table that has this in its header row.
+fn table(page: &str, head: &str) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(root().join(page)).unwrap();
+    let rows = text.lines().skip_while(|line| !line.starts_with(head)).skip(2).take_while(|line| line.starts_with('|'));
+    let rows: Vec<Vec<String>> =
+        rows.map(|line| line.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect()).collect();
+    assert!(rows.len() > 5, "{page}: {head}");
+    rows
+}
+
+/// What a cell has between backticks.
+fn code(cell: &str) -> Vec<&str> {
+    cell.split('`').skip(1).step_by(2).collect()
+}
+
 #[test]
 fn every_header_of_ours_is_among_the_promises() {
-    let page = fs::read_to_string(root().join("docs/data.md")).unwrap();
-    let names = fs::read_to_string(root().join("src/headers/names.rs")).unwrap();
-    let headers: Vec<&str> = names.split("name(\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    let (page, headers) = (fs::read_to_string(root().join("docs/data.md")).unwrap(), headers());
     assert!(headers.len() >= 9, "{headers:?}");
-    for header in headers {
+    for header in &headers {
         assert!(page.contains(&format!("`{header}`")), "{header}");
+    }
+    let headers: BTreeSet<&str> = headers.iter().map(String::as_str).collect();
+    for (page, head) in [("README.md", "| header |"), ("README.zh-CN.md", "| 请求头 |")] {
+        let rows = table(page, head);
+        let listed: BTreeSet<&str> = rows.iter().flat_map(|row| code(&row[0])).collect();
+        assert_eq!(listed, headers, "{page}");
+    }
+}
+
+#[test]
+fn the_readmes_list_the_features_of_the_manifest() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let section = manifest.split_once("[features]\n").unwrap().1.split("\n[").next().unwrap();
+    let names = section.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()));
+    let features: BTreeSet<&str> = names
+        .filter_map(|line| line.split_once(" ="))
+        .map(|(name, _)| name)
+        .filter(|name| *name != "default")
+        .collect();
+    assert!(features.len() >= 12, "{features:?}");
+    for page in ["README.md", "README.zh-CN.md"] {
+        let rows = table(page, "| feature |");
+        let listed: BTreeSet<&str> = rows.iter().flat_map(|row| code(&row[0])).collect();
+        assert_eq!(listed, features, "{page}");
+    }
+}
+
+/// The default of a setting as a README writes it, if it is a number.
+fn default_of(setting: &str, settings: &str) -> Option<String> {
+    let entry = settings.split_once(&format!("\n        {setting}("))?.1.split(";\n").next()?;
+    let default = entry.split_once(" = ")?.1;
+    if let Some(seconds) = default.strip_prefix("std::time::Duration::from_secs(") {
+        return Some(format!("{} s", seconds.split(')').next()?));
+    }
+    let factors: Option<Vec<u64>> = default.split(',').next()?.split(" * ").map(|factor| factor.parse().ok()).collect();
+    let digits = factors?.iter().product::<u64>().to_string();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap()).collect();
+    Some(groups.join(","))
+}
+
+#[test]
+fn the_readmes_list_settings_that_exist_with_their_defaults() {
+    let read = |file: &str| fs::read_to_string(root().join("src").join(file)).unwrap();
+    let settings = read("rule/settings.rs");
+    let setters =
+        [&read("layer/builder.rs"), &read("rule/setters.rs"), &read("rule/limited.rs"), &read("rule/on_demand.rs")];
+    for (page, head) in [("README.md", "| setting | default |"), ("README.zh-CN.md", "| 设置 | 默认 |")] {
+        let mut compared = 0;
+        for row in table(page, head) {
+            for setting in code(&row[0]) {
+                let is_setter = setters.iter().any(|file| {
+                    file.contains(&format!("pub fn {setting}(")) || file.contains(&format!("pub fn {setting}<"))
+                });
+                assert!(is_setter || settings.contains(&format!("\n        {setting}(")), "{page}: {setting}");
+                if let Some(default) = default_of(setting, &settings) {
+                    assert_eq!(row[1], default, "{page}: {setting}");
+                    compared += 1;
+                }
+            }
+        }
+        assert!(compared >= 5, "{page}: {compared}");
     }
 }
