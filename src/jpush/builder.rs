@@ -56,7 +56,7 @@ enum Transport<T> {
 // === impl JPush ===
 
 impl JPush<Https> {
-    /// Begins a client that calls over HTTPS.
+    /// Returns a builder of a client that calls JPush over HTTPS.
     pub fn builder(credentials: Credentials) -> JPushBuilder {
         JPushBuilder::https(Ok(credentials))
     }
@@ -79,25 +79,25 @@ impl JPushBuilder<Https> {
         }
     }
 
-    /// How long a connection may take to come about: DNS, TCP, the proxy's tunnel and TLS together. Default: 2 s.
+    /// Limits how long DNS, TCP, the proxy's tunnel and TLS may take together. Default: 2 s.
     ///
-    /// A dial that fails is tried once more, so twice this should fit into the deadline of a check.
+    /// A failed dial is repeated once, so the deadline of a check should be more than twice this time.
     pub fn connect_timeout(self, timeout: Duration) -> Self {
         self.with(|https| https.connect_timeout = timeout)
     }
 
-    /// How long an unused connection is kept. Default: 15 s. The vendor's own limit is not documented; keep below it.
+    /// Sets how long an unused connection is kept. Default: 15 s. The vendor does not document its limit; stay below it.
     pub fn idle_timeout(self, timeout: Duration) -> Self {
         self.with(|https| https.idle_timeout = timeout)
     }
 
-    /// How many unused connections are kept. Default: 256, as many as the layer's checks in flight.
+    /// Sets how many unused connections are kept. Default: 256, as many as the layer's checks in flight.
     pub fn max_idle(self, connections: usize) -> Self {
         self.with(|https| https.max_idle = connections)
     }
 
-    /// Speaks HTTP/2 instead of HTTP/1.1; on a plain base URL with prior knowledge. Default: HTTP/1.1, because one
-    /// HTTP/2 connection carries only as many calls at a time as the server allows.
+    /// Uses HTTP/2 instead of HTTP/1.1; for a plain base URL with prior knowledge. Default: HTTP/1.1, because one HTTP/2
+    /// connection carries only as many calls at a time as the server allows.
     pub fn http2(self) -> Self {
         self.with(|https| https.http2 = true)
     }
@@ -111,19 +111,18 @@ impl JPushBuilder<Https> {
         self.with(|https| https.platform_roots = true)
     }
 
-    /// Trusts one more certificate authority (one or more certificates in PEM), as of a company's egress proxy.
-    /// Default: none.
+    /// Trusts one more certificate authority (one or more certificates in PEM), such as that of an egress proxy. Default: none.
     pub fn extra_root_pem(self, pem: &[u8]) -> Self {
         self.with(|https| https.extra_roots.push(pem.into()))
     }
 
     /// Calls JPush through an HTTP proxy, such as `http://user:password@proxy.example:3128`. Default: none.
     ///
-    /// The proxy opens a tunnel (`CONNECT`); TLS to JPush is verified through it, so the proxy reads and changes nothing. User and
-    /// password are sent to the proxy as Basic auth **in the clear**, and are never shown; write special characters as `%XX`. Without
-    /// a port, 80 is dialled. [`JPushBuilder::connect_timeout`] covers the tunnel too. A proxy that refuses, closes or answers
-    /// something else is a failed dial: JPush saw nothing, so it is tried once more, and a policy may open for it. So give the proxy
-    /// room for more tunnels than the layer has checks in flight (256).
+    /// The proxy opens a tunnel (`CONNECT`). TLS to JPush is verified through the tunnel, so the proxy can neither read nor change
+    /// anything. User and password are sent to the proxy as Basic auth **in the clear**, and are never shown; write special characters
+    /// as `%XX`. The default port is 80. [`JPushBuilder::connect_timeout`] includes the tunnel. If the proxy opens no tunnel, the dial
+    /// has failed: JPush received nothing, the dial is repeated once, and a policy may open for it. So the proxy must allow more
+    /// tunnels than the layer has checks in flight (256).
     ///
     /// `build()` refuses a proxy with TLS (`https://`) or SOCKS, and a plain base URL.
     ///
@@ -142,26 +141,25 @@ impl JPushBuilder<Https> {
         self.with(|https| https.proxy.url = Some(url))
     }
 
-    /// Calls JPush through the proxy that the environment names when the client is built: `HTTPS_PROXY` or `https_proxy`, unless
-    /// `NO_PROXY` or `no_proxy` names the host. Of each pair the first that is not empty counts. Other variables, such as
-    /// `ALL_PROXY`, are not read. Default: none of them is.
+    /// Calls JPush through the proxy in the environment when the client is built: `HTTPS_PROXY` or `https_proxy`, unless `NO_PROXY`
+    /// or `no_proxy` lists the host. Of each pair the first non-empty variable counts. Other variables, such as `ALL_PROXY`, are not
+    /// read. Default: the environment is not read.
     ///
-    /// The value is as in [`JPushBuilder::proxy`], also without `http://`. `build()` refuses one that it cannot read, and does not
-    /// go on without a proxy. `NO_PROXY` is a list, separated by commas, of hosts (their subdomains too), addresses, networks
-    /// (`10.0.0.0/8`) or `*`. With a plain base URL no proxy is used.
+    /// The value has the form of [`JPushBuilder::proxy`]; `http://` is optional. `build()` returns an error for an invalid value.
+    /// `NO_PROXY` is a comma-separated list of hosts (with their subdomains), addresses, networks (`10.0.0.0/8`) or `*`. With a
+    /// plain base URL no proxy is used.
     pub fn proxy_from_env(self) -> Self {
         self.with(|https| https.proxy.from_env = true)
     }
 
-    /// Keeps one connection ready beyond those in use, so that a check on a quiet site need not wait for DNS, TCP and TLS.
-    /// Default: off.
+    /// Keeps one unused connection ready, so that a check on a quiet site does not wait for DNS, TCP and TLS. Default: off.
     ///
-    /// Nothing is sent on it before a check needs it. It is replaced when a check takes it, when the server closes it, and
-    /// after [`JPushBuilder::idle_timeout`] (15 s): so a quiet site dials four times a minute. While dials fail, the pauses between
-    /// them become longer, from 1 s to a minute. It begins with [`JPush::warm`] or the first dial of a check, and ends with
-    /// the last clone of the client.
+    /// Nothing is sent on the connection before a check uses it. It is replaced when a check takes it, when the server closes it,
+    /// and after [`JPushBuilder::idle_timeout`] (15 s), so a quiet site dials four times a minute. While dials fail, the pauses
+    /// between them grow from 1 s to a minute. [`JPush::warm`] or the first dial of a check opens the first connection; dropping
+    /// the last clone of the client closes the last one.
     ///
-    /// `build()` refuses it with an `idle_timeout` below 1 s.
+    /// `build()` returns an error if `idle_timeout` is below 1 s.
     pub fn keep_warm(self) -> Self {
         self.with(|https| https.keep_warm = true)
     }
@@ -175,15 +173,15 @@ impl JPushBuilder<Https> {
 }
 
 impl<T> JPushBuilder<T> {
-    /// Sends the calls through another transport than HTTPS: any `Service<http::Request<Full<Bytes>>>`, such as a client that the
-    /// application has already. Default: [`Https`].
+    /// Sends the calls through another transport than HTTPS: any `Service<http::Request<Full<Bytes>>>`, such as an existing client
+    /// of the application. Default: [`Https`].
     ///
     /// **Danger:** the transport must verify TLS, must not follow redirects, and must not send a request twice: a check that was
     /// sent may have spent its token.
     ///
-    /// With another transport, `build()` refuses the settings of [`Https`]: `connect_timeout`, `idle_timeout`, `max_idle`, `http2`,
-    /// `platform_roots`, `extra_root_pem`, `proxy`, `proxy_from_env` and `keep_warm`. With a `Sandbox`, its documented proofs are sent, whatever
-    /// [`JPushBuilder::proof_bytes`] allows.
+    /// With another transport, `build()` returns an error for the settings of [`Https`]: `connect_timeout`, `idle_timeout`, `max_idle`,
+    /// `http2`, `platform_roots`, `extra_root_pem`, `proxy`, `proxy_from_env` and `keep_warm`. The documented proofs of a `Sandbox` are
+    /// sent to it even if [`JPushBuilder::proof_bytes`] does not allow them.
     ///
     /// ```
     /// use bytes::Bytes;
@@ -219,37 +217,36 @@ impl<T> JPushBuilder<T> {
         }
     }
 
-    /// Where the API is. Default: `https://api.verification.jpush.cn`. A path in front of the vendor's is allowed.
+    /// Sets the URL of the API. Default: `https://api.verification.jpush.cn`. The URL may have a path, which precedes the vendor's.
     ///
-    /// Plain `http://` only to a loopback host (`127.0.0.0/8`, `::1`, `localhost`).
+    /// Plain `http://` is allowed for a loopback host only (`127.0.0.0/8`, `::1`, `localhost`).
     pub fn base_url(mut self, url: &str) -> Self {
         self.base_url = url.into();
         self
     }
 
-    /// Allows a [`JPushBuilder::base_url`] with plain `http://` to a private network too: for a sandbox in another container of a
-    /// test.
+    /// Also allows a [`JPushBuilder::base_url`] with plain `http://` to a private network, for a sandbox in another container of a
+    /// test. Default: loopback hosts only.
     ///
-    /// **Danger:** the master secret and every proof go over that network in the clear, and any host on it can answer for JPush.
+    /// **Danger:** the master secret and every proof cross that network in the clear, and any host on it can answer for JPush.
     ///
-    /// Private are `10.0.0.0/8`, `172.16.0.0/12`, `192.168.0.0/16` and `fc00::/7`. A host name is resolved at every dial, and other
-    /// addresses that it leads to are not dialled. `build()` refuses the switch with an `https` base URL, and a host name with another
+    /// Private networks are `10.0.0.0/8`, `172.16.0.0/12`, `192.168.0.0/16` and `fc00::/7`. A host name is resolved at every dial, and
+    /// other addresses are not dialled. `build()` returns an error with an `https` base URL, and for a host name with another
     /// [`JPushBuilder::transport`], which resolves names by itself.
-    /// Default: loopback hosts only.
     pub fn danger_plain_http_to_private_hosts(mut self) -> Self {
         self.plain = Reach::Private;
         self
     }
 
-    /// How long [`JPush::ask`] waits altogether. Default: 5 s. Under the layer its deadline counts instead.
+    /// Limits how long [`JPush::ask`] takes. Default: 5 s. Under the layer, the layer's deadline applies instead.
     ///
-    /// A check that is given up may have spent its token, so be generous.
+    /// An abandoned check may have spent its token, so be generous.
     pub fn call_timeout(mut self, timeout: Duration) -> Self {
         self.call_timeout = timeout;
         self
     }
 
-    /// The developer's private key, by which the phone of a one-tap login is read. Default: none, and every one-tap check is
+    /// Sets the developer's private key, which decrypts the phone of a one-tap login. Default: none, and every one-tap check is
     /// [`Class::Misconfigured`](crate::Class::Misconfigured) without a call.
     ///
     /// An RSA key of 2,048 to 8,192 bits, unencrypted, as the text of the key and not the name of its file:
@@ -257,15 +254,15 @@ impl<T> JPushBuilder<T> {
     /// - PEM of PKCS#8 (`PRIVATE KEY`) or PKCS#1 (`RSA PRIVATE KEY`), also as one line with `\n` for its line breaks;
     /// - the base64 of either without BEGIN and END lines, or the base64 of a whole PEM.
     ///
-    /// A byte order mark, CRLF, surrounding white space and quotes are ignored. The error of `build()` says what is wrong with
-    /// another text, and shows no part of it.
+    /// A byte order mark, CRLF, surrounding white space and quotes are ignored. For any other text `build()` returns an error that
+    /// says what is wrong and shows no part of it.
     pub fn one_tap_key(mut self, pem: &Secret) -> Self {
         self.one_tap_key = OneTapKey::from_text(pem.expose()).map(|key| Some(Kept::Fixed(Arc::new(key))));
         self
     }
 
-    /// As [`JPushBuilder::one_tap_key`], with a closure that returns the key, so that the key can change while the process runs. The
-    /// last of the two settings counts.
+    /// As [`JPushBuilder::one_tap_key`], with a closure that returns the key, so that the key can change while the process runs. Of
+    /// the two settings, the last call wins.
     ///
     /// The closure is called at `build()` and before each one-tap check, so it must be cheap. The key is parsed when its text
     /// changes. A key that is not usable, and a panic, are an error of `build()` (`one_tap_key`); later, the check is
@@ -276,11 +273,11 @@ impl<T> JPushBuilder<T> {
         self
     }
 
-    /// Allows more bytes in the proofs that are sent: a `token`, `loginToken` or `captchaContent`. Can be set repeatedly.
+    /// Allows more bytes in the proofs that are sent: a `token`, `loginToken` or `captchaContent`. Repeated calls add bytes.
     ///
-    /// By default a proof has 1 to 4,096 bytes of `A-Z a-z 0-9 + / = _ - . ~ :`, without `..`. Any other is answered
-    /// [`Class::Invalid`](crate::Class::Invalid), and nothing is sent: a firewall or gateway in front of JPush may answer
-    /// for JPush to what a client put there. The length, `..` and control characters cannot be allowed.
+    /// By default a proof has 1 to 4,096 bytes of `A-Z a-z 0-9 + / = _ - . ~ :`, without `..`. For any other proof the client returns
+    /// [`Class::Invalid`](crate::Class::Invalid) and sends nothing, because a firewall or gateway in front of JPush may answer
+    /// a request with unusual bytes in place of JPush. The length, `..` and control characters cannot be allowed.
     ///
     /// ```
     /// use tower_jverify::{Credentials, JPush};
@@ -297,19 +294,18 @@ impl<T> JPushBuilder<T> {
         self
     }
 
-    /// Believes a pass only if it repeats the check's `exID`; any other is an error, and never lets a request through. A
-    /// check without an `exID` gets one. Default: a pass without an `exID` is believed, because the vendor's own example
-    /// leaves it out.
+    /// Accepts a pass only if it repeats the check's `exID`. Any other pass is an error, and never lets a request through. A
+    /// check without an `exID` gets one. Default: a pass without an `exID` is accepted, because the vendor's example has none.
     ///
-    /// It protects from a late surplus reply of the vendor's edge, which could be taken for the answer to the next check on
-    /// the same connection. Set it once your endpoints are known to repeat the `exID`: a WARN is written the first time that
-    /// an endpoint which repeats it sends a pass without.
+    /// This protects against a late surplus reply of the vendor's edge, which could be read as the answer to the next check on
+    /// the same connection. Set it when you know that your endpoints repeat the `exID`. The log has a WARN the first time that
+    /// an endpoint that repeats it sends a pass without it.
     pub fn require_ex_id(mut self) -> Self {
         self.requires_ex_id = true;
         self
     }
 
-    /// Builds the client. Nothing is sent and nothing resolved.
+    /// Builds the client. It sends nothing and resolves no names.
     ///
     /// # Errors
     ///
