@@ -16,11 +16,12 @@ use crate::error::ConfigError;
 
 type FromFn = Arc<dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync>;
 
-/// Where the client's address is found. It says who the client is: see [`Rule::client_ip`](crate::Rule::client_ip). The
-/// verifier gets it only with [`Rule::send_client_ip`](crate::Rule::send_client_ip).
+/// Configures where the client's address is found. The address identifies the client: see
+/// [`Rule::client_ip`](crate::Rule::client_ip). The verifier gets it only with
+/// [`Rule::send_client_ip`](crate::Rule::send_client_ip).
 ///
-/// An IPv4 address is one client, also where it is written as IPv6 (mapped, behind NAT64's well-known prefix, or in 6to4), as is
-/// an IPv6 network of 64 bits.
+/// One IPv4 address is one client, also if it is written as IPv6 (mapped, behind NAT64's well-known prefix, or in 6to4). One IPv6
+/// network of 64 bits is one client.
 ///
 /// ```
 /// use tower_jverify::{ClientIp, Rule, number};
@@ -50,15 +51,15 @@ impl ClientIp {
         (true, true) => "`SocketAddr`, axum's `ConnectInfo`, tonic's `TcpConnectInfo`",
     };
 
-    /// The connection's peer: a `SocketAddr` extension (as a bare hyper server may insert), axum's
-    /// `ConnectInfo<SocketAddr>` under the feature `axum`, tonic's `TcpConnectInfo` under the feature `tonic`. Without these features
-    /// it reads `SocketAddr` only: the layer's first line in the log says which of them are read. Where none is found, all clients
-    /// share one share of `in_flight`.
+    /// Uses the connection's peer: a `SocketAddr` extension (which a bare hyper server may insert), axum's
+    /// `ConnectInfo<SocketAddr>` with the feature `axum`, tonic's `TcpConnectInfo` with the feature `tonic`. Without these features
+    /// it reads `SocketAddr` only. The layer's first line in the log says which of them it reads. Clients without an address have one
+    /// common share of `in_flight`.
     pub fn peer() -> Self {
         Self(Source::Peer)
     }
 
-    /// `X-Forwarded-For`, counted from the right: with one trusted proxy in front the last address is the client's, with
+    /// Uses `X-Forwarded-For`, counted from the right: with one trusted proxy in front the last address is the client's, with
     /// two the last but one. Addresses further left can be forged by the client and are never read.
     ///
     /// `build()` refuses zero hops.
@@ -66,7 +67,7 @@ impl ClientIp {
         Self(Source::Forwarded { header: HeaderName::from_static("x-forwarded-for"), trusted_hops })
     }
 
-    /// A function of the request's head. If it panics, the request is refused.
+    /// Uses a function of the request's head. If it panics, the request is refused.
     pub fn from_fn(find: impl Fn(&Parts) -> Option<IpAddr> + Send + Sync + 'static) -> Self {
         Self(Source::FromFn(Arc::new(find)))
     }
@@ -99,8 +100,8 @@ impl fmt::Debug for ClientIp {
     }
 }
 
-/// Whether the client is known not to be on this host: by its address as the setting finds it, or else by the peer's. A closure that
-/// panics knows nothing.
+/// Whether the client is known not to be on this host: by the address that the setting finds, or else by the peer's. If the closure
+/// panics, the address is not known.
 pub(super) fn is_elsewhere(setting: Option<&ClientIp>, parts: &Parts) -> bool {
     let find = || setting.and_then(|client_ip| client_ip.find(parts)).or_else(|| peer(parts));
     let address = catch_unwind(AssertUnwindSafe(find)).unwrap_or_default();

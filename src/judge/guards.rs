@@ -26,18 +26,18 @@ use crate::{
 /// More claims than this are a mistake: they would take 11 GB.
 const MOST: usize = 100_000_000;
 
-/// What protects the verifier's accounts: it belongs to no single build of a layer. One handle may serve many layers, and survives
-/// their reloading; its clones are the same handle. Without one, a layer makes its own with the defaults.
+/// Protects the verifier's accounts: replay guard, limits and breakers. One handle may serve several layers, and survives reloads;
+/// clones are the same handle. A layer without a handle creates one with the defaults.
 ///
 /// | guard | default | what a request gets |
 /// |---|---|---|
-/// | **replay**: a proof is claimed before it is asked about, by whichever rule, path or channel it comes | on: number 15 min, captcha 30 min, one-tap 45 min | 403 `proof_expired`, reason `replayed` |
-/// | **clients**: one client, and one client with one phone, where it is known who the clients are ([`GuardsBuilder::per_client`]) | on: 600 a minute, 3 in ten minutes | 429 `throttled` with `Retry-After`, reason `rate_limited` |
+/// | **replay**: a proof is claimed before it is checked, for all rules, paths and channels together | on: number 15 min, captcha 30 min, one-tap 45 min | 403 `proof_expired`, reason `replayed` |
+/// | **clients**: each client, and each client with each phone, if the layer knows the clients ([`GuardsBuilder::per_client`]) | on: 600 a minute, 3 in ten minutes | 429 `throttled` with `Retry-After`, reason `rate_limited` |
 /// | **account**: all requests at the cost of one account ([`GuardsBuilder::per_account`], [`GuardsBuilder::daily_budget`]) | off | 503 `verification_unavailable`, reason `account_limited` or `budget` |
-/// | **breaker**: an endpoint that is down is not asked ([`Breaker`]) | on | 503 `verification_unavailable` with `Retry-After`, reason `breaker_open` |
+/// | **breaker**: no checks for an endpoint that is down ([`Breaker`]) | on | 503 `verification_unavailable` with `Retry-After`, reason `breaker_open` |
 ///
-/// A claim is given back only if nothing can have been sent, or if the answer is a sandbox's whose proofs can be used again. After a
-/// timeout it stays: the verifier may have used the proof up.
+/// A claim is released only if nothing can have been sent, or if a sandbox answered whose proofs can be used again. After a timeout
+/// the claim stays, because the verifier may have used up the proof.
 ///
 /// Claims, limits and breakers are kept for each account ([`JVerifyBuilder::account`](crate::JVerifyBuilder::account)). **Layers that share a
 /// handle and name no account share one**, so name the accounts of different verifiers.
@@ -47,8 +47,9 @@ const MOST: usize = 100_000_000;
 /// and what alarms count. The limits themselves belong to each layer: with `in_flight(256)` on two layers, 256 requests of
 /// both have a check in flight.
 ///
-/// State is kept in the memory of this process: by default at most 1,000,000 claims, clients and sums, and only hashes of proofs, phones and addresses under a key that the process
-/// chooses at random. With [`GuardsBuilder::redis`], instances share claims, limits and budgets.
+/// State is kept in the memory of this process: by default at most 1,000,000 claims, clients and sums. It contains only hashes of
+/// proofs, phones and addresses, under a random key of the process. With [`GuardsBuilder::redis`], instances share claims, limits
+/// and budgets.
 ///
 /// ```
 /// use tower_jverify::{Guards, JVerifyLayer, Rule, number};
@@ -102,12 +103,12 @@ pub struct GuardsBuilder(Settings);
 // === impl Guards ===
 
 impl Guards {
-    /// In memory, with the defaults.
+    /// Creates guards in memory, with the defaults.
     pub fn new() -> Self {
         Self::of(Settings::default())
     }
 
-    /// Begins with the defaults.
+    /// Returns a builder with the defaults.
     pub fn builder() -> GuardsBuilder {
         GuardsBuilder(Settings::default())
     }
@@ -218,38 +219,37 @@ impl Default for Settings {
 // === impl GuardsBuilder ===
 
 impl GuardsBuilder {
-    /// When breakers open. Default: [`Breaker::default`].
+    /// Sets when breakers open. Default: [`Breaker::default`].
     pub fn breaker(mut self, breaker: Breaker) -> Self {
         self.0.breaker = Some(breaker);
         self
     }
 
-    /// Asks an endpoint also while it is down: each request then waits for its whole deadline. A policy that opens is refused by the
-    /// layer's `build()`, because no outage is noticed.
-    /// Default: there is a breaker.
+    /// Sends checks to an endpoint also while it is down, so each request waits for its whole deadline. The layer's `build()` then
+    /// returns an error for a policy that opens, because outages are not detected. Default: breakers are on.
     pub fn without_breaker(mut self) -> Self {
         self.0.breaker = None;
         self
     }
 
-    /// Asks about each proof as often as it comes. The verifier still takes it once, and each try is paid for.
-    /// Default: each proof is asked about once.
+    /// Checks a proof each time that it arrives. The verifier still accepts it once only, and each check is billed. Default: each
+    /// proof is checked once.
     pub fn without_replay_guard(mut self) -> Self {
         self.0.claims = false;
         self
     }
 
-    /// How often one client may send requests that are checked. Default: 600 a minute, 300 of them at once, because people on
+    /// Limits how often one client may send requests that are checked. Default: 600 a minute, 300 of them at once, because people on
     /// cellular data share few addresses.
     ///
-    /// Who a client is, [`client_ip`](crate::JVerifyBuilder::client_ip) or [`spend_key`](crate::JVerifyBuilder::spend_key) says. Without either
-    /// no client is limited: behind a proxy, the peer's address is everybody's.
+    /// [`client_ip`](crate::JVerifyBuilder::client_ip) or [`spend_key`](crate::JVerifyBuilder::spend_key) identifies the client. Without
+    /// either, clients are not limited: behind a proxy, all of them have the peer's address.
     pub fn per_client(mut self, rate: Rate) -> Self {
         self.0.limits.per_client = Some(rate);
         self
     }
 
-    /// How often one client may send requests that are checked and claim the same phone. Default: 3 in ten minutes. See
+    /// Limits how often one client may send requests that are checked for the same phone. Default: 3 in ten minutes. See
     /// [`GuardsBuilder::per_client`].
     ///
     /// A limit for a phone alone does not exist: any stranger could use it to lock out the phone's owner.
@@ -258,15 +258,14 @@ impl GuardsBuilder {
         self
     }
 
-    /// Limits no client. Limits of a rule ([`Rule::limit`](crate::Rule::limit)) and of the account stay.
-    /// Default: the limits of [`GuardsBuilder::per_client`] and [`GuardsBuilder::per_client_and_phone`].
+    /// Removes the limits of clients. Limits of a rule ([`Rule::limit`](crate::Rule::limit)) and of the account stay. Default: the limits of [`GuardsBuilder::per_client`] and [`GuardsBuilder::per_client_and_phone`].
     pub fn without_client_limits(mut self) -> Self {
         self.0.limits.per_client = None;
         self.0.limits.per_client_and_phone = None;
         self
     }
 
-    /// How often requests may be checked at the cost of one account, for all clients together. Further requests get 503
+    /// Limits how often requests may be checked at the cost of one account, for all clients together. Further requests get 503
     /// with `Retry-After: 1`. Default: no limit.
     ///
     /// Set it above what one client may do ([`GuardsBuilder::per_client`]). Otherwise one client can lock out all others.
@@ -275,36 +274,37 @@ impl GuardsBuilder {
         self
     }
 
-    /// How many checks one account may pay for in a day. Days begin at midnight in Shanghai. Number checks, one-tap logins and risk
-    /// queries count, a captcha is free. A request counts before its proofs are claimed, with all of its checks. At four fifths the log has a
-    /// WARN. Above the budget it has an ERROR, once, and requests get 503 with the reason `budget`. Default: no budget.
+    /// Limits how many checks one account may pay for in a day. Days start at midnight in Shanghai. Number checks, one-tap logins and
+    /// risk queries count; a captcha is free. A request counts before its proofs are claimed, with all of its checks. At four fifths of
+    /// the budget the log has a WARN. Above it the log has an ERROR, once, and requests get 503 with the reason `budget`. Default: no
+    /// budget.
     ///
-    /// What is refused later stays counted: a replay, and each request while a breaker is open. Set it above what one client may do in a day
-    /// ([`GuardsBuilder::per_client`]), or one client shuts out everybody.
+    /// A request that is refused later stays counted: a replay, and each request while a breaker is open. Set the budget above what one
+    /// client may do in a day ([`GuardsBuilder::per_client`]). Otherwise one client can lock out all others.
     ///
-    /// Kept in the memory of this process: with several instances, each has its own, unless they share one in [`GuardsBuilder::redis`].
+    /// The sum is kept in the memory of this process. Several instances share it only with [`GuardsBuilder::redis`].
     pub fn daily_budget(mut self, checks: u64) -> Self {
         self.0.limits.daily_budget = Some(checks);
         self
     }
 
-    /// How many claims, clients and sums are kept at the same time. Each takes about 110 bytes. At the bound none that still holds goes for another; what
-    /// then happens says [`GuardsBuilder::store_policy`]. Default: 1,000,000; 1 to 100,000,000.
+    /// Limits how many claims, clients and sums are kept at the same time. Each takes about 110 bytes. At the limit, no valid entry is
+    /// dropped: [`GuardsBuilder::store_policy`] decides what happens. Default: 1,000,000; 1 to 100,000,000.
     pub fn capacity(mut self, claims: usize) -> Self {
         self.0.capacity = claims;
         self
     }
 
-    /// Shares claims, limits and budgets with the other instances, in Redis. Breakers, places and bytes stay each instance's own. Default:
-    /// this process shares nothing.
+    /// Shares claims, limits and budgets with the other instances, in Redis. Breakers, places for checks and bytes of bodies are not
+    /// shared. Default: this process shares nothing.
     ///
-    /// What happens while Redis does not answer says [`GuardsBuilder::store_policy`].
+    /// [`GuardsBuilder::store_policy`] decides what happens while Redis does not answer.
     pub fn redis(mut self, redis: Redis) -> Self {
         self.0.redis = Some(redis);
         self
     }
 
-    /// What happens to a request whose claim cannot be kept, or that cannot be counted. Default: [`StorePolicy::Local`].
+    /// Sets what happens to a request whose claim cannot be kept, or that cannot be counted. Default: [`StorePolicy::Local`].
     pub fn store_policy(mut self, policy: StorePolicy) -> Self {
         self.0.store_policy = policy;
         self

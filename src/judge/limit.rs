@@ -1,10 +1,11 @@
-//! What a rule limits by itself: how often the application pays for a request.
+//! The limits of a rule: how often the application pays for a request.
 
 use crate::{error::ConfigError, proof::Field, store::Rate};
 
-/// How often a client may use what the application itself pays for, such as an SMS: see [`Rule::limit`](crate::Rule::limit).
+/// Limits how often a client may use something that the application pays for, such as an SMS: see
+/// [`Rule::limit`](crate::Rule::limit).
 ///
-/// Requests above the limit get 429 `throttled` with `Retry-After`, and nothing is asked.
+/// Requests above the limit get 429 `throttled` with `Retry-After`, and no check is sent.
 ///
 /// ```
 /// use std::time::Duration;
@@ -25,7 +26,7 @@ pub struct Limit {
 // === impl Limit ===
 
 impl Limit {
-    /// So often for each client, whichever phones its requests name.
+    /// A limit for each client, for all phones together.
     pub const fn per_client(rate: Rate) -> Self {
         Self { rate, phone: None }
     }
@@ -41,14 +42,14 @@ impl Limit {
         Self { rate, phone: Some(phone) }
     }
 
-    /// Where the phone is, if it counts.
+    /// The field of the phone, if the phone counts.
     pub(crate) fn phone(&self) -> Option<&Field> {
         self.phone.as_ref()
     }
 
     /// # Errors
     ///
-    /// `rule.limit`, of a rate that cannot be counted.
+    /// `rule.limit`, if the rate is invalid.
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         self.rate.validate("rule.limit")
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{check::Endpoint, observe::Phase};
 
-/// The state of guards at one moment, for health pages. It holds no person's data.
+/// The state of guards at one moment, for health pages. It contains no personal data.
 ///
 /// ```
 /// use tower_jverify::Guards;
@@ -47,23 +47,23 @@ impl GuardsSnapshot {
         self.breakers.iter()
     }
 
-    /// How many checks run whose client has left, or whose handler waits for them on demand.
+    /// The number of running checks whose client has left, or whose handler waits for them on demand.
     pub fn abandoned_checks(&self) -> usize {
         self.abandoned
     }
 
-    /// How many requests have a check in flight, in the places of `in_flight`.
+    /// The number of requests with a check in flight, which count toward `in_flight`.
     pub fn in_flight(&self) -> usize {
         self.in_flight
     }
 
-    /// How many bytes of bodies are held, of those of `buffered`.
+    /// The bytes of bodies that are held, which count toward `buffered`.
     pub fn buffered_bytes(&self) -> usize {
         self.buffered
     }
 
-    /// How many claims, clients and sums are kept, of [`GuardsBuilder::capacity`](crate::GuardsBuilder::capacity). Some may have ended:
-    /// they are removed with later requests.
+    /// The number of claims, clients and sums, which count toward [`GuardsBuilder::capacity`](crate::GuardsBuilder::capacity). It
+    /// includes ended entries, which later requests remove.
     pub fn entries(&self) -> usize {
         self.entries
     }
@@ -76,22 +76,22 @@ impl BreakerState {
         Self { account, endpoint, phase }
     }
 
-    /// Where it is in a snapshot.
+    /// Its place in a snapshot.
     pub(super) fn place(&self) -> (&str, usize) {
         (&self.account, self.endpoint.index())
     }
 
-    /// The account whose endpoint it protects.
+    /// The account of the endpoint.
     pub fn account(&self) -> &str {
         &self.account
     }
 
-    /// `number_app`, `number_web`, `captcha`, `one_tap` or `risk`.
+    /// The endpoint: `number_app`, `number_web`, `captcha`, `one_tap` or `risk`.
     pub fn endpoint(&self) -> &'static str {
         self.endpoint.as_str()
     }
 
-    /// Whether it refuses checks. `false` while it is closed or half open.
+    /// Whether the breaker refuses checks. `false` while it is closed or half open.
     pub fn is_open(&self) -> bool {
         self.phase == Phase::Open
     }

@@ -1,4 +1,4 @@
-//! What happens where a claim cannot be kept, or a request cannot be counted.
+//! What happens if a claim cannot be kept, or a request cannot be counted.
 
 use crate::{
     denial::{DenialReason, Refusal},
@@ -6,8 +6,8 @@ use crate::{
     store::StoreError,
 };
 
-/// What happens to a request whose claim the store cannot keep, or that it cannot count: because the memory is full, or because Redis does not
-/// answer. A store never lets a request through unasked, and never opens.
+/// What happens to a request whose claim the store cannot keep, or that the store cannot count, because the memory is full or Redis
+/// does not answer. In no case does a request pass without its checks.
 ///
 /// ```
 /// use tower_jverify::{Guards, StorePolicy};
@@ -21,22 +21,23 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StorePolicy {
-    /// While Redis does not answer, this instance's memory decides: claims, limits and budgets are then its own, and a budget goes on from
-    /// what Redis said last. The log has a WARN `store_local`, once a minute.
+    /// While Redis does not answer, the memory of this instance decides: claims, limits and budgets are then not shared, and a budget
+    /// continues from the last sum that Redis returned. The log has a WARN `store_local`, once a minute.
     ///
-    /// While the memory is full, the check is asked without a claim, and no limit of a client holds: the verifier itself takes a proof once. The limits of
-    /// accounts hold: the bound does not count them. The log has the alarm `store_full`. The default.
+    /// While the memory is full, checks are sent without a claim, and clients are not limited: only the verifier ensures that a proof
+    /// is used once. The limits of accounts still apply, because they do not count toward the capacity. The log has the alarm
+    /// `store_full`. The default.
     #[default]
     Local,
-    /// The request gets 503 `verification_unavailable`, reason `store_down`, while the store that it needs does not answer: Redis where there
-    /// is one, or else the memory.
+    /// The request gets 503 `verification_unavailable`, reason `store_down`, while the store does not answer or is full: Redis if it is
+    /// set, otherwise the memory.
     Refuse,
 }
 
 // === impl StorePolicy ===
 
 impl StorePolicy {
-    /// Returns what takes the place of an answer that the store does not have.
+    /// Returns what replaces a missing answer of the store.
     ///
     /// # Errors
     ///

@@ -1,25 +1,25 @@
-//! When a breaker opens, and for how long.
+//! The settings of breakers.
 
 use std::time::Duration;
 
 use crate::error::ConfigError;
 
-/// When a breaker opens, and for how long it stays open. One breaker is kept for each account and endpoint of the verifier: numbers of
-/// apps, numbers of browsers, captchas, one-tap logins, risks.
+/// Configures when a breaker opens, and for how long it stays open. Each account has one breaker for each endpoint of the verifier:
+/// numbers of apps, numbers of browsers, captchas, one-tap logins, risks.
 ///
-/// While it is open, a request gets 503 `verification_unavailable` at once, with `Retry-After`; nothing is sent. Then one request is
-/// let through as a probe, and its answer decides.
+/// While the breaker is open, requests get 503 `verification_unavailable` at once, with `Retry-After`, and nothing is sent. Then the
+/// check of one request is sent as a probe. Its answer closes the breaker or opens it again.
 ///
 /// | outcome of a check | counts as |
 /// |---|---|
-/// | no connection, a reset, a 5xx without a known code, an answer that says that the service has trouble | failure |
-/// | no answer in time, where the check had at least half of the rule's `deadline` when it began | failure |
+/// | no connection, a reset, a 5xx without a known code, an answer that reports an error of the service | failure |
+/// | no answer in time, if the check started with at least half of the rule's `deadline` left | failure |
 /// | an answer that cannot be read | failure, but never toward [`Fallback::Open`](crate::Fallback::Open) |
 /// | every other answer, also a definite no | success |
-/// | a check that was refused here (a full limit, a missing key), an unknown error | neither |
+/// | a check that this process refused (a full limit, a missing key), an unknown error | neither |
 ///
-/// One proof counts as a failure once. Where `client_ip` is set, one client counts at most three times since the last success, and
-/// at most three times in a window. **With fewer than four failures in a row (or in a window) that open it, one client can.**
+/// One proof counts as a failure once. If `client_ip` is set, one client counts at most three times since the last success, and at
+/// most three times in a window. **If fewer than four failures in a row (or in a window) open the breaker, one client can open it.**
 ///
 /// ```
 /// use std::time::Duration;
@@ -60,38 +60,38 @@ impl Default for Breaker {
 }
 
 impl Breaker {
-    /// The defaults.
+    /// Creates a breaker with the defaults.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Over which time the ratio of failures is taken. Default: 10 s; 1 s to 60 s.
+    /// Sets the period over which the ratio of failures is computed. Default: 10 s; 1 s to 60 s.
     pub fn window(mut self, window: Duration) -> Self {
         self.window = window;
         self
     }
 
-    /// How many checks the window must hold before their ratio counts. Default: 20; 1 to 10,000.
+    /// Sets how many checks the window must contain before the ratio counts. Default: 20; 1 to 10,000.
     pub fn minimum_calls(mut self, calls: u32) -> Self {
         self.minimum_calls = calls;
         self
     }
 
-    /// Which part of the checks in the window must have failed. Default: 0.5; more than 0 and at most 1.
+    /// Sets which part of the checks in the window must fail to open the breaker. Default: 0.5; more than 0 and at most 1.
     pub fn ratio(mut self, ratio: f64) -> Self {
         self.ratio = ratio;
         self
     }
 
-    /// How many failures in a row open the breaker, however long they take. Default: 10; 1 to 10,000.
+    /// Sets how many failures in a row open the breaker, however long they take. Default: 10; 1 to 10,000.
     pub fn consecutive(mut self, failures: u32) -> Self {
         self.consecutive = failures;
         self
     }
 
-    /// For how long the breaker is open the first time. Each further time without a success in between is twice as long, up to
-    /// 60 s; each is up to 20 % shorter or longer at random, so that many instances do not probe at once. It is never shorter than
-    /// the longest `deadline` of the checks, so that every older check has ended before the probe. Default: 10 s; 1 s to 60 s.
+    /// Sets for how long the breaker is open the first time. Default: 10 s; 1 s to 60 s. Each further time without a success in between
+    /// is twice as long, up to 60 s. Each time is up to 20 % shorter or longer at random, so that many instances do not probe at once. It
+    /// is never shorter than the longest `deadline` of the checks, so that every older check has ended before the probe.
     pub fn open_for(mut self, open_for: Duration) -> Self {
         self.open_for = open_for;
         self
