@@ -1,7 +1,6 @@
 //! What to do with a request, and how risky its phone is.
 
-/// What to do with a request whose checks passed.
-/// The order is from mild to strict.
+/// What to do with a request whose checks passed. The order is from mild to strict.
 ///
 /// ```
 /// use tower_jverify::{Action, Policy};
@@ -17,7 +16,7 @@ pub enum Action {
     Allow,
     /// Let it through, marked.
     Flag,
-    /// Let it through, marked, if a captcha passed in the same request; else refuse and ask for one.
+    /// Let it through, marked, if a captcha passed in the same request. Otherwise refuse it with `captcha_required`.
     StepUp,
     /// Refuse.
     Deny,

@@ -16,8 +16,8 @@ pub enum Fallback {
     /// Refuse. The default of every class.
     #[default]
     Deny,
-    /// Let the request through, marked and without a phone, if a captcha passed in the same request; else refuse and ask
-    /// for one.
+    /// Let the request through, marked and without a phone, if a captcha passed in the same request. Otherwise refuse it with
+    /// `captcha_required`.
     Captcha,
     /// **Danger.** Let the request through, marked and unverified, while a breaker is open because of an outage.
     Open,

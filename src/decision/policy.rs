@@ -1,4 +1,4 @@
-//! The operator's settings: which risk means what.
+//! The operator's settings: what each risk and each class means.
 
 use super::{
     action::{Action, Level},
@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{error::ConfigError, verdict::Class};
 
-/// What the verdicts of a request mean.
+/// Decides what the verdicts of a request mean.
 ///
 /// The default follows the vendor's recommendation (number authentication document, *Back score Annotations*):
 ///
@@ -19,8 +19,8 @@ use crate::{error::ConfigError, verdict::Class};
 /// | 900 | high | deny |
 /// | none in the answer | unknown | flag |
 ///
-/// Everything but a documented pass is refused, an outage included. [`Policy::on`] changes that for some classes, and
-/// [`Policy::tag`] raises the action of a score. The flow from score to decision is in `docs/policy.md`.
+/// Only a documented pass passes; an outage is refused. [`Policy::on`] changes that for some classes, and [`Policy::tag`] raises the
+/// action of a score. `docs/policy.md` shows the flow from score to decision.
 ///
 /// ```
 /// use tower_jverify::{Action, Level, Policy, Rule, number};
@@ -68,7 +68,7 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// A policy without bands: set all of them, the first from 0. Everything else is as in the default.
+    /// Creates a policy without bands: set all of them, the first from 0. All other settings have their defaults.
     ///
     /// ```
     /// use tower_jverify::{Action, Level, Policy};
@@ -80,10 +80,10 @@ impl Policy {
         Self { bands: Vec::new(), ..Self::default() }
     }
 
-    /// What scores from `from` (0 to 900) up to the next band mean. Replaces the band that starts at the same score.
+    /// Sets what scores from `from` (0 to 900) up to the next band mean. Replaces the band that starts at the same score. Default:
+    /// the table of [`Policy`].
     ///
-    /// Wrong bands are refused when the layer is built.
-    /// Default: the table of [`Policy`].
+    /// `build()` returns an error for invalid bands.
     pub fn band(mut self, from: u16, level: Level, action: Action) -> Self {
         let at = self.bands.partition_point(|band| band.from < from);
         self.bands.retain(|band| band.from != from);
@@ -91,7 +91,7 @@ impl Policy {
         self
     }
 
-    /// The action for a risk that was queried and has no score. Default: [`Action::Flag`]. It never counts as low.
+    /// Sets the action for a risk that was queried and has no score. Default: [`Action::Flag`]. It never counts as low.
     pub fn unknown_risk(mut self, action: Action) -> Self {
         self.unknown_risk = action;
         self
