@@ -105,8 +105,7 @@ impl JPushBuilder<Https> {
     /// Trusts the operating system's certificate roots (or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name) instead
     /// of Mozilla's.
     ///
-    /// Requires the Cargo feature `platform-roots`: without it `build()` returns an error.
-    /// Default: Mozilla's.
+    /// Requires the Cargo feature `platform-roots`: without it `build()` returns an error. Default: Mozilla's.
     pub fn platform_roots(self) -> Self {
         self.with(|https| https.platform_roots = true)
     }

@@ -41,16 +41,16 @@ use crate::{
 
 const MASTER_SECRET: &str = "the closure of `Credentials::from_fn` panicked, or returned an unusable master secret";
 
-/// The header by which the sandbox marks its replies. Compared with the few names of a reply: to look it up would be to hash it.
+/// The header that marks the sandbox's replies. It is compared with the few names of a reply, because a lookup would hash it.
 static SANDBOX_MARK: HeaderName = HeaderName::from_static("x-jverify-sandbox-reply");
 
 /// The JPush client, a verifier. Cheap to clone; clones share connections and settings.
 ///
-/// The service has no timeout of its own beyond that of connecting: under the layer, its deadline counts;
-/// alone, ask by [`JPush::ask`]. `T` is the transport, any `Service<http::Request<Full<Bytes>>>`.
+/// As a service it limits only the time to connect: under the layer, the layer's deadline applies; without the layer, call
+/// [`JPush::ask`]. `T` is the transport, any `Service<http::Request<Full<Bytes>>>`.
 ///
-/// JPush receives a check at most once. Only where no connection came about, it is dialled once more. What HTTP/2 says
-/// of streams that it refused is not relied on: they end as an error.
+/// JPush receives a check at most once. Only a failed dial is repeated, once. A stream that the server refuses over HTTP/2 is an
+/// error and is not repeated.
 ///
 /// ```no_run
 /// use tower_jverify::{Check, Credentials, JPush, Phone};
@@ -92,7 +92,8 @@ impl<T> JPush<T> {
         Self { shared: Arc::new(shared), transport }
     }
 
-    /// Replaces the transport by what `map` returns, such as the same transport under a limit or a trace. All settings stay.
+    /// Replaces the transport with the value that `map` returns, such as the same transport with a limit or a trace. All settings
+    /// stay.
     ///
     /// **Danger:** the new transport must not repeat a request: a check that was sent may have spent its token.
     ///
@@ -111,11 +112,11 @@ impl<T> JPush<T> {
         JPush { shared: self.shared, transport: map(self.transport) }
     }
 
-    /// The account that this client spends from: a hash of the host and the application key, in hexadecimal. It is the same for
-    /// every client of one host and key, and leads back to neither.
+    /// Returns the account that this client spends from: a hash of the host and the application key, in hexadecimal. It is the same
+    /// for every client of one host and key, and reveals neither.
     ///
-    /// For [`JVerifyBuilder::account`](crate::JVerifyBuilder::account), where Tower layers wrap the client or several layers spend
-    /// from one account:
+    /// Pass it to [`JVerifyBuilder::account`](crate::JVerifyBuilder::account) if Tower layers wrap the client, or if several layers
+    /// spend from one account:
     ///
     /// ```
     /// use std::time::Duration;
@@ -136,17 +137,17 @@ impl<T> JPush<T> {
         &self.shared.account
     }
 
-    /// Dials JPush ahead of the first check, and lets the crypto library collect its randomness: each process does that once, and it
-    /// takes a while. Call it when the application starts, on its Tokio runtime.
+    /// Dials JPush before the first check, and initialises the random number generator of the crypto library, which takes a while
+    /// once in each process. Call it when the application starts, on its Tokio runtime.
     ///
-    /// Nothing is sent over the connection, so nothing is paid for. The next check that needs a connection takes it, within
-    /// [`JPushBuilder::idle_timeout`](super::JPushBuilder::idle_timeout); after that it is closed, unless
-    /// [`JPushBuilder::keep_warm`](super::JPushBuilder::keep_warm) keeps one. If a connection is ready already, none is dialled. With
-    /// another transport than [`Https`], nothing is dialled.
+    /// Nothing is sent over the connection, so nothing is billed. The next check uses it, within
+    /// [`JPushBuilder::idle_timeout`](super::JPushBuilder::idle_timeout). After that time it is closed, unless
+    /// [`JPushBuilder::keep_warm`](super::JPushBuilder::keep_warm) is set. If a connection is ready, or the transport is not
+    /// [`Https`], nothing is dialled.
     ///
     /// # Errors
     ///
-    /// When no connection came about, as of a check ([`CallError::is_connect`]). An application may start nevertheless: the next
+    /// If the dial fails, with the error of a check ([`CallError::is_connect`]). The application may start nevertheless: the next
     /// check dials again.
     ///
     /// ```no_run
@@ -172,12 +173,12 @@ impl<T> JPush<T> {
         }
     }
 
-    /// Asks one check, within [`JPushBuilder::call_timeout`](super::JPushBuilder::call_timeout). Runs on a Tokio runtime with time enabled.
+    /// Sends one check, within [`JPushBuilder::call_timeout`](super::JPushBuilder::call_timeout). Requires a Tokio runtime with time
+    /// enabled.
     ///
     /// # Errors
     ///
-    /// When no answer came that can be read. The check may then have been seen or not; see
-    /// [`CallError::nothing_sent`].
+    /// If no readable answer arrives. JPush may have received the check: see [`CallError::nothing_sent`].
     pub fn ask(&self, check: Check) -> impl Future<Output = Result<Verdict, CallError>> + use<T>
     where
         Self: Service<Check, Response = Verdict, Error = CallError> + Clone,
@@ -212,18 +213,18 @@ where
             return AskFuture(Box::pin(std::future::ready(Ok(verdict))));
         }
         let check = match check.ex_id() {
-            // By nothing else could its reply be known.
+            // Without an `exID` its reply could not be identified.
             None if self.shared.requires_ex_id => check.with_ex_id(ExId::generate()),
             _ => check,
         };
-        // The one that was ready goes; its clone, which is not, stays.
+        // Takes the transport that is ready, and keeps its clone, which is not.
         let clone = self.transport.clone();
         let transport = mem::replace(&mut self.transport, clone);
         AskFuture(Box::pin(ask(Arc::clone(&self.shared), transport, check)))
     }
 }
 
-/// Asks over a transport that is ready.
+/// Sends a check over a transport that is ready.
 async fn ask<T, B>(shared: Arc<Shared>, mut transport: T, check: Check) -> Result<Verdict, CallError>
 where
     T: Service<Request<Full<Bytes>>, Response = Response<B>>,

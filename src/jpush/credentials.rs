@@ -1,4 +1,4 @@
-//! The app's key and master secret, as the one header that they become.
+//! The app's key and master secret, and the header that they form.
 
 use std::{env, fmt};
 
@@ -14,8 +14,7 @@ const MASTER_SECRET: &str = "JPUSH_MASTER_SECRET";
 
 /// The app's key and master secret, from the vendor's console (应用设置).
 ///
-/// `Debug` shows neither. The header made of them is marked sensitive; HTTP/2 does not index it and `http` does not
-/// print it.
+/// `Debug` shows neither. Their header is marked as sensitive: HTTP/2 does not index it, and `http` does not print it.
 ///
 /// ```
 /// use tower_jverify::Credentials;
@@ -34,23 +33,24 @@ pub struct Credentials {
 // === impl Credentials ===
 
 impl Credentials {
-    /// Takes a key and a secret.
+    /// Creates credentials from a key and a secret.
     ///
     /// # Errors
     ///
-    /// When either is empty, begins or ends with a space, or has a control character (a newline from a file), or the
-    /// key has a colon. The error repeats neither.
+    /// If either is empty, begins or ends with a space, or contains a control character (such as the newline of a file), or if the
+    /// key contains a colon. The error shows neither.
     pub fn new(app_key: &str, master_secret: impl Into<Secret>) -> Result<Self, ConfigError> {
         let authorization = header(app_key, &master_secret.into())?;
         Ok(Self { authorization: Kept::Fixed(authorization), app_key: app_key.into() })
     }
 
-    /// Takes a key, and a closure that returns the master secret, so that the secret can change while the process runs.
+    /// Creates credentials from a key, and a closure that returns the master secret, so that the secret can change while the process
+    /// runs.
     ///
-    /// The closure is called at `build()` and before each call to JPush, so it must be cheap: it returns what the application keeps
-    /// in memory, and reads no file. A master secret that [`Credentials::new`] would refuse, and a panic, are an error of `build()`;
-    /// later, the check is [`Class::Misconfigured`](crate::Class::Misconfigured) and nothing is sent. The app key cannot change: it
-    /// names the account.
+    /// The closure is called at `build()` and before each call to JPush, so it must be cheap: return a value from memory, and do not
+    /// read a file. If the secret is invalid (as in [`Credentials::new`]) or the closure panics, `build()` returns an error; later, the
+    /// check is [`Class::Misconfigured`](crate::Class::Misconfigured) and nothing is sent. The app key cannot change, because it
+    /// identifies the account.
     ///
     /// ```
     /// use std::sync::{Arc, RwLock};
@@ -72,7 +72,7 @@ impl Credentials {
     ///
     /// # Errors
     ///
-    /// About the app key, as [`Credentials::new`].
+    /// If the app key is invalid, as in [`Credentials::new`].
     pub fn from_fn<S: Into<Secret>>(
         app_key: &str,
         master_secret: impl Fn() -> S + Send + Sync + 'static,
@@ -108,8 +108,8 @@ impl Credentials {
         }
     }
 
-    /// What is spent from: the host's name and the app key, as a hash that leads back to neither. 64 bits are enough to keep
-    /// accounts apart, and few enough to be read in a log. The secret has no part in it: it may be changed.
+    /// The account: a hash of the host's name and the app key, which reveals neither. 64 bits distinguish accounts, and are readable
+    /// in a log. The secret is not included, because it may change.
     pub(super) fn account(&self, host: &str) -> Box<str> {
         let text = format!("{}\n{}", host.to_ascii_lowercase(), self.app_key.expose());
         let hash = digest(&SHA256, text.as_bytes());
@@ -120,12 +120,12 @@ impl Credentials {
     ///
     /// # Errors
     ///
-    /// `credentials`: when the closure returns an unusable secret, or panics.
+    /// `credentials`: if the closure returns an invalid secret, or panics.
     pub(super) fn authorization(&self) -> Result<HeaderValue, ConfigError> {
         self.authorization.get()
     }
 
-    /// The same, where it may be another at the next call.
+    /// `Authorization`, if it may change between calls.
     pub(super) fn changing(&self) -> Option<Changing<HeaderValue>> {
         match &self.authorization {
             Kept::Fixed(_) => None,
@@ -140,7 +140,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// The header that a key and a secret become.
+/// The header of a key and a secret.
 fn header(app_key: &str, secret: &Secret) -> Result<HeaderValue, ConfigError> {
     let secret = secret.expose();
     refuse_app_key(app_key)?;
