@@ -41,7 +41,8 @@ use super::{Subject, day::Day};
 #[cfg(not(feature = "redis"))]
 use std::convert::Infallible as Server;
 
-/// Redis or Valkey, for the claims, limits and budgets that many instances share: see [`GuardsBuilder::redis`](crate::GuardsBuilder::redis).
+/// Redis or Valkey, in which several instances share claims, limits and budgets: see
+/// [`GuardsBuilder::redis`](crate::GuardsBuilder::redis).
 ///
 /// Redis 6.2 or later, or Valkey: one server ([`Redis::builder`]), the master that Sentinels name ([`Redis::sentinel`]), or a cluster
 /// ([`Redis::cluster`]). All instances need the same deployment key.
@@ -50,9 +51,9 @@ use std::convert::Infallible as Server;
 /// [`StorePolicy`](crate::StorePolicy) configures what happens without an answer. After five failures in a row, requests do
 /// not wait for Redis: a task asks it once a second whether it can write, and uses it again once it can.
 ///
-/// Redis gets hashes and ids of checks: no phone, no token, no address. Its clock counts, so the clocks of the instances may differ.
+/// Redis gets hashes and ids of checks, and no phone, token or address. Its clock counts, so the clocks of the instances may differ.
 ///
-/// Needs the feature `redis`.
+/// Requires the Cargo feature `redis`: without it `build()` returns an error.
 ///
 /// ```
 /// use tower_jverify::{Guards, Redis, Secret};

@@ -1,4 +1,4 @@
-//! How Redis is reached. The settings exist in every build.
+//! The settings of the connection to Redis. They exist in every build.
 
 use std::{fmt, time::Duration};
 
@@ -54,18 +54,16 @@ impl RedisBuilder {
         Self { key: None, way }
     }
 
-    /// The secret key under which all instances hash what they share: at least 32 bytes, the same for all of them. Instances with
-    /// another key share nothing with these. Required.
+    /// Sets the secret key under which all instances hash what they share: at least 32 bytes, the same for all instances. Instances
+    /// with different keys share nothing. Required: there is no default.
     ///
-    /// Make one with `openssl rand -hex 32`. The examples of this documentation are refused:
+    /// `openssl rand -hex 32` generates one. The examples of this documentation are refused:
     ///
     /// ```
     /// # use tower_jverify::{Redis, Secret};
     /// let redis = Redis::builder("redis://127.0.0.1").deployment_key(Secret::from("an example: never deploy this key"));
     /// assert!(redis.build().is_err());
     /// ```
-    ///
-    /// There is no default.
     pub fn deployment_key(mut self, key: Secret) -> Self {
         self.key = Some(key);
         self
@@ -79,14 +77,13 @@ impl RedisBuilder {
         self
     }
 
-    /// How long one operation may take, with the time that a connection takes. Default: 100 ms; 10 ms to 1 s.
+    /// Limits how long one operation may take, including the time to connect. Default: 100 ms; 10 ms to 1 s.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.way.deadline = deadline;
         self
     }
 
-    /// Trusts the certificates of this PEM as well as the usual ones, for `rediss://`.
-    /// Default: none.
+    /// Also trusts the certificates of this PEM, for `rediss://`. Default: none.
     pub fn extra_root_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.way.extra_roots.push(pem.into());
         self
