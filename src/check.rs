@@ -157,8 +157,7 @@ impl Check {
     }
 
     /// Sets the client's address. An address that is not global (private, loopback) is dropped: it would not identify the
-    /// client, but it would reveal the internal network to JPush.
-    /// Default: none is sent.
+    /// client, but it would reveal the internal network to JPush. Default: none is sent.
     pub fn with_ip(mut self, ip: IpAddr) -> Self {
         self.ip = is_global(ip).then(|| ip.to_canonical());
         self
@@ -170,14 +169,13 @@ impl Check {
         self
     }
 
-    /// Sets the rule that asks, for a verifier's unit test. Otherwise the layer sets it.
-    /// Default: none.
+    /// Sets the rule that asks, for a verifier's unit test. Default: none; the layer sets it.
     pub fn with_rule(mut self, rule: impl Into<Arc<str>>) -> Self {
         Arc::make_mut(self.asked_by.get_or_insert_default()).rule = Some(rule.into());
         self
     }
 
-    /// Adds a parameter of the request's path, for a verifier's unit test. Otherwise the layer sets them.
+    /// Adds a parameter of the request's path, for a verifier's unit test. Default: none; the layer adds them.
     ///
     /// ```
     /// use tower_jverify::Check;
@@ -185,8 +183,6 @@ impl Check {
     /// let check = Check::captcha("answer").with_rule("login").with_path_parameter("tenant", "acme");
     /// assert_eq!((check.rule(), check.path_parameter("tenant")), (Some("login"), Some("acme")));
     /// ```
-    ///
-    /// Default: none.
     pub fn with_path_parameter(mut self, name: impl Into<Arc<str>>, value: impl Into<Box<str>>) -> Self {
         Arc::make_mut(self.asked_by.get_or_insert_default()).path_parameters.push((name.into(), value.into()));
         self

@@ -151,52 +151,44 @@ impl ForeignBackend {
         Self { off: Suspicion::ALL.into(), ..Self::any() }
     }
 
-    /// Does not search for a form inside bodies that are not forms.
-    /// Default: it does.
+    /// Does not search for a form inside bodies that are not forms. Default: it does.
     pub fn without_hidden_forms(self) -> Self {
         self.without(Suspicion::HiddenForm)
     }
 
     /// Does not search for the names of [`Suspicion::OtherPhone`] elsewhere in the body and in the query, or for
-    /// `__proto__`.
-    /// Default: it does.
+    /// `__proto__`. Default: it does.
     pub fn without_other_phones(self) -> Self {
         self.without(Suspicion::OtherPhone)
     }
 
-    /// Keeps the cookies of [`Suspicion::Cookie`].
-    /// Default: they are removed.
+    /// Keeps the cookies of [`Suspicion::Cookie`]. Default: they are removed.
     pub fn without_cookies(self) -> Self {
         self.without(Suspicion::Cookie)
     }
 
     /// Keeps all headers that name another path, prefix or method. To keep only some of them, see
-    /// [`ForeignBackend::keep_header`].
-    /// Default: they are removed.
+    /// [`ForeignBackend::keep_header`]. Default: they are removed.
     pub fn without_routing_headers(self) -> Self {
         self.without(Suspicion::RoutingHeader)
     }
 
-    /// Keeps `Upgrade: h2c` and `HTTP2-Settings`.
-    /// Default: they are removed.
+    /// Keeps `Upgrade: h2c` and `HTTP2-Settings`. Default: they are removed.
     pub fn without_h2c(self) -> Self {
         self.without(Suspicion::H2c)
     }
 
-    /// Does not check query parameters from which frameworks route.
-    /// Default: it does.
+    /// Does not check query parameters from which frameworks route. Default: it does.
     pub fn without_route_parameters(self) -> Self {
         self.without(Suspicion::RouteParameter)
     }
 
-    /// Lets methods pass that no rule of the path names.
-    /// Default: such a request gets 405.
+    /// Lets methods pass that no rule of the path names. Default: such a request gets 405.
     pub fn without_other_methods(self) -> Self {
         self.without(Suspicion::OtherMethod)
     }
 
-    /// Does not refuse paths that only some framework reads as a guarded one.
-    /// Default: it does.
+    /// Does not refuse paths that only some framework reads as a guarded one. Default: it does.
     pub fn without_path_spellings(self) -> Self {
         self.without(Suspicion::PathSpelling)
     }
@@ -214,8 +206,7 @@ impl ForeignBackend {
     /// **Danger:** the proxy must set or remove the header on every request. On a guarded path a header that names a method
     /// is still removed, as are kept names in `Connection` and in trailers.
     ///
-    /// `build()` refuses a name that is not in the table of [`ForeignBackend`].
-    /// Default: none is kept.
+    /// `build()` refuses a name that is not in the table of [`ForeignBackend`]. Default: none is kept.
     pub fn keep_header(mut self, name: impl Into<Box<str>>) -> Self {
         self.kept_headers.push(name.into());
         self

@@ -131,29 +131,25 @@ impl Verdict {
         self
     }
 
-    /// Sets the phone that a one-tap login proved.
-    /// Default: none.
+    /// Sets the phone that a one-tap login proved. Default: none.
     pub fn with_phone(mut self, phone: Phone) -> Self {
         self.phone = Some(phone);
         self
     }
 
-    /// Sets the scene that a captcha was solved for.
-    /// Default: none.
+    /// Sets the scene that a captcha was solved for. Default: none.
     pub fn with_scene(mut self, scene: impl Into<Box<str>>) -> Self {
         self.solved_mut().scene = Some(scene.into());
         self
     }
 
-    /// Sets the type of captcha that was solved (`captchaArgs.used_type`), such as `slide`.
-    /// Default: none.
+    /// Sets the type of captcha that was solved (`captchaArgs.used_type`), such as `slide`. Default: none.
     pub fn with_used_type(mut self, used_type: impl Into<Box<str>>) -> Self {
         self.solved_mut().used_type = Some(used_type.into());
         self
     }
 
-    /// Sets the address from which a captcha was solved (`captchaArgs.user_ip`).
-    /// Default: none.
+    /// Sets the address from which a captcha was solved (`captchaArgs.user_ip`). Default: none.
     pub fn with_user_ip(mut self, user_ip: IpAddr) -> Self {
         self.solved_mut().user_ip = Some(user_ip);
         self
@@ -171,8 +167,7 @@ impl Verdict {
     }
 
     /// Marks an answer that does not come from a carrier. The proof can be used again, unless
-    /// [`Verdict::with_sandbox_once_mark`] says otherwise.
-    /// Default: the answer is a carrier's.
+    /// [`Verdict::with_sandbox_once_mark`] says otherwise. Default: the answer is a carrier's.
     pub fn with_sandbox_mark(mut self) -> Self {
         self.sandbox = Sandboxed::Reusable;
         self

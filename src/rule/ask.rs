@@ -150,16 +150,14 @@ macro_rules! step_up_methods {
         }
 
         /// As [`Captcha::used_types`], for this captcha. The same conditions apply as for
-        /// [`step_up_captcha`](Self::step_up_captcha).
-        /// Default: any.
+        /// [`step_up_captcha`](Self::step_up_captcha). Default: any.
         pub fn step_up_used_types(mut self, types: impl IntoIterator<Item = impl Into<Box<str>>>) -> Self {
             self.step_up.bindings.used_types = Some(types.into_iter().map(Into::into).collect());
             self
         }
 
         /// As [`Captcha::bind_client_ip`], for this captcha. The same conditions apply as for
-        /// [`step_up_captcha`](Self::step_up_captcha).
-        /// Default: off.
+        /// [`step_up_captcha`](Self::step_up_captcha). Default: off.
         pub fn step_up_bind_client_ip(mut self, prefix: Prefix) -> Self {
             self.step_up.bindings.client_ip = Some(prefix);
             self
@@ -200,9 +198,7 @@ impl Number {
 
     /// Also asks for the risk (风险分), by a separate call after the number has passed.
     ///
-    /// The answer to the number check already contains a risk; this asks the newer endpoint for the same phone.
-    ///
-    /// Default: off.
+    /// The answer to the number check already contains a risk; this asks the newer endpoint for the same phone. Default: off.
     pub fn with_risk(mut self) -> Self {
         self.with_risk = true;
         self
@@ -233,8 +229,7 @@ impl OneTap {
         self
     }
 
-    /// Also asks for the risk (风险分), by a separate call after the login token has passed.
-    /// Default: off.
+    /// Also asks for the risk (风险分), by a separate call after the login token has passed. Default: off.
     pub fn with_risk(mut self) -> Self {
         self.with_risk = true;
         self

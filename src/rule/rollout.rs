@@ -80,9 +80,8 @@ impl Rollout {
         self
     }
 
-    /// Sets the key of the hash, of at least 32 bytes (`openssl rand -base64 32` writes one). Required, and the same for all
-    /// instances. Another key moves all phones and clients to other buckets.
-    /// There is no default.
+    /// Sets the key of the hash, of at least 32 bytes (`openssl rand -base64 32` generates one). Required, without a default, and
+    /// the same for all instances. Another key moves all phones and clients to other buckets.
     pub fn key(mut self, key: impl Into<Secret>) -> Self {
         self.0.key = Some(key.into());
         self
