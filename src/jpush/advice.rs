@@ -17,12 +17,12 @@ pub(super) fn advised(verdict: Verdict) -> Verdict {
         Class::Misconfigured if matches!(verdict.code(), Some("9013" | "9015")) => {
             verdict.with_advice("something between this process and JPush rewrites requests: JPush refuses their method or media type")
         }
-        // It knows more than its class.
+        // The verdict already has more specific advice.
         Class::Misconfigured if verdict.advice().is_some() => verdict,
         Class::Misconfigured => verdict.with_advice(
             "JPush refuses this set-up: check app key, master secret, the app's package and signature, and the RSA key",
         ),
-        // 9007 is the app's quota of a day; the other limits pass by themselves.
+        // 9007 is the app's quota of a day. The other limits end without action.
         Class::Quota if verdict.code() == Some("9007") => verdict.with_advice(
             "JPush's quota of this app is used up for today: ask the vendor to raise it",
         ),
@@ -42,8 +42,8 @@ pub(super) fn advised(verdict: Verdict) -> Verdict {
     }
 }
 
-/// For how many seconds JPush will throttle: 9005 for 30, 9006 until midnight in Shanghai (vendor FAQ: 30 s between
-/// submissions and 10 a calendar day for one number).
+/// How many seconds JPush throttles: 30 for 9005, and until midnight in Shanghai for 9006 (vendor FAQ: 30 s between
+/// submissions, and 10 per calendar day for one number).
 fn throttled_for(code: Option<&str>) -> u32 {
     const DAY: u64 = 86_400;
     /// China Standard Time, without daylight saving since 1991.

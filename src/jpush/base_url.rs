@@ -13,24 +13,25 @@ pub(super) const VENDOR: &str = "https://api.verification.jpush.cn";
 
 const SETTING: &str = "base_url";
 
-/// The segments that the paths of the vendor's endpoints begin with, of this version and the one before (reference documents,
-/// "Call Address").
+/// The first segments of the vendor's endpoint paths, of this version and the previous one (reference documents, "Call
+/// Address").
 const ENDPOINTS: [[&str; 2]; 3] = [["v2", "web"], ["v1", "web"], ["action", "check"]];
 
-/// A base URL that may carry credentials: `https`, or plain `http` to this very machine or, by a switch, a private network.
+/// A base URL to which credentials may be sent: `https`, or plain `http` to this machine or, with a switch, to a private
+/// network.
 #[derive(Debug)]
 pub(super) struct BaseUrl {
     reach: Reach,
     scheme: Scheme,
     authority: Authority,
-    /// Empty, or with a slash in front and none behind.
+    /// Empty, or with a slash at the beginning and without one at the end.
     prefix: Box<str>,
 }
 
 // === impl BaseUrl ===
 
 impl BaseUrl {
-    /// Reads a base URL; plain `http` reaches as far as `plain` says.
+    /// Reads a base URL. `plain` says for which hosts plain `http` is allowed.
     ///
     /// # Errors
     ///
@@ -38,7 +39,7 @@ impl BaseUrl {
     /// the path of an endpoint, or has user information, a query or a fragment. With one of the last three the error
     /// does not repeat the URL, which may contain a secret.
     pub(super) fn parse(text: &str, plain: Reach) -> Result<Self, ConfigError> {
-        // `Uri` drops a fragment without a word, so the text itself is asked.
+        // `Uri` silently drops a fragment, so the text is searched.
         if text.contains(['@', '?', '#']) {
             return Err(ConfigError::unshown(SETTING, "no user information, query or fragment can be in it"));
         }
@@ -52,7 +53,7 @@ impl BaseUrl {
         let is_in_reach = match Host::of(authority.host()) {
             Host::Address(ip) => reach.covers(ip),
             Host::Local => true,
-            // Looked at again when it is resolved.
+            // Checked again when the name is resolved.
             Host::Name => reach != Reach::Loopback,
         };
         if !is_in_reach {
@@ -81,7 +82,7 @@ impl BaseUrl {
         self.reach
     }
 
-    /// Whether it is plain `http` to a name that must be resolved before it is known where that leads.
+    /// Whether it is plain `http` to a name, whose addresses are known only after it is resolved.
     pub(super) fn is_plain_to_a_name(&self) -> bool {
         self.is_plain() && matches!(Host::of(self.authority.host()), Host::Name)
     }
@@ -95,11 +96,11 @@ impl BaseUrl {
     ///
     /// # Errors
     ///
-    /// `base_url`: when prefix and path make no URI.
+    /// `base_url`: if prefix and path do not form a URI.
     pub(super) fn endpoint(&self, path: &'static str) -> Result<Uri, ConfigError> {
         let unfit = || ConfigError::new(SETTING, &*self.prefix, "not a path");
         let path = match &*self.prefix {
-            // Each check clones it several times; a static one counts no references.
+            // Each check clones it several times, and a static value has no reference count.
             "" => PathAndQuery::from_static(path),
             prefix => PathAndQuery::try_from(format!("{prefix}{path}")).map_err(|_| unfit())?,
         };
@@ -118,7 +119,7 @@ impl BaseUrl {
     }
 }
 
-/// Whether a path has the beginning of an endpoint's in it.
+/// Whether a path contains the beginning of an endpoint's path.
 fn has_endpoint(path: &str) -> bool {
     let segments: Vec<&str> = path.split('/').filter(|segment| !matches!(*segment, "" | ".")).collect();
     let is_endpoint = |two: &[&str]| {
@@ -131,12 +132,12 @@ fn has_endpoint(path: &str) -> bool {
 ///
 /// # Errors
 ///
-/// What is wrong with it.
+/// Returns what is wrong with it.
 pub(super) fn host_and_port(authority: &Authority) -> Result<(), &'static str> {
     if authority.host().is_empty() {
         return Err("no host is in it");
     }
-    // `Authority::port` takes `x:` and `x:65536` for no port at all.
+    // `Authority::port` reads `x:` and `x:65536` as without a port.
     let port = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
     if port.is_empty() || port.strip_prefix(':').and_then(|port| port.parse().ok()).is_some_and(|port: u16| port > 0) {
         return Ok(());

@@ -27,14 +27,14 @@ use super::{BoxError, client::JPush};
 /// ```
 pub type BoxJPush = JPush<BoxTransport>;
 
-/// A transport whose type is erased. Made by [`JPush::boxed`].
+/// A transport whose type is erased. Created by [`JPush::boxed`].
 pub struct BoxTransport(Box<dyn Transport>);
 
 type Reply = Response<UnsyncBoxBody<Bytes, BoxError>>;
 
 type ReplyFuture = Pin<Box<dyn Future<Output = Result<Reply, BoxError>> + Send>>;
 
-/// What a client does with a transport, without its type.
+/// What a client needs of a transport, without the transport's type.
 trait Transport: Send + Sync {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>>;
 
@@ -46,8 +46,8 @@ trait Transport: Send + Sync {
 // === impl JPush ===
 
 impl<T> JPush<T> {
-    /// Erases the transport's type, so that a client of JPush and one of the sandbox have one type. All settings stay. It costs a few
-    /// allocations per check.
+    /// Erases the transport's type, so that a client of JPush and a client of the sandbox have one type. All settings stay. It
+    /// costs a few allocations per check.
     ///
     /// ```
     /// use tower_jverify::{BoxJPush, ConfigError, Credentials, JPush, JVerifyLayer, Rule, number};
@@ -132,7 +132,7 @@ impl Service<Request<Full<Bytes>>> for BoxTransport {
     }
 }
 
-/// A clone is not ready, whether the original is or not.
+/// A clone is not ready, even if the original is.
 impl Clone for BoxTransport {
     fn clone(&self) -> Self {
         Self(self.0.boxed())

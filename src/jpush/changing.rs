@@ -1,7 +1,7 @@
 //! A secret that may change while the process runs.
 //!
-//! It is asked for before each call that needs it, and read again (a header made, an RSA key parsed) only when the text is
-//! another one.
+//! The closure is called before each call that needs the secret. The secret is parsed again (into a header, into an RSA key)
+//! only if its text has changed.
 
 use std::{
     fmt,
@@ -11,14 +11,14 @@ use std::{
 
 use crate::{error::ConfigError, secret::Secret};
 
-/// A value made of a secret.
+/// A value that is parsed from a secret.
 #[derive(Clone, Debug)]
 pub(super) enum Kept<T> {
     Fixed(T),
     Changing(Changing<T>),
 }
 
-/// A secret's text, asked of the application, and what was last read from it. Clones share it.
+/// The closure that returns a secret's text, and the last parsed value. Clones share both.
 pub(super) struct Changing<T>(Arc<Inner<T>>);
 
 type Read<T> = dyn Fn(&Secret) -> Result<T, ConfigError> + Send + Sync;
@@ -33,7 +33,7 @@ struct Inner<T> {
 // === impl Kept ===
 
 impl<T: Clone> Kept<T> {
-    /// The value now.
+    /// The current value.
     ///
     /// # Errors
     ///
@@ -49,7 +49,7 @@ impl<T: Clone> Kept<T> {
 // === impl Changing ===
 
 impl<T: Clone> Changing<T> {
-    /// `setting` is what the secret belongs to, for errors.
+    /// `setting` is the name of the secret's setting, for errors.
     pub(super) fn new(
         setting: &'static str,
         ask: impl Fn() -> Secret + Send + Sync + 'static,
@@ -58,13 +58,13 @@ impl<T: Clone> Changing<T> {
         Self(Arc::new(Inner { setting, ask: Box::new(ask), read: Box::new(read), last: Mutex::default() }))
     }
 
-    /// What the secret is now.
+    /// The value of the current secret.
     ///
     /// # Errors
     ///
-    /// As `read`, and when the closure panics. An older secret is not used in its place: it may be revoked.
+    /// As `read`, and if the closure panics. An older secret is not used instead, because it may be revoked.
     pub(super) fn get(&self) -> Result<T, ConfigError> {
-        // Not under the lock: the closure is the application's.
+        // Without the lock, because the closure belongs to the application.
         let text = catch_unwind(AssertUnwindSafe(&self.0.ask))
             .map_err(|_| ConfigError::unshown(self.0.setting, "the closure that returns it panicked"))?;
         let mut last = self.0.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -73,7 +73,7 @@ impl<T: Clone> Changing<T> {
         {
             return Ok(value.clone());
         }
-        // Under it, so that a new key is read once.
+        // With the lock, so that a new key is parsed once.
         let value = (self.0.read)(&text)?;
         *last = Some((text, value.clone()));
         Ok(value)

@@ -1,4 +1,4 @@
-//! The client itself: one check, one call, and at most one more try of what was never sent.
+//! The client: one check is one call. A call that was never sent is repeated at most once.
 
 use std::{
     fmt,
@@ -73,7 +73,7 @@ pub struct JPush<T = Https> {
 #[must_use = "futures do nothing unless polled"]
 pub struct AskFuture(Pin<Box<dyn Future<Output = Result<Verdict, CallError>> + Send>>);
 
-/// What all clones share.
+/// The state that all clones share.
 pub(super) struct Shared {
     pub(super) account: Box<str>,
     pub(super) endpoints: Endpoints,
@@ -81,7 +81,7 @@ pub(super) struct Shared {
     pub(super) call_timeout: Duration,
     pub(super) proof_bytes: ProofBytes,
     pub(super) requires_ex_id: bool,
-    /// Of the default transport.
+    /// The connections of the default transport.
     pub(super) dial: Option<Dial>,
 }
 
@@ -164,7 +164,7 @@ impl<T> JPush<T> {
     pub fn warm(&self) -> impl Future<Output = Result<(), CallError>> + Send + use<T> {
         let dial = self.shared.dial.clone();
         async move {
-            // Without it, every call that needs randomness fails by itself.
+            // If this fails, every call that needs randomness returns an error.
             let _ = aws_lc_rs::rand::fill(&mut [0; 32]);
             match dial {
                 Some(dial) => dial.warm().await.map_err(errors::unconnected),
@@ -232,7 +232,7 @@ where
     B: Body,
     B::Error: Into<BoxError>,
 {
-    // Before the call, so that nothing is spent for an answer that cannot be read.
+    // Before the call, so that no token is spent on an answer that cannot be read.
     let Ok(key) = shared.key_for(&check) else { return Ok(one_tap::unusable(misconfigured(&check))) };
     let Ok(request) = shared.endpoints.request(&check) else {
         return Ok(misconfigured(&check).with_advice(MASTER_SECRET).unanswered(
@@ -295,7 +295,7 @@ impl Shared {
         }
     }
 
-    /// What a check is without asking JPush, if that is known.
+    /// The verdict on a check that is known without a call to JPush.
     fn refuse(&self, check: &Check) -> Option<Verdict> {
         let proof = match check.question() {
             Question::Number { token, .. } => token,
@@ -307,7 +307,7 @@ impl Shared {
             let invalid = Verdict::new(check.kind(), Class::Invalid);
             return Some(invalid.unanswered("a proof that no SDK makes".into(), true, false));
         }
-        // Its answer could not be read, so nothing is spent on it.
+        // Its answer could not be read, so it is not sent.
         let is_keyless = check.kind() == CheckKind::OneTap && self.one_tap_key.is_none();
         is_keyless.then(|| one_tap::keyless(misconfigured(check)))
     }

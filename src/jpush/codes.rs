@@ -1,8 +1,8 @@
-//! What the vendor's codes mean to us, in one table.
+//! The table of the vendor's codes and their classes.
 //!
-//! One table serves all endpoints, because the vendor's own list is one; only a *pass* belongs to an endpoint. Sources:
-//! the vendor's list of return codes (号码认证, 行为验证) and the two reference documents. The vendor's client SDKs reuse
-//! 1000–2018 and 6000–6002 with other meanings; those never come from this API.
+//! One table covers all endpoints, because the vendor has one list; only a *pass* belongs to an endpoint. Sources: the
+//! vendor's list of return codes (号码认证, 行为验证) and the two reference documents. The vendor's client SDKs use 1000–2018 and
+//! 6000–6002 with other meanings; this API never returns those.
 
 use crate::{check_kind::CheckKind, verdict::Class};
 
@@ -19,21 +19,21 @@ pub(super) const TABLE: &[(Class, &[i64])] = &[
     (Class::Inconclusive, &[9002, 7101]),
     // The same number within 30 s; the same number ten times a day.
     (Class::Throttled, &[9005, 9006]),
-    // The app's frequency (number, captcha); queries a second.
+    // The app's limits (number, captcha); queries per second.
     (Class::Quota, &[9007, 6005, 1804]),
-    // Balance; disabled, not enabled, expired.
+    // The balance is too low; the service is blocked, not enabled, or expired.
     (Class::Account, &[9018, 1805, 9014, 9031, 1803]),
     // Credentials or the app's set-up. 9011 and 1802 are "auth failed".
     (Class::Misconfigured, &[9004, 9010, 9011, 1802, 9022, 6003, 6004]),
-    // The method or the media type, which no client can cause: something on the way rewrites requests.
+    // The method or the media type. A client cannot cause this: something between this process and JPush rewrites requests.
     (Class::Misconfigured, &[9013, 9015]),
     // The request was malformed.
     (Class::Invalid, &[9012, 1801]),
-    // The vendor's own trouble.
+    // An error of the vendor's server.
     (Class::Unavailable, &[9099, 2000]),
 ];
 
-/// Says that a proof is forged, or was made for another app.
+/// The codes of a proof that is forged, or was made for another app.
 const OTHER_APP: &[i64] = &[9020, 7106, 7107, 7108, 7109];
 
 /// Whether a code says that the proof is forged, or was made for another app.

@@ -1,4 +1,4 @@
-//! A reply's body, whole and bounded.
+//! Reads the body of a reply, up to a limit.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http_body::Body;
@@ -10,16 +10,16 @@ use super::{
 };
 use crate::call_error::CallError;
 
-/// The most bytes of a reply. A real one is below 1 KiB.
+/// The maximum size of a reply, in bytes. A real one is below 1 KiB.
 pub(super) const LIMIT: usize = 64 * 1024;
-/// The most empty frames: a body that gives them without end would never wait for the network, nor for a deadline.
+/// The maximum number of empty frames. A body that returns them endlessly would never yield, so no deadline could end it.
 const EMPTY_FRAMES: usize = 1024;
 
 /// Reads a body to its end. A single frame of `Bytes` is not copied.
 ///
 /// # Errors
 ///
-/// Beyond [`LIMIT`] (at once, where the length was announced), beyond a thousand empty frames, or when it breaks off.
+/// If the body exceeds [`LIMIT`] (at once if its length is announced), has more than a thousand empty frames, or breaks off.
 pub(super) async fn collect<B>(body: B) -> Result<Bytes, CallError>
 where
     B: Body,
@@ -32,7 +32,7 @@ where
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     let mut empty = 0;
-    // A body of an announced length knows its end without another look.
+    // A body of an announced length has ended when `is_end_stream` says so.
     while !body.is_end_stream()
         && let Some(frame) = body.as_mut().frame().await
     {

@@ -1,7 +1,7 @@
-//! One connection, in one time: DNS, TCP, proxy and TLS together.
+//! Dials one connection, with one timeout for DNS, TCP, proxy and TLS together.
 //!
-//! A dial that fails because this process lacks something says so ([`Exhausted`]): a client can bring that about, and must
-//! not look like an outage of JPush.
+//! If a dial fails because this process lacks a resource, the error says so ([`Exhausted`]). A client can cause that, and it
+//! must not look like an outage of JPush.
 
 use std::{
     pin::{Pin, pin},
@@ -21,18 +21,18 @@ use tower_service::Service;
 use super::{BoxError, errors::DialTimeout, resolve::Resolver, route::Route, spare::Spare, stream::Stream};
 use crate::exhaustion::{Exhausted, is_exhausted, lacks_sockets};
 
-/// For this long after a dial that failed for want of something, others that fail count as such: between their failure
-/// and the look for sockets, a file descriptor may come free, and clients can arrange for that.
+/// For this time after a dial that failed for lack of a resource, other failed dials count as such too. Between their
+/// failure and the check for free sockets a file descriptor may become free, and clients can cause that.
 const SHADOW: Duration = Duration::from_secs(2);
 
-/// A timeout that fires this late was not JPush's doing: the runtime itself did not get to run.
+/// A timeout that fires this late was not caused by JPush: the runtime was not scheduled.
 const LATE: Duration = Duration::from_secs(1);
 
-/// The connector, under a timeout. It dials the base URL and nothing else, whatever a request's URI says. Where a connection
-/// is spare, it takes that one.
+/// The connector, with a timeout. It dials the base URL only, whatever a request's URI is. It takes the spare connection if
+/// there is one.
 ///
-/// Behind an `Arc`, and its future boxed, because hyper-util's client (HTTP/2) clones its connector several times for every request,
-/// and carries the dial's future in every request's future, also when it takes a connection that is there.
+/// It is behind an `Arc`, and its future is boxed, because hyper-util's client (HTTP/2) clones its connector several times for
+/// every request, and the future of every request contains the dial's future, even if it uses an existing connection.
 #[derive(Clone, Debug)]
 pub(super) struct Dial(Arc<Shared>);
 
@@ -41,27 +41,27 @@ struct Shared {
     dialler: Arc<Dialler>,
     spare: Arc<Spare<Stream>>,
     keeps_warm: bool,
-    /// What keeps a connection spare. It is started by the first dial: a client is built without a runtime.
+    /// The task that keeps a spare connection. The first dial starts it, because a client is built without a runtime.
     keeper: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// What a dial needs.
+/// The settings of a dial.
 #[derive(Debug)]
 pub(super) struct Dialler {
     pub(super) connector: HttpsConnector<Route>,
-    /// The connector's.
+    /// The connector's resolver, which counts the lookups that wait for a thread.
     pub(super) resolver: Resolver,
     pub(super) base: Uri,
     pub(super) timeout: Duration,
     pub(super) http2: bool,
-    /// When this process last lacked something.
+    /// When this process last lacked a resource.
     pub(super) lacked: Mutex<Option<Instant>>,
 }
 
 // === impl Dial ===
 
 impl Dial {
-    /// A spare connection is kept for `lasts`; with `keeps_warm` there always is one.
+    /// A spare connection is kept for `lasts`. With `keeps_warm`, a new one always replaces it.
     pub(super) fn new(dialler: Dialler, lasts: Duration, keeps_warm: bool) -> Self {
         Self(Arc::new(Shared {
             dialler: Arc::new(dialler),
@@ -71,11 +71,11 @@ impl Dial {
         }))
     }
 
-    /// Connects, or takes the connection that is spare.
+    /// Connects, or takes the spare connection.
     pub(super) async fn connect(&self) -> Result<Stream, BoxError> {
         self.0.keep();
         if self.0.spare.is_held() {
-            // Lets the runtime look at its sockets: a request on a connection that has ended counts as sent.
+            // Lets the runtime poll its sockets, because a request on a closed connection would count as sent.
             tokio::task::yield_now().await;
         }
         match self.0.spare.take() {
@@ -84,7 +84,7 @@ impl Dial {
         }
     }
 
-    /// Dials ahead of the next dial, unless a connection is spare already.
+    /// Dials a spare connection, unless there is one.
     pub(super) async fn warm(&self) -> Result<(), BoxError> {
         if !self.0.spare.is_held() {
             self.0.spare.put(self.0.dialler.dial().await?);
@@ -103,7 +103,7 @@ impl Service<Uri> for Dial {
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Stream, BoxError>> + Send>>;
 
-    /// Always: the connector inside is, too.
+    /// Always ready, as the inner connector is.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))
     }
@@ -117,22 +117,22 @@ impl Service<Uri> for Dial {
 // === impl Shared ===
 
 impl Shared {
-    /// Begins to keep a connection spare, where that is wanted.
+    /// Starts the task that keeps a spare connection, if it is wanted.
     fn keep(&self) {
         if !self.keeps_warm {
             return;
         }
         let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
-        // Finished: the runtime that it ran on has ended.
+        // The task has finished because its runtime has ended.
         if keeper.as_ref().is_none_or(JoinHandle::is_finished) {
-            // Neither holds the client: with its last clone the task ends.
+            // The task does not hold the client, so it ends with the client's last clone.
             let (spare, dialler) = (Arc::clone(&self.spare), Arc::clone(&self.dialler));
             *keeper = Some(tokio::spawn(async move { spare.keep(|| dialler.dial()).await }));
         }
     }
 }
 
-/// With the last client and its calls.
+/// Dropped with the last client and its calls.
 impl Drop for Shared {
     fn drop(&mut self) {
         if let Some(keeper) = &*self.keeper.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -148,7 +148,7 @@ impl Dialler {
     async fn dial(&self) -> Result<Stream, BoxError> {
         let began = Instant::now();
         let connect = self.connector.clone().call(self.base.clone());
-        // Not dropped before it is known why it failed: a lookup that waits for a thread is to be seen waiting.
+        // The dial is dropped only after its error is classified, so that a lookup that waits for a thread is still counted.
         let mut connect = pin!(timeout(self.timeout, connect));
         match connect.as_mut().await {
             Ok(Ok(stream)) => Ok(Stream::new(stream, self.http2)),
@@ -160,7 +160,7 @@ impl Dialler {
         }
     }
 
-    /// The error of a dial that failed just now: as it is, or as one for want of something.
+    /// The error of a dial that has just failed: unchanged, or as a lack of a resource.
     fn explain(&self, error: BoxError, is_local: bool) -> BoxError {
         let is_local = is_local || is_exhausted(&*error) || lacks_sockets();
         let now = Instant::now();

@@ -1,4 +1,4 @@
-//! Whether an endpoint repeats a check's `exID`, by which a reply is known to answer it.
+//! Whether an endpoint repeats a check's `exID`, which shows that a reply belongs to the check.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,12 +14,12 @@ pub(super) struct Echo {
 // === impl Echo ===
 
 impl Echo {
-    /// Takes note of a reply to a check that had an `exID`. The first pass that leaves it out, of an endpoint that has
-    /// repeated one before, is a WARN: the reply may belong to an earlier check.
+    /// Records a reply to a check that had an `exID`. If an endpoint that has repeated an `exID` sends a pass without one, the first
+    /// such pass is a WARN: the reply may belong to an earlier check.
     #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
     pub(super) fn note(&self, path: &str, is_repeated: bool, is_pass: bool) {
         if is_repeated {
-            // Looks before it writes: all cores share this line of memory.
+            // Reads before it writes, because all cores share this cache line.
             if !self.repeats.load(Ordering::Relaxed) {
                 self.repeats.store(true, Ordering::Relaxed);
             }

@@ -1,4 +1,4 @@
-//! What became of a call, as a [`CallError`]: the errors of transports, and replies that cannot be believed.
+//! Converts the errors of transports, and replies that cannot be trusted, into a [`CallError`].
 
 use std::{error::Error, fmt, io};
 
@@ -15,15 +15,15 @@ use crate::{
 /// What is wrong with a reply. Programs do not distinguish these cases; the text is for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BadReply {
-    /// No JSON object with one integer `code`.
+    /// Not a JSON object with one integer `code`.
     Unreadable,
-    /// It carries another check's `exID`.
+    /// It has another check's `exID`.
     SomebodyElses,
     /// A pass under a status other than 2xx.
     PassWithoutSuccess,
     /// A 5xx with an unknown code.
     ServerError,
-    /// A pass that does not repeat the check's `exID`, where that is required.
+    /// A pass that does not repeat the check's `exID`, although that is required.
     WithoutExId,
 }
 
@@ -31,14 +31,14 @@ pub(super) enum BadReply {
 #[derive(Debug)]
 pub(super) struct DialTimeout;
 
-/// The host's name has no address, or the resolver does not know.
+/// The host's name has no address, or the resolver does not answer.
 #[derive(Debug)]
 pub(super) struct DnsError(pub(super) BoxError);
 
-/// The proxy opened no tunnel. What it answered goes no further.
+/// The proxy opened no tunnel. Its answer is not passed on.
 #[derive(Debug)]
 pub(super) struct ProxyError {
-    /// In a few words, for the log.
+    /// A short text for the log.
     pub(super) step: &'static str,
     pub(super) source: Option<BoxError>,
 }
@@ -51,7 +51,7 @@ pub(super) fn not_ready(error: BoxError) -> CallError {
     }
 }
 
-/// A reply that cannot be believed.
+/// A reply that cannot be trusted.
 pub(super) fn bad_reply(problem: BadReply, status: StatusCode, body: &[u8]) -> CallError {
     let by_status = || format!("http status {}", status.as_u16());
     match problem {
@@ -66,12 +66,12 @@ pub(super) fn bad_reply(problem: BadReply, status: StatusCode, body: &[u8]) -> C
     }
 }
 
-/// A reply of more than the limit, or of more empty frames than anybody needs.
+/// A reply over the limit of bytes or of empty frames.
 pub(super) fn large_reply() -> CallError {
     CallError::unreadable("a reply beyond 64 KiB")
 }
 
-/// A reply that broke off. What broke may carry the peer's words, so it goes no further.
+/// A reply that broke off. Its error may contain the peer's text, so it is not passed on.
 pub(super) fn broken_reply(error: &(dyn Error + 'static)) -> CallError {
     let broken = CallError::unreadable("a reply that broke off");
     match exhausted(error) {
@@ -82,8 +82,8 @@ pub(super) fn broken_reply(error: &(dyn Error + 'static)) -> CallError {
 
 /// Reads the error of any transport.
 ///
-/// Only the error itself is asked whether it is of connecting, never its sources: a transport that follows redirects or tries
-/// again by itself may have sent the check and then failed to connect elsewhere.
+/// Only the error itself shows whether connecting failed, never its sources: a transport that follows redirects or retries may
+/// have sent the check and then failed to connect elsewhere.
 pub(super) fn transport(error: BoxError) -> CallError {
     let error = match error.downcast::<CallError>() {
         Ok(ours) => return *ours,
@@ -97,8 +97,8 @@ pub(super) fn transport(error: BoxError) -> CallError {
     }
 }
 
-/// Reads the error of hyper-util's client, whose `is_connect` is: the connector failed, or the pool gave no connection. In both
-/// cases no request was handed to a connection.
+/// Reads the error of hyper-util's client. Its `is_connect` means that the connector failed, or that the pool returned no
+/// connection. In both cases no request was passed to a connection.
 pub(super) fn client(error: legacy::Error) -> CallError {
     if error.is_connect() {
         return unconnected(error.into());
@@ -108,15 +108,16 @@ pub(super) fn client(error: legacy::Error) -> CallError {
 
 /// Reads the error of a connection on which a request may have been sent.
 pub(super) fn sent(error: &(dyn Error + 'static)) -> CallError {
-    // The peer may have written into the error (HTTP/2's debug data), so only its kind goes on.
+    // The error may contain the peer's text (HTTP/2's debug data), so only its kind is passed on.
     let kind = chain(error).find_map(|error| error.downcast_ref::<io::Error>()).map(io::Error::kind);
-    // What came in place of a reply. A firewall may write it because of what is in a proof, so it never counts as an outage.
+    // The answer is not a reply of JPush. A firewall may have sent it because of the content of a proof, so it never counts as
+    // an outage.
     let is_parse_error = |error: &(dyn Error + 'static)| error.downcast_ref().is_some_and(hyper::Error::is_parse);
     let ended = if chain(error).any(is_parse_error) {
         CallError::unreadable("not HTTP")
     } else {
         match kind {
-            // Only rustls returns it: of a record that it cannot decrypt, and of a fatal alert.
+            // Only rustls returns this kind: for a record that it cannot decrypt, and for a fatal alert.
             Some(io::ErrorKind::InvalidData) => CallError::unreadable("not TLS"),
             Some(io::ErrorKind::TimedOut) => CallError::timeout(),
             _ => broken(),
@@ -128,7 +129,7 @@ pub(super) fn sent(error: &(dyn Error + 'static)) -> CallError {
     }
 }
 
-/// Reads the error of a dial: no connection came about.
+/// Reads the error of a failed dial.
 pub(super) fn unconnected(error: BoxError) -> CallError {
     let unconnected = if chain(&*error).any(<dyn Error>::is::<DialTimeout>) {
         CallError::no_connection_in_time()
@@ -138,12 +139,12 @@ pub(super) fn unconnected(error: BoxError) -> CallError {
     unconnected.with_source(error)
 }
 
-/// The connection ended, and did not say why.
+/// The connection ended without a reason.
 pub(super) fn broken() -> CallError {
     CallError::broken("the connection broke off")
 }
 
-/// At which step a dial failed.
+/// The step at which a dial failed.
 fn step(error: &(dyn Error + 'static)) -> &'static str {
     let is_tls = |error: &(dyn Error + 'static)| {
         // The peer left during the handshake, or its answer is not a handshake.
@@ -161,12 +162,12 @@ fn step(error: &(dyn Error + 'static)) -> &'static str {
     }
 }
 
-/// The exhaustion among an error's sources, without their words.
+/// The exhaustion among an error's sources, without their texts.
 fn exhausted(error: &(dyn Error + 'static)) -> Option<BoxError> {
     exhaustion::is_exhausted(error).then(|| Exhausted::bare().into())
 }
 
-/// As [`chain`], with what an `io::Error` wraps: its `source` leaves that out.
+/// As [`chain`], including the error that an `io::Error` wraps, which its `source` omits.
 fn any_within(error: &(dyn Error + 'static), is: &dyn Fn(&(dyn Error + 'static)) -> bool) -> bool {
     chain(error).any(|error| {
         let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);

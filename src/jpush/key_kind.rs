@@ -1,4 +1,4 @@
-//! What a binary key is, by the outermost of its DER: enough to say why it cannot be used.
+//! Recognises the kind of a binary key by its outer DER elements, to report why it cannot be used.
 
 use super::key_text::{CERTIFICATE, ELLIPTIC, ENCRYPTED, PUBLIC, REQUEST};
 
@@ -17,7 +17,7 @@ pub(super) struct Rsa {
     pub(super) bits: usize,
 }
 
-/// The type of a DER element, of the few that keys begin with.
+/// The types of DER elements with which keys begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tag {
     Integer,
@@ -42,11 +42,11 @@ const EC_OID: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
 /// X25519, X448, Ed25519 and Ed448: 1.3.101.110 to 113.
 const EDWARDS_OIDS: [&[u8]; 4] = [&[0x2b, 0x65, 110], &[0x2b, 0x65, 111], &[0x2b, 0x65, 112], &[0x2b, 0x65, 113]];
 
-/// The private RSA key that the bytes are. Whether its numbers fit together is for the crypto library.
+/// Finds the private RSA key in the bytes. The crypto library checks whether its numbers are consistent.
 ///
 /// # Errors
 ///
-/// What the bytes are instead.
+/// Returns what the bytes are instead.
 pub(super) fn rsa(der: &[u8]) -> Result<Rsa, &'static str> {
     let Some(((Tag::Sequence, key), [])) = element(der) else { return Err(NO_KEY) };
     let (first, rest) = element(key).ok_or(NO_KEY)?;
@@ -65,7 +65,7 @@ pub(super) fn rsa(der: &[u8]) -> Result<Rsa, &'static str> {
         }
         // RFC 5915.
         ((Tag::Integer, _), (Tag::Octets, _), _) => Err(ELLIPTIC),
-        // Encrypted PKCS#8: an algorithm, and what it made.
+        // Encrypted PKCS#8: an algorithm, and its output.
         ((Tag::Sequence, _), (Tag::Octets, _), None) => Err(ENCRYPTED),
         ((Tag::Sequence, _), (Tag::Bits, _), None) | ((Tag::Integer, _), (Tag::Integer, _), None) => Err(PUBLIC),
         ((Tag::Sequence, signed), (Tag::Sequence, _), Some((Tag::Bits, _))) => {
@@ -86,8 +86,8 @@ fn refuse_algorithm(algorithm: &[u8]) -> Result<(), &'static str> {
     }
 }
 
-/// Whether what was signed is a request (RFC 2986: version, name, public key, attributes in brackets): a certificate has an
-/// algorithm and the times of its validity there.
+/// Whether the signed part is a request (RFC 2986: version, name, public key, attributes in brackets). A certificate has an
+/// algorithm and its validity there.
 fn is_request(signed: &[u8]) -> bool {
     let mut rest = signed;
     let mut tags = [Tag::Other; 5];

@@ -9,7 +9,7 @@ use base64::{
 };
 use secrecy::zeroize::Zeroizing;
 
-/// A binary copy of a key. It is overwritten when it is dropped.
+/// A binary copy of a key, which is overwritten when it is dropped.
 pub(super) type Der = Zeroizing<Vec<u8>>;
 
 /// Base64 with and without its padding.
@@ -40,7 +40,7 @@ const NO_KEY: &str =
 ///
 /// # Errors
 ///
-/// What is wrong with the text.
+/// Returns what is wrong with the text.
 pub(super) fn der(text: &str) -> Result<Der, &'static str> {
     let text = plain(text);
     if text.is_empty() {
@@ -54,15 +54,15 @@ pub(super) fn der(text: &str) -> Result<Der, &'static str> {
     let inner = std::str::from_utf8(&bytes).ok().and_then(|inner| of_pem(&plain(inner)));
     match inner {
         Some(der) => der,
-        // A DER sequence. Many a file name is base64 of something, too.
+        // A DER sequence. Without this check, many file names would count as base64.
         None if bytes.starts_with(&[0x30]) => Ok(bytes),
         None => Err(NO_KEY),
     }
 }
 
-/// A text without byte order marks, quotes and surrounding white space, and with line breaks in the place of `\n` and `\r`.
+/// The text without byte order marks, quotes and surrounding white space, and with line breaks for `\n` and `\r`.
 fn plain(text: &str) -> Zeroizing<String> {
-    // As long as the text, so that no part of a key stays behind in memory where it grew.
+    // As long as the text, so that the buffer does not grow and leave a part of the key in memory.
     let mut plain = Zeroizing::new(String::with_capacity(text.len()));
     let mut rest = text.chars().filter(|letter| *letter != '\u{feff}').peekable();
     while let Some(letter) = rest.next() {
@@ -70,7 +70,7 @@ fn plain(text: &str) -> Zeroizing<String> {
             plain.push(letter);
             continue;
         }
-        // `\\n` is `\n`, escaped once more. Neither PEM nor base64 has a backslash, so nothing else is meant.
+        // `\\n` is `\n`, escaped twice. Neither PEM nor base64 contains a backslash, so this is unambiguous.
         while rest.next_if_eq(&'\\').is_some() {}
         match rest.next_if(|letter| matches!(letter, 'n' | 'r')) {
             Some(_) => plain.push('\n'),
@@ -126,7 +126,7 @@ fn refuse_label(label: &str) -> Result<(), &'static str> {
     })
 }
 
-/// Base64, wherever it is broken into lines.
+/// Decodes base64 with any line breaks.
 fn base64(text: &str) -> Option<Der> {
     let mut letters = Zeroizing::new(Vec::with_capacity(text.len()));
     letters.extend(text.split_whitespace().flat_map(str::bytes));

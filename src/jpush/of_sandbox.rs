@@ -1,11 +1,11 @@
-//! A client of the sandbox.
+//! Creates a client of the sandbox.
 
 use super::{builder::JPushBuilder, credentials::Credentials};
 use crate::sandbox::Sandbox;
 
 impl Sandbox {
-    /// A client of this sandbox, with credentials that it accepts. It sends every documented proof: those of the sandbox
-    /// contain bytes that [`JPushBuilder::proof_bytes`] does not allow by default.
+    /// Returns a builder of a client of this sandbox, with credentials that it accepts. The client sends every documented proof,
+    /// although those contain bytes that [`JPushBuilder::proof_bytes`] does not allow by default.
     ///
     /// ```
     /// use tower_jverify::{Check, Sandbox};

@@ -1,7 +1,7 @@
-//! The phone behind a one-tap login, which JPush answers encrypted for the developer's key.
+//! Decrypts the phone of a one-tap login, which JPush encrypts for the developer's key.
 //!
-//! RSA, PKCS#1 v1.5, base64 (vendor's REST API, loginTokenVerify). PKCS#1 v1.5 is open to padding oracles where an
-//! attacker can submit ciphertexts; these come from JPush over TLS, and all failures look alike.
+//! RSA, PKCS#1 v1.5, base64 (vendor's REST API, loginTokenVerify). PKCS#1 v1.5 allows padding oracles if an attacker can submit
+//! ciphertexts. These ciphertexts come from JPush over TLS, and all failures look alike.
 
 use std::{borrow::Cow, fmt};
 
@@ -29,7 +29,7 @@ pub(super) fn keyless(verdict: Verdict) -> Verdict {
     verdict.with_advice(advice).unanswered("no one-tap key".into(), true, false)
 }
 
-/// A one-tap check for whose answer the application returned no usable key: nothing was sent.
+/// A one-tap check for which the application returned no usable key: nothing was sent.
 pub(super) fn unusable(verdict: Verdict) -> Verdict {
     let advice = "the closure of `one_tap_key_from_fn` panicked, or returned an unusable key";
     verdict.with_advice(advice).unanswered("no usable one-tap key".into(), true, false)
@@ -55,7 +55,7 @@ impl OneTapKey {
     ///
     /// # Errors
     ///
-    /// `one_tap_key`: what is wrong with it. The error does not repeat it.
+    /// `one_tap_key`: what is wrong with the key. The error does not show the key.
     pub(super) fn from_text(text: &str) -> Result<Self, ConfigError> {
         let wrong = |problem: Cow<'static, str>| ConfigError::unshown("one_tap_key", problem);
         let damaged = |_| wrong(DAMAGED.into());
@@ -75,9 +75,9 @@ impl OneTapKey {
         Pkcs1PrivateDecryptingKey::new(key).map(Self).map_err(|_| wrong(DAMAGED.into()))
     }
 
-    /// The phone inside of `phone`; `None` when it is not for this key, or no phone is inside.
+    /// The phone in `phone`; `None` if it is not encrypted for this key, or does not contain a phone.
     pub(super) fn open(&self, sealed: &str) -> Option<Phone> {
-        // MIME encoders break their lines.
+        // MIME encoders insert line breaks.
         let sealed = if sealed.contains(['\r', '\n']) {
             STANDARD.decode(sealed.replace(['\r', '\n'], ""))
         } else {
@@ -89,7 +89,7 @@ impl OneTapKey {
     }
 }
 
-/// What is wrong with the length of a key; `None` for one that the crypto library takes.
+/// What is wrong with the length of a key; `None` if the crypto library accepts it.
 fn wrong_length(bits: usize) -> Option<String> {
     match bits {
         1024 => Some(

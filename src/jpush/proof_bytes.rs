@@ -9,7 +9,7 @@ use crate::error::ConfigError;
 /// The longest proof in bytes. The vendor's longest, a captcha's answer, has about 1,000.
 const LONGEST: usize = 4096;
 
-/// What tokens consist of: base64 in both alphabets, and what separates the parts of signed tokens.
+/// The characters of tokens: base64 in both alphabets, and the separators of signed tokens.
 const USUAL: &[u8] = b"+/=_-.~:";
 
 /// The bytes that a proof may contain.
@@ -47,7 +47,7 @@ impl ProofBytes {
 
     /// # Errors
     ///
-    /// `proof_bytes`, when a control character is allowed.
+    /// `proof_bytes`, if a control character is allowed.
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         let controls = (0_u8..=255).filter(u8::is_ascii_control);
         match controls.into_iter().find(|byte| self.allows(*byte)) {
@@ -63,12 +63,12 @@ impl ProofBytes {
         if !(1..=LONGEST).contains(&proof.len()) {
             return false;
         }
-        // Letters and digits are always allowed. Without an early end, this look is a few vector instructions.
+        // Letters and digits are always allowed. Without an early return, this loop is a few vector instructions.
         if proof.bytes().fold(true, |all, byte| all & byte.is_ascii_alphanumeric()) {
             return true;
         }
         proof.bytes().all(|byte| self.allows(byte))
-            // A path's way up, to whatever puts a token into one.
+            // A step up in a path, for a server that puts a token into a path.
             && !proof.contains("..")
             // C1 control characters are two bytes in UTF-8, so the table of bytes cannot exclude them.
             && (proof.is_ascii() || !proof.chars().any(char::is_control))

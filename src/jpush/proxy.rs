@@ -1,8 +1,8 @@
-//! The proxy between this process and JPush, as it is configured.
+//! The settings of the proxy between this process and JPush.
 //!
-//! The URL of a proxy contains a user and a password, and that of an environment variable comes from outside: it is read
-//! strictly, and no part of it but host and port is ever shown. hyper-util's `Matcher` reads `NO_PROXY` and makes the
-//! header; by itself it takes a URL that it cannot read for no proxy at all.
+//! The URL of a proxy may contain a user and a password, and an environment variable comes from outside. So the URL is read
+//! strictly, and only its host and port are ever shown. hyper-util's `Matcher` reads `NO_PROXY` and creates the header; it
+//! silently uses no proxy for a URL that it cannot read.
 
 use std::env;
 
@@ -25,7 +25,7 @@ pub(super) struct Proxy {
     authorization: Option<HeaderValue>,
 }
 
-/// What can be set about it.
+/// The settings of the proxy.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ProxySettings {
     pub(super) url: Option<Secret>,
@@ -35,12 +35,12 @@ pub(super) struct ProxySettings {
 // === impl ProxySettings ===
 
 impl ProxySettings {
-    /// The proxy for a destination; `None` where the destination is dialled directly.
+    /// The proxy for a destination; `None` if the destination is dialled directly.
     ///
     /// # Errors
     ///
-    /// `proxy` and `proxy_from_env`: when both are set, the URL is not that of an HTTP proxy, or `proxy` is set for a
-    /// destination without TLS, to which a tunnel is of no use.
+    /// `proxy` and `proxy_from_env`: if both are set, if the URL is not that of an HTTP proxy, or if `proxy` is set for a
+    /// destination without TLS, for which tunnels are not used.
     pub(super) fn proxy_for(&self, destination: &Uri) -> Result<Option<Proxy>, ConfigError> {
         let is_plain = destination.scheme() == Some(&Scheme::HTTP);
         match &self.url {
@@ -54,7 +54,7 @@ impl ProxySettings {
                 let wrong = |problem| ConfigError::unshown("proxy", problem);
                 Proxy::read(url.expose(), "", destination).map_err(wrong)
             }
-            // As everywhere, `HTTPS_PROXY` is about `https` alone.
+            // As in other programs, `HTTPS_PROXY` applies to `https` only.
             None if self.from_env && !is_plain => from_variables(destination, |name| env::var(name)),
             None => Ok(None),
         }
@@ -68,7 +68,7 @@ fn from_variables(
     let wrong = |name: &str, problem: &str| {
         ConfigError::unshown("proxy_from_env", format!("the environment variable {name}: {problem}"))
     };
-    // Upper case first, as hyper-util's `Matcher`; an empty variable counts as not set.
+    // Upper case first, as in hyper-util's `Matcher`. An empty variable counts as not set.
     let first = |names: [&'static str; 2]| {
         for name in names {
             match read(name) {
@@ -82,7 +82,7 @@ fn from_variables(
     let except = first(["NO_PROXY", "no_proxy"])?.map(|(_, hosts)| hosts.expose().to_owned()).unwrap_or_default();
     let Some((name, url)) = first(["HTTPS_PROXY", "https_proxy"])? else { return Ok(None) };
     let url = url.expose();
-    // As curl: without a scheme it is http.
+    // As in curl, the default scheme is http.
     let with_scheme = if url.contains("://") { Secret::from(url) } else { Secret::from(format!("http://{url}")) };
     Proxy::read(with_scheme.expose(), &except, destination).map_err(|problem| wrong(name, problem))
 }
@@ -90,7 +90,7 @@ fn from_variables(
 // === impl Proxy ===
 
 impl Proxy {
-    /// Reads `http://user:password@host:port`; `None` where `except`, in the form of `NO_PROXY`, names the destination.
+    /// Reads `http://user:password@host:port`; `None` if `except`, in the form of `NO_PROXY`, lists the destination.
     ///
     /// # Errors
     ///
@@ -112,14 +112,14 @@ impl Proxy {
             }
             decoded(password).ok_or(SHAPE)?;
         }
-        // A proxy for this destination, unless `except` names it: whatever else `Matcher` cannot read is an error.
+        // Without exceptions the URL must match. If it does not, `Matcher` could not read it.
         let matcher = |except| Matcher::builder().https(url).no(except).build();
         matcher("").intercept(destination).ok_or(SHAPE)?;
         let found = matcher(except).intercept(destination);
         Ok(found.map(|found| Self { uri: found.uri().clone(), authorization: found.basic_auth().cloned() }))
     }
 
-    /// Where it is.
+    /// The address of the proxy.
     pub(super) fn uri(&self) -> &Uri {
         &self.uri
     }
@@ -135,7 +135,7 @@ impl Proxy {
     }
 }
 
-/// A user or a password: characters of a URL's user information, others as `%XX`.
+/// Decodes a user or a password: characters of a URL's user information, and others as `%XX`.
 fn decoded(text: &str) -> Option<Secret> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:%".contains(&byte);
     let is_escaped = |after: &str| after.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;

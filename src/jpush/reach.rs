@@ -1,11 +1,11 @@
-//! How far plain `http` may go: its credentials and proofs are readable to every host on the way.
+//! The networks for which plain `http` is allowed: every host on the way can read its credentials and proofs.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Which addresses are dialled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// All: TLS verifies who answers.
+    /// All addresses: TLS verifies the server.
     #[default]
     Anywhere,
     /// Private networks (RFC 1918, and RFC 4193 for IPv6), and loopback.
@@ -19,7 +19,7 @@ pub(super) enum Host {
     Address(IpAddr),
     /// `localhost`.
     Local,
-    /// Any other name, whose addresses are known when it is resolved.
+    /// Any other name, whose addresses are known after it is resolved.
     Name,
 }
 
@@ -43,7 +43,7 @@ impl Reach {
 // === impl Host ===
 
 impl Host {
-    /// Reads the host of an authority, where an IPv6 address is in brackets.
+    /// Reads the host of an authority, which has IPv6 addresses in brackets.
     pub(super) fn of(text: &str) -> Self {
         if text.eq_ignore_ascii_case("localhost") {
             return Self::Local;

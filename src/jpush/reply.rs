@@ -1,4 +1,4 @@
-//! What a reply means: bytes become a verdict, or the reason why they cannot be believed.
+//! Converts the bytes of a reply into a verdict, or into the reason why they cannot be trusted.
 
 use std::borrow::Cow;
 
@@ -19,7 +19,7 @@ use crate::{
     verdict::{Class, Risk, Verdict},
 };
 
-/// What a reply says.
+/// The result of a reply.
 #[derive(Debug, PartialEq)]
 pub(super) struct Judged {
     pub(super) verdict: Verdict,
@@ -40,7 +40,7 @@ pub(super) fn judge(
     key: Option<&OneTapKey>,
 ) -> Result<Judged, BadReply> {
     let unreadable = if status.is_server_error() { BadReply::ServerError } else { BadReply::Unreadable };
-    // Some gateways put a byte order mark in front of what they pass on.
+    // Some gateways add a byte order mark.
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let reply = Reply::parse(body).ok_or(unreadable)?;
     let repeats_ex_id = repeats(check.ex_id(), reply.ex_id.as_ref())?;
@@ -81,7 +81,7 @@ fn with_captcha_args(mut verdict: Verdict, args: &CaptchaArgs<'_>) -> Verdict {
     if let Some(used_type) = text(args.used_type.as_ref()) {
         verdict = verdict.with_used_type(used_type);
     }
-    // Of the standard library's spellings: no port, brackets, zone or leading zeros.
+    // In the standard library's spelling: without port, brackets, zone and leading zeros.
     if let Some(user_ip) = text(args.user_ip.as_ref()).and_then(|address| address.parse().ok()) {
         verdict = verdict.with_user_ip(user_ip);
     }
@@ -94,12 +94,12 @@ fn with_captcha_args(mut verdict: Verdict, args: &CaptchaArgs<'_>) -> Verdict {
 fn class_and_phone(kind: CheckKind, reply: &Reply<'_>, key: Option<&OneTapKey>) -> (Class, Option<Phone>) {
     let class = reply.code.map_or(Class::Unknown, |code| class_of(kind, code));
     match (kind, class) {
-        // 6000 says that the call worked; whether a person solved it is in `result` (reference, actionCheck).
+        // 6000 says that the call worked. `result` says whether a person solved the captcha (reference, actionCheck).
         (CheckKind::Captcha, Class::Passed) => {
             let solved = reply.result.as_ref().and_then(Scalar::text) == Some("success");
             (if solved { class } else { Class::Rejected }, None)
         }
-        // A pass whose phone cannot be read proves nothing: the key is not the one that the console has.
+        // A pass whose phone cannot be read proves nothing: the console has another key.
         (CheckKind::OneTap, Class::Passed) => match key.zip(sealed(reply)).and_then(|(key, sealed)| key.open(sealed)) {
             Some(phone) => (class, Some(phone)),
             None => (Class::Misconfigured, None),
@@ -144,7 +144,7 @@ fn risk_of(kind: CheckKind, reply: &Reply<'_>) -> Risk {
             let fine = !check.twice && check.code.as_ref().is_some_and(|code| code.is_integer(0));
             if fine { risk(check.score.as_ref(), check.tags.as_ref()) } else { Risk::Unknown }
         }
-        // Marked for deletion (reference, number authentication), so only where the new place is empty.
+        // Deprecated (reference, number authentication), so it is used only if the new field is absent.
         (CheckKind::OneTap, None) if reply.score.is_none() => Risk::NotAsked,
         (_, None) => risk(reply.score.as_ref(), reply.tags.as_ref()),
     }

@@ -1,4 +1,4 @@
-//! A check as the HTTP request that it becomes.
+//! Converts a check into an HTTP request.
 
 use bytes::Bytes;
 use http::{
@@ -15,10 +15,10 @@ use crate::{
     headers::decimal,
 };
 
-/// Everything of a request that does not depend on the check, made once.
+/// The parts of a request that do not depend on the check, created once.
 pub(super) struct Endpoints {
     headers: HeaderMap,
-    /// `Authorization`, where the one among `headers` may be outdated.
+    /// `Authorization`, if the value in `headers` may be outdated.
     authorization: Option<Changing<HeaderValue>>,
     number: ByChannel,
     captcha: Endpoint,
@@ -45,13 +45,13 @@ impl Endpoints {
     ///
     /// # Errors
     ///
-    /// `base_url`: when it and the paths make no URI. `credentials`: see [`Credentials::authorization`].
+    /// `base_url`: if it does not form a URI with the paths. `credentials`: see [`Credentials::authorization`].
     pub(super) fn new(base: &BaseUrl, credentials: &Credentials) -> Result<Self, ConfigError> {
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(HOST, base.host()?);
         headers.insert(AUTHORIZATION, credentials.authorization()?);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        // Each request writes its own into this place: a header more would make a full map grow.
+        // Each request replaces this value. Adding a header would make the full map grow.
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         headers.insert(
             USER_AGENT,
@@ -69,11 +69,11 @@ impl Endpoints {
         })
     }
 
-    /// The request that asks a check.
+    /// The request of a check.
     ///
     /// # Errors
     ///
-    /// `credentials`: when they have become unusable.
+    /// `credentials`: if they have become unusable.
     pub(super) fn request(&self, check: &Check) -> Result<Request<Full<Bytes>>, ConfigError> {
         let body = body(check);
         let length = decimal(u64::try_from(body.len()).unwrap_or(u64::MAX));
@@ -109,15 +109,15 @@ impl ByChannel {
 }
 
 impl Endpoint {
-    /// Takes note of whether a reply repeats the `exID` of its check.
+    /// Records whether a reply repeats the `exID` of its check.
     pub(super) fn note(&self, repeats_ex_id: bool, is_pass: bool) {
         self.echo.note(self.uri.path(), repeats_ex_id, is_pass);
     }
 }
 
-/// The JSON of a check, written straight into the one buffer that is sent. A phone is a String, as documented.
+/// The JSON of a check, written directly into the buffer that is sent. A phone is a string, as documented.
 ///
-/// The capacity is exact unless something must be escaped: `Bytes` takes a full `Vec` over without another allocation.
+/// The capacity is exact unless a character must be escaped: `Bytes` takes over a full `Vec` without another allocation.
 fn body(check: &Check) -> Vec<u8> {
     let (proof, phone) = match check.question() {
         Question::Number { token, phone } => (Some(("token", token)), Some(phone)),
@@ -126,9 +126,9 @@ fn body(check: &Check) -> Vec<u8> {
         Question::Risk { phone } => (None, Some(phone)),
     };
     let proof = proof.map(|(name, proof)| (name, proof.expose()));
-    // The captcha's endpoint documents no `ip`.
+    // The document of the captcha endpoint has no `ip`.
     let ip = check.ip().filter(|_| check.kind() != CheckKind::Captcha).map(|ip| ip.to_string());
-    // Of characters that need no escape.
+    // These values have no characters that need an escape.
     let plain = [
         phone.map(|phone| ("phone", phone.digits())),
         check.ex_id().map(|ex_id| ("exID", ex_id.as_str().as_bytes())),
@@ -139,7 +139,7 @@ fn body(check: &Check) -> Vec<u8> {
         bytes.iter().chain(plain.iter().flatten()).map(|(name, value)| name.len() + value.len() + 6).sum();
     let mut json = Vec::with_capacity(length + 1);
     if let Some((name, proof)) = proof {
-        // Nearly no text needs an escape, and this look at all of its bytes is a handful of vector instructions.
+        // Escapes are rare, and this loop over all bytes is a few vector instructions.
         if proof.bytes().fold(false, |found, byte| found | matches!(byte, 0..=0x1f | b'"' | b'\\')) {
             write_name(&mut json, name);
             serde_json::to_writer(&mut json, proof).expect("a text is JSON and a Vec takes every byte");

@@ -1,8 +1,8 @@
-//! Names become addresses: the system's resolver, on Tokio's blocking threads.
+//! Resolves names with the system's resolver, on Tokio's blocking threads.
 //!
-//! As hyper-util's own resolver, with two differences. It reports what this process lacks: without file descriptors the
-//! system answers "name or service not known", and with all blocking threads in use it never gets to answer. And it leaves out
-//! addresses that plain `http` must not reach, whatever a name leads to.
+//! It works as hyper-util's resolver, with two differences. It reports what this process lacks: without file descriptors the
+//! system answers "name or service not known", and with all blocking threads in use it does not answer. And it omits addresses
+//! for which plain `http` is not allowed.
 
 use std::{
     net::{SocketAddr, ToSocketAddrs},
@@ -31,7 +31,7 @@ pub(super) struct Resolver {
     waiting: Arc<AtomicUsize>,
 }
 
-/// A lookup; given up when it is dropped, unless it runs already.
+/// A lookup. Dropping it cancels it, unless it is already running.
 #[derive(Debug)]
 pub(super) struct Lookup(JoinHandle<Addresses>);
 
@@ -41,7 +41,7 @@ struct Waits(Arc<AtomicUsize>);
 // === impl Resolver ===
 
 impl Resolver {
-    /// Resolves to addresses within reach.
+    /// Resolves a name to allowed addresses.
     pub(super) fn new(reach: Reach) -> Self {
         Self { reach, ..Self::default() }
     }
@@ -66,7 +66,7 @@ impl Service<Name> for Resolver {
         Lookup(tokio::task::spawn_blocking(move || {
             drop(waits);
             let addresses = (name.as_str(), 0).to_socket_addrs().map_err(|error| -> BoxError {
-                // Here and not after the dial: until that is polled, a file descriptor may have been given back.
+                // Checked here and not after the dial, because a file descriptor may be free by then.
                 if lacks_sockets() { Exhausted::with(error.into()).into() } else { DnsError(error.into()).into() }
             })?;
             if reach == Reach::Anywhere {

@@ -1,4 +1,4 @@
-//! The way to JPush: directly, or through a tunnel that an HTTP proxy opens (`CONNECT`).
+//! Connects to JPush: directly, or through a tunnel of an HTTP proxy (`CONNECT`).
 
 use std::{
     error::Error,
@@ -24,7 +24,7 @@ use crate::failure::chain;
 
 type Tcp = HttpConnector<Resolver>;
 
-/// hyper-util does not export the name.
+/// A type whose name hyper-util does not export.
 type TunnelError = <Tunnel<Tcp> as Service<Uri>>::Error;
 
 /// Connects to a host, before TLS.
@@ -55,7 +55,7 @@ impl Service<Uri> for Route {
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
 
-    /// Always: the resolver is.
+    /// Always ready, as the resolver is.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))
     }
@@ -80,7 +80,7 @@ fn untunnelled(error: TunnelError) -> ProxyError {
         TunnelError::ConnectFailed(error) if chain(&**error).any(<dyn Error>::is::<DnsError>) => "proxy dns error",
         TunnelError::ConnectFailed(_) => "proxy tcp error",
         TunnelError::ProxyAuthRequired => "proxy asks for another user or password",
-        // Another status than 200, or not HTTP.
+        // A status other than 200, or not HTTP.
         TunnelError::TunnelUnsuccessful | TunnelError::ProxyHeadersTooLong | TunnelError::MissingHost => {
             "proxy opens no tunnel"
         }

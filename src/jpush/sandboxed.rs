@@ -1,4 +1,4 @@
-//! What the client does differently for the sandbox. Without the feature `sandbox` it is nothing.
+//! What the client does differently for the sandbox. Without the feature `sandbox` this does nothing.
 //!
 //! The sandbox is recognised by its type: no transport to a real server can have it.
 
@@ -7,7 +7,7 @@ use std::{any::Any, error::Error};
 #[cfg(feature = "sandbox")]
 use crate::sandbox::{Sandbox, SandboxFault};
 
-/// Whether a transport is the sandbox, whose documented proofs contain more than those of carriers.
+/// Whether a transport is the sandbox, whose documented proofs contain more characters than those of carriers.
 #[cfg(feature = "sandbox")]
 pub(super) fn is_sandbox(transport: &dyn Any) -> bool {
     transport.is::<Sandbox>()

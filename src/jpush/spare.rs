@@ -1,9 +1,9 @@
-//! One connection ahead of the next dial.
+//! Keeps one spare connection for the next dial.
 //!
-//! hyper-util's pool (for HTTP/2) takes in a connection only after a request, and every request of JPush's API is a check, which
-//! costs money or a token (the reference documents name no other; a `GET` has no documented answer). So a spare connection is
-//! dialled (TCP, proxy, TLS) and nothing is sent on it; the next dial takes it instead of dialling. It is kept as long as a
-//! connection in the pool, watched, and dropped when the server closes it or says anything unasked.
+//! hyper-util's pool (for HTTP/2) accepts a connection only after a request, and every request of JPush's API is a check, which
+//! costs money or a token (the reference documents have no other request, and no answer to a `GET`). So a spare connection is
+//! dialled (TCP, proxy, TLS) and nothing is sent on it. The next dial takes it instead of dialling. It is kept as long as a
+//! connection in the pool, is watched, and is dropped if the server closes it or sends anything.
 
 use std::{
     future::poll_fn,
@@ -18,13 +18,13 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-/// How long after a dial that failed the next one waits, doubled each time.
+/// The pause after a failed dial. It doubles each time.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// What can be spare.
+/// A connection that can be spare.
 pub(super) trait Quiet {
-    /// Whether the other side has neither closed it nor said anything unexpected. If so, the task is woken when that changes.
+    /// Whether the server has neither closed it nor sent anything unexpected. If so, the task is woken when that changes.
     fn is_quiet(&mut self, cx: &mut Context<'_>) -> bool;
 }
 
@@ -33,7 +33,7 @@ pub(super) trait Quiet {
 pub(super) struct Spare<S> {
     held: Mutex<Option<Held<S>>>,
     is_changed: Notify,
-    /// How long a connection stays.
+    /// How long a connection is kept.
     lasts: Duration,
 }
 
@@ -47,9 +47,9 @@ struct Held<S> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     Taken,
-    /// Its time was over.
+    /// Its time has passed.
     Over,
-    /// The other side closed it, or said something.
+    /// The server closed it, or sent something.
     Ended,
 }
 
@@ -65,7 +65,7 @@ impl<S: Quiet> Spare<S> {
         self.lock().as_ref().is_some_and(|held| Instant::now() < held.until)
     }
 
-    /// Puts a connection here, in place of another.
+    /// Stores a connection, and replaces an earlier one.
     pub(super) fn put(&self, stream: S) {
         // If the clock cannot represent the time, the connection is not kept.
         *self.lock() = Instant::now().checked_add(self.lasts).map(|until| Held { stream, until });
@@ -86,7 +86,7 @@ impl<S: Quiet> Spare<S> {
         self.is_changed.notify_waiters();
     }
 
-    /// Waits until no connection is here, and closes the one that is when its time is over.
+    /// Waits until no connection is stored, and closes the stored one when its time has passed.
     pub(super) async fn end(&self) -> End {
         loop {
             let is_changed = self.is_changed.notified();
@@ -118,8 +118,8 @@ impl<S: Quiet> Spare<S> {
         }
     }
 
-    /// Keeps a connection here, without end. While dials fail, or the other side ends connections at once, the pauses between
-    /// dials become longer.
+    /// Keeps a connection stored, endlessly. While dials fail, or the server closes connections at once, the pauses between dials
+    /// grow.
     pub(super) async fn keep<F, E>(&self, dial: impl Fn() -> F)
     where
         F: Future<Output = Result<S, E>>,

@@ -1,7 +1,7 @@
 //! The default transport: hyper over rustls, with a pool of HTTP/1.1 connections, or hyper-util's client for HTTP/2.
 //!
-//! It verifies certificates always, follows no redirects (hyper has none) and reads no proxy variables unless asked to. The crypto
-//! provider is passed, never installed for the process: that choice is the application's.
+//! It always verifies certificates, does not follow redirects (hyper has none) and reads proxy variables only if configured. The
+//! crypto provider is passed and never installed for the process, because that choice belongs to the application.
 
 use std::{
     error::Error,
@@ -40,10 +40,11 @@ use super::{
 };
 use crate::{call_error::CallError, error::ConfigError};
 
-/// How long an HTTP/2 connection with checks in flight may be silent before it is asked, and then before it is dead.
+/// How long an HTTP/2 connection with checks in flight may be silent before it gets a ping, and after the ping before it is
+/// closed.
 const HTTP2_PING: Duration = Duration::from_secs(2);
 
-/// The shortest `idle_timeout` with which a connection is kept warm: after it, that connection is dialled again.
+/// The shortest `idle_timeout` with `keep_warm`: after this time the connection is dialled again.
 const SHORTEST_KEPT: Duration = Duration::from_secs(1);
 
 /// The default transport of [`JPush`](super::JPush): HTTPS with a pool of connections. Cheap to clone; clones share
@@ -51,7 +52,8 @@ const SHORTEST_KEPT: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Https(Protocol);
 
-/// One of them each: a pool of HTTP/1.1 connections does better against a far host than one of HTTP/2, and neither need find out.
+/// The protocol is fixed, so that it need not be negotiated. A pool of HTTP/1.1 connections is faster to a distant host than one
+/// HTTP/2 connection.
 #[derive(Clone)]
 enum Protocol {
     Http1(Arc<Http1>),
@@ -67,30 +69,30 @@ enum Call {
     Http2(legacy::ResponseFuture),
 }
 
-/// The body of a reply that came through [`Https`].
+/// The body of a reply of [`Https`].
 pub struct HttpsBody(Incoming);
 
-/// What can be set about [`Https`].
+/// The settings of [`Https`].
 #[derive(Debug)]
 pub(super) struct HttpsSettings {
     /// DNS, TCP, proxy and TLS together.
     pub(super) connect_timeout: Duration,
-    /// How long an unused connection stays.
+    /// How long an unused connection is kept.
     pub(super) idle_timeout: Duration,
-    /// How many unused connections stay.
+    /// How many unused connections are kept.
     pub(super) max_idle: usize,
-    /// HTTP/2 and nothing else, instead of HTTP/1.1 and nothing else.
+    /// HTTP/2 only, instead of HTTP/1.1 only.
     pub(super) http2: bool,
     /// The operating system's roots instead of Mozilla's.
     pub(super) platform_roots: bool,
     /// More certificate authorities, in PEM.
     pub(super) extra_roots: Vec<Box<[u8]>>,
     pub(super) proxy: ProxySettings,
-    /// Always one connection that the next dial can take.
+    /// Keeps one connection for the next dial.
     pub(super) keep_warm: bool,
 }
 
-/// What was built.
+/// The result of [`Https::build`].
 pub(super) struct Built<T> {
     pub(super) transport: T,
     pub(super) dial: Dial,
@@ -271,14 +273,14 @@ impl HttpsSettings {
             .pool_idle_timeout(self.idle_timeout)
             .pool_max_idle_per_host(self.max_idle)
             .http2_only(true)
-            // A dead HTTP/2 connection would take every check with it until TCP gives up: ask it while checks wait.
+            // On a dead HTTP/2 connection every check would fail until TCP gives up. So it gets pings while checks wait.
             .timer(TokioTimer::new())
             .http2_keep_alive_interval(HTTP2_PING)
             .http2_keep_alive_timeout(HTTP2_PING)
             // The request has its `Host`.
             .set_host(false)
-            // Safe, and kept: hyper gives a request back only where it was never taken to be written, see `Http1`; and hyper-util
-            // repeats it only when the connection was a reused one.
+            // This is safe: hyper returns a request only if it was never taken to be written (see `Http1`), and hyper-util repeats it
+            // only if the connection was reused.
             .retry_canceled_requests(true)
             .build(dial)
     }
@@ -317,7 +319,7 @@ impl HttpsSettings {
 #[cfg(feature = "platform-roots")]
 fn platform_roots() -> Result<RootCertStore, ConfigError> {
     let mut roots = RootCertStore::empty();
-    // Some of a system's certificates are always odd; that some can be read is what counts.
+    // Some certificates of a system are often unreadable. It is enough that some can be read.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
         return Err(ConfigError::unshown("platform_roots", "the operating system has no certificate roots"));

@@ -12,13 +12,13 @@ use crate::json::{Malformed, Mode, Scanner};
 const TAGS: usize = 64;
 const TAG_BYTES: usize = 64;
 
-/// The mode in which replies are scanned. It is private to this file, so no body of a client is ever read in it.
+/// The mode in which replies are scanned. It is private to this file, so that a client's body is never read in this mode.
 enum Replies {}
 
 /// Reads replies.
 type Json<'a> = Scanner<'a, Replies>;
 
-/// A reply of any endpoint. Names that we do not know are skipped.
+/// A reply of any endpoint. Unknown names are skipped.
 #[derive(Default)]
 pub(super) struct Reply<'a> {
     /// `None`: an integer beyond `i64`.
@@ -62,7 +62,7 @@ pub(super) struct Tags(pub(super) Vec<Box<str>>);
 pub(super) enum Scalar<'a> {
     Text(Cow<'a, str>),
     Unsigned(u64),
-    /// Below zero.
+    /// A negative integer.
     Signed(i64),
     Other,
 }
@@ -110,7 +110,7 @@ impl<'a> Reply<'a> {
     }
 }
 
-/// Whether a reply is JSON at all: to say what was wrong with one that was not read.
+/// Whether a reply is JSON: to report what was wrong with a reply that was not read.
 pub(super) fn is_json(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
     let mut json = Json::of(text);
@@ -121,7 +121,8 @@ fn once<T>(slot: &mut Option<T>, value: T) -> Result<(), Refused> {
     if slot.replace(value).is_some() { Err(Refused) } else { Ok(()) }
 }
 
-/// A JSON integer; `None` beyond `i64`. Beyond `u64`, below `i64`, and as `-0` it is a fraction to most parsers, and refused.
+/// A JSON integer; `None` if it exceeds `i64`. An integer beyond `u64`, below `i64`, or `-0` is a fraction to most parsers, and
+/// is refused.
 fn code(code: &Scalar<'_>) -> Result<Option<i64>, Refused> {
     match code {
         Scalar::Unsigned(code) => Ok(i64::try_from(*code).ok()),
@@ -159,7 +160,7 @@ impl<'a> Scalar<'a> {
         })
     }
 
-    /// A text, and only a text.
+    /// The value, if it is a text.
     pub(super) fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -185,7 +186,7 @@ impl<'a> Scalar<'a> {
     }
 }
 
-// === Shapes that wobble: any other value is read over, and counts as none ===
+// === Values of inconsistent types: any other type is skipped and counts as absent ===
 
 impl Tags {
     fn read(json: &mut Json<'_>, open: u32) -> Result<Self, Malformed> {
