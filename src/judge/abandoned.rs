@@ -1,4 +1,4 @@
-//! Checks that outlive their requests.
+//! Abandoned checks: checks whose requests have ended before them.
 
 use std::{future::poll_fn, sync::Arc};
 
@@ -18,16 +18,16 @@ use crate::{
     verdict::Verdict,
 };
 
-/// How many there are of a layer.
+/// The number of a layer's abandoned checks.
 #[derive(Debug, Default)]
 pub(crate) struct Abandoned(watch::Sender<usize>);
 
-/// One of them is running.
+/// Counts one running check, until it is dropped.
 pub(crate) struct Running(Arc<Abandoned>);
 
-/// A check in flight, and what belongs to it. Dropped with its runtime, it ends and leaves no event.
+/// A check in flight, and its resources. If it is dropped with its runtime, it ends without an event.
 pub(super) struct Rest<F> {
-    // Dropped in this order: the place is free once the call has ended.
+    // Fields are dropped in this order, so the place is free only after the call has ended.
     check: Option<InFlight<F>>,
     permit: Option<Permit>,
     stake: Option<Stake>,
@@ -39,13 +39,13 @@ pub(super) struct Rest<F> {
     _running: Running,
 }
 
-/// The check whose answer is waited for.
+/// The check in flight.
 pub(super) struct InFlight<F> {
     pub(super) calling: Calling<F>,
     pub(super) kind: CheckKind,
     pub(super) ex_id: ExId,
     pub(super) begun: Begun,
-    /// The layer's deadline, never the client's.
+    /// The layer's deadline, not the client's.
     pub(super) deadline: Instant,
 }
 
@@ -56,13 +56,13 @@ impl Abandoned {
         *self.0.borrow()
     }
 
-    /// Waits until none is running.
+    /// Waits until no check is running.
     pub(super) async fn drained(&self) {
-        // It fails when the sender is gone, which is borrowed here.
+        // An error would mean that the sender is gone, but it is borrowed here.
         let _ = self.0.subscribe().wait_for(|running| *running == 0).await;
     }
 
-    /// Counts one, until what this returns is dropped.
+    /// Counts one check until the returned value is dropped.
     pub(crate) fn enter(self: &Arc<Self>) -> Running {
         self.0.send_modify(|running| *running += 1);
         Running(Arc::clone(self))
@@ -84,7 +84,7 @@ where
     F: Future<Output = Result<Verdict, E>>,
     E: Into<BoxError>,
 {
-    /// Takes over what a request has come to. Without a check in flight there is only the event to write.
+    /// Takes over the state of a request. Without a check in flight, it only writes the event.
     pub(super) fn of(
         (rule, account): (&Arc<str>, &Arc<str>),
         evidence: &Evidence,

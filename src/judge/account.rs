@@ -1,4 +1,4 @@
-//! What is kept for one account that a verifier spends from.
+//! The state of one account that a verifier spends from.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::{
     store::{Calendar, Day, Key, Memory, Name, Purpose, Redis, Subject},
 };
 
-/// One account: its breakers, and where its claims are.
+/// One account: its breakers, and the stores of its claims.
 pub(crate) struct Account {
     pub(crate) name: Arc<str>,
     /// In the order of [`Endpoint::ALL`].
@@ -22,10 +22,10 @@ pub(crate) struct Account {
     means: Arc<Means>,
 }
 
-/// What all accounts share.
+/// The state that all accounts share.
 pub(super) struct Means {
     pub(super) store: Memory,
-    /// Where instances share.
+    /// The store that instances share.
     pub(super) redis: Option<Redis>,
     pub(super) claims: bool,
     pub(super) store_policy: StorePolicy,
@@ -78,7 +78,7 @@ impl Account {
         self.means.calendar.today()
     }
 
-    /// By what a proof is known: its kind, this account, and the proof itself. `None` where nothing needs it.
+    /// The key of a proof: its kind, this account, and the proof itself. `None` if no guard needs it.
     pub(super) fn key(&self, check: &Check) -> Option<Key> {
         if self.switches.is_none() && !self.means.claims {
             return None;
@@ -86,7 +86,7 @@ impl Account {
         Some(self.of_proof(check, |subject| self.means.store.key(subject)))
     }
 
-    /// By what Redis knows a proof; `None` without Redis.
+    /// The name of a proof in Redis; `None` without Redis.
     pub(super) fn name(&self, check: &Check) -> Option<Name> {
         let redis = self.redis()?;
         Some(self.of_proof(check, |subject| redis.name(subject, None)))
@@ -97,14 +97,14 @@ impl Account {
             Question::Number { token, .. } => token.expose(),
             Question::Captcha { content } => content.expose(),
             Question::OneTap { login_token } => login_token.expose(),
-            // No proof, and never claimed: for the breaker, which counts a phone once.
+            // Not a proof, and never claimed. The breaker uses it to count a phone once.
             Question::Risk { phone } => phone.as_str(),
         };
         let parts = [check.kind().as_str().as_bytes(), self.name.as_bytes(), proof.as_bytes()];
         known(&Subject::new(Purpose::Claim, &parts))
     }
 
-    /// A breaker has changed: an event, and a metric.
+    /// Reports the change of a breaker: an event and a metric.
     #[cold]
     pub(super) fn report(&self, endpoint: Endpoint, change: Change, observers: &Observers) {
         let Change { to, open_for, is_outage } = change;

@@ -42,7 +42,7 @@ impl AccountLimits {
         }
     }
 
-    /// Whether any of them needs to know who the clients are.
+    /// Whether any limit is for clients.
     pub(super) fn are_for_clients(&self) -> bool {
         self.per_client.is_some() || self.per_client_and_phone.is_some()
     }

@@ -1,4 +1,4 @@
-//! What comes before a check is asked: the request is counted, its proofs are claimed, the breaker and the bulkhead are entered.
+//! The steps before a check: count the request, claim its proofs, enter the breaker and the bulkhead.
 
 use tokio::time::Instant;
 
@@ -30,19 +30,19 @@ impl<V> Questions<'_, V> {
             Some(redis) => Box::pin(spending.spend_in(redis, plan)).await,
         };
         spent.inspect_err(|_| {
-            // What no check has been asked about.
+            // No check has been sent for it.
             if let Some(phone) = plan.claimed().next() {
                 self.evidence.claimed(phone);
             }
         })
     }
 
-    /// Claims the proof of a check that is asked later.
+    /// Claims the proof of a later check.
     pub(super) fn claim_ahead(&mut self, check: &Check) -> Result<Option<Claim>, Refusal> {
         self.settings.account.key(check).map_or(Ok(None), |key| self.claim(check.kind(), key))
     }
 
-    /// Claims in Redis what is claimed in the memory.
+    /// Claims in Redis the proofs that are claimed in memory.
     pub(super) async fn share(&mut self, claim: &mut Claim, check: &Check) -> Result<(), Refusal> {
         let (account, observers) = (&self.settings.account, self.means.observers);
         let Some((lifetime, name)) = lifetime(check.kind()).zip(account.name(check)) else { return Ok(()) };
@@ -65,7 +65,7 @@ impl<V> Questions<'_, V> {
         }
     }
 
-    /// Refuses before the first check is paid for, if a later one would be refused by its breaker.
+    /// Refuses the request before its first check is paid for, if the breaker of a later check would refuse that check.
     pub(super) fn look_ahead(&mut self, check: &Check) -> Result<(), Refusal> {
         let switch = self.settings.account.switch(check.endpoint());
         let Some(refused) = switch.and_then(|switch| switch.refusal()) else { return Ok(()) };
@@ -76,7 +76,7 @@ impl<V> Questions<'_, V> {
         Err(refusal)
     }
 
-    /// The claim on a proof: the one that this request has made ahead, or a new one. `None` where it is not claimed.
+    /// The claim on a proof: an earlier one of this request, or a new one. `None` if the proof is not claimed.
     pub(super) fn claim(&mut self, kind: CheckKind, key: Key) -> Result<Option<Claim>, Refusal> {
         if let Some(at) = self.claims.iter().position(|claim| claim.key == key) {
             return Ok(Some(self.claims.swap_remove(at)));
@@ -88,7 +88,7 @@ impl<V> Questions<'_, V> {
         claim.map(Some).or_else(|unclaimed| self.without(unclaimed).map(|()| None))
     }
 
-    /// The leave of the endpoint's breaker; `None` without one.
+    /// The permission of the endpoint's breaker; `None` without a breaker.
     pub(super) fn enter(&self, endpoint: Endpoint, key: Option<Key>) -> Result<Option<Leave>, Refused> {
         let account = &self.settings.account;
         let Some((switch, key)) = account.switch(endpoint).zip(key) else { return Ok(None) };

@@ -1,4 +1,4 @@
-//! What a captcha must have been solved for, and by whom.
+//! The conditions that a captcha must meet: its scene, its type, and the client's network.
 
 use std::net::IpAddr;
 
@@ -23,7 +23,7 @@ pub struct Prefix {
     pub v6: u8,
 }
 
-/// What must hold of a captcha that passed.
+/// The conditions for a captcha that passed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Bindings {
     pub(crate) scene: Option<Box<str>>,
@@ -38,8 +38,8 @@ impl Bindings {
     ///
     /// # Errors
     ///
-    /// `used_types`, when it is empty or has an empty text. `bind_client_ip`, when the prefix has no bits or too many, or no
-    /// address is found.
+    /// `used_types`, if it is empty or has an empty text. `bind_client_ip`, if the prefix has no bits or too many, or the rule
+    /// does not find addresses.
     pub(crate) fn validate(&self, finds_clients: bool) -> Result<(), ConfigError> {
         if let Some(types) = &self.used_types {
             if types.is_empty() {
@@ -61,8 +61,8 @@ impl Bindings {
         Ok(())
     }
 
-    /// Why the captcha of this verdict does not count. What the verdict does not say does not hold. `client`: the address of
-    /// the request.
+    /// Why the captcha of this verdict does not count. If the verdict does not contain a value, its condition is not met.
+    /// `client`: the address of the request.
     pub(super) fn objection(&self, verdict: &Verdict, client: Option<IpAddr>) -> Option<DenialReason> {
         let Self { scene, used_types, client_ip } = self;
         if scene.as_ref().is_some_and(|scene| verdict.scene() != Some(&**scene)) {
@@ -81,7 +81,7 @@ impl Bindings {
 // === impl Prefix ===
 
 impl Prefix {
-    /// Whether two addresses have the same leading bits. An IPv4 address is compared as such, however it is written.
+    /// Whether two addresses have the same leading bits. An IPv4 address is compared as IPv4 in every notation.
     fn is_shared_by(self, one: IpAddr, other: IpAddr) -> bool {
         match (canonical(one), canonical(other)) {
             (IpAddr::V4(one), IpAddr::V4(other)) => (one.to_bits() ^ other.to_bits()).leading_zeros() >= self.v4.into(),

@@ -1,7 +1,7 @@
-//! How many checks may be in flight, and how many of them for one client.
+//! Limits the checks in flight, in total and for one client.
 //!
-//! A place is held as long as its check is in flight, whether the client is still there or not. Without a bound for one
-//! client, a single connection that opens requests and leaves them would take every place.
+//! A place is held as long as its check is in flight, even if the client has left. Without a limit for one client, a single
+//! connection that opens requests and leaves them could take all places.
 
 use std::{
     collections::HashMap,
@@ -21,27 +21,27 @@ pub(crate) struct Bulkhead {
     taken: Arc<Taken>,
 }
 
-/// The places that are taken, of all bulkheads that share them. They outlive a build of a layer, which may change how many there are.
+/// The taken places of all bulkheads that share them. They survive a reload, which may change the limit.
 #[derive(Default)]
 pub(super) struct Taken {
     all: AtomicUsize,
-    /// Who holds how many, where it is known who the client is. A client is in it while it holds a place, so there are never
-    /// more entries than places taken.
+    /// The number of places of each known client. A client has an entry only while it holds a place, so the map has at most as
+    /// many entries as taken places.
     held: Mutex<HashMap<Client, usize>>,
 }
 
-/// One place. Dropped, it is free again.
+/// One place. Dropping it frees it.
 pub(crate) struct Permit {
     taken: Arc<Taken>,
     client: Option<Client>,
 }
 
-/// Why there is no place.
+/// Why a place was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Full {
     /// All places are taken.
     All,
-    /// The client holds its share.
+    /// The client already holds its share.
     Share,
 }
 
@@ -51,7 +51,7 @@ const PART: usize = 8;
 // === impl Bulkhead ===
 
 impl Bulkhead {
-    /// With so many places, of which these are taken. A client may hold at least one.
+    /// Creates a bulkhead with a number of places, of which some may be taken. A client may always hold one.
     pub(super) fn new(places: usize, taken: Arc<Taken>) -> Self {
         Self { places, share: (places / PART).max(1), taken }
     }
@@ -86,7 +86,7 @@ impl Taken {
         self.all.load(Ordering::Relaxed)
     }
 
-    /// Nothing in this file panics while it is locked.
+    /// Never poisoned: nothing in this file panics while it is locked.
     fn held(&self) -> MutexGuard<'_, HashMap<Client, usize>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }

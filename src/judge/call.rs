@@ -49,7 +49,7 @@ where
     span: Option<CurrentSpan>,
 }
 
-/// What a call needs from its request if the request is dropped.
+/// The state that a call takes over if its request is dropped.
 pub(super) struct Place<'c> {
     /// The rule's name.
     pub(super) rule: &'c Arc<str>,
@@ -63,10 +63,10 @@ pub(super) struct Place<'c> {
 
 #[derive(Clone, Copy)]
 enum Stage {
-    /// The verifier is made ready. Nothing is spent yet.
+    /// Waits until the verifier is ready. Nothing is spent yet.
     Waiting,
     Begun,
-    /// Also while the verifier or its call is polled: after a panic there is nothing to finish.
+    /// Also the state while the verifier or its call is polled: after a panic, nothing is left to finish.
     Over,
 }
 
@@ -77,14 +77,14 @@ where
     S: Service<Check, Response = Verdict, Error: Into<BoxError>> + 'static,
     S::Future: Send,
 {
-    /// Neither begins the call nor waits. Panics outside of a Tokio runtime.
+    /// Creates the call without starting it. Panics outside of a Tokio runtime.
     pub(super) fn new(kind: CheckKind, ex_id: &'c ExId, deadline: Instant, begun: Begun, place: Place<'c>) -> Self {
         let (runtime, span) = (Handle::current(), Some(CurrentSpan::get()));
         Self { stage: Stage::Waiting, calling: Calling::none(), kind, ex_id, begun, deadline, place, runtime, span }
     }
 
-    /// The answer. `waiting` is the verifier and the check until the call begins. A panic of the verifier goes through
-    /// here to the caller and ends the call.
+    /// Returns the answer. `waiting` is the verifier and the check until the call starts. A panic of the verifier is passed to
+    /// the caller and ends the call.
     #[inline]
     pub(super) fn poll(
         &mut self,
@@ -128,11 +128,11 @@ where
         }
     }
 
-    /// Neither logs nor polls here: this may run inside of a `drop`, on any thread, while it panics, or while the runtime ends,
-    /// which then drops the task at once.
+    /// Does not log or poll: this may run in a `drop`, on any thread, during a panic, or while the runtime ends, which then drops
+    /// the task at once.
     fn leave(&mut self, calling: Option<Calling<S::Future>>) {
         let (kind, ex_id, deadline, begun) = (self.kind, self.ex_id.clone(), self.deadline, self.begun);
-        // Without a call, the place is free as soon as the request is gone.
+        // Without a call, the place is free as soon as the request is dropped.
         let (permit, stake) = match &calling {
             Some(_) => (self.place.permit.take(), self.place.stake.take()),
             None => (None, None),
@@ -145,7 +145,7 @@ where
             Some(span) => drop(self.runtime.spawn(span.around(rest.finish()))),
             None => drop(self.runtime.spawn(rest.finish())),
         });
-        // If a runtime cannot take it, the call ends here.
+        // If no runtime can take the task, the call ends here.
         drop(catch_unwind(spawned));
     }
 }
@@ -161,7 +161,7 @@ where
                 let calling = self.calling.take();
                 self.leave(Some(calling));
             }
-            // What the request's earlier checks have cost is not lost, nor that a request in shadow was passed on.
+            // Keeps the verdicts of the earlier checks, and whether a request in shadow was passed on.
             Stage::Waiting
                 if self.place.evidence.has_verdicts() || self.place.evidence.applied() == Applied::Shadow =>
             {

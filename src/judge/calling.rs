@@ -1,4 +1,4 @@
-//! A call that the verifier has taken.
+//! A call that has been passed to the verifier.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -9,13 +9,14 @@ use std::{
 
 use crate::metric::Part;
 
-/// A call that the verifier has taken. Boxed, because it moves from the request into a task. It counts as in flight until it is dropped.
+/// A call that has been passed to the verifier. It is boxed, because it moves from the request into a task. It counts as in
+/// flight until it is dropped.
 pub(super) struct Calling<F>(Option<(Pin<Box<F>>, Part)>);
 
 // === impl Calling ===
 
 impl<F> Calling<F> {
-    /// None yet.
+    /// No call yet.
     pub(super) fn none() -> Self {
         Self(None)
     }
@@ -28,7 +29,7 @@ impl<F> Calling<F> {
         Self(self.0.take())
     }
 
-    /// A future that panics while it is dropped, too, must not take the layer with it.
+    /// Drops the future. If that panics, the panic must not end the layer's task.
     fn end(&mut self) -> thread::Result<()> {
         match self.0.take() {
             Some(call) => catch_unwind(AssertUnwindSafe(|| drop(call))),
@@ -38,7 +39,7 @@ impl<F> Calling<F> {
 }
 
 impl<F: Future> Calling<F> {
-    /// Polls the call, and drops it once it has answered. Its panics go through to the caller.
+    /// Polls the call, and drops it after its answer. Panics are passed to the caller.
     #[inline]
     pub(super) fn poll_through(&mut self, cx: &mut Context<'_>) -> Poll<F::Output> {
         let Some((call, _)) = &mut self.0 else { panic!("a call is not polled after it has answered") };
@@ -49,7 +50,7 @@ impl<F: Future> Calling<F> {
         polled
     }
 
-    /// Polls the call, and drops it once it has answered or panicked. Its panics are results: for a task.
+    /// Polls the call, and drops it after its answer or panic. A panic is returned as an error, for a task.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<thread::Result<F::Output>> {
         let Some((call, _)) = &mut self.0 else { panic!("a call is not polled after it has answered") };
         let polled = match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {

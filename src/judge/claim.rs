@@ -1,10 +1,10 @@
-//! The claim on a proof: it is asked about once.
+//! The claim on a proof, so that the proof is checked once.
 //!
 //! # Threats
 //!
-//! A proof is paid for with every call, and works once. Of two requests with one proof (a double tap, a resend that the client does not
-//! notice, an attacker who has overheard it) the second is refused without a call, whichever rule, path or channel it comes by. The
-//! claim is made before the call, so that two requests at the same time cannot both ask.
+//! Each call is billed, and a proof works once. If two requests have the same proof (after a double tap, an unnoticed resend, or an
+//! attack with a recorded proof), the second is refused without a call, for all rules, paths and channels together. The claim is
+//! made before the call, so that two simultaneous requests cannot both send a check.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,7 +22,7 @@ pub(super) struct Claim {
     pub(super) key: Key,
     /// The id of the check.
     pub(super) ex_id: ExId,
-    /// Of the claim in this instance's memory. `None` once it is given back.
+    /// The claim in this instance's memory. `None` after it is released.
     nonce: Option<Nonce>,
     /// The claim in Redis.
     shared: Option<Box<SharedClaim>>,
@@ -31,18 +31,19 @@ pub(super) struct Claim {
 
 /// Why a proof cannot be claimed.
 pub(super) enum Unclaimed {
-    /// Another request has asked about it: the one whose check has this id.
+    /// Another request has used the proof: the one whose check has this id.
     Taken { by: Option<ExId> },
-    /// The memory has no room for it.
+    /// The memory is full.
     Store,
-    /// Redis has no answer.
+    /// Redis does not answer.
     Redis(StoreError),
 }
 
 // === impl Claim ===
 
 impl Claim {
-    /// Claims a proof in the memory: of those that are then also claimed in Redis, this one refuses replays without a question.
+    /// Claims a proof in memory. For proofs that are also claimed in Redis, this refuses replays on this instance without a request
+    /// to Redis.
     pub(super) fn make(
         account: &Arc<Account>,
         key: Key,
@@ -60,7 +61,7 @@ impl Claim {
         Ok(Self { account: Arc::clone(account), key, ex_id, nonce, shared: None, has_begun: false })
     }
 
-    /// Whether it is still to be claimed in Redis.
+    /// Whether it must still be claimed in Redis.
     #[inline]
     pub(super) fn is_unshared(&self) -> bool {
         self.shared.is_none() && self.account.redis().is_some()
@@ -71,7 +72,7 @@ impl Claim {
         self.nonce.is_some()
     }
 
-    /// Claims it in Redis. Without an answer it may be claimed there, and is released as if it were.
+    /// Claims it in Redis. Without an answer the claim may exist there, and is released like an existing one.
     pub(super) async fn share(
         &mut self,
         name: Name,
@@ -80,7 +81,7 @@ impl Claim {
     ) -> Result<(), Unclaimed> {
         let Some(redis) = self.account.redis() else { return Ok(()) };
         let nonce = self.nonce.unwrap_or_else(Nonce::fresh);
-        // Before the question: its future may be dropped.
+        // Before the request to Redis, because its future may be dropped.
         let shared = self.shared.insert(Box::new(SharedClaim::new(redis, name, nonce)));
         match observers.store_in(Operation::Claim, shared.claim(&self.ex_id, lifetime)).await {
             Ok(Claimed::New(_)) => Ok(()),
@@ -92,12 +93,12 @@ impl Claim {
         }
     }
 
-    /// The check is being asked: from now on the proof may be used up.
+    /// Marks the check as sent: from now on the proof may be used up.
     pub(super) fn begin(&mut self) {
         self.has_begun = true;
     }
 
-    /// The proof can be used again.
+    /// Releases the proof for another check.
     pub(super) fn give_back(mut self) {
         self.release();
     }
@@ -120,7 +121,7 @@ impl Drop for Claim {
     }
 }
 
-/// For how long a proof of this kind is claimed: longer than it is good for. `None` for a check that has no proof.
+/// How long a proof of this kind is claimed: longer than it is valid. `None` for a check without a proof.
 pub(super) fn lifetime(kind: CheckKind) -> Option<Duration> {
     let minutes = match kind {
         CheckKind::Number => 15,

@@ -1,4 +1,4 @@
-//! Who a client is.
+//! Identifies a client by its address.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -8,14 +8,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub(crate) enum Client {
     V4(Ipv4Addr),
     V6(u64),
-    /// All clients whose address is not found: together they are one.
+    /// All clients without an address, which count as one.
     Unknown,
 }
 
 // === impl Client ===
 
 impl Client {
-    /// The client at this address. One that has an IPv4 address stays the same client when it writes that as IPv6.
+    /// The client at this address. An IPv4 address written as IPv6 is the same client.
     pub(crate) fn at(address: Option<IpAddr>) -> Self {
         match address.map(canonical) {
             None => Self::Unknown,
@@ -24,7 +24,7 @@ impl Client {
         }
     }
 
-    /// Octets that no other client has.
+    /// Octets that identify the client.
     pub(super) fn octets(self) -> [u8; 9] {
         let (kind, address) = match self {
             Self::Unknown => (0, 0),
@@ -39,7 +39,7 @@ impl Client {
     }
 }
 
-/// The IPv4 address of a client that has one, however it is written; otherwise the IPv6 address.
+/// The IPv4 address of a client, in every notation; otherwise the IPv6 address.
 pub(super) fn canonical(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(v6) => inner(v6).map_or(address, IpAddr::V4),

@@ -1,4 +1,4 @@
-//! What the checks of a request have come to.
+//! The results of a request's checks.
 
 use tokio::time::Instant;
 
@@ -11,30 +11,30 @@ use crate::{
     verdict::Verdict,
 };
 
-/// The verdicts so far, each with the id of its check, and the phone that they prove. Owned: a check that outlives its
-/// request takes it along.
+/// The verdicts so far, each with the id of its check, and the phone that they prove. It is owned, because an abandoned check
+/// takes it along.
 #[derive(Clone)]
 pub(crate) struct Evidence {
     verdicts: Vec<Verdict>,
     /// The phone that a check has proven.
     proven: Option<Phone>,
-    /// The phone that this is about: as the client claims it, then as it was proven. For the event alone.
+    /// The phone for the event: as the client claims it, later as it was proven.
     about: Option<Phone>,
-    /// The client, where it is known who the clients are. For the record alone.
+    /// The client, if clients are identified. Used only for the record.
     client: Option<Client>,
     stages: Stages,
-    /// Whether a refusal is enforced. For the record alone.
+    /// Whether a refusal is enforced. Used only for the record.
     applied: Applied,
-    /// Whether the request was passed on before it was judged. For the record alone.
+    /// Whether the request was passed on before it was judged. Used only for the record.
     is_late: bool,
-    /// The check that has asked about a proof of this request before.
+    /// The earlier check of a proof of this request.
     replays: Option<ExId>,
 }
 
 // === impl Evidence ===
 
 impl Evidence {
-    /// None yet, of a request that begins now.
+    /// Creates empty evidence for a request that starts now.
     pub(crate) fn new() -> Self {
         Self {
             verdicts: Vec::new(),
@@ -81,7 +81,7 @@ impl Evidence {
         std::mem::take(&mut self.verdicts)
     }
 
-    /// This and what follows is of a request that passes whatever comes of it.
+    /// Marks the request as in shadow: it passes in every case.
     pub(crate) fn in_shadow(mut self) -> Self {
         self.applied = Applied::Shadow;
         self
@@ -91,7 +91,7 @@ impl Evidence {
         self.applied
     }
 
-    /// The request was passed on before it was judged.
+    /// Marks that the request was passed on before it was judged.
     pub(crate) fn late(mut self) -> Self {
         self.is_late = true;
         self
@@ -101,13 +101,13 @@ impl Evidence {
         self.about
     }
 
-    /// The checks of this client can start.
+    /// Records that the checks of this client can start.
     pub(super) fn judge_from(&mut self, now: Instant, client: Option<Client>) {
         self.stages.judge_from(now);
         self.client = client;
     }
 
-    /// The layer is finished with the request now.
+    /// Records that the layer has finished with the request now.
     pub(crate) fn ended(mut self) -> Self {
         self.stages.end_now();
         self
@@ -117,7 +117,7 @@ impl Evidence {
         self.stages
     }
 
-    /// The record of a request that ended so. `rule` is its name, `account` that of its account, if they are known.
+    /// The record of a request with this outcome. `rule` and `account` are names, if they are known.
     #[inline]
     pub(crate) fn record<'d>(
         &'d self,

@@ -1,4 +1,4 @@
-//! What outlives one build of a layer: what requests hold, breakers, claims, limits, alarms, and the checks that outlive their requests.
+//! The state that survives a reload: what requests hold, breakers, claims, limits, alarms, and abandoned checks.
 
 use std::{
     collections::HashMap,
@@ -128,13 +128,13 @@ impl Guards {
         }))
     }
 
-    /// Returns when no abandoned check and no check of a rule that is `on_demand` is running, of all layers with these guards: see
+    /// Waits until no abandoned check and no check of an `on_demand` rule is running in any layer with these guards: see
     /// [`JVerifyLayer::drained`](crate::JVerifyLayer::drained).
     pub async fn drained(&self) {
         self.0.abandoned.drained().await;
     }
 
-    /// The state at this moment. An account appears once a layer that spends from it has been built.
+    /// Returns the current state. An account is included after a layer with this account has been built.
     pub fn snapshot(&self) -> GuardsSnapshot {
         let accounts = self.0.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let mut breakers: Vec<BreakerState> = accounts.values().flat_map(|account| account.breakers()).collect();
@@ -148,17 +148,17 @@ impl Guards {
         }
     }
 
-    /// Whether an outage can be noticed.
+    /// Whether outages are detected.
     pub(crate) fn have_breakers(&self) -> bool {
         self.0.settings.breaker.is_some()
     }
 
-    /// Whether clients are limited, where it is known who they are.
+    /// Whether known clients are limited.
     pub(crate) fn limit_clients(&self) -> bool {
         self.0.settings.limits.are_for_clients()
     }
 
-    /// What is kept for an account.
+    /// The state of an account.
     pub(crate) fn account(&self, name: &Arc<str>) -> Arc<Account> {
         let mut accounts = self.0.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || Arc::new(Account::new(Arc::clone(name), self.0.settings.breaker, Arc::clone(&self.0.means)));
@@ -179,7 +179,7 @@ impl Guards {
         self.0.held.budget(rule, bytes)
     }
 
-    /// What is counted for alarms.
+    /// The counts for alarms.
     pub(crate) fn counts(&self) -> &Arc<Counts> {
         &self.0.counts
     }
@@ -258,7 +258,8 @@ impl GuardsBuilder {
         self
     }
 
-    /// Removes the limits of clients. Limits of a rule ([`Rule::limit`](crate::Rule::limit)) and of the account stay. Default: the limits of [`GuardsBuilder::per_client`] and [`GuardsBuilder::per_client_and_phone`].
+    /// Removes the limits of clients. Limits of a rule ([`Rule::limit`](crate::Rule::limit)) and of the account stay. Default: the
+    /// limits of [`GuardsBuilder::per_client`] and [`GuardsBuilder::per_client_and_phone`].
     pub fn without_client_limits(mut self) -> Self {
         self.0.limits.per_client = None;
         self.0.limits.per_client_and_phone = None;

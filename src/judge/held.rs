@@ -1,4 +1,4 @@
-//! What requests hold: places for checks in flight, and bytes of bodies.
+//! The resources that requests hold: places for checks in flight, and bytes of bodies.
 
 use std::{
     collections::HashMap,
@@ -12,7 +12,7 @@ use crate::{body::Budget, error::ConfigError};
 #[derive(Default)]
 pub(super) struct Held {
     places: Mutex<HashMap<Owner, Arc<Taken>>>,
-    /// Also by their size: bodies that are held count as long as it is the same.
+    /// Also by the size of the budget: held bodies count only if it is the same.
     bodies: Mutex<HashMap<(Owner, usize), Budget>>,
 }
 
@@ -21,7 +21,7 @@ type Owner = Option<Box<str>>;
 // === impl Held ===
 
 impl Held {
-    /// So many places, of which those that are taken stay taken, even if that is more than there are now.
+    /// The given number of places. Taken places stay taken, even if they exceed the new number.
     pub(super) fn bulkhead(&self, rule: Option<&str>, places: usize) -> Bulkhead {
         let taken = Arc::clone(locked(&self.places).entry(rule.map(Into::into)).or_default());
         Bulkhead::new(places, taken)
@@ -40,18 +40,18 @@ impl Held {
         Ok(budget)
     }
 
-    /// How many places are taken.
+    /// The number of taken places.
     pub(super) fn in_flight(&self) -> usize {
         locked(&self.places).values().map(|taken| taken.all()).sum()
     }
 
-    /// How many bytes of bodies are held.
+    /// The bytes of held bodies.
     pub(super) fn buffered(&self) -> usize {
         locked(&self.bodies).values().map(Budget::held).sum()
     }
 }
 
-/// Nothing here panics while it is locked.
+/// Never poisoned: nothing here panics while it is locked.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

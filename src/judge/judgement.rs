@@ -1,4 +1,4 @@
-//! What the evidence of a request comes to.
+//! The result of a request's evidence.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use crate::{
     denial::{DenialReason, Refusal},
 };
 
-/// What is known of a request, and what follows from it. Whether it is enforced is another question.
+/// The evidence of a request, and the policy's result. Whether the result is enforced is decided elsewhere.
 pub(crate) struct Judgement {
-    /// Without the verdicts of a decision, which has them itself.
+    /// Without the verdicts if there is a decision, which contains them.
     pub(crate) evidence: Evidence,
     pub(crate) result: Result<Decision, Refusal>,
 }
@@ -18,7 +18,7 @@ pub(crate) struct Judgement {
 // === impl Judgement ===
 
 impl Judgement {
-    /// `asked`: why not all checks were asked, if they were not.
+    /// `asked`: the reason why not all checks were sent, if any.
     pub(super) fn of(asked: Result<(), Refusal>, mut evidence: Evidence, policy: &Arc<Policy>) -> Self {
         let result = asked.and_then(|()| decide(&mut evidence, policy));
         Self { evidence, result }

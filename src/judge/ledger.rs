@@ -1,7 +1,7 @@
-//! Where a request is counted: in the memory, or in Redis.
+//! Counts requests in memory or in Redis.
 //!
-//! The order of limits, and what each refuses, is written once (`spend.rs`). For Redis it runs twice: to collect the questions, which are then
-//! asked at the same time, and with the answers.
+//! The order of limits and their refusals are defined once (`spend.rs`). For Redis this code runs twice: first to collect the
+//! operations, which are then sent at the same time, and then with the answers.
 
 use std::{time::Instant, vec};
 
@@ -12,12 +12,12 @@ use crate::{
     store::{Day, Had, Rate, Redis, Subject, Taken, Wanted},
 };
 
-/// Counts.
+/// Counts requests.
 pub(super) trait Ledger {
-    /// Takes one of what the rate allows.
+    /// Takes one from a rate.
     fn take(&mut self, subject: &Subject<'_>, rate: Rate) -> Result<Taken, Refusal>;
 
-    /// Adds to the sum of this day, and returns it.
+    /// Adds to the sum of this day, and returns the new sum.
     fn add(&mut self, subject: &Subject<'_>, amount: u64) -> Result<u64, Refusal>;
 }
 
@@ -27,14 +27,14 @@ pub(super) struct InMemory<'s> {
     observers: &'s Observers,
 }
 
-/// Collects what Redis is to be asked. Its own answers refuse nothing.
+/// Collects the operations for Redis. The answers of this type refuse nothing.
 pub(super) struct Questions<'s> {
     redis: &'s Redis,
     wanted: Vec<Wanted>,
     today: Day,
 }
 
-/// The answers of Redis, and of the memory where Redis has none.
+/// The answers of Redis, or of the memory if Redis did not answer.
 pub(super) struct Answers<'s> {
     memory: InMemory<'s>,
     had: vec::IntoIter<Had>,
@@ -59,7 +59,7 @@ impl Ledger for InMemory<'_> {
     #[inline]
     fn take(&mut self, subject: &Subject<'_>, rate: Rate) -> Result<Taken, Refusal> {
         let taken = self.observers.store(Operation::Take, || self.account.store().take_now(subject, rate, 1));
-        // What cannot be counted is not limited.
+        // A request that cannot be counted is not limited.
         taken.or_else(|_| self.account.store_policy().without_answer(Taken::Now, self.observers))
     }
 
@@ -114,7 +114,7 @@ impl Ledger for Answers<'_> {
                 account.store_policy().without_redis(error, observers)?;
                 self.memory.take(subject, rate)
             }
-            // The same step asks the same questions.
+            // The same step has the same operations.
             Some(Had::Sum(_)) | None => account.store_policy().without_answer(Taken::Now, observers),
         }
     }
@@ -123,7 +123,7 @@ impl Ledger for Answers<'_> {
         let InMemory { account, observers } = self.memory;
         match self.had.next() {
             Some(Had::Sum(Ok(sum))) => {
-                // The memory goes on from here if Redis fails.
+                // The memory continues from this sum if Redis fails.
                 account.store().raise_now(subject, sum, self.today);
                 Ok(sum)
             }

@@ -72,7 +72,7 @@ pub(crate) struct Judge<V> {
     verifier: V,
     observers: Arc<Observers>,
     guards: Guards,
-    /// Where checks of before a reload run, if that brought other guards.
+    /// The guards of before a reload whose checks are still running, if the reload brought other guards.
     past: Vec<Arc<Abandoned>>,
 }
 
@@ -83,10 +83,10 @@ impl<V> Judge<V> {
         Self { verifier, observers, guards, past: Vec::new() }
     }
 
-    /// As this one, with others. The checks that outlive their requests are waited for, whichever guards count them.
+    /// The same judge with other guards. Abandoned checks are still waited for, whichever guards count them.
     pub(crate) fn reloaded(&self, verifier: V, observers: Arc<Observers>, guards: Guards) -> Self {
         let mut past: Vec<Arc<Abandoned>> = Vec::new();
-        // What nothing else holds has no check that is still to be counted.
+        // Guards that nothing else holds have no running checks.
         for counted in self.past.iter().filter(|past| Arc::strong_count(past) > 1).chain([self.guards.abandoned()]) {
             if [guards.abandoned()].into_iter().chain(&past).all(|known| !Arc::ptr_eq(known, counted)) {
                 past.push(Arc::clone(counted));
@@ -118,17 +118,17 @@ impl<V> Judge<V> {
 }
 
 impl<V> Judge<V> {
-    /// What the checks of a request with this head take from it. Calls closures of the user's.
+    /// The values that the checks of a request take from its head. Calls the user's closures.
     ///
     /// # Errors
     ///
-    /// One of them panics.
+    /// If a closure panics.
     #[inline]
     pub(crate) fn asker(&self, rule: &str, settings: &Settings, parts: &Parts) -> Result<Asker, Refusal> {
         Asker::find(settings, parts, rule, &self.observers)
     }
 
-    /// After the sandbox has let a request pass. It lets everyone in: it is for clients on this host.
+    /// Called after the sandbox has let a request pass. The sandbox accepts every client and is for clients on this host.
     #[cold]
     pub(crate) fn warn_of_sandbox(&self, rule: &str, settings: &Settings, parts: &Parts) {
         if client_ip::is_elsewhere(settings.client_ip.as_ref(), parts) {
@@ -143,8 +143,8 @@ where
     V::Error: Into<BoxError>,
     V::Future: Send,
 {
-    /// Asks the checks of a plan in their order and judges by the answers. `rule` is the rule's name, and `client_deadline` says
-    /// when the client gives up.
+    /// Sends the checks of a plan in their order and judges the answers. `rule` is the rule's name, and `client_deadline` is when the
+    /// client stops waiting.
     pub(crate) async fn judge(
         &self,
         rule: &Arc<str>,

@@ -1,4 +1,4 @@
-//! The checks that a request's proofs are good for.
+//! The checks of a request.
 
 use std::{
     hash::{Hash, Hasher},
@@ -12,22 +12,22 @@ use crate::{
     phone::Phone,
 };
 
-/// A check, and how its verdict is to be read.
+/// A check, and the conditions for its verdict.
 #[derive(Clone, Debug)]
 pub(crate) struct Planned {
     pub(crate) check: Check,
-    /// What must hold of a captcha.
+    /// The conditions for a captcha.
     pub(crate) bindings: Option<Arc<Bindings>>,
     /// The phone that the client claims.
     pub(crate) claimed: Option<Phone>,
-    /// Whether the phone's risk is to be asked for once this has passed.
+    /// Whether the phone's risk is queried after this check has passed.
     pub(crate) with_risk: bool,
 }
 
 // === impl Planned ===
 
 impl Hash for Planned {
-    /// Every part counts.
+    /// Compares every part.
     fn hash<H: Hasher>(&self, state: &mut H) {
         let Self { check, bindings, claimed, with_risk } = self;
         check.hash_parts(state);
@@ -41,9 +41,9 @@ pub(crate) struct Plan {
     pub(crate) checks: Vec<Planned>,
     /// The phone of each limit of the rule that is for a phone, in their order.
     pub(crate) limited: Vec<Phone>,
-    /// The captcha that a risk may ask for. Boxed, for few have one.
+    /// The captcha that a risk may require. Boxed, because it is rare.
     pub(crate) step_up: Option<Box<Planned>>,
-    /// Which rule asks, and the parameters of its path: of another tenant they are other checks.
+    /// The rule that asks, and the parameters of its path: checks of different tenants are different.
     pub(crate) asked_by: Arc<AskedBy>,
 }
 
@@ -57,7 +57,7 @@ impl Plan {
         all().enumerate().filter(is_first).map(|(_, phone)| phone)
     }
 
-    /// Whether the request contains a captcha that is asked about, or can be.
+    /// Whether the request contains a captcha that is or may be checked.
     pub(super) fn has_captcha(&self) -> bool {
         self.step_up.is_some() || self.checks.iter().any(|planned| planned.check.kind() == CheckKind::Captcha)
     }
@@ -67,7 +67,7 @@ impl Plan {
         self.claimed().next()
     }
 
-    /// How many checks are paid for, if all of them are asked.
+    /// How many checks are billed, if all of them are sent.
     pub(super) fn cost(&self) -> u64 {
         self.checks
             .iter()

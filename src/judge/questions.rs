@@ -1,4 +1,4 @@
-//! Asking: the bulkhead, the one deadline, and one check after the other.
+//! Sends the checks of a request: the bulkhead, one deadline, and one check after the other.
 
 use std::{
     future::poll_fn,
@@ -34,40 +34,40 @@ use crate::{
     verdict::{Class, Risk, Verdict},
 };
 
-/// With what a layer asks.
+/// The means by which a layer sends checks.
 pub(super) struct Means<'q, V> {
     pub(super) verifier: &'q V,
     pub(super) observers: &'q Arc<Observers>,
     pub(super) abandoned: &'q Arc<Abandoned>,
 }
 
-/// The questions of one request, under one permit and one deadline.
+/// The checks of one request, under one permit and one deadline.
 pub(super) struct Questions<'q, V> {
     pub(super) means: Means<'q, V>,
     /// The rule's name.
     pub(super) rule: &'q Arc<str>,
     pub(super) settings: &'q Settings,
-    /// When a check is ended.
+    /// The time at which a check is ended.
     pub(super) deadline: Instant,
-    /// When the client gives up, if that is sooner.
+    /// When the client stops waiting, if that is earlier.
     pub(super) clients: Option<Instant>,
     pub(super) sender: Sender,
     pub(super) ex_id: Option<ExId>,
-    /// Of the plan, once there is one.
+    /// From the plan, after it is known.
     pub(super) asked_by: Option<Arc<AskedBy>>,
     pub(super) evidence: &'q mut Evidence,
     /// Whether the plan has a captcha, which a policy can accept instead of another check.
     pub(super) has_captcha: bool,
-    /// From the first check that is asked on. Gone once a check has been abandoned, which ends the request.
+    /// Set from the first check on. `None` after a check has been abandoned, which ends the request.
     pub(super) permit: Option<Permit>,
-    /// What this request has claimed and not asked about yet.
+    /// The proofs that this request has claimed and not checked yet.
     pub(super) claims: Vec<Claim>,
 }
 
 // === impl Questions ===
 
 impl<'q, V> Questions<'q, V> {
-    /// The deadline begins now.
+    /// Starts the deadline.
     pub(super) fn new(
         means: Means<'q, V>,
         rule: &'q Arc<str>,
@@ -102,14 +102,14 @@ where
     V::Error: Into<BoxError>,
     V::Future: Send,
 {
-    /// Asks in order. The first check that fails without a fallback ends it; what comes after is not spent. The captcha that a
-    /// risk or a fallback asks for comes last.
+    /// Sends the checks in order. The first check that fails without a fallback ends the sequence, and later proofs are not spent.
+    /// The captcha that a risk or a fallback requires comes last.
     pub(super) async fn ask_all(&mut self, plan: Plan) -> Result<(), Refusal> {
         self.spend(&plan).await?;
         self.has_captcha = plan.has_captcha();
         let Plan { checks, step_up, asked_by, limited: _ } = plan;
         self.asked_by = Some(asked_by);
-        // All of them before the first is paid for. One alone is claimed when it is asked.
+        // All proofs are claimed before the first check is billed. A single proof is claimed when it is checked.
         if checks.len() > 1 {
             for planned in &checks {
                 if let Some(mut claim) = self.claim_ahead(&planned.check)? {
@@ -132,7 +132,7 @@ where
         Ok(())
     }
 
-    /// Asks one check and reads its verdict; a risk query only follows a check that passed.
+    /// Sends one check and reads its verdict. A risk query follows only a check that passed.
     async fn ask(&mut self, planned: Planned) -> Result<(), Refusal> {
         let Planned { check, bindings, claimed, with_risk } = planned;
         let (kind, channel, endpoint) = (check.kind(), check.channel(), check.endpoint());
@@ -177,10 +177,12 @@ where
     ///
     /// # Errors
     ///
-    /// [`DenialReason::Replayed`], when another request has asked about the proof; [`DenialReason::StoreDown`], when it cannot be claimed.
-    /// [`DenialReason::Overloaded`], when the bulkhead is full or the client holds its share of it, when a limit of the user's between the
-    /// layer and the verifier sheds load, or this process lacks what a call needs: clients can bring that about, so it is never an outage
-    /// that a policy may open for. [`DenialReason::DeadlineExceeded`], for the same reason, when it was the client's deadline.
+    /// - [`DenialReason::Replayed`]: another request has used the proof.
+    /// - [`DenialReason::StoreDown`]: the proof cannot be claimed.
+    /// - [`DenialReason::Overloaded`]: the bulkhead is full, the client holds its share of it, a limit of the user's between the layer
+    ///   and the verifier sheds load, or this process lacks what a call needs. Clients can cause these, so they are never an outage
+    ///   that a policy may open for.
+    /// - [`DenialReason::DeadlineExceeded`]: the client's deadline has passed. It is never an outage either.
     async fn verdict(&mut self, check: Check) -> Result<Verdict, Refusal> {
         let (kind, endpoint) = (check.kind(), check.endpoint());
         let settings = self.settings;
@@ -197,7 +199,7 @@ where
             if clients.is_some() { Err(refusal) } else { Ok(failed(failure)) }
         };
         let nearer = clients.unwrap_or(self.deadline);
-        // Without Redis the first check has the whole deadline, which `build()` holds to more than this.
+        // Without Redis the first check has the whole deadline, and `build()` ensures that it is longer than this.
         let may_be_short = self.clients.is_some() || self.evidence.has_verdicts() || account.redis().is_some();
         if may_be_short && nearer.saturating_duration_since(Instant::now()) < LEAST_LEFT {
             // A check that starts now could spend the token and be abandoned.
@@ -239,7 +241,7 @@ where
         let mut waiting =
             Some((V::clone(verifier), check.with_ex_id(ex_id.clone()).with_asked_by(self.asked_by.clone())));
         let mut call = span.within(|| Call::new(kind, &ex_id, self.deadline, begun, place));
-        // Kept here, and not passed through each poll: an answer is large, and every move of it counts. A panic leaves none.
+        // Stored here and not returned from each poll, because an answer is large and moving it is expensive. A panic leaves no answer.
         let mut answer = None;
         let caught = |cx: &mut Context<'_>| {
             let poll = || call.poll(cx, &mut waiting).map(|it| answer = Some(it.map_err(|e| Failure::of(&*e.into()))));
@@ -251,7 +253,7 @@ where
             } else {
                 call.end();
             }
-            // Never ready: a limit of the user's may be the reason, and clients may have reached it.
+            // The verifier was never ready. A limit of the user's may be the reason, and clients may have reached it.
             heard(too_late(if waiting.is_some() { Failure::too_late() } else { Failure::timeout() }))
         } else {
             drop(call);
@@ -267,7 +269,7 @@ where
                 Some(Err(failure)) => Ok(failed(failure)),
             })
         };
-        // After a panic the stake is dropped: the proof stays claimed, and nothing counts.
+        // After a panic the stake is dropped: the proof stays claimed, and the breaker counts nothing.
         if let Ok(verdict) = &answered {
             self.settle(stake, verdict);
         }
@@ -280,8 +282,8 @@ impl<V> Questions<'_, V> {
         self.ex_id.clone().unwrap_or_else(ExId::generate)
     }
 
-    /// Why a verdict that is not a pass ends the request. `None` if the policy has a fallback for it: a captcha that this request
-    /// has, which must pass, or that it opens.
+    /// Why a verdict that is not a pass ends the request. `None` if the policy has a fallback for it: a captcha of this request,
+    /// which must pass, or that the policy opens.
     pub(super) fn refusal_of(&self, verdict: &Verdict, endpoint: Endpoint) -> Option<Refusal> {
         match self.settings.policy.fallback_for(verdict) {
             Fallback::Open if self.is_open_for_an_outage(verdict, endpoint) => None,
@@ -291,7 +293,7 @@ impl<V> Questions<'_, V> {
         }
     }
 
-    /// Counts what a check has come to, and gives its proof back if that can be used again.
+    /// Counts the outcome of a check, and releases its proof if it can be used again.
     fn settle(&self, stake: Option<Stake>, verdict: &Verdict) {
         if let Some(stake) = stake {
             stake.settle(verdict, self.means.observers);

@@ -1,4 +1,4 @@
-//! Who sends a request, as far as the settings say how to find it.
+//! Identifies the sender of a request, as configured.
 
 use std::{
     net::IpAddr,
@@ -18,31 +18,31 @@ use crate::{
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What the checks of a request take from its head.
+/// The values that the checks of a request take from its head.
 pub(crate) struct Asker {
     pub(super) sender: Sender,
-    /// Of the client's choice, where it may choose.
+    /// The `exID` that the client chose, if the rule allows that.
     pub(super) ex_id: Option<ExId>,
 }
 
-/// Who sends a request.
+/// The sender of a request.
 pub(super) struct Sender {
-    /// Where it is known, and found.
+    /// The address, if it is configured and found.
     pub(super) address: Option<IpAddr>,
-    /// For the verifier, where it is to know.
+    /// The address for the verifier, if it is sent.
     pub(super) ip: Option<IpAddr>,
-    /// Where it is known who the clients are.
+    /// The client, if clients are identified.
     pub(super) client: Option<Client>,
-    /// Whose requests are counted together, where that is known.
+    /// The sender for limits, if it is known.
     pub(super) spender: Option<Spender>,
 }
 
-/// Whose requests are counted together.
+/// The sender for limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Spender {
-    /// As `spend_key` says.
+    /// The key that `spend_key` returned.
     Keyed(Bytes),
-    /// Of this address, or of none that was found.
+    /// The client's address, or all clients without one.
     At(Client),
 }
 
@@ -65,7 +65,7 @@ impl Asker {
 impl Sender {
     /// # Errors
     ///
-    /// [`DenialReason::Panicked`], when a user's closure of `client_ip` or `spend_key` does.
+    /// [`DenialReason::Panicked`], if the user's closure of `client_ip` or `spend_key` panics.
     #[inline]
     pub(super) fn find(settings: &Settings, parts: &Parts, rule: &str, observers: &Observers) -> Result<Self, Refusal> {
         if settings.client_ip.is_none() && settings.spend_key.is_none() {
@@ -93,7 +93,7 @@ impl Sender {
 // === impl Spender ===
 
 impl Spender {
-    /// What is counted is the same for the same bytes of the same tag.
+    /// The bytes and their tag, which identify the sender.
     pub(super) fn parts<'p>(&'p self, octets: &'p mut [u8; 9]) -> [&'p [u8]; 2] {
         match self {
             Self::Keyed(key) => [b"key", key],
@@ -105,7 +105,7 @@ impl Spender {
     }
 }
 
-/// `x-request-id`, where there is exactly one and it can be an `exID`.
+/// `x-request-id`, if it occurs once and is a valid `exID`.
 fn request_id(parts: &Parts) -> Option<ExId> {
     only(&parts.headers, &REQUEST_ID).ok().flatten().and_then(|id| ExId::parse(id.to_str().ok()?))
 }

@@ -1,4 +1,4 @@
-//! The settings by which a request is judged.
+//! The settings for judging a request.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -21,21 +21,21 @@ pub(crate) type RuleVerifier = BoxCloneSyncService<Check, Verdict, BoxError>;
 /// client.
 pub(crate) const LEAST_LEFT: Duration = Duration::from_secs(1);
 
-/// How the requests of a rule are judged.
+/// The settings for judging the requests of a rule.
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) policy: Arc<Policy>,
     pub(crate) deadline: Duration,
     pub(crate) bulkhead: Arc<Bulkhead>,
-    /// What the verifier spends from, known before it is asked.
+    /// The account of the verifier.
     pub(crate) account: Arc<Account>,
-    /// `None`: the layer's.
+    /// `None`: the layer's verifier.
     pub(crate) verifier: Option<RuleVerifier>,
     pub(crate) client_ip: Option<ClientIp>,
     pub(crate) send_client_ip: bool,
-    /// Whose requests are counted together, in place of the address.
+    /// The key by which requests are counted, instead of the address.
     pub(crate) spend_key: Option<SpendKey>,
-    /// The rule's own.
+    /// The limits of the rule.
     pub(crate) limits: Arc<[Limit]>,
     pub(crate) ex_id_from_request_id: bool,
 }
@@ -43,7 +43,7 @@ pub(crate) struct Settings {
 // === impl Settings ===
 
 impl Settings {
-    /// Octets that no other client has, where it is known who the client is.
+    /// Octets that identify the client, if clients are identified.
     #[cold]
     pub(crate) fn client(&self, parts: &Parts) -> Option<[u8; 9]> {
         let client_ip = self.client_ip.as_ref()?;

@@ -1,4 +1,4 @@
-//! The claim on a proof in Redis, which all instances see.
+//! The claim on a proof in Redis, which all instances share.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::{
     store::{Claimed, Name, Nonce, Redis, StoreError},
 };
 
-/// A claim that is made, or may be: its nonce is known before the answer.
+/// A claim that exists, or may exist: its nonce is known before the answer.
 pub(super) struct SharedClaim {
     redis: Redis,
     name: Name,
@@ -27,8 +27,8 @@ impl SharedClaim {
         self.redis.claim_as(&self.name, self.nonce, by, lifetime).await
     }
 
-    /// Releases it in a task, which ends with the deadline of an operation. If Redis does not answer, the proof stays claimed: the client needs a
-    /// new one.
+    /// Releases the claim in a task, which ends with the deadline of an operation. If Redis does not answer, the proof stays claimed,
+    /// and the client needs a new one.
     pub(super) fn release(self) {
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {

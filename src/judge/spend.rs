@@ -1,13 +1,13 @@
-//! What may be spent: limits for a client, for a client and a phone, for a rule, and for an account.
+//! The limits of spending: for a client, for a client and a phone, for a rule, and for an account.
 //!
 //! # Threats
 //!
 //! A forged proof costs its sender nothing and the account a call. So each client is limited once the settings identify clients. The
 //! connection's peer is never taken for the client: behind a proxy, all clients have the same peer. No limit is for a phone alone,
-//! because a stranger could then shut out the phone's owner.
+//! because a stranger could then lock out the phone's owner.
 //!
-//! A request counts before its proof is claimed, and stays counted even if it is refused later. The limits of a client come before those
-//! of the account: a client above its own limit uses up nothing of the account's.
+//! A request counts before its proof is claimed, and stays counted even if it is refused later. The limits of a client apply before
+//! those of the account: a client above its limit does not use up the account's.
 
 use super::{
     account::Account,
@@ -24,18 +24,18 @@ use crate::{
     store::{Purpose, Rate, Redis, Subject, Taken},
 };
 
-/// What the spending of one request is counted for.
+/// The subjects for which one request is counted.
 pub(super) struct Spending<'s> {
     pub(super) account: &'s Account,
     pub(super) observers: &'s Observers,
     /// The rule's name.
     pub(super) rule: &'s str,
     pub(super) limits: &'s [Limit],
-    /// Where it is known who the clients are.
+    /// The client, if clients are identified.
     pub(super) spender: Option<&'s Spender>,
 }
 
-/// How many hundredths of a budget are used when the first event says so.
+/// The part of a budget, in percent, at which the first event is written.
 const SOFT: u128 = 80;
 
 // === impl Spending ===
@@ -45,8 +45,8 @@ impl Spending<'_> {
     ///
     /// # Errors
     ///
-    /// [`DenialReason::RateLimited`], for a limit of a client; [`DenialReason::AccountLimited`] and [`DenialReason::Budget`], for one of the account;
-    /// [`DenialReason::StoreDown`], when it cannot be counted and must be.
+    /// [`DenialReason::RateLimited`] for a limit of a client, [`DenialReason::AccountLimited`] and [`DenialReason::Budget`] for a limit
+    /// of the account, and [`DenialReason::StoreDown`] if the request cannot be counted but must be.
     pub(super) fn spend(&self, plan: &Plan) -> Result<(), Refusal> {
         let mut memory = InMemory::new(self.account, self.observers);
         self.spend_of_client(plan, &mut memory)?;
@@ -54,15 +54,15 @@ impl Spending<'_> {
         self.add_to_budget(plan, &mut memory)
     }
 
-    /// As [`Spending::spend`], in Redis. What is limited for the client is asked at the same time. What is limited for the account is asked
-    /// after it, one after the other: a request above a rate must use up nothing of the budget.
+    /// As [`Spending::spend`], in Redis. The limits of the client are checked at the same time. The limits of the account follow, one
+    /// after the other, because a request above a rate must not use up the budget.
     pub(super) async fn spend_in(&self, redis: &Redis, plan: &Plan) -> Result<(), Refusal> {
         self.counted(redis, |ledger| self.spend_of_client(plan, ledger)).await?;
         self.counted(redis, |ledger| self.take_of_account(ledger)).await?;
         self.counted(redis, |ledger| self.add_to_budget(plan, ledger)).await
     }
 
-    /// Runs the step to know its questions, and again with the answers.
+    /// Runs the step once to collect its operations, and again with the answers.
     async fn counted(
         &self,
         redis: &Redis,
@@ -123,7 +123,7 @@ impl Spending<'_> {
         }
     }
 
-    /// The limits that the rule has for itself.
+    /// The limits of the rule.
     fn take_of_rule(
         &self,
         ledger: &mut (impl Ledger + ?Sized),
@@ -171,7 +171,7 @@ impl Spending<'_> {
         let account = &*self.account.name;
         let sum = ledger.add(&Subject::new(Purpose::Budget, &[account.as_bytes()]), cost)?;
         let before = sum.saturating_sub(cost);
-        // Each is crossed by one request, of whichever instance.
+        // Exactly one request of all instances crosses each mark.
         let is_soft = |sum: u64| u128::from(sum) * 100 >= u128::from(budget) * SOFT;
         if sum > budget {
             if before <= budget {

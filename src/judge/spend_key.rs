@@ -1,4 +1,4 @@
-//! Whose requests are counted together, where that is not a matter of addresses.
+//! The user's function that returns the key by which requests are counted.
 
 use std::{fmt, sync::Arc};
 

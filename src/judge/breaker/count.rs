@@ -1,4 +1,4 @@
-//! How many checks failed lately.
+//! Counts recent checks and failures.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const BUCKETS: u32 = 10;
 pub(super) struct Count {
     /// When counting began.
     began: Instant,
-    /// In turn, each with the number of its tenth of a window.
+    /// A ring, in which each bucket has the number of its tenth of a window.
     buckets: [Bucket; BUCKETS as usize],
     pub(super) consecutive: u32,
 }
@@ -44,7 +44,7 @@ impl Count {
         bucket.failures = bucket.failures.saturating_add(u32::from(is_failure));
     }
 
-    /// Whether so many have failed that a breaker opens.
+    /// Whether the failures open the breaker.
     pub(super) fn is_over(&self, settings: &Breaker, now: Instant) -> bool {
         if self.consecutive >= settings.consecutive {
             return true;
@@ -59,7 +59,7 @@ impl Count {
         calls >= u64::from(settings.minimum_calls) && ratio >= settings.ratio
     }
 
-    /// Which tenth of a window it is. From one on, so that an empty bucket is of none.
+    /// The number of the current tenth of a window. It starts at one, so that zero marks an empty bucket.
     fn number(&self, settings: &Breaker, now: Instant) -> u64 {
         millis(now.saturating_duration_since(self.began)).saturating_mul(u64::from(BUCKETS))
             / millis(settings.window).max(1)

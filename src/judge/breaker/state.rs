@@ -1,4 +1,4 @@
-//! Closed, open, half open: what follows from the outcomes of checks.
+//! The states closed, open and half open, and how the outcomes of checks change them.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -18,25 +18,25 @@ use crate::{
 /// How often one client counts since the last success, and in any window: a client's successes must not let it count again.
 const CLIENT: u32 = 3;
 
-/// So many clients are remembered; another one does not count.
+/// The maximum number of remembered clients. Failures of further clients do not count.
 const CLIENTS: usize = 16_384;
 
-/// So many proofs are remembered, so that one that is sent again does not count again.
+/// The maximum number of remembered proofs. A remembered proof does not count again.
 const PROOFS: usize = 1_024;
 
-/// What a breaker knows.
+/// The state of a breaker.
 #[cfg_attr(test, derive(Debug))]
 pub(super) struct State {
     stage: Stage,
-    /// Changes with every stage.
+    /// Changes with every change of the phase.
     generation: u64,
     /// All checks.
     all: Count,
-    /// The checks without those whose answer could not be read.
+    /// All checks except those with an unreadable answer.
     readable: Count,
     /// The proofs whose failures were counted.
     proofs: VecDeque<Key>,
-    /// How often each client was counted, and when last: since the last success, and in any window.
+    /// How often each client was counted since the last success and in any window, and when last.
     clients: HashMap<Client, (u32, Instant)>,
     /// The longest deadline of a check that was let through.
     longest: Duration,
@@ -60,12 +60,12 @@ pub(crate) struct Change {
     pub(crate) is_outage: bool,
 }
 
-/// Why a check is not asked.
+/// Why a check is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refused {
     /// How long the breaker stays open.
     pub(crate) left: Duration,
-    /// Whether what failed is an outage also without the answers that could not be read.
+    /// Whether it is an outage even without the unreadable answers.
     pub(crate) is_outage: bool,
 }
 
@@ -103,7 +103,7 @@ impl State {
         }
     }
 
-    /// The clock is read only where it counts.
+    /// Reads the clock only if it is needed.
     pub(super) fn enter(
         &mut self,
         deadline: Duration,
@@ -120,7 +120,7 @@ impl State {
                 self.turn(Stage::HalfOpen { is_probed: true, is_outage });
                 change = Some(Change { to: Phase::HalfOpen, open_for: Duration::ZERO, is_outage });
             }
-            // How long the probe takes is not known.
+            // The duration of the probe is not known.
             Stage::HalfOpen { is_probed: true, is_outage } => {
                 return Err(Refused { left: Duration::from_secs(1), is_outage });
             }
@@ -147,7 +147,7 @@ impl State {
             return None;
         }
         match health {
-            // The slot of a probe goes back.
+            // Returns the slot of the probe.
             Health::Unknown | Health::TimedOut => None,
             Health::Well => self.succeed(settings, now),
             Health::Failed | Health::Garbled => {
@@ -171,7 +171,7 @@ impl State {
                         if is_readable && counts {
                             self.readable.add(settings, now, true);
                         }
-                        // A client that wins one probe after the other keeps nothing open but the breaker.
+                        // A client whose probes fail one after another keeps the breaker open, but no policy.
                         is_readable && counts && (is_outage || self.readable.consecutive >= settings.consecutive)
                     }
                 };
@@ -180,7 +180,7 @@ impl State {
         }
     }
 
-    /// Frees the slot of a probe that came to nothing.
+    /// Frees the slot of a probe without an outcome.
     pub(super) fn give_back(&mut self, asked: &mut Asked) {
         if let Stage::HalfOpen { is_probed, .. } = &mut self.stage
             && asked.is_probe
@@ -190,7 +190,7 @@ impl State {
         }
     }
 
-    /// Why no check is let through, without taking the slot of a probe.
+    /// Why a check would be refused. Does not take the slot of a probe.
     pub(super) fn refusal(&self, now: Instant) -> Option<Refused> {
         match self.stage {
             Stage::Open { until, is_outage } if until > now => {
@@ -204,7 +204,7 @@ impl State {
         matches!(self.stage, Stage::Open { is_outage: true, .. } | Stage::HalfOpen { is_outage: true, .. })
     }
 
-    /// Half open also where only a request is missing that becomes the probe.
+    /// The phase. It is half open also if the next request will be the probe.
     pub(super) fn phase(&self, now: Instant) -> Phase {
         match self.stage {
             Stage::Closed => Phase::Closed,
@@ -226,7 +226,7 @@ impl State {
         Some(Change { to: Phase::Closed, open_for: Duration::ZERO, is_outage: false })
     }
 
-    /// Whether a failure of this proof and client is one more.
+    /// Whether a failure of this proof and client counts.
     fn counts(&mut self, (proof, client): (Key, Option<Client>), now: Instant) -> bool {
         if self.proofs.contains(&proof) {
             return false;
