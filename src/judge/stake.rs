@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{account::Account, breaker::Leave, claim::Claim};
 use crate::{check::Endpoint, observe::Observers, verdict::Verdict};
 
-/// Moves with the call, if that outlives its request.
+/// Moves with the call if the call outlives its request.
 pub(super) struct Stake {
     account: Arc<Account>,
     endpoint: Endpoint,
@@ -20,14 +20,14 @@ impl Stake {
         Self { account: Arc::clone(account), endpoint, leave, claim }
     }
 
-    /// The verifier is asked now.
+    /// Marks that the check is sent now.
     pub(super) fn begin(&mut self) {
         if let Some(claim) = &mut self.claim {
             claim.begin();
         }
     }
 
-    /// The check has come to this.
+    /// Reports the outcome of the check.
     pub(super) fn settle(self, verdict: &Verdict, observers: &Observers) {
         let Self { account, endpoint, leave, claim } = self;
         if let Some(change) = leave.and_then(|leave| leave.settle(verdict.health())) {

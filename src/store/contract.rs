@@ -1,4 +1,4 @@
-//! What every store does, as tests that are generic over the store. A store's own tests run [`all`] with its clock.
+//! The contract of stores, as tests that are generic over the store. The tests of each store run [`all`] with its clock.
 
 use std::time::{Duration, SystemTime};
 
@@ -56,10 +56,10 @@ async fn a_claim_is_released_by_its_own_nonce_alone<S: Store>(store: &S, advance
     assert_eq!(store.release(&subject, nonce).await, Ok(()));
     let later = new(store, &subject, &second, MINUTE).await;
     assert_ne!(nonce, later);
-    // The first one's release comes again, late.
+    // The first claim is released again, late.
     assert_eq!(store.release(&subject, nonce).await, Ok(()));
     taken_by(store, &subject, &second).await;
-    // And after the end of the claim.
+    // Also after the end of the claim.
     advance(MINUTE).await;
     assert_eq!(store.release(&subject, later).await, Ok(()));
     let nonce = new(store, &subject, &first, MINUTE).await;
@@ -106,7 +106,7 @@ async fn a_rate_allows_its_burst_and_then_its_pace<S: Store>(store: &S, advance:
         advance(wait).await;
         assert_eq!(store.take(&subject, rate, 1).await, Ok(Taken::Now));
         assert!(matches!(store.take(&subject, rate, 1).await, Ok(Taken::Wait(_))));
-        // The whole burst comes back, and no more.
+        // The whole burst recovers, and no more.
         advance(MINUTE).await;
     }
     let other: [&[u8]; 1] = [b"client 2"];
@@ -136,7 +136,7 @@ async fn a_sum_is_of_one_day<S: Store>(store: &S) {
     assert_eq!(store.add(&subject, 999, before).await, Ok(999));
     assert_eq!(store.add(&subject, 1, before).await, Ok(1_000));
     assert_eq!(store.add(&subject, 1, after).await, Ok(1));
-    // An addition of the day before comes late, and counts where it belongs.
+    // A late addition of the day before counts for that day.
     assert_eq!(store.add(&subject, 1, before).await, Ok(1_001));
     assert_eq!(store.add(&subject, 1, after).await, Ok(2));
 }

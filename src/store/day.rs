@@ -8,7 +8,7 @@ use tokio::time::Instant;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Day(u64);
 
-/// What day it is: by the system's clock, which may be set, and by Tokio's where that has been moved on by hand, as in tests.
+/// The current day: by the system's clock, which may be set, and by Tokio's if a test has advanced it.
 pub(crate) struct Calendar {
     system: time::Instant,
     tokio: Instant,

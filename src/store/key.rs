@@ -1,4 +1,4 @@
-//! A subject as a memory knows it.
+//! The key of a subject in memory.
 
 use std::hash::{Hash, Hasher};
 
@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Key([u32; 4]);
 
-/// Gives a hasher whole pieces of what is pushed: `SipHash` pays for each write, and a subject is written in a dozen of them.
+/// Buffers the input of a hasher: each write to `SipHash` has a cost, and a subject has a dozen parts.
 pub(super) struct Pieces<H> {
     hasher: H,
     piece: [u8; PIECE],
@@ -24,7 +24,7 @@ impl Key {
         Self([a, b, c, d])
     }
 
-    /// What chooses the shard.
+    /// The part that chooses the shard.
     pub(super) fn choice(self) -> usize {
         let [word, ..] = self.0;
         usize::try_from(word).unwrap_or(0)
@@ -57,7 +57,7 @@ impl<H: Hasher> Pieces<H> {
         }
     }
 
-    /// The hasher, which has got all bytes.
+    /// The hasher, after all bytes were written to it.
     pub(super) fn hasher(mut self) -> H {
         self.flush();
         self.hasher

@@ -1,4 +1,4 @@
-//! The store in this process.
+//! The store in the memory of this process.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -21,10 +21,11 @@ use super::{
 };
 use crate::ex_id::ExId;
 
-/// Keeps claims, rates and sums in this process, at most so many, and those of accounts besides. At its bound it is [`StoreError::Full`]; no
-/// entry that has not ended goes for another. Entries that have ended go a few at a time with later calls, and before it is full.
+/// Keeps claims, rates and sums in this process, up to a capacity, which does not include those of accounts. At the capacity it
+/// returns [`StoreError::Full`], and never drops a valid entry for another one. Each call removes a few ended entries, and a full
+/// store removes ended entries before it returns the error.
 ///
-/// Every operation is synchronous and takes one lock, of one of its shards, for a short time.
+/// Every operation is synchronous and takes the lock of one shard for a short time.
 pub(crate) struct Memory {
     shards: [Part; SHARDS],
     room: Room,
@@ -35,25 +36,25 @@ pub(crate) struct Memory {
 
 struct Part {
     shard: Mutex<Shard>,
-    /// When the shard's next entry ends, to be read without its lock.
+    /// When the shard's next entry ends. It can be read without the shard's lock.
     earliest: AtomicU64,
 }
 
 const SHARDS: usize = 64;
 
-/// How many entries that have ended one call removes: more than it can add, so that they become fewer.
+/// How many ended entries one call removes: more than it can add, so that their number falls.
 const EXPIRED_A_CALL: usize = 3;
 
-/// How many entries a call at the bound removes from the first shard that has some.
+/// How many ended entries a call at the capacity removes from the first shard that has any.
 const EXPIRED_AT_BOUND: usize = 64;
 
-/// A sum is kept so long after its first addition: its day is over then, and a whole day more for late additions.
+/// How long a sum is kept after its first addition: until its day has ended, and a whole day longer for late additions.
 const SUM_LIFETIME: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 
 // === impl Memory ===
 
 impl Memory {
-    /// The usual bound over all kinds of entries. So many claims whose exIDs are generated take less than 128 MiB.
+    /// The default capacity for all kinds of entries together. With generated exIDs, so many claims take less than 128 MiB.
     pub(crate) const CAPACITY: usize = 1_000_000;
 
     pub(crate) fn new(capacity: usize) -> Self {
@@ -67,12 +68,12 @@ impl Memory {
         }
     }
 
-    /// The subject's key in this memory. It can be kept when the request is gone.
+    /// The subject's key in this memory. It does not borrow from the request.
     pub(crate) fn key(&self, subject: &Subject<'_>) -> Key {
         self.hashed(subject, None)
     }
 
-    /// How many entries there are, with those that have ended and are not removed yet.
+    /// The number of entries, including ended entries that are not removed yet.
     pub(crate) fn entries(&self) -> usize {
         self.room.taken()
     }
@@ -106,7 +107,7 @@ impl Memory {
         self.release_key(self.key(subject), nonce);
     }
 
-    /// Ends the claim that has this nonce; another one stays.
+    /// Ends the claim with this nonce. Another claim stays.
     pub(crate) fn release_key(&self, key: Key, nonce: Nonce) {
         self.locked(key, self.now(), |shard, now| {
             let held = shard.get(key, now, &self.room).map(|entry| &entry.held);
@@ -149,10 +150,10 @@ impl Memory {
         })
     }
 
-    /// Raises a sum to this one, where it is lower: what a shared store has said.
+    /// Raises a sum to the one that a shared store has returned, if that is higher.
     pub(crate) fn raise_now(&self, subject: &Subject<'_>, to: u64, window: Day) {
         let key = self.hashed(subject, Some(window));
-        // Without room, the sum starts again from zero where it is needed.
+        // If the store is full, the sum starts from zero when it is needed.
         let _ = self.within(key, |shard, now| {
             if let Some(entry) = shard.get(key, now, &self.room)
                 && let Held::Sum(sum) = &mut entry.held
@@ -178,7 +179,7 @@ impl Memory {
         micros(self.start.elapsed())
     }
 
-    /// Works on the key's shard. If the memory is full, entries of any shard that have ended go, and it works again.
+    /// Runs a function on the key's shard. If the memory is full, removes ended entries of any shard and runs the function again.
     fn within<T>(
         &self,
         key: Key,
@@ -187,7 +188,7 @@ impl Memory {
         let now = self.now();
         loop {
             match self.locked(key, now, &mut work) {
-                // Each round removes an entry, and only entries that have ended: there is a last round.
+                // Each round removes at least one ended entry, so the loop ends.
                 Err(StoreError::Full) if self.sweep(now) => {}
                 answer => return answer,
             }
@@ -203,7 +204,7 @@ impl Memory {
         answer
     }
 
-    /// Removes entries that have ended from the first shard that has some. Whether there were any.
+    /// Removes ended entries from the first shard that has any. Returns whether it removed any.
     fn sweep(&self, now: u64) -> bool {
         self.shards.iter().filter(|part| part.earliest.load(Ordering::Relaxed) <= now).any(|part| {
             let mut shard = part.lock();

@@ -1,6 +1,7 @@
-//! What outlives a request: claims, rates and daily sums, each about a [`Subject`].
+//! Stores of claims, rates and daily sums, which outlive a request. Each is about a [`Subject`].
 //!
-//! [`Memory`] keeps them in this process, and [`Redis`] where many instances share them. Every store passes the same tests (`contract.rs`).
+//! [`Memory`] keeps them in this process, and [`Redis`] shares them among instances. Every store passes the same tests
+//! (`contract.rs`).
 
 #[cfg(test)]
 mod contract;

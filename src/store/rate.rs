@@ -27,10 +27,10 @@ pub struct Rate {
     burst: u32,
 }
 
-/// The longest period of a rate. Bounds how long an entry is kept, and keeps every sum far from overflow.
+/// The longest period of a rate. It limits how long an entry is kept, and prevents overflow.
 const LONGEST: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 
-/// The longest time in which a burst may come back.
+/// The longest time in which a burst may recover.
 const LONGEST_BURST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 // === impl Rate ===
@@ -47,7 +47,7 @@ impl Rate {
         self
     }
 
-    /// Refuses what could never be taken, or is too long or too dense to be counted in microseconds.
+    /// Refuses a rate that allows nothing, or that cannot be counted in microseconds.
     pub(crate) fn validate(&self, setting: &'static str) -> Result<(), ConfigError> {
         let problem = if self.times == 0 {
             "allows nothing: the number of times is at least 1"
@@ -67,7 +67,7 @@ impl Rate {
         Err(ConfigError::new(setting, format!("{} in {:?}, burst {}", self.times, self.per, self.burst), problem))
     }
 
-    /// The time of one, in microseconds, rounded up: never more than the rate.
+    /// The time between two, in microseconds, rounded up, so that the rate is never exceeded.
     pub(crate) fn interval(&self) -> u64 {
         let interval = self.per.as_micros().div_ceil(u128::from(self.times.max(1)));
         u64::try_from(interval).unwrap_or(u64::MAX).max(1)

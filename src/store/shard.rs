@@ -14,8 +14,8 @@ use std::{
 use super::{Nonce, Purpose, StoreError, key::Key};
 use crate::ex_id::CompactExId;
 
-/// Entries by key, with a binary heap over them. The heap has each entry once: an entry that goes or moves takes its place in the
-/// heap with it, so nothing old is left that could expire a later entry.
+/// Entries by key, with a binary heap over them. The heap has each entry once. If an entry is removed or moved, its slot in the heap
+/// is too, so an old slot cannot expire a later entry.
 #[derive(Default)]
 pub(super) struct Shard {
     slots: HashMap<Key, u32, BuildHasherDefault<Hashed>>,
@@ -30,7 +30,7 @@ pub(super) struct Entry {
     /// When it ends, in microseconds of the memory's clock.
     until: u64,
     key: Key,
-    /// Where its slot is in `order`.
+    /// The position of its slot in `order`.
     place: u32,
 }
 
@@ -39,13 +39,13 @@ pub(super) enum Held {
         nonce: Nonce,
         by: CompactExId,
     },
-    /// The theoretical arrival time (GCRA) is when the entry ends.
+    /// The entry ends at the theoretical arrival time (GCRA).
     Rate,
     Sum(u64),
     Free,
 }
 
-/// The bound over all shards.
+/// The capacity of all shards.
 pub(super) struct Room {
     taken: AtomicUsize,
     capacity: usize,
@@ -58,14 +58,14 @@ pub(super) struct RoomOf<'r> {
     purpose: Purpose,
 }
 
-/// Keys are hashes already: 64 bits of one are its hash.
+/// Keys are hashes: 64 bits of a key are its hash.
 #[derive(Default)]
 pub(super) struct Hashed(u64);
 
 // === impl Shard ===
 
 impl Shard {
-    /// The entry, if it has not ended. One that has ended goes.
+    /// The entry, if it has not ended. Removes an ended entry.
     pub(super) fn get(&mut self, key: Key, now: u64, room: &Room) -> Option<&mut Entry> {
         let slot = *self.slots.get(&key)?;
         if self.entries[index(slot)].until <= now {
@@ -75,7 +75,7 @@ impl Shard {
         Some(&mut self.entries[index(slot)])
     }
 
-    /// Adds an entry. There must be none with this key.
+    /// Adds an entry. The key must not exist.
     pub(super) fn insert(&mut self, key: Key, held: Held, until: u64, room: RoomOf<'_>) -> Result<(), StoreError> {
         let place = u32::try_from(self.live).map_err(|_| StoreError::Full)?;
         if !room.enter() {
@@ -87,7 +87,7 @@ impl Shard {
             free
         } else {
             self.entries.push(entry);
-            // All slots are live, so the next slot has the number of the next place.
+            // All slots are live, so the next slot has the next number.
             self.order.push(place);
             place
         };
@@ -110,7 +110,7 @@ impl Shard {
     pub(super) fn remove(&mut self, key: Key, room: &Room) {
         if let Some(slot) = self.slots.remove(&key) {
             let entry = &mut self.entries[index(slot)];
-            // What it holds may own memory.
+            // The value may own memory.
             entry.held = Held::Free;
             let place = index(entry.place);
             self.live -= 1;
@@ -122,7 +122,7 @@ impl Shard {
         }
     }
 
-    /// Removes so many entries that have ended, and returns how many there were.
+    /// Removes up to this many ended entries, and returns their number.
     pub(super) fn expire(&mut self, now: u64, most: usize, room: &Room) -> usize {
         for gone in 0..most {
             if self.earliest() > now {
@@ -146,7 +146,7 @@ impl Shard {
     fn exchange(&mut self, one: usize, other: usize) {
         self.order.swap(one, other);
         let (first, second) = (self.order[one], self.order[other]);
-        // Each place is that of an entry before, and so fits.
+        // Each position belongs to an existing entry, so it fits.
         let of = |place| u32::try_from(place).expect("a place is below the number of slots");
         self.entries[index(first)].place = of(one);
         self.entries[index(second)].place = of(other);

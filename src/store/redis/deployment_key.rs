@@ -1,4 +1,4 @@
-//! The key of a deployment: under it, what a store outside of this process sees is a name without a person in it.
+//! The key of a deployment. It hashes subjects into names without personal data, for a store outside of this process.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
@@ -17,7 +17,7 @@ pub(super) struct DeploymentKey(MacKey);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Name(Box<str>);
 
-/// Begins every name. The number changes with what a value means.
+/// The prefix of every name. The number changes if the meaning of a value changes.
 pub(super) const PREFIX: &str = "jverify:1:";
 
 const SETTING: &str = "redis.deployment_key";

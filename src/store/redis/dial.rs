@@ -26,7 +26,7 @@ use super::{
 };
 use crate::error::ConfigError;
 
-/// What a dial needs.
+/// The settings of a dial.
 pub(super) struct Dialler {
     route: Route,
     tls: TlsConnector,
@@ -38,7 +38,7 @@ enum Route {
     Cluster(Box<ClusterClient>),
 }
 
-/// A connection. Its clones are the same one, and it closes with the last.
+/// A connection. Clones share it, and it closes with the last clone.
 #[derive(Clone)]
 pub(super) enum Wire {
     Server { connection: MultiplexedConnection, driver: Arc<Driver> },
@@ -48,13 +48,13 @@ pub(super) enum Wire {
 /// The task that reads and writes a connection.
 pub(super) struct Driver(AbortHandle);
 
-/// So many commands of one connection wait for their answers at the same time; others wait for them, within their own deadlines.
+/// How many commands of one connection wait for their answers at the same time. Further commands wait, within their deadlines.
 const IN_FLIGHT: usize = 4_096;
 
-/// So many commands wait to be written.
+/// How many commands wait to be written.
 const UNWRITTEN: usize = 256;
 
-/// How long one Sentinel may take before the next one is asked.
+/// How long one Sentinel may take. Then the next one is asked.
 const SENTINEL: Duration = Duration::from_millis(250);
 
 const PORT: u16 = 6379;
@@ -71,7 +71,7 @@ impl Dialler {
             let wrong = |problem: &'static str| Err(ConfigError::unshown("redis.url", problem));
             match places.split_first() {
                 None => wrong("the list is empty"),
-                // One of them without TLS would take the password of the master out of it.
+                // A Sentinel without TLS could read the password of the master.
                 Some((first, others)) if others.iter().any(|other| other.tls != first.tls) => {
                     wrong("mixes `redis://` and `rediss://`")
                 }
@@ -93,7 +93,7 @@ impl Dialler {
         Ok(Self { route, tls: tls::connector(&settings.extra_roots)? })
     }
 
-    /// Asks again where the server is, and connects to it.
+    /// Finds the server again, and connects to it.
     pub(super) async fn dial(&self) -> RedisResult<Wire> {
         match &self.route {
             Route::Server(place) => self.connect(place).await,
@@ -103,7 +103,7 @@ impl Dialler {
                     match timeout(SENTINEL, self.master(sentinel, master)).await {
                         Ok(Ok((host, port))) => {
                             let (tls, login) = (sentinel.tls, login.clone());
-                            // The database of the Sentinel's URL is the master's.
+                            // The Sentinel's URL contains the database of the master.
                             let database = sentinel.database;
                             return self.connect(&Place { tls, host, port, login, database }).await;
                         }
@@ -117,7 +117,7 @@ impl Dialler {
         }
     }
 
-    /// Where that Sentinel thinks that the master is.
+    /// The master's address, according to this Sentinel.
     async fn master(&self, sentinel: &Place, master: &str) -> RedisResult<(String, u16)> {
         let wire = self.connect(&Place { database: 0, ..sentinel.clone() }).await?;
         let mut ask = redis::cmd("SENTINEL");
@@ -139,8 +139,8 @@ impl Dialler {
     }
 }
 
-/// The client's own connection to a cluster. It connects within the deadline, and asks once more where the slot has moved or the connection
-/// is lost: a claim knows its own nonce again, and a count may count twice.
+/// The cluster connection of the client library. It connects within the deadline, and repeats a command once if the slot has moved
+/// or the connection is lost. A repeated claim recognises its nonce. A repeated count may count twice.
 fn cluster(
     places: &[Place],
     login: &impl Fn(Login) -> Login,
@@ -180,7 +180,7 @@ impl Wire {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        // The deadline of each operation is around it.
+        // Each operation has a deadline around it.
         let config = AsyncConnectionConfig::new()
             .set_response_timeout(None)
             .set_concurrency_limit(IN_FLIGHT)
@@ -190,7 +190,7 @@ impl Wire {
         Ok(Self::Server { connection, driver: Arc::new(driver) })
     }
 
-    /// Whether the server has closed it. A cluster's connection looks after its nodes by itself.
+    /// Whether the server has closed it. A cluster connection manages its nodes itself.
     pub(super) fn is_closed(&self) -> bool {
         match self {
             Self::Server { driver, .. } => driver.0.is_finished(),

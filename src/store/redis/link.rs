@@ -20,7 +20,7 @@ use super::{
 };
 use crate::store::StoreError;
 
-/// Redis, as an instance reaches it.
+/// The connection of an instance to Redis.
 pub(crate) struct Link {
     dialler: Dialler,
     pub(super) scripts: Scripts,
@@ -33,11 +33,11 @@ struct State {
     line: Option<Line>,
     /// The number of the next line.
     next: u64,
-    /// Closes when the dial that is running has ended.
+    /// Closes when the current dial has ended.
     dialling: Option<watch::Receiver<()>>,
-    /// When the last dial began.
+    /// When the last dial started.
     dialled: Option<Instant>,
-    /// Without a success between them.
+    /// Failures without a success in between.
     failures: u32,
     is_skipped: bool,
 }
@@ -49,7 +49,7 @@ struct Line {
     number: u64,
 }
 
-/// A task works on the state until this is dropped, also if the task is.
+/// Marks that a task works on the state, until this is dropped with the task.
 struct Dialling {
     link: Arc<Link>,
     _ended: watch::Sender<()>,
@@ -61,13 +61,13 @@ struct Watching(Weak<Link>);
 /// After so many failures in a row, requests do not wait for Redis.
 const MOST_FAILURES: u32 = 5;
 
-/// How long Redis is then left alone, before it is asked whether it can write.
+/// The pause after that, before a task asks Redis whether it can write.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The shortest time between two dials.
 const BETWEEN_DIALS: Duration = Duration::from_millis(100);
 
-/// How long a dial may take. It runs in the background: a request waits for it until its own deadline.
+/// How long a dial may take. It runs in the background, and a request waits for it until the request's deadline.
 const DIAL: Duration = Duration::from_secs(1);
 
 // === impl Link ===
@@ -77,7 +77,7 @@ impl Link {
         Self { dialler, scripts: Scripts::new(), deadline, state: Mutex::default() }
     }
 
-    /// Runs one operation within the deadline. The commands that it asks are its own affair; its failure is the link's.
+    /// Runs one operation within the deadline, and counts its failure.
     pub(super) async fn run<T>(
         self: &Arc<Self>,
         operation: impl AsyncFnOnce(&Wire) -> Result<T, RedisError>,
@@ -100,7 +100,7 @@ impl Link {
             if state.is_skipped {
                 return None;
             }
-            // An idle connection that the server has closed costs no request its answer.
+            // Skips an idle connection that the server has closed, so that no request fails because of it.
             if let Some(line) = state.line.as_ref().filter(|line| !line.wire.is_closed()) {
                 return Some(line.clone());
             }
@@ -115,21 +115,21 @@ impl Link {
                 }
             }
         };
-        // Outside of the lock: a runtime that ends drops the task here.
+        // Without the lock, because an ending runtime drops the task here.
         if let Some(dialling) = begun {
             tokio::spawn(dialling.dial());
         }
-        // It ends with an error: nothing is ever sent.
+        // It always ends with an error, because nothing is ever sent.
         let _ = ended.changed().await;
         self.lock().line.clone()
     }
 
-    /// Counts what an operation over that line has come to.
+    /// Counts the result of an operation over a connection.
     fn settle(self: &Arc<Self>, number: Option<u64>, error: Option<StoreError>) {
         let mut watching = None;
         let mut state = self.lock();
         let is_gone = match error {
-            // It answers: what it answered is another question.
+            // Redis answers. The content of the answer does not matter here.
             None | Some(StoreError::Full | StoreError::Unreadable) => {
                 state.failures = 0;
                 return;
@@ -141,7 +141,7 @@ impl Link {
         if is_gone && number.is_some() {
             dropped = state.line.take_if(|line| Some(line.number) == number);
         }
-        // What belongs to a line that is gone says nothing about the next.
+        // A result of an old connection says nothing about the current one.
         let is_current = number.is_none() || dropped.is_some() || state.line.as_ref().map(|line| line.number) == number;
         if !state.is_skipped && is_current {
             state.failures = state.failures.saturating_add(1);
@@ -151,7 +151,7 @@ impl Link {
                 watching = Some(Watching(Arc::downgrade(self)));
             }
         }
-        // A connection closes, and a task begins, outside of the lock.
+        // Closes the connection and starts the task without the lock.
         drop(state);
         drop(dropped);
         if let Some(watching) = watching {
@@ -159,7 +159,7 @@ impl Link {
         }
     }
 
-    /// Whether Redis takes a write. One that is full does: it answers.
+    /// Whether Redis accepts a write. A full Redis counts as accepting, because it answers.
     async fn writes(&self, wire: &Wire) -> bool {
         let mut ping = redis::cmd("SET");
         ping.arg(format!("{PREFIX}ping")).arg(1).arg("PX").arg(1);
@@ -228,7 +228,7 @@ impl Drop for Watching {
     }
 }
 
-/// What the client's error means. A script passes errors on as text, in front of which Redis 6 puts its own.
+/// Converts the error of the client library. A script returns errors as text, to which Redis 6 adds a prefix.
 fn meaning(error: &RedisError) -> StoreError {
     let says = |code: &str| error.code() == Some(code) || error.detail().is_some_and(|detail| detail.contains(code));
     match error.kind() {

@@ -1,4 +1,4 @@
-//! The store in Redis, which many instances share.
+//! The store in Redis, which several instances share.
 //!
 //! # Threats
 //!
@@ -77,24 +77,24 @@ pub struct Redis {
 // === impl Redis ===
 
 impl Redis {
-    /// One server: `redis://host:6379/0`, or `rediss://` for TLS. A user and a password may be in the URL, percent-encoded, or in
+    /// Uses one server: `redis://host:6379/0`, or `rediss://` for TLS. Set user and password in the URL, percent-encoded, or with
     /// [`RedisBuilder::auth`].
     pub fn builder(url: impl Into<String>) -> RedisBuilder {
         RedisBuilder::server(url.into())
     }
 
-    /// The master of this name, which the Sentinels at these URLs know. A user and a password in a URL are for that Sentinel; those of the
-    /// master are in [`RedisBuilder::auth`]. With `rediss://` both speak TLS.
+    /// Uses the master with this name, which the Sentinels at these URLs know. User and password in a URL are for that Sentinel; set
+    /// those of the master with [`RedisBuilder::auth`]. With `rediss://` both use TLS.
     pub fn sentinel(master: impl Into<String>, urls: impl IntoIterator<Item = impl Into<String>>) -> RedisBuilder {
         RedisBuilder::sentinel(master.into(), urls.into_iter().map(Into::into).collect())
     }
 
-    /// A cluster, of which these URLs name some nodes. All nodes take the same user and password.
+    /// Uses a cluster. The URLs name some of its nodes. All nodes have the same user and password.
     pub fn cluster(urls: impl IntoIterator<Item = impl Into<String>>) -> RedisBuilder {
         RedisBuilder::cluster(urls.into_iter().map(Into::into).collect())
     }
 
-    /// What Redis knows the subject by; of that day, if it is a sum.
+    /// The name of the subject in Redis, with the day of a sum.
     pub(crate) fn name(&self, subject: &Subject<'_>, day: Option<Day>) -> Name {
         self.key.name(subject, day)
     }

@@ -1,4 +1,4 @@
-//! The operations of a store, as Redis does them.
+//! The operations of a store, in Redis.
 
 use std::{future::Future, time::Duration};
 
@@ -16,16 +16,16 @@ use crate::{
     store::{Claimed, Nonce, Store, StoreError, Subject, Taken, day::Day, rate::Rate},
 };
 
-/// A sum is kept so long after its first addition: its day is over then, and a whole day more for late additions.
+/// How long a sum is kept after its first addition: until its day has ended, and a whole day longer for late additions.
 const SUM_LIFETIME: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 
-/// No step of a rate is longer for a script, whose numbers are exact up to 2⁵³.
+/// The longest step of a rate in a script, whose numbers are exact up to 2⁵³.
 const LONGEST_STEP: u64 = 1 << 51;
 
 // === impl Redis ===
 
 impl Redis {
-    /// As [`Store::claim`], with a nonce that is known before the answer: a claim without an answer may have been made, and can so be released.
+    /// As [`Store::claim`], with a nonce that is known before the answer, so that a claim without an answer can be released.
     pub(crate) async fn claim_as(
         &self,
         name: &Name,
@@ -59,7 +59,7 @@ impl Redis {
         self.server.run(async |wire| number(&script.invoke(wire, name, &arguments).await?).map(drop)).await
     }
 
-    /// All of it at the same time. The answers have the order of the questions.
+    /// Runs all operations at the same time. The answers have the same order.
     pub(crate) async fn count(&self, wanted: Vec<Wanted>) -> Vec<Had> {
         join_all(wanted.into_iter().map(|wanted| async move {
             match wanted {
@@ -109,7 +109,8 @@ impl Store for Redis {
     }
 }
 
-/// Whose the claim is that is in the way. The client of a cluster asks again after a lost connection: then it can be the first try's own.
+/// Who holds the existing claim. The client of a cluster repeats a command after a lost connection, so it may be the claim of the
+/// first attempt.
 fn whose(held: Option<&str>, nonce: Nonce) -> Claimed {
     let Some((first, by)) = held.and_then(|held| held.split_at_checked(Nonce::DIGITS)) else {
         return Claimed::Taken { by: None };
@@ -117,7 +118,7 @@ fn whose(held: Option<&str>, nonce: Nonce) -> Claimed {
     if first == nonce.to_string() { Claimed::New(nonce) } else { Claimed::Taken { by: ExId::parse(by) } }
 }
 
-/// A number that is not negative.
+/// A non-negative number.
 fn number(value: &Value) -> Result<u64, RedisError> {
     match value {
         Value::Int(number) => u64::try_from(*number).map_err(|_| unexpected()),
@@ -125,7 +126,7 @@ fn number(value: &Value) -> Result<u64, RedisError> {
     }
 }
 
-/// An answer that no such command has.
+/// An answer that the command cannot have.
 fn unexpected() -> RedisError {
     RedisError::from((ErrorKind::UnexpectedReturnType, "not an answer to this command"))
 }

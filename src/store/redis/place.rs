@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::{error::ConfigError, secret::Secret};
 
-/// One server, and how to log in there.
+/// One server, and its login.
 #[derive(Clone)]
 pub(super) struct Place {
     pub(super) tls: bool,
@@ -28,7 +28,7 @@ pub(super) struct Login {
 impl Place {
     /// # Errors
     ///
-    /// Names `redis.url`, without its value, which may hold a password.
+    /// Names `redis.url`, without its value, which may contain a password.
     pub(super) fn parse(text: &str, default_port: u16) -> Result<Self, ConfigError> {
         let wrong = |problem: &'static str| ConfigError::unshown("redis.url", problem);
         let url = parse_redis_url(text).ok_or_else(|| wrong("is not `redis://host:port` or `rediss://host:port`"))?;
@@ -79,7 +79,7 @@ impl Place {
 // === impl Login ===
 
 impl Login {
-    /// The settings' own, or else that of a URL.
+    /// The login of the settings, otherwise that of a URL.
     pub(super) fn or(username: Option<&str>, password: Option<&Secret>, other: Self) -> Self {
         match password {
             Some(password) => {

@@ -1,4 +1,4 @@
-//! The scripts: each is about one key, and takes the server's clock.
+//! The scripts. Each uses one key, and the server's clock.
 
 use redis::{ErrorKind, RedisResult, ServerErrorKind, Value};
 
@@ -23,9 +23,9 @@ local held = redis.call('GET', KEYS[1])
 if held and string.sub(held, 1, #ARGV[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0";
 
-/// GCRA in microseconds: the step of this cost, and the window of a whole burst. Returns how long to wait, 0 if it is taken.
+/// GCRA in microseconds: the step of this cost, and the window of a whole burst. Returns the time to wait, or 0 if it is taken.
 ///
-/// The value is the time at which the whole burst is back. It is never further away than a window, whatever the clock did.
+/// The value is the time at which the whole burst has recovered. It is at most a window away, even if the clock was changed.
 const TAKE: &str = "\
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -38,7 +38,7 @@ if wait > 0 then return wait end
 redis.call('SET', KEYS[1], string.format('%.0f', next), 'PX', string.format('%.0f', math.ceil((next - now) / 1000)))
 return 0";
 
-/// Adds to a sum, which ends so many milliseconds after its first addition.
+/// Adds to a sum, which ends after the given milliseconds from its first addition.
 const ADD: &str = "\
 local sum = redis.call('INCRBY', KEYS[1], ARGV[1])
 if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
@@ -59,7 +59,7 @@ impl Script {
         Self { source, hash: redis::Script::new(source).get_hash().into() }
     }
 
-    /// Asks by the hash, and sends the text only where Redis does not know it.
+    /// Runs the script by its hash, and sends its text only if Redis does not know it.
     pub(super) async fn invoke(&self, wire: &Wire, name: &Name, arguments: &[String]) -> RedisResult<Value> {
         let ask = async |how: &str, script: &str| {
             let mut command = redis::cmd(how);

@@ -69,8 +69,8 @@ impl RedisBuilder {
         self
     }
 
-    /// The password of the server (of the master, of all nodes), and the user where it is not `default`. Takes the place of what is in
-    /// the URL.
+    /// Sets the password of the server (of the master, of all nodes), and the user if it is not `default`. Replaces those of the URL.
+    /// Default: those of the URL.
     pub fn auth(mut self, username: Option<&str>, password: Secret) -> Self {
         self.way.username = username.map(Into::into);
         self.way.password = Some(password);

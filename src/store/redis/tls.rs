@@ -26,7 +26,7 @@ pub(super) fn connector(extra_roots: &[Vec<u8>]) -> Result<TlsConnector, ConfigE
             return Err(wrong("no certificate is in it"));
         }
     }
-    // The provider is named: a process may have several, or none.
+    // The provider is passed explicitly, because a process may have several providers or no default.
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|_| ConfigError::unshown("redis", "the crypto provider has no protocol version"))?

@@ -1,4 +1,4 @@
-//! What is asked of Redis at the same time.
+//! The counts that are requested from Redis at the same time.
 
 use super::deployment_key::Name;
 use crate::store::{StoreError, Taken, rate::Rate};
@@ -6,13 +6,13 @@ use crate::store::{StoreError, Taken, rate::Rate};
 /// A count that a request needs.
 #[derive(Debug)]
 pub(crate) enum Wanted {
-    /// One of what the rate allows.
+    /// Takes one from a rate.
     Take { name: Name, rate: Rate },
-    /// So much more of a sum.
+    /// Adds to a sum.
     Add { name: Name, amount: u64 },
 }
 
-/// The answer to one of them.
+/// The answer to one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Had {
     Taken(Result<Taken, StoreError>),

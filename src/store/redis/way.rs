@@ -1,10 +1,10 @@
-//! The way to Redis, as it is configured.
+//! The configured connection to Redis.
 
 use std::time::Duration;
 
 use crate::secret::Secret;
 
-/// All that a connection needs to know.
+/// The settings of a connection.
 #[derive(Clone)]
 pub(super) struct Way {
     pub(super) reach: Reach,
@@ -14,7 +14,7 @@ pub(super) struct Way {
     pub(super) extra_roots: Vec<Vec<u8>>,
 }
 
-/// Where Redis is. URLs may hold passwords.
+/// The address of Redis. URLs may contain passwords.
 #[derive(Clone)]
 pub(super) enum Reach {
     Server(String),

@@ -1,4 +1,4 @@
-//! In place of Redis, in a build without it: there is never one.
+//! Replaces Redis in a build without the feature. A value never exists.
 
 use std::time::Duration;
 
