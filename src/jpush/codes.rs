@@ -144,6 +144,39 @@ mod tests {
         assert_eq!(documented, listed);
     }
 
+    /// The codes of four digits in a cell, with those of a range such as `7106–7109`.
+    fn codes_in(cell: &str) -> Vec<i64> {
+        let is_code = |text: &&str| text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit());
+        let mut codes: Vec<i64> = cell
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .filter(is_code)
+            .map(|code| code.parse().unwrap())
+            .collect();
+        for (before, after) in cell.match_indices('–').map(|(at, dash)| (&cell[..at], &cell[at + dash.len()..])) {
+            let (first, last) = (before[before.len() - 4..].parse::<i64>().unwrap(), after[..4].parse().unwrap());
+            codes.extend(first + 1..last);
+        }
+        codes
+    }
+
+    #[test]
+    fn the_documents_list_the_codes_of_each_class() {
+        for page in [include_str!("../../docs/codes.md"), include_str!("../../docs/codes.zh-CN.md")] {
+            for class in Class::ALL {
+                let head = format!("| `{class:?}` |");
+                let row = page.lines().find_map(|line| line.strip_prefix(&head)).unwrap_or_else(|| panic!("{head}"));
+                let mut documented = codes_in(row.split('|').next().unwrap());
+                // A code that passes is in the row of another class only to say what else it may be.
+                documented.retain(|code| KINDS.iter().all(|&kind| *code != pass_code(kind)));
+                let mut listed: Vec<i64> =
+                    LISTED.iter().filter(|(_, listed)| *listed == class).map(|(code, _)| *code).collect();
+                documented.sort_unstable();
+                listed.sort_unstable();
+                assert_eq!(documented, listed, "{class}");
+            }
+        }
+    }
+
     #[test]
     fn the_chinese_document_has_the_same_codes_classes_and_meanings() {
         let cells = |row: &'static str| row.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>();
