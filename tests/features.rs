@@ -1,6 +1,6 @@
 //! Settings exist in every build; a build without a feature refuses the settings that need it, and names the feature.
 //!
-//! The CI runs this with all features and with none. With none it shows the refusals, with all that the same settings build.
+//! The CI runs this with all features and without any. Without features the settings are refused; with all features they build.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::convert::Infallible;

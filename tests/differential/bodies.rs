@@ -1,4 +1,4 @@
-//! Bodies, made from good ones by everything that is known to set parsers apart, and by chance.
+//! Bodies, made from valid ones with the known differences between parsers, and at random.
 
 use crate::{
     hidden,

@@ -1,4 +1,4 @@
-//! A body inside of another body: what one reader takes for a value is a whole login to another one.
+//! A body inside another body: one reader reads a value where another reader reads a whole login.
 
 use std::fmt::Write as _;
 

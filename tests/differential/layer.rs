@@ -1,4 +1,4 @@
-//! The layer under test, in this process: what it lets in, what it read there, and what the application gets.
+//! The layer under test, in this process: which requests pass, what the layer read in them, and what the application gets.
 
 use std::{
     convert::Infallible,

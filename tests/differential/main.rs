@@ -1,10 +1,10 @@
-//! *Whatever is let in has one meaning, for every reader*: the layer against readers of Rust, Python, Node and PHP, over
-//! thousands of requests made to set them apart. Every body that is let in goes to every reader, whatever its type, as the
-//! application gets it; none may find a guarded name with another value than the layer verified. To find nothing, or to
-//! refuse, is harmless.
+//! *Every body that passes has one meaning for all readers*: the layer against readers of Rust, Python, Node and PHP, with
+//! thousands of requests that readers may read differently. Every body that passes goes to every reader, whatever its type, as the
+//! application gets it. No reader may find a guarded name with another value than the layer verified. A reader may find nothing, or
+//! refuse the body.
 //!
-//! Always the same requests, unless `DIFFERENTIAL_SEED` (a number) says otherwise; `DIFFERENTIAL_BODIES` says how many.
-//! Where readers differ among each other, and the layer therefore refuses, is recorded in `docs/differences.md`.
+//! The requests are always the same, unless `DIFFERENTIAL_SEED` sets another number. `DIFFERENTIAL_BODIES` sets how many there are.
+//! `docs/differences.md` lists the differences between readers, for which the layer refuses a body.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
 mod bodies;

@@ -4,7 +4,7 @@
 //! by `/`). The answer is a line of JSON: by the name of each reader `null` when it refuses the body, else what it reads as
 //! token and phone: `null` for nothing, base64 for a text or an integer, `{"other": …}` for anything else.
 //!
-//! PHP's own server is asked over HTTP: only there is a `$_POST`.
+//! PHP's built-in server is called over HTTP, because only a server fills `$_POST`.
 
 use std::{
     env,

@@ -1,4 +1,4 @@
-//! The readers of this language: parsers that ignore the type, axum's extractors and tonic, which believe it.
+//! The readers in Rust: parsers that ignore the type, and axum's extractors and tonic, which trust it.
 
 use std::sync::{Arc, Mutex};
 

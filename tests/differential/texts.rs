@@ -1,4 +1,4 @@
-//! JSON and forms, as clients write them: good ones mostly, sloppy in places.
+//! JSON and forms as clients write them: mostly valid, and sometimes sloppy.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! What sets parsers apart, as it is known: names, values, bytes.
+//! The known differences between parsers: names, values, bytes.
 
 /// Values for a token; all but the last few are good.
 #[rustfmt::skip]

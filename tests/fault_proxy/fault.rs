@@ -1,4 +1,4 @@
-//! What can happen to an exchange.
+//! The faults of an exchange.
 
 use std::time::Duration;
 

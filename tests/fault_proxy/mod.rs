@@ -1,5 +1,5 @@
-//! A TCP proxy between the JPush client and the sandbox that can spoil each exchange: one fault for all, or a random one now and
-//! then. The tests and the example `soak` share it.
+//! A TCP proxy between the JPush client and the sandbox that injects faults: one fault for all exchanges, or random faults for some.
+//! The tests and the example `soak` share it.
 //!
 //! It reads whole HTTP/1.1 messages with a `content-length`, so it knows which requests it has kept from the sandbox.
 #![allow(dead_code, reason = "the tests and the soak use different parts")]

@@ -1,4 +1,4 @@
-//! `canonical_body(true)`: the application gets the layer's own writing, which has one meaning for every reader.
+//! `canonical_body(true)`: the application gets the body as the layer rewrites it, with one meaning for all readers.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};

@@ -1,4 +1,4 @@
-//! Compressed bodies: decoded where a setting says so, and handed on decoded or as they came.
+//! Compressed bodies are decoded if `decode` is set, and passed on decoded or unchanged.
 
 use std::io::{Read, Write};
 

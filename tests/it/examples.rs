@@ -1,4 +1,4 @@
-//! The examples keep what they print: each is started as a person starts it, and asked what it says to ask.
+//! The examples do what they print: each is started as a person starts it, and gets the requests that it prints.
 
 use std::{
     env,

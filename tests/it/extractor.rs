@@ -1,4 +1,4 @@
-//! The user's own reader: a closure over the head and the body.
+//! The user's reader: a closure that gets the head and the body.
 
 use bytes::Bytes;
 use http::{Request, request::Parts};

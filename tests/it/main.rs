@@ -1,6 +1,6 @@
-//! What the crate promises, tested from outside: real sockets, real hyper, axum and tonic.
+//! The promises of the crate, tested through its public API: real sockets, real hyper, axum and tonic.
 //!
-//! One binary; a module a subject. Test names are the promises.
+//! One binary, with one module for each subject. Test names are the promises.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
 #[path = "../fault_proxy/mod.rs"]

@@ -1,4 +1,4 @@
-//! `multipart/form-data`: fields, in the one form that every reader takes apart alike.
+//! `multipart/form-data`: fields, in the one form that all readers parse alike.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! `pin_phone(true)`: the phone that was proven is the one that the application reads.
+//! `pin_phone(true)`: the application reads the proven phone.
 
 use http::{HeaderMap, HeaderValue, Request};
 use http_body_util::Full;

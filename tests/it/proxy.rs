@@ -1,4 +1,4 @@
-//! The proxy example: what it believes of the proxies in front, and what it hands on.
+//! The proxy example: what it trusts of the proxies in front, and what it forwards.
 
 use std::{convert::Infallible, net::SocketAddr, time::Duration};
 #[cfg(target_os = "linux")]

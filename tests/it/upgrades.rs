@@ -1,4 +1,4 @@
-//! A guarded request stays the request that was read.
+//! A guarded request cannot change its protocol.
 
 use http::{Method, Request};
 use http_body_util::Full;

@@ -1,4 +1,4 @@
-//! Calls on a shared path, and values that are null or empty: a call that is let in unverified is a login to no reader.
+//! Calls on a shared path, and null or empty values: no reader reads a login in a call that passes unverified.
 
 use std::net::SocketAddr;
 

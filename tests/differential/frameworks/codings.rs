@@ -1,4 +1,4 @@
-//! Backends that read encoded bytes as they came.
+//! Backends that do not decode encoded bodies.
 
 use std::io::Write;
 

@@ -1,5 +1,5 @@
-//! A reverse proxy in this process, with or without the layer. It hands on every header but those of one connection, so
-//! that nothing but the layer protects the backend.
+//! A reverse proxy in this process, with or without the layer. It forwards every header except those of one connection, so that
+//! only the layer protects the backend.
 
 use std::{
     convert::Infallible,

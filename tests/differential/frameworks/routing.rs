@@ -1,4 +1,4 @@
-//! Backends that take path or method from a header or the query, and those that ignore the method.
+//! Backends that read the path or method from a header or the query, and backends that ignore the method.
 
 use super::{Backend, FORM, Fronts, JSON, MINE, VICTIM, form, json, post, request};
 

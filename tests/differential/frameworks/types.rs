@@ -1,4 +1,4 @@
-//! Readers that ignore the type of a body, believe it, or compare a prefix of it.
+//! Readers that ignore the type of a body, trust it, or compare a prefix of it.
 
 use super::{Backend, FORM, Fronts, JSON, MINE, VICTIM, both, form, json, post};
 

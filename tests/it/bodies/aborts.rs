@@ -1,4 +1,4 @@
-//! A client that hangs up before its body is whole has cost nothing.
+//! A client that disconnects before its body is complete causes no check.
 
 use bytes::Bytes;
 use http::Request;

@@ -1,4 +1,4 @@
-//! All bodies together: a cap, so that slow clients do not fill the memory.
+//! The limit for all bodies together, so that slow clients do not fill the memory.
 
 use tower_jverify::{Rule, number};
 

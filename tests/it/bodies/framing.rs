@@ -1,4 +1,4 @@
-//! No body, an odd body, two framings: an answer at once, and one framing towards the application.
+//! Requests without a body, with an odd body, or with two framings are answered at once. The application gets one framing.
 
 use http::Method;
 use tower_jverify::{Field, Rule, number};

@@ -1,4 +1,4 @@
-//! A rule whose fields all sit in the head never reads the body; what the head decides costs no body.
+//! A rule whose fields are all in the head never reads the body. A refusal because of the head does not read it either.
 
 use std::{
     pin::Pin,

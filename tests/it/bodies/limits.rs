@@ -1,4 +1,4 @@
-//! How large a body may be.
+//! The limits of a body's size.
 
 use tower_jverify::{Class, Fallback, Policy, Rule, number, sandbox::Fault};
 

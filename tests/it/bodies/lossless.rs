@@ -1,4 +1,4 @@
-//! Nothing is lost on the way to the application.
+//! The application gets every byte, trailer and extension of a request.
 
 use std::{
     future::{Ready, ready},

@@ -1,4 +1,4 @@
-//! Bodies: read within bounds, and passed on as they came.
+//! Bodies are read within limits, and passed on unchanged.
 
 mod aborts;
 mod crowds;

@@ -1,4 +1,4 @@
-//! What can be wrong about credentials and settings of the client.
+//! Invalid credentials and settings of the client.
 
 use std::{process::Command, time::Duration};
 

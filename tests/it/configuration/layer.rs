@@ -1,4 +1,4 @@
-//! What can be wrong about rules and settings of a layer.
+//! Invalid rules and settings of a layer.
 
 use std::time::Duration;
 

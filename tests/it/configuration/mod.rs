@@ -1,4 +1,4 @@
-//! CASES 61: what can be wrong in a configuration is said when it is built, by the setting's name.
+//! CASES 61: `build()` rejects an invalid configuration with the setting's name.
 
 mod client;
 mod layer;

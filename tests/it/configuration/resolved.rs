@@ -1,4 +1,4 @@
-//! A setting holds for every rule when the layer has it, and for one when that rule has it.
+//! A setting of the layer applies to every rule, and a setting of a rule to that rule.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! `used_types` and `bind_client_ip`: for what, and from where, a captcha was solved.
+//! `used_types` and `bind_client_ip`: the type of a captcha, and the network from which it was solved.
 
 use std::net::{IpAddr, SocketAddr};
 

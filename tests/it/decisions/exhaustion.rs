@@ -1,4 +1,4 @@
-//! CASES 89: what this process lacks is overload, and opens nothing.
+//! CASES 89: a lack of resources in this process is overload, and no policy opens for it.
 
 use std::{env, fs::File, io, process::Command, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! `Policy::on`: which class may be what, and what a captcha in the place of a check is and is not.
+//! `Policy::on`: the fallbacks that each class may have, and what a captcha instead of a check means.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What the answers of JPush come to: the real client, the real layer, and the sandbox in JPush's place.
+//! How the answers of JPush become decisions: the real client, the real layer, and the sandbox instead of JPush.
 
 mod answers;
 mod bindings;

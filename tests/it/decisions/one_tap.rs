@@ -1,4 +1,4 @@
-//! One-tap logins: JPush says whose phone it is.
+//! One-tap logins: JPush returns the phone.
 
 use serde_json::json;
 use tower_jverify::{

@@ -1,4 +1,4 @@
-//! `then` and `or`: which proofs are asked about, and in which order; scenes.
+//! `then` and `or`: which proofs are checked, and in which order; scenes.
 
 use CheckKind::{Captcha, Number};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! `Fallback::Open`: an outage, and nothing else, can be opened, and never unmarked.
+//! `Fallback::Open` applies only during an outage, and its requests are always marked.
 
 use std::time::Duration;
 

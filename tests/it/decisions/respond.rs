@@ -1,4 +1,4 @@
-//! Closures of the user's: they answer, and they may panic.
+//! The user's closures that answer refusals. They may panic.
 
 use std::sync::{
     Arc,

@@ -1,4 +1,4 @@
-//! Answers of the application's own that need the request's head, time, or axum.
+//! Custom answers that need the request's head, time, or axum.
 
 use std::{
     future::pending,

@@ -1,4 +1,4 @@
-//! Risk: bands, step-up, and what is not known.
+//! Risk: bands, step-up, and unknown risks.
 
 use CheckKind::{Captcha, Number, Risk};
 use serde_json::{Value, json};

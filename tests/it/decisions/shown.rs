@@ -1,4 +1,4 @@
-//! What a denial and a decision show to the operator, and how tests of an application make them.
+//! What a denial and a decision show to the operator, and how an application's tests create them.
 
 use std::panic::catch_unwind;
 

@@ -1,4 +1,4 @@
-//! A decision in another process: what the layer writes is read back, and nothing else is.
+//! A decision in another process: only headers that the layer writes are accepted.
 
 use std::sync::{Arc, Mutex};
 

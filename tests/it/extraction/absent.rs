@@ -1,4 +1,4 @@
-//! "Not there", written as null or as an empty value: typed clients send every member of their model.
+//! Absent parts, written as null or as an empty value: typed clients send every member of their model.
 
 use std::fmt::Write;
 

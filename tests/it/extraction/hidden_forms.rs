@@ -1,4 +1,4 @@
-//! A form inside of a body that is not a form, before a backend that parses any body as one.
+//! A form inside a body that is not a form, in front of a backend that parses every body as a form.
 
 use bytes::Bytes;
 use http::Request;

@@ -1,4 +1,4 @@
-//! JSON: one document, one reading.
+//! JSON is accepted only if all parsers read it alike.
 
 use tower_jverify::{Field, JVerifyLayer, Rule, number};
 

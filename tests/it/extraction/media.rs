@@ -1,4 +1,4 @@
-//! What a body claims to be: exactly one type, in plain words.
+//! The media type of a body: exactly one, in a strict spelling.
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, header::CONTENT_TYPE};

@@ -1,4 +1,4 @@
-//! The phone's name elsewhere in the request, before a foreign backend.
+//! The phone's name elsewhere in the request, in front of a foreign backend.
 
 use bytes::Bytes;
 use http::Request;

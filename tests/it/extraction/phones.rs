@@ -1,4 +1,4 @@
-//! Phones: one SIM, one spelling.
+//! Phones: one spelling for each number.
 
 use http::Method;
 use tower_jverify::{Check, Decision, Field, PhoneGrammar, Question, Rule, captcha, number};

@@ -1,6 +1,6 @@
-//! The crate's modules, and what each file takes from another: the `use` lines and the paths in bodies, types and macros.
+//! The crate's modules, and the imports of each file: the `use` lines, and the paths in bodies, types and macros.
 //!
-//! Tests take what they like: what is compiled for tests only is not read.
+//! Tests may import everything, so code that is compiled only for tests is not read.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

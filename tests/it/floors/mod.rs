@@ -1,4 +1,4 @@
-//! The house has floors, and a module looks only down.
+//! Modules have floors, and import only from lower floors.
 
 mod imports;
 

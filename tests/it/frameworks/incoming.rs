@@ -1,4 +1,4 @@
-//! A service that takes `Request<Incoming>` and nothing else, behind the layer: over a connection in memory.
+//! A service that takes only `Request<Incoming>`, behind the layer: over a connection in memory.
 
 use std::{sync::Arc, time::Duration};
 

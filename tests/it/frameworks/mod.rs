@@ -1,4 +1,4 @@
-//! The layer in the stacks that it is made for, over real sockets.
+//! The layer in axum, hyper, tonic and tower-http, over real sockets.
 
 mod axum;
 mod globs;

@@ -1,4 +1,4 @@
-//! An application with sessions, as axum-login makes them, and a login that only strangers have to prove; and the bodies of axum.
+//! An application with sessions, as in axum-login, whose login is verified only without a session; and the bodies of axum.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! CASES 95: gRPC's answer, whose HTTP status is 200, only where a call could have been let through.
+//! CASES 95: a refusal is a gRPC answer, with HTTP status 200, only if the rule could have let a call through.
 
 use bytes::Bytes;
 use http::{Request, Response, Version};

@@ -1,4 +1,4 @@
-//! A call's own deadline, `grpc-timeout`.
+//! The deadline of a call, `grpc-timeout`.
 
 use std::{convert::Infallible, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Exactly one message, in a frame without slack.
+//! A call has exactly one message, in an exact frame.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! A message is read in one way, or not at all.
+//! A message is accepted only if all readers read it alike.
 
 use prost::Message;
 use tower_jverify::{Field, Media, Rule, captcha, number};

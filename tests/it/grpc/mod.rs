@@ -1,4 +1,4 @@
-//! Proofs out of gRPC calls: the message is read, and nothing of the call is changed.
+//! Proofs from gRPC calls: the message is read, and the call is not changed.
 
 mod answers;
 mod calls;

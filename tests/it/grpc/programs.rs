@@ -1,4 +1,4 @@
-//! The examples that speak gRPC, and a client that is not ours.
+//! The gRPC examples, and a gRPC client in Python.
 
 use std::{env, net::SocketAddr, path::Path, process::Command};
 

@@ -1,4 +1,4 @@
-//! Client-streaming calls: the first message is verified, and the rest flows.
+//! Client-streaming calls: the first message is verified, and the rest is streamed.
 
 use std::{convert::Infallible, time::Duration};
 

@@ -1,4 +1,4 @@
-//! An endpoint that is down is not asked.
+//! An endpoint that is down gets no checks.
 
 use std::{
     sync::{

@@ -1,4 +1,4 @@
-//! A guarded request is dropped at every await, with the real client over a real socket: no place, no byte, no claim is left behind.
+//! A guarded request is dropped at every await, with the real client over a real socket. It leaves no place, byte or claim behind.
 
 use std::{
     convert::Infallible,

@@ -1,4 +1,4 @@
-//! The layer, the real client and the sandbox, with a proxy between the two that spoils the exchange.
+//! The layer, the real client and the sandbox, with a proxy in between that injects faults.
 
 use std::{
     collections::BTreeSet,

@@ -1,4 +1,4 @@
-//! The handle outlives a build of a layer.
+//! The handle survives a reload.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What protects the verifier's accounts: the replay guard, the breakers, and the handle that holds them.
+//! The guards of the verifier's accounts: the replay guard, the breakers, the limits, and their handle.
 
 mod attacks;
 mod breaker;

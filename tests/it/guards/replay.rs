@@ -1,4 +1,4 @@
-//! A proof is asked about once, whichever way it comes.
+//! A proof is checked once, for all rules, paths and channels.
 
 use std::{
     sync::{

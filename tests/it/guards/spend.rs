@@ -1,4 +1,4 @@
-//! What a client, a rule and an account may spend.
+//! The limits of a client, a rule and an account.
 
 use std::{
     sync::Arc,

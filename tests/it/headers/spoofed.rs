@@ -1,4 +1,4 @@
-//! What a client says in our name is never heard.
+//! Forged `x-jverify-*` headers never reach the application.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tower_jverify::{Check, Class, Risk, Rule, Verdict, captcha, number};

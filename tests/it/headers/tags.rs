@@ -1,4 +1,4 @@
-//! The vendor's tags are opaque: whatever they hold, they make one bounded header.
+//! The vendor's tags are opaque: any content becomes one bounded header.
 
 use std::convert::Infallible;
 

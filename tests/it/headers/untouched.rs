@@ -1,4 +1,4 @@
-//! Headers that are not ours reach the application in their order and number.
+//! Other headers reach the application unchanged, in their order.
 
 use std::fmt::Write;
 

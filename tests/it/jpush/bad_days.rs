@@ -1,4 +1,4 @@
-//! JPush cannot be reached, or says nothing, or too much.
+//! JPush cannot be reached, does not answer, or answers too much.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What this process lacks is said of a dial that fails for want of it.
+//! If a dial fails because this process lacks a resource, the error says so.
 
 use std::{net::TcpListener, time::Duration};
 

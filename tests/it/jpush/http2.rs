@@ -1,4 +1,4 @@
-//! HTTP/2, where it is asked for.
+//! HTTP/2, if it is configured.
 
 use bytes::Bytes;
 use futures_util::future::join_all;

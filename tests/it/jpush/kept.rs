@@ -1,4 +1,4 @@
-//! Connections that are kept: which check gets one, when it ends, and what goes out again over another.
+//! Kept connections: which check gets one, when they end, and what is sent again over another one.
 
 use std::{sync::Arc, time::Duration};
 

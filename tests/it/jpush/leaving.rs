@@ -1,4 +1,4 @@
-//! CASES 86, counted at JPush: clients that ask and leave, over HTTP/1.1 and HTTP/2, through several listeners.
+//! CASES 86, counted at JPush: clients that send requests and leave, over HTTP/1.1 and HTTP/2, through several listeners.
 
 use std::{
     collections::HashMap,

@@ -1,4 +1,4 @@
-//! The client against a JPush that behaves, and one that does not.
+//! The client against a correct and an incorrect JPush.
 
 mod bad_days;
 mod boxed;

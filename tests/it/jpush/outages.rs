@@ -1,4 +1,4 @@
-//! CASES 90, over real sockets: what happens after the check was sent opens nothing.
+//! CASES 90, over real sockets: no policy opens for a failure after the check was sent.
 
 use std::time::Duration;
 

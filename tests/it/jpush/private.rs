@@ -1,4 +1,4 @@
-//! Plain `http` beyond this machine, by the switch only, and to no public address.
+//! Plain `http` beyond this machine needs the switch, and never reaches a public address.
 
 use super::support::{PASS, Server, client, http, number};
 

@@ -1,4 +1,4 @@
-//! CASES 91, 92: which proofs are sent at all.
+//! CASES 91, 92: which proofs are sent.
 
 use std::time::Duration;
 

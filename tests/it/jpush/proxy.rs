@@ -1,4 +1,4 @@
-//! JPush through a proxy: a real one, and proxies of bytes that misbehave.
+//! JPush through a proxy: a real one, and simulated ones that misbehave.
 
 use std::{
     env,

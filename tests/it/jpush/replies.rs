@@ -1,4 +1,4 @@
-//! What goes over the wire, and what is made of the replies.
+//! The requests on the wire, and the verdicts of replies.
 
 use http::Request;
 use http_body_util::Full;

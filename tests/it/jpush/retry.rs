@@ -1,4 +1,4 @@
-//! JPush sees a check at most once.
+//! JPush receives a check at most once.
 
 use std::{
     collections::HashMap,

@@ -1,4 +1,4 @@
-//! A JPush of bytes: each connection does what the test says, and everything is written down.
+//! A simulated JPush: the test controls each connection byte by byte, and everything is recorded.
 
 use std::{
     error::Error,

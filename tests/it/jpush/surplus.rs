@@ -1,4 +1,4 @@
-//! CASES 97, 98: a reply too many is not the answer to the next check.
+//! CASES 97, 98: a surplus reply is not read as the answer to the next check.
 
 use std::{sync::Arc, time::Duration};
 

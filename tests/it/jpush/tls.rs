@@ -1,4 +1,4 @@
-//! TLS that cannot be verified carries nothing.
+//! Nothing is sent over TLS that cannot be verified.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! A connection ahead of the first check.
+//! `warm` and `keep_warm`: a connection before the first check.
 
 use std::{
     convert::Infallible,

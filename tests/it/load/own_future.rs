@@ -1,4 +1,4 @@
-//! While the client is there, a check runs inside of its request's own future.
+//! While the client is connected, a check runs in the future of its request.
 
 use std::{
     convert::Infallible,

@@ -1,4 +1,4 @@
-//! CASES 86, over real sockets: clients that ask and leave do not run up the bill.
+//! CASES 86, over real sockets: clients that send requests and leave cannot cause unlimited costs.
 
 use std::time::Duration;
 

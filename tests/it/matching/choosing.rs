@@ -1,4 +1,4 @@
-//! One path, several ways in: a value of the request chooses.
+//! Several rules of one path: a value of the request chooses.
 
 use tower_jverify::{
     CheckKind, Denial, Field, ForeignBackend, JVerifyBuilder, Media, Rule, Suspicion, captcha, number,

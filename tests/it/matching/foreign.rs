@@ -1,4 +1,4 @@
-//! A backend of another language behind us: `foreign_backend()`.
+//! A backend of another language: `foreign_backend()`.
 
 use tower_jverify::{ForeignBackend, Rule, captcha, number};
 

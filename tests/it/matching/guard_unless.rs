@@ -1,4 +1,4 @@
-//! `guard_unless`: who is let by, what the closure sees, and what stays as it is.
+//! `guard_unless`: which requests pass, what the closure sees, and what does not change.
 
 use std::{
     convert::Infallible,

@@ -1,4 +1,4 @@
-//! Which requests are guarded: what a path means, not how it is spelt.
+//! Which requests are guarded: the meaning of a path counts, and not its spelling.
 
 mod choosing;
 mod foreign;

@@ -1,4 +1,4 @@
-//! Under a nested axum router: the path as it came and what is left of it.
+//! In a nested axum router: the original path and the remaining path.
 
 use axum::{Router, routing::post};
 use tower::ServiceExt;

@@ -1,4 +1,4 @@
-//! Ordinary paths are not refused, whatever is asked of the paths that no rule means.
+//! Ordinary paths that no rule matches are not refused.
 
 use tower_jverify::{ForeignBackend, Rule, number};
 

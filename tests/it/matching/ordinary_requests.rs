@@ -1,4 +1,4 @@
-//! What ordinary clients send passes in front of a foreign backend: 1,000 requests, as their libraries write them.
+//! Requests of ordinary clients pass in front of a foreign backend: 1,000 requests, as their libraries write them.
 
 use axum::{Router, body::Bytes, routing::post};
 use http::StatusCode;

@@ -1,4 +1,4 @@
-//! A rule's own verifier, and what a verifier learns of the rule and its path.
+//! The verifier of a rule, and what a verifier learns about the rule and its path.
 
 use std::{collections::HashMap, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! What the checks come to: as without `on_demand`, in every shape.
+//! The results of checks are the same as without `on_demand`, in every form.
 
 use std::{
     sync::{

@@ -1,4 +1,4 @@
-//! Rules whose checks the application asks itself, after its own cheap ones.
+//! Rules whose checks the application starts, after its cheap checks.
 #![allow(clippy::similar_names, reason = "rules, and what they ask")]
 
 mod answers;

@@ -1,4 +1,4 @@
-//! What cannot be on demand is refused when the layer is built.
+//! `build()` refuses settings that contradict `on_demand`.
 
 use http::Method;
 use tower_jverify::{

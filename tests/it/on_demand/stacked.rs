@@ -1,4 +1,4 @@
-//! Several layers around one application: what one of them has not asked is verified by none.
+//! Several layers around one application: a request is not verified if one of them has not sent its checks.
 #![allow(clippy::similar_names, reason = "a request is sent and seen")]
 
 use bytes::Bytes;

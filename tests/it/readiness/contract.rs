@@ -1,4 +1,4 @@
-//! `poll_ready`: whose it is, and what it holds.
+//! `poll_ready`: which service it polls, and what it holds.
 
 use std::{pin::pin, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! Tower's limits inside, around the application: all of them take turns, and none is left without one.
+//! Tower's limits inside, around the application: every request gets its turn.
 
 use std::time::Duration;
 

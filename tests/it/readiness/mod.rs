@@ -1,4 +1,4 @@
-//! While JPush is asked, nothing of the application is held: CASES 55 and 57.
+//! During a check, the layer holds nothing of the application: CASES 55 and 57.
 
 mod contract;
 mod inside;

@@ -1,4 +1,4 @@
-//! Tower's limits between the layer and the verifier: what they refuse is an outage, and nothing gets lost.
+//! Tower's limits between the layer and the verifier: their refusals are overload or an outage, and nothing is lost.
 
 use std::time::Duration;
 

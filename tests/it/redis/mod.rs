@@ -1,4 +1,4 @@
-//! Many instances, one price: what they share in Redis, and what each does while it does not answer.
+//! Several instances: what they share in Redis, and what each does while Redis does not answer.
 
 mod down;
 mod dropped;

@@ -1,4 +1,4 @@
-//! What a reload does not touch: checks in flight, bodies that are held, marks, and counters.
+//! What survives a reload: checks in flight, held bodies, marks, and counters.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `JVerifyLayer::reload`: other rules in the place of those that hold, between two requests.
+//! `JVerifyLayer::reload` replaces the rules between two requests.
 
 mod lasting;
 mod racing;

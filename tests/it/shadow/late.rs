@@ -1,4 +1,4 @@
-//! The application waits for a short time. The rest is judged for the record.
+//! The application waits for a limited time. Later results are only recorded.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! In shadow, every refused request reaches the inner service, with every byte as it came.
+//! In shadow, every refused request reaches the inner service, with every byte unchanged.
 
 use std::{convert::Infallible, future::pending, time::Duration};
 

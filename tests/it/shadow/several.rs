@@ -1,4 +1,4 @@
-//! A request that several rules may mean is in shadow only if all of them are: shadow opens no enforced rule.
+//! A request to which several rules may apply is in shadow only if all of them are: shadow does not weaken an enforced rule.
 
 use bytes::Bytes;
 use http::Request;

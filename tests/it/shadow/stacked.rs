@@ -1,4 +1,4 @@
-//! Layers in layers: nothing of an outer layer's shadow makes an inner one pass.
+//! Nested layers: the shadow of an outer layer does not make an inner layer pass.
 
 use axum::{Router, routing::post};
 use bytes::Bytes;

@@ -1,4 +1,4 @@
-//! A Redis of a test's own. The tests of the store (`src/store/redis/tests.rs`) take this file too.
+//! A Redis for one test. The tests of the store (`src/store/redis/tests.rs`) also use this file.
 #![allow(dead_code, reason = "each of them takes a part of it")]
 
 use std::{

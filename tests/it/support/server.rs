@@ -1,4 +1,4 @@
-//! A real hyper server on a real socket, and a client that writes bytes as an attacker would.
+//! A real hyper server on a real socket, and a client that writes raw bytes as an attacker would.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! A vendor that answers and is wrong raises alarms, and opens nothing.
+//! Wrong answers of the vendor raise alarms, and let no request through.
 
 use std::{
     sync::{

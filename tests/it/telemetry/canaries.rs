@@ -1,4 +1,4 @@
-//! Nothing of a person and no secret, anywhere, in any spelling.
+//! No output contains personal data or a secret, in any spelling.
 #![allow(clippy::format_collect, reason = "reads best, and nothing here is hot")]
 
 use std::{error::Error, fmt::Debug};

@@ -1,4 +1,4 @@
-//! Why a check has no answer: in the event, in our words.
+//! The event says why a check has no answer, in the layer's words.
 
 use http::StatusCode;
 use serde_json::json;

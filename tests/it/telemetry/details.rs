@@ -1,4 +1,4 @@
-//! A 400 or 415 says in its event, in our words, what was wrong with which header or part.
+//! The event of a 400 or 415 says which header or part was wrong, in the layer's words.
 
 use std::collections::BTreeSet;
 

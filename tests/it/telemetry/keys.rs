@@ -1,4 +1,4 @@
-//! A one-tap check that lacks its key says so in its event, in each one and not only in the alarm.
+//! Each event of a one-tap check without a usable key says so, and not only the alarm.
 
 use rcgen::{KeyPair, PKCS_RSA_SHA256};
 use serde_json::json;

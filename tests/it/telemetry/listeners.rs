@@ -1,4 +1,4 @@
-//! `on_decision`: one call for every guarded request, and nothing that a closure does reaches the request.
+//! `on_decision`: one call for every guarded request. A closure cannot change the request.
 
 use std::{
     convert::Infallible,

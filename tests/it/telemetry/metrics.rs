@@ -1,4 +1,4 @@
-//! The feature `metrics`: what is counted and measured, under which names and labels.
+//! The feature `metrics`: the names, labels and values of metrics.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

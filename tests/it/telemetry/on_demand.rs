@@ -1,4 +1,4 @@
-//! The events of rules whose checks the application asks.
+//! The events of rules whose checks the application starts.
 
 use std::{convert::Infallible, time::Duration};
 

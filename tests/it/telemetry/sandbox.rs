@@ -1,4 +1,4 @@
-//! The sandbox lets everyone in, so a client from elsewhere is a warning.
+//! The sandbox accepts every client, so a client from another host is a warning.
 
 use std::{net::SocketAddr, time::Duration};
 

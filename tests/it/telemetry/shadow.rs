@@ -1,4 +1,4 @@
-//! What is written and counted of rules in shadow.
+//! The events and metrics of rules in shadow.
 
 use std::{convert::Infallible, time::Duration};
 

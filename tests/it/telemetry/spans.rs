@@ -1,4 +1,4 @@
-//! Spans: what a guarded request spends its time on.
+//! Spans: the stages of a guarded request.
 
 use std::sync::{Arc, Mutex};
 

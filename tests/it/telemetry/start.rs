@@ -1,4 +1,4 @@
-//! What the layer writes when it is built, and when it is gone.
+//! The events when a layer is built, and when it is dropped.
 
 use std::time::Duration;
 
