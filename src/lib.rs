@@ -118,10 +118,7 @@ pub mod rule;
 #[cfg_attr(docsrs, doc(cfg(feature = "sandbox")))]
 pub mod sandbox;
 mod secret;
-#[allow(
-    dead_code,
-    reason = "the trait is for stores of other kinds: so far there is the one in memory, and it is called directly"
-)]
+#[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "the settings of Redis exist in every build"))]
 mod store;
 pub mod verdict;
 

@@ -58,6 +58,7 @@ pub(crate) enum Purpose {
 }
 
 /// Keeps claims, rates and sums.
+#[cfg_attr(not(test), allow(dead_code, reason = "the contract that the tests of all stores share"))]
 pub(crate) trait Store: Send + Sync + 'static {
     /// Claims the subject for `lifetime`, unless it is claimed.
     fn claim(
