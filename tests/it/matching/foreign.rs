@@ -78,6 +78,22 @@ async fn without_the_setting_a_path_with_an_extension_is_another_path() {
 }
 
 #[tokio::test]
+async fn the_class_of_path_spellings_can_be_switched_off() {
+    let verifier = Verifier::passing();
+    let foreign = ForeignBackend::any().without_path_spellings();
+    let layer = builder(&verifier).rule(Rule::post("/login", number())).foreign_backend(foreign).build().unwrap();
+    for path in ["/login.json", "/login/index", "/(S(abc))/login"] {
+        let application = Application::default();
+        assert_eq!(send(&layer, &application, post_json(path, "")).await.status(), 200, "{path}");
+        assert_eq!((verifier.calls(), application.runs()), (0, 1), "{path}");
+    }
+    // Common spellings are refused in front of every backend.
+    let application = Application::default();
+    assert_eq!(send(&layer, &application, post_json("/login%2F", LOGIN)).await.status(), 400);
+    assert_eq!(application.runs(), 0);
+}
+
+#[tokio::test]
 async fn what_nobody_confuses_passes_before_a_foreign_backend_too() {
     let verifier = Verifier::passing();
     let layer =
