@@ -289,7 +289,7 @@ async fn it_reaches_the_application_over_a_socket_under_one_framing() {
 }
 
 #[tokio::test]
-async fn types_that_the_user_names_are_pinned_and_written_anew_like_json() {
+async fn types_that_the_user_names_are_pinned_and_rewritten_like_json() {
     for content_type in ["application/vnd.api+json", "text/json", "application/json;v=2"] {
         let accept = [Media::json_types(["application/vnd.api+json", "text/json", "application/json;v=2"])];
         let rule = || Rule::post("/login", number()).accept(accept.clone()).phone_grammar(PhoneGrammar::lenient());

@@ -251,7 +251,7 @@ async fn the_printed_lines_are_curl_s_own() {
 }
 
 #[test]
-fn settings_that_cannot_stand_end_an_example_with_their_names() {
+fn invalid_settings_end_an_example_with_their_names() {
     const CREDENTIALS: [(&str, &str); 2] = [("JPUSH_APP_KEY", "key"), ("JPUSH_MASTER_SECRET", "canary-5d1e")];
     let with = |more: (&'static str, &'static str)| [CREDENTIALS.as_slice(), &[more]].concat();
     let missing = &["JPUSH_APP_KEY", "JPUSH_MASTER_SECRET", "--sandbox"][..];

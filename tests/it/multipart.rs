@@ -94,7 +94,7 @@ async fn fields_are_read_and_the_body_is_passed_on_as_it_came() {
 }
 
 #[tokio::test]
-async fn a_boundary_is_told_once_and_plainly() {
+async fn a_boundary_is_given_once_and_plainly() {
     let guarded = guarded();
     for content_type in [
         "multipart/form-data; boundary=XX",

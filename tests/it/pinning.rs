@@ -24,7 +24,7 @@ async fn pinned(media: &str, body: &str) -> (String, HeaderMap) {
 }
 
 #[tokio::test]
-async fn the_canonical_phone_stands_where_the_clients_stood_and_nothing_else_changes() {
+async fn the_canonical_phone_replaces_the_clients_and_nothing_else_changes() {
     for (media, came, reached) in [
         (
             "application/json",

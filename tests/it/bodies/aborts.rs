@@ -22,7 +22,7 @@ enum End {
 }
 
 #[tokio::test]
-async fn a_body_that_is_cut_off_asks_nobody() {
+async fn a_body_that_is_cut_off_causes_no_check() {
     let whole = format!("{:x}\r\n{LOGIN}\r\n", LOGIN.len());
     for (what, request) in [
         (
@@ -61,7 +61,7 @@ async fn a_body_that_is_cut_off_asks_nobody() {
 }
 
 #[tokio::test]
-async fn a_stream_that_is_reset_asks_nobody() {
+async fn a_stream_that_is_reset_causes_no_check() {
     let guarded = Guarded::login();
     let (address, served) = serve_one(guarded.service()).await;
     let mut client = http2(address).await;
@@ -91,7 +91,7 @@ async fn a_whole_proof_in_a_body_that_breaks_is_refused() {
 }
 
 #[tokio::test]
-async fn a_body_of_another_length_than_told_is_refused() {
+async fn a_body_of_another_length_than_announced_is_refused() {
     let guarded = Guarded::login();
     let length = LOGIN.len();
     for lengths in

@@ -98,7 +98,7 @@ async fn a_refusal_by_the_head_alone_never_reads_the_body() {
 }
 
 #[tokio::test]
-async fn a_client_that_waits_to_send_its_body_is_not_told_to_when_the_head_decides() {
+async fn a_client_that_waits_to_send_its_body_gets_no_100_when_the_head_decides() {
     let guarded = Guarded::login();
     let address = serve(guarded.service()).await;
     let expecting = |path: &str, content_type: &str, length: usize| {

@@ -127,7 +127,7 @@ async fn a_body_over_the_limit_is_answered_413_however_it_comes() {
 }
 
 #[tokio::test]
-async fn a_length_told_over_the_limit_is_refused_before_a_byte_is_read() {
+async fn an_announced_length_over_the_limit_is_refused_before_a_byte_is_read() {
     let guarded = Guarded::login();
     let address = serve(guarded.service()).await;
     let response = exchange(address, head("/login", &format!("content-length: {}", LIMIT + 1))).await;
@@ -157,7 +157,7 @@ async fn a_body_over_the_limit_does_not_pass_even_where_outages_do() {
 }
 
 #[tokio::test]
-async fn a_rule_has_a_limit_of_its_own() {
+async fn a_rule_has_a_separate_limit() {
     let guarded = Guarded::with(|verifier| {
         builder(verifier)
             .body_limit(100)

@@ -155,7 +155,7 @@ fn a_layer_without_a_rule_is_refused() {
 }
 
 #[test]
-fn a_path_that_is_no_canonical_pattern_is_refused() {
+fn a_path_that_is_not_a_canonical_pattern_is_refused() {
     for path in [
         "",
         "login",
@@ -317,7 +317,7 @@ fn rules_may_come_as_a_list() {
 }
 
 #[test]
-fn a_field_that_is_none_is_refused() {
+fn an_invalid_field_is_refused() {
     for field in [
         Field::body(""),
         Field::body("token"),
@@ -374,7 +374,7 @@ fn a_proofs_header_under_our_own_prefix_is_refused() {
 }
 
 #[test]
-fn a_prefix_that_is_none_is_refused() {
+fn an_invalid_prefix_is_refused() {
     for prefix in
         ["", "x", "x-", "-x", "x--y", "content", "X-Jverify", "x-jverify-", "x_jverify", "x jverify", "x-\u{e9}"]
     {

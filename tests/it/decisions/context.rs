@@ -46,7 +46,7 @@ async fn a_browsers_token_is_asked_about_at_the_browsers_endpoint() {
 }
 
 #[tokio::test]
-async fn every_check_has_an_id_of_its_own() {
+async fn every_check_has_a_different_id() {
     let desk = Sandboxed::new(Rule::post("/login", captcha().then(number().with_risk())));
     for _ in 0..20 {
         // It could be an exID, but the rule does not set `ex_id`.
@@ -253,7 +253,7 @@ async fn the_sandbox_is_marked_in_header_and_extension() {
 }
 
 #[tokio::test]
-async fn whoever_is_not_the_sandbox_is_not_marked() {
+async fn only_the_sandbox_is_marked() {
     let (verifier, application) = (crate::support::Verifier::passing(), crate::support::Application::default());
     let layer = crate::support::login_layer(&verifier);
     let mut request = post_json("/login", crate::support::LOGIN);

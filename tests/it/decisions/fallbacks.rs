@@ -314,7 +314,7 @@ async fn while_a_breaker_is_open_the_captcha_is_all_that_is_asked() {
 }
 
 #[tokio::test]
-async fn a_captcha_whose_breaker_is_open_is_no_captcha() {
+async fn a_captcha_whose_breaker_is_open_does_not_count() {
     let rule = Rule::post("/login", captcha().then(number())).policy(by_captcha());
     let desk = Sandboxed::noticing(rule);
     let body = |captcha: &str| json!({"captchaContent": captcha, "token": "sandbox-9002", "phone": PHONE});
@@ -502,7 +502,7 @@ async fn a_captcha_passes_no_risk_that_is_too_high() {
 }
 
 #[tokio::test]
-async fn a_verdict_on_another_kind_of_check_is_no_captcha() {
+async fn a_verdict_on_another_kind_of_check_is_not_a_captcha() {
     let confused = tower::service_fn(|_: Check| async {
         Ok::<_, std::convert::Infallible>(Verdict::new(CheckKind::Captcha, Class::Passed))
     });
@@ -570,7 +570,7 @@ async fn a_check_that_took_the_whole_deadline_leaves_no_time_for_a_captcha() {
 // === on demand ===
 
 #[tokio::test]
-async fn on_demand_a_captcha_in_the_place_of_a_check_is_no_verified() {
+async fn on_demand_a_captcha_instead_of_a_check_is_not_verified() {
     let guarded = guarded(Class::Inconclusive, login(by_captcha()).on_demand());
     assert_eq!(guarded.send(post_json("/login", body(Some("solved")))).await.status(), 200);
     let prove = guarded.application.last().parts.extensions.get::<Prove>().cloned().unwrap();

@@ -31,7 +31,7 @@ async fn a_phone_in_the_body_must_be_the_proven_one() {
 }
 
 #[tokio::test]
-async fn a_one_tap_login_that_is_no_pass_is_refused() {
+async fn a_one_tap_login_that_does_not_pass_is_refused() {
     let desk = Sandboxed::new(Rule::post("/login", one_tap()));
     for (login_token, status) in [
         ("sandbox-8001", 403),

@@ -108,7 +108,7 @@ async fn a_captcha_for_another_scene_or_for_none_is_a_mismatch() {
 }
 
 #[tokio::test]
-async fn a_captcha_that_tells_no_scene_at_all_is_of_no_scene() {
+async fn a_captcha_without_a_scene_passes_for_no_scene() {
     for reply in [
         r#"{"code":6000,"result":"success"}"#,
         r#"{"code":6000,"result":"success","captchaArgs":{}}"#,

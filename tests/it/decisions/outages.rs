@@ -36,7 +36,7 @@ async fn an_outage_is_a_503_unless_a_policy_opens_for_it() {
 }
 
 #[tokio::test]
-async fn a_real_client_that_nobody_answers_is_a_503() {
+async fn a_real_client_without_an_answer_is_a_503() {
     let nobody = JPush::builder(Credentials::new("key", "secret").unwrap()).base_url("http://127.0.0.1:1");
     let layer = noticing(nobody.build().unwrap()).rule(Rule::post("/login", number())).build().unwrap();
     let application = Application::default();

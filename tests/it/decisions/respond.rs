@@ -108,7 +108,7 @@ async fn a_verifier_that_panics_lets_nothing_through_and_holds_nothing() {
 }
 
 #[tokio::test]
-async fn an_answer_to_another_kind_of_check_is_no_answer() {
+async fn an_answer_to_another_kind_of_check_is_not_an_answer() {
     let (verifier, application) =
         (Verifier::answering(|_| Some(Verdict::new(CheckKind::Captcha, Class::Passed))), Application::default());
     let response = send(&login_layer(&verifier), &application, post_json("/login", LOGIN)).await;

@@ -50,7 +50,7 @@ async fn the_default_bands_are_the_vendors() {
 }
 
 #[tokio::test]
-async fn a_risk_that_is_not_told_is_unknown_and_flagged_and_never_low() {
+async fn a_risk_without_a_score_is_unknown_and_flagged_and_never_low() {
     for (token, score) in [
         ("sandbox-9000-risk-unknown", None),
         ("sandbox-9000-risk-absent", None),
@@ -240,7 +240,7 @@ async fn the_higher_of_two_risks_counts() {
 }
 
 #[tokio::test]
-async fn nothing_tells_a_stranger_that_the_risk_was_too_high_unless_it_is_set() {
+async fn no_answer_reveals_that_the_risk_was_too_high_unless_it_is_set() {
     let rule = || Rule::post("/login", number());
     let body = login("sandbox-9000-risk-900");
     let silent = Sandboxed::new(rule()).login(&body).await;

@@ -95,7 +95,7 @@ async fn a_captcha_that_a_risk_asked_for_is_solved_once() {
 }
 
 #[tokio::test]
-async fn a_body_that_the_layer_writes_anew_means_the_same_check() {
+async fn a_body_that_the_layer_rewrites_means_the_same_check() {
     for rule in [Rule::post("/login", number()).pin_phone(true), Rule::post("/login", number()).canonical_body(true)] {
         let guarded = Guarded::by([rule]);
         let body = r#"{ "token": "t", "phone": "13812345678" }"#;
@@ -127,7 +127,7 @@ async fn what_the_middleware_between_has_changed_is_asked_about() {
 }
 
 #[tokio::test]
-async fn another_claim_beside_the_same_login_token_is_compared_with_the_answer_again() {
+async fn another_claim_with_the_same_login_token_is_compared_with_the_answer_again() {
     let guarded = login(one_tap());
     let claims = |phone: &str| Full::from(format!(r#"{{"loginToken":"l","phone":"{phone}"}}"#));
     let request = post_json("/login", "").map(|_| claims(PHONE));

@@ -41,7 +41,7 @@ fn decision(application: &Application) -> Decision {
 }
 
 #[tokio::test]
-async fn the_worst_action_the_highest_risk_and_both_lists_are_told() {
+async fn the_worst_action_the_highest_risk_and_both_lists_are_shown() {
     let numbers = |token: &str| json!({"captchaContent": "sandbox-pass", "token": token, "phone": PHONE});
     for (outer, inner, body, word, score, checks) in [
         (

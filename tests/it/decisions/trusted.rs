@@ -341,7 +341,7 @@ fn not_asked_is_unverified_and_has_no_phone() {
 }
 
 #[test]
-fn a_lost_level_is_no_low_risk() {
+fn a_lost_level_is_not_a_low_risk() {
     let decision = read(&[("x-jverify-decision", "flag"), ("x-jverify-risk-score", "450")]).unwrap();
     assert_eq!((decision.level(), decision.score()), (Some(Level::Unknown), Some(450)));
     // Without its checks a sandbox is one all the same.

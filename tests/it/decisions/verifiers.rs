@@ -65,7 +65,7 @@ async fn an_error_that_is_not_known_is_unknown_and_opens_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn towers_timeout_is_no_outage_and_lets_the_verifiers_own_error_through() {
+async fn towers_timeout_is_not_an_outage_and_lets_the_verifiers_error_through() {
     let silent = tower::service_fn(|_: Check| std::future::pending::<Result<Verdict, BoxError>>());
     let late = ServiceBuilder::new().timeout(Duration::from_secs(1)).service(silent);
     assert_eq!(refused(late).await, Some(DenialReason::Verdict(Class::Unavailable)));

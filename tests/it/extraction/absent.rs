@@ -279,7 +279,7 @@ async fn a_name_counts_once_whatever_its_value() {
 }
 
 #[tokio::test]
-async fn an_empty_header_beside_a_full_one_is_refused() {
+async fn an_empty_header_next_to_a_full_one_is_refused() {
     let guarded = by(number().token(Field::header("x-token").or(Field::body("/token"))));
     for (name, [one, other]) in [
         ("x-token", ["", "t"]),

@@ -38,7 +38,7 @@ fn get_with(query: &str) -> Request<Empty<Bytes>> {
 }
 
 #[tokio::test]
-async fn a_proof_beside_a_guarded_name_in_the_query_is_refused() {
+async fn a_proof_with_a_guarded_name_in_the_query_is_refused() {
     let guarded = Guarded::login();
     for query in [
         "?phone=13912345678",
@@ -181,7 +181,7 @@ async fn a_rule_that_reads_no_body_takes_its_headers_out_of_the_trailers() {
 }
 
 #[tokio::test]
-async fn a_proof_in_the_query_has_no_body_beside_it_that_could_say_otherwise() {
+async fn a_proof_in_the_query_comes_without_a_body_that_could_say_otherwise() {
     let guarded = all_in_head();
     let login = |content_type: &str, body: &'static str| {
         let request = http::Request::post("/login?phone=13812345678").header("x-token", "t");

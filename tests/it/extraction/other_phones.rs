@@ -180,7 +180,7 @@ async fn a_place_that_is_listed_passes() {
 }
 
 #[tokio::test]
-async fn a_place_beside_a_nested_field_can_be_listed() {
+async fn a_place_next_to_a_nested_field_can_be_listed() {
     let ask = number().phone(Field::body("/user/phone")).token(Field::body("/user/token"));
     let rule = Rule::post("/login", ask).other_phones(["/phone", "/user/backup/phone"]);
     let guarded = before(ForeignBackend::any(), [rule]);

@@ -189,7 +189,7 @@ async fn a_byte_order_mark_is_in_front_of_no_other_value() {
 }
 
 #[tokio::test]
-async fn a_lenient_spelling_is_pinned_and_written_anew_in_canonical_digits() {
+async fn a_lenient_spelling_is_pinned_and_rewritten_in_canonical_digits() {
     let lenient = || Rule::post("/login", number()).phone_grammar(PhoneGrammar::lenient());
     for rule in [lenient().pin_phone(true), lenient().canonical_body(true)] {
         let guarded = Guarded::by([rule]);
@@ -202,7 +202,7 @@ async fn a_lenient_spelling_is_pinned_and_written_anew_in_canonical_digits() {
 }
 
 #[tokio::test]
-async fn a_country_code_of_its_own_is_86_and_under_the_lenient_grammar_0086_or_cn_too() {
+async fn a_separate_country_code_is_86_and_under_the_lenient_grammar_0086_or_cn_too() {
     let rule = |grammar| {
         let ask = number().country_code(Field::body("/code"));
         Guarded::by([Rule::post("/login", ask).phone_grammar(grammar)])
@@ -224,7 +224,7 @@ async fn a_country_code_of_its_own_is_86_and_under_the_lenient_grammar_0086_or_c
 }
 
 #[tokio::test]
-async fn the_spelling_of_a_phone_beside_a_captcha_alone_does_not_matter() {
+async fn the_spelling_of_a_phone_that_comes_with_a_captcha_only_does_not_matter() {
     let guarded = Guarded::by([Rule::post("/signin", captcha().or(number().country_code(Field::body("/code"))))]);
     for fields in [r#""phone":"+86 158""#, r#""phone":"x","code":"86""#, r#""phone":7"#] {
         let body = format!(r#"{{"captchaContent":"c",{fields}}}"#);

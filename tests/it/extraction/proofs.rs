@@ -78,7 +78,7 @@ async fn a_malformed_second_proof_does_not_cost_the_first() {
 }
 
 #[tokio::test]
-async fn a_phone_beside_a_captcha_stays_unproven() {
+async fn a_phone_that_comes_with_a_captcha_stays_unproven() {
     let guarded = Guarded::by([Rule::post("/login", captcha().or(number()))]);
     let seen = guarded.verifies(login(r#"{"captchaContent":"c","phone":"13812345678"}"#), "a captcha").await;
     let decision = seen.parts.extensions.get::<Decision>().unwrap();

@@ -202,7 +202,7 @@ async fn the_peer_is_axums_connect_info() {
 }
 
 #[tokio::test]
-async fn a_router_that_is_wrapped_is_told_its_peer_too() {
+async fn a_wrapped_router_learns_its_peer_too() {
     let verifier = Verifier::passing();
     let told = ClientIp::from_fn(|parts| {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;

@@ -32,7 +32,7 @@ async fn a_deadline_of_the_clients_is_passed_on() {
 
 /// CASES 44.
 #[tokio::test(start_paused = true)]
-async fn a_check_is_not_begun_that_the_client_does_not_wait_for() {
+async fn a_check_that_the_client_does_not_wait_for_does_not_start() {
     let guarded = guarded();
     for timeout in ["50m", "0S", "999m", "1n"] {
         let response = guarded.send(timed(timeout)).await;
@@ -123,7 +123,7 @@ async fn the_body_is_not_waited_for_past_the_clients_deadline() {
 }
 
 #[tokio::test]
-async fn a_deadline_that_is_none_is_refused() {
+async fn an_invalid_deadline_is_refused() {
     let guarded = guarded();
     for timeout in ["", "5", "S", "123456789S", "-1S", "+1S", "1.5S", "5s", "5 S", " 5S", "5h", "1S1S", "1S, 2S"] {
         refuses(&guarded, timed(timeout), "proof_malformed", timeout).await;

@@ -36,7 +36,7 @@ async fn a_phone_may_be_text_or_an_integer() {
 }
 
 #[tokio::test]
-async fn what_nobody_asked_for_is_skipped() {
+async fn fields_that_no_rule_names_are_skipped() {
     let guarded = guarded();
     for (other, what) in [
         (varint(9, 300), "a varint"),
@@ -113,7 +113,7 @@ fn by_nested() -> tower_jverify::Number {
 }
 
 #[tokio::test]
-async fn what_is_no_message_is_refused() {
+async fn what_is_not_a_message_is_refused() {
     let guarded = guarded();
     for (rest, what) in [
         (vec![0x4b, 0x4c], "a group"),

@@ -42,7 +42,7 @@ async fn all_of_a_stream_reaches_the_application() {
 }
 
 #[tokio::test]
-async fn a_stream_keeps_its_trailers_and_nobody_forges_ours_there() {
+async fn a_stream_keeps_its_trailers_except_forged_ones() {
     let mut trailers = HeaderMap::new();
     trailers.insert("x-checksum", HeaderValue::from_static("1"));
     trailers.insert("x-jverify-decision", HeaderValue::from_static("allow"));

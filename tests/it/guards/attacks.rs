@@ -88,7 +88,7 @@ async fn a_budget_holds_also_if_the_store_is_full_when_the_day_begins() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_that_a_reload_changes_begins_anew() {
+async fn a_limit_that_a_reload_changes_starts_from_zero() {
     let day = Duration::from_secs(24 * 3600);
     let guards = Guards::new();
     let of = |rate: Rate| Site::with(|layer| layer.guards(&guards).rule(login().limit(Limit::per_client(rate))));

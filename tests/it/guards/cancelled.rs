@@ -126,7 +126,7 @@ async fn dropped(path: &str, after: usize) -> Option<usize> {
 }
 
 #[tokio::test]
-async fn a_request_that_is_dropped_at_any_await_keeps_the_claims_of_begun_checks_and_nothing_else() {
+async fn a_request_that_is_dropped_at_any_await_keeps_the_claims_of_started_checks_and_nothing_else() {
     for path in ["/both", "/on-demand"] {
         let mut begun = Vec::new();
         while let Some(asked) = dropped(path, begun.len()).await {

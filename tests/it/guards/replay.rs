@@ -181,7 +181,7 @@ async fn after_a_timeout_and_after_the_client_has_left_the_proof_stays_claimed()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_leaves_before_its_check_has_begun_gives_the_proof_back() {
+async fn a_client_that_leaves_before_its_check_has_started_gives_the_proof_back() {
     let guards = Guards::new();
     let never = JVerifyLayer::builder(NeverReady).guards(&guards).rule(Rule::post("/login", number())).build().unwrap();
     let application = Application::default();

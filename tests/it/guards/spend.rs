@@ -68,7 +68,7 @@ fn retry_after<B>(response: &Response<B>) -> u64 {
 const LIMITED: Result<(), DenialReason> = Err(DenialReason::RateLimited);
 
 #[tokio::test(start_paused = true)]
-async fn a_client_tries_one_phone_three_times_in_ten_minutes_and_shuts_nobody_else_out() {
+async fn a_client_tries_one_phone_three_times_in_ten_minutes_and_locks_out_no_other_client() {
     let desk = Desk::new(Guards::builder(), [login()]);
     for _ in 0..3 {
         assert_eq!(desk.login("192.0.2.1", PHONE).await, Ok(()));
@@ -148,7 +148,7 @@ async fn a_replay_counts_and_a_limited_request_claims_nothing() {
 }
 
 #[tokio::test]
-async fn the_peer_is_no_client_unless_said_and_the_log_says_so_once() {
+async fn the_peer_is_not_the_client_unless_configured_and_the_log_says_so_once() {
     let (log, _listening) = Log::listen();
     let rules = || [Rule::post("/login", number()), Rule::post("/web", number().web())];
     let desk = Desk::new(Guards::builder(), rules());

@@ -95,7 +95,7 @@ async fn forged_headers_are_gone_over_a_real_socket() {
 }
 
 #[tokio::test]
-async fn a_risk_that_jpush_does_not_tell_is_unknown_and_not_the_clients() {
+async fn a_risk_that_jpush_does_not_return_is_unknown_and_not_the_clients() {
     let answer = |check: &Check| Some(Verdict::new(check.kind(), Class::Passed).with_risk(Risk::Unknown));
     let guarded = Guarded::asking(Verifier::answering(answer), login_layer);
     let seen = guarded.verifies(forged("/login"), "no score").await;
@@ -106,7 +106,7 @@ async fn a_risk_that_jpush_does_not_tell_is_unknown_and_not_the_clients() {
 }
 
 #[tokio::test]
-async fn a_risk_that_nobody_asked_for_is_not_told() {
+async fn a_risk_that_was_not_requested_is_not_in_the_headers() {
     let guarded = Guarded::by([Rule::post("/login", captcha())]);
     let mut request = forged("/login");
     *request.body_mut() = r#"{"captchaContent":"c"}"#.into();

@@ -15,7 +15,7 @@ async fn a_refused_port_is_a_connect_error_of_which_nothing_was_sent() {
 }
 
 #[tokio::test]
-async fn a_name_that_nobody_has_is_a_connect_error() {
+async fn a_name_that_does_not_exist_is_a_connect_error() {
     let error = client("https://jpush.invalid").build().unwrap().ask(number()).await.unwrap_err();
     // A resolver that does not answer at all makes it a timeout of connecting; both are `is_connect`.
     assert!(error.is_connect() && error.nothing_sent(), "{error:?}");
@@ -23,7 +23,7 @@ async fn a_name_that_nobody_has_is_a_connect_error() {
 }
 
 #[tokio::test]
-async fn a_tls_handshake_that_nobody_answers_is_a_connect_timeout() {
+async fn a_tls_handshake_without_an_answer_is_a_connect_timeout() {
     let server = Server::start(|conn| async move {
         let _kept = conn;
         std::future::pending::<()>().await;

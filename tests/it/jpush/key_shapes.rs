@@ -93,7 +93,7 @@ fn an_encrypted_key_is_refused_with_the_command_that_decrypts_it() {
 }
 
 #[test]
-fn what_is_no_private_rsa_key_is_named_by_what_it_is() {
+fn what_is_not_a_private_rsa_key_is_named_by_its_kind() {
     let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
     let edwards = KeyPair::generate_for(&PKCS_ED25519).unwrap();
     let parameters = CertificateParams::new(["a.example".to_owned()]).unwrap();

@@ -53,7 +53,7 @@ const ANSWERS: [&str; 16] = [
 ];
 
 #[tokio::test]
-async fn an_answer_that_is_none_opens_nothing() {
+async fn an_answer_that_is_not_jpushs_opens_nothing() {
     for answer in ANSWERS {
         for at_once in [true, false] {
             let server = Server::start(move |mut conn: Conn| async move {

@@ -57,7 +57,7 @@ async fn every_kind_asks_its_own_endpoint_also_below_a_prefix() {
 }
 
 #[tokio::test]
-async fn a_captcha_passes_by_its_result_and_tells_its_scene() {
+async fn a_captcha_passes_by_its_result_and_has_its_scene() {
     let server = Server::answering(http(200, CAPTCHA_PASS)).await;
     let jpush = client(&server.url()).build().unwrap();
     let verdict = jpush.ask(Check::captcha("content")).await.unwrap();

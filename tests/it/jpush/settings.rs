@@ -11,7 +11,7 @@ fn refused(set: impl FnOnce(JPushBuilder) -> JPushBuilder) -> ConfigError {
 }
 
 #[test]
-fn each_setting_that_cannot_stand_is_named() {
+fn each_invalid_setting_is_named() {
     for (error, setting) in [
         (refused(|b| b.base_url("http://api.verification.jpush.cn")), "base_url"),
         (refused(|b| b.base_url("http://10.0.0.1")), "base_url"),

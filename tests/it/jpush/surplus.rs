@@ -171,7 +171,7 @@ async fn a_late_surplus_pass_is_not_believed_where_the_ex_id_is_required() {
 }
 
 #[tokio::test]
-async fn a_pass_that_repeats_the_ex_id_is_believed_and_what_is_no_pass_needs_none() {
+async fn a_pass_that_repeats_the_ex_id_is_believed_and_other_answers_need_no_ex_id() {
     let echo = Server::start(|mut conn: Conn| async move {
         while let Some(request) = conn.request().await {
             conn.write(rejection(&request).replace("9001", "9000")).await;

@@ -79,7 +79,7 @@ async fn serving(acceptor: TlsAcceptor) -> Server {
     Server::start(move |conn| answer(acceptor.clone(), conn, http(200, PASS))).await
 }
 
-async fn assert_nothing_is_told(tls: Tls, host: &str) {
+async fn assert_nothing_is_revealed(tls: Tls, host: &str) {
     let server = serving(tls.acceptor).await;
     let jpush =
         client(&format!("https://{host}:{}", server.port())).extra_root_pem(tls.root.as_bytes()).build().unwrap();
@@ -115,8 +115,8 @@ async fn a_certificate_of_a_trusted_authority_for_the_right_host_is_taken() {
 #[tokio::test]
 async fn a_certificate_for_another_host_is_not() {
     let authority = Authority::new();
-    assert_nothing_is_told(authority.serve(&params("api.verification.jpush.cn"), &[]), "localhost").await;
-    assert_nothing_is_told(authority.serve(&params("localhost"), &[]), "127.0.0.1").await;
+    assert_nothing_is_revealed(authority.serve(&params("api.verification.jpush.cn"), &[]), "localhost").await;
+    assert_nothing_is_revealed(authority.serve(&params("localhost"), &[]), "127.0.0.1").await;
 }
 
 #[tokio::test]
@@ -124,14 +124,14 @@ async fn an_expired_certificate_is_not() {
     let mut old = params("localhost");
     old.not_before = date_time_ymd(1999, 1, 1);
     old.not_after = date_time_ymd(2000, 1, 1);
-    assert_nothing_is_told(Authority::new().serve(&old, &[]), "localhost").await;
+    assert_nothing_is_revealed(Authority::new().serve(&old, &[]), "localhost").await;
 }
 
 #[tokio::test]
 async fn a_certificate_of_the_future_is_not() {
     let mut early = params("localhost");
     early.not_before = date_time_ymd(4000, 1, 1);
-    assert_nothing_is_told(Authority::new().serve(&early, &[]), "localhost").await;
+    assert_nothing_is_revealed(Authority::new().serve(&early, &[]), "localhost").await;
 }
 
 #[tokio::test]
@@ -139,13 +139,13 @@ async fn a_self_signed_certificate_is_not() {
     let key = KeyPair::generate().unwrap();
     let own = params("localhost").self_signed(&key).unwrap();
     let tls = Tls { acceptor: acceptor(&own, &key, &[]), root: Authority::new().root.pem() };
-    assert_nothing_is_told(tls, "localhost").await;
+    assert_nothing_is_revealed(tls, "localhost").await;
 }
 
 #[tokio::test]
-async fn a_certificate_of_an_authority_that_nobody_trusts_is_not() {
+async fn a_certificate_of_an_untrusted_authority_is_not() {
     let tls = Tls { root: Authority::new().root.pem(), ..Authority::new().serve(&params("localhost"), &[]) };
-    assert_nothing_is_told(tls, "localhost").await;
+    assert_nothing_is_revealed(tls, "localhost").await;
 }
 
 #[tokio::test]
@@ -158,7 +158,7 @@ async fn by_default_only_public_authorities_are_trusted() {
 }
 
 #[tokio::test]
-async fn a_server_that_speaks_no_tls_is_told_nothing() {
+async fn a_server_without_tls_receives_nothing() {
     let server = Server::start(|mut conn| async move {
         conn.write(http(200, PASS)).await;
         conn.request().await;

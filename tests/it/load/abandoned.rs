@@ -29,7 +29,7 @@ fn login() -> http::Request<http_body_util::Full<bytes::Bytes>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_check_that_has_begun_is_finished_and_the_requests_next_is_not_started() {
+async fn a_check_that_has_started_is_finished_and_the_requests_next_is_not_started() {
     let slow = Slow::taking(2_000);
     let layer = layer(&slow, Rule::post("/login", captcha().then(number())));
     let start = Instant::now();

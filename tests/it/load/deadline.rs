@@ -78,7 +78,7 @@ fn taking(
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_checks_share_the_deadline_and_the_second_is_not_begun_with_less_than_a_second_left() {
+async fn two_checks_share_the_deadline_and_the_second_does_not_start_with_less_than_a_second_left() {
     for (each, asked, passes) in [
         (2_499, 2, true),
         (2_501, 2, false),

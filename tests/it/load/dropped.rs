@@ -117,7 +117,7 @@ fn request() -> Request<Dribble> {
 }
 
 #[test]
-fn dropped_after_any_number_of_polls_a_begun_check_is_finished_and_nothing_more_is_asked() {
+fn dropped_after_any_number_of_polls_a_started_check_is_finished_and_nothing_more_is_asked() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let within = runtime.enter();
     let mut cx = Context::from_waker(Waker::noop());

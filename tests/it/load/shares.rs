@@ -76,7 +76,7 @@ async fn a_check_that_ends_gives_back_one_place_of_its_client_and_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_client_ip_nobody_has_a_share() {
+async fn without_client_ip_clients_have_no_share() {
     let slow = Slow::taking(2_000);
     let layer = layer(&slow, Rule::post("/login", number()));
     for _ in 0..16 {

@@ -94,7 +94,7 @@ async fn the_class_of_path_spellings_can_be_switched_off() {
 }
 
 #[tokio::test]
-async fn what_nobody_confuses_passes_before_a_foreign_backend_too() {
+async fn what_all_backends_read_alike_passes_before_a_foreign_backend_too() {
     let verifier = Verifier::passing();
     let layer =
         builder(&verifier).rule(Rule::post("/login", number())).foreign_backend(ForeignBackend::any()).build().unwrap();

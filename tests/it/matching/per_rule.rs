@@ -157,7 +157,7 @@ async fn under_a_nested_router_the_original_path_has_the_tenant() {
 
 /// A middleware between two services of one layer that changes the tenant: the outer decision is another tenant's.
 #[tokio::test]
-async fn the_decision_for_one_tenant_is_none_for_another() {
+async fn the_decision_for_one_tenant_is_not_one_for_another() {
     let verifier = Verifier::passing();
     let layer = builder(&verifier).rule(Rule::post("/v1/{tenant}/login", number()).name("login")).build().unwrap();
     for (path, calls) in [("/v1/mine/login", 1), ("/v1/other/login", 2)] {
@@ -286,7 +286,7 @@ async fn a_check_of_a_rules_verifier_is_finished_after_its_client_has_left() {
 }
 
 #[test]
-fn a_rules_verifier_has_an_account_of_its_own() {
+fn a_rules_verifier_has_a_separate_account() {
     let verifier = Verifier::passing();
     let own = || Verifier::passing();
     let accounts =

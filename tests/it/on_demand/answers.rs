@@ -218,7 +218,7 @@ async fn the_decision_has_the_phone_and_the_risk_and_the_policy_applies() {
 }
 
 #[tokio::test]
-async fn what_a_policy_opens_is_no_verified() {
+async fn what_a_policy_opens_is_not_verified() {
     let opens = || rule().policy(Policy::default().on(Class::Unavailable, Fallback::Open));
     let desk = Sandboxed::noticing(opens());
     desk.sandbox.fault(Fault::Refuse);

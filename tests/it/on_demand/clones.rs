@@ -88,7 +88,7 @@ async fn a_call_that_is_dropped_goes_on_while_a_clone_is_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_all_have_left_the_check_is_finished_and_the_next_is_not_begun() {
+async fn when_all_have_left_the_check_is_finished_and_the_next_is_not_started() {
     let slow = Slow::taking(2_000);
     let (layer, prove) = slowly(&slow, Rule::post("/login", captcha().then(number())).on_demand(), BOTH).await;
     let handler = tokio::spawn(async move { prove.now().await.is_ok() });

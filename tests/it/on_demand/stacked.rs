@@ -204,7 +204,7 @@ async fn a_prove_that_a_middleware_removes_verifies_nothing_any_more() {
 }
 
 #[tokio::test]
-async fn what_another_layer_opened_is_no_verified() {
+async fn what_another_layer_opened_is_not_verified() {
     let unreachable = || {
         tower::service_fn(|_: Check| async {
             Err::<Verdict, CallError>(CallError::no_connection("the verifier is down"))

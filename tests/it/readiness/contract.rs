@@ -107,7 +107,7 @@ async fn a_ready_service_dropped_without_a_call_loses_no_permit() {
 }
 
 #[tokio::test]
-async fn a_service_kept_ready_starves_nobody_and_not_itself() {
+async fn a_service_kept_ready_starves_neither_others_nor_itself() {
     let application = ConcurrencyLimit::new(Strict::default(), 1);
     let mut kept = login_layer(&Verifier::passing()).layer(application);
     for _ in 0..3 {

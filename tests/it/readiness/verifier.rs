@@ -50,7 +50,7 @@ async fn limits_that_make_a_check_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn load_that_they_shed_is_no_outage_and_their_permits_come_back() {
+async fn load_that_they_shed_is_not_an_outage_and_their_permits_come_back() {
     let gate = Gate::closed(Class::Passed);
     let shedding = ServiceBuilder::new().load_shed().concurrency_limit(1).service(gate.clone());
     // Clients can bring it about, so even a policy that opens for outages does not open for it.

@@ -101,7 +101,7 @@ async fn a_read_only_redis_is_used_again_once_it_can_write() {
 }
 
 #[tokio::test]
-async fn a_full_redis_stops_nobody_under_local_and_everybody_under_refuse() {
+async fn a_full_redis_stops_no_request_under_local_and_all_under_refuse() {
     let Some(server) = Server::start_with(&["--maxmemory", "1"]) else { return };
     let (refusing, local) = (Instance::with(&server, refuse), Instance::new(&server));
     assert_eq!(refusing.login("token", 1).await, STORE_DOWN);
@@ -128,7 +128,7 @@ async fn a_budget_goes_on_in_the_memory_from_what_redis_said_last() {
 }
 
 #[tokio::test]
-async fn a_check_is_not_begun_with_the_little_time_that_a_frozen_redis_has_left() {
+async fn a_check_does_not_start_with_the_little_time_that_a_frozen_redis_has_left() {
     let Some(server) = Server::start() else { return };
     let guards = Guards::builder().redis(builder(&server.url()).build().unwrap()).build().unwrap();
     let verifier = Verifier::passing();

@@ -79,7 +79,7 @@ async fn what_a_service_outside_has_seen_in_shadow_is_refused_inside_under_an_en
 }
 
 #[tokio::test]
-async fn no_header_of_a_client_tells_a_mode_or_a_decision() {
+async fn no_header_of_a_client_sets_a_mode_or_a_decision() {
     let names = ["x-jverify-mode", "x_jverify_mode", "x-jverify.mode", "x-jverify-decision", "x_jverify-decision"];
     let forged = || {
         let mut headers = HeaderMap::new();

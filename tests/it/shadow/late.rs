@@ -127,7 +127,7 @@ async fn the_next_checks_are_asked_within_the_layers_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn if_the_client_leaves_only_the_check_that_has_begun_is_finished() {
+async fn if_the_client_leaves_only_the_check_that_has_started_is_finished() {
     for (leaves_after, works) in [(1, 10), (2, 10)] {
         let rule = Rule::post("/login", captcha().then(number())).mode(Mode::Shadow);
         let (layer, verifier, records) = slow(Duration::from_millis(2_500), |it| it.rule(rule));

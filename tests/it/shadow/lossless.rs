@@ -121,7 +121,7 @@ async fn a_stalled_body_and_one_over_the_limit_go_on_where_the_read_stopped() {
 }
 
 #[tokio::test]
-async fn what_was_decoded_or_written_anew_is_handed_on_as_it_came_if_it_is_refused() {
+async fn what_was_decoded_or_rewritten_is_passed_on_unchanged_if_it_is_refused() {
     use std::io::Write;
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(br#" { "token": "t" } "#).unwrap();

@@ -60,7 +60,7 @@ async fn it_has_the_checks_their_codes_and_ids_and_is_written_when_the_check_has
 }
 
 #[tokio::test(start_paused = true)]
-async fn before_the_first_check_there_is_none() {
+async fn before_the_first_check_no_event_is_written() {
     let guarded = Guarded::login();
     let (log, _listening) = Log::listen();
     let never = http_body_util::StreamBody::new(futures_util::stream::pending::<Result<_, Infallible>>());
@@ -173,7 +173,7 @@ async fn a_verdict_on_another_kind_of_check_is_no_pass_in_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_first_check_waits_for_the_verifier_there_is_none() {
+async fn while_the_first_check_waits_for_the_verifier_no_event_is_written() {
     let (verifier, rule) = (Once::spent(), Rule::post("/login", number()));
     let layer = JVerifyLayer::builder(verifier).rule(rule).in_flight(1).build().unwrap();
     let (log, _listening) = Log::listen();
@@ -201,7 +201,7 @@ async fn a_check_that_the_layers_deadline_ends_is_not_abandoned() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_check_that_has_not_begun_at_the_clients_deadline_is_not_abandoned() {
+async fn a_check_that_has_not_started_at_the_clients_deadline_is_not_abandoned() {
     let ask =
         captcha().content(Field::header("x-captcha")).then(number().token(Field::body("/1")).phone(Field::body("/2")));
     let rule = Rule::post("/accounts.Accounts/Login", ask).accept([Media::Grpc]);

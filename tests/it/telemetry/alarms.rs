@@ -99,7 +99,7 @@ async fn a_few_clients_and_clients_that_are_not_known_are_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_is_no_collapse() {
+async fn an_outage_is_not_a_collapse() {
     let is_up = Arc::new(AtomicBool::new(true));
     let answer = Arc::clone(&is_up);
     let verifier = Verifier::answering(move |check| {

@@ -239,7 +239,7 @@ where
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_told_on_any_path_with_every_crate_at_trace() {
+async fn no_path_reveals_a_canary_with_every_crate_at_trace() {
     let (log, _listening) = Log::listen();
     let (sandbox, application) = (Sandbox::new(), Application::default());
     let client = JPush::builder(credentials()).transport(sandbox.clone()).one_tap_key(&Sandbox::one_tap_key_pem());
@@ -274,7 +274,7 @@ async fn nothing_is_told_on_any_path_with_every_crate_at_trace() {
 
 /// The real transport, hyper and all, against a sandbox on a socket.
 #[tokio::test]
-async fn nothing_is_told_by_the_real_transport_either() {
+async fn the_real_transport_reveals_no_canary_either() {
     let (log, _listening) = Log::listen();
     let sandbox = Sandbox::new();
     let vendor = serve(sandbox.clone()).await;

@@ -104,7 +104,7 @@ async fn the_time_it_took_is_in_it() {
 }
 
 #[tokio::test]
-async fn a_decision_taken_over_from_an_outer_service_of_the_layer_is_no_second_event() {
+async fn a_decision_taken_over_from_an_outer_service_of_the_layer_is_not_a_second_event() {
     let desk = Sandboxed::new(Rule::post("/login", number()));
     let service = tower::Layer::layer(&desk.layer, tower::Layer::layer(&desk.layer, desk.application.clone()));
     let (log, _listening) = Log::listen();
@@ -133,7 +133,7 @@ async fn an_unmatched_request_is_no_event() {
 }
 
 #[tokio::test]
-async fn a_value_that_no_rule_names_and_that_passes_is_told_as_such() {
+async fn a_value_that_no_rule_names_and_that_passes_is_reported_as_not_guarded() {
     let rule = Rule::post("/login", number()).when(Field::body("/type"), "sms").otherwise_pass();
     let layer = builder(&Verifier::passing()).rule(rule).build().unwrap();
     let (log, _listening) = Log::listen();
@@ -165,7 +165,7 @@ async fn a_request_that_a_closure_lets_by_is_one_event_with_its_rule_and_a_panic
 }
 
 #[tokio::test]
-async fn a_risk_query_that_somebody_must_do_something_about_is_an_error_though_the_request_passes() {
+async fn a_risk_query_that_an_operator_must_act_on_is_an_error_though_the_request_passes() {
     let verifier = Verifier::answering(|check| {
         let class = if check.kind() == CheckKind::Risk { Class::Account } else { Class::Passed };
         Some(Verdict::new(check.kind(), class))
@@ -194,7 +194,7 @@ async fn what_was_opened_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_somebody_must_do_something_about_is_an_error_once_a_minute_and_says_what_to_do() {
+async fn a_class_that_an_operator_must_act_on_is_an_error_once_a_minute_and_says_what_to_do() {
     for (class, advice) in [(Class::Account, "balance"), (Class::Misconfigured, "secret"), (Class::Unknown, "code")] {
         let (verifier, application) = (Verifier::of_class(class), Application::default());
         let layer = login_layer(&verifier);

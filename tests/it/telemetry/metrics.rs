@@ -257,7 +257,7 @@ async fn a_reload_counts_with_the_handles_of_the_new_layer() {
 }
 
 #[tokio::test]
-async fn a_body_that_never_ends_is_no_check() {
+async fn a_body_that_never_ends_is_not_a_check() {
     let (layer, recorded) =
         Recorded::around(|| builder(&Verifier::passing()).rule(Rule::post("/login", number())).build().unwrap());
     let never =

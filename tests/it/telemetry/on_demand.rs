@@ -237,7 +237,7 @@ async fn an_enforcing_layer_inside_says_what_it_decided_and_the_outer_one_what_w
 }
 
 #[tokio::test]
-async fn an_inner_layer_that_is_not_asked_because_the_outer_one_refuses_is_no_warning() {
+async fn an_inner_layer_that_is_not_asked_because_the_outer_one_refuses_is_not_a_warning() {
     let (log, _listening) = Log::listen();
     let refusing = Verifier::of_class(Class::Rejected);
     let outer = builder(&refusing).rule(rule().name("outer")).build().unwrap();

@@ -133,7 +133,7 @@ async fn a_record_of_a_refusal_says_why_and_has_no_status_of_the_inner_service()
 }
 
 #[tokio::test]
-async fn a_risk_that_was_not_told_is_unknown_in_the_record() {
+async fn a_risk_without_a_score_is_unknown_in_the_record() {
     let verifier =
         Verifier::answering(|check| Some(Verdict::new(check.kind(), Class::Passed).with_risk(Risk::Unknown)));
     let (layer, lines) = writing(&verifier, |builder| builder.rule(Rule::post("/login", number())));
@@ -230,7 +230,7 @@ fn async_stream(body: &'static str, after: Duration) -> impl http_body::Body<Dat
 }
 
 #[tokio::test]
-async fn a_request_that_passed_is_told_when_the_inner_service_has_answered_or_is_gone() {
+async fn a_request_that_passed_is_reported_when_the_inner_service_has_answered_or_is_dropped() {
     let (layer, lines) = writing(&Verifier::passing(), |builder| {
         builder
             .rule(Rule::post("/login", number()))

@@ -287,7 +287,7 @@ async fn rules_that_nothing_matched_in_a_day_are_events_with_the_next_guarded_re
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reload_puts_that_off_for_no_rule_and_a_new_rule_has_a_day_of_its_own() {
+async fn a_reload_does_not_delay_that_and_a_new_rule_has_a_whole_day() {
     const HOUR: Duration = Duration::from_secs(60 * 60);
     let rules = |new: &'static str| {
         [Rule::post("/login", number()), Rule::post("/gone", captcha()), Rule::post(new, captcha())]
