@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connect_error_inside_a_foreign_one_is_no_proof_that_nothing_was_sent() {
+    fn a_connect_error_inside_a_foreign_one_does_not_prove_that_nothing_was_sent() {
         let refused: BoxError = Box::new(io::Error::from(io::ErrorKind::ConnectionRefused));
         let error = transport(refused);
         assert!(!error.nothing_sent() && !error.is_connect() && !error.is_timeout());

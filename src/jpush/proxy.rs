@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_url_of_an_http_proxy_is_refused_and_not_repeated() {
+    fn what_is_not_the_url_of_an_http_proxy_is_refused_and_not_repeated() {
         for url in [
             "",
             "proxy:3128",

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn few_clients_or_one_with_a_large_part_are_no_collapse() {
+    async fn few_clients_or_one_with_a_large_part_are_not_a_collapse() {
         for (clients, is_collapse) in [(19, false), (20, true), (1, false)] {
             let ratio = Ratio::new();
             add(&ratio, 900, 50, true);
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_share_that_was_always_low_and_one_that_falls_a_little_are_no_collapse() {
+    async fn a_share_that_was_always_low_and_one_that_falls_a_little_are_not_a_collapse() {
         let low = Ratio::new();
         let mixed = |ratio: &Ratio, count, of| {
             (0..count).filter_map(|at| ratio.add(at % 10 < of, at % 50, Instant::now())).collect::<Vec<_>>()

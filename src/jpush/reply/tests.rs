@@ -97,7 +97,7 @@ fn no_cut_or_bent_reference_example_passes() {
 }
 
 #[test]
-fn what_is_no_object_with_one_integer_code_is_unreadable() {
+fn what_is_not_an_object_with_one_integer_code_is_unreadable() {
     for body in [
         "",
         " ",
@@ -152,7 +152,7 @@ fn nesting_without_end_is_survived() {
 }
 
 #[test]
-fn a_value_that_nobody_reads_may_be_whatever_the_grammar_has() {
+fn a_value_that_is_not_read_may_be_anything_in_the_grammar() {
     let digits = "9".repeat(400);
     let numbers = ["1e400", "-1E+999", &digits];
     let texts =
@@ -199,7 +199,7 @@ fn codes_beyond_every_integer_type_do_not_pass() {
 }
 
 #[test]
-fn a_pass_of_another_endpoint_is_no_pass() {
+fn a_pass_of_another_endpoint_is_not_a_pass() {
     for code in [6000, 8000, 0] {
         assert_eq!(class(&number(), &format!(r#"{{"code":{code},"result":"success"}}"#)), Class::Unknown);
     }
@@ -260,7 +260,7 @@ fn a_known_code_counts_under_any_status_and_an_unknown_one_not_under_5xx() {
 }
 
 #[test]
-fn only_another_ex_id_is_somebody_elses() {
+fn only_another_ex_id_is_another_checks() {
     for ours in ["", r#""exID":"","#, r#""exID":null,"#, r#""exID":"1234566","#, r#""exID":1234566,"#, r#""exID":{},"#]
     {
         assert_eq!(class(&number(), &format!(r#"{{{ours}"code":9000}}"#)), Class::Passed, "{ours}");
@@ -277,7 +277,7 @@ fn only_another_ex_id_is_somebody_elses() {
 }
 
 #[test]
-fn risk_is_known_only_when_it_was_told() {
+fn risk_is_known_only_with_a_score() {
     for (risk_check, risk) in [
         (r#""riskCheck":{"code":0,"score":300,"tags":[]}"#, known(300)),
         (r#""riskCheck":{"code":0,"score":"300"}"#, known(300)),

@@ -135,7 +135,7 @@ async fn what_is_refused_here_and_what_had_too_little_time_count_as_neither() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_that_cannot_be_read_open_it_and_are_no_outage() {
+async fn answers_that_cannot_be_read_open_it_and_are_not_an_outage() {
     let mut desk = Desk::new(Breaker::new());
     desk.fail(9);
     desk.ends(Health::Garbled);
@@ -215,7 +215,7 @@ async fn it_stays_open_until_every_older_check_has_ended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn successes_of_its_own_do_not_let_a_client_count_again_within_a_window() {
+async fn a_clients_successes_do_not_let_it_count_again_within_a_window() {
     let desk = Desk::new(Breaker::new());
     let client = Some(Client::at(Some([192, 0, 2, 1].into())));
     for proof in 0..100 {

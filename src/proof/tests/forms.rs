@@ -11,7 +11,7 @@ fn read_login(body: &str) -> Result<Vec<Option<String>>, Unreadable> {
 }
 
 #[test]
-fn fields_are_read_wherever_they_stand_and_however_they_are_spelled() {
+fn fields_are_read_at_any_place_and_in_any_spelling() {
     let same = [
         "token=T&phone=P",
         "phone=P&token=T",

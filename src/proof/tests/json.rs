@@ -9,7 +9,7 @@ fn read_login(body: &str) -> Result<Vec<Option<String>>, Unreadable> {
 }
 
 #[test]
-fn fields_are_read_wherever_they_stand_and_however_they_are_spelled() {
+fn fields_are_read_at_any_place_and_in_any_spelling() {
     let same = [
         r#"{"token":"T","phone":"P"}"#,
         r#"{"phone":"P","token":"T"}"#,
@@ -97,7 +97,7 @@ fn what_is_not_an_object_is_refused() {
 }
 
 #[test]
-fn other_encodings_and_bad_utf8_are_refused_also_where_nobody_reads() {
+fn other_encodings_and_bad_utf8_are_refused_also_in_parts_that_are_not_read() {
     let good = r#"{"token":"T","phone":"P"}"#;
     let utf16: Vec<u8> = good.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let utf32: Vec<u8> = good.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect();

@@ -6,7 +6,7 @@ use super::{
 };
 
 #[test]
-fn what_cannot_stand_is_an_error_that_names_the_field() {
+fn an_invalid_plan_is_an_error_that_names_the_field() {
     let unfit = |field: Field| {
         let error =
             Plan::compile(std::slice::from_ref(&field), false).err().unwrap_or_else(|| panic!("{field} stands"));
@@ -58,7 +58,7 @@ fn a_field_may_be_given_twice_and_there_may_be_many() {
 }
 
 #[test]
-fn a_plan_tells_what_it_needs() {
+fn a_plan_says_what_it_needs() {
     assert!(login().reads_body() && login().fits(&Media::Form));
     let head = plan(&[Field::header("x-token"), Field::query("phone")]);
     assert!(!head.reads_body());
@@ -126,7 +126,7 @@ fn the_last_segment_of_a_key_counts() {
 }
 
 #[test]
-fn what_is_not_seen_or_stands_for_ascii_folds_away() {
+fn what_is_invisible_or_looks_like_ascii_is_folded() {
     let names = Names::new(vec!["phone".into()]);
     for key in [
         "phone\u{200b}",

@@ -265,7 +265,7 @@ async fn a_login_token_is_answered_with_its_phone_encrypted() {
 }
 
 #[tokio::test]
-async fn a_malformed_request_is_told_so() {
+async fn a_malformed_request_is_answered_as_such() {
     let sandbox = Sandbox::new();
     for (body, code, captcha_code) in [
         ("", 9012, 1801),
@@ -305,7 +305,7 @@ async fn another_path_another_method_and_a_huge_body_meet_html() {
 }
 
 #[tokio::test]
-async fn calls_are_recorded_in_order_and_tell_no_secret() {
+async fn calls_are_recorded_in_order_and_contain_no_secret() {
     let sandbox = Sandbox::new();
     let body = json!({"token": "sandbox-9000#canary", "phone": "13812345678", "exID": "e", "ip": "203.0.113.9"});
     ask(&sandbox, WEB_NUMBER, body).await;
