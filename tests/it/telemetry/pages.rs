@@ -184,6 +184,48 @@ fn the_words_of_decisions_and_reasons_are_in(page: &str) {
     }
 }
 
+/// The message of a log line, and the names of its fields. Values in quotes are skipped.
+fn message_and_fields(line: &str) -> (&str, Vec<&str>) {
+    let (mut message, mut fields, mut in_text) = (line, Vec::new(), false);
+    for (at, c) in line.char_indices() {
+        in_text ^= c == '"';
+        let name = line[..at].rsplit(' ').next().unwrap();
+        if c == '=' && !in_text && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') {
+            if fields.is_empty() {
+                message = &line[..at - name.len()];
+            }
+            fields.push(name);
+        }
+    }
+    (message.trim(), fields)
+}
+
+#[test]
+fn the_log_lines_of_both_pages_have_messages_levels_and_fields_of_the_table() {
+    let rows = rows("docs/operating.md", "## Every event");
+    let decided = rows.first().unwrap();
+    for page in ["docs/operating.md", "docs/operating.zh-CN.md"] {
+        let text = fs::read_to_string(root().join(page)).unwrap();
+        let lines = text.lines().filter_map(|line| line.split_once(" tower_jverify: "));
+        let lines: Vec<(&str, &str)> =
+            lines.filter(|(level, _)| level.bytes().all(|b| b.is_ascii_uppercase())).collect();
+        assert!(lines.len() >= 10, "{page}: {}", lines.len());
+        for (level, line) in lines {
+            let (message, fields) = message_and_fields(line);
+            let start = message.split(';').next().unwrap();
+            let row =
+                rows.iter().find(|row| row.message.split(';').next().unwrap().starts_with(start)).unwrap_or(decided);
+            assert!(row.levels.split(", ").any(|known| known == level), "{page}: {level}: {line}");
+            for field in &fields {
+                assert!(row.fields.contains(*field), "{page}: {field}: {line}");
+            }
+            if row == decided {
+                assert_eq!(fields[..4], ["rule", "account", "mode", "decision"], "{page}: {line}");
+            }
+        }
+    }
+}
+
 /// The names of the `x-jverify-*` headers.
 fn headers() -> Vec<String> {
     let names = fs::read_to_string(root().join("src/headers/names.rs")).unwrap();
