@@ -77,6 +77,8 @@
 //! | `grpc-descriptors` | the setting `descriptors`: a message's fields by name | prost, prost-reflect |
 //! | `multipart` | the setting `accept(Media::Multipart)`: fields of `multipart/form-data` | multer |
 //! | `decompression` | the setting `decode`: gzip, deflate, br, zstd | flate2, brotli-decompressor, ruzstd |
+//! | `redis` | the setting `GuardsBuilder::redis`: claims, limits and budgets that several instances share | redis, futures-util, tokio-rustls |
+//! | `serde` | `Serialize` of `Decided`, the record of a guarded request, for a decision log | serde |
 //! | `platform-roots` | the setting `platform_roots`: the operating system's certificate roots | rustls-native-certs |
 //! | `sandbox` | the vendor's API in this process, for examples and tests | serde |
 #![cfg_attr(docsrs, feature(doc_cfg))]

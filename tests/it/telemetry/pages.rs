@@ -232,10 +232,11 @@ fn headers() -> Vec<String> {
     names.split("name(\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
 }
 
-/// The cells of a README's table that has this in its header row.
+/// The cells of the table of a page or of a module's documentation whose header row begins so.
 fn table(page: &str, head: &str) -> Vec<Vec<String>> {
     let text = fs::read_to_string(root().join(page)).unwrap();
-    let rows = text.lines().skip_while(|line| !line.starts_with(head)).skip(2).take_while(|line| line.starts_with('|'));
+    let rows = text.lines().skip_while(|line| !line.starts_with(head)).map(|line| line.trim_start_matches("//! "));
+    let rows = rows.skip(2).take_while(|line| line.starts_with('|'));
     let rows: Vec<Vec<String>> =
         rows.map(|line| line.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect()).collect();
     assert!(rows.len() > 5, "{page}: {head}");
@@ -273,8 +274,10 @@ fn the_readmes_list_the_features_of_the_manifest() {
         .filter(|name| *name != "default")
         .collect();
     assert!(features.len() >= 12, "{features:?}");
-    for page in ["README.md", "README.zh-CN.md"] {
-        let rows = table(page, "| feature |");
+    for (page, head) in
+        [("README.md", "| feature |"), ("README.zh-CN.md", "| feature |"), ("src/lib.rs", "//! | feature |")]
+    {
+        let rows = table(page, head);
         let listed: BTreeSet<&str> = rows.iter().flat_map(|row| code(&row[0])).collect();
         assert_eq!(listed, features, "{page}");
     }
