@@ -1,12 +1,10 @@
 //! What a policy does about the verifier's risk tags.
 
 use super::action::Action;
-use crate::error::ConfigError;
+use crate::{error::ConfigError, verdict::Risk};
 
 /// The maximum number of tags.
 const MOST: usize = 64;
-/// A verifier's longer tags are not kept.
-const LONGEST: usize = 64;
 
 /// The actions of a policy's tags, in the order of the tags.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,7 +52,7 @@ impl TagActions {
             if tag.is_empty() {
                 return Err(ConfigError::new("policy.tag", tag, "an empty tag is never read"));
             }
-            if tag.len() > LONGEST {
+            if tag.len() > Risk::TAG_BYTES {
                 return Err(ConfigError::new("policy.tag", tag, "a tag of more than 64 bytes is never read"));
             }
         }

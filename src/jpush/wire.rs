@@ -6,11 +6,13 @@
 
 use std::borrow::Cow;
 
-use crate::json::{Malformed, Mode, Scanner};
+use crate::{
+    json::{Malformed, Mode, Scanner},
+    verdict::Risk,
+};
 
-/// At most so many risk tags are kept, of at most so many bytes each (as many as a policy can have actions for).
+/// At most so many risk tags are kept (as many as a policy can have actions for).
 const TAGS: usize = 64;
-const TAG_BYTES: usize = 64;
 
 /// The mode in which replies are scanned. It is private to this file, so that a client's body is never read in this mode.
 enum Replies {}
@@ -199,7 +201,7 @@ impl Tags {
             let tag = Scalar::read(json, open + 1)?;
             if let Some(tag) = tag.text()
                 && tags.len() < TAGS
-                && (1..=TAG_BYTES).contains(&tag.len())
+                && (1..=Risk::TAG_BYTES).contains(&tag.len())
             {
                 tags.push(tag.into());
             }

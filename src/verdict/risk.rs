@@ -31,6 +31,9 @@ impl Risk {
     /// The maximum number of tags of a request that are shown, so that the vendor cannot grow a header line without limit.
     pub(crate) const SHOWN_TAGS: usize = 16;
 
+    /// The maximum number of bytes of a tag. A longer one is neither kept nor shown, and no policy can name it.
+    pub(crate) const TAG_BYTES: usize = 64;
+
     /// Creates a risk from a score from 0 to 900; other scores are [`Risk::Unknown`].
     pub fn from_score(score: i64, tags: Vec<Box<str>>) -> Self {
         match u16::try_from(score) {
@@ -47,12 +50,12 @@ impl Risk {
         }
     }
 
-    /// The tags that headers and records show: those of 1 to 64 bytes. Together they show at most [`Risk::SHOWN_TAGS`].
+    /// The tags that headers and records show: those of 1 to [`Risk::TAG_BYTES`] bytes. Together they show at most [`Risk::SHOWN_TAGS`].
     pub(crate) fn shown_tags(&self) -> impl Iterator<Item = &str> {
         let tags = match self {
             Self::Known { tags, .. } => tags.as_slice(),
             Self::NotAsked | Self::Unknown => &[],
         };
-        tags.iter().map(|tag| &**tag).filter(|tag| (1..=64).contains(&tag.len()))
+        tags.iter().map(|tag| &**tag).filter(|tag| (1..=Self::TAG_BYTES).contains(&tag.len()))
     }
 }
