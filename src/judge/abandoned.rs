@@ -2,13 +2,16 @@
 
 use std::{future::poll_fn, sync::Arc};
 
-use tokio::{
-    sync::watch,
-    time::{Instant, timeout_at},
-};
+use tokio::time::{Instant, timeout_at};
 use tower::BoxError;
 
-use super::{bulkhead::Permit, calling::Calling, evidence::Evidence, stake::Stake};
+use super::{
+    bulkhead::Permit,
+    calling::Calling,
+    evidence::Evidence,
+    running::{Abandoned, Running},
+    stake::Stake,
+};
 use crate::{
     check_kind::CheckKind,
     ex_id::ExId,
@@ -17,13 +20,6 @@ use crate::{
     observe::{Begun, Observers, Outcome},
     verdict::Verdict,
 };
-
-/// The number of a layer's abandoned checks.
-#[derive(Debug, Default)]
-pub(crate) struct Abandoned(watch::Sender<usize>);
-
-/// Counts one running check, until it is dropped.
-pub(crate) struct Running(Arc<Abandoned>);
 
 /// A check in flight, and its resources. If it is dropped with its runtime, it ends without an event.
 pub(super) struct Rest<F> {
@@ -47,34 +43,6 @@ pub(super) struct InFlight<F> {
     pub(super) begun: Begun,
     /// The layer's deadline, not the client's.
     pub(super) deadline: Instant,
-}
-
-// === impl Abandoned ===
-
-impl Abandoned {
-    pub(super) fn running(&self) -> usize {
-        *self.0.borrow()
-    }
-
-    /// Waits until no check is running.
-    pub(super) async fn drained(&self) {
-        // An error would mean that the sender is gone, but it is borrowed here.
-        let _ = self.0.subscribe().wait_for(|running| *running == 0).await;
-    }
-
-    /// Counts one check until the returned value is dropped.
-    pub(crate) fn enter(self: &Arc<Self>) -> Running {
-        self.0.send_modify(|running| *running += 1);
-        Running(Arc::clone(self))
-    }
-}
-
-// === impl Running ===
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.0.send_modify(|running| *running = running.saturating_sub(1));
-    }
 }
 
 // === impl Rest ===

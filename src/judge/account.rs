@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     account_limits::AccountLimits,
     breaker::{Switch, settings::Breaker, state::Change},
+    running::Abandoned,
     snapshot::BreakerState,
     store_policy::StorePolicy,
 };
@@ -31,6 +32,7 @@ pub(super) struct Means {
     pub(super) store_policy: StorePolicy,
     pub(super) limits: AccountLimits,
     pub(super) calendar: Calendar,
+    pub(super) abandoned: Arc<Abandoned>,
 }
 
 // === impl Account ===
@@ -67,6 +69,11 @@ impl Account {
 
     pub(super) fn store_policy(&self) -> StorePolicy {
         self.means.store_policy
+    }
+
+    /// What outlives its request.
+    pub(super) fn abandoned(&self) -> &Arc<Abandoned> {
+        &self.means.abandoned
     }
 
     pub(super) fn limits(&self) -> &AccountLimits {

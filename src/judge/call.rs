@@ -15,10 +15,11 @@ use tower::BoxError;
 use tower_service::Service;
 
 use super::{
-    abandoned::{Abandoned, InFlight, Rest},
+    abandoned::{InFlight, Rest},
     bulkhead::Permit,
     calling::Calling,
     evidence::Evidence,
+    running::Abandoned,
     stake::Stake,
 };
 use crate::{

@@ -13,7 +13,7 @@ use crate::{
     check_kind::CheckKind,
     ex_id::ExId,
     observe::{Observers, Operation},
-    store::{Claimed, Key, Name, Nonce, StoreError},
+    store::{Claimed, Key, Name, Nonce, Patience, StoreError},
 };
 
 /// A proof that this request checks. If the claim is dropped before its check has started, the proof is free again.
@@ -77,13 +77,20 @@ impl Claim {
         &mut self,
         name: Name,
         lifetime: Duration,
-        observers: &Observers,
+        patience: &mut Patience,
+        observers: &Arc<Observers>,
     ) -> Result<(), Unclaimed> {
         let Some(redis) = self.account.redis() else { return Ok(()) };
+        if patience.is_over(redis.deadline()) {
+            // Nothing is sent, so nothing must be released.
+            let error = StoreError::Timeout;
+            observers.stored(Operation::Claim, Duration::ZERO, &Err::<(), _>(error));
+            return Err(Unclaimed::Redis(error));
+        }
         let nonce = self.nonce.unwrap_or_else(Nonce::fresh);
         // Before the request to Redis, because its future may be dropped.
-        let shared = self.shared.insert(Box::new(SharedClaim::new(redis, name, nonce)));
-        match observers.store_in(Operation::Claim, shared.claim(&self.ex_id, lifetime)).await {
+        let shared = self.shared.insert(Box::new(SharedClaim::new(&self.account, redis, (name, nonce), observers)));
+        match observers.store_in(Operation::Claim, shared.claim(&self.ex_id, lifetime, patience)).await {
             Ok(Claimed::New(_)) => Ok(()),
             Ok(Claimed::Taken { by }) => {
                 self.shared = None;

@@ -4,15 +4,16 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use super::{
-    abandoned::Abandoned,
     account::{Account, Means},
     account_limits::AccountLimits,
     breaker::settings::Breaker,
     bulkhead::Bulkhead,
     held::Held,
+    running::Abandoned,
     snapshot::{BreakerState, GuardsSnapshot},
     store_policy::StorePolicy,
 };
@@ -69,7 +70,6 @@ struct Kept {
     settings: Settings,
     means: Arc<Means>,
     accounts: Mutex<HashMap<Arc<str>, Arc<Account>>>,
-    abandoned: Arc<Abandoned>,
     held: Held,
     counts: Arc<Counts>,
 }
@@ -117,21 +117,22 @@ impl Guards {
         let store = Memory::new(settings.capacity);
         let Settings { claims, store_policy, limits, .. } = settings;
         let redis = settings.redis.clone();
-        let means = Means { store, redis, claims, store_policy, limits, calendar: Calendar::new() };
+        let (calendar, abandoned) = (Calendar::new(), Arc::default());
+        let means = Means { store, redis, claims, store_policy, limits, calendar, abandoned };
         Self(Arc::new(Kept {
             settings,
             means: Arc::new(means),
             accounts: Mutex::default(),
-            abandoned: Arc::default(),
             held: Held::default(),
             counts: Arc::default(),
         }))
     }
 
-    /// Waits until no abandoned check and no check of an `on_demand` rule is running in any layer with these guards: see
+    /// Waits until no abandoned check and no check of an `on_demand` rule is running, and no claim is being released in Redis, in any layer
+    /// with these guards: see
     /// [`JVerifyLayer::drained`](crate::JVerifyLayer::drained).
     pub async fn drained(&self) {
-        self.0.abandoned.drained().await;
+        self.abandoned().drained().await;
     }
 
     /// Returns the current state. An account is included after a layer with this account has been built.
@@ -141,11 +142,16 @@ impl Guards {
         breakers.sort_by(|a, b| a.place().cmp(&b.place()));
         GuardsSnapshot {
             breakers,
-            abandoned: self.0.abandoned.running(),
+            abandoned: self.abandoned().running(),
             in_flight: self.0.held.in_flight(),
             buffered: self.0.held.buffered(),
             entries: self.0.means.store.entries(),
         }
+    }
+
+    /// The maximum time that a request waits for Redis. Zero without Redis.
+    pub(crate) fn longest_wait(&self) -> Duration {
+        self.0.settings.redis.as_ref().map_or(Duration::ZERO, Redis::deadline)
     }
 
     /// Whether outages are detected.
@@ -185,7 +191,7 @@ impl Guards {
     }
 
     pub(super) fn abandoned(&self) -> &Arc<Abandoned> {
-        &self.0.abandoned
+        &self.0.means.abandoned
     }
 }
 

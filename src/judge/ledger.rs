@@ -9,7 +9,7 @@ use super::account::Account;
 use crate::{
     denial::Refusal,
     observe::{Observers, Operation},
-    store::{Day, Had, Rate, Redis, Subject, Taken, Wanted},
+    store::{Day, Had, Patience, Rate, Redis, Subject, Taken, Wanted},
 };
 
 /// Counts requests.
@@ -76,10 +76,15 @@ impl<'s> Questions<'s> {
         Self { redis, wanted: Vec::new(), today }
     }
 
-    pub(super) async fn ask(self, account: &'s Account, observers: &'s Observers) -> Answers<'s> {
+    pub(super) async fn ask(
+        self,
+        account: &'s Account,
+        patience: &mut Patience,
+        observers: &'s Observers,
+    ) -> Answers<'s> {
         let Self { redis, wanted, today } = self;
         let began = Instant::now();
-        let had = if wanted.is_empty() { Vec::new() } else { redis.count(wanted).await };
+        let had = if wanted.is_empty() { Vec::new() } else { redis.count(wanted, patience).await };
         let took = began.elapsed();
         for had in &had {
             match had {

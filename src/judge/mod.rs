@@ -27,6 +27,7 @@ mod ledger;
 mod limit;
 mod planned;
 mod questions;
+mod running;
 mod sender;
 mod settings;
 mod shared_claim;
@@ -45,13 +46,13 @@ use tower_service::Service;
 
 use self::questions::{Means, Questions};
 pub(crate) use self::{
-    abandoned::Abandoned,
     account::Account,
     bindings::Bindings,
     bulkhead::Bulkhead,
     evidence::Evidence,
     judgement::Judgement,
     planned::{Plan, Planned},
+    running::Abandoned,
     sender::Asker,
     settings::{LEAST_LEFT, RuleVerifier, Settings},
     spend_key::SpendKey,

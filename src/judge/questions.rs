@@ -12,12 +12,12 @@ use tower::BoxError;
 use tower_service::Service;
 
 use super::{
-    abandoned::Abandoned,
     bulkhead::Permit,
     call::{Call, Place},
     claim::Claim,
     evidence::Evidence,
     planned::{Plan, Planned},
+    running::Abandoned,
     sender::{Asker, Sender},
     settings::{LEAST_LEFT, Settings},
     stake::Stake,
@@ -31,6 +31,7 @@ use crate::{
     failure::Failure,
     log::Stage,
     observe::{By, Observers},
+    store::Patience,
     verdict::{Class, Risk, Verdict},
 };
 
@@ -60,6 +61,8 @@ pub(super) struct Questions<'q, V> {
     pub(super) has_captcha: bool,
     /// Set from the first check on. `None` after a check has been abandoned, which ends the request.
     pub(super) permit: Option<Permit>,
+    /// The time that it has waited for Redis.
+    pub(super) patience: Patience,
     /// The proofs that this request has claimed and not checked yet.
     pub(super) claims: Vec<Claim>,
 }
@@ -91,6 +94,7 @@ impl<'q, V> Questions<'q, V> {
             evidence,
             has_captcha: false,
             permit: None,
+            patience: Patience::default(),
             claims: Vec::new(),
         }
     }

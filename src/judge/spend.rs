@@ -21,7 +21,7 @@ use crate::{
     denial::{DenialReason, Refusal},
     observe::{BudgetMark, By, Observers},
     phone::Phone,
-    store::{Purpose, Rate, Redis, Subject, Taken},
+    store::{Patience, Purpose, Rate, Redis, Subject, Taken},
 };
 
 /// The subjects for which one request is counted.
@@ -56,21 +56,22 @@ impl Spending<'_> {
 
     /// As [`Spending::spend`], in Redis. The limits of the client are checked at the same time. The limits of the account follow, one
     /// after the other, because a request above a rate must not use up the budget.
-    pub(super) async fn spend_in(&self, redis: &Redis, plan: &Plan) -> Result<(), Refusal> {
-        self.counted(redis, |ledger| self.spend_of_client(plan, ledger)).await?;
-        self.counted(redis, |ledger| self.take_of_account(ledger)).await?;
-        self.counted(redis, |ledger| self.add_to_budget(plan, ledger)).await
+    pub(super) async fn spend_in(&self, redis: &Redis, plan: &Plan, patience: &mut Patience) -> Result<(), Refusal> {
+        self.counted(redis, patience, |ledger| self.spend_of_client(plan, ledger)).await?;
+        self.counted(redis, patience, |ledger| self.take_of_account(ledger)).await?;
+        self.counted(redis, patience, |ledger| self.add_to_budget(plan, ledger)).await
     }
 
     /// Runs the step once to collect its operations, and again with the answers.
     async fn counted(
         &self,
         redis: &Redis,
+        patience: &mut Patience,
         step: impl Fn(&mut dyn Ledger) -> Result<(), Refusal>,
     ) -> Result<(), Refusal> {
         let mut questions = Questions::new(redis, self.account.today());
         step(&mut questions)?;
-        let mut answers = questions.ask(self.account, self.observers).await;
+        let mut answers = questions.ask(self.account, patience, self.observers).await;
         step(&mut answers)
     }
 

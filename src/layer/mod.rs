@@ -204,8 +204,8 @@ impl<V> JVerifyLayer<V> {
         newest.log_reload(&old);
     }
 
-    /// Waits until no abandoned check and no check of an `on_demand` rule is running. Returns at once if no such check is
-    /// running. Call it in a shutdown, after the server has closed its connections and before the runtime ends, which would
+    /// Waits until no abandoned check and no check of an `on_demand` rule is running, and no claim is being released in Redis. Returns at
+    /// once if there is none. Call it in a shutdown, after the server has closed its connections and before the runtime ends, which would
     /// end these checks and lose their events.
     ///
     /// It does not wait for a check whose client is still connected, unless the client leaves before this returns. It may
@@ -215,7 +215,7 @@ impl<V> JVerifyLayer<V> {
     /// # async fn serve() {}
     /// # async fn shut_down<V>(layer: tower_jverify::JVerifyLayer<V>) {
     /// serve().await;
-    /// // At most the rules' longest `deadline`.
+    /// // At most the rules' longest `deadline`, and that of Redis.
     /// layer.drained().await;
     /// # }
     /// ```

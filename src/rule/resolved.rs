@@ -86,7 +86,7 @@ impl Settings {
         shares: &Shares,
     ) -> Result<Self, ConfigError> {
         let values = Values::of(rule, layer);
-        check(&values)?;
+        check(&values, shares)?;
         limited::check(&rule.limits, &values)?;
         // A reload may bring rules that were built for other guards. Without a breaker no outage opens a rule.
         if values.policy.has_fallback(Fallback::Open) && !shares.guards.have_breakers() && !shares.is_reload {
@@ -163,10 +163,15 @@ fn account(name: &str, rule: &Overrides, shares: &Shares) -> Result<Arc<Account>
 }
 
 /// Refuses invalid values.
-fn check(values: &Values) -> Result<(), ConfigError> {
+fn check(values: &Values, shares: &Shares) -> Result<(), ConfigError> {
     values.policy.validate()?;
     if !(LEAST_LEFT..=LONGEST).contains(&values.deadline) || values.deadline == LEAST_LEFT {
         let problem = "must be more than 1 s, because no check starts with less left, and at most an hour";
+        return Err(limits::duration("deadline", values.deadline, problem));
+    }
+    // A reload may contain rules that were built for other guards. Their checks are then refused instead of started too late.
+    if values.deadline <= LEAST_LEFT + shares.guards.longest_wait() && !shares.is_reload {
+        let problem = "must be more than 1 s and the `deadline` of Redis together, because no check starts with less than 1 s left";
         return Err(limits::duration("deadline", values.deadline, problem));
     }
     if values.body_deadline.is_zero() {

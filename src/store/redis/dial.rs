@@ -93,6 +93,10 @@ impl Dialler {
         Ok(Self { route, tls: tls::connector(&settings.extra_roots)? })
     }
 
+    pub(super) fn is_for_a_cluster(&self) -> bool {
+        matches!(self.route, Route::Cluster(_))
+    }
+
     /// Finds the server again, and connects to it.
     pub(super) async fn dial(&self) -> RedisResult<Wire> {
         match &self.route {
@@ -147,8 +151,9 @@ fn cluster(
     deadline: Duration,
 ) -> Result<ClusterClient, ConfigError> {
     let wrong = |problem: &'static str| ConfigError::unshown("redis.url", problem);
+    // The client builds its TLS configuration itself, with the crypto provider of the process. It panics if there are two.
     if places.iter().any(|place| place.tls) {
-        return Err(wrong("a cluster over TLS is not supported"));
+        return Err(wrong("a cluster over TLS is not supported: see docs/scaling.md"));
     }
     if places.iter().any(|place| place.database != 0) {
         return Err(wrong("a cluster has the database 0 alone"));

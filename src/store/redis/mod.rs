@@ -14,6 +14,9 @@ mod link;
 #[cfg(feature = "redis")]
 mod operations;
 #[cfg(feature = "redis")]
+mod parts;
+mod patience;
+#[cfg(feature = "redis")]
 mod place;
 #[cfg(feature = "redis")]
 mod scripts;
@@ -27,7 +30,7 @@ mod way;
 #[cfg(not(feature = "redis"))]
 mod without;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use self::deployment_key::DeploymentKey;
 #[cfg(feature = "redis")]
@@ -35,6 +38,7 @@ use self::link::Link as Server;
 pub use self::settings::RedisBuilder;
 pub(crate) use self::{
     deployment_key::Name,
+    patience::Patience,
     wanted::{Had, Wanted},
 };
 use super::{Subject, day::Day};
@@ -47,7 +51,7 @@ use std::convert::Infallible as Server;
 /// Redis 6.2 or later, or Valkey: one server ([`Redis::builder`]), the master that Sentinels name ([`Redis::sentinel`]), or a cluster
 /// ([`Redis::cluster`]). All instances need the same deployment key.
 ///
-/// Nothing connects before the first request. Each operation ends within [`RedisBuilder::deadline`].
+/// Nothing connects before the first request. All operations of a request together end within [`RedisBuilder::deadline`].
 /// [`StorePolicy`](crate::StorePolicy) configures what happens without an answer. After five failures in a row, requests do
 /// not wait for Redis: a task asks it once a second whether it can write, and uses it again once it can.
 ///
@@ -71,6 +75,8 @@ use std::convert::Infallible as Server;
 #[derive(Clone)]
 pub struct Redis {
     key: DeploymentKey,
+    /// How long a request waits at most.
+    deadline: Duration,
     server: Arc<Server>,
 }
 
@@ -92,6 +98,11 @@ impl Redis {
     /// Uses a cluster. The URLs name some of its nodes. All nodes have the same user and password.
     pub fn cluster(urls: impl IntoIterator<Item = impl Into<String>>) -> RedisBuilder {
         RedisBuilder::cluster(urls.into_iter().map(Into::into).collect())
+    }
+
+    /// The maximum time of all operations of a request together.
+    pub(crate) fn deadline(&self) -> Duration {
+        self.deadline
     }
 
     /// The name of the subject in Redis, with the day of a sum.

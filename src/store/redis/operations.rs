@@ -9,6 +9,7 @@ use super::{
     Redis,
     deployment_key::Name,
     dial::Wire,
+    patience::Patience,
     wanted::{Had, Wanted},
 };
 use crate::{
@@ -32,62 +33,59 @@ impl Redis {
         nonce: Nonce,
         by: &ExId,
         lifetime: Duration,
+        patience: &mut Patience,
     ) -> Result<Claimed, StoreError> {
-        let mut set = redis::cmd("SET");
-        set.arg(name.as_str()).arg(format!("{nonce}{by}")).arg("NX").arg("PX").arg(millis(lifetime));
-        let mut is_taken = false;
+        let script = &self.server.scripts.claim;
+        let arguments = [format!("{nonce}{by}"), millis(lifetime).to_string()];
         let claimed = async |wire: &Wire| {
-            match wire.ask(&set).await? {
-                Value::Okay => return Ok(Claimed::New(nonce)),
-                Value::Nil => is_taken = true,
-                _ => return Err(unexpected()),
-            }
-            let mut get = redis::cmd("GET");
-            get.arg(name.as_str());
-            let held: Option<String> = from_redis_value(wire.ask(&get).await?)?;
-            Ok(whose(held.as_deref(), nonce))
+            let held: String = from_redis_value(script.invoke(wire, name, &arguments).await?)?;
+            Ok(whose(&held, nonce))
         };
-        let answer = self.server.run(claimed).await;
-        // It stays taken, even if the owner of the claim is not known.
-        if is_taken { answer.or(Ok(Claimed::Taken { by: None })) } else { answer }
+        let left = patience.left(self.deadline);
+        patience.wait(self.server.run(name, left, claimed)).await
     }
 
-    /// As [`Store::release`].
+    /// As [`Store::release`]. Requests do not wait for it.
     pub(crate) async fn release_name(&self, name: &Name, nonce: Nonce) -> Result<(), StoreError> {
         let script = &self.server.scripts.release;
         let arguments = [nonce.to_string()];
-        self.server.run(async |wire| number(&script.invoke(wire, name, &arguments).await?).map(drop)).await
+        let released = async |wire: &Wire| number(&script.invoke(wire, name, &arguments).await?).map(drop);
+        self.server.run(name, self.deadline, released).await
     }
 
     /// Runs all operations at the same time. The answers have the same order.
-    pub(crate) async fn count(&self, wanted: Vec<Wanted>) -> Vec<Had> {
-        join_all(wanted.into_iter().map(|wanted| async move {
+    pub(crate) async fn count(&self, wanted: Vec<Wanted>, patience: &mut Patience) -> Vec<Had> {
+        let left = patience.left(self.deadline);
+        let counted = wanted.into_iter().map(|wanted| async move {
             match wanted {
-                Wanted::Take { name, rate } => Had::Taken(self.take_name(&name, rate, 1).await),
-                Wanted::Add { name, amount } => Had::Sum(self.add_name(&name, amount).await),
+                Wanted::Take { name, rate } => Had::Taken(self.take_name(&name, rate, 1, left).await),
+                Wanted::Add { name, amount } => Had::Sum(self.add_name(&name, amount, left).await),
             }
-        }))
-        .await
+        });
+        patience.wait(join_all(counted)).await
     }
 
-    async fn take_name(&self, name: &Name, rate: Rate, cost: u32) -> Result<Taken, StoreError> {
+    async fn take_name(&self, name: &Name, rate: Rate, cost: u32, left: Duration) -> Result<Taken, StoreError> {
         let step = rate.interval().saturating_mul(u64::from(cost)).min(LONGEST_STEP);
         let script = &self.server.scripts.take;
         let arguments = [step, rate.window()].map(|number| number.to_string());
-        let wait = self.server.run(async |wire| number(&script.invoke(wire, name, &arguments).await?)).await?;
+        let taken = async |wire: &Wire| number(&script.invoke(wire, name, &arguments).await?);
+        let wait = self.server.run(name, left, taken).await?;
         Ok(if wait == 0 { Taken::Now } else { Taken::Wait(Duration::from_micros(wait)) })
     }
 
-    async fn add_name(&self, name: &Name, amount: u64) -> Result<u64, StoreError> {
+    async fn add_name(&self, name: &Name, amount: u64, left: Duration) -> Result<u64, StoreError> {
         let script = &self.server.scripts.add;
         let arguments = [amount, millis(SUM_LIFETIME)].map(|number| number.to_string());
-        self.server.run(async |wire| number(&script.invoke(wire, name, &arguments).await?)).await
+        let added = async |wire: &Wire| number(&script.invoke(wire, name, &arguments).await?);
+        self.server.run(name, left, added).await
     }
 }
 
 impl Store for Redis {
     async fn claim(&self, subject: &Subject<'_>, by: &ExId, lifetime: Duration) -> Result<Claimed, StoreError> {
-        self.claim_as(&self.name(subject, None), Nonce::fresh(), by, lifetime).await
+        let name = self.name(subject, None);
+        self.claim_as(&name, Nonce::fresh(), by, lifetime, &mut Patience::default()).await
     }
 
     async fn release(&self, subject: &Subject<'_>, nonce: Nonce) -> Result<(), StoreError> {
@@ -95,7 +93,7 @@ impl Store for Redis {
     }
 
     async fn take(&self, subject: &Subject<'_>, rate: Rate, cost: u32) -> Result<Taken, StoreError> {
-        self.take_name(&self.name(subject, None), rate, cost).await
+        self.take_name(&self.name(subject, None), rate, cost, self.deadline).await
     }
 
     fn add(
@@ -105,17 +103,18 @@ impl Store for Redis {
         window: Day,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send {
         let name = self.name(subject, Some(window));
-        async move { self.add_name(&name, amount).await }
+        async move { self.add_name(&name, amount, self.deadline).await }
     }
 }
 
-/// Who holds the existing claim. The client of a cluster repeats a command after a lost connection, so it may be the claim of the
-/// first attempt.
-fn whose(held: Option<&str>, nonce: Nonce) -> Claimed {
-    let Some((first, by)) = held.and_then(|held| held.split_at_checked(Nonce::DIGITS)) else {
-        return Claimed::Taken { by: None };
-    };
-    if first == nonce.to_string() { Claimed::New(nonce) } else { Claimed::Taken { by: ExId::parse(by) } }
+/// Who holds the existing claim. Only the nonce of the caller makes it the caller's. The client of a cluster repeats a command after a lost
+/// connection, so it may be the claim of the first attempt.
+fn whose(held: &str, nonce: Nonce) -> Claimed {
+    match held.split_at_checked(Nonce::DIGITS) {
+        Some((first, _)) if first == nonce.to_string() => Claimed::New(nonce),
+        Some((_, by)) => Claimed::Taken { by: ExId::parse(by) },
+        None => Claimed::Taken { by: None },
+    }
 }
 
 /// A non-negative number.

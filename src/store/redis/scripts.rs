@@ -6,6 +6,7 @@ use super::{deployment_key::Name, dial::Wire};
 
 /// All scripts.
 pub(super) struct Scripts {
+    pub(super) claim: Script,
     pub(super) release: Script,
     pub(super) take: Script,
     pub(super) add: Script,
@@ -16,6 +17,13 @@ pub(super) struct Script {
     source: &'static str,
     hash: Box<str>,
 }
+
+/// Claims the key, unless it is claimed. Returns the value that the key then has, or an empty text if that is not a string.
+const CLAIM: &str = "\
+if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return ARGV[1] end
+local held = redis.pcall('GET', KEYS[1])
+if type(held) == 'string' then return held end
+return ''";
 
 /// Ends the claim whose value begins with the nonce.
 const RELEASE: &str = "\
@@ -48,7 +56,12 @@ return sum";
 
 impl Scripts {
     pub(super) fn new() -> Self {
-        Self { release: Script::new(RELEASE), take: Script::new(TAKE), add: Script::new(ADD) }
+        Self {
+            claim: Script::new(CLAIM),
+            release: Script::new(RELEASE),
+            take: Script::new(TAKE),
+            add: Script::new(ADD),
+        }
     }
 }
 

@@ -77,7 +77,10 @@ impl RedisBuilder {
         self
     }
 
-    /// Limits how long one operation may take, including the time to connect. Default: 100 ms; 10 ms to 1 s.
+    /// Limits how long a request waits for Redis: all of its operations together, including the time to connect. After that, Redis is not asked
+    /// again for this request, and [`StorePolicy`](crate::StorePolicy) configures what happens. Default: 100 ms; 10 ms to 1 s.
+    ///
+    /// The `deadline` of a rule must be longer than 1 s and this together, because no check starts with less than 1 s left.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.way.deadline = deadline;
         self
@@ -107,7 +110,7 @@ impl RedisBuilder {
         use super::{dial::Dialler, link::Link};
 
         let deadline = self.way.deadline;
-        Ok(Redis { key, server: Arc::new(Link::new(Dialler::new(&self.way)?, deadline)) })
+        Ok(Redis { key, deadline, server: Arc::new(Link::new(Dialler::new(&self.way)?, deadline)) })
     }
 
     #[cfg(not(feature = "redis"))]

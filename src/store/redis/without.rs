@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     Redis,
     deployment_key::Name,
+    patience::Patience,
     wanted::{Had, Wanted},
 };
 use crate::{
@@ -16,7 +17,14 @@ use crate::{
 
 #[allow(clippy::unused_async)]
 impl Redis {
-    pub(crate) async fn claim_as(&self, _: &Name, _: Nonce, _: &ExId, _: Duration) -> Result<Claimed, StoreError> {
+    pub(crate) async fn claim_as(
+        &self,
+        _: &Name,
+        _: Nonce,
+        _: &ExId,
+        _: Duration,
+        _: &mut Patience,
+    ) -> Result<Claimed, StoreError> {
         match *self.server {}
     }
 
@@ -24,7 +32,7 @@ impl Redis {
         match *self.server {}
     }
 
-    pub(crate) async fn count(&self, _: Vec<Wanted>) -> Vec<Had> {
+    pub(crate) async fn count(&self, _: Vec<Wanted>, _: &mut Patience) -> Vec<Had> {
         match *self.server {}
     }
 }

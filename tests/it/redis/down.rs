@@ -2,13 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
 use tokio::time::{sleep, timeout};
-use tower_jverify::{DenialReason, Guards, GuardsBuilder, JVerifyLayer, Rule, StorePolicy, number};
+use tower_jverify::{DenialReason, Guards, GuardsBuilder, JVerifyLayer, Rate, Rule, StorePolicy, number};
 
-use super::{Instance, PHONE, builder};
+use super::{DEADLINE, Instance, builder};
 use crate::{
-    support::{Application, Verifier, post_json, redis_server::Server, send},
+    support::{Verifier, redis_server::Server},
     telemetry::Log,
 };
 
@@ -128,15 +127,38 @@ async fn a_budget_goes_on_in_the_memory_from_what_redis_said_last() {
 }
 
 #[tokio::test]
-async fn a_check_does_not_start_with_the_little_time_that_a_frozen_redis_has_left() {
+async fn a_frozen_redis_holds_up_a_request_once_however_much_it_asks() {
     let Some(server) = Server::start() else { return };
-    let guards = Guards::builder().redis(builder(&server.url()).build().unwrap()).build().unwrap();
-    let verifier = Verifier::passing();
-    let rule = Rule::post("/login", number()).deadline(Duration::from_millis(1_400));
-    let layer = JVerifyLayer::builder(verifier.clone()).guards(&guards).rule(rule).build().unwrap();
-    let request = post_json("/login", json!({"token": "one", "phone": PHONE}).to_string());
+    let minute = Duration::from_secs(60);
+    let limits = |guards: GuardsBuilder| guards.per_account(Rate::new(1_000, minute)).daily_budget(1_000);
+    let (local, refusing) = (Instance::with(&server, limits), Instance::with(&server, |guards| refuse(limits(guards))));
+    assert_eq!((local.login("one", 1).await, refusing.login("two", 2).await), (Ok(()), Ok(())));
     server.signal("STOP");
-    assert_eq!(send(&layer, &Application::default(), request).await.status(), 503);
-    assert_eq!(verifier.calls(), 0, "a proof that JPush takes and nobody waits for is lost");
+    // The clock goes on with what is waited for: no machine is too slow for it.
+    tokio::time::pause();
+    for (instance, expected) in [(&local, Ok(())), (&refusing, STORE_DOWN)] {
+        let began = tokio::time::Instant::now();
+        assert_eq!(instance.login("frozen", 3).await, expected);
+        let waited = began.elapsed();
+        assert!(waited >= DEADLINE && waited <= DEADLINE + Duration::from_millis(10), "{waited:?}");
+    }
+    assert_eq!(local.login("frozen", 4).await, Err(DenialReason::Replayed), "the memory has claimed it");
+    assert_eq!((local.verifier.calls(), refusing.verifier.calls()), (2, 1));
     server.signal("CONT");
+}
+
+#[test]
+fn a_deadline_that_a_frozen_redis_can_use_up_is_refused() {
+    let redis = || builder("redis://127.0.0.1").deadline(Duration::from_millis(400)).build().unwrap();
+    let guards = Guards::builder().redis(redis()).build().unwrap();
+    let of = |deadline: u64, guards: &Guards| {
+        let rule = Rule::post("/login", number()).deadline(Duration::from_millis(deadline));
+        JVerifyLayer::builder(Verifier::passing()).guards(guards).rule(rule).build().map(drop)
+    };
+    for deadline in [1_001, 1_400] {
+        let error = of(deadline, &guards).unwrap_err();
+        assert_eq!(error.setting(), "deadline", "{error}");
+        assert!(of(deadline, &Guards::new()).is_ok(), "without Redis nothing takes time");
+    }
+    assert!(of(1_401, &guards).is_ok());
 }

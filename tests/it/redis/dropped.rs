@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::time::{sleep, timeout};
-use tower_jverify::{DenialReason, Guards, Rule, StorePolicy, number};
+use tower_jverify::{DenialReason, Guards, GuardsBuilder, Rule, StorePolicy, number};
 
 use super::{Instance, PHONE, builder};
-use crate::support::{Sandboxed, Verifier, redis_server::Server};
+use crate::{
+    support::{Sandboxed, Verifier, redis_server::Server},
+    telemetry::metrics::Recorded,
+};
 
 #[tokio::test]
 async fn a_request_that_is_dropped_before_its_check_leaves_no_claim() {
@@ -60,4 +63,39 @@ async fn a_proof_that_can_be_used_again_is_released_for_all_instances() {
         }
         assert_eq!(status, if is_released { 200 } else { 403 }, "{token}");
     }
+}
+
+#[tokio::test]
+async fn a_shutdown_waits_until_claims_are_released() {
+    let Some(server) = Server::start() else { return };
+    let guards = Guards::builder().redis(builder(&server.url()).build().unwrap()).build().unwrap();
+    let desk = Sandboxed::set(|layer| layer.guards(&guards).rule(Rule::post("/login", number())));
+    for drained in [true, false].repeat(20) {
+        assert_eq!(desk.login(&json!({"token": "sandbox-9000", "phone": PHONE})).await.status(), 200);
+        if drained {
+            guards.drained().await;
+            assert!(server.tell(&[&["DBSIZE"]]).starts_with(":0"), "the claim is given back");
+        } else {
+            desk.layer.drained().await;
+            assert!(server.tell(&[&["DBSIZE"]]).starts_with(":0"), "the claim is given back");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_release_that_redis_does_not_answer_is_counted() {
+    let Some(server) = Server::start() else { return };
+    let refuse = |guards: GuardsBuilder| guards.store_policy(StorePolicy::Refuse).without_client_limits();
+    let (instance, recorded) = Recorded::around(|| Instance::with(&server, refuse));
+    assert_eq!(instance.login("one", 1).await, Ok(()));
+    server.signal("STOP");
+    // It may be claimed, so it is released.
+    assert_eq!(instance.login("frozen", 2).await, Err(DenialReason::StoreDown));
+    instance.layer.drained().await;
+    let counted = recorded.counted();
+    for operation in ["claim", "release"] {
+        let series = format!("jverify_store_errors_total{{op={operation},kind=timeout}}");
+        assert_eq!(counted.get(&series), Some(&1), "{counted:?}");
+    }
+    server.signal("CONT");
 }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use tower_jverify::{GuardsBuilder, Rate};
+use tower_jverify::{DenialReason, GuardsBuilder, Rate};
 
 use super::{Instance, PHONE};
 use crate::support::redis_server::{Server, encoded};
@@ -46,24 +46,32 @@ async fn redis_sees_no_token_no_phone_and_no_address() {
 }
 
 #[tokio::test]
-async fn a_login_asks_three_commands_and_waits_twice() {
+async fn a_login_asks_three_commands_and_waits_twice_and_so_does_a_replay_elsewhere() {
     let Some(server) = Server::start() else { return };
-    let instance = Instance::new(&server);
-    assert_eq!(instance.login("warms the scripts", 1).await, Ok(()));
+    let (instance, other) = (Instance::new(&server), Instance::new(&server));
+    assert_eq!(instance.login("brings the scripts", 1).await, Ok(()));
     let commands = || {
         let info = server.tell(&[&["INFO", "commandstats"]]);
-        let calls = |command: &str| {
+        ["evalsha", "eval", "set", "get"].map(|command| {
             let line = info.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
-            line.and_then(|line| line.split(',').next()).map_or(0, |calls| calls.parse().unwrap())
-        };
-        let (sets, scripts): (u32, u32) = (calls("set"), calls("evalsha"));
-        (sets, scripts)
+            line.and_then(|line| line.split(',').next()).map_or(0, |calls| calls.parse::<u32>().unwrap())
+        })
     };
-    let (sets, scripts) = commands();
+    let since = |before: [u32; 4]| {
+        let mut now = commands();
+        now.iter_mut().zip(before).for_each(|(now, before)| *now -= before);
+        now
+    };
+    // What scripts ask is counted too: `SET` and `GET` of the two limits at the same time, and then of the claim.
+    let before = commands();
     assert_eq!(instance.login("counted", 2).await, Ok(()));
-    let now = commands();
-    // The scripts of two limits write with `SET` too.
-    assert_eq!((now.0 - sets, now.1 - scripts), (3, 2));
+    assert_eq!(since(before), [3, 0, 3, 2]);
+    let before = commands();
+    assert_eq!(other.login("counted", 3).await, Err(DenialReason::Replayed));
+    assert_eq!(since(before), [3, 0, 3, 3]);
+    let before = commands();
+    assert_eq!(instance.login("counted", 4).await, Err(DenialReason::Replayed));
+    assert_eq!(since(before), [2, 0, 2, 2], "where it was asked, the memory answers");
 }
 
 #[test]

@@ -44,6 +44,25 @@ impl Server {
         Self::launch(&["--sentinel"], Some(master))
     }
 
+    /// A cluster of three masters, each with a third of the slots: the first has those up to 5,460.
+    pub(crate) fn start_cluster() -> Option<Vec<Self>> {
+        let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let node = |_| {
+            let settings = ["--cluster-enabled", "yes", "--cluster-require-full-coverage", "no", "--cluster-port"];
+            Self::start_with(&[&settings[..], &[&free()]].concat())
+        };
+        let nodes: Vec<Self> = (0..3).map(node).collect::<Option<_>>()?;
+        let places = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port));
+        let made = Command::new("redis-cli").args(["--cluster", "create"]).args(places).arg("--cluster-yes").output();
+        let made = made.expect("redis-cli comes with redis-server");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
+        for node in &nodes {
+            node.wait_for(&["CLUSTER", "INFO"], "cluster_state:ok");
+            node.wait_for(&["CLUSTER", "INFO"], "cluster_slots_ok:16384");
+        }
+        Some(nodes)
+    }
+
     fn launch(arguments: &[&str], watched: Option<u16>) -> Option<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let program = env::var("JVERIFY_TEST_REDIS").unwrap_or_else(|_| "redis-server".into());
