@@ -3,6 +3,7 @@
 mod down;
 mod dropped;
 mod encrypted;
+mod failover;
 mod private;
 mod races;
 mod shared;
