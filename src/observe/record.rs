@@ -73,6 +73,9 @@ struct Check<'v> {
     code: Option<&'v str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'v str>,
+    /// Of a captcha.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lot_number: Option<&'v str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ex_id: Option<Text<&'v ExId>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -137,6 +140,7 @@ impl<'v> Check<'v> {
             class: verdict.class().as_str(),
             code: verdict.code(),
             id: verdict.id(),
+            lot_number: verdict.lot_number(),
             ex_id: verdict.ex_id().map(Text),
             ms: verdict.duration().map(millis),
             score: risk.score(),

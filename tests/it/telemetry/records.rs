@@ -56,7 +56,8 @@ fn writing(
 fn risky(score: i64, tags: Vec<Box<str>>) -> Verifier {
     Verifier::answering(move |check| {
         let verdict = Verdict::new(check.kind(), Class::Passed).with_code(9000).with_id(117_270_465_679_982_592);
-        Some(verdict.with_risk(Risk::from_score(score, tags.clone())))
+        let verdict = verdict.with_risk(Risk::from_score(score, tags.clone()));
+        Some(if check.kind() == CheckKind::Captcha { verdict.with_lot_number("7".repeat(64)) } else { verdict })
     })
 }
 
@@ -193,6 +194,8 @@ async fn a_record_shows_no_person_and_has_at_most_four_kibibytes() {
         assert!(!line.contains(canary), "{canary}: {line}");
     }
     let record: Value = serde_json::from_str(line).unwrap();
+    let lot_numbers = [&record["checks"][0]["lot_number"], &record["checks"][1]["lot_number"]];
+    assert_eq!(lot_numbers, [&json!("7".repeat(64)), &Value::Null], "a captcha has one");
     let shown: usize =
         record["checks"].as_array().unwrap().iter().filter_map(|it| it["tags"].as_array()).map(Vec::len).sum();
     assert_eq!(shown, 16);
