@@ -33,7 +33,8 @@ const TICK: Duration = Duration::from_millis(10);
 
 pub(crate) struct Load {
     client: Client<HttpConnector, Full<Bytes>>,
-    address: SocketAddr,
+    /// Of the instances.
+    addresses: Vec<SocketAddr>,
     room: Arc<Semaphore>,
     random: Mutex<Random>,
     tally: Arc<Tally>,
@@ -69,7 +70,7 @@ impl Load {
             .build(connector());
         Self {
             client,
-            address: site.address,
+            addresses: site.instances.iter().map(|instance| instance.address).collect(),
             room: Arc::new(Semaphore::new(usize::try_from(ROOM).unwrap_or_default())),
             random: Mutex::new(Random::new(settings.seed.rotate_left(32) ^ part)),
             tally: Arc::clone(tally),
@@ -126,7 +127,7 @@ impl Load {
     }
 
     async fn unmatched(&self) {
-        let request = Request::get(format!("http://{}/news/{}", self.address, self.below(1_000)));
+        let request = Request::get(format!("http://{}/news/{}", self.address(), self.below(1_000)));
         let times = self.tally.unmatched();
         self.send(request.body(Full::default()).expect("the request has a valid method and path"), times).await;
     }
@@ -140,7 +141,9 @@ impl Load {
             },
             Login::Twice => {
                 let request = self.proof("once-9000");
-                let (one, other) = tokio::join!(self.send(request.clone(), None), self.send(request, None));
+                // With several instances, often of two.
+                let again = self.elsewhere(request.clone());
+                let (one, other) = tokio::join!(self.send(request, None), self.send(again, None));
                 if one == Some(StatusCode::OK) && other == one {
                     tally.wrongly_through.add();
                 }
@@ -199,11 +202,23 @@ impl Load {
         let [_, a, b, c, ..] = self.random().to_be_bytes();
         Request::builder()
             .method(Method::POST)
-            .uri(format!("http://{}/login", self.address))
+            .uri(format!("http://{}/login", self.address()))
             .header("content-type", "application/json")
             .header("x-forwarded-for", format!("10.{a}.{b}.{c}"))
             .body(Full::from(body))
             .expect("the request has a valid method, path and headers")
+    }
+
+    /// The same request, to any instance.
+    fn elsewhere(&self, mut request: Request<Full<Bytes>>) -> Request<Full<Bytes>> {
+        *request.uri_mut() = format!("http://{}/login", self.address()).parse().expect("a URI of ours");
+        request
+    }
+
+    /// Of one of the instances.
+    fn address(&self) -> SocketAddr {
+        let place = usize::try_from(self.below(self.addresses.len() as u64)).unwrap_or_default();
+        *self.addresses.get(place).expect("a site has an instance")
     }
 
     fn random(&self) -> u64 {

@@ -1,7 +1,7 @@
 //! A soak test: the layer under load for minutes, while faults of all kinds occur between it and JPush.
 //!
 //! ```sh
-//! cargo run --release --example soak --features sandbox -- --minutes 20 --seed 1
+//! cargo run --release --example soak --features redis,sandbox -- --minutes 20 --seed 1 --redis
 //! ```
 //!
 //! One process contains everything, over real sockets: a client that sends unmatched and guarded requests at fixed rates, a hyper
@@ -15,6 +15,10 @@
 //! | black hole, 20 s | JPush reads requests and answers none |
 //! | back | JPush answers again; ends when the breaker has closed |
 //!
+//! With `--redis`, two instances share a Redis that the example starts (`redis-server` must be installed): one decides by its memory while Redis
+//! is away, the other refuses. In the faulty phases Redis is killed and started again, frozen, paused, made a replica, filled and emptied, one
+//! after the other. After all phases, the load runs once more over a cluster of three nodes, of which one dies and another freezes.
+//!
 //! At the end it prints a report. It exits with 1 if an invariant is violated: a request without an answer, a request that passed
 //! without a proof, a good proof that was refused, a call that the sandbox saw and the layer did not account for, a task or a
 //! descriptor left over. Times and memory are reported and violate nothing. Memory and descriptors are read from `/proc/self`; on
@@ -24,6 +28,9 @@
 
 #[path = "../../tests/fault_proxy/mod.rs"]
 mod fault_proxy;
+#[path = "../../tests/it/support/redis_server.rs"]
+#[allow(clippy::unwrap_used, reason = "the tests' server: what fails here, fails the run")]
+mod redis_server;
 
 mod calls;
 mod load;
@@ -32,6 +39,7 @@ mod process;
 mod report;
 mod settings;
 mod site;
+mod stores;
 mod tally;
 mod times;
 
@@ -39,7 +47,9 @@ use std::{error::Error, process::ExitCode, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
-use self::{load::Load, process::Process, report::Report, settings::Settings, site::Site, tally::Tally};
+use self::{
+    load::Load, process::Process, report::Report, settings::Settings, site::Site, stores::Stores, tally::Tally,
+};
 
 /// How long the last connections and tasks may take to end. Idle connections stay for a second or two.
 const LONGEST_END: Duration = Duration::from_secs(60);
@@ -56,28 +66,54 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     };
     println!("soak: {settings}");
     let tally = Arc::new(Tally::default());
-    let site = Site::start(settings.seed, &tally).await?;
+    let mut stores = settings.redis.then(Stores::start).transpose()?;
+    let redis = stores.as_ref().map(Stores::redis).transpose()?;
+    let mut sites = vec![Site::start(settings.seed, &tally, redis).await?];
+    if let Some(stores) = &stores {
+        sites.push(Site::start(settings.seed, &tally, Some(stores.cluster()?)).await?);
+    }
     let memory = process::Memory::sample(settings.minutes);
 
     // The connections, threads and tables of a first use are not a leak.
-    Load::new(&site, &settings, 1, &tally).a_few().await;
-    let before = rest(&site, None).await;
+    for (site, part) in sites.iter().zip([1, 3]) {
+        Load::new(site, &settings, part, &tally).a_few().await;
+    }
+    let before = rest(&sites, None).await;
 
-    let load = Arc::new(Load::new(&site, &settings, 2, &tally));
-    let outages = phases::run(&settings, &site, &load, &tally).await;
-    let ended = Instant::now();
-    load.ended().await;
-    drop(load);
-    let after = rest(&site, Some(&before)).await;
-    site.collect_calls();
+    let (mut outages, mut ended) = (Vec::new(), Instant::now());
+    for (site, part) in sites.iter().zip([2, 4]) {
+        let load = Arc::new(Load::new(site, &settings, part, &tally));
+        match &mut stores {
+            Some(stores) if part == 4 => phases::lose_nodes(&load, stores).await,
+            stores => {
+                outages = phases::run(&settings, site, &load, &tally, stores).await;
+                ended = Instant::now();
+            }
+        }
+        load.ended().await;
+    }
+    let after = rest(&sites, Some(&before)).await;
+    sites.iter().for_each(Site::collect_calls);
 
-    let report = Report { settings: &settings, tally: &tally, site: &site, outages, memory, ended, before, after };
+    let report = Report {
+        settings: &settings,
+        tally: &tally,
+        sites: &sites,
+        stores: stores.as_ref(),
+        outages,
+        memory,
+        ended,
+        before,
+        after,
+    };
     Ok(if report.print() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 /// Waits until nothing runs that belongs to a request, and counts what is left. `before`: what is expected.
-async fn rest(site: &Site, before: Option<&Process>) -> Process {
-    site.guards.drained().await;
+async fn rest(sites: &[Site], before: Option<&Process>) -> Process {
+    for site in sites {
+        site.drained().await;
+    }
     let began = Instant::now();
     loop {
         sleep(site::IDLE * 3).await;

@@ -9,6 +9,7 @@ use crate::{
     load::Load,
     settings::Settings,
     site::{DEADLINE, Site},
+    stores::Stores,
     tally::{Phase, Tally},
 };
 
@@ -38,7 +39,13 @@ pub(crate) struct Outage {
 }
 
 /// Runs the load for its time, in rounds of all phases.
-pub(crate) async fn run(settings: &Settings, site: &Site, load: &Arc<Load>, tally: &Tally) -> Vec<Outage> {
+pub(crate) async fn run(
+    settings: &Settings,
+    site: &Site,
+    load: &Arc<Load>,
+    tally: &Tally,
+    stores: &mut Option<Stores>,
+) -> Vec<Outage> {
     let end = Instant::now() + settings.time();
     let driver = tokio::spawn(Arc::clone(load).run());
     let mut outages = Vec::new();
@@ -47,7 +54,11 @@ pub(crate) async fn run(settings: &Settings, site: &Site, load: &Arc<Load>, tall
         site.proxy.fault_each(EACH);
         let left = end.saturating_duration_since(Instant::now());
         // What is left is too little for another round.
-        sleep(if left < ROUND { left } else { FAULTY }).await;
+        let until = Instant::now() + if left < ROUND { left } else { FAULTY };
+        match stores {
+            Some(stores) => stores.go_wrong_until(until).await,
+            None => sleep(until.saturating_duration_since(Instant::now())).await,
+        }
         site.proxy.fault_each(0);
         if left < ROUND {
             break;
@@ -61,6 +72,14 @@ pub(crate) async fn run(settings: &Settings, site: &Site, load: &Arc<Load>, tall
     load.stop();
     let _ = driver.await;
     outages
+}
+
+/// Runs the load over a cluster that loses nodes.
+pub(crate) async fn lose_nodes(load: &Arc<Load>, stores: &mut Stores) {
+    let driver = tokio::spawn(Arc::clone(load).run());
+    stores.lose_nodes().await;
+    load.stop();
+    let _ = driver.await;
 }
 
 async fn outage(proxy: &FaultProxy, tally: &Tally) -> Outage {

@@ -9,6 +9,7 @@ use crate::{
     process::{Memory, Process, float},
     settings::Settings,
     site::{DEADLINE, Site},
+    stores::Stores,
     tally::Tally,
 };
 
@@ -20,7 +21,8 @@ const MIB: f64 = 1024.0 * 1024.0;
 pub(crate) struct Report<'r> {
     pub(crate) settings: &'r Settings,
     pub(crate) tally: &'r Tally,
-    pub(crate) site: &'r Site,
+    pub(crate) sites: &'r [Site],
+    pub(crate) stores: Option<&'r Stores>,
     pub(crate) outages: Vec<Outage>,
     pub(crate) memory: Memory,
     /// When the load had ended.
@@ -55,7 +57,7 @@ impl Report<'_> {
         let Self { tally, before, after, .. } = self;
         let (sent, answered, left) = (tally.sent.get(), tally.answered.get(), tally.left.get());
         let calls = tally.calls.sums();
-        let abandoned = self.site.guards.snapshot().abandoned_checks();
+        let abandoned: usize = self.sites.iter().map(Site::abandoned_checks).sum();
         let (through, refused) = (tally.wrongly_through.get(), tally.wrongly_refused.get());
         let is_accounted = calls.by_layer_alone == 0 && calls.by_vendor_alone == 0 && calls.twice == 0;
         let mut invariants = vec![
@@ -79,6 +81,9 @@ impl Report<'_> {
             (Some(before), Some(after)) => (after <= before, format!("descriptors: {before} before, {after} after")),
             _ => (true, "descriptors: not measured".into()),
         });
+        if let Some(stores) = self.stores {
+            invariants.push((stores.are_used(), "each server of Redis was used".into()));
+        }
         for outage in &self.outages {
             let holds = outage.probes.is_some_and(|probes| (1..=MOST_PROBES).contains(&probes));
             invariants
@@ -98,6 +103,14 @@ impl Report<'_> {
             ),
             self.slope(),
         ];
+        if let Some(stores) = self.stores {
+            lines.push(format!(
+                "Redis: {} faults, {} requests refused for want of it, {} replays refused",
+                stores.faults,
+                tally.store_down.get(),
+                tally.replayed.get()
+            ));
+        }
         let (quiet, hole) = (tally.unmatched_quiet.percentile(99), tally.unmatched_in_hole.percentile(99));
         let ratio = quiet.zip(hole).map(|(quiet, hole)| hole.as_secs_f64() / quiet.as_secs_f64());
         lines.push(format!(

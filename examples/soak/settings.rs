@@ -4,12 +4,13 @@ use std::{env, fmt, str::FromStr, time::Duration};
 
 const HELP: &str = "The layer under load while everything between it and JPush goes wrong.
 
-Usage: soak [--minutes N] [--seed S] [--unmatched R] [--guarded R]
+Usage: soak [--minutes N] [--seed S] [--unmatched R] [--guarded R] [--redis]
 
   --minutes N     how long the load lasts; default 2, at least 2
   --seed S        of the faults and the requests; default 1
   --unmatched R   requests per second that no rule matches; default 2000
   --guarded R     requests per second that a rule guards; default 300
+  --redis         two instances that share a Redis, which goes wrong too: needs redis-server
 
 Exits with 1 if an invariant is violated, and with 2 if a flag is wrong.";
 
@@ -19,6 +20,8 @@ pub(crate) struct Settings {
     /// Per second.
     pub(crate) unmatched: u32,
     pub(crate) guarded: u32,
+    /// Whether instances share a Redis.
+    pub(crate) redis: bool,
 }
 
 // === impl Settings ===
@@ -26,7 +29,7 @@ pub(crate) struct Settings {
 impl Settings {
     /// Reads the flags. `None`: `--help` was printed.
     pub(crate) fn read() -> Result<Option<Self>, String> {
-        let mut settings = Self { minutes: 2, seed: 1, unmatched: 2_000, guarded: 300 };
+        let mut settings = Self { minutes: 2, seed: 1, unmatched: 2_000, guarded: 300, redis: false };
         let mut flags = env::args().skip(1);
         while let Some(flag) = flags.next() {
             match flag.as_str() {
@@ -38,6 +41,7 @@ impl Settings {
                 "--seed" => settings.seed = number(&flag, flags.next())?,
                 "--unmatched" => settings.unmatched = number(&flag, flags.next())?,
                 "--guarded" => settings.guarded = number(&flag, flags.next())?,
+                "--redis" => settings.redis = true,
                 _ => return Err(format!("`{flag}`: unknown flag\n\n{HELP}")),
             }
         }
@@ -57,8 +61,12 @@ impl Settings {
 
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { minutes, seed, unmatched, guarded } = self;
-        write!(f, "{minutes} minutes, seed {seed}, {unmatched} unmatched and {guarded} guarded requests per second")
+        let Self { minutes, seed, unmatched, guarded, redis } = self;
+        let store = if *redis { ", Redis" } else { "" };
+        write!(
+            f,
+            "{minutes} minutes, seed {seed}, {unmatched} unmatched and {guarded} guarded requests per second{store}"
+        )
     }
 }
 

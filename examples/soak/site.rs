@@ -17,8 +17,8 @@ use tokio::{
 };
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_jverify::{
-    ClientIp, Credentials, Decided, Decision, DenialReason, Guards, JPush, JVerifyLayer, RequestBody, Rule, Sandbox,
-    number,
+    ClientIp, Credentials, Decided, Decision, DenialReason, Guards, JPush, JVerifyLayer, Redis, RequestBody, Rule,
+    Sandbox, StorePolicy, number,
 };
 
 use crate::{calls::By, fault_proxy::FaultProxy, tally::Tally};
@@ -33,17 +33,23 @@ pub(crate) const IDLE: Duration = Duration::from_secs(1);
 const COLLECT: Duration = Duration::from_millis(500);
 
 pub(crate) struct Site {
-    pub(crate) address: SocketAddr,
-    pub(crate) guards: Guards,
+    pub(crate) instances: Vec<Instance>,
     pub(crate) proxy: Arc<FaultProxy>,
     sandbox: Sandbox,
     tally: Arc<Tally>,
 }
 
+/// One instance of the application. Those of a site share a Redis.
+pub(crate) struct Instance {
+    pub(crate) address: SocketAddr,
+    pub(crate) guards: Guards,
+}
+
 // === impl Site ===
 
 impl Site {
-    pub(crate) async fn start(seed: u64, tally: &Arc<Tally>) -> Result<Self, Box<dyn Error>> {
+    /// One instance; with Redis two, of which one refuses what Redis does not answer.
+    pub(crate) async fn start(seed: u64, tally: &Arc<Tally>, redis: Option<Redis>) -> Result<Self, Box<dyn Error>> {
         let sandbox = Sandbox::new();
         let proxy = Arc::new(FaultProxy::start(serve(sandbox.clone()).await?, seed).await?);
         let jpush = JPush::builder(Credentials::new("app key", "master secret")?)
@@ -52,16 +58,26 @@ impl Site {
             // Of the sandbox's labels.
             .proof_bytes(*b"#")
             .build()?;
-        let (guards, accounts, arrivals) = (Guards::new(), Arc::clone(tally), Arc::clone(&proxy));
-        let layer = JVerifyLayer::builder(jpush)
-            .guards(&guards)
-            .rule(Rule::post("/login", number()).client_ip(ClientIp::forwarded(1)).deadline(DEADLINE))
-            .on_decision(move |decided| account(&accounts, decided, &arrivals))
-            .build()?;
-        let passed = Arc::clone(tally);
-        let application =
-            service_fn(move |request| std::future::ready(Ok::<_, Infallible>(application(&passed, &request))));
-        let address = serve(layer.layer(application)).await?;
+        let policies =
+            if redis.is_some() { [StorePolicy::Local, StorePolicy::Refuse].as_slice() } else { &[StorePolicy::Local] };
+        let mut instances = Vec::new();
+        for policy in policies {
+            let mut guards = Guards::builder().store_policy(*policy);
+            if let Some(redis) = &redis {
+                guards = guards.redis(redis.clone());
+            }
+            let guards = guards.build()?;
+            let (accounts, arrivals) = (Arc::clone(tally), Arc::clone(&proxy));
+            let layer = JVerifyLayer::builder(jpush.clone())
+                .guards(&guards)
+                .rule(Rule::post("/login", number()).client_ip(ClientIp::forwarded(1)).deadline(DEADLINE))
+                .on_decision(move |decided| account(&accounts, decided, &arrivals))
+                .build()?;
+            let passed = Arc::clone(tally);
+            let application =
+                service_fn(move |request| std::future::ready(Ok::<_, Infallible>(application(&passed, &request))));
+            instances.push(Instance { address: serve(layer.layer(application)).await?, guards });
+        }
         let (asked, lost, known) = (sandbox.clone(), Arc::clone(&proxy), Arc::clone(tally));
         tokio::spawn(async move {
             let mut ticks = interval(COLLECT);
@@ -70,7 +86,18 @@ impl Site {
                 collect(&asked, &lost, &known);
             }
         });
-        Ok(Self { address, guards, proxy, sandbox, tally: Arc::clone(tally) })
+        Ok(Self { instances, proxy, sandbox, tally: Arc::clone(tally) })
+    }
+
+    /// Waits until nothing outlives its request.
+    pub(crate) async fn drained(&self) {
+        for instance in &self.instances {
+            instance.guards.drained().await;
+        }
+    }
+
+    pub(crate) fn abandoned_checks(&self) -> usize {
+        self.instances.iter().map(|instance| instance.guards.snapshot().abandoned_checks()).sum()
     }
 
     /// Reads which calls have arrived since the last time.
@@ -90,6 +117,11 @@ fn collect(sandbox: &Sandbox, proxy: &FaultProxy, tally: &Tally) {
 
 /// What the layer says of each guarded request.
 fn account(tally: &Tally, decided: &Decided<'_>, proxy: &FaultProxy) {
+    match decided.denial_reason() {
+        Some(DenialReason::StoreDown) => tally.store_down.add(),
+        Some(DenialReason::Replayed) => tally.replayed.add(),
+        _ => {}
+    }
     for verdict in decided.verdicts() {
         if let Some(ex_id) = verdict.ex_id().filter(|_| !verdict.nothing_sent()) {
             tally.calls.add(ex_id.as_str(), By::Layer);

@@ -41,6 +41,10 @@ pub(crate) struct Tally {
     pub(crate) wrongly_refused: Count,
     /// The statuses and bodies of those refusals.
     refusals: Mutex<BTreeSet<String>>,
+    /// Refused because Redis had no answer.
+    pub(crate) store_down: Count,
+    /// Refused because the proof was claimed.
+    pub(crate) replayed: Count,
     /// Refused because the breaker is open.
     pub(crate) not_asked: Count,
     pub(crate) calls: Calls,
