@@ -18,6 +18,8 @@ pub(crate) enum ReadError {
     Empty,
     /// The client's side failed: an abort, a cut chunk, a reset.
     Broken,
+    /// The body panicked.
+    Panicked,
     /// A layer outside of this one limits bodies, and this body is longer.
     LimitedOutside,
     /// All bodies together have reached the limit.
@@ -65,6 +67,13 @@ fn is_of_a_limit(error: &(dyn Error + 'static)) -> bool {
 }
 
 // === impl ReadError ===
+
+impl ReadError {
+    /// Whether the body itself failed. Nothing follows then.
+    pub(crate) fn is_of_the_body(self) -> bool {
+        matches!(self, Self::Broken | Self::LimitedOutside | Self::Panicked)
+    }
+}
 
 impl From<Crowded> for ReadError {
     fn from(Crowded: Crowded) -> Self {

@@ -9,6 +9,7 @@ mod budget;
 mod coding;
 mod decoders;
 mod failed;
+mod failure;
 mod hand_on;
 mod read;
 mod request;

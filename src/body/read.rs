@@ -5,20 +5,21 @@
 use std::{
     future::{Future, poll_fn},
     ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
-    task::Poll,
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::{Body, Frame};
-use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
     budget::{Budget, Crowded, Share},
     failed::{self, ReadError},
+    failure::Failure,
 };
 
 /// The maximum number of frames without data or trailers: more is an attempt to keep the server busy.
@@ -59,6 +60,8 @@ pub(crate) struct Begun<B> {
     pub(super) whole: Box<Whole>,
     /// The frame that did not fit.
     pub(super) excess: Bytes,
+    /// Set if the body failed. `rest` is then not polled again.
+    pub(super) failure: Option<Box<Failure>>,
     pub(super) rest: Pin<Box<B>>,
 }
 
@@ -72,7 +75,8 @@ pub(crate) enum Kept<B> {
 /// A body that was not read.
 pub(crate) struct Unread<B> {
     pub(crate) error: ReadError,
-    /// The bytes read so far, and the rest. `None` if the body itself failed: it cannot be passed on.
+    /// The bytes read so far, and the rest or the failure of the body. `None` if the failure cannot be kept: without it, the bytes would look
+    /// like a complete body.
     pub(crate) body: Option<Kept<B>>,
 }
 
@@ -148,18 +152,17 @@ impl<B> Begun<B> {
         &self.whole.data
     }
 
-    /// Includes the bytes read so far, unless the body itself failed: the data after an error is unknown, and a body
-    /// without its error looks complete.
+    /// Includes the bytes read so far, unless the body failed and its failure cannot be kept.
     #[cold]
     fn unread(self, error: ReadError) -> Unread<B> {
-        let has_failed = matches!(error, ReadError::Broken | ReadError::LimitedOutside);
-        let body = (!has_failed).then(|| Kept::Begun(self));
+        let is_kept = !error.is_of_the_body() || self.failure.is_some();
+        let body = is_kept.then(|| Kept::Begun(self));
         Unread { error, body }
     }
 
     fn of(body: B) -> Self {
         let whole = Whole { data: Bytes::new(), original: None, trailers: None, share: Share::default() };
-        Self { whole: Box::new(whole), excess: Bytes::new(), rest: Box::pin(body) }
+        Self { whole: Box::new(whole), excess: Bytes::new(), failure: None, rest: Box::pin(body) }
     }
 }
 
@@ -188,11 +191,11 @@ where
         limits: &Limits,
         needed: Option<impl Fn(&[u8]) -> Option<usize>>,
     ) -> Result<(), ReadError> {
-        let Self { whole, excess, rest } = self;
+        let Self { whole, excess, failure, rest } = self;
         let expected = usize::try_from(rest.size_hint().lower()).unwrap_or(usize::MAX);
         let mut empty_frames = 0_usize;
-        while let Some(frame) = rest.as_mut().frame().await {
-            let frame = frame.map_err(|error| failed::reason(&error))?;
+        while let Some(frame) = poll_fn(|cx| poll_caught(rest.as_mut(), failure, cx)).await {
+            let frame = frame?;
             let data = match frame.into_data() {
                 Ok(data) => data,
                 Err(frame) => {
@@ -238,6 +241,31 @@ where
         }
         Ok(())
     }
+}
+
+/// Polls a body, and keeps its failure.
+fn poll_caught<B>(
+    body: Pin<&mut B>,
+    failure: &mut Option<Box<Failure>>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, ReadError>>>
+where
+    B: Body<Data = Bytes, Error: 'static>,
+{
+    let polled = match catch_unwind(AssertUnwindSafe(|| body.poll_frame(cx))) {
+        Ok(polled) => ready!(polled),
+        Err(panic) => {
+            *failure = Some(Box::new(Failure::of_panic(panic)));
+            return Poll::Ready(Some(Err(ReadError::Panicked)));
+        }
+    };
+    Poll::Ready(polled.map(|frame| {
+        frame.map_err(|error| {
+            let reason = failed::reason(&error);
+            *failure = Failure::of_error(error).map(Box::new);
+            reason
+        })
+    }))
 }
 
 /// Ends a read at the layer's deadline, or at the client's.

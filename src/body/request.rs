@@ -26,8 +26,8 @@ pin_project! {
     /// the rest.
     ///
     /// Bytes, trailers and end of stream are the client's; a replay knows its exact size. Trailers under the layer's
-    /// header prefix are removed, so that a client cannot forge a risk header there. A replay cannot fail, so all errors
-    /// are errors of the client's body.
+    /// header prefix are removed, so that a client cannot forge a risk header there. All errors and panics are those of the client's
+    /// body, even if they occurred while the layer was reading.
     pub struct RequestBody<B> {
         #[pin]
         source: Source<B>,
@@ -135,7 +135,7 @@ fn filter(whole: &mut Whole, filter: &TrailerFilter) {
 
 impl<B> Body for RequestBody<B>
 where
-    B: Body<Data = Bytes>,
+    B: Body<Data = Bytes, Error: 'static>,
 {
     type Data = Bytes;
     type Error = B::Error;
@@ -148,6 +148,9 @@ where
             SourceProj::Resumed { begun } => {
                 if let Some(frame) = begun.next_frame() {
                     return Poll::Ready(Some(Ok(frame)));
+                }
+                if let Some(failure) = &mut begun.failure {
+                    return Poll::Ready(failure.pass_on().map(Err));
                 }
                 begun.rest.as_mut()
             }
@@ -165,7 +168,13 @@ where
         match &self.source {
             Source::Untouched { body, .. } => body.is_end_stream(),
             Source::Replay { whole } => whole.is_over(),
-            Source::Resumed { begun } => begun.whole.is_over() && begun.excess.is_empty() && begun.rest.is_end_stream(),
+            Source::Resumed { begun } => {
+                let is_over = || match &begun.failure {
+                    Some(failure) => failure.is_passed_on(),
+                    None => begun.rest.is_end_stream(),
+                };
+                begun.whole.is_over() && begun.excess.is_empty() && is_over()
+            }
         }
     }
 
@@ -176,7 +185,8 @@ where
                 u64::try_from(whole.data.len()).map_or_else(|_| SizeHint::new(), SizeHint::with_exact)
             }
             Source::Resumed { begun } => {
-                both(begun.whole.data.len().saturating_add(begun.excess.len()), &begun.rest.size_hint())
+                let rest = if begun.failure.is_some() { SizeHint::new() } else { begun.rest.size_hint() };
+                both(begun.whole.data.len().saturating_add(begun.excess.len()), &rest)
             }
         }
     }

@@ -32,7 +32,7 @@ pub(crate) struct Read<B, C> {
 
 /// A refused request.
 pub(crate) struct Unread<B> {
-    /// Its unchanged body. `None` if the body itself failed: the client broke off.
+    /// Its unchanged body. `None` if the body failed, and its failure cannot be kept.
     pub(crate) body: Option<Kept<B>>,
     pub(crate) refusal: Refusal,
 }
@@ -102,7 +102,7 @@ impl Reading {
             };
         };
         let give_up = |body::Unread { error, body }| match (&unknown, body) {
-            (Some(unknown), Some(body)) => match unknown.unread(parts, error.into()) {
+            (Some(unknown), Some(body)) if !error.is_of_the_body() => match unknown.unread(parts, error.into()) {
                 Ok(chosen) => Ok(as_it_came(body, *chosen)),
                 Err(refusal) => Err(Unread { body: Some(body), refusal }),
             },

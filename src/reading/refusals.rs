@@ -71,6 +71,7 @@ impl From<ReadError> for Refusal {
             ReadError::GivenUp => Self::new(DenialReason::DeadlineExceeded),
             ReadError::Crowded => Self::new(DenialReason::Overloaded),
             ReadError::Empty => Self::new(DenialReason::BodyMalformed).with_detail("a body of too many empty frames"),
+            ReadError::Panicked => Self::new(DenialReason::Panicked),
             ReadError::Broken => Self::new(DenialReason::BodyMalformed).with_detail("a body that the client broke off"),
         }
     }

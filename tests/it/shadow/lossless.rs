@@ -180,15 +180,11 @@ async fn a_verifier_that_never_answers_loses_no_byte() {
 }
 
 #[tokio::test]
-async fn a_passing_request_is_decided_as_ever_and_a_body_that_failed_is_denied() {
+async fn a_passing_request_is_decided_as_ever() {
     let layer = builder(Class::Passed).rule(login(Rule::post("/login", number()))).build().unwrap();
     let request = post("application/json").body(Full::from(LOGIN)).unwrap();
     let (parts, seen, _) = send(&layer, request).await.expect("it passes");
     assert_eq!((seen.as_ref(), &parts.headers["x-jverify-decision"]), (LOGIN.as_bytes(), &"allow".parse().unwrap()));
-
-    let frames = [Ok(Frame::data(Bytes::from_static(b"{"))), Err(std::io::Error::other("reset"))];
-    let request = post("application/json").body(StreamBody::new(futures_util::stream::iter(frames))).unwrap();
-    assert_eq!(send(&layer, request).await.err(), Some(StatusCode::BAD_REQUEST));
 }
 
 #[tokio::test]

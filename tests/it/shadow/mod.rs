@@ -1,6 +1,7 @@
 //! Rules that are in shadow, or enforced for a part of their clients.
 
 mod attacks;
+mod broken_off;
 mod classes;
 mod late;
 mod lossless;
