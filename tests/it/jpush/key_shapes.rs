@@ -122,7 +122,7 @@ fn what_is_not_a_private_rsa_key_is_named_by_its_kind() {
         (pem("PRIVATE KEY", &rsa_of(1536)), "too short: it has 1536 bits"),
         (pem("PRIVATE KEY", &rsa_of(16384)), "too long: it has 16384 bits"),
         (pem("PRIVATE KEY", &rsa_of(2048)), "damaged: its numbers"),
-        (pem("PRIVATE KEY", b"canary"), "no private key, or are damaged"),
+        (pem("PRIVATE KEY", b"canary"), "not a private key, or are damaged"),
         ("-----BEGIN PRIVATE KEY-----".to_owned(), "cut off"),
         (pem("PRIVATE KEY", &rsa_of(2048)).replace("END PRIVATE", "END RSA PRIVATE"), "cut off"),
         (pem("PRIVATE KEY", &rsa_of(2048)).replace("-----\nM", "-----\n!"), "no base64"),
