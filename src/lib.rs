@@ -143,7 +143,7 @@ pub use self::{
     decision::{
         Action, Decision, DecisionReason, Fallback, Level, Policy, TrustedHeaders, TrustedHeadersError, Verified,
     },
-    denial::{Denial, DenialReason, NextStep},
+    denial::{Cors, Denial, DenialReason, NextStep},
     error::ConfigError,
     ex_id::ExId,
     foreign_backend::{ForeignBackend, Suspicion},
@@ -166,6 +166,7 @@ pub use self::{
 /// | [`policy`](docs::policy) | Which risk passes? What may take the place of a check? How to introduce the layer in shadow? |
 /// | [`operating`](docs::operating), [中文](docs::operating_zh_cn) | What is in the log and the metrics, and what to alert on? What happens in an outage? |
 /// | [`codes`](docs::codes), [中文](docs::codes_zh_cn) | What does a code of JPush mean, and what does the client get? |
+/// | [`answers`](docs::answers) | What does a refused request get, and what does a client do with each code? |
 /// | [`security_model`](docs::security_model) | What does the layer guarantee in front of which backend, and what not? |
 /// | [`integrations`](docs::integrations) | How to mount it: axum, hyper, salvo, warp, tonic, sessions, tenants, another process |
 /// | [`grpc`](docs::grpc) | How does a gRPC or gRPC-Web login prove itself? |
@@ -179,6 +180,8 @@ pub use self::{
 pub mod docs {
     #[doc = include_str!("../docs/ARCHITECTURE.md")]
     pub mod architecture {}
+    #[doc = include_str!("../docs/answers.md")]
+    pub mod answers {}
     #[doc = include_str!("../docs/codes.md")]
     pub mod codes {}
     #[doc = include_str!("../docs/codes.zh-CN.md")]

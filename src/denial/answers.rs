@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::StatusCode;
 
-use super::reason::DenialReason;
+use super::{locale::Locale, reason::DenialReason};
 use crate::verdict::Class;
 
 /// The answer to a refusal.
@@ -210,6 +210,14 @@ impl Answer {
         chinese: "该号码存在风险,无法使用。",
         ..DenialReason::RiskTooHigh.answer()
     };
+
+    /// One sentence for a person.
+    pub(super) const fn title(&self, locale: Locale) -> &'static str {
+        match locale {
+            Locale::English => self.english,
+            Locale::Chinese => self.chinese,
+        }
+    }
 }
 
 // === impl NextStep ===

@@ -2,13 +2,16 @@
 
 use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 
-use crate::headers::is_grpc;
+use super::accept::prefers_html;
+use crate::headers::{is_grpc, is_grpc_web_type};
 
-/// The format of an answer, from the request's Content-Type.
+/// The format of an answer, from the request's `Content-Type` and `Accept`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Format {
     #[default]
     Problem,
+    /// A page for a person in a browser.
+    Html,
     /// With the Content-Type of the answer.
     Grpc(HeaderValue),
 }
@@ -16,10 +19,12 @@ pub(crate) enum Format {
 // === impl Format ===
 
 impl Format {
-    /// A gRPC call gets a gRPC answer.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    /// A gRPC call gets a gRPC answer if `grpc_answers` allows it, and never a page.
+    pub(super) fn of(headers: &HeaderMap, grpc_answers: bool) -> Self {
         match headers.get(CONTENT_TYPE) {
-            Some(value) if is_grpc(headers) => Self::Grpc(value.clone()),
+            Some(value) if is_grpc(headers) && grpc_answers => Self::Grpc(value.clone()),
+            Some(value) if is_grpc(headers) || is_grpc_web_type(value.as_bytes()) => Self::Problem,
+            _ if prefers_html(headers) => Self::Html,
             _ => Self::Problem,
         }
     }

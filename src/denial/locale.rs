@@ -2,6 +2,8 @@
 
 use http::{HeaderMap, header::ACCEPT_LANGUAGE};
 
+use super::quality::thousandths;
+
 /// The language of a denial's title.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Locale {
@@ -13,6 +15,17 @@ pub(crate) enum Locale {
 // === impl Locale ===
 
 impl Locale {
+    /// Both languages, for what is checked in each.
+    pub(super) const ALL: [Self; 2] = [Self::English, Self::Chinese];
+
+    /// The language as HTML and `Content-Language` name it.
+    pub(super) const fn tag(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::Chinese => "zh-CN",
+        }
+    }
+
     /// The preferred language; English if the header names neither or cannot be read.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let ranges = headers.get_all(ACCEPT_LANGUAGE).iter().filter_map(|value| value.to_str().ok());
@@ -26,25 +39,13 @@ impl Locale {
                 en if en.eq_ignore_ascii_case("en") => Self::English,
                 _ => continue,
             };
-            let weight = parts.find_map(|part| part.trim().strip_prefix("q=")).map_or(1000, thousandths);
+            let weight = parts
+                .find_map(|part| part.trim().strip_prefix("q="))
+                .map_or(1000, |q| thousandths(q.trim()).unwrap_or(0));
             if weight > best.0 {
                 best = (weight, locale);
             }
         }
         best.1
-    }
-}
-
-/// A quality value in thousandths; 0 if it is invalid.
-fn thousandths(q: &str) -> u32 {
-    let (whole, part) = q.trim().split_once('.').unwrap_or((q.trim(), ""));
-    if part.len() > 3 || !part.bytes().all(|b| b.is_ascii_digit()) {
-        return 0;
-    }
-    let part = format!("{part:0<3}").parse::<u32>().unwrap_or(0);
-    match whole {
-        "1" => 1000,
-        "0" => part,
-        _ => 0,
     }
 }

@@ -4,23 +4,31 @@
 //! full reason. So a [`Denial`] carries both: its code for the client, and its reason, in the response's extensions, for
 //! the operator's logs.
 
+mod accept;
 mod answers;
+mod cors;
 mod format;
 mod locale;
+mod page;
+mod quality;
 mod reason;
 mod respond;
 mod response;
+mod settings;
 #[cfg(test)]
 mod tests;
 
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode, request::Parts};
+use http::{HeaderValue, Response, StatusCode, request::Parts};
 
-pub(crate) use self::respond::{Answering, Respond};
 use self::{answers::Answer, format::Format, locale::Locale};
-pub use self::{answers::NextStep, reason::DenialReason};
+pub use self::{answers::NextStep, cors::Cors, reason::DenialReason};
+pub(crate) use self::{
+    respond::{Answering, Respond},
+    settings::Settings,
+};
 use crate::{
     check_kind::CheckKind,
     ex_id::ExId,
@@ -62,19 +70,22 @@ pub struct Denial {
     answered: Option<Arc<Response<Bytes>>>,
 }
 
-/// The context of a refusal, for the operator.
-#[derive(Clone, Debug, Default)]
+/// The context of a refusal.
+#[derive(Clone, Default)]
 struct About {
     rule: Option<Box<str>>,
     verdicts: Vec<Verdict>,
     phone: Option<Phone>,
+    settings: Arc<Settings>,
+    /// The request's origin, if its pages may read the answer.
+    allowed_origin: Option<HeaderValue>,
 }
 
 /// The `Retry-After` of a throttled client, in seconds, if the verifier does not set it.
 const THROTTLED: u32 = 30;
 
 /// The format and language that a client wants, from its request's head, and the context of the answer.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Audience {
     format: Format,
     locale: Locale,
@@ -86,30 +97,33 @@ pub(crate) struct Audience {
 impl Audience {
     /// A gRPC client gets a gRPC answer only if `grpc_answers` allows it: that answer has status 200, and any client can
     /// send the media type to a path where a gateway trusts the status.
-    pub(crate) fn of(headers: &HeaderMap, grpc_answers: bool) -> Self {
-        let format = if grpc_answers { Format::of(headers) } else { Format::Problem };
-        Self { format, locale: Locale::of(headers), about: About::default() }
+    pub(crate) fn of(head: &Parts, grpc_answers: bool, settings: &Arc<Settings>) -> Self {
+        let allowed_origin = settings.sharing.as_ref().and_then(|sharing| sharing.allowed(head));
+        let about = About { settings: Arc::clone(settings), allowed_origin, ..About::default() };
+        Self { format: Format::of(&head.headers, grpc_answers), locale: Locale::of(&head.headers), about }
     }
 
     /// Adds what is known of the request: the rule's name, the verdicts, the phone that the client claims.
     pub(crate) fn about(mut self, rule: Option<&str>, verdicts: &[Verdict], phone: Option<Phone>) -> Self {
-        self.about = About { rule: rule.map(Into::into), verdicts: verdicts.to_vec(), phone };
+        self.about = About { rule: rule.map(Into::into), verdicts: verdicts.to_vec(), phone, ..self.about };
         self
     }
 
     /// Answers the refusal of a request with this head. A closure's response also carries the denial.
-    pub(crate) fn refuse(self, refusal: &Refusal, head: &Parts, respond: Option<&Respond>) -> Answering {
+    pub(crate) fn refuse(self, refusal: &Refusal, head: &Parts) -> Answering {
+        let settings = Arc::clone(&self.about.settings);
         let denial = self.denial(refusal);
-        match respond {
+        match &settings.respond {
             Some(respond) => respond.answer(head, denial),
             None => Answering::Ready(denial.attached_to(None)),
         }
     }
 
     /// As [`Audience::refuse`], for a handler: the denial, which becomes the closure's answer.
-    pub(crate) async fn deny(self, refusal: &Refusal, head: &Parts, respond: Option<&Respond>) -> Denial {
+    pub(crate) async fn deny(self, refusal: &Refusal, head: &Parts) -> Denial {
+        let settings = Arc::clone(&self.about.settings);
         let denial = self.denial(refusal);
-        let Some(respond) = respond else { return denial };
+        let Some(respond) = &settings.respond else { return denial };
         let answered = respond.answer(head, denial.clone()).finish().await;
         Denial { answered: Some(Arc::new(answered)), ..denial }
     }
@@ -314,11 +328,7 @@ impl Denial {
 
     /// One sentence for a person, in English or Chinese according to the request's `Accept-Language`.
     pub fn title(&self) -> &'static str {
-        let answer = self.answer();
-        match self.locale {
-            Locale::English => answer.english,
-            Locale::Chinese => answer.chinese,
-        }
+        self.answer().title(self.locale)
     }
 
     /// What the client may do next.

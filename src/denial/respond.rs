@@ -121,9 +121,10 @@ impl Waiting {
 // === impl Denial ===
 
 impl Denial {
-    /// The response, or the built-in one, with the denial among its extensions.
+    /// The response, or the built-in one, with the denial among its extensions, and with the headers of `cors`.
     pub(super) fn attached_to(self, response: Option<Response<Bytes>>) -> Response<Bytes> {
         let mut response = response.unwrap_or_else(|| self.response());
+        self.share(response.headers_mut());
         response.extensions_mut().insert(self);
         response
     }

@@ -1,15 +1,18 @@
-//! Builds the response: RFC 9457 problem details, or trailers-only gRPC.
+//! Builds the response: RFC 9457 problem details, a page, or trailers-only gRPC.
 
 use std::fmt::Write;
 
 use bytes::Bytes;
 use http::{
-    HeaderName, HeaderValue, Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
+    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
+    header::{
+        CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, VARY,
+        X_CONTENT_TYPE_OPTIONS,
+    },
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use super::{Denial, format::Format};
+use super::{Denial, format::Format, page::Shown};
 
 /// The characters that a `grpc-message` must percent-encode: everything except printable ASCII, and `%` itself.
 const GRPC_MESSAGE: &AsciiSet = &CONTROLS.add(b'%');
@@ -17,17 +20,32 @@ const GRPC_MESSAGE: &AsciiSet = &CONTROLS.add(b'%');
 // === impl Denial ===
 
 impl Denial {
-    /// The built-in answer: `application/problem+json`, or trailers-only gRPC.
+    /// The built-in answer: `application/problem+json`, a page if the request's `Accept` prefers `text/html`, or trailers-only
+    /// gRPC. With the headers of [`cors`](crate::Rule::cors).
     pub fn response(&self) -> Response<Bytes> {
         let mut response = match &self.format {
             Format::Problem => problem(self),
+            Format::Html => page(self),
             Format::Grpc(content_type) => trailers_only(self, content_type.clone()),
         };
-        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(seconds) = self.retry_after {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if !self.is_grpc() {
+            headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            headers.insert(VARY, HeaderValue::from_static("accept, accept-language"));
         }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        self.share(headers);
         response
+    }
+
+    /// Writes the headers that let pages of other origins read the answer.
+    pub(super) fn share(&self, headers: &mut HeaderMap) {
+        if let Some(sharing) = &self.about.settings.sharing {
+            sharing.write(self.about.allowed_origin.as_ref(), headers);
+        }
     }
 }
 
@@ -73,11 +91,12 @@ impl From<Denial> for tonic::Status {
 }
 
 fn problem(denial: &Denial) -> Response<Bytes> {
-    // Only constants are written, none of which needs escaping.
+    // Only constants are written, and a validated URI. None of them needs escaping.
     let mut body = String::with_capacity(256);
     let _ = write!(
         body,
-        r#"{{"type":"about:blank","title":"{}","status":{},"code":"{}""#,
+        r#"{{"type":"{}","title":"{}","status":{},"code":"{}""#,
+        denial.about.settings.problem_type(denial.code()),
         denial.title(),
         denial.status().as_u16(),
         denial.code(),
@@ -96,6 +115,18 @@ fn problem(denial: &Denial) -> Response<Bytes> {
     response
 }
 
+fn page(denial: &Denial) -> Response<Bytes> {
+    let page = denial.about.settings.page();
+    let shown = Shown { answer: denial.answer(), locale: denial.locale, retry_after: denial.retry_after };
+    let mut response = Response::new(Bytes::from(page.render(&shown)));
+    *response.status_mut() = denial.status();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(denial.locale.tag()));
+    headers.insert(CONTENT_SECURITY_POLICY, page.policy.clone());
+    response
+}
+
 /// gRPC over HTTP/2, *Responses*: a Trailers-Only answer has status 200 and everything in one block of headers.
 fn trailers_only(denial: &Denial, content_type: HeaderValue) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
@@ -103,8 +134,7 @@ fn trailers_only(denial: &Denial, content_type: HeaderValue) -> Response<Bytes> 
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type);
     headers.insert(HeaderName::from_static("grpc-status"), HeaderValue::from(u16::from(denial.grpc_code())));
-    let message = utf8_percent_encode(&message(denial), GRPC_MESSAGE).to_string();
-    if let Ok(message) = HeaderValue::try_from(message) {
+    if let Ok(message) = HeaderValue::try_from(utf8_percent_encode(&message(denial), GRPC_MESSAGE).to_string()) {
         headers.insert(HeaderName::from_static("grpc-message"), message);
     }
     response

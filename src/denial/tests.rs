@@ -1,9 +1,14 @@
-use std::collections::{BTreeMap, BTreeSet};
+mod pages;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 
-use super::{Answering, Audience, Denial, DenialReason, Refusal, Respond, answers::Answer};
+use super::{Answering, Audience, Denial, DenialReason, Refusal, Respond, Settings, answers::Answer};
 use crate::{
     check_kind::CheckKind,
     verdict::{Class, Verdict},
@@ -19,7 +24,8 @@ fn answer_with(headers: &[(&str, &str)], refusal: &Refusal, respond: Option<&Res
         request = request.header(*name, *value);
     }
     let (parts, ()) = request.body(()).unwrap().into_parts();
-    match Audience::of(&parts.headers, true).refuse(refusal, &parts, respond) {
+    let settings = Arc::new(Settings::new(respond.cloned(), None, None, None).unwrap());
+    match Audience::of(&parts, true, &settings).refuse(refusal, &parts) {
         Answering::Ready(response) => response,
         Answering::Waiting(_) => panic!("no closure here returns a future"),
     }
@@ -157,6 +163,26 @@ fn the_tables_of_the_documentation_are_the_table() {
         assert_eq!(listed, rows, "{name}");
         assert_eq!(table.len(), rows.len(), "{name}: a line twice");
     }
+}
+
+#[test]
+fn every_code_has_a_heading_in_the_page_to_which_its_type_can_point() {
+    let page = include_str!("../../docs/answers.md");
+    let mut described = BTreeSet::new();
+    for section in page.split("\n### ").skip(1) {
+        let mut lines = section.lines();
+        let code = lines.next().unwrap().trim_matches('`');
+        let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+        let (answers, text) = lines.split_at(lines.iter().take_while(|line| line.contains(", gRPC ")).count());
+        assert!(!answers.is_empty() && !text.is_empty(), "{code}");
+        described.extend(answers.iter().map(|line| format!("{code}: {line}")));
+    }
+    let listed = answers().into_iter().map(|answer| {
+        let numbers = [answer.status.as_u16().to_string(), format!("gRPC {}", answer.grpc_code)];
+        let steps = answer.next.iter().map(|step| format!("`{step}`"));
+        format!("{}: {}", answer.code, numbers.into_iter().chain(steps).collect::<Vec<_>>().join(", "))
+    });
+    assert_eq!(described, listed.collect());
 }
 
 /// All different answers.

@@ -96,13 +96,13 @@ where
                 End::Through(Request::from_parts(parts, body), after)
             }
             Err(Refused { rule, refusal, evidence }) => {
-                let audience = Audience::of(&parts.headers, group.answers_grpc(parts.version));
+                let answers = &rule.settings.answers;
+                let audience = Audience::of(&parts, group.answers_grpc(parts.version), answers);
                 let audience = audience.about(Some(&rule.name), evidence.verdicts(), evidence.about());
-                let respond = rule.settings.respond.as_ref();
-                if respond.is_some() {
+                if answers.respond.is_some() {
                     shared.strip(&mut parts.headers);
                 }
-                End::Denied(audience.refuse(&refusal, &parts, respond).finish().await)
+                End::Denied(audience.refuse(&refusal, &parts).finish().await)
             }
         }
     })

@@ -21,16 +21,14 @@ pub(super) fn refuse<V, B>(
 ) -> Answering {
     let rule = group.map(Group::first_rule);
     report(shared, group, refusal, &Evidence::new());
-    let respond = rule.map_or(shared.respond.as_ref(), |rule| rule.settings.respond.as_ref());
+    let answers = rule.map_or(&shared.answers, |rule| &rule.settings.answers);
     // Without a known rule, it is unknown whether a status of 200 would be safe.
     let grpc_answers = group.is_some_and(|group| group.answers_grpc(request.version()));
     let (mut parts, _) = request.into_parts();
-    if respond.is_some() {
+    if answers.respond.is_some() {
         shared.strip(&mut parts.headers);
     }
-    Audience::of(&parts.headers, grpc_answers)
-        .about(rule.map(|rule| &*rule.name), &[], None)
-        .refuse(refusal, &parts, respond)
+    Audience::of(&parts, grpc_answers, answers).about(rule.map(|rule| &*rule.name), &[], None).refuse(refusal, &parts)
 }
 
 /// Passes on a request whose head is refused: all rules that it may mean are in shadow.

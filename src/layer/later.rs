@@ -68,7 +68,7 @@ where
         head.extensions.remove::<Prove>();
         let recipient = Arc::new(Recipient {
             rule: Arc::clone(&rule.name),
-            respond: rule.settings.respond.clone(),
+            answers: Arc::clone(&rule.settings.answers),
             head,
             grpc_answers: self.grpc_answers,
         });

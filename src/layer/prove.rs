@@ -16,7 +16,7 @@ use super::report::report;
 use crate::{
     check_kind::CheckKind,
     decision::{Decision, Verified},
-    denial::{Audience, Denial, DenialReason, Refusal, Respond},
+    denial::{self, Audience, Denial, DenialReason, Refusal},
     judge::{Abandoned, Evidence},
     log::CurrentSpan,
     observe::{Observers, Outcome},
@@ -80,7 +80,7 @@ struct Asking {
 pub(super) struct Recipient {
     /// The rule's name.
     pub(super) rule: Arc<str>,
-    pub(super) respond: Option<Respond>,
+    pub(super) answers: Arc<denial::Settings>,
     /// Without the headers under our prefix.
     pub(super) head: Parts,
     pub(super) grpc_answers: bool,
@@ -186,7 +186,7 @@ impl Prove {
     /// ```
     pub fn for_test(answer: Result<Verified, Denial>) -> Self {
         let (head, ()) = Request::new(()).into_parts();
-        let recipient = Recipient { rule: "test".into(), respond: None, head, grpc_answers: false };
+        let recipient = Recipient { rule: "test".into(), answers: Arc::default(), head, grpc_answers: false };
         let (_, answer) = watch::channel(Some(answer.map(Verified::into_decision)));
         let asking = Asking { recipient: Arc::new(recipient), unasked: Mutex::new(None), answer };
         Self { asking: Arc::new(asking), outer: Vec::new(), decided: None }
@@ -275,8 +275,8 @@ impl Unasked {
 
 impl Recipient {
     pub(super) async fn deny(&self, refusal: &Refusal, verdicts: &[Verdict], phone: Option<Phone>) -> Denial {
-        let audience = Audience::of(&self.head.headers, self.grpc_answers).about(Some(&self.rule), verdicts, phone);
-        audience.deny(refusal, &self.head, self.respond.as_ref()).await
+        let audience = Audience::of(&self.head, self.grpc_answers, &self.answers);
+        audience.about(Some(&self.rule), verdicts, phone).deny(refusal, &self.head).await
     }
 
     /// The denial of a request that a policy has let through unverified.

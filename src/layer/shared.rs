@@ -16,7 +16,7 @@ use super::{
 use crate::{
     body::TrailerFilter,
     decision::{Asked, Decision, insert_not_guarded},
-    denial::Respond,
+    denial,
     headers::Names,
     judge::{Guards, Judge, Plan},
     observe::{Listeners, Observers, Pseudonyms, Watched},
@@ -30,7 +30,7 @@ pub(super) struct Shared<V> {
     /// For requests without a proof's header.
     pub(super) trailers: TrailerFilter,
     /// For refusals without a known rule.
-    pub(super) respond: Option<Respond>,
+    pub(super) answers: Arc<denial::Settings>,
     pub(super) observers: Arc<Observers>,
     names: Names,
     /// The number of services that the layer has wrapped, also under earlier rules.
@@ -87,8 +87,8 @@ impl<V> Shared<V> {
         mounts: Arc<AtomicUsize>,
     ) -> Self {
         let trailers = trailer_filter(&names, &[]);
-        let (respond, unused) = (source.respond().cloned(), Unused::of(&routes));
-        Self { judge, routes, trailers, respond, observers, names, mounts, source, unused }
+        let (answers, unused) = (Arc::clone(&routes.answers), Unused::of(&routes));
+        Self { judge, routes, trailers, answers, observers, names, mounts, source, unused }
     }
 
     /// Counts a wrapped service.

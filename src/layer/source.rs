@@ -1,7 +1,6 @@
 //! The source of a layer: the rules and settings as they were set, stored so that a reload can compile them again.
 
 use crate::{
-    denial::Respond,
     error::ConfigError,
     foreign_backend::{ForeignBackend, Suspicion},
     headers::Names,
@@ -37,11 +36,6 @@ impl Source {
         let names = names.hiding(rule::testers(&self.rules, &self.overrides));
         let routes = Routes::compile(&self.rules, &self.overrides, &names, &self.foreign, guards, before)?;
         Ok((routes, names))
-    }
-
-    /// The closure for refusals without a known rule.
-    pub(super) fn respond(&self) -> Option<&Respond> {
-        self.overrides.respond.as_ref()
     }
 
     /// Logs the new layer. Called in `build()`, not when the first service is created, so that it is logged once, next to

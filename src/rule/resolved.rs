@@ -11,7 +11,7 @@ use crate::proof::Descriptors;
 use crate::{
     body::{self, Budget},
     decision::Fallback,
-    denial::Respond,
+    denial::{self, Respond},
     error::ConfigError,
     judge::{self, Account, Bulkhead, Guards, LEAST_LEFT},
     phone_grammar::PhoneGrammar,
@@ -33,7 +33,7 @@ pub(crate) struct Settings {
     pub(crate) pin_phone: bool,
     /// `None`: determined by the rule's media types.
     pub(crate) grpc_answers: Option<bool>,
-    pub(crate) respond: Option<Respond>,
+    pub(crate) answers: Arc<denial::Settings>,
 }
 
 /// The resources that all rules of a layer share, except rules with separate ones.
@@ -44,6 +44,8 @@ pub(crate) struct Shares {
     bulkhead: Arc<Bulkhead>,
     buffered: Budget,
     descriptors: Option<Descriptors>,
+    /// For refusals without a known rule.
+    pub(super) answers: Arc<denial::Settings>,
 }
 
 /// The account of a verifier without a named account.
@@ -67,6 +69,7 @@ impl Shares {
             is_reload,
             buffered: guards.budget(None, values.buffered)?,
             descriptors: values.descriptors.as_ref().map(Descriptors::parse).transpose()?,
+            answers: Arc::new(answers(&values, layer.respond.as_ref())?),
         })
     }
 }
@@ -87,6 +90,7 @@ impl Settings {
     ) -> Result<Self, ConfigError> {
         let values = Values::of(rule, layer);
         check(&values, shares)?;
+        let answers = answers(&values, rule.respond.as_ref().or(layer.respond.as_ref()))?;
         limited::check(&rule.limits, &values)?;
         // A reload may bring rules that were built for other guards. Without a breaker no outage opens a rule.
         if values.policy.has_fallback(Fallback::Open) && !shares.guards.have_breakers() && !shares.is_reload {
@@ -137,7 +141,7 @@ impl Settings {
             forward_phone: values.forward_phone,
             pin_phone: values.pin_phone,
             grpc_answers: values.grpc_answers,
-            respond: rule.respond.clone().or_else(|| layer.respond.clone()),
+            answers: Arc::new(answers),
         })
     }
 
@@ -160,6 +164,12 @@ fn account(name: &str, rule: &Overrides, shares: &Shares) -> Result<Arc<Account>
             Err(ConfigError::new("account", &**account, problem))
         }
     }
+}
+
+/// How refusals are answered.
+fn answers(values: &Values, respond: Option<&Respond>) -> Result<denial::Settings, ConfigError> {
+    let Values { cors, denial_page, problem_types, .. } = values;
+    denial::Settings::new(respond.cloned(), cors.as_deref(), denial_page.as_deref(), problem_types.clone())
 }
 
 /// Refuses invalid values.

@@ -23,6 +23,7 @@ use super::{
     state::RuleState,
 };
 use crate::{
+    denial,
     error::ConfigError,
     foreign_backend::{ForeignBackend, Suspicion},
     headers::Names,
@@ -42,6 +43,8 @@ pub(crate) struct Routes {
     /// Set if a rule is not enforced for all requests.
     pub(super) by_path: Option<ByPath>,
     states: Vec<Arc<RuleState>>,
+    /// For refusals without a known rule.
+    pub(crate) answers: Arc<denial::Settings>,
 }
 
 /// Additional tables for a backend that may ignore the method.
@@ -119,13 +122,11 @@ impl Routes {
                 None => every.push((rule, state)),
             }
         }
-        let mut methods: Vec<Method> = rules
-            .iter()
-            .filter_map(|rule| match &rule.methods {
-                Methods::Named(method) => Some(canonical(method)),
-                Methods::Any => None,
-            })
-            .collect();
+        let listed = rules.iter().filter_map(|rule| match &rule.methods {
+            Methods::Named(method) => Some(canonical(method)),
+            Methods::Any => None,
+        });
+        let mut methods: Vec<Method> = listed.collect();
         if methods.contains(&Method::GET) {
             methods.push(Method::HEAD);
         }
@@ -146,6 +147,7 @@ impl Routes {
             has_paths: !by_pattern.is_empty(),
             by_path: ByPath::of(&by_pattern, spellings, &states)?,
             states,
+            answers: shares.answers,
         };
         routes.check_unless(rules)?;
         Ok(routes)

@@ -230,6 +230,45 @@ macro_rules! setting_table {
         /// # let _ = rule;
         /// ```
         enforce_when(header: http::HeaderName, secret: impl Into<$crate::secret::Secret>) -> enforce_when: Option<$crate::rule::Tester> = None, Some($crate::rule::Tester::new(header, secret.into()));
+
+        /// Lets scripts of other origins read denials: see [`Cors`](crate::Cors). Default: none, and browsers keep denials from
+        /// the scripts of other origins, unless a `CorsLayer` outside of this layer allows them.
+        ///
+        /// The headers are added to every denial, also to those of [`respond`](Self::respond), where they replace its
+        /// `Access-Control-*` headers. `Vary: Origin` is added whether the origin is allowed or not. Preflights are not answered.
+        cors(cors: $crate::denial::Cors) -> cors: Option<std::sync::Arc<$crate::denial::Cors>> = None, Some(cors.into());
+
+        /// Sets the template of the page that a denial has in a browser: when the request's `Accept` ranks `text/html` strictly
+        /// higher than `application/problem+json` and `application/json`, and the request is not a gRPC call. Default: a page
+        /// in English or Chinese, for narrow and wide screens, light and dark.
+        ///
+        /// The slots `{lang}` (`en` or `zh-CN`), `{title}`, `{code}`, `{next}` and `{retry_after}` are replaced by texts in the
+        /// client's language. `{next}` is a sentence or two; `{retry_after}` is a sentence, or empty if no time is known.
+        /// Inside of `<style>` no slot is replaced. The page is sent with the `Content-Security-Policy`
+        /// `default-src 'none'; style-src 'sha256-…'`, which allows its `<style>` elements, but no script, no image, no font and no
+        /// `style` attribute.
+        ///
+        /// `build()` refuses a template with a slot that does not exist, or a `<script>`; without `<!doctype html>` at its
+        /// start, `lang="{lang}"`, `role="alert"`, `{title}` or exactly one `<h1>`; or whose page may have more than 6,144 bytes.
+        ///
+        /// ```
+        /// use tower_jverify::{Rule, number};
+        ///
+        /// let rule = Rule::post("/login", number()).denial_page(
+        ///     r#"<!doctype html><html lang="{lang}"><meta charset="utf-8"><title>{title}</title>
+        ///     <main><div role="alert"><h1>{title}</h1><p>{next} {retry_after}</p></div><a href="/">⌂ {code}</a></main>"#,
+        /// );
+        /// # let _ = rule;
+        /// ```
+        denial_page(template: impl Into<Box<str>>) -> denial_page: Option<Box<str>> = None, Some(template.into());
+
+        /// Sets the URI to which the denial's code is added for the `type` of problem documents: with
+        /// `https://example.com/answers#`, the type of `captcha_required` is `https://example.com/answers#captcha_required`.
+        /// Default: `about:blank` for every problem.
+        ///
+        /// It begins with `https://` or `http://`, ends with `/` or `#`, and has at most 256 bytes. The page
+        /// [`docs/answers.md`](crate::docs::answers) has a heading for each code, to which these fragments point if you serve it.
+        problem_types(base: impl Into<Box<str>>) -> problem_types: Option<Box<str>> = None, Some(base.into());
     } };
 }
 

@@ -157,6 +157,9 @@ fn weakening(rule: &Rule, layer: &Overrides) -> Vec<&'static str> {
         shadow_deadline: _,
         shadow_unasked: _,
         enforce_when: _,
+        cors,
+        denial_page: _,
+        problem_types: _,
     } = Values::of(own, layer);
     let switches = [
         ("otherwise_pass", *otherwise_passes),
@@ -173,6 +176,7 @@ fn weakening(rule: &Rule, layer: &Overrides) -> Vec<&'static str> {
         ("ignore_query", ignore_query),
         ("client_streaming", client_streaming),
         ("grpc_answers", grpc_answers == Some(true)),
+        ("cors with every origin", cors.is_some_and(|cors| cors.is_for_every_origin())),
     ];
     let set = switches.into_iter().filter_map(|(setting, is_set)| is_set.then_some(setting));
     set.chain(policy.weakening()).collect()

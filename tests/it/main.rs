@@ -12,6 +12,7 @@ mod canonical;
 mod codings;
 mod configuration;
 mod decisions;
+mod denials;
 mod examples;
 mod extraction;
 mod extractor;

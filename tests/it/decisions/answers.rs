@@ -69,33 +69,33 @@ async fn ten_tries_a_day_are_over_until_midnight_in_shanghai() {
 
 #[tokio::test]
 async fn only_the_documented_passes_pass_each_for_its_own_check() {
-    let number_rule = || Rule::post("/login", number());
-    let captcha_rule = || Rule::post("/login", captcha());
+    let number_rule: fn() -> Rule = || Rule::post("/login", number());
+    let captcha_rule: fn() -> Rule = || Rule::post("/login", captcha());
     for (rule, proof, passes) in [
-        (number_rule(), "sandbox-9000", true),
-        (number_rule(), "sandbox-6000", false),
-        (number_rule(), "sandbox-8000", false),
-        (number_rule(), "sandbox-0", false),
-        (number_rule(), "sandbox-status-201-9000", true),
-        (number_rule(), "sandbox-status-401-9000", false),
-        (number_rule(), "sandbox-status-500-9000", false),
-        (number_rule(), "sandbox-redirect-9000", false),
-        (number_rule(), "sandbox-html-9000", false),
-        (number_rule(), "sandbox-truncated-9000", false),
-        (number_rule(), "sandbox-reset-9000", false),
-        (number_rule(), "sandbox-for-13900000000", false),
-        (number_rule(), "no-magic", false),
-        (captcha_rule(), "sandbox-pass", true),
-        (captcha_rule(), "sandbox-6000", false),
-        (captcha_rule(), "sandbox-fail", false),
-        (captcha_rule(), "sandbox-result-SUCCESS ", false),
-        (captcha_rule(), "sandbox-result-SUCCESS", false),
-        (captcha_rule(), "sandbox-result-success ", false),
-        (captcha_rule(), "sandbox-9000", false),
-        (captcha_rule(), "sandbox-status-500-pass", false),
-        (captcha_rule(), "no-magic", false),
+        (number_rule, "sandbox-9000", true),
+        (number_rule, "sandbox-6000", false),
+        (number_rule, "sandbox-8000", false),
+        (number_rule, "sandbox-0", false),
+        (number_rule, "sandbox-status-201-9000", true),
+        (number_rule, "sandbox-status-401-9000", false),
+        (number_rule, "sandbox-status-500-9000", false),
+        (number_rule, "sandbox-redirect-9000", false),
+        (number_rule, "sandbox-html-9000", false),
+        (number_rule, "sandbox-truncated-9000", false),
+        (number_rule, "sandbox-reset-9000", false),
+        (number_rule, "sandbox-for-13900000000", false),
+        (number_rule, "no-magic", false),
+        (captcha_rule, "sandbox-pass", true),
+        (captcha_rule, "sandbox-6000", false),
+        (captcha_rule, "sandbox-fail", false),
+        (captcha_rule, "sandbox-result-SUCCESS ", false),
+        (captcha_rule, "sandbox-result-SUCCESS", false),
+        (captcha_rule, "sandbox-result-success ", false),
+        (captcha_rule, "sandbox-9000", false),
+        (captcha_rule, "sandbox-status-500-pass", false),
+        (captcha_rule, "no-magic", false),
     ] {
-        let desk = Sandboxed::new(rule);
+        let desk = Sandboxed::new(rule());
         let body = json!({"token": proof, "phone": PHONE, "captchaContent": proof});
         let response = desk.login(&body).await;
         assert_eq!(response.status() == 200, passes, "{proof}: {response:?}");

@@ -1,0 +1,5 @@
+//! The shapes of a denial: which clients get a page, what `type` names, and what pages of other origins may read.
+
+mod cors;
+mod page;
+mod types;
