@@ -7,6 +7,7 @@
 mod accept;
 mod answers;
 mod cors;
+mod details;
 mod format;
 mod locale;
 mod page;

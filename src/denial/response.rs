@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
@@ -82,7 +83,9 @@ impl axum::response::IntoResponse for Denial {
 #[cfg_attr(docsrs, doc(cfg(feature = "tonic")))]
 impl From<Denial> for tonic::Status {
     fn from(denial: Denial) -> Self {
-        let mut status = Self::new(i32::from(denial.grpc_code()).into(), message(&denial));
+        let message = message(&denial);
+        let details = denial.grpc_details(&message).into();
+        let mut status = Self::with_details(i32::from(denial.grpc_code()).into(), message, details);
         if let Some(seconds) = denial.retry_after {
             status.metadata_mut().insert("retry-after", seconds.into());
         }
@@ -134,7 +137,11 @@ fn trailers_only(denial: &Denial, content_type: HeaderValue) -> Response<Bytes> 
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type);
     headers.insert(HeaderName::from_static("grpc-status"), HeaderValue::from(u16::from(denial.grpc_code())));
-    if let Ok(message) = HeaderValue::try_from(utf8_percent_encode(&message(denial), GRPC_MESSAGE).to_string()) {
+    let message = message(denial);
+    if let Ok(details) = HeaderValue::try_from(BASE64_STANDARD_NO_PAD.encode(denial.grpc_details(&message))) {
+        headers.insert(HeaderName::from_static("grpc-status-details-bin"), details);
+    }
+    if let Ok(message) = HeaderValue::try_from(utf8_percent_encode(&message, GRPC_MESSAGE).to_string()) {
         headers.insert(HeaderName::from_static("grpc-message"), message);
     }
     response

@@ -3,6 +3,7 @@
 mod answers;
 mod calls;
 mod deadlines;
+mod details;
 mod frames;
 mod messages;
 mod names;
