@@ -1,18 +1,15 @@
 //! The days of a daily budget.
 
-use std::time::{self, Duration, SystemTime};
+use std::time::{Duration, SystemTime};
 
-use tokio::time::Instant;
+use crate::clock::Clock;
 
 /// A day in Asia/Shanghai (UTC+8 the whole year), as a number of days since 1970-01-01 there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Day(u64);
 
-/// The current day: by the system's clock, which may be set, and by Tokio's if a test has advanced it.
-pub(crate) struct Calendar {
-    system: time::Instant,
-    tokio: Instant,
-}
+/// The current day.
+pub(crate) struct Calendar(Clock);
 
 const OFFSET: Duration = Duration::from_secs(8 * 60 * 60);
 const SECONDS: u64 = 24 * 60 * 60;
@@ -35,12 +32,11 @@ impl Day {
 
 impl Calendar {
     pub(crate) fn new() -> Self {
-        Self { system: time::Instant::now(), tokio: Instant::now() }
+        Self(Clock::new())
     }
 
     pub(crate) fn today(&self) -> Day {
-        let moved = self.tokio.elapsed().saturating_sub(self.system.elapsed());
-        Day::at(SystemTime::now().checked_add(moved).unwrap_or_else(SystemTime::now))
+        Day::at(self.0.now())
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 use self::imports::{Import, Modules};
 
 /// Each module of the crate's root, and the floor it is on.
-const FLOORS: [(&str, u8); 34] = [
+const FLOORS: [(&str, u8); 36] = [
     ("layer", 7),
     ("rule", 6),
     ("judge", 5),
@@ -21,6 +21,7 @@ const FLOORS: [(&str, u8); 34] = [
     ("reading", 3),
     ("denial", 2),
     ("failure", 2),
+    ("pass", 2),
     ("proof", 2),
     ("sandbox", 2),
     ("store", 2),
@@ -35,6 +36,7 @@ const FLOORS: [(&str, u8); 34] = [
     ("verdict", 1),
     ("bytewise", 0),
     ("check_kind", 0),
+    ("clock", 0),
     ("error", 0),
     ("ex_id", 0),
     ("exhaustion", 0),
