@@ -112,7 +112,6 @@ mod mac;
 mod metric;
 mod observe;
 mod opaque;
-#[allow(dead_code, reason = "its users follow")]
 pub mod pass;
 mod path;
 mod phone;
@@ -154,7 +153,7 @@ pub use self::{
     judge::{Breaker, BreakerState, ClientIp, Guards, GuardsBuilder, GuardsSnapshot, Limit, Prefix, StorePolicy},
     layer::{JVerify, JVerifyBuilder, JVerifyLayer, Prove, ResponseFuture},
     observe::{Decided, Pseudonym},
-    pass::PassKey,
+    pass::{PassKey, Passes},
     phone::{ParsePhoneError, Phone},
     phone_grammar::PhoneGrammar,
     proof::{Extracted, Field, JsonTypes, Media, ParseFieldError},
@@ -215,6 +214,8 @@ pub mod docs {
     pub mod security_model {}
     #[doc = include_str!("../docs/speed.md")]
     pub mod speed {}
+    #[doc = include_str!("../docs/step-up.md")]
+    pub mod step_up {}
 }
 
 /// The READMEs' programs compile.

@@ -31,6 +31,15 @@ impl MacKey {
             })
     }
 
+    /// The key that HMAC makes of another one for this purpose.
+    #[cfg_attr(not(feature = "pass"), allow(dead_code))]
+    pub(crate) fn derived(from: &[u8], purpose: &[u8]) -> Self {
+        let keyed = |key: &[u8]| Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+        let mut mac = keyed(from);
+        mac.update(purpose);
+        Self(keyed(&mac.finalize().into_bytes()))
+    }
+
     /// The hash of these parts, one after the other. Parts of variable length need a separator that they cannot contain.
     pub(crate) fn mac<const N: usize>(&self, parts: [&[u8]; N]) -> [u8; 32] {
         let mut mac = self.0.clone();

@@ -66,14 +66,16 @@ impl DenialReason {
                 english: "Please solve the captcha and try again.",
                 chinese: "请完成行为验证后重试。",
             },
-            Self::Verdict(Class::Stale) | Self::Replayed => Answer {
-                status: StatusCode::FORBIDDEN,
-                code: "proof_expired",
-                grpc_code: 7,
-                next: &[NextStep::NewToken],
-                english: "The verification has expired. Please start again.",
-                chinese: "验证已失效,请重新获取。",
-            },
+            Self::Verdict(Class::Stale) | Self::Replayed | Self::PassInvalid | Self::PassExpired | Self::PassUsed => {
+                Answer {
+                    status: StatusCode::FORBIDDEN,
+                    code: "proof_expired",
+                    grpc_code: 7,
+                    next: &[NextStep::NewToken],
+                    english: "The verification has expired. Please start again.",
+                    chinese: "验证已失效,请重新获取。",
+                }
+            }
             Self::PreflightRefused => Answer {
                 status: StatusCode::FORBIDDEN,
                 code: "preflight_refused",

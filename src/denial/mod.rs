@@ -11,6 +11,7 @@ mod details;
 mod format;
 mod locale;
 mod page;
+mod pass;
 mod quality;
 mod reason;
 mod respond;
@@ -27,6 +28,7 @@ use http::{HeaderValue, Response, StatusCode, request::Parts};
 use self::{answers::Answer, format::Format, locale::Locale};
 pub use self::{answers::NextStep, cors::Cors, reason::DenialReason};
 pub(crate) use self::{
+    pass::IssuedPass,
     respond::{Answering, Respond},
     settings::Settings,
 };
@@ -35,6 +37,7 @@ use crate::{
     ex_id::ExId,
     foreign_backend::Suspicion,
     phone::Phone,
+    secret::Secret,
     verdict::{Class, Verdict},
 };
 
@@ -80,6 +83,8 @@ struct About {
     settings: Arc<Settings>,
     /// The request's origin, if its pages may read the answer.
     allowed_origin: Option<HeaderValue>,
+    /// Boxed: few denials have one.
+    pass: Option<Box<IssuedPass>>,
 }
 
 /// The `Retry-After` of a throttled client, in seconds, if the verifier does not set it.
@@ -107,6 +112,12 @@ impl Audience {
     /// Adds what is known of the request: the rule's name, the verdicts, the phone that the client claims.
     pub(crate) fn about(mut self, rule: Option<&str>, verdicts: &[Verdict], phone: Option<Phone>) -> Self {
         self.about = About { rule: rule.map(Into::into), verdicts: verdicts.to_vec(), phone, ..self.about };
+        self
+    }
+
+    /// Adds the pass with which the client may repeat the request. Call it after [`Audience::about`].
+    pub(crate) fn with_pass(mut self, pass: Option<IssuedPass>) -> Self {
+        self.about.pass = pass.map(Box::new);
         self
     }
 
@@ -299,6 +310,13 @@ impl Denial {
     /// **Danger:** it is not proven, because the request was refused.
     pub fn phone(&self) -> Option<Phone> {
         self.about.phone
+    }
+
+    /// The pass with which the client may repeat the request without a second number check, if the rule has
+    /// [`passes`](crate::Rule::passes): in the built-in answer the member `pass`, and in every answer a header. **It is a secret of the client**: keep it out of
+    /// logs.
+    pub fn pass(&self) -> Option<&Secret> {
+        self.about.pass.as_deref().map(|pass| &pass.text)
     }
 
     /// The HTTP status. A gRPC answer ([`Denial::is_grpc`]) has status 200 and [`Denial::grpc_code`].

@@ -9,7 +9,7 @@ use crate::verdict::Class;
 /// | a verdict `Rejected` or `Inconclusive`, a captcha, scene or phone that does not match, risk at a deny band | 403 | `verification_failed` | 7 | `other_method` |
 /// | risk at a deny band, with [`Policy::tell_risk`](crate::Policy::tell_risk) | 403 | `risk_too_high` | 7 | `other_method` |
 /// | step-up needed | 403 | `captcha_required` | 7 | `captcha` |
-/// | a verdict `Stale`, a proof that another request has asked about | 403 | `proof_expired` | 7 | `new_token` |
+/// | a verdict `Stale`, a proof that another request has asked about, a pass that cannot be used | 403 | `proof_expired` | 7 | `new_token` |
 /// | a CORS preflight on a rule for every method | 403 | `preflight_refused` | 7 | |
 /// | a proof missing or half | 400 | `proof_missing` | 3 | |
 /// | a proof malformed or ambiguous, a verdict `Invalid` | 400 | `proof_malformed` | 3 | |
@@ -69,6 +69,13 @@ pub enum DenialReason {
     UnsupportedEncoding,
     /// Another request has used this proof. No check was sent.
     Replayed,
+    /// The pass is not one for this request: another key, rule, phone, path or client, a changed text, or no store that says whether it was
+    /// used. No check was sent.
+    PassInvalid,
+    /// The pass was one for this request, and is over. No check was sent.
+    PassExpired,
+    /// Another request has used this pass. No check was sent.
+    PassUsed,
     /// The breaker of the endpoint is open. No check was sent.
     BreakerOpen,
     /// The proof cannot be claimed, and [`StorePolicy::Refuse`](crate::StorePolicy) is set. No check was sent.
@@ -93,7 +100,7 @@ pub enum DenialReason {
 
 impl DenialReason {
     /// The reasons other than verdicts, in the order of [`DenialReason::index`].
-    const OTHERS: [Self; 24] = [
+    const OTHERS: [Self; 27] = [
         Self::Mismatch,
         Self::RiskTooHigh,
         Self::CaptchaRequired,
@@ -118,6 +125,9 @@ impl DenialReason {
         Self::AccountLimited,
         Self::Budget,
         Self::CaptchaUnbound,
+        Self::PassInvalid,
+        Self::PassExpired,
+        Self::PassUsed,
     ];
 
     /// All reasons, in the order of [`DenialReason::index`].
@@ -153,6 +163,9 @@ impl DenialReason {
             Self::AccountLimited => 21,
             Self::Budget => 22,
             Self::CaptchaUnbound => 23,
+            Self::PassInvalid => 24,
+            Self::PassExpired => 25,
+            Self::PassUsed => 26,
         };
         Class::ALL.len() + other
     }
@@ -165,6 +178,9 @@ impl DenialReason {
             Self::CaptchaUnbound => "captcha_unbound",
             Self::RiskTooHigh => "risk_too_high",
             Self::Replayed => "replayed",
+            Self::PassInvalid => "pass_invalid",
+            Self::PassExpired => "pass_expired",
+            Self::PassUsed => "pass_used",
             Self::BreakerOpen => "breaker_open",
             Self::StoreDown => "store_down",
             Self::RateLimited => "rate_limited",

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Response, request::Parts};
+use http::{HeaderValue, Response, header::CACHE_CONTROL, request::Parts};
 use tokio::time::timeout;
 
 use super::{Denial, reason::DenialReason};
@@ -125,6 +125,10 @@ impl Denial {
     pub(super) fn attached_to(self, response: Option<Response<Bytes>>) -> Response<Bytes> {
         let mut response = response.unwrap_or_else(|| self.response());
         self.share(response.headers_mut());
+        if let Some(pass) = &self.about.pass {
+            pass.insert_into(response.headers_mut());
+            response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        }
         response.extensions_mut().insert(self);
         response
     }

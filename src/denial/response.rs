@@ -35,6 +35,9 @@ impl Denial {
             headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
             headers.insert(VARY, HeaderValue::from_static("accept, accept-language"));
         }
+        if let Some(pass) = &self.about.pass {
+            pass.insert_into(headers);
+        }
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -89,12 +92,18 @@ impl From<Denial> for tonic::Status {
         if let Some(seconds) = denial.retry_after {
             status.metadata_mut().insert("retry-after", seconds.into());
         }
+        if let Some(pass) = &denial.about.pass
+            && let Ok(name) = tonic::metadata::MetadataKey::from_bytes(pass.header.as_str().as_bytes())
+            && let Ok(value) = pass.text.expose().parse()
+        {
+            status.metadata_mut().insert(name, value);
+        }
         status
     }
 }
 
 fn problem(denial: &Denial) -> Response<Bytes> {
-    // Only constants are written, and a validated URI. None of them needs escaping.
+    // Only constants, a validated URI and a pass are written. None of them needs escaping.
     let mut body = String::with_capacity(256);
     let _ = write!(
         body,
@@ -109,6 +118,9 @@ fn problem(denial: &Denial) -> Response<Bytes> {
     }
     if !denial.next().is_empty() {
         body.push(']');
+    }
+    if let Some(pass) = denial.pass() {
+        let _ = write!(body, r#","pass":"{}""#, pass.expose());
     }
     body.push('}');
 

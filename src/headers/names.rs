@@ -23,6 +23,7 @@ pub(crate) enum Header {
     Phone,
     Sandbox,
     Mode,
+    Pass,
 }
 
 /// A prefix and the names under it, and the other headers that are removed from every request. Created once, cheap to
@@ -48,6 +49,7 @@ struct Inner {
     phone: HeaderName,
     sandbox: HeaderName,
     mode: HeaderName,
+    pass: HeaderName,
 }
 
 /// The default prefix.
@@ -89,6 +91,7 @@ impl Header {
             Self::Phone => "phone",
             Self::Sandbox => "sandbox",
             Self::Mode => "mode",
+            Self::Pass => "pass",
         }
     }
 }
@@ -141,6 +144,7 @@ impl Names {
             phone: name("x-jverify-phone")?,
             sandbox: name("x-jverify-sandbox")?,
             mode: name("x-jverify-mode")?,
+            pass: name("x-jverify-pass")?,
             prefix: prefix.into(),
         });
         Ok(Self { inner, routing: None, hidden: None })
@@ -192,7 +196,7 @@ impl Names {
         only(headers, self.name(header))
     }
 
-    fn name(&self, header: Header) -> &HeaderName {
+    pub(crate) fn name(&self, header: Header) -> &HeaderName {
         match header {
             Header::Decision => &self.inner.decision,
             Header::RiskLevel => &self.inner.risk_level,
@@ -204,6 +208,7 @@ impl Names {
             Header::Phone => &self.inner.phone,
             Header::Sandbox => &self.inner.sandbox,
             Header::Mode => &self.inner.mode,
+            Header::Pass => &self.inner.pass,
         }
     }
 }

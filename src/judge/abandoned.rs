@@ -87,7 +87,7 @@ where
             Stage::answered_late(verdict.class().as_str(), verdict.code());
             self.observers.answered(&self.rule, begun, &mut verdict);
             if let Some(stake) = self.stake.take() {
-                stake.settle(&verdict, &self.observers);
+                drop(stake.settle(&verdict, &self.observers));
             }
             self.evidence.heard(verdict.answering(ex_id.clone()));
         }

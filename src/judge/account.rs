@@ -1,6 +1,6 @@
 //! The state of one account that a verifier spends from.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use super::{
     account_limits::AccountLimits,
@@ -83,6 +83,27 @@ impl Account {
     /// The day whose budget is spent.
     pub(super) fn today(&self) -> Day {
         self.means.calendar.today()
+    }
+
+    /// What time it is. A reload goes on with the same clock.
+    pub(super) fn now(&self) -> SystemTime {
+        self.means.calendar.now()
+    }
+
+    /// By what the memory knows a pass.
+    pub(super) fn key_of_pass(&self, jti: &str) -> Key {
+        self.of_pass(jti, |subject| self.means.store.key(subject))
+    }
+
+    /// By what Redis knows a pass; `None` without Redis.
+    pub(super) fn name_of_pass(&self, jti: &str) -> Option<Name> {
+        let redis = self.redis()?;
+        Some(self.of_pass(jti, |subject| redis.name(subject, None)))
+    }
+
+    fn of_pass<T>(&self, jti: &str, known: impl FnOnce(&Subject<'_>) -> T) -> T {
+        // No kind of check has this word.
+        known(&Subject::new(Purpose::Claim, &[b"pass", self.name.as_bytes(), jti.as_bytes()]))
     }
 
     /// The key of a proof: its kind, this account, and the proof itself. `None` if no guard needs it.

@@ -81,6 +81,21 @@ impl Bindings {
 // === impl Prefix ===
 
 impl Prefix {
+    /// Octets that the addresses of one network share, and no other network has.
+    pub(super) fn network(self, address: IpAddr) -> [u8; 17] {
+        let (kind, bits) = match canonical(address) {
+            IpAddr::V4(v4) => {
+                (4, u128::from(v4.to_bits() & u32::MAX.checked_shl(32 - u32::from(self.v4)).unwrap_or(0)))
+            }
+            IpAddr::V6(v6) => (6, v6.to_bits() & u128::MAX.checked_shl(128 - u32::from(self.v6)).unwrap_or(0)),
+        };
+        let mut octets = [kind; 17];
+        if let Some((_, rest)) = octets.split_first_mut() {
+            rest.copy_from_slice(&bits.to_be_bytes());
+        }
+        octets
+    }
+
     /// Whether two addresses have the same leading bits. An IPv4 address is compared as IPv4 in every notation.
     fn is_shared_by(self, one: IpAddr, other: IpAddr) -> bool {
         match (canonical(one), canonical(other)) {

@@ -105,6 +105,12 @@ impl Claim {
         self.has_begun = true;
     }
 
+    /// Nothing was asked after all: dropped now, it gives the proof back.
+    pub(super) fn not_begun(mut self) -> Self {
+        self.has_begun = false;
+        self
+    }
+
     /// Releases the proof for another check.
     pub(super) fn give_back(mut self) {
         self.release();

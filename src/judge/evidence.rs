@@ -2,11 +2,12 @@
 
 use tokio::time::Instant;
 
-use super::client::Client;
+use super::{client::Client, trail::Trail};
 use crate::{
     decision::{Applied, Policy},
     ex_id::ExId,
     observe::{Decided, Observers, Outcome, Stages},
+    pass::Chain,
     phone::Phone,
     verdict::Verdict,
 };
@@ -29,6 +30,8 @@ pub(crate) struct Evidence {
     is_late: bool,
     /// The earlier check of a proof of this request.
     replays: Option<ExId>,
+    /// Of a rule with passes.
+    trail: Option<Box<Trail>>,
 }
 
 // === impl Evidence ===
@@ -45,7 +48,25 @@ impl Evidence {
             applied: Applied::Enforced,
             is_late: false,
             replays: None,
+            trail: None,
         }
+    }
+
+    /// A pass may follow.
+    #[cold]
+    pub(super) fn trailing(&mut self, trail: Trail) {
+        self.trail = Some(Box::new(trail));
+    }
+
+    /// A pass was accepted.
+    pub(super) fn follow(&mut self, chain: Chain) {
+        if let Some(trail) = &mut self.trail {
+            trail.chain = Some(chain);
+        }
+    }
+
+    pub(super) fn trail(&self) -> Option<&Trail> {
+        self.trail.as_deref()
     }
 
     pub(super) fn heard(&mut self, verdict: Verdict) {

@@ -159,6 +159,11 @@ impl Guards {
         self.0.settings.breaker.is_some()
     }
 
+    /// Whether proofs are claimed.
+    pub(crate) fn claim_proofs(&self) -> bool {
+        self.0.settings.claims
+    }
+
     /// Whether known clients are limited.
     pub(crate) fn limit_clients(&self) -> bool {
         self.0.settings.limits.are_for_clients()

@@ -25,6 +25,7 @@ mod held;
 mod judgement;
 mod ledger;
 mod limit;
+mod pass;
 mod planned;
 mod questions;
 mod running;
@@ -36,6 +37,7 @@ mod spend;
 mod spend_key;
 mod stake;
 mod store_policy;
+mod trail;
 
 use std::sync::Arc;
 
@@ -51,10 +53,10 @@ pub(crate) use self::{
     bulkhead::Bulkhead,
     evidence::Evidence,
     judgement::Judgement,
-    planned::{Plan, Planned},
+    planned::{Plan, Planned, Presented},
     running::Abandoned,
     sender::Asker,
-    settings::{LEAST_LEFT, RuleVerifier, Settings},
+    settings::{LEAST_LEFT, RulePasses, RuleVerifier, Settings},
     spend_key::SpendKey,
 };
 pub use self::{

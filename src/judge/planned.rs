@@ -10,6 +10,7 @@ use crate::{
     check::{AskedBy, Check},
     check_kind::CheckKind,
     phone::Phone,
+    secret::Secret,
 };
 
 /// A check, and the conditions for its verdict.
@@ -21,6 +22,15 @@ pub(crate) struct Planned {
     /// The phone that the client claims.
     pub(crate) claimed: Option<Phone>,
     /// Whether the phone's risk is queried after this check has passed.
+    pub(crate) with_risk: bool,
+}
+
+/// A pass in a request, in the place of a number check.
+pub(crate) struct Presented {
+    pub(crate) text: Secret,
+    /// The phone that the client claims.
+    pub(crate) phone: Phone,
+    /// Whether the rule also asks for the risk of the phone.
     pub(crate) with_risk: bool,
 }
 
@@ -41,10 +51,22 @@ pub(crate) struct Plan {
     pub(crate) checks: Vec<Planned>,
     /// The phone of each limit of the rule that is for a phone, in their order.
     pub(crate) limited: Vec<Phone>,
+    /// The pass in the place of a number check. Boxed, because it is rare.
+    pub(crate) pass: Option<Box<Presented>>,
     /// The captcha that a risk may require. Boxed, because it is rare.
     pub(crate) step_up: Option<Box<Planned>>,
     /// The rule that asks, and the parameters of its path: checks of different tenants are different.
     pub(crate) asked_by: Arc<AskedBy>,
+}
+
+// === impl Presented ===
+
+impl Hash for Presented {
+    /// Every part counts.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { text, phone, with_risk } = self;
+        (text.expose(), phone, with_risk).hash(state);
+    }
 }
 
 // === impl Plan ===
@@ -52,7 +74,10 @@ pub(crate) struct Plan {
 impl Plan {
     /// The phones that the client claims, each once.
     pub(super) fn claimed(&self) -> impl Iterator<Item = Phone> {
-        let all = || self.checks.iter().filter_map(|planned| planned.claimed);
+        let all = || {
+            let of_pass = self.pass.iter().map(|pass| pass.phone);
+            self.checks.iter().filter_map(|planned| planned.claimed).chain(of_pass)
+        };
         let is_first = move |(at, phone): &(usize, Phone)| all().take(*at).all(|other| other != *phone);
         all().enumerate().filter(is_first).map(|(_, phone)| phone)
     }

@@ -21,6 +21,7 @@ use super::{
     sender::{Asker, Sender},
     settings::{LEAST_LEFT, Settings},
     stake::Stake,
+    trail::Trail,
 };
 use crate::{
     check::{AskedBy, Check, Endpoint},
@@ -65,6 +66,8 @@ pub(super) struct Questions<'q, V> {
     pub(super) patience: Patience,
     /// The proofs that this request has claimed and not checked yet.
     pub(super) claims: Vec<Claim>,
+    /// On the pass of the request, as long as nothing was asked.
+    pub(super) pass: Option<Claim>,
 }
 
 // === impl Questions ===
@@ -96,6 +99,7 @@ impl<'q, V> Questions<'q, V> {
             permit: None,
             patience: Patience::default(),
             claims: Vec::new(),
+            pass: None,
         }
     }
 }
@@ -111,8 +115,14 @@ where
     pub(super) async fn ask_all(&mut self, plan: Plan) -> Result<(), Refusal> {
         self.spend(&plan).await?;
         self.has_captcha = plan.has_captcha();
-        let Plan { checks, step_up, asked_by, limited: _ } = plan;
+        let Plan { checks, pass, step_up, asked_by, limited: _ } = plan;
+        if self.settings.passes.is_some() {
+            self.evidence.trailing(Trail::new(&asked_by, self.sender.address));
+        }
         self.asked_by = Some(asked_by);
+        if let Some(pass) = pass {
+            Box::pin(self.accept(&pass)).await?;
+        }
         // All proofs are claimed before the first check is billed. A single proof is claimed when it is checked.
         if checks.len() > 1 {
             for planned in &checks {
@@ -132,6 +142,12 @@ where
             && let Some(captcha) = step_up
         {
             self.ask(*captcha).await?;
+        }
+        if let Some(pass) = &mut self.pass
+            && self.settings.policy.settle(self.evidence.verdicts()).is_ok()
+        {
+            // The request passes. Of one that does not, the pass is given back, because nothing was asked.
+            pass.begin();
         }
         Ok(())
     }
@@ -217,7 +233,7 @@ where
             }
         };
         self.take_permit()?;
-        let mut stake = Some(Stake::new(account, endpoint, leave, claim));
+        let mut stake = Some(Stake::new(account, endpoint, leave, claim, self.pass.take()));
         let check = match self.sender.ip {
             Some(ip) => check.with_ip(ip),
             None => check,
@@ -298,9 +314,9 @@ impl<V> Questions<'_, V> {
     }
 
     /// Counts the outcome of a check, and releases its proof if it can be used again.
-    fn settle(&self, stake: Option<Stake>, verdict: &Verdict) {
+    fn settle(&mut self, stake: Option<Stake>, verdict: &Verdict) {
         if let Some(stake) = stake {
-            stake.settle(verdict, self.means.observers);
+            self.pass = stake.settle(verdict, self.means.observers);
         }
     }
 

@@ -6,13 +6,13 @@ use std::{
     time::Duration,
 };
 
-use http::request::Parts;
+use http::{StatusCode, request::Parts};
 use tower::{BoxError, util::BoxCloneSyncService};
 
 use super::{
     account::Account, bulkhead::Bulkhead, client::Client, client_ip::ClientIp, limit::Limit, spend_key::SpendKey,
 };
-use crate::{check::Check, decision::Policy, verdict::Verdict};
+use crate::{check::Check, decision::Policy, pass::Keyring, verdict::Verdict};
 
 /// The verifier of one rule.
 pub(crate) type RuleVerifier = BoxCloneSyncService<Check, Verdict, BoxError>;
@@ -38,6 +38,16 @@ pub(crate) struct Settings {
     /// The limits of the rule.
     pub(crate) limits: Arc<[Limit]>,
     pub(crate) ex_id_from_request_id: bool,
+    /// Boxed: a rule without passes is no larger.
+    pub(crate) passes: Option<Box<RulePasses>>,
+}
+
+/// What a rule does with passes.
+#[derive(Clone)]
+pub(crate) struct RulePasses {
+    pub(crate) ring: Arc<Keyring>,
+    /// The answers of the application that a pass follows.
+    pub(crate) retry: Box<[StatusCode]>,
 }
 
 // === impl Settings ===

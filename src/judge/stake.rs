@@ -11,25 +11,33 @@ pub(super) struct Stake {
     endpoint: Endpoint,
     leave: Option<Leave>,
     claim: Option<Claim>,
+    /// On the pass of the request, until a check is asked.
+    pass: Option<Claim>,
 }
 
 // === impl Stake ===
 
 impl Stake {
-    pub(super) fn new(account: &Arc<Account>, endpoint: Endpoint, leave: Option<Leave>, claim: Option<Claim>) -> Self {
-        Self { account: Arc::clone(account), endpoint, leave, claim }
+    pub(super) fn new(
+        account: &Arc<Account>,
+        endpoint: Endpoint,
+        leave: Option<Leave>,
+        claim: Option<Claim>,
+        pass: Option<Claim>,
+    ) -> Self {
+        Self { account: Arc::clone(account), endpoint, leave, claim, pass }
     }
 
     /// Marks that the check is sent now.
     pub(super) fn begin(&mut self) {
-        if let Some(claim) = &mut self.claim {
+        for claim in self.claim.iter_mut().chain(&mut self.pass) {
             claim.begin();
         }
     }
 
-    /// Reports the outcome of the check.
-    pub(super) fn settle(self, verdict: &Verdict, observers: &Observers) {
-        let Self { account, endpoint, leave, claim } = self;
+    /// Reports the outcome of the check. Returns the claim on the request's pass if nothing was sent.
+    pub(super) fn settle(self, verdict: &Verdict, observers: &Observers) -> Option<Claim> {
+        let Self { account, endpoint, leave, claim, pass } = self;
         if let Some(change) = leave.and_then(|leave| leave.settle(verdict.health())) {
             account.report(endpoint, change, observers);
         }
@@ -38,5 +46,6 @@ impl Stake {
         {
             claim.give_back();
         }
+        pass.filter(|_| verdict.nothing_sent()).map(Claim::not_begun)
     }
 }

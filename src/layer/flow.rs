@@ -16,7 +16,7 @@ use tower::BoxError;
 use tower_service::Service;
 
 use super::{
-    after::AfterInner,
+    after::{AfterInner, both},
     enforce::{Enforced, Judged, Rejected, enforce},
     later::Later,
     report::{Passed, report, report_passed},
@@ -36,7 +36,7 @@ use crate::{
     phone::Phone,
     proof::{Value, Values},
     reading::{HandedOn, Read, Unread},
-    rule::{Choice, Group, Meant, RuleState},
+    rule::{Choice, Group, InHeaders, Meant, RuleState},
     verdict::{Class, Verdict},
 };
 
@@ -52,20 +52,23 @@ pub(super) enum End<B> {
     Denied(Response<Bytes>),
 }
 
+/// What is known of a guarded request before it is read.
+pub(super) struct Hints {
+    /// The parameters of the path, if it has any.
+    pub(super) parameters: Option<Box<ParameterValues>>,
+    /// Set if a rule of the group is not enforced for all requests.
+    pub(super) meant: Option<Box<Meant>>,
+    /// The passes in the head.
+    pub(super) in_headers: Option<InHeaders>,
+}
+
 /// Decides about a request. If the future is dropped at any await, it releases what it holds and starts no further check; a
-/// task finishes a check that has started and holds its place until then. `parameters`: the parameters of the path, if it
-/// has any. `meant`: set if a rule of the group is not enforced for all requests.
+/// task finishes a check that has started and holds its place until then.
 ///
 /// Not an `async fn`, which would hold its arguments twice. The box is created here, so that the future is copied only
 /// once.
 #[inline(never)]
-pub(super) fn guard<V, B>(
-    shared: Arc<Shared<V>>,
-    group: Arc<Group>,
-    mut parameters: Option<Box<ParameterValues>>,
-    meant: Option<Box<Meant>>,
-    request: Request<B>,
-) -> Story<B>
+pub(super) fn guard<V, B>(shared: Arc<Shared<V>>, group: Arc<Group>, mut hints: Hints, request: Request<B>) -> Story<B>
 where
     V: Service<Check, Response = Verdict> + Clone + Send + Sync + 'static,
     V::Error: Into<BoxError>,
@@ -80,8 +83,7 @@ where
         group.mark_matched();
         let told = {
             let stage = Stage::guard();
-            let mut story =
-                pin!(tell(&shared, &group, &stage, parameters.as_deref_mut(), meant.as_deref(), &mut parts, body));
+            let mut story = pin!(tell(&shared, &group, &stage, &mut hints, &mut parts, body));
             // The panics of closures and verifiers are caught where they occur. Here only the body or the clone of a
             // verifier can panic: the request must not pass, and later requests must not be affected.
             poll_fn(|cx| {
@@ -99,6 +101,10 @@ where
                 let answers = &rule.settings.answers;
                 let audience = Audience::of(&parts, group.answers_grpc(parts.version), answers);
                 let audience = audience.about(Some(&rule.name), evidence.verdicts(), evidence.about());
+                let audience = match refusal.reason() {
+                    DenialReason::CaptchaRequired => audience.with_pass(shared.pass_to_step_up(rule, &evidence)),
+                    _ => audience,
+                };
                 if answers.respond.is_some() {
                     shared.strip(&mut parts.headers);
                 }
@@ -133,8 +139,7 @@ async fn tell<'g, V, B>(
     shared: &Arc<Shared<V>>,
     group: &'g Group,
     stage: &Stage,
-    parameters: Option<&mut ParameterValues>,
-    meant: Option<&Meant>,
+    hints: &mut Hints,
     parts: &mut Parts,
     body: B,
 ) -> Told<'g, B>
@@ -144,6 +149,8 @@ where
     V::Future: Send,
     B: Body<Data = Bytes, Error: 'static>,
 {
+    let Hints { parameters, meant, in_headers } = hints;
+    let (parameters, meant, in_headers) = (parameters.as_deref_mut(), meant.as_deref(), in_headers.as_ref());
     let evidence = Evidence::new();
     if group.has_unless() {
         // Before the closure, which must not read a header under our prefix that the client wrote.
@@ -156,7 +163,7 @@ where
         }
     }
     let until = meant.and_then(|meant| shadow::until(group, parts, meant, evidence.stages().began()));
-    let choose = |values: &Values<'_>| group.choose(values, parameters);
+    let choose = |values: &Values<'_>| group.choose(values, parameters, in_headers);
     let read = {
         let stage = Stage::read();
         let choose_other = |when: Option<&Value<'_>>| group.choose_other(when);
@@ -196,6 +203,7 @@ where
             stage.rule(&rule.name);
             // The first check of a proof is billed and spends the proof.
             let asked = shared.asked(&rule.name, &plan);
+            shared.keep(asked.as_ref(), in_headers, &mut parts.extensions);
             let outer = parts.extensions.get::<Decision>();
             let taken = asked.as_ref().and_then(|asked| outer?.answer_to(asked));
             // The service outside may have been in shadow under another path. What it has not verified counts for nothing here.
@@ -272,9 +280,13 @@ impl<'g, B> JudgedRequest<'g, B> {
                     Some(Applied::Enforced) => (decision.applied(Applied::Enforced), group.trailer_filter()),
                     Some(Applied::Shadow) => (decision.applied(Applied::Shadow), group.shadow_trailer_filter()),
                 };
+                let retry = match (&rule.settings.judge.passes, applied) {
+                    (None, _) | (_, Some(Applied::Shadow)) => None,
+                    (Some(_), _) => shared.retry(rule, &evidence, &decision),
+                };
                 let decision = shared.decided(parts, decision, rule.settings.forward_phone);
                 let record = report_passed(&shared.observers, rule, Passed::By(decision), evidence);
-                Ok((RequestBody::of(body, trailers), record))
+                Ok((RequestBody::of(body, trailers), if retry.is_some() { both(retry, record) } else { record }))
             }
             Enforced::AsItCame(body, refusal) => {
                 let (evidence, policy) = (evidence.in_shadow(), &rule.settings.judge.policy);

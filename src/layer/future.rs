@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    after::AfterInner,
+    after::{AfterInner, Answered},
     flow::{End, Story},
 };
 use crate::body::{RequestBody, ResponseBody};
@@ -100,19 +100,19 @@ where
                     this.state.set(State::Called { future });
                 }
                 StateProj::Called { future } => {
-                    let answered = |after: Option<AfterInner>, status| {
-                        if let Some(after) = after {
-                            after(status);
-                        }
-                    };
                     return match future.poll(cx) {
                         Poll::Pending => Poll::Pending,
-                        Poll::Ready(Ok(response)) => {
-                            answered(this.after.take(), Some(response.status()));
+                        Poll::Ready(Ok(mut response)) => {
+                            if let Some(after) = this.after.take() {
+                                let status = response.status();
+                                after(Some(Answered { status, headers: response.headers_mut() }));
+                            }
                             Poll::Ready(Ok(response.map(ResponseBody::inner)))
                         }
                         Poll::Ready(Err(error)) => {
-                            answered(this.after.take(), None);
+                            if let Some(after) = this.after.take() {
+                                after(None);
+                            }
                             Poll::Ready(Err(error))
                         }
                     };

@@ -107,7 +107,11 @@ where
             }
             Err(refusal) => {
                 report(&shared.observers, &rule, Outcome::Denied(&refusal), &evidence);
-                Err(recipient.deny(&refusal, evidence.verdicts(), evidence.about()).await)
+                let pass = match refusal.reason() {
+                    DenialReason::CaptchaRequired => shared.pass_to_step_up(&rule, &evidence),
+                    _ => None,
+                };
+                Err(recipient.deny_with(&refusal, evidence.verdicts(), evidence.about(), pass).await)
             }
         }
     }

@@ -78,6 +78,7 @@ mod flow;
 mod future;
 mod head;
 mod later;
+mod passes;
 mod prove;
 mod report;
 mod service;

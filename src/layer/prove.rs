@@ -16,7 +16,7 @@ use super::report::report;
 use crate::{
     check_kind::CheckKind,
     decision::{Decision, Verified},
-    denial::{self, Audience, Denial, DenialReason, Refusal},
+    denial::{self, Audience, Denial, DenialReason, IssuedPass, Refusal},
     judge::{Abandoned, Evidence},
     log::CurrentSpan,
     observe::{Observers, Outcome},
@@ -275,8 +275,19 @@ impl Unasked {
 
 impl Recipient {
     pub(super) async fn deny(&self, refusal: &Refusal, verdicts: &[Verdict], phone: Option<Phone>) -> Denial {
-        let audience = Audience::of(&self.head, self.grpc_answers, &self.answers);
-        audience.about(Some(&self.rule), verdicts, phone).deny(refusal, &self.head).await
+        self.deny_with(refusal, verdicts, phone, None).await
+    }
+
+    pub(super) async fn deny_with(
+        &self,
+        refusal: &Refusal,
+        verdicts: &[Verdict],
+        phone: Option<Phone>,
+        pass: Option<IssuedPass>,
+    ) -> Denial {
+        let audience =
+            Audience::of(&self.head, self.grpc_answers, &self.answers).about(Some(&self.rule), verdicts, phone);
+        audience.with_pass(pass).deny(refusal, &self.head).await
     }
 
     /// The denial of a request that a policy has let through unverified.

@@ -34,7 +34,7 @@ pub(super) fn report_passed(
         let (observers, rule) = (Arc::clone(observers), Arc::clone(rule));
         let evidence = evidence.ended();
         let record = OpenRecord { observers, rule, passed, evidence, inner_status: None };
-        let after: AfterInner = Box::new(|status| record.close(status));
+        let after: AfterInner = Box::new(|answered| record.close(answered.map(|answered| answered.status)));
         after
     })
 }

@@ -154,6 +154,7 @@ where
         let shared = self.current.now();
         let is_foreign = shared.routes.are_before_foreign();
         let shown = shared.shown(request.headers());
+        let in_headers = shared.in_headers(request.headers(), request.extensions());
         if is_foreign {
             // Before anything is read: removed headers must not decide anything.
             shared.strip(request.headers_mut());
@@ -197,7 +198,8 @@ where
                     let others = shared.routes.others_meant(group, request.uri(), original_uri(&request));
                     Box::new(Meant { shown, others })
                 });
-                let story = flow::guard(Arc::clone(&shared), Arc::clone(group), parameters, meant, request);
+                let hints = flow::Hints { parameters, meant, in_headers };
+                let story = flow::guard(Arc::clone(&shared), Arc::clone(group), hints, request);
                 return ResponseFuture::guarded(self.inner.clone(), story);
             }
         }

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use http::{HeaderMap, request::Parts};
+use http::{Extensions, HeaderMap, HeaderName, request::Parts};
 use tokio::time::Instant;
 
 use super::{
@@ -17,10 +17,10 @@ use crate::{
     body::TrailerFilter,
     decision::{Asked, Decision, insert_not_guarded},
     denial,
-    headers::Names,
+    headers::{Header, Names},
     judge::{Guards, Judge, Plan},
     observe::{Listeners, Observers, Pseudonyms, Watched},
-    rule::{Group, Routes, RuleState, Shown, remove_phone_cookies, trailer_filter},
+    rule::{Group, InHeaders, Routes, RuleState, Shown, remove_phone_cookies, trailer_filter},
 };
 
 /// The rules and settings of a layer until the next reload.
@@ -33,6 +33,8 @@ pub(super) struct Shared<V> {
     pub(super) answers: Arc<denial::Settings>,
     pub(super) observers: Arc<Observers>,
     names: Names,
+    /// The headers that passes may be in; `None` if no rule has passes.
+    pass_headers: Option<Box<[HeaderName]>>,
     /// The number of services that the layer has wrapped, also under earlier rules.
     mounts: Arc<AtomicUsize>,
     /// The rules and settings from which this was compiled.
@@ -88,7 +90,8 @@ impl<V> Shared<V> {
     ) -> Self {
         let trailers = trailer_filter(&names, &[]);
         let (answers, unused) = (Arc::clone(&routes.answers), Unused::of(&routes));
-        Self { judge, routes, trailers, answers, observers, names, mounts, source, unused }
+        let pass_headers = Some(source.pass_headers(&names)).filter(|headers| !headers.is_empty()).map(Into::into);
+        Self { judge, routes, trailers, answers, observers, names, pass_headers, mounts, source, unused }
     }
 
     /// Counts a wrapped service.
@@ -152,6 +155,28 @@ impl<V> Shared<V> {
     #[inline]
     pub(super) fn shown(&self, headers: &HeaderMap) -> Option<Shown> {
         self.names.hidden().and_then(|testers| Shown::of(headers, testers))
+    }
+
+    /// The passes in the head of a request, before they are removed. If an outer service of this layer has removed them, they are in an extension.
+    #[inline]
+    pub(super) fn in_headers(&self, headers: &HeaderMap, extensions: &Extensions) -> Option<InHeaders> {
+        let names = self.pass_headers.as_ref()?;
+        InHeaders::of(headers, names).or_else(|| extensions.get::<InHeaders>().cloned())
+    }
+
+    /// Keeps the passes of the head for the services further in, which must find the same proofs: the headers are removed.
+    #[inline]
+    pub(super) fn keep(&self, asked: Option<&Asked>, in_headers: Option<&InHeaders>, extensions: &mut Extensions) {
+        if self.pass_headers.is_some()
+            && let Some((_, in_headers)) = asked.zip(in_headers)
+        {
+            extensions.insert(in_headers.clone());
+        }
+    }
+
+    /// The header of the passes that are issued.
+    pub(super) fn pass_header(&self) -> &HeaderName {
+        self.names.name(Header::Pass)
     }
 
     /// Removes the headers that no request may carry to the inner service.

@@ -1,9 +1,11 @@
 //! The source of a layer: the rules and settings as they were set, stored so that a reload can compile them again.
 
+use http::HeaderName;
+
 use crate::{
     error::ConfigError,
     foreign_backend::{ForeignBackend, Suspicion},
-    headers::Names,
+    headers::{Header, Names},
     judge::{ClientIp, Guards},
     log::event,
     rule::{self, Overrides, Routes, Rule},
@@ -33,9 +35,16 @@ impl Source {
     /// Names the first invalid setting. A source that compiled once always compiles again.
     pub(super) fn compile(&self, guards: &Guards, before: Option<&Routes>) -> Result<(Routes, Names), ConfigError> {
         let names = Names::new(&self.header_prefix)?.before(&self.foreign)?;
-        let names = names.hiding(rule::testers(&self.rules, &self.overrides));
+        let mut hidden = rule::testers(&self.rules, &self.overrides);
+        hidden.extend(self.pass_headers(&names).into_iter().filter(|name| !names.covers(name.as_str().as_bytes())));
+        let names = names.hiding(hidden);
         let routes = Routes::compile(&self.rules, &self.overrides, &names, &self.foreign, guards, before)?;
         Ok((routes, names))
+    }
+
+    /// The headers that passes may be in.
+    pub(super) fn pass_headers(&self, names: &Names) -> Vec<HeaderName> {
+        rule::pass_headers(&self.rules, &self.overrides, names.name(Header::Pass))
     }
 
     /// Logs the new layer. Called in `build()`, not when the first service is created, so that it is logged once, next to

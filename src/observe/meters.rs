@@ -52,6 +52,8 @@ pub(crate) enum By {
     Bulkhead,
     /// The proof has a shape that no SDK makes.
     Shape,
+    /// A pass takes the place of a number check.
+    Pass,
 }
 
 /// A mark of a daily budget.
@@ -301,7 +303,7 @@ macro_rules! words {
 }
 
 words! {
-    By: Replay => "replay", Spend => "spend", Budget => "budget", Breaker => "breaker", Bulkhead => "bulkhead", Shape => "shape";
+    By: Replay => "replay", Spend => "spend", Budget => "budget", Breaker => "breaker", Bulkhead => "bulkhead", Shape => "shape", Pass => "pass";
     Phase: Closed => "closed", HalfOpen => "half_open", Open => "open";
     Operation: Claim => "claim", Release => "release", Take => "take", Add => "add";
 }

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use secrecy::{ExposeSecret, SecretSlice};
 
-use crate::{error::ConfigError, secret::Secret};
+use crate::{error::ConfigError, mac::MacKey, secret::Secret};
 
 /// A key that signs passes, or that accepts them.
 ///
@@ -43,6 +43,15 @@ impl PassKey {
     /// A private key of Ed25519 (`EdDSA`), as PKCS#8 in DER. `openssl genpkey -algorithm ed25519 -outform DER` writes one.
     pub fn ed25519(pkcs8: impl AsRef<[u8]>) -> Self {
         Self(Material::Ed25519(Arc::new(SecretSlice::from(pkcs8.as_ref().to_vec()))))
+    }
+
+    /// A key for hashes, made of this one: the same in each process that has it. No signature and no other purpose shares it.
+    #[cfg_attr(not(feature = "pass"), allow(dead_code))]
+    pub(super) fn mac_key(&self, purpose: &[u8]) -> MacKey {
+        match &self.0 {
+            Material::Hs256(secret) => MacKey::derived(secret.expose().as_bytes(), purpose),
+            Material::Ed25519(der) => MacKey::derived(der.expose_secret(), purpose),
+        }
     }
 
     /// Refuses what is too short, and an invalid id.

@@ -8,11 +8,24 @@
 //!
 //! The signatures are aws-lc-rs', through jsonwebtoken's factories. Nothing is installed for the whole process.
 
+mod bound;
+mod carried;
 #[cfg(feature = "pass")]
 mod jws;
 #[cfg(not(feature = "pass"))]
 #[path = "no_jws.rs"]
 mod jws;
 mod key;
+mod passes;
+#[cfg(not(feature = "pass"))]
+#[path = "no_ring.rs"]
+mod ring;
+#[cfg(feature = "pass")]
+mod ring;
 
-pub use self::key::PassKey;
+pub(crate) use self::{
+    bound::Bound,
+    carried::{Carried, Chain, Unread},
+    ring::Keyring,
+};
+pub use self::{key::PassKey, passes::Passes};

@@ -1,17 +1,11 @@
 //! The types for builds without the feature `pass`. `build()` refuses the settings, so they have no values.
 
-use std::convert::Infallible;
-
 use super::key::PassKey;
 use crate::error::ConfigError;
 
 /// A key, which this build cannot use.
 #[derive(Debug)]
 pub(crate) enum Key {}
-
-/// As [`Key`].
-#[derive(Debug)]
-pub(crate) struct PublicKey(Infallible);
 
 // === impl Key ===
 

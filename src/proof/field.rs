@@ -100,6 +100,19 @@ impl Field {
         self.0.iter().any(|place| matches!(place, Place::Body(_)))
     }
 
+    /// Whether its only place is in the body.
+    pub(crate) fn is_body_alone(&self) -> bool {
+        matches!(self.0.as_slice(), [Place::Body(_)])
+    }
+
+    /// The name of the header that is its only place.
+    pub(crate) fn header_alone(&self) -> Option<&str> {
+        match self.0.as_slice() {
+            [Place::Header(name)] => Some(name),
+            _ => None,
+        }
+    }
+
     /// The last names of its places in bodies and in the query.
     pub(super) fn last_names(&self) -> impl Iterator<Item = String> {
         self.0.iter().filter_map(|place| match place {

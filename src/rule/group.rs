@@ -5,8 +5,8 @@ use std::{ops::Range, sync::Arc};
 use http::{HeaderMap, HeaderName, Method, Uri, Version, header::COOKIE, request::Parts};
 
 use super::{
-    limited::Limited, on_demand, place::Place, plan::AskPlan, resolved::Settings, spec::Rule, state::RuleState,
-    unless::Unless,
+    limited::Limited, on_demand, pass_at::PassAt, place::Place, plan::AskPlan, presented::InHeaders,
+    resolved::Settings, spec::Rule, state::RuleState, unless::Unless,
 };
 use crate::{
     body::TrailerFilter,
@@ -48,6 +48,7 @@ struct Compiled {
     when: Option<Box<str>>,
     ask: AskPlan,
     limited: Limited,
+    pass: Option<Box<PassAt>>,
     state: Arc<RuleState>,
 }
 
@@ -98,7 +99,7 @@ impl Group {
     ) -> Result<Self, ConfigError> {
         let all = || std::iter::once(first).chain(others);
         let (mut fields, mut when) = (Fields::default(), None);
-        let compiled_first = Compiled::new(first, &mut fields, &mut when)?;
+        let compiled_first = Compiled::new(first, names, &mut fields, &mut when)?;
         let mut compiled_others = Vec::with_capacity(others.len());
         // A rule without `when` always applies, so no rule after it does.
         let is_last = |rule: &Compiled| rule.when.is_none();
@@ -106,7 +107,7 @@ impl Group {
             if is_last(compiled_others.last().unwrap_or(&compiled_first)) {
                 break;
             }
-            compiled_others.push(Compiled::new(other, &mut fields, &mut when)?);
+            compiled_others.push(Compiled::new(other, names, &mut fields, &mut when)?);
         }
         let compiled = || std::iter::once(&compiled_first).chain(&compiled_others);
         let (name, settings) = (&compiled_first.state.name, &compiled_first.state.settings);
@@ -248,8 +249,7 @@ impl Group {
         &self.other_methods
     }
 
-    /// The choice for a value of `when` that no rule names, if [`Rule::otherwise_pass`] is set. `None` if a
-    /// rule applies.
+    /// The choice for a value of `when` that no rule names, if [`Rule::otherwise_pass`] is set. `None` if a rule applies.
     ///
     /// # Errors
     ///
@@ -286,25 +286,29 @@ impl Group {
         })
     }
 
-    /// The rule that applies to these values, and the checks that it requires. `parameters`: as [`Group::path_parameters`].
+    /// The rule that applies to these values, and its checks. `parameters`: as [`Group::path_parameters`]. `in_headers`: passes.
     pub(crate) fn choose(
         &self,
         values: &Values<'_>,
         parameters: Option<&mut ParameterValues>,
+        in_headers: Option<&InHeaders>,
     ) -> Result<Choice<'_>, Refusal> {
         match self.rule_for(self.when.and_then(|index| values.get(index)))? {
             Some(rule) => {
                 rule.state.mark_matched();
-                let checks = rule.ask.checks(values, rule.state.settings.phone_grammar)?;
+                let grammar = rule.state.settings.phone_grammar;
+                let pass = rule.pass.as_ref().map_or(Ok(None), |pass| pass.pass(values, in_headers))?;
+                let (checks, pass) = rule.ask.checks(values, grammar, pass)?;
                 let asked_by = match parameters {
                     None => Arc::clone(&rule.state.asked_by),
                     Some(values) => Arc::new(AskedBy::new(Arc::clone(&rule.state.name), std::mem::take(values))),
                 };
-                let limited = rule.limited.phones(values, rule.state.settings.phone_grammar)?;
-                let plan = judge::Plan { checks, limited, step_up: rule.ask.step_up(values)?.map(Box::new), asked_by };
+                let limited = rule.limited.phones(values, grammar)?;
+                let step_up = rule.ask.step_up(values)?;
+                let plan = judge::Plan { checks, limited, pass, step_up, asked_by };
                 let mut pins: Vec<Range<usize>> = Vec::new();
                 if rule.state.settings.pins() {
-                    pins.extend(rule.ask.phones(values).flat_map(|phone| values.spans(phone)));
+                    pins.extend(rule.ask.phones(values, plan.pass.is_some()).flat_map(|phone| values.spans(phone)));
                     pins.sort_by_key(|span| span.start);
                     // Two proofs may share the phone's field.
                     pins.dedup();
@@ -365,6 +369,7 @@ impl Compiled {
     /// `when`: the index of the field by which the rules of the group choose, once a rule has set it.
     fn new(
         (rule, state): &(&Rule, Arc<RuleState>),
+        names: &Names,
         fields: &mut Fields,
         when: &mut Option<usize>,
     ) -> Result<Self, ConfigError> {
@@ -386,10 +391,10 @@ impl Compiled {
                 Some(value.clone())
             }
         };
-        let ask =
-            AskPlan::compile(&rule.ask, &state.settings.judge, fields).map_err(|error| error.of_rule(&*state.name))?;
-        let limited = Limited::compile(&state.settings.judge.limits, &rule.ask, fields)
-            .map_err(|error| error.of_rule(&*state.name))?;
-        Ok(Self { when: value, ask, limited, state: Arc::clone(state) })
+        let of_rule = |error: ConfigError| error.of_rule(&*state.name);
+        let ask = AskPlan::compile(&rule.ask, &state.settings.judge, fields).map_err(of_rule)?;
+        let limited = Limited::compile(&state.settings.judge.limits, &rule.ask, fields).map_err(of_rule)?;
+        let pass = PassAt::compile(rule, state, names, fields).map_err(of_rule)?;
+        Ok(Self { when: value, ask, limited, pass, state: Arc::clone(state) })
     }
 }

@@ -35,8 +35,11 @@ mod methods;
 mod mode;
 mod nearness;
 mod on_demand;
+mod pass_at;
+mod passes;
 mod place;
 mod plan;
+mod presented;
 mod resolved;
 mod rollout;
 mod routes;
@@ -53,6 +56,7 @@ pub(crate) use self::{
     applied::{Meant, all_applied, testers},
     group::{Choice, Group, remove_phone_cookies, trailer_filter},
     methods::{has_proof_in_head, is_preflight},
+    presented::{InHeaders, pass_headers},
     routes::{Match, Routes},
     setters::setting_methods,
     settings::{Overrides, setters, setting_table},

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use super::ask::{self, Ask};
 use crate::{
     check::{Channel, Check},
+    check_kind::CheckKind,
     decision::Fallback,
     denial::{DenialReason, Refusal},
     error::ConfigError,
-    judge::{self, Bindings, Planned},
+    judge::{self, Bindings, Planned, Presented},
     phone::Phone,
     phone_grammar::PhoneGrammar,
     proof::{Field, Role, Value, Values},
@@ -103,24 +104,45 @@ impl AskPlan {
         Ok(Self { steps, step_up })
     }
 
-    /// The checks to run, in order. All proofs are read before the first is spent.
-    pub(super) fn checks(&self, values: &Values<'_>, grammar: PhoneGrammar) -> Result<Vec<Planned>, Refusal> {
-        let mut checks = Vec::with_capacity(2);
+    /// The checks to run, in order, and the pass if it takes the place of one. All proofs are read before the first is spent.
+    pub(super) fn checks(
+        &self,
+        values: &Values<'_>,
+        grammar: PhoneGrammar,
+        mut pass: Option<Secret>,
+    ) -> Result<(Vec<Planned>, Option<Box<Presented>>), Refusal> {
+        let mut checks: Vec<Planned> = Vec::with_capacity(2);
+        let mut presented = None;
         for step in &self.steps {
             let before = checks.len();
             for leaf in step {
                 checks.extend(leaf.check(values, grammar)?);
             }
-            if checks.len() == before {
+            let mut is_proven = checks.len() > before;
+            // A fresh proof of a phone is used, and the pass stays good.
+            let is_fresh = || checks.iter().skip(before).any(|it| it.check.kind() != CheckKind::Captcha);
+            if pass.is_some()
+                && let Some((phone, with_risk)) = step.iter().find_map(Leaf::as_number)
+                && !is_fresh()
+                && let Some(text) = pass.take()
+            {
+                let Some(phone) = phone_at(values, phone, grammar)? else {
+                    return Err(Refusal::new(DenialReason::ProofMissing).with_detail("a pass without a phone"));
+                };
+                presented = Some(Box::new(Presented { text, phone, with_risk }));
+                is_proven = true;
+            }
+            if !is_proven {
                 return Err(Refusal::new(DenialReason::ProofMissing).with_detail("no proof that the rule asks for"));
             }
         }
-        Ok(checks)
+        Ok((checks, presented))
     }
 
     /// The fields that may hold the phone of a proof that is present.
-    pub(super) fn phones(&self, values: &Values<'_>) -> impl Iterator<Item = usize> {
-        self.steps.iter().flatten().filter_map(|leaf| match leaf {
+    pub(super) fn phones(&self, values: &Values<'_>, has_pass: bool) -> impl Iterator<Item = usize> {
+        self.steps.iter().flatten().filter_map(move |leaf| match leaf {
+            Leaf::Number { phone, .. } if has_pass => Some(*phone),
             Leaf::Number { token, phone, .. } | Leaf::OneTap { login_token: token, phone, .. } => {
                 values.get(*token).map(|_| *phone)
             }
@@ -129,8 +151,8 @@ impl AskPlan {
     }
 
     /// The captcha in the request, in case a risk requires it.
-    pub(super) fn step_up(&self, values: &Values<'_>) -> Result<Option<Planned>, Refusal> {
-        self.step_up.as_ref().map_or(Ok(None), |captcha| captcha.check(values))
+    pub(super) fn step_up(&self, values: &Values<'_>) -> Result<Option<Box<Planned>>, Refusal> {
+        self.step_up.as_ref().map_or(Ok(None), |captcha| captcha.check(values)).map(|captcha| captcha.map(Box::new))
     }
 }
 
@@ -154,6 +176,14 @@ fn shared(bindings: &Bindings) -> Option<Arc<Bindings>> {
 // === impl Leaf ===
 
 impl Leaf {
+    /// Of a number check: the field of the phone, and whether its risk is asked for.
+    fn as_number(&self) -> Option<(usize, bool)> {
+        match self {
+            Self::Number { phone, with_risk, .. } => Some((*phone, *with_risk)),
+            Self::Captcha(_) | Self::OneTap { .. } => None,
+        }
+    }
+
     fn compile(proof: &ask::Proof, fields: &mut Fields) -> Result<Self, ConfigError> {
         let distinct = |one: &Field, other: &Field| {
             (one == other)

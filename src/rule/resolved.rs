@@ -3,19 +3,19 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    limited, limits,
+    limited, limits, passes,
     settings::{Overrides, Values},
     shadow::Shadow,
 };
-use crate::proof::Descriptors;
 use crate::{
     body::{self, Budget},
     decision::Fallback,
     denial::{self, Respond},
     error::ConfigError,
     judge::{self, Account, Bulkhead, Guards, LEAST_LEFT},
+    pass::Keyring,
     phone_grammar::PhoneGrammar,
-    proof::{GROWTH, Media},
+    proof::{Descriptors, Field, GROWTH, Media},
     reading,
 };
 
@@ -34,6 +34,8 @@ pub(crate) struct Settings {
     /// `None`: determined by the rule's media types.
     pub(crate) grpc_answers: Option<bool>,
     pub(crate) answers: Arc<denial::Settings>,
+    /// Where a client sends its pass, if not in the usual header.
+    pub(super) pass_field: Option<Field>,
 }
 
 /// The resources that all rules of a layer share, except rules with separate ones.
@@ -46,6 +48,7 @@ pub(crate) struct Shares {
     descriptors: Option<Descriptors>,
     /// For refusals without a known rule.
     pub(super) answers: Arc<denial::Settings>,
+    passes: Option<Arc<Keyring>>,
 }
 
 /// The account of a verifier without a named account.
@@ -70,6 +73,7 @@ impl Shares {
             buffered: guards.budget(None, values.buffered)?,
             descriptors: values.descriptors.as_ref().map(Descriptors::parse).transpose()?,
             answers: Arc::new(answers(&values, layer.respond.as_ref())?),
+            passes: passes::of_layer(layer)?,
         })
     }
 }
@@ -92,6 +96,7 @@ impl Settings {
         check(&values, shares)?;
         let answers = answers(&values, rule.respond.as_ref().or(layer.respond.as_ref()))?;
         limited::check(&rule.limits, &values)?;
+        let passes = passes::resolve(rule, &values, shares.passes.as_ref(), &shares.guards, shares.is_reload)?;
         // A reload may bring rules that were built for other guards. Without a breaker no outage opens a rule.
         if values.policy.has_fallback(Fallback::Open) && !shares.guards.have_breakers() && !shares.is_reload {
             let problem = "guards `without_breaker` do not detect outages";
@@ -136,12 +141,14 @@ impl Settings {
                 spend_key: values.spend_key,
                 limits: rule.limits.iter().cloned().collect(),
                 ex_id_from_request_id: values.ex_id_from_request_id,
+                passes,
             },
             phone_grammar: values.phone_grammar,
             forward_phone: values.forward_phone,
             pin_phone: values.pin_phone,
             grpc_answers: values.grpc_answers,
             answers: Arc::new(answers),
+            pass_field: values.pass_field,
         })
     }
 

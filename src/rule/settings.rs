@@ -269,6 +269,55 @@ macro_rules! setting_table {
         /// It begins with `https://` or `http://`, ends with `/` or `#`, and has at most 256 bytes. The page
         /// [`docs/answers.md`](crate::docs::answers) has a heading for each code, to which these fragments point if you serve it.
         problem_types(base: impl Into<Box<str>>) -> problem_types: Option<Box<str>> = None, Some(base.into());
+
+        /// Issues passes, and accepts one in place of a number check: see [`Passes`](crate::Passes). Default: none; a rule sets `None` where the
+        /// layer issues them.
+        ///
+        /// Only number checks have passes. A rule without [`number`](crate::number()) may not set this, and ignores the layer's: the client of a
+        /// one-tap login does not know the phone that a pass is bound to.
+        ///
+        /// A request with a pass and a token uses the token, and the pass stays good. A pass that cannot be used is answered 403 `proof_expired`, next
+        /// `new_token`, and nothing is asked; the event has the reason `pass_invalid`, `pass_expired` or `pass_used`. Limits of a client count a
+        /// request with a pass like any other, and it costs nothing of a budget.
+        ///
+        /// A request in shadow gets no pass, because a rule in shadow answers nothing; one that it brings is checked and claimed as elsewhere. Requests that
+        /// [`otherwise_pass`](crate::Rule::otherwise_pass) or [`guard_unless`](crate::Rule::guard_unless) lets through use no pass.
+        passes(passes: impl Into<Option<$crate::pass::Passes>>) -> passes: Option<$crate::pass::Passes> = None, passes.into();
+
+        /// Sets where a client sends its pass: a header or a field of the body. Default: the header `pass` under
+        /// [`header_prefix`](crate::JVerifyBuilder::header_prefix), `x-jverify-pass`.
+        ///
+        /// The header is removed from every request, in every spelling. A request with two passes, or with one in two places, is
+        /// answered 400 `proof_malformed`. A query, which is written to access logs, is an error of `build()`, and so are several places, a header that
+        /// others use, and another header under the prefix.
+        ///
+        /// ```
+        /// use tower_jverify::{Field, Rule, number};
+        ///
+        /// let rule = Rule::post("/login", number()).pass_field(Field::body("/pass"));
+        /// # let _ = rule;
+        /// ```
+        pass_field(field: $crate::proof::Field) -> pass_field: Option<$crate::proof::Field> = None, Some(field);
+
+        /// Also adds a pass to these answers of the application, as the header `x-jverify-pass`, if the request passed with a number check or with a
+        /// pass: a client that mistyped its password then needs no second number check. Default: none. Statuses from 400 to 499.
+        ///
+        /// One number check is followed by at most three such passes, all of which end when the first one does.
+        ///
+        /// **Danger:** with each pass a client can try another password, so it must be one of few: limit the attempts for each account in the application
+        /// too.
+        ///
+        /// A rule with [`on_demand`](crate::Rule::on_demand), whose handler looks at the password first, may not set it, and ignores the layer's.
+        ///
+        /// ```
+        /// use tower_jverify::{Passes, Rule, number};
+        ///
+        /// # let secret = "b3f1c02d5e6a4798b3f1c02d5e6a4798";
+        /// let passes = Passes::hs256("2026-11", secret).audience("accounts");
+        /// let rule = Rule::post("/login", number()).passes(passes).retry_pass([401, 422]);
+        /// # let _ = rule;
+        /// ```
+        retry_pass(statuses: impl IntoIterator<Item = u16>) -> retry_pass: Vec<u16> = Vec::new(), statuses.into_iter().collect();
     } };
 }
 

@@ -160,6 +160,9 @@ fn weakening(rule: &Rule, layer: &Overrides) -> Vec<&'static str> {
         cors,
         denial_page: _,
         problem_types: _,
+        passes,
+        pass_field: _,
+        retry_pass,
     } = Values::of(own, layer);
     let switches = [
         ("otherwise_pass", *otherwise_passes),
@@ -177,6 +180,8 @@ fn weakening(rule: &Rule, layer: &Overrides) -> Vec<&'static str> {
         ("client_streaming", client_streaming),
         ("grpc_answers", grpc_answers == Some(true)),
         ("cors with every origin", cors.is_some_and(|cors| cors.is_for_every_origin())),
+        ("passes", passes.is_some()),
+        ("retry_pass", !retry_pass.is_empty()),
     ];
     let set = switches.into_iter().filter_map(|(setting, is_set)| is_set.then_some(setting));
     set.chain(policy.weakening()).collect()

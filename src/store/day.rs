@@ -35,6 +35,10 @@ impl Calendar {
         Self(Clock::new())
     }
 
+    pub(crate) fn now(&self) -> SystemTime {
+        self.0.now()
+    }
+
     pub(crate) fn today(&self) -> Day {
         Day::at(self.0.now())
     }

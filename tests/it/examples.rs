@@ -219,6 +219,33 @@ async fn the_application_that_rolls_out_answers_as_it_prints() {
     assert_eq!(promises.len(), 8);
 }
 
+#[tokio::test]
+async fn the_application_that_steps_up_answers_as_it_prints_and_as_the_page_says() {
+    let example = Example::sandboxed("step_up");
+    let page = include_str!("../../docs/step-up.md");
+    let promises = example.promises();
+    let client = reqwest::Client::new();
+    let mut pass = String::new();
+    for (line, promised) in &promises {
+        assert!(page.contains(&line.replace(&example.address.to_string(), "127.0.0.1:3000")), "{line}");
+        let body = line.rsplit_once("-d '").unwrap().1.trim_end_matches('\'');
+        let mut request = client.post(format!("http://{}/login", example.address)).body(body.to_owned());
+        request = request.header("content-type", "application/json");
+        if line.contains("\"x-jverify-pass: $PASS\"") {
+            request = request.header("x-jverify-pass", &pass);
+        }
+        let response = request.send().await.unwrap();
+        let (status, issued) = (response.status(), response.headers().get("x-jverify-pass").cloned());
+        let issued = issued.map(|pass| pass.to_str().unwrap().to_owned());
+        let text = response.text().await.unwrap();
+        let answer = format!("{text} {} {}", status.as_u16(), issued.as_deref().unwrap_or_default());
+        let answer = issued.as_ref().map_or(answer.clone(), |pass| answer.replace(pass, "$PASS"));
+        assert_eq!(answer.trim_end(), promised, "{line}");
+        pass = issued.unwrap_or(pass);
+    }
+    assert_eq!(promises.len(), 5);
+}
+
 #[test]
 fn the_readmes_show_what_the_axum_application_prints() {
     let example = Example::sandboxed("axum_login");

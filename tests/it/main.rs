@@ -26,6 +26,7 @@ mod load;
 mod matching;
 mod multipart;
 mod on_demand;
+mod passes;
 mod pinning;
 mod proxy;
 mod readiness;

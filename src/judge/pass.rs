@@ -1,0 +1,126 @@
+//! Passes: what takes the place of a number check that this client has passed before.
+//!
+//! # Threats
+//!
+//! A pass costs nothing to send, so everything that it says is checked before it counts: its signature, its purpose, and that it is for this
+//! rule, account, phone and path. It is claimed before the captcha is asked, in the store of the guards. If the store does not answer, it
+//! does not count: a proof can be left to the verifier, which takes it once, but only the store knows whether a pass was used.
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::{
+    claim::{Claim, Unclaimed},
+    evidence::Evidence,
+    planned::Presented,
+    questions::Questions,
+    settings::Settings,
+    trail::Trail,
+};
+use crate::{
+    decision::{Applied, Decision},
+    denial::{DenialReason, Refusal},
+    observe::By,
+    pass::{Bound, Carried, Chain, Unread},
+    phone::Phone,
+    secret::Secret,
+};
+
+/// A number check after which the application may still refuse the request.
+pub(crate) struct Retry {
+    carried: Carried,
+    phone: Phone,
+    trail: Trail,
+}
+
+/// A pass is claimed for so long: longer than it works, also if the clocks of the instances differ.
+const CLAIMED: Duration = Duration::from_secs(30 * 60);
+
+/// How many passes in a row may follow answers of the application.
+const RETRIES: u8 = 3;
+
+// === impl Evidence ===
+
+impl Evidence {
+    /// The pass for a client that is to solve a captcha. `None` if no number check of this request has passed, or if the request itself
+    /// came with a pass, which stays good.
+    #[cold]
+    pub(crate) fn pass_to_step_up(&self, rule: &str, settings: &Settings) -> Option<Secret> {
+        let trail = self.trail().filter(|trail| trail.chain.is_none() && self.applied() == Applied::Enforced)?;
+        let carried = Carried::of(self.verdicts(), Chain::default())?;
+        trail.issue(rule, settings, &carried, self.proven()?)
+    }
+
+    /// What a pass needs if the application refuses the request. `None` if no pass may follow.
+    #[cold]
+    pub(crate) fn retry(&self, decision: &Decision, settings: &Settings) -> Option<Retry> {
+        let retries = settings.passes.as_ref().is_some_and(|passes| !passes.retry.is_empty());
+        let trail = self.trail().filter(|_| retries && decision.is_verified())?;
+        let mut chain = trail.chain.clone().unwrap_or_default();
+        chain.retries = chain.retries.saturating_add(1);
+        if chain.retries > RETRIES {
+            return None;
+        }
+        let carried = Carried::of(decision.verdicts(), chain)?;
+        Some(Retry { carried, phone: self.proven()?, trail: trail.clone() })
+    }
+}
+
+// === impl Retry ===
+
+impl Retry {
+    /// The pass after this answer of the application.
+    pub(crate) fn pass_after(&self, status: StatusCode, rule: &str, settings: &Settings) -> Option<Secret> {
+        settings.passes.as_ref().filter(|passes| passes.retry.contains(&status))?;
+        self.trail.issue(rule, settings, &self.carried, self.phone)
+    }
+}
+
+impl<V> Questions<'_, V> {
+    /// Reads the pass of a request and claims it. What it carries is evidence, of which the policy concludes what it does of a check.
+    ///
+    /// # Errors
+    ///
+    /// [`DenialReason::PassInvalid`], [`DenialReason::PassExpired`], [`DenialReason::PassUsed`].
+    pub(super) async fn accept(&mut self, pass: &Presented) -> Result<(), Refusal> {
+        self.evidence.claimed(pass.phone);
+        let (settings, rule) = (self.settings, self.rule);
+        let invalid = |detail| Refusal::new(DenialReason::PassInvalid).with_detail(detail);
+        let Some((passes, trail)) = settings.passes.as_ref().zip(self.evidence.trail()) else {
+            return Err(invalid("the rule accepts no passes"));
+        };
+        let read = |bound: &Bound<'_>| passes.ring.read(pass.text.expose(), bound, settings.account.now());
+        let carried = trail.with_bound(rule, settings, pass.phone, read).map_err(|unread| match unread {
+            Unread::Invalid => invalid("not a pass for this rule, phone, path and client"),
+            Unread::Expired => Refusal::new(DenialReason::PassExpired),
+        })?;
+        if pass.with_risk && !carried.has_risk_check() {
+            return Err(invalid("the rule asks for a risk, which the pass does not carry"));
+        }
+        self.pass = Some(self.claim_pass(carried.chain.jti()).await?);
+        self.means.observers.saved(By::Pass);
+        self.evidence.follow(carried.chain.clone());
+        for verdict in carried.verdicts() {
+            self.evidence.heard(verdict);
+        }
+        self.evidence.prove(pass.phone);
+        Ok(())
+    }
+
+    /// Claims a pass, in Redis where instances share one. Whatever the guards do with the proofs of checks, a pass is claimed.
+    async fn claim_pass(&mut self, jti: &str) -> Result<Claim, Refusal> {
+        let (account, observers) = (&self.settings.account, self.means.observers);
+        let refusal = |unclaimed| match unclaimed {
+            Unclaimed::Taken { .. } => Refusal::new(DenialReason::PassUsed),
+            Unclaimed::Store | Unclaimed::Redis(_) => Refusal::new(DenialReason::PassInvalid)
+                .with_detail("the store has no answer, and nothing else knows whether the pass was used"),
+        };
+        let key = account.key_of_pass(jti);
+        let mut claim = Claim::make(account, key, self.fresh_ex_id(), CLAIMED, observers).map_err(refusal)?;
+        if let Some(name) = account.name_of_pass(jti) {
+            Box::pin(claim.share(name, CLAIMED, &mut self.patience, observers)).await.map_err(refusal)?;
+        }
+        Ok(claim)
+    }
+}

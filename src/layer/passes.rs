@@ -1,0 +1,39 @@
+//! The passes that answers carry.
+
+use std::sync::Arc;
+
+use http::{HeaderValue, header::CACHE_CONTROL};
+
+use super::{
+    after::{AfterInner, Answered},
+    shared::Shared,
+};
+use crate::{decision::Decision, denial::IssuedPass, judge::Evidence, rule::RuleState};
+
+// === impl Shared ===
+
+impl<V> Shared<V> {
+    /// The pass in the denial of a request that needs a captcha, if its number check has passed.
+    #[cold]
+    pub(super) fn pass_to_step_up(&self, rule: &RuleState, evidence: &Evidence) -> Option<IssuedPass> {
+        let text = evidence.pass_to_step_up(&rule.name, &rule.settings.judge)?;
+        IssuedPass::new(self.pass_header(), &text)
+    }
+
+    /// Adds a pass to the answer of the application, if that is one of `retry_pass`.
+    #[cold]
+    pub(super) fn retry(&self, rule: &Arc<RuleState>, evidence: &Evidence, decision: &Decision) -> Option<AfterInner> {
+        let retry = evidence.retry(decision, &rule.settings.judge)?;
+        let (rule, header) = (Arc::clone(rule), self.pass_header().clone());
+        let after: AfterInner = Box::new(move |answered| {
+            let Some(Answered { status, headers }) = answered else { return };
+            let pass = retry.pass_after(status, &rule.name, &rule.settings.judge);
+            if let Some(pass) = pass.and_then(|text| IssuedPass::new(&header, &text)) {
+                pass.insert_into(headers);
+                // The application does not know that its answer is for one client.
+                headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+            }
+        });
+        Some(after)
+    }
+}

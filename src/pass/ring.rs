@@ -1,0 +1,187 @@
+//! Issues and reads passes.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+
+use super::{
+    bound::Bound,
+    carried::{Carried, Chain, Unread},
+    jws::{Key, verify},
+    key::PassKey,
+    passes::{LONGEST, Passes},
+};
+use crate::{check_kind::CheckKind, error::ConfigError, ex_id::ExId, mac::MacKey};
+
+/// The keys of a rule's passes. The first signs.
+#[derive(Debug)]
+pub(crate) struct Keyring {
+    keys: Vec<(Key, MacKey)>,
+    audience: Box<str>,
+    lifetime: Duration,
+    binds_client: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Claims {
+    iss: Box<str>,
+    aud: Box<str>,
+    iat: u64,
+    exp: u64,
+    jti: Box<str>,
+    rule: Box<str>,
+    ph: Box<str>,
+    checks: Vec<Box<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    score: Option<u16>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    unknown: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<Box<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    vid: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cip: Option<Box<str>>,
+    n: u8,
+    #[serde(default, skip_serializing_if = "is_false")]
+    sandbox: bool,
+}
+
+const TYP: &str = "jverify-pass+jwt";
+
+const ISSUER: &str = "jverify";
+
+/// The longest pass that is issued, in bytes.
+const LONGEST_ISSUED: usize = 1024;
+
+/// How far the clock of the instance that issued a pass may be ahead, in seconds.
+const AHEAD: u64 = 30;
+
+/// How many bytes of a hash a pass has.
+const HASH: usize = 16;
+
+// === impl Keyring ===
+
+impl Keyring {
+    /// # Errors
+    ///
+    /// Names the setting: [`Passes::validate`], or an invalid key.
+    pub(crate) fn new(passes: &Passes) -> Result<Self, ConfigError> {
+        let audience = passes.validate()?;
+        let compile = |(kid, key): &(Box<str>, PassKey)| {
+            Ok((Key::new("passes", kid, key)?, key.mac_key(b"tower-jverify: hashes in passes")))
+        };
+        let keys = passes.keys.iter().map(compile).collect::<Result<_, _>>()?;
+        let Passes { lifetime, binds_client, .. } = passes;
+        Ok(Self { keys, audience: audience.into(), lifetime: *lifetime, binds_client: *binds_client })
+    }
+
+    /// A pass. `None` if nothing of its life is left, if the client's network is bound and not known, or if it would be longer than 1 KiB,
+    /// because of its tags: without one of them, it could carry a lower risk.
+    pub(crate) fn issue(&self, carried: &Carried, bound: &Bound<'_>, now: SystemTime) -> Option<String> {
+        let (key, hashing) = self.keys.first()?;
+        let now = seconds(now);
+        let exp = carried.chain.ends.unwrap_or_else(|| now.saturating_add(self.lifetime.as_secs()));
+        if exp <= now {
+            return None;
+        }
+        let jti = fresh_jti();
+        let cip = if self.binds_client { Some(short(bound.network_mac(hashing, &jti)?)) } else { None };
+        let risk = carried.has_risk_check.then_some(CheckKind::Risk);
+        let claims = Claims {
+            iss: ISSUER.into(),
+            aud: self.audience.clone(),
+            iat: now,
+            exp,
+            rule: bound.rule.into(),
+            ph: short(bound.phone_mac(hashing, &jti)),
+            checks: [CheckKind::Number].into_iter().chain(risk).map(|kind| kind.as_str().into()).collect(),
+            score: carried.score,
+            unknown: carried.is_unknown,
+            tags: carried.tags.clone(),
+            vid: carried.id.clone(),
+            cip,
+            n: carried.chain.retries,
+            sandbox: carried.is_sandbox,
+            jti,
+        };
+        key.sign(TYP, &claims).filter(|text| text.len() <= LONGEST_ISSUED)
+    }
+
+    /// What a pass carries, if it is one of these keys' for this request.
+    ///
+    /// # Errors
+    ///
+    /// [`Unread::Expired`], of a pass that was one. [`Unread::Invalid`], whatever else is wrong.
+    pub(crate) fn read(&self, text: &str, bound: &Bound<'_>, now: SystemTime) -> Result<Carried, Unread> {
+        let read = |(key, hashing)| Some((verify::<Claims>([Key::public(key)], TYP, text).ok()?, hashing));
+        let (claims, hashing) =
+            self.keys.iter().map(|(key, hashing)| (key, hashing)).find_map(read).ok_or(Unread::Invalid)?;
+        let now = seconds(now);
+        let is_meant = *claims.iss == *ISSUER
+            && claims.aud == self.audience
+            && *claims.rule == *bound.rule
+            && claims.iat <= now.saturating_add(AHEAD)
+            && claims.exp <= claims.iat.saturating_add(LONGEST.as_secs())
+            && is_same(&claims.ph, bound.phone_mac(hashing, &claims.jti))
+            && match (&claims.cip, bound.network_mac(hashing, &claims.jti)) {
+                // Also where the setting is newer than the pass.
+                (None, _) => !self.binds_client,
+                (Some(_), None) => false,
+                (Some(cip), Some(network)) => is_same(cip, network),
+            };
+        let [first, more @ ..] = claims.checks.as_slice() else { return Err(Unread::Invalid) };
+        let has_risk_check = match more {
+            [] => false,
+            [risk] => **risk == *CheckKind::Risk.as_str(),
+            _ => return Err(Unread::Invalid),
+        };
+        if !is_meant || **first != *CheckKind::Number.as_str() || has_risk_check == more.is_empty() {
+            return Err(Unread::Invalid);
+        }
+        if claims.exp <= now {
+            return Err(Unread::Expired);
+        }
+        Ok(Carried {
+            has_risk_check,
+            score: claims.score,
+            is_unknown: claims.unknown,
+            tags: claims.tags,
+            id: claims.vid,
+            is_sandbox: claims.sandbox,
+            chain: Chain { ends: Some(claims.exp), retries: claims.n, jti: claims.jti },
+        })
+    }
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// 128 bits that no other pass has: of a generated id, under a key that the process chooses at random.
+fn fresh_jti() -> Box<str> {
+    // `RandomState` is seeded by the operating system, and no two ids are the same.
+    let (id, seed) = (ExId::generate(), RandomState::new());
+    let half = |salt: u8| seed.hash_one((salt, id.as_str())).to_le_bytes();
+    URL_SAFE_NO_PAD.encode([half(0), half(1)].as_flattened()).into()
+}
+
+fn short(hash: [u8; 32]) -> Box<str> {
+    let (start, _) = hash.split_at(HASH);
+    URL_SAFE_NO_PAD.encode(start).into()
+}
+
+fn is_same(claim: &str, hash: [u8; 32]) -> bool {
+    short(hash).as_bytes().ct_eq(claim.as_bytes()).into()
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
