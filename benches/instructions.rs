@@ -89,6 +89,15 @@ fn main() {
     let of = format!("{thousand:.0} / {one:.0}");
     table.row("rule lookup among 1,000 exact rules over 1", thousand / one, Target::AtMost(1.5), &of);
 
+    if cfg!(feature = "pass") {
+        let denial = |passes: &str| cost(&format!("denied {passes}"), 400, None);
+        let without = denial("none");
+        for (figure, passes) in [("a pass of HS256, issued", "hs256"), ("a pass of Ed25519, issued", "ed25519")] {
+            let with = denial(passes);
+            table.row(figure, (with - without).round(), Target::Told, &format!("{with:.0} - {without:.0}"));
+        }
+    }
+
     table.print("Instructions a request (callgrind)");
 }
 
@@ -104,6 +113,7 @@ fn run(work: &str, requests: usize, jpush: SocketAddr) {
     };
     match (kind, which) {
         ("guarded", _) => support::guarded(which, jpush, requests),
+        ("denied", _) => support::runtime().block_on(support::stepped_up(which, requests)),
         ("unmatched", _) => {
             let method = words.next().and_then(|method| method.parse().ok()).unwrap_or_default();
             support::runtime().block_on(support::unmatched(which, &method, size, requests));

@@ -10,7 +10,7 @@ use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 use tower_jverify::{
-    Check, Class, Coding, ConfigError, Denial, Field, HandOn, JVerifyBuilder, JVerifyLayer, Media, Prove, Rule,
+    Check, Class, Coding, ConfigError, Denial, Field, HandOn, JVerifyBuilder, JVerifyLayer, Media, Passes, Prove, Rule,
     Verdict, Verified, number, one_tap,
 };
 
@@ -83,6 +83,17 @@ fn a_setting_whose_feature_is_missing_is_refused_by_name() {
     ] {
         check(built.as_ref(), setting, feature, is_on);
     }
+}
+
+#[test]
+fn passes_are_refused_where_their_feature_is_missing() {
+    let passes = || Passes::hs256("a", "0123456789abcdef0123456789abcdef").audience("accounts");
+    for built in [builder().passes(passes()).rule(login()).build(), builder().rule(login().passes(passes())).build()] {
+        check(built.err().as_ref(), "passes", "pass", cfg!(feature = "pass"));
+    }
+    // What is wrong in every build is named first.
+    let short = builder().passes(Passes::hs256("a", "short").audience("accounts")).rule(login()).build();
+    assert!(!short.err().unwrap().to_string().contains("Cargo feature"));
 }
 
 #[test]

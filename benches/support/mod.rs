@@ -5,6 +5,7 @@ mod guarded;
 mod hostile;
 mod jpush;
 mod parts;
+mod passes;
 #[path = "../../tests/fault_proxy/random.rs"]
 mod random;
 #[cfg(feature = "metrics")]
@@ -17,6 +18,7 @@ pub(crate) use self::{
     hostile::{Corpus, RULES, asked, below, changed},
     jpush::{JPushProcess, serve_if_asked},
     parts::{LoginRequest, Sample, layered, looked_up, unmatched},
+    passes::stepped_up,
     random::Random,
 };
 

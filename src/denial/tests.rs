@@ -36,7 +36,7 @@ fn of_class(class: Class) -> Refusal {
 }
 
 /// Every reason. A new one does not compile until [`is_listed`] has it: add it here too.
-const REASONS: [DenialReason; 36] = [
+const REASONS: [DenialReason; 39] = [
     DenialReason::Verdict(Class::Passed),
     DenialReason::Verdict(Class::Rejected),
     DenialReason::Verdict(Class::Stale),
@@ -250,6 +250,9 @@ fn is_listed(reason: DenialReason) -> bool {
         | Is::UnsupportedMediaType
         | Is::UnsupportedEncoding
         | Is::Replayed
+        | Is::PassInvalid
+        | Is::PassExpired
+        | Is::PassUsed
         | Is::BreakerOpen
         | Is::StoreDown
         | Is::RateLimited

@@ -124,3 +124,53 @@ impl<V> Questions<'_, V> {
         Ok(claim)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        check_kind::CheckKind,
+        decision::{Action, Level, Policy},
+        verdict::{Class, Risk, Verdict},
+    };
+
+    fn risk() -> impl Strategy<Value = Risk> {
+        let known = (0..=900_i64, prop::collection::vec(0..4_u8, 0..3)).prop_map(|(score, tags)| {
+            Risk::from_score(score, tags.into_iter().map(|tag| format!("tag {tag}").into()).collect())
+        });
+        prop_oneof![Just(Risk::NotAsked), Just(Risk::Unknown), known]
+    }
+
+    fn action() -> impl Strategy<Value = Action> {
+        prop::sample::select(vec![Action::Allow, Action::Flag, Action::StepUp, Action::Deny])
+    }
+
+    proptest! {
+        #[test]
+        fn a_policy_concludes_of_a_pass_what_it_concludes_of_the_checks(
+            number in risk(),
+            query in prop::option::of(risk().prop_filter("a query has an answer", |risk| *risk != Risk::NotAsked)),
+            mut bands in prop::collection::vec(action(), 3),
+            (unknown, tag) in (action(), action()),
+            has_captcha: bool,
+        ) {
+            bands.sort();
+            let policy = Policy::empty().unknown_risk(unknown).tag("tag 1", tag);
+            let from = [(0, Level::Low), (300, Level::Medium), (600, Level::Elevated)];
+            let policy = from.into_iter().zip(bands).fold(policy, |policy, ((from, level), action)| policy.band(from, level, action));
+            let passed = |kind, risk| Verdict::new(kind, Class::Passed).with_risk(risk);
+            let mut fresh = vec![passed(CheckKind::Number, number)];
+            fresh.extend(query.map(|risk| passed(CheckKind::Risk, risk)));
+            let mut carried = Carried::of(&fresh, Chain::default()).unwrap().verdicts();
+            if has_captcha {
+                let captcha = passed(CheckKind::Captcha, Risk::NotAsked);
+                fresh.push(captcha.clone());
+                carried.push(captcha);
+            }
+            prop_assert_eq!(policy.settle(&fresh), policy.settle(&carried));
+            prop_assert_eq!(policy.level_for(&fresh), policy.level_for(&carried));
+        }
+    }
+}
