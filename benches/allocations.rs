@@ -5,6 +5,9 @@
 
 // The store is not public: what is measured is compiled here as well.
 #[allow(dead_code, unreachable_pub, unused_imports, missing_docs, reason = "the bench uses its part of it")]
+#[path = "../src/clock.rs"]
+mod clock;
+#[allow(dead_code, unreachable_pub, unused_imports, missing_docs, reason = "the bench uses its part of it")]
 #[path = "../src/error.rs"]
 mod error;
 #[allow(dead_code, unreachable_pub, unused_imports, missing_docs, reason = "the bench uses its part of it")]
