@@ -80,7 +80,7 @@
 //! | `redis` | the setting `GuardsBuilder::redis`: claims, limits and budgets that several instances share | redis, futures-util, tokio-rustls |
 //! | `serde` | `Serialize` of `Decided`, the record of a guarded request, for a decision log | serde |
 //! | `platform-roots` | the setting `platform_roots`: the operating system's certificate roots | rustls-native-certs |
-//! | `pass` | the setting `passes`: a proven number is not paid for again in the next request | jsonwebtoken, serde, aws-lc-rs |
+//! | `pass` | the settings `passes` (a proven number is not paid for again in the next request) and `assertion` (signed statements for a backend, which `pass::Verifier` checks) | jsonwebtoken, serde, aws-lc-rs |
 //! | `sandbox` | the vendor's API in this process, for examples and tests | serde |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))]
@@ -153,7 +153,7 @@ pub use self::{
     judge::{Breaker, BreakerState, ClientIp, Guards, GuardsBuilder, GuardsSnapshot, Limit, Prefix, StorePolicy},
     layer::{JVerify, JVerifyBuilder, JVerifyLayer, Prove, ResponseFuture},
     observe::{Decided, Pseudonym},
-    pass::{PassKey, Passes},
+    pass::{Assertions, PassKey, Passes},
     phone::{ParsePhoneError, Phone},
     phone_grammar::PhoneGrammar,
     proof::{Extracted, Field, JsonTypes, Media, ParseFieldError},
@@ -186,6 +186,8 @@ pub mod docs {
     pub mod architecture {}
     #[doc = include_str!("../docs/answers.md")]
     pub mod answers {}
+    #[doc = include_str!("../docs/assertion.md")]
+    pub mod assertion {}
     #[doc = include_str!("../docs/codes.md")]
     pub mod codes {}
     #[doc = include_str!("../docs/codes.zh-CN.md")]
@@ -228,6 +230,11 @@ pub struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/policy.md")]
 pub struct PolicyPage;
+
+/// The programs of the document compile.
+#[cfg(all(doctest, feature = "client", feature = "pass"))]
+#[doc = include_str!("../docs/assertion.md")]
+pub struct AssertionPage;
 
 /// The programs of the document compile.
 #[cfg(all(doctest, feature = "axum"))]

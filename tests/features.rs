@@ -10,8 +10,8 @@ use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 use tower_jverify::{
-    Check, Class, Coding, ConfigError, Denial, Field, HandOn, JVerifyBuilder, JVerifyLayer, Media, Passes, Prove, Rule,
-    Verdict, Verified, number, one_tap,
+    Assertions, Check, Class, Coding, ConfigError, Denial, Field, HandOn, JVerifyBuilder, JVerifyLayer, Media, Passes,
+    Prove, Rule, Verdict, Verified, number, one_tap,
 };
 
 type Answer = std::future::Ready<Result<Verdict, Infallible>>;
@@ -28,6 +28,14 @@ fn builder() -> JVerifyBuilder<tower::util::ServiceFn<Verifier>> {
 
 fn login() -> Rule {
     Rule::post("/login", number())
+}
+
+/// A private key of Ed25519: RFC 8410, section 10.3.
+const PKCS8: &[u8] = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20\xd4\xee\x72\xdb\xf9\x13\x58\x4a\xd5\xb6\xd8\xf1\xf7\x69\xf8\xad\
+                       \x3a\xfe\x7c\x28\xcb\xf1\xd4\xfb\xe0\x97\xa8\x8f\x44\x75\x58\x42";
+
+fn assertions() -> Assertions {
+    Assertions::ed25519("one", PKCS8).audience("accounts")
 }
 
 /// A `FileDescriptorSet` without a file.
@@ -80,9 +88,15 @@ fn a_setting_whose_feature_is_missing_is_refused_by_name() {
             "grpc-descriptors",
             cfg!(feature = "grpc-descriptors"),
         ),
+        (builder().rule(login()).assertion(assertions()).build().err(), "assertion", "pass", cfg!(feature = "pass")),
+        (builder().rule(login().assertion(assertions())).build().err(), "assertion", "pass", cfg!(feature = "pass")),
+        (assertions().jwks().err(), "assertion", "pass", cfg!(feature = "pass")),
     ] {
         check(built.as_ref(), setting, feature, is_on);
     }
+    // What is wrong in every build is named in every build.
+    let no_audience = Assertions::ed25519("one", PKCS8);
+    assert_eq!(builder().rule(login()).assertion(no_audience).build().unwrap_err().setting(), "assertion.audience");
 }
 
 #[test]

@@ -127,6 +127,18 @@ where
 // === impl Kept ===
 
 impl<B> Kept<B> {
+    /// All bytes of the body, if they are known.
+    pub(crate) fn known(&self) -> Option<&[u8]>
+    where
+        B: Body,
+    {
+        match self {
+            Self::Whole(whole) => Some(&whole.data),
+            Self::Untouched(body) => body.is_end_stream().then_some(&[]),
+            Self::Begun(_) => None,
+        }
+    }
+
     /// Restores the original bytes if they were replaced.
     pub(crate) fn restored(mut self) -> Self {
         if let Self::Whole(whole) = &mut self {

@@ -10,6 +10,7 @@ use crate::{
     check_kind::CheckKind,
     denial::DenialReason,
     headers::{Header, Names, decimal},
+    phone::Phone,
     verdict::{Risk, Verdict},
 };
 
@@ -45,6 +46,9 @@ impl Decision {
         if let Some(applied) = self.0.applied {
             put(Header::Mode, HeaderValue::from_static(applied.as_str()));
         }
+        if let Some(assertion) = &self.0.assertion {
+            put(Header::Assertion, (**assertion).clone());
+        }
         if matches!(self.reason(), DecisionReason::NotGuarded | DecisionReason::NotAsked) {
             return;
         }
@@ -62,8 +66,7 @@ impl Decision {
             put(Header::Id, self.ids());
         }
         put(Header::Reason, HeaderValue::from_static(self.reason_word()));
-        if self.0.forwards_phone
-            && let Some(phone) = self.phone()
+        if let Some(phone) = self.forwarded_phone()
             && let Ok(mut phone) = HeaderValue::from_str(phone.as_str())
         {
             phone.set_sensitive(true);
@@ -79,7 +82,18 @@ impl Decision {
         self.0.would_deny.map_or(self.reason().as_str(), DenialReason::as_str)
     }
 
-    pub(super) fn word(&self) -> &'static str {
+    /// The proven phone, if the application gets it in the head.
+    pub(crate) fn forwarded_phone(&self) -> Option<Phone> {
+        self.phone().filter(|_| self.0.forwards_phone)
+    }
+
+    /// The tags that the application gets in the head.
+    pub(crate) fn shown_tags(&self) -> impl Iterator<Item = &str> {
+        self.verdicts().iter().flat_map(|verdict| verdict.risk().shown_tags()).take(Risk::SHOWN_TAGS)
+    }
+
+    /// The word in the header.
+    pub(crate) fn word(&self) -> &'static str {
         match (self.reason(), self.action()) {
             (DecisionReason::WouldDeny, _) => WOULD_DENY,
             (DecisionReason::NotGuarded, _) => NOT_GUARDED,
@@ -113,9 +127,8 @@ impl Decision {
     }
 
     fn tags(&self) -> Option<String> {
-        let tags = self.verdicts().iter().flat_map(|verdict| verdict.risk().shown_tags());
         let mut line = String::new();
-        for tag in tags.take(Risk::SHOWN_TAGS) {
+        for tag in self.shown_tags() {
             let comma = if line.is_empty() { "" } else { "," };
             // Writing to a `String` does not fail.
             let _ = write!(line, "{comma}{}", utf8_percent_encode(tag, ENCODED));

@@ -61,6 +61,8 @@ impl Decision {
             would_deny,
             applied: outer.applied.max(inner.applied),
             policy: None,
+            // It is about one of the two.
+            assertion: None,
             origin,
         }))
     }

@@ -32,7 +32,11 @@ mod verified;
 
 use std::{fmt, sync::Arc};
 
+use http::HeaderValue;
+
 pub(crate) use self::headers::{NOT_ASKED, NOT_GUARDED, WOULD_DENY};
+#[cfg_attr(not(feature = "pass"), allow(unused_imports))]
+pub(crate) use self::trusted::{Accepts, Stated};
 pub use self::{
     action::{Action, Level},
     fallback::Fallback,
@@ -83,6 +87,8 @@ struct Inner {
     applied: Option<Applied>,
     /// What decided, for [`Decision::explain`].
     policy: Option<Arc<Policy>>,
+    /// The signed text about this decision that goes on with the request. Boxed: few rules have one.
+    assertion: Option<Box<HeaderValue>>,
     origin: Origin,
 }
 
@@ -157,6 +163,7 @@ impl Decision {
             would_deny: None,
             applied: None,
             policy: None,
+            assertion: None,
             origin: Origin::One(None),
         }))
     }
@@ -235,6 +242,13 @@ impl Decision {
     /// Makes the decision's headers include the phone.
     pub(crate) fn forwarding_phone(mut self) -> Self {
         Arc::make_mut(&mut self.0).forwards_phone = true;
+        self
+    }
+
+    /// Makes the decision's headers include the signed text about it.
+    #[cold]
+    pub(crate) fn asserted(mut self, assertion: HeaderValue) -> Self {
+        Arc::make_mut(&mut self.0).assertion = Some(Box::new(assertion));
         self
     }
 

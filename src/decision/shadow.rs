@@ -23,6 +23,12 @@ impl Decision {
         self
     }
 
+    /// Whether a refusal of the request would have been enforced.
+    #[cfg_attr(not(feature = "pass"), allow(dead_code))]
+    pub(crate) fn mode(&self) -> Applied {
+        self.0.applied.unwrap_or_default()
+    }
+
     /// Creates a decision for a handler's unit test: a rule in shadow would have refused the request for this reason.
     ///
     /// ```

@@ -24,6 +24,7 @@ pub(crate) enum Header {
     Sandbox,
     Mode,
     Pass,
+    Assertion,
 }
 
 /// A prefix and the names under it, and the other headers that are removed from every request. Created once, cheap to
@@ -50,6 +51,7 @@ struct Inner {
     sandbox: HeaderName,
     mode: HeaderName,
     pass: HeaderName,
+    assertion: HeaderName,
 }
 
 /// The default prefix.
@@ -92,6 +94,7 @@ impl Header {
             Self::Sandbox => "sandbox",
             Self::Mode => "mode",
             Self::Pass => "pass",
+            Self::Assertion => "assertion",
         }
     }
 }
@@ -145,6 +148,7 @@ impl Names {
             sandbox: name("x-jverify-sandbox")?,
             mode: name("x-jverify-mode")?,
             pass: name("x-jverify-pass")?,
+            assertion: name("x-jverify-assertion")?,
             prefix: prefix.into(),
         });
         Ok(Self { inner, routing: None, hidden: None })
@@ -209,6 +213,7 @@ impl Names {
             Header::Sandbox => &self.inner.sandbox,
             Header::Mode => &self.inner.mode,
             Header::Pass => &self.inner.pass,
+            Header::Assertion => &self.inner.assertion,
         }
     }
 }

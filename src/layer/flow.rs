@@ -226,7 +226,7 @@ where
                         let reason = DenialReason::Verdict(Class::Unavailable);
                         let decision =
                             Decision::refused_in_shadow(&settings.policy, reason, Vec::new()).under(&settings.policy);
-                        shared.decided(parts, decision.answering(answers), false);
+                        shared.decided(parts, decision.answering(answers), false, Some(rule), body.known());
                         return Ok((
                             RequestBody::of(body, group.shadow_trailer_filter()),
                             Some(Box::new(|_| leash.answered())),
@@ -270,7 +270,10 @@ struct JudgedRequest<'g, B> {
 impl<'g, B> JudgedRequest<'g, B> {
     #[inline]
     #[allow(clippy::result_large_err, reason = "it has one caller, into which it is inlined")]
-    fn enforce<V>(self, shared: &Shared<V>, group: &Group, parts: &mut Parts) -> Told<'g, B> {
+    fn enforce<V>(self, shared: &Shared<V>, group: &Group, parts: &mut Parts) -> Told<'g, B>
+    where
+        B: Body,
+    {
         let Self { rule, evidence, applied, answers, handing, judged } = self;
         match enforce(applied.unwrap_or_default(), judged) {
             Enforced::Verified(body, decision) => {
@@ -284,7 +287,7 @@ impl<'g, B> JudgedRequest<'g, B> {
                     (None, _) | (_, Some(Applied::Shadow)) => None,
                     (Some(_), _) => shared.retry(rule, &evidence, &decision),
                 };
-                let decision = shared.decided(parts, decision, rule.settings.forward_phone);
+                let decision = shared.decided(parts, decision, rule.settings.forward_phone, Some(rule), body.known());
                 let record = report_passed(&shared.observers, rule, Passed::By(decision), evidence);
                 Ok((RequestBody::of(body, trailers), if retry.is_some() { both(retry, record) } else { record }))
             }
@@ -292,7 +295,7 @@ impl<'g, B> JudgedRequest<'g, B> {
                 let (evidence, policy) = (evidence.in_shadow(), &rule.settings.judge.policy);
                 let decision =
                     Decision::refused_in_shadow(policy, refusal.reason(), evidence.verdicts().to_vec()).under(policy);
-                shared.decided(parts, decision.answering(answers), false);
+                shared.decided(parts, decision.answering(answers), false, Some(rule), body.known());
                 let record = report_passed(&shared.observers, rule, Passed::InShadow(refusal), evidence);
                 Ok((RequestBody::of(body, group.shadow_trailer_filter()), record))
             }

@@ -1,6 +1,7 @@
 //! Ends a request whose head alone is refused: answers it, or passes it on in shadow.
 
 use http::Request;
+use http_body::Body;
 
 use super::shared::Shared;
 use crate::{
@@ -38,11 +39,15 @@ pub(super) fn pass_refused<V, B>(
     request: Request<B>,
     group: Option<&Group>,
     refusal: &Refusal,
-) -> Request<RequestBody<B>> {
+) -> Request<RequestBody<B>>
+where
+    B: Body,
+{
     let (mut parts, body) = request.into_parts();
     shared.strip_for_all(&mut parts.headers);
     let decision = Decision::refused_in_shadow(&Policy::default(), refusal.reason(), Vec::new());
-    shared.decided(&mut parts, decision, false);
+    let known = body.is_end_stream().then_some(&[][..]);
+    shared.decided(&mut parts, decision, false, group.map(|group| &**group.first_rule()), known);
     report(shared, group, refusal, &Evidence::new().in_shadow());
     let trailers = group.map_or_else(|| shared.trailers.clone(), Group::shadow_trailer_filter);
     let body = RequestBody::untouched(body, trailers, parts.version);

@@ -86,6 +86,7 @@ impl<S, V> JVerify<S, V> {
     ) -> ResponseFuture<S, B>
     where
         S: Service<Request<RequestBody<B>>> + Clone,
+        B: Body,
     {
         let ByHead { group, refusal, allow } = refused;
         let (parts, body) = request.into_parts();

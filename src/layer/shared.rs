@@ -19,7 +19,9 @@ use crate::{
     denial,
     headers::{Header, Names},
     judge::{Guards, Judge, Plan},
+    log::event,
     observe::{Listeners, Observers, Pseudonyms, Watched},
+    pass::{Signer, Subject},
     rule::{Group, InHeaders, Routes, RuleState, Shown, remove_phone_cookies, trailer_filter},
 };
 
@@ -31,6 +33,8 @@ pub(super) struct Shared<V> {
     pub(super) trailers: TrailerFilter,
     /// For refusals without a known rule.
     pub(super) answers: Arc<denial::Settings>,
+    /// As `answers`, for requests in shadow.
+    assertion: Option<Arc<Signer>>,
     pub(super) observers: Arc<Observers>,
     names: Names,
     /// The headers that passes may be in; `None` if no rule has passes.
@@ -89,9 +93,9 @@ impl<V> Shared<V> {
         mounts: Arc<AtomicUsize>,
     ) -> Self {
         let trailers = trailer_filter(&names, &[]);
-        let (answers, unused) = (Arc::clone(&routes.answers), Unused::of(&routes));
+        let (answers, assertion, unused) = (Arc::clone(&routes.answers), source.signer(), Unused::of(&routes));
         let pass_headers = Some(source.pass_headers(&names)).filter(|headers| !headers.is_empty()).map(Into::into);
-        Self { judge, routes, trailers, answers, observers, names, pass_headers, mounts, source, unused }
+        Self { judge, routes, trailers, answers, assertion, observers, names, pass_headers, mounts, source, unused }
     }
 
     /// Counts a wrapped service.
@@ -200,8 +204,15 @@ impl<V> Shared<V> {
     }
 
     /// Writes the head of a request that a decision lets through. If an outer layer has made a decision, the two are
-    /// merged.
-    pub(super) fn decided(&self, parts: &mut Parts, decision: Decision, forward_phone: bool) -> Decision {
+    /// merged. `rule`: if it is known. `body`: what the inner service receives, if all of it is known.
+    pub(super) fn decided(
+        &self,
+        parts: &mut Parts,
+        decision: Decision,
+        forward_phone: bool,
+        rule: Option<&RuleState>,
+        body: Option<&[u8]>,
+    ) -> Decision {
         let decision = if forward_phone { decision.forwarding_phone() } else { decision };
         let decision = match parts.extensions.get::<Decision>() {
             None => decision,
@@ -210,6 +221,10 @@ impl<V> Shared<V> {
                 Prove::take_in(&mut parts.extensions, decision);
                 merged
             }
+        };
+        let decision = match rule.map_or(&self.assertion, |rule| &rule.settings.assertion) {
+            None => decision,
+            Some(signer) => asserted(signer, decision, rule, parts, body),
         };
         self.write(&mut parts.headers, &decision);
         parts.extensions.insert(decision.clone());
@@ -227,4 +242,22 @@ impl<V> Shared<V> {
         self.names.strip(headers);
         decision.insert_headers(&self.names, headers);
     }
+}
+
+/// Signs the decision about a request.
+#[cold]
+fn asserted(
+    signer: &Signer,
+    decision: Decision,
+    rule: Option<&RuleState>,
+    head: &Parts,
+    body: Option<&[u8]>,
+) -> Decision {
+    let rule = rule.map(|rule| &*rule.name);
+    let subject = Subject { decision: &decision, rule, method: &head.method, path: head.uri.path(), body };
+    let Some(assertion) = signer.sign(&subject) else {
+        event!(ERROR, rule, "an assertion could not be signed: the backend will refuse this request");
+        return decision;
+    };
+    decision.asserted(assertion)
 }

@@ -1,5 +1,7 @@
 //! The source of a layer: the rules and settings as they were set, stored so that a reload can compile them again.
 
+use std::sync::Arc;
+
 use http::HeaderName;
 
 use crate::{
@@ -8,6 +10,7 @@ use crate::{
     headers::{Header, Names},
     judge::{ClientIp, Guards},
     log::event,
+    pass::Signer,
     rule::{self, Overrides, Routes, Rule},
 };
 
@@ -45,6 +48,12 @@ impl Source {
     /// The headers that passes may be in.
     pub(super) fn pass_headers(&self, names: &Names) -> Vec<HeaderName> {
         rule::pass_headers(&self.rules, &self.overrides, names.name(Header::Pass))
+    }
+
+    /// Signs assertions about requests in shadow without a known rule.
+    pub(super) fn signer(&self) -> Option<Arc<Signer>> {
+        let signer = |assertions| Signer::new(assertions).expect("`compile` has accepted them");
+        self.overrides.assertion.as_ref()?.as_ref().map(signer).map(Arc::new)
     }
 
     /// Logs the new layer. Called in `build()`, not when the first service is created, so that it is logged once, next to

@@ -8,8 +8,21 @@
 //!
 //! The signatures are aws-lc-rs', through jsonwebtoken's factories. Nothing is installed for the whole process.
 
+mod assertion;
+#[cfg(feature = "pass")]
+mod assertion_error;
 mod bound;
 mod carried;
+#[cfg(feature = "pass")]
+mod claims;
+#[cfg(not(feature = "pass"))]
+#[path = "no_claims.rs"]
+mod claims;
+#[cfg(feature = "pass")]
+mod jwks;
+#[cfg(not(feature = "pass"))]
+#[path = "no_jwks.rs"]
+mod jwks;
 #[cfg(feature = "pass")]
 mod jws;
 #[cfg(not(feature = "pass"))]
@@ -17,15 +30,27 @@ mod jws;
 mod jws;
 mod key;
 mod passes;
+#[cfg(feature = "pass")]
+mod ring;
 #[cfg(not(feature = "pass"))]
 #[path = "no_ring.rs"]
 mod ring;
+mod signer;
+mod subject;
 #[cfg(feature = "pass")]
-mod ring;
+mod verifier;
 
+pub use self::{assertion::Assertions, key::PassKey, passes::Passes};
+#[cfg(feature = "pass")]
+#[cfg_attr(docsrs, doc(cfg(feature = "pass")))]
+pub use self::{
+    assertion_error::AssertionError,
+    verifier::{Assertion, Verifier, VerifierBuilder},
+};
 pub(crate) use self::{
     bound::Bound,
     carried::{Carried, Chain, Unread},
     ring::Keyring,
+    signer::Signer,
+    subject::Subject,
 };
-pub use self::{key::PassKey, passes::Passes};

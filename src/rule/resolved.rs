@@ -13,7 +13,7 @@ use crate::{
     denial::{self, Respond},
     error::ConfigError,
     judge::{self, Account, Bulkhead, Guards, LEAST_LEFT},
-    pass::Keyring,
+    pass::{Assertions, Keyring, Signer},
     phone_grammar::PhoneGrammar,
     proof::{Descriptors, Field, GROWTH, Media},
     reading,
@@ -36,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) answers: Arc<denial::Settings>,
     /// Where a client sends its pass, if not in the usual header.
     pub(super) pass_field: Option<Field>,
+    /// Signs assertions about the requests that pass.
+    pub(crate) assertion: Option<Arc<Signer>>,
 }
 
 /// The resources that all rules of a layer share, except rules with separate ones.
@@ -49,6 +51,7 @@ pub(crate) struct Shares {
     /// For refusals without a known rule.
     pub(super) answers: Arc<denial::Settings>,
     passes: Option<Arc<Keyring>>,
+    assertion: Option<Arc<Signer>>,
 }
 
 /// The account of a verifier without a named account.
@@ -74,6 +77,7 @@ impl Shares {
             descriptors: values.descriptors.as_ref().map(Descriptors::parse).transpose()?,
             answers: Arc::new(answers(&values, layer.respond.as_ref())?),
             passes: passes::of_layer(layer)?,
+            assertion: signer(values.assertion.as_ref())?,
         })
     }
 }
@@ -101,6 +105,13 @@ impl Settings {
         if values.policy.has_fallback(Fallback::Open) && !shares.guards.have_breakers() && !shares.is_reload {
             let problem = "guards `without_breaker` do not detect outages";
             return Err(ConfigError::new("policy.on", Fallback::Open.as_str(), problem));
+        }
+        let assertion = match &rule.assertion {
+            Some(own) => signer(own.as_ref())?,
+            None => shares.assertion.clone(),
+        };
+        if assertion.is_some() {
+            Signer::check_rule(name)?;
         }
         Ok(Self {
             shadow: Shadow::resolve(&values, rule.on_demand)?.map(Arc::new),
@@ -149,6 +160,7 @@ impl Settings {
             grpc_answers: values.grpc_answers,
             answers: Arc::new(answers),
             pass_field: values.pass_field,
+            assertion,
         })
     }
 
@@ -156,6 +168,10 @@ impl Settings {
     pub(super) fn pins(&self) -> bool {
         self.pin_phone || self.reading.canonical_body
     }
+}
+
+fn signer(assertions: Option<&Assertions>) -> Result<Option<Arc<Signer>>, ConfigError> {
+    Ok(assertions.map(Signer::new).transpose()?.map(Arc::new))
 }
 
 /// The account that a rule's verifier spends from. A rule with a verifier has a separate account, so that its failures do

@@ -318,6 +318,16 @@ macro_rules! setting_table {
         /// # let _ = rule;
         /// ```
         retry_pass(statuses: impl IntoIterator<Item = u16>) -> retry_pass: Vec<u16> = Vec::new(), statuses.into_iter().collect();
+        /// Signs a statement about each request that the rule lets through, in the header `x-jverify-assertion`, for a backend that does not want to
+        /// trust the network between the layer and itself: see [`Assertions`](crate::Assertions) and [the page on
+        /// assertions](crate::docs::assertion). Default: none.
+        ///
+        /// Every such request has one (a rule with `None` undoes what the layer sets), whether it is allowed, flagged, unverified or in shadow; the statement says which. Requests that no rule
+        /// guards, that [`otherwise_pass`](crate::Rule::otherwise_pass) or [`guard_unless`](crate::Rule::guard_unless) lets through, or whose rule is
+        /// [`on_demand`](crate::Rule::on_demand) have none. Where the layer is mounted twice, the inner service that decides writes the statement.
+        ///
+        /// Requires the Cargo feature `pass`: without it `build()` returns an error.
+        assertion(assertions: impl Into<Option<$crate::pass::Assertions>>) -> assertion: Option<$crate::pass::Assertions> = None, assertions.into();
     } };
 }
 

@@ -163,6 +163,7 @@ fn weakening(rule: &Rule, layer: &Overrides) -> Vec<&'static str> {
         passes,
         pass_field: _,
         retry_pass,
+        assertion: _,
     } = Values::of(own, layer);
     let switches = [
         ("otherwise_pass", *otherwise_passes),

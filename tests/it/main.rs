@@ -7,6 +7,7 @@
 mod fault_proxy;
 mod support;
 
+mod assertion;
 mod bodies;
 mod canonical;
 mod codings;

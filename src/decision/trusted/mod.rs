@@ -8,26 +8,17 @@
 //! writes are an error, not a decision.
 
 mod error;
+mod stated;
 mod words;
-
-use std::sync::Arc;
 
 use http::HeaderMap;
 
 pub use self::error::TrustedHeadersError;
-use self::words::Word;
-use super::{
-    Decision, DecisionReason, Inner, Origin,
-    action::{Action, Level},
-    applied::Applied,
-};
+pub(crate) use self::stated::{Accepts, Stated};
+use super::Decision;
 use crate::{
-    check_kind::CheckKind,
-    denial::DenialReason,
     error::ConfigError,
     headers::{Header, Names, NotOne},
-    phone::Phone,
-    verdict::{Class, Risk, Verdict},
 };
 
 /// Reads decisions from the headers that a layer in another process wrote.
@@ -53,15 +44,6 @@ use crate::{
 pub struct TrustedHeaders {
     names: Names,
     accepts: Accepts,
-}
-
-/// The unverified decisions that count as verified.
-#[derive(Clone, Copy, Debug, Default)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a separate switch")]
-struct Accepts {
-    sandbox: bool,
-    not_guarded: bool,
-    not_asked: bool,
 }
 
 /// The values of the layer's headers, each once and not empty.
@@ -168,121 +150,26 @@ impl TrustedHeaders {
         let reason = values.get(Header::Reason)?;
         let (phone, sandbox) = (values.get(Header::Phone)?, values.get(Header::Sandbox)?);
         let mode = values.get(Header::Mode)?;
+        values.get(Header::Assertion)?;
 
-        let word = word.ok_or(TrustedHeadersError::NotDecided)?;
-        let word = Word::parse(word).ok_or(TrustedHeadersError::invalid(Header::Decision))?;
-        let phone = parsed(Header::Phone, phone, Phone::parse)?;
-        let applied = parsed(Header::Mode, mode, words::mode)?;
-        let unasked = match word {
-            Word::NotGuarded => Some((DecisionReason::NotGuarded, self.accepts.not_guarded)),
-            Word::NotAsked => Some((DecisionReason::NotAsked, self.accepts.not_asked)),
-            Word::Allow | Word::Flag | Word::Unverified | Word::WouldDeny => None,
-        };
-        if let Some((reason, is_accepted)) = unasked {
-            return match phone {
-                Some(_) => Err(TrustedHeadersError::contradictory(Header::Phone)),
-                None => Ok(unverified(reason, is_accepted, applied)),
-            };
-        }
-
-        let checks = checks.map_or_else(|| Ok(Vec::new()), words::kinds)?;
-        let ids = ids.filter(|_| !checks.is_empty()).map(|ids| words::ids(ids, checks.len())).transpose()?;
-        let score = parsed(Header::RiskScore, score, words::score)?;
-        // A score without its level is not a low risk.
-        let level = parsed(Header::RiskLevel, level, words::level)?.or(score.map(|_| Level::Unknown));
-        let tags = tags.map_or_else(|| Ok(Vec::new()), words::tags)?;
-        let (reason, would_deny) = if word == Word::WouldDeny {
-            if applied == Some(Applied::Enforced) {
-                return Err(TrustedHeadersError::contradictory(Header::Mode));
-            }
-            if phone.is_some() {
-                return Err(TrustedHeadersError::contradictory(Header::Phone));
-            }
-            let reason = parsed(Header::Reason, reason, words::denial_reason)?;
-            (DecisionReason::WouldDeny, Some(reason.unwrap_or(DenialReason::Verdict(Class::Unknown))))
-        } else {
-            let reason = parsed(Header::Reason, reason, words::reason)?;
-            let fell_back = phone.is_none() && (checks.is_empty() || checks.contains(&CheckKind::Captcha));
-            (reason.unwrap_or_else(|| word.usual_reason(level, fell_back)), None)
-        };
-        if !word.has(reason) {
-            return Err(TrustedHeadersError::contradictory(Header::Reason));
-        }
-        let proves_phone = |kind: &CheckKind| matches!(kind, CheckKind::Number | CheckKind::OneTap);
-        let proves_none = !checks.is_empty() && !checks.iter().any(proves_phone);
-        if phone.is_some() && (proves_none || reason == DecisionReason::FallbackCaptcha) {
-            return Err(TrustedHeadersError::contradictory(Header::Phone));
-        }
-        let is_sandbox = match sandbox {
-            None => false,
-            Some("1") => true,
-            Some(_) => return Err(TrustedHeadersError::invalid(Header::Sandbox)),
-        };
-        let is_played = is_sandbox && !self.accepts.sandbox;
-        let reason = if is_played && reason.is_verified() { DecisionReason::Sandbox } else { reason };
-        let is_verified = reason.is_verified();
-        let phone = phone.filter(|_| !is_played);
-
-        let risk_at = words::risk_at(&checks);
-        let risk = match (score, level) {
-            (Some(score), _) => Risk::Known { score, tags },
-            (None, Some(_)) => Risk::Unknown,
-            (None, None) => Risk::NotAsked,
-        };
-        let verdicts = checks.iter().enumerate().map(|(at, &kind)| {
-            let is_unanswered = kind == CheckKind::Risk && score.is_none();
-            let class = if is_verified && !is_unanswered { Class::Passed } else { Class::Unknown };
-            let mut verdict = Verdict::new(kind, class);
-            if let Some(id) = ids.as_ref().and_then(|ids| ids.get(at)?.clone()) {
-                verdict = verdict.with_id(id);
-            }
-            if Some(at) == risk_at {
-                verdict = verdict.with_risk(risk.clone());
-            }
-            if let Some(phone) = phone.filter(|_| kind == CheckKind::OneTap) {
-                verdict = verdict.with_phone(phone);
-            }
-            if is_sandbox { verdict.with_sandbox_mark() } else { verdict }
-        });
-        Ok(Decision(Arc::new(Inner {
-            action: match word {
-                Word::Allow if is_verified => Action::Allow,
-                Word::WouldDeny => Action::Deny,
-                _ => Action::Flag,
-            },
+        let stated = Stated {
+            word: word.ok_or(TrustedHeadersError::NotDecided)?,
             reason,
-            is_verified,
             level,
-            score,
+            score: score.map(words::number).transpose()?,
+            tags: tags.map_or_else(|| Ok(Vec::new()), words::tags)?,
+            checks: checks.map_or_else(Vec::new, |list| list.split(',').collect()),
+            ids: ids.map(|list| list.split(',').map(|id| Some(id).filter(|id| *id != "-")).collect()),
             phone,
-            forwards_phone: phone.is_some(),
-            is_sandbox,
-            verdicts: verdicts.collect(),
-            would_deny,
-            applied,
-            policy: None,
-            origin: Origin::One(None),
-        })))
+            is_sandbox: match sandbox {
+                None => false,
+                Some("1") => true,
+                Some(_) => return Err(TrustedHeadersError::invalid(Header::Sandbox)),
+            },
+            mode,
+        };
+        stated.decide(self.accepts)
     }
-}
-
-/// A decision for a request without checks.
-fn unverified(reason: DecisionReason, is_accepted: bool, applied: Option<Applied>) -> Decision {
-    Decision(Arc::new(Inner {
-        action: if is_accepted { Action::Allow } else { Action::Flag },
-        reason,
-        is_verified: is_accepted,
-        level: None,
-        score: None,
-        phone: None,
-        forwards_phone: false,
-        is_sandbox: false,
-        verdicts: Vec::new(),
-        would_deny: None,
-        applied,
-        policy: None,
-        origin: Origin::One(None),
-    }))
 }
 
 // === impl Values ===
@@ -300,13 +187,4 @@ impl<'h> Values<'h> {
         let value = value.to_str().map_err(|_| TrustedHeadersError::invalid(header))?.trim_matches([' ', '\t']);
         Ok(Some(value).filter(|value| !value.is_empty()))
     }
-}
-
-/// A value, if there is one.
-fn parsed<T>(
-    header: Header,
-    value: Option<&str>,
-    parse: impl FnOnce(&str) -> Option<T>,
-) -> Result<Option<T>, TrustedHeadersError> {
-    value.map(|value| parse(value).ok_or(TrustedHeadersError::invalid(header))).transpose()
 }

@@ -77,21 +77,21 @@ impl Word {
 
 // === values ===
 
-pub(super) fn kinds(list: &str) -> Result<Vec<CheckKind>, TrustedHeadersError> {
+pub(super) fn kinds(words: &[&str]) -> Result<Vec<CheckKind>, TrustedHeadersError> {
     const ALL: [CheckKind; 4] = [CheckKind::Number, CheckKind::Captcha, CheckKind::OneTap, CheckKind::Risk];
-    let kind = |word: &str| {
-        ALL.into_iter().find(|kind| kind.as_str() == word).ok_or(TrustedHeadersError::invalid(Header::Checks))
+    let kind = |word: &&str| {
+        ALL.into_iter().find(|kind| kind.as_str() == *word).ok_or(TrustedHeadersError::invalid(Header::Checks))
     };
-    list.split(',').map(kind).collect()
+    words.iter().map(kind).collect()
 }
 
 /// The ids of this number of checks.
-pub(super) fn ids(list: &str, checks: usize) -> Result<Vec<Option<Opaque>>, TrustedHeadersError> {
-    let id = |id: &str| match id {
-        "-" => Ok(None),
-        _ => Opaque::of_encoded(id).map(Some).ok_or(TrustedHeadersError::invalid(Header::Id)),
+pub(super) fn ids(ids: &[Option<&str>], checks: usize) -> Result<Vec<Option<Opaque>>, TrustedHeadersError> {
+    let id = |id: Option<&str>| match id {
+        None => Ok(None),
+        Some(id) => Opaque::of_encoded(id).map(Some).ok_or(TrustedHeadersError::invalid(Header::Id)),
     };
-    let ids: Vec<Option<Opaque>> = list.split(',').map(id).collect::<Result<_, _>>()?;
+    let ids: Vec<Option<Opaque>> = ids.iter().copied().map(id).collect::<Result<_, _>>()?;
     if ids.len() == checks { Ok(ids) } else { Err(TrustedHeadersError::contradictory(Header::Id)) }
 }
 
@@ -103,8 +103,14 @@ pub(super) fn risk_at(checks: &[CheckKind]) -> Option<usize> {
         .or_else(|| checks.len().checked_sub(1))
 }
 
-pub(super) fn score(text: &str) -> Option<u16> {
-    text.parse().ok().filter(|score: &u16| *score <= 900 && score.to_string() == text)
+/// The decimal digits of a score.
+pub(super) fn number(text: &str) -> Result<u16, TrustedHeadersError> {
+    let number = text.parse().ok().filter(|number: &u16| number.to_string() == text);
+    number.ok_or(TrustedHeadersError::invalid(Header::RiskScore))
+}
+
+pub(super) fn score(score: u16) -> Result<u16, TrustedHeadersError> {
+    Some(score).filter(|score| *score <= 900).ok_or(TrustedHeadersError::invalid(Header::RiskScore))
 }
 
 pub(super) fn level(word: &str) -> Option<Level> {
