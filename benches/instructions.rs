@@ -43,6 +43,14 @@ fn main() {
     let of = format!("{on:.0} - {off:.0}");
     table.row("the same, where clients are known", (on - off).round(), Target::Told, &of);
 
+    if cfg!(feature = "pass") {
+        let (none, signed) = (ours, guarded("assertion"));
+        let of = format!("{signed:.0} - {none:.0}");
+        table.row("guarded request, with an assertion over without", (signed - none).round(), Target::Told, &of);
+        let signature = cost("guarded assertion", 400, Some("*Key::sign*"));
+        table.row("one signature of Ed25519, with its claims", signature.round(), Target::Told, "");
+    }
+
     let unmatched = |method: &str, headers: usize| {
         let under = |layer: &str| cost(&format!("unmatched {layer} {headers} {method}"), 2000, None);
         (under("layer"), under("identity"))

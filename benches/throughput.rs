@@ -9,7 +9,7 @@ mod support;
 use std::time::Instant;
 
 use futures_util::future::join_all;
-use support::{Guarded, JPushProcess, Table, Target};
+use support::{Guarded, JPushProcess, Sample, Table, Target};
 
 const ROUNDS: usize = 301;
 const AT_ONCE: usize = 128;
@@ -53,7 +53,28 @@ fn main() {
     if let Some((mine, theirs)) = mine_core.zip(their_core) {
         table.row("the same, by the thread's own time, all rounds", theirs / mine, Target::Told, "");
     }
+    if cfg!(feature = "pass") {
+        let (without, with) = (microseconds(false), microseconds(true));
+        let of = format!("{with:.1} - {without:.1}, in this process");
+        table.row("one assertion (Ed25519), microseconds", with - without, Target::Told, &of);
+    }
     table.print(&format!("Throughput ({ROUNDS} paired rounds of {} requests, {AT_ONCE} at once)", AT_ONCE * EACH));
+}
+
+/// The time of a login with a verifier in this process, with or without an assertion: the median of some rounds.
+fn microseconds(asserts: bool) -> f64 {
+    const LOGINS: usize = 500;
+    let (runtime, sample) = (support::runtime(), Sample::json(200));
+    let round = |_| {
+        let began = Instant::now();
+        if asserts {
+            runtime.block_on(support::asserted(&sample, LOGINS));
+        } else {
+            runtime.block_on(support::layered(&sample, LOGINS));
+        }
+        began.elapsed().as_secs_f64() * 1e6 / LOGINS as f64
+    };
+    median((0..21).map(round).collect())
 }
 
 /// Seconds that a round took.

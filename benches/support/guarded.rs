@@ -24,7 +24,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 use tower::{Layer, Service, ServiceExt};
-use tower_jverify::{ClientIp, Credentials, Guards, JPush, JVerify, JVerifyLayer, Rule, number};
+use tower_jverify::{Assertions, ClientIp, Credentials, Guards, JPush, JVerify, JVerifyLayer, Rule, number};
 
 use super::{guards_off, guards_on};
 
@@ -48,13 +48,15 @@ enum Application {
 
 impl Guarded {
     /// `ours`, `by-hand`, or `unguarded`: what neither has a part in. `guards-on` and `guards-off` are ours with another token each time,
-    /// `clients-on` and `clients-off` also with another client each time, where it is known who the clients are.
+    /// `clients-on` and `clients-off` also with another client each time, where it is known who the clients are. `assertion` is `ours` with an
+    /// assertion, for the feature `pass`.
     pub(crate) fn new(which: &str, jpush: SocketAddr) -> Self {
         let application = match which {
             "ours" | "guards-off" => Application::Ours(ours(jpush, &guards_off(), rule()).layer(application())),
             "guards-on" => Application::Ours(ours(jpush, &guards_on(), rule()).layer(application())),
             "clients-off" => Application::Ours(ours(jpush, &guards_off(), rule_of_clients()).layer(application())),
             "clients-on" => Application::Ours(ours(jpush, &guards_on(), rule_of_clients()).layer(application())),
+            "assertion" => Application::Ours(ours(jpush, &guards_off(), asserting(rule())).layer(application())),
             "by-hand" => Application::ByHand(by_hand(jpush, application())),
             _ => Application::ByHand(application()),
         };
@@ -124,6 +126,16 @@ fn rule() -> Rule {
 
 fn rule_of_clients() -> Rule {
     rule().client_ip(ClientIp::peer())
+}
+
+/// A rule with an assertion, signed with the private key of RFC 8410, section 10.3.
+pub(super) fn asserting(rule: Rule) -> Rule {
+    const PKCS8: [u8; 48] = [
+        0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20, 0xd4, 0xee,
+        0x72, 0xdb, 0xf9, 0x13, 0x58, 0x4a, 0xd5, 0xb6, 0xd8, 0xf1, 0xf7, 0x69, 0xf8, 0xad, 0x3a, 0xfe, 0x7c, 0x28,
+        0xcb, 0xf1, 0xd4, 0xfb, 0xe0, 0x97, 0xa8, 0x8f, 0x44, 0x75, 0x58, 0x42,
+    ];
+    rule.assertion(Assertions::ed25519("bench", PKCS8).audience("accounts"))
 }
 
 fn ours(jpush: SocketAddr, guards: &Guards, rule: Rule) -> JVerifyLayer<JPush> {

@@ -17,7 +17,7 @@ pub(crate) use self::{
     guarded::Guarded,
     hostile::{Corpus, RULES, asked, below, changed},
     jpush::{JPushProcess, serve_if_asked},
-    parts::{LoginRequest, Sample, layered, looked_up, unmatched},
+    parts::{LoginRequest, Sample, asserted, layered, looked_up, unmatched},
     passes::stepped_up,
     random::Random,
 };

@@ -11,7 +11,7 @@ use prost::Message;
 use tower::{Layer, Service, layer::util::Identity, service_fn};
 use tower_jverify::{Check, Class, Field, ForeignBackend, JVerifyLayer, Rule, Verdict, captcha, number};
 
-use super::{guards_off, guards_on};
+use super::{guarded::asserting, guards_off, guards_on};
 
 /// A verifier that has answered before it is asked.
 pub(super) type Answered = fn(Check) -> std::future::Ready<Result<Verdict, Infallible>>;
@@ -113,8 +113,17 @@ pub(crate) async fn looked_up(rules: usize, requests: usize) {
 
 /// Logins with their proof in this body.
 pub(crate) async fn layered(sample: &Sample, requests: usize) {
+    let rule = if sample.media == GRPC { by_numbers() } else { Rule::post("/login", number()) };
+    layered_by(rule, sample, requests).await;
+}
+
+/// As [`layered`], with an assertion about each.
+pub(crate) async fn asserted(sample: &Sample, requests: usize) {
+    layered_by(asserting(Rule::post("/login", number())), sample, requests).await;
+}
+
+async fn layered_by(rule: Rule, sample: &Sample, requests: usize) {
     let is_grpc = sample.media == GRPC;
-    let rule = if is_grpc { by_numbers() } else { Rule::post("/login", number()) };
     let layer = JVerifyLayer::builder(verifier()).guards(&guards_off()).rule(rule).build().expect("rules stand");
     let version = if is_grpc { Version::HTTP_2 } else { Version::HTTP_11 };
     let request = || {

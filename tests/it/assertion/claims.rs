@@ -9,14 +9,14 @@ use http_body_util::Full;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tower_jverify::{
-    Check, CheckKind, Class, Coding, Fallback, Field, HandOn, Mode, PhoneGrammar, Policy, Prove, Risk, Rule, Verdict,
-    captcha, number,
+    Check, CheckKind, Class, Coding, Fallback, Field, HandOn, Mode, Passes, PhoneGrammar, Policy, Prove, Risk, Rule,
+    Verdict, captcha, number,
     pass::{AssertionError, Verifier as AssertionVerifier},
     sandbox::Fault,
 };
 
 use super::{HEADER, asserting, assertions, claims, login, part, passed, text, verified};
-use crate::support::{Guarded, LOGIN, Sandboxed, Verifier, builder, post_json};
+use crate::support::{Guarded, LOGIN, Sandboxed, Verifier, builder, following, post_json};
 
 /// The hash of a body, as a backend computes it.
 fn hash(body: &[u8]) -> String {
@@ -114,6 +114,36 @@ async fn a_captcha_in_place_of_a_check_says_fallback_captcha() {
     let claims = claims(&seen);
     assert_eq!((&claims["decision"], &claims["reason"]), (&json!("flag"), &json!("fallback_captcha")));
     assert!(matches!(verified(&seen), Err(AssertionError::Unverified(_))));
+}
+
+#[tokio::test]
+async fn a_request_with_a_pass_says_which_number_was_checked_before() {
+    let answer = |check: &Check| {
+        let verdict = Verdict::new(check.kind(), Class::Passed).with_id(7);
+        Some(if check.kind() == CheckKind::Number {
+            verdict.with_risk(Risk::from_score(650, Vec::new()))
+        } else {
+            verdict
+        })
+    };
+    let guarded = Guarded::asking(Verifier::answering(answer), |verifier| {
+        let passes = Passes::hs256("p", "0123456789abcdef0123456789abcdef").audience("accounts");
+        let rule = login().forward_phone(true).passes(passes).assertion(assertions());
+        following(verifier).rule(rule).build().unwrap()
+    });
+    let denied = guarded.send(post_json("/login", LOGIN)).await;
+    assert_eq!(denied.status(), 403);
+    let mut request = post_json("/login", r#"{"phone":"13812345678","captchaContent":"c"}"#);
+    request.headers_mut().insert("x-jverify-pass", denied.headers()["x-jverify-pass"].clone());
+    let seen = passed(&guarded, request).await;
+    assert_eq!(guarded.verifier.kinds(), [CheckKind::Number, CheckKind::Captcha]);
+    let claims = claims(&seen);
+    assert_eq!(
+        (&claims["decision"], &claims["reason"], &claims["score"]),
+        (&json!("flag"), &json!("stepped_up"), &json!(650))
+    );
+    assert_eq!((&claims["checks"], &claims["phone"]), (&json!(["number", "captcha"]), &json!("13812345678")));
+    assert!(verified(&seen).unwrap().decision().phone().is_some());
 }
 
 #[tokio::test(start_paused = true)]
