@@ -10,6 +10,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -152,6 +153,24 @@ async fn a_backend_in_python_accepts_a_valid_one_and_refuses_each_change() {
     {
         let (status, text) = login_at(proxy(&layer, backend.address, between).await).await;
         assert_eq!((status.as_u16(), &*text), expected, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_backend_in_python_allows_a_clock_that_is_30_seconds_ahead() {
+    if !has_pyjwt() {
+        return;
+    }
+    let backend = Backend::start("accounts", 0);
+    let layer = builder(&Verifier::passing()).assertion(assertions()).rule(login()).build().unwrap();
+    let proxy = proxy(&layer, backend.address, |_| {}).await;
+    for (ahead, expected) in [(20, (200, "welcome: allow")), (15, (403, "refused: ValueError"))] {
+        // The layer's clock; the backend is another process.
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(ahead)).await;
+        tokio::time::resume();
+        let (status, text) = login_at(proxy).await;
+        assert_eq!((status.as_u16(), &*text), expected, "{ahead}");
     }
 }
 
