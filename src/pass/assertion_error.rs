@@ -8,7 +8,7 @@ use crate::decision::DecisionReason;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AssertionError {
-    /// There is no assertion: the request did not come through a layer that signs them, or no rule has let it through.
+    /// The assertion is missing: the request did not come through a layer that signs them, or no rule has let it through.
     Missing,
     /// The header occurs twice.
     Repeated,

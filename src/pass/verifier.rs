@@ -120,7 +120,7 @@ impl Verifier {
     ///
     /// # Errors
     ///
-    /// Returns an [`AssertionError`] if there is no assertion, if it is not valid for this request, or if it says that the request was not verified.
+    /// Returns an [`AssertionError`] if the assertion is missing or not valid for this request, or if it says that the request was not verified.
     pub fn verify(&self, head: &Parts, body: &[u8]) -> Result<Assertion, AssertionError> {
         let inner = &*self.0;
         let value = inner.names.read(&head.headers, Header::Assertion).map_err(|not_one| match not_one {
