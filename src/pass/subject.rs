@@ -5,6 +5,7 @@ use http::Method;
 use crate::decision::Decision;
 
 /// What an assertion is about.
+#[cfg_attr(not(feature = "pass"), allow(dead_code))]
 pub(crate) struct Subject<'s> {
     pub(crate) decision: &'s Decision,
     /// The rule's name, if it is known.
