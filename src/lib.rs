@@ -171,6 +171,7 @@ pub use self::{
 /// | [`operating`](docs::operating), [中文](docs::operating_zh_cn) | What is in the log and the metrics, and what to alert on? What happens in an outage? |
 /// | [`codes`](docs::codes), [中文](docs::codes_zh_cn) | What does a code of JPush mean, and what does the client get? |
 /// | [`answers`](docs::answers) | What does a refused request get, and what does a client do with each code? |
+/// | [`step_up`](docs::step_up), [中文](docs::step_up_zh_cn) | How does a client repeat a request without a second number check? |
 /// | [`security_model`](docs::security_model) | What does the layer guarantee in front of which backend, and what not? |
 /// | [`integrations`](docs::integrations) | How to mount it: axum, hyper, salvo, warp, tonic, sessions, tenants, another process |
 /// | [`grpc`](docs::grpc) | How does a gRPC or gRPC-Web login prove itself? |
@@ -208,6 +209,8 @@ pub mod docs {
     pub mod operating {}
     #[doc = include_str!("../docs/operating.zh-CN.md")]
     pub mod operating_zh_cn {}
+    #[doc = include_str!("../docs/step-up.zh-CN.md")]
+    pub mod step_up_zh_cn {}
     #[doc = include_str!("../docs/policy.md")]
     pub mod policy {}
     #[doc = include_str!("../docs/scaling.md")]

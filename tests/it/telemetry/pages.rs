@@ -184,6 +184,20 @@ fn the_words_of_decisions_and_reasons_are_in(page: &str) {
     }
 }
 
+/// The programs, requests and answers in a page.
+fn blocks(page: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join(page)).unwrap();
+    let blocks = text.split("\n```").skip(1).step_by(2);
+    blocks.filter(|block| ["sh\n", "json\n"].iter().any(|kind| block.starts_with(kind))).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_chinese_page_on_passes_has_the_same_commands_and_answers() {
+    let english = blocks("docs/step-up.md");
+    assert!(english.len() >= 5, "{english:?}");
+    assert_eq!(blocks("docs/step-up.zh-CN.md"), english);
+}
+
 /// The message of a log line, and the names of its fields. Values in quotes are skipped.
 fn message_and_fields(line: &str) -> (&str, Vec<&str>) {
     let (mut message, mut fields, mut in_text) = (line, Vec::new(), false);
