@@ -62,14 +62,14 @@ impl Assertions {
     }
 
     /// Adds a key to [`Assertions::jwks`] that does not sign: the next one or the last one, while keys are rotated. At most 8 keys
-    /// together.
+    /// together. Default: no further key.
     pub fn also(mut self, kid: impl Into<Box<str>>, pkcs8: impl AsRef<[u8]>) -> Self {
         Arc::make_mut(&mut self.0).others.push((kid.into(), PassKey::ed25519(pkcs8)));
         self
     }
 
-    /// Sets the backend for which the assertions are: 1 to 128 characters of visible ASCII, without `"` and `\`. Required. A backend refuses
-    /// assertions for another audience.
+    /// Sets the backend for which the assertions are: 1 to 128 characters of visible ASCII, without `"` and `\`. Required, without a default. A backend
+    /// refuses assertions for another audience.
     pub fn audience(mut self, audience: impl Into<Box<str>>) -> Self {
         Arc::make_mut(&mut self.0).audience = Some(audience.into());
         self

@@ -182,7 +182,8 @@ impl fmt::Debug for Verifier {
 // === impl VerifierBuilder ===
 
 impl VerifierBuilder {
-    /// Sets the name of this backend: the layer's [`Assertions::audience`](crate::Assertions::audience). Required.
+    /// Sets the name of this backend: the layer's [`Assertions::audience`](crate::Assertions::audience). Required, without a
+    /// default.
     pub fn audience(mut self, audience: impl Into<Box<str>>) -> Self {
         self.audience = Some(audience.into());
         self
