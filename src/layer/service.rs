@@ -155,8 +155,9 @@ where
         let shared = self.current.now();
         let is_foreign = shared.routes.are_before_foreign();
         let shown = shared.shown(request.headers());
-        let in_headers = shared.in_headers(request.headers(), request.extensions());
+        let mut in_headers = None;
         if is_foreign {
+            in_headers = shared.in_headers(request.headers(), request.extensions());
             // Before anything is read: removed headers must not decide anything.
             shared.strip(request.headers_mut());
         }
@@ -199,6 +200,7 @@ where
                     let others = shared.routes.others_meant(group, request.uri(), original_uri(&request));
                     Box::new(Meant { shown, others })
                 });
+                let in_headers = in_headers.or_else(|| shared.in_headers(request.headers(), request.extensions()));
                 let hints = flow::Hints { parameters, meant, in_headers };
                 let story = flow::guard(Arc::clone(&shared), Arc::clone(group), hints, request);
                 return ResponseFuture::guarded(self.inner.clone(), story);
