@@ -1,6 +1,6 @@
 //! The pass that an answer carries.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header::CACHE_CONTROL};
 
 use crate::secret::Secret;
 
@@ -21,10 +21,22 @@ impl IssuedPass {
         text.expose().bytes().all(is_plain).then(|| Self { header: header.clone(), text: text.clone() })
     }
 
+    /// Adds the pass, and makes the answer one for this client alone: whatever it says of caches, none stores it.
     pub(crate) fn insert_into(&self, headers: &mut HeaderMap) {
-        if let Ok(mut value) = HeaderValue::from_str(self.text.expose()) {
-            value.set_sensitive(true);
-            headers.insert(self.header.clone(), value);
+        let Ok(mut value) = HeaderValue::from_str(self.text.expose()) else { return };
+        value.set_sensitive(true);
+        headers.insert(self.header.clone(), value);
+        let for_some_caches: Vec<_> = headers.keys().filter(|name| is_for_some_caches(name)).cloned().collect();
+        for name in for_some_caches {
+            headers.remove(name);
         }
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
+}
+
+/// Whether some caches believe this header and then ignore `Cache-Control`: targeted fields (RFC 9213) such as `CDN-Cache-Control`, and
+/// those of single proxies.
+fn is_for_some_caches(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name.ends_with("-cache-control") || matches!(name, "surrogate-control" | "edge-control" | "x-accel-expires")
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, header::CACHE_CONTROL, request::Parts};
+use http::{Response, request::Parts};
 use tokio::time::timeout;
 
 use super::{Denial, reason::DenialReason};
@@ -127,7 +127,6 @@ impl Denial {
         self.share(response.headers_mut());
         if let Some(pass) = &self.about.pass {
             pass.insert_into(response.headers_mut());
-            response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         }
         response.extensions_mut().insert(self);
         response

@@ -92,11 +92,10 @@ impl From<Denial> for tonic::Status {
         if let Some(seconds) = denial.retry_after {
             status.metadata_mut().insert("retry-after", seconds.into());
         }
-        if let Some(pass) = &denial.about.pass
-            && let Ok(name) = tonic::metadata::MetadataKey::from_bytes(pass.header.as_str().as_bytes())
-            && let Ok(value) = pass.text.expose().parse()
-        {
-            status.metadata_mut().insert(name, value);
+        if let Some(pass) = &denial.about.pass {
+            let mut headers = std::mem::take(status.metadata_mut()).into_headers();
+            pass.insert_into(&mut headers);
+            *status.metadata_mut() = tonic::metadata::MetadataMap::from_headers(headers);
         }
         status
     }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, header::CACHE_CONTROL};
-
 use super::{
     after::{AfterInner, Answered},
     shared::Shared,
@@ -30,8 +28,6 @@ impl<V> Shared<V> {
             let pass = retry.pass_after(status, &rule.name, &rule.settings.judge);
             if let Some(pass) = pass.and_then(|text| IssuedPass::new(&header, &text)) {
                 pass.insert_into(headers);
-                // The application does not know that its answer is for one client.
-                headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
             }
         });
         Some(after)

@@ -1,6 +1,7 @@
 //! Passes: a proven number is not paid for twice, and a pass proves nothing that was not proven.
 
 mod accepted;
+mod caches;
 mod forged;
 mod headers;
 mod private;
