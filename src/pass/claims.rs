@@ -5,12 +5,12 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use aws_lc_rs::rand;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{
+    jti,
     jws::Key,
     subject::{Subject, length},
 };
@@ -87,9 +87,7 @@ impl Claims<String> {
 
 /// Signs the claims about a request.
 pub(super) fn sign(key: &Key, (iss, aud): (&str, &str), now: SystemTime, subject: &Subject<'_>) -> Option<String> {
-    let mut id = [0; 16];
-    rand::fill(&mut id).ok()?;
-    let jti = URL_SAFE_NO_PAD.encode(id);
+    let jti = jti::fresh()?;
     let &Subject { decision, rule, method, path, body } = subject;
     let (method, path, body) = (bounded_method(method.as_str()), bounded_path(path), body.map(digest));
     let phone = decision.forwarded_phone();

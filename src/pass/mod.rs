@@ -19,6 +19,8 @@ mod claims;
 #[path = "no_claims.rs"]
 mod claims;
 #[cfg(feature = "pass")]
+mod jti;
+#[cfg(feature = "pass")]
 mod jwks;
 #[cfg(not(feature = "pass"))]
 #[path = "no_jwks.rs"]

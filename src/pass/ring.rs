@@ -1,9 +1,6 @@
 //! Issues and reads passes.
 
-use std::{
-    hash::{BuildHasher, RandomState},
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::time::{Duration, SystemTime};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
@@ -12,11 +9,13 @@ use subtle::ConstantTimeEq;
 use super::{
     bound::Bound,
     carried::{Carried, Chain, Unread},
+    claims::seconds,
+    jti,
     jws::{Key, verify},
     key::PassKey,
     passes::{LONGEST, Passes},
 };
-use crate::{check_kind::CheckKind, error::ConfigError, ex_id::ExId, mac::MacKey};
+use crate::{check_kind::CheckKind, error::ConfigError, mac::MacKey};
 
 /// The keys of a rule's passes. The first signs.
 #[derive(Debug)]
@@ -91,7 +90,7 @@ impl Keyring {
         if exp <= now {
             return None;
         }
-        let jti = fresh_jti();
+        let jti = jti::fresh()?;
         let cip = if self.binds_client { Some(short(bound.network_mac(hashing, &jti)?)) } else { None };
         let risk = carried.has_risk_check.then_some(CheckKind::Risk);
         let claims = Claims {
@@ -158,18 +157,6 @@ impl Keyring {
             chain: Chain { ends: Some(claims.exp), retries: claims.n, jti: claims.jti },
         })
     }
-}
-
-fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
-}
-
-/// 128 bits that no other pass has: of a generated id, under a key that the process chooses at random.
-fn fresh_jti() -> Box<str> {
-    // `RandomState` is seeded by the operating system, and no two ids are the same.
-    let (id, seed) = (ExId::generate(), RandomState::new());
-    let half = |salt: u8| seed.hash_one((salt, id.as_str())).to_le_bytes();
-    URL_SAFE_NO_PAD.encode([half(0), half(1)].as_flattened()).into()
 }
 
 fn short(hash: [u8; 32]) -> Box<str> {
