@@ -42,8 +42,17 @@ pub(crate) enum Unread {
 // === impl Carried ===
 
 impl Carried {
-    /// What these verdicts prove. `None` if no number check passed.
+    /// What these verdicts prove. `None` if no number check passed, or if a pass cannot carry all of it.
     pub(crate) fn of(verdicts: &[Verdict], chain: Chain) -> Option<Self> {
+        Self::summed(verdicts, chain).filter(Self::is_whole)
+    }
+
+    /// Whether the verdicts that are made of it say all that it says.
+    pub(super) fn is_whole(&self) -> bool {
+        Self::summed(&self.verdicts(), self.chain.clone()).as_ref() == Some(self)
+    }
+
+    fn summed(verdicts: &[Verdict], chain: Chain) -> Option<Self> {
         let number = verdicts.iter().find(|verdict| verdict.is_pass_of(CheckKind::Number))?;
         let of_number = || verdicts.iter().filter(|it| matches!(it.kind(), CheckKind::Number | CheckKind::Risk));
         let mut tags: Vec<Box<str>> = Vec::new();
@@ -73,7 +82,8 @@ impl Carried {
     /// The verdicts, of which a policy concludes what it concluded of the first ones.
     pub(crate) fn verdicts(&self) -> Vec<Verdict> {
         let known = match self.score {
-            Some(score) => Risk::from_score(score.into(), self.tags.clone()),
+            // Also a score that JPush does not return: a custom verifier may, and the policy has read it.
+            Some(score) => Risk::Known { score, tags: self.tags.clone() },
             None => Risk::NotAsked,
         };
         let (of_number, of_query) = match (self.has_risk_check, self.score, self.is_unknown) {

@@ -147,7 +147,7 @@ impl Keyring {
         if claims.exp <= now {
             return Err(Unread::Expired);
         }
-        Ok(Carried {
+        let carried = Carried {
             has_risk_check,
             score: claims.score,
             is_unknown: claims.unknown,
@@ -155,7 +155,8 @@ impl Keyring {
             id: claims.vid,
             is_sandbox: claims.sandbox,
             chain: Chain { ends: Some(claims.exp), retries: claims.n, jti: claims.jti },
-        })
+        };
+        carried.is_whole().then_some(carried).ok_or(Unread::Invalid)
     }
 }
 
