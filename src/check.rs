@@ -307,15 +307,6 @@ impl AskedBy {
     pub(crate) fn new(rule: Arc<str>, path_parameters: Vec<(Arc<str>, Box<str>)>) -> Self {
         Self { rule: Some(rule), path_parameters }
     }
-
-    /// Gives the names and values of the path's parameters, in their order.
-    #[cfg_attr(not(feature = "pass"), allow(dead_code))]
-    pub(crate) fn write_parameters(&self, mut to: impl FnMut(&[u8])) {
-        for (name, value) in &self.path_parameters {
-            to(name.as_bytes());
-            to(value.as_bytes());
-        }
-    }
 }
 
 impl fmt::Debug for Check {

@@ -33,6 +33,8 @@ pub(super) struct Means {
     pub(super) limits: AccountLimits,
     pub(super) calendar: Calendar,
     pub(super) abandoned: Arc<Abandoned>,
+    /// When the store in this process began.
+    pub(super) since: SystemTime,
 }
 
 // === impl Account ===
@@ -88,6 +90,12 @@ impl Account {
     /// What time it is. A reload goes on with the same clock.
     pub(super) fn now(&self) -> SystemTime {
         self.means.calendar.now()
+    }
+
+    /// Whether a proof from before the store began may have been used: a memory forgets with its process, Redis does not. `is_before`: whether the
+    /// proof is from before that time.
+    pub(super) fn may_have_forgotten(&self, is_before: impl FnOnce(SystemTime) -> bool) -> bool {
+        self.redis().is_none() && is_before(self.means.since)
     }
 
     /// By what the memory knows a pass.

@@ -7,7 +7,6 @@ use crate::{
     decision::{Applied, Policy},
     ex_id::ExId,
     observe::{Decided, Observers, Outcome, Stages},
-    pass::Chain,
     phone::Phone,
     verdict::Verdict,
 };
@@ -53,20 +52,16 @@ impl Evidence {
     }
 
     /// A pass may follow.
-    #[cold]
-    pub(super) fn trailing(&mut self, trail: Trail) {
-        self.trail = Some(Box::new(trail));
-    }
-
-    /// A pass was accepted.
-    pub(super) fn follow(&mut self, chain: Chain) {
-        if let Some(trail) = &mut self.trail {
-            trail.chain = Some(chain);
-        }
+    pub(super) fn trailing(&mut self, trail: Option<Box<Trail>>) {
+        self.trail = trail;
     }
 
     pub(super) fn trail(&self) -> Option<&Trail> {
         self.trail.as_deref()
+    }
+
+    pub(super) fn trail_mut(&mut self) -> Option<&mut Trail> {
+        self.trail.as_deref_mut()
     }
 
     pub(super) fn heard(&mut self, verdict: Verdict) {

@@ -118,7 +118,8 @@ impl Guards {
         let Settings { claims, store_policy, limits, .. } = settings;
         let redis = settings.redis.clone();
         let (calendar, abandoned) = (Calendar::new(), Arc::default());
-        let means = Means { store, redis, claims, store_policy, limits, calendar, abandoned };
+        let since = calendar.now();
+        let means = Means { store, redis, claims, store_policy, limits, calendar, abandoned, since };
         Self(Arc::new(Kept {
             settings,
             means: Arc::new(means),

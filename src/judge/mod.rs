@@ -68,7 +68,7 @@ pub use self::{
     snapshot::{BreakerState, GuardsSnapshot},
     store_policy::StorePolicy,
 };
-use crate::{check::Check, denial::Refusal, observe::Observers, verdict::Verdict};
+use crate::{check::Check, denial::Refusal, observe::Observers, pass::Target, verdict::Verdict};
 
 /// Judges the requests of a layer.
 pub(crate) struct Judge<V> {
@@ -121,14 +121,20 @@ impl<V> Judge<V> {
 }
 
 impl<V> Judge<V> {
-    /// The values that the checks of a request take from its head. Calls the user's closures.
+    /// The values that the checks of a request take from its head. Calls the user's closures. `target`: of a rule with passes.
     ///
     /// # Errors
     ///
     /// If a closure panics.
     #[inline]
-    pub(crate) fn asker(&self, rule: &str, settings: &Settings, parts: &Parts) -> Result<Asker, Refusal> {
-        Asker::find(settings, parts, rule, &self.observers)
+    pub(crate) fn asker(
+        &self,
+        rule: &str,
+        settings: &Settings,
+        parts: &Parts,
+        target: Option<Target>,
+    ) -> Result<Asker, Refusal> {
+        Asker::find(settings, parts, target, rule, &self.observers)
     }
 
     /// Called after the sandbox has let a request pass. The sandbox accepts every client and is for clients on this host.

@@ -3,8 +3,8 @@
 //! # Threats
 //!
 //! A pass costs nothing to send, so everything that it says is checked before it counts: its signature, its purpose, and that it is for this
-//! rule, account, phone and path. It is claimed before the captcha is asked, in the store of the guards. If the store does not answer, it
-//! does not count: a proof can be left to the verifier, which takes it once, but only the store knows whether a pass was used.
+//! rule, account, phone, method and path. It is claimed before the captcha is asked, in the store of the guards. If the store does not answer, it
+//! does not count: a proof can be left to the verifier, which takes it once, but only the store knows whether a pass was used. For the same reason a memory takes no pass of a check that is older than itself.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use crate::{
     decision::{Applied, Decision},
     denial::{DenialReason, Refusal},
     observe::By,
-    pass::{Bound, Carried, Chain, Unread},
+    pass::{Bound, Carried, Unread},
     phone::Phone,
     secret::Secret,
 };
@@ -44,11 +44,11 @@ const RETRIES: u8 = 3;
 
 impl Evidence {
     /// The pass for a client that is to solve a captcha. `None` if no number check of this request has passed, or if the request itself
-    /// came with a pass, which stays good.
+    /// came with a pass that stays good. One that was spent is followed by another one, which ends when it would have ended.
     #[cold]
     pub(crate) fn pass_to_step_up(&self, rule: &str, settings: &Settings) -> Option<Secret> {
-        let trail = self.trail().filter(|trail| trail.chain.is_none() && self.applied() == Applied::Enforced)?;
-        let carried = Carried::of(self.verdicts(), Chain::default())?;
+        let trail = self.trail().filter(|trail| !trail.has_unspent() && self.applied() == Applied::Enforced)?;
+        let carried = Carried::of(self.verdicts(), trail.chain())?;
         trail.issue(rule, settings, &carried, self.proven()?)
     }
 
@@ -57,7 +57,7 @@ impl Evidence {
     pub(crate) fn retry(&self, decision: &Decision, settings: &Settings) -> Option<Retry> {
         let retries = settings.passes.as_ref().is_some_and(|passes| !passes.retry.is_empty());
         let trail = self.trail().filter(|_| retries && decision.is_verified())?;
-        let mut chain = trail.chain.clone().unwrap_or_default();
+        let mut chain = trail.chain();
         chain.retries = chain.retries.saturating_add(1);
         if chain.retries > RETRIES {
             return None;
@@ -78,13 +78,13 @@ impl Retry {
 }
 
 impl<V> Questions<'_, V> {
-    /// Reads the pass of a request and claims it. What it carries is evidence, of which the policy concludes what it does of a check.
+    /// What the pass of a request carries. Asks nothing and claims nothing.
     ///
     /// # Errors
     ///
-    /// [`DenialReason::PassInvalid`], [`DenialReason::PassExpired`], [`DenialReason::PassUsed`].
-    pub(super) async fn accept(&mut self, pass: &Presented) -> Result<(), Refusal> {
-        self.evidence.claimed(pass.phone);
+    /// [`DenialReason::PassInvalid`], [`DenialReason::PassExpired`].
+    #[cold]
+    pub(super) fn read(&self, pass: &Presented) -> Result<Carried, Refusal> {
         let (settings, rule) = (self.settings, self.rule);
         let invalid = |detail| Refusal::new(DenialReason::PassInvalid).with_detail(detail);
         let Some((passes, trail)) = settings.passes.as_ref().zip(self.evidence.trail()) else {
@@ -92,19 +92,35 @@ impl<V> Questions<'_, V> {
         };
         let read = |bound: &Bound<'_>| passes.ring.read(pass.text.expose(), bound, settings.account.now());
         let carried = trail.with_bound(rule, settings, pass.phone, read).map_err(|unread| match unread {
-            Unread::Invalid => invalid("not a pass for this rule, phone, path and client"),
+            Unread::Invalid => invalid("not a pass for this rule, phone, method, path and client"),
             Unread::Expired => Refusal::new(DenialReason::PassExpired),
         })?;
         if pass.with_risk && !carried.has_risk_check() {
             return Err(invalid("the rule asks for a risk, which the pass does not carry"));
         }
+        if settings.account.may_have_forgotten(|since| !carried.chain.is_after(since)) {
+            return Err(invalid(
+                "the memory began after the number check, and does not know whether the pass was used",
+            ));
+        }
+        Ok(carried)
+    }
+
+    /// Claims a pass that was read. What it carries is evidence, of which the policy concludes what it does of a check.
+    ///
+    /// # Errors
+    ///
+    /// [`DenialReason::PassUsed`]; [`DenialReason::PassInvalid`], if the store has no answer.
+    pub(super) async fn accept(&mut self, phone: Phone, carried: Carried) -> Result<(), Refusal> {
         self.pass = Some(self.claim_pass(carried.chain.jti()).await?);
         self.means.observers.saved(By::Pass);
-        self.evidence.follow(carried.chain.clone());
         for verdict in carried.verdicts() {
             self.evidence.heard(verdict);
         }
-        self.evidence.prove(pass.phone);
+        if let Some(trail) = self.evidence.trail_mut() {
+            trail.follow(carried.chain);
+        }
+        self.evidence.prove(phone);
         Ok(())
     }
 

@@ -21,7 +21,6 @@ use super::{
     sender::{Asker, Sender},
     settings::{LEAST_LEFT, Settings},
     stake::Stake,
-    trail::Trail,
 };
 use crate::{
     check::{AskedBy, Check, Endpoint},
@@ -79,12 +78,13 @@ impl<'q, V> Questions<'q, V> {
         rule: &'q Arc<str>,
         settings: &'q Settings,
         client_deadline: Option<Instant>,
-        Asker { sender, ex_id }: Asker,
+        Asker { sender, ex_id, trail }: Asker,
         evidence: &'q mut Evidence,
     ) -> Self {
         let now = Instant::now();
         let deadline = now + settings.deadline;
         evidence.judge_from(now, sender.client);
+        evidence.trailing(trail);
         Self {
             means,
             rule,
@@ -113,15 +113,14 @@ where
     /// Sends the checks in order. The first check that fails without a fallback ends the sequence, and later proofs are not spent.
     /// The captcha that a risk or a fallback requires comes last.
     pub(super) async fn ask_all(&mut self, plan: Plan) -> Result<(), Refusal> {
+        let read = plan.pass.as_ref().map(|pass| Box::new(self.read(pass)));
         self.spend(&plan).await?;
         self.has_captcha = plan.has_captcha();
         let Plan { checks, pass, step_up, asked_by, limited: _ } = plan;
-        if self.settings.passes.is_some() {
-            self.evidence.trailing(Trail::new(&asked_by, self.sender.address));
-        }
         self.asked_by = Some(asked_by);
-        if let Some(pass) = pass {
-            Box::pin(self.accept(&pass)).await?;
+        if let Some((pass, read)) = pass.zip(read) {
+            self.evidence.claimed(pass.phone);
+            Box::pin(self.accept(pass.phone, (*read)?)).await?;
         }
         // All proofs are claimed before the first check is billed. A single proof is claimed when it is checked.
         if checks.len() > 1 {
@@ -317,6 +316,11 @@ impl<V> Questions<'_, V> {
     fn settle(&mut self, stake: Option<Stake>, verdict: &Verdict) {
         if let Some(stake) = stake {
             self.pass = stake.settle(verdict, self.means.observers);
+            if self.pass.is_none()
+                && let Some(trail) = self.evidence.trail_mut()
+            {
+                trail.spend();
+            }
         }
     }
 

@@ -8,12 +8,13 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderName, request::Parts};
 
-use super::{client::Client, settings::Settings};
+use super::{client::Client, settings::Settings, trail::Trail};
 use crate::{
     denial::{DenialReason, Refusal},
     ex_id::ExId,
     headers::only,
     observe::Observers,
+    pass::Target,
 };
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -23,6 +24,8 @@ pub(crate) struct Asker {
     pub(super) sender: Sender,
     /// The `exID` that the client chose, if the rule allows that.
     pub(super) ex_id: Option<ExId>,
+    /// Of a rule with passes. Boxed, for few have them.
+    pub(super) trail: Option<Box<Trail>>,
 }
 
 /// The sender of a request.
@@ -53,10 +56,17 @@ impl Asker {
     ///
     /// As [`Sender::find`].
     #[inline]
-    pub(super) fn find(settings: &Settings, parts: &Parts, rule: &str, observers: &Observers) -> Result<Self, Refusal> {
+    pub(super) fn find(
+        settings: &Settings,
+        parts: &Parts,
+        target: Option<Target>,
+        rule: &str,
+        observers: &Observers,
+    ) -> Result<Self, Refusal> {
         let sender = Sender::find(settings, parts, rule, observers)?;
         let ex_id = settings.ex_id_from_request_id.then(|| request_id(parts)).flatten();
-        Ok(Self { sender, ex_id })
+        let trail = target.map(|target| Box::new(Trail::new(target, sender.address, settings.account.now())));
+        Ok(Self { sender, ex_id, trail })
     }
 }
 

@@ -1,11 +1,10 @@
 //! What a pass needs of the request that it follows.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, time::SystemTime};
 
 use super::{bindings::Prefix, settings::Settings};
 use crate::{
-    check::AskedBy,
-    pass::{Bound, Carried, Chain},
+    pass::{Bound, Carried, Chain, Target},
     phone::Phone,
     secret::Secret,
 };
@@ -13,10 +12,19 @@ use crate::{
 /// Only of a rule with passes.
 #[derive(Clone)]
 pub(super) struct Trail {
-    asked_by: Arc<AskedBy>,
+    target: Target,
     address: Option<IpAddr>,
-    /// Of the pass that was accepted. `None` of a fresh check.
-    pub(super) chain: Option<Chain>,
+    /// When the judgement began.
+    since: SystemTime,
+    accepted: Option<Accepted>,
+}
+
+/// A pass that was accepted in this request.
+#[derive(Clone)]
+struct Accepted {
+    chain: Chain,
+    /// Whether a check was asked since.
+    is_spent: bool,
 }
 
 /// Whose addresses are one network.
@@ -25,8 +33,30 @@ const NETWORK: Prefix = Prefix { v4: 24, v6: 48 };
 // === impl Trail ===
 
 impl Trail {
-    pub(super) fn new(asked_by: &Arc<AskedBy>, address: Option<IpAddr>) -> Self {
-        Self { asked_by: Arc::clone(asked_by), address, chain: None }
+    pub(super) fn new(target: Target, address: Option<IpAddr>, since: SystemTime) -> Self {
+        Self { target, address, since, accepted: None }
+    }
+
+    /// A pass was accepted.
+    pub(super) fn follow(&mut self, chain: Chain) {
+        self.accepted = Some(Accepted { chain, is_spent: false });
+    }
+
+    /// A check was asked: the pass that was accepted, if one was, does not come back.
+    pub(super) fn spend(&mut self) {
+        if let Some(accepted) = &mut self.accepted {
+            accepted.is_spent = true;
+        }
+    }
+
+    /// The chain of the pass of this request, or of its own number check.
+    pub(super) fn chain(&self) -> Chain {
+        self.accepted.as_ref().map_or_else(|| Chain::since(self.since), |accepted| accepted.chain.clone())
+    }
+
+    /// Whether the client has a pass that stays good.
+    pub(super) fn has_unspent(&self) -> bool {
+        self.accepted.as_ref().is_some_and(|accepted| !accepted.is_spent)
     }
 
     /// What a pass for this phone is bound to. `rule`: the rule's name.
@@ -39,7 +69,7 @@ impl Trail {
     ) -> T {
         let network = self.address.map(|address| NETWORK.network(address));
         let network = network.as_ref().map(<[u8; 17]>::as_slice);
-        of(&Bound { rule, account: &settings.account.name, asked_by: &self.asked_by, phone, network })
+        of(&Bound { rule, account: &settings.account.name, target: &self.target, phone, network })
     }
 
     pub(super) fn issue(&self, rule: &str, settings: &Settings, carried: &Carried, phone: Phone) -> Option<Secret> {

@@ -234,7 +234,7 @@ where
                     }
                 }
             } else {
-                let from_head = shared.judge.asker(&rule.name, settings, parts);
+                let from_head = shared.asker(rule, parts);
                 let judged = shared.judge.judge(&rule.name, settings, plan, from_head, client_deadline, evidence).await;
                 if judged.result.as_ref().is_ok_and(Decision::is_sandbox) {
                     shared.judge.warn_of_sandbox(&rule.name, settings, parts);

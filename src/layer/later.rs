@@ -85,7 +85,7 @@ where
         let settings = &rule.settings.judge;
         let Judgement { evidence, result } = {
             let evidence = Evidence::new();
-            let asker = shared.judge.asker(&rule.name, settings, &recipient.head);
+            let asker = shared.asker(&rule, &recipient.head);
             let mut judging = pin!(shared.judge.judge(&rule.name, settings, plan, asker, client_deadline, evidence));
             // The clone of a verifier may panic: see `flow`.
             poll_fn(|cx| {

@@ -2,15 +2,35 @@
 
 use std::sync::Arc;
 
+use http::request::Parts;
+
 use super::{
     after::{AfterInner, Answered},
+    service::original_in,
     shared::Shared,
 };
-use crate::{decision::Decision, denial::IssuedPass, judge::Evidence, rule::RuleState};
+use crate::{
+    decision::Decision,
+    denial::{IssuedPass, Refusal},
+    judge::{Asker, Evidence},
+    pass::Target,
+    rule::{RuleState, path_as_written},
+};
 
 // === impl Shared ===
 
 impl<V> Shared<V> {
+    /// What the checks of a request with this head take from it. Calls closures of the user's.
+    ///
+    /// # Errors
+    ///
+    /// One of them panics.
+    #[inline]
+    pub(super) fn asker(&self, rule: &RuleState, parts: &Parts) -> Result<Asker, Refusal> {
+        let settings = &rule.settings.judge;
+        self.judge.asker(&rule.name, settings, parts, settings.passes.as_ref().map(|_| target(parts)))
+    }
+
     /// The pass in the denial of a request that needs a captcha, if its number check has passed.
     #[cold]
     pub(super) fn pass_to_step_up(&self, rule: &RuleState, evidence: &Evidence) -> Option<IssuedPass> {
@@ -32,4 +52,10 @@ impl<V> Shared<V> {
         });
         Some(after)
     }
+}
+
+/// What a pass of this request is for.
+#[cold]
+fn target(parts: &Parts) -> Target {
+    Target::new(&parts.method, path_as_written(&parts.uri, original_in(&parts.extensions)))
 }

@@ -235,11 +235,11 @@ fn original_uri<B>(request: &Request<B>) -> Option<&Uri> {
 }
 
 #[cfg(feature = "axum")]
-fn original_in(extensions: &Extensions) -> Option<&Uri> {
+pub(super) fn original_in(extensions: &Extensions) -> Option<&Uri> {
     extensions.get::<axum::extract::OriginalUri>().map(|original| &original.0)
 }
 
 #[cfg(not(feature = "axum"))]
-fn original_in(_: &Extensions) -> Option<&Uri> {
+pub(super) fn original_in(_: &Extensions) -> Option<&Uri> {
     None
 }

@@ -88,7 +88,7 @@ where
     let unjudged = evidence.clone();
     let mut judging: Judging = {
         let (shared, rule) = (Arc::clone(shared), Arc::clone(rule));
-        let asker = shared.judge.asker(&rule.name, &rule.settings.judge, parts);
+        let asker = shared.asker(&rule, parts);
         Box::pin(async move {
             shared.judge.judge(&rule.name, &rule.settings.judge, plan, asker, client_deadline, evidence).await
         })

@@ -1,6 +1,8 @@
 //! What a pass is bound to.
 
-use crate::{check::AskedBy, mac::MacKey, phone::Phone};
+use http::Method;
+
+use crate::{mac::MacKey, phone::Phone};
 
 /// The request that a pass is for: what must be the same when it comes back.
 #[cfg_attr(not(feature = "pass"), allow(dead_code))]
@@ -10,24 +12,33 @@ pub(crate) struct Bound<'b> {
     /// What the rule's verifier spends from.
     pub(crate) account: &'b str,
     /// With the parameters of the path: of another tenant, the same phone is another proof.
-    pub(crate) asked_by: &'b AskedBy,
+    pub(crate) target: &'b Target,
     pub(crate) phone: Phone,
     /// The client's network, if it was found.
     pub(crate) network: Option<&'b [u8]>,
+}
+
+/// Method and path, as the request has them. A rule may be for any path, and rules of two layers may have one name.
+#[derive(Clone)]
+pub(crate) struct Target(Box<str>);
+
+// === impl Target ===
+
+impl Target {
+    /// `path`: without the query, and without what a router has stripped.
+    pub(crate) fn new(method: &Method, path: &str) -> Self {
+        // No method has a space.
+        Self(format!("{method} {path}").into())
+    }
 }
 
 // === impl Bound ===
 
 #[cfg_attr(not(feature = "pass"), allow(dead_code))]
 impl Bound<'_> {
-    /// A hash of phone, account and path parameters, which is another one for each pass.
-    pub(super) fn phone_mac(&self, key: &MacKey, jti: &str) -> [u8; 32] {
-        let mut parameters = Vec::new();
-        self.asked_by.write_parameters(|part| {
-            parameters.extend(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
-            parameters.extend(part);
-        });
-        // A phone has eleven digits, and neither an id nor an account has a NUL.
+    /// A hash of phone, account, method and path, which is another one for each pass.
+    pub(super) fn request_mac(&self, key: &MacKey, jti: &str) -> [u8; 32] {
+        // A phone has eleven digits, neither an id nor an account has a NUL, and the target is the last.
         key.mac([
             b"ph\0",
             jti.as_bytes(),
@@ -35,7 +46,7 @@ impl Bound<'_> {
             self.phone.as_str().as_bytes(),
             self.account.as_bytes(),
             b"\0",
-            &parameters,
+            self.target.0.as_bytes(),
         ])
     }
 

@@ -1,5 +1,7 @@
 //! What a pass carries: the answer of a number check, with its risk.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use crate::{
     check_kind::CheckKind,
     verdict::{Class, Risk, Verdict},
@@ -23,6 +25,8 @@ pub(crate) struct Carried {
 /// The passes of one number check, one after the other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Chain {
+    /// When the number check was asked, in microseconds since 1970.
+    pub(super) checked: u64,
     /// When the first one ends, in seconds since 1970. `None` before it is issued.
     pub(super) ends: Option<u64>,
     /// How many of them followed an answer of the application.
@@ -108,8 +112,31 @@ impl Carried {
 // === impl Chain ===
 
 impl Chain {
+    /// The chain of a number check that is asked at this time.
+    pub(crate) fn since(time: SystemTime) -> Self {
+        Self { checked: micros(time), ..Self::default() }
+    }
+
+    /// Whether the number check was asked after this time.
+    pub(crate) fn is_after(&self, time: SystemTime) -> bool {
+        self.checked > micros(time)
+    }
+
+    /// When the number check was asked, in whole seconds since 1970.
+    #[cfg_attr(not(feature = "pass"), allow(dead_code))]
+    pub(super) fn checked_seconds(&self) -> u64 {
+        self.checked / MICROS
+    }
+
     /// The text that is claimed, so that the pass works once.
     pub(crate) fn jti(&self) -> &str {
         &self.jti
     }
+}
+
+/// Microseconds of a second.
+const MICROS: u64 = 1_000_000;
+
+fn micros(time: SystemTime) -> u64 {
+    u64::try_from(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros()).unwrap_or(u64::MAX)
 }

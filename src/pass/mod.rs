@@ -50,7 +50,7 @@ pub use self::{
     verifier::{Assertion, Verifier, VerifierBuilder},
 };
 pub(crate) use self::{
-    bound::Bound,
+    bound::{Bound, Target},
     carried::{Carried, Chain, Unread},
     ring::Keyring,
     signer::Signer,

@@ -13,11 +13,14 @@ use crate::{error::ConfigError, secret::Secret};
 ///
 /// A pass is signed (JWS). It says that the number check of this rule passed for this phone, with which risk. **It carries a proof,
 /// never a right**: the rule's *current* policy decides, so a pass with a high risk still needs the captcha. It holds no phone and no address
-/// in clear, works once, only for its rule, the rule's account and path parameters, and its phone, and ends with its lifetime. A later pass of the same number check ends when
-/// the first one does.
+/// in clear, works once, only for its rule, the rule's account, the method and path of its request, and its phone, and ends a lifetime after the number check. A later pass
+/// of the same check ends when the first one does.
+///
+/// **It is signed, not encrypted**: the client can read the score, the tags and the id that JPush returned for its phone.
 ///
 /// Its single use is claimed in the store of the [`Guards`](crate::Guards). **In memory, each instance claims for itself**: with several instances set
-/// [`GuardsBuilder::redis`](crate::GuardsBuilder::redis), or a pass works once for each of them. Without an answer of the store no pass is
+/// [`GuardsBuilder::redis`](crate::GuardsBuilder::redis), or a pass works once for each of them. A memory accepts no pass of a check from before it began: a restart,
+/// or a reload with other guards, ends all passes. Without an answer of the store no pass is
 /// accepted, whatever [`StorePolicy`](crate::StorePolicy) says. The clocks of instances must not differ by more than 15 minutes.
 ///
 /// All instances have the same keys. To rotate, accept the new key everywhere ([`Passes::also`]), then sign with it, and remove the old one after
@@ -92,7 +95,8 @@ impl Passes {
         self
     }
 
-    /// Sets for how long a pass works, from the number check's first pass. Default: 5 minutes; 30 s to 15 minutes.
+    /// Sets for how long a pass works, from the time of the number check. Default: 5 minutes; 30 s to 15 minutes. A lifetime that a reload
+    /// shortens holds for the passes that are out.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self

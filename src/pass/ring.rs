@@ -33,6 +33,8 @@ struct Claims {
     aud: Box<str>,
     iat: u64,
     exp: u64,
+    /// When the number check was asked, in microseconds since 1970.
+    checked: u64,
     jti: Box<str>,
     rule: Box<str>,
     ph: Box<str>,
@@ -81,12 +83,13 @@ impl Keyring {
         Ok(Self { keys, audience: audience.into(), lifetime: *lifetime, binds_client: *binds_client })
     }
 
-    /// A pass. `None` if nothing of its life is left, if the client's network is bound and not known, or if it would be longer than 1 KiB,
-    /// because of its tags: without one of them, it could carry a lower risk.
+    /// A pass, whose life begins with the number check. `None` if nothing of it is left, if the client's network is bound and not known, or if
+    /// it would be longer than 1 KiB, because of its tags: without one of them, it could carry a lower risk.
     pub(crate) fn issue(&self, carried: &Carried, bound: &Bound<'_>, now: SystemTime) -> Option<String> {
         let (key, hashing) = self.keys.first()?;
         let now = seconds(now);
-        let exp = carried.chain.ends.unwrap_or_else(|| now.saturating_add(self.lifetime.as_secs()));
+        let latest = carried.chain.checked_seconds().saturating_add(self.lifetime.as_secs());
+        let exp = carried.chain.ends.map_or(latest, |ends| ends.min(latest));
         if exp <= now {
             return None;
         }
@@ -98,8 +101,9 @@ impl Keyring {
             aud: self.audience.clone(),
             iat: now,
             exp,
+            checked: carried.chain.checked,
             rule: bound.rule.into(),
-            ph: short(bound.phone_mac(hashing, &jti)),
+            ph: short(bound.request_mac(hashing, &jti)),
             checks: [CheckKind::Number].into_iter().chain(risk).map(|kind| kind.as_str().into()).collect(),
             score: carried.score,
             unknown: carried.is_unknown,
@@ -123,13 +127,15 @@ impl Keyring {
         let (claims, hashing) =
             self.keys.iter().map(|(key, hashing)| (key, hashing)).find_map(read).ok_or(Unread::Invalid)?;
         let now = seconds(now);
+        let chain = Chain { checked: claims.checked, ends: Some(claims.exp), retries: claims.n, jti: claims.jti };
         let is_meant = *claims.iss == *ISSUER
             && claims.aud == self.audience
             && *claims.rule == *bound.rule
             && claims.iat <= now.saturating_add(AHEAD)
-            && claims.exp <= claims.iat.saturating_add(LONGEST.as_secs())
-            && is_same(&claims.ph, bound.phone_mac(hashing, &claims.jti))
-            && match (&claims.cip, bound.network_mac(hashing, &claims.jti)) {
+            && chain.checked_seconds() <= now.saturating_add(AHEAD)
+            && claims.exp <= claims.iat.min(chain.checked_seconds()).saturating_add(LONGEST.as_secs())
+            && is_same(&claims.ph, bound.request_mac(hashing, &chain.jti))
+            && match (&claims.cip, bound.network_mac(hashing, &chain.jti)) {
                 // Also where the setting is newer than the pass.
                 (None, _) => !self.binds_client,
                 (Some(_), None) => false,
@@ -144,7 +150,8 @@ impl Keyring {
         if !is_meant || **first != *CheckKind::Number.as_str() || has_risk_check == more.is_empty() {
             return Err(Unread::Invalid);
         }
-        if claims.exp <= now {
+        // A lifetime that was shortened holds for the passes that are out.
+        if claims.exp.min(chain.checked_seconds().saturating_add(self.lifetime.as_secs())) <= now {
             return Err(Unread::Expired);
         }
         let carried = Carried {
@@ -154,7 +161,7 @@ impl Keyring {
             tags: claims.tags,
             id: claims.vid,
             is_sandbox: claims.sandbox,
-            chain: Chain { ends: Some(claims.exp), retries: claims.n, jti: claims.jti },
+            chain,
         };
         carried.is_whole().then_some(carried).ok_or(Unread::Invalid)
     }

@@ -56,6 +56,7 @@ pub(crate) use self::{
     applied::{Meant, all_applied, testers},
     group::{Choice, Group, remove_phone_cookies, trailer_filter},
     methods::{has_proof_in_head, is_preflight},
+    place::path_as_written,
     presented::{InHeaders, pass_headers},
     routes::{Match, Routes},
     setters::setting_methods,

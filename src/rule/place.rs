@@ -73,3 +73,9 @@ fn path_of(uri: &Uri) -> &str {
         path => path,
     }
 }
+
+/// The path as the client has written it, before a router stripped its prefix.
+pub(crate) fn path_as_written<'u>(uri: &'u Uri, original: Option<&'u Uri>) -> &'u str {
+    let Place { path, original } = Place::of(uri, original);
+    original.unwrap_or(path)
+}

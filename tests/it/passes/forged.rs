@@ -90,6 +90,9 @@ async fn claims_that_do_not_hold_are_refused_whoever_signed_them() {
         ("jti", json!("another")),
         ("iat", json!(now + 60)),
         ("exp", json!(now + 3600)),
+        ("checked", json!((now + 60) * 1_000_000)),
+        ("checked", json!((now - 3600) * 1_000_000)),
+        ("checked", json!(null)),
         ("exp", json!(i64::from(-1_i8))),
         ("exp", json!(null)),
         ("checks", json!([])),
@@ -135,18 +138,24 @@ async fn a_pass_is_for_one_phone_rule_audience_and_account() {
     let desk = Desk::set(|builder| {
         builder.passes(passes()).rules([login(), Rule::post("/register", number()).name("register")])
     });
+    let others = [
+        ("another audience", Desk::set(|builder| builder.passes(passes().audience("other")).rule(login()))),
+        ("another account", Desk::set(|builder| builder.account("other").passes(passes()).rule(login()))),
+        ("another rule of the path", Desk::set(|builder| builder.passes(passes()).rule(login().name("other")))),
+        ("another instance", Desk::new()),
+    ];
     let pass = desk.earned().await;
     let other_phone = json!({"phone": OTHER, "captchaContent": captcha_content()});
     desk.refuses(&pass, &other_phone, DenialReason::PassInvalid, "another phone").await;
     let at_register = super::with_pass(&pass, post_json("/register", solved().to_string()));
     let response = desk.send(at_register).await;
     assert_eq!(super::denial_reason(&response), Some(DenialReason::PassInvalid));
-    for (what, other) in [
-        ("another audience", Desk::set(|builder| builder.passes(passes().audience("other")).rule(login()))),
-        ("another account", Desk::set(|builder| builder.account("other").passes(passes()).rule(login()))),
-        ("another rule of the path", Desk::set(|builder| builder.passes(passes()).rule(login().name("other")))),
-    ] {
-        other.refuses(&pass, &solved(), DenialReason::PassInvalid, what).await;
+    for (what, other) in others {
+        match what {
+            // It is refused for the reason that it is named after: without one, it is accepted.
+            "another instance" => assert_eq!(other.by_pass(&pass, &solved()).await.status(), 200),
+            _ => other.refuses(&pass, &solved(), DenialReason::PassInvalid, what).await,
+        }
     }
     let no_phone = desk.by_pass(&pass, &json!({"captchaContent": captcha_content()})).await;
     assert_eq!(super::denial_reason(&no_phone), Some(DenialReason::ProofMissing));

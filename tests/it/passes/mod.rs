@@ -1,7 +1,9 @@
 //! Passes: a proven number is not paid for twice, and a pass proves nothing that was not proven.
 
 mod accepted;
+mod bound;
 mod caches;
+mod chain;
 mod forged;
 mod headers;
 mod private;

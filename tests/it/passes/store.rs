@@ -5,15 +5,26 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{Shutdown, TcpStream},
     process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    task::{Context, Waker},
     time::Duration,
 };
 
 use futures_util::{StreamExt, future::join_all, stream};
 use serde_json::json;
-use tower_jverify::{DenialReason, Guards, JVerifyLayer, Redis, Secret, StorePolicy};
+use tower::service_fn;
+use tower_jverify::{
+    Check, CheckKind, Class, DenialReason, Guards, JVerifyLayer, Redis, Risk, Secret, StorePolicy, Verdict,
+};
 
-use super::{Desk, PHONE, claims, denial_reason, login, next, passes, solved, verifier};
-use crate::support::redis_server::{KEY, Server, encoded};
+use super::{Desk, PHONE, claims, denial_reason, login, next, passes, solved, verifier, with_pass};
+use crate::support::{
+    Application, post_json,
+    redis_server::{KEY, Server, encoded},
+};
 
 const PASSES: u32 = 1_000;
 
@@ -56,15 +67,86 @@ async fn a_full_memory_takes_no_pass() {
 #[tokio::test]
 async fn a_pass_is_claimed_whatever_guards_a_reload_brings() {
     let desk = Desk::new();
-    let pass = desk.earned().await;
     let lenient = Guards::builder().without_replay_guard().build().unwrap();
     let desk = Desk {
         layer: JVerifyLayer::builder(desk.verifier.clone()).guards(&lenient).rule(login()).build().unwrap(),
         ..desk
     };
     desk.layer.reload(JVerifyLayer::builder(desk.verifier.clone()).passes(passes()).rule(login()).build().unwrap());
+    let pass = desk.earned().await;
     assert_eq!(desk.by_pass(&pass, &solved()).await.status(), 200);
     desk.refuses(&pass, &solved(), DenialReason::PassUsed, "again").await;
+}
+
+/// A new memory does not know which passes were used.
+#[tokio::test]
+async fn a_reload_that_brings_guards_accepts_no_pass_from_before() {
+    let desk = Desk::new();
+    let (used, unused) = (desk.earned().await, desk.earned().await);
+    assert_eq!(desk.by_pass(&used, &solved()).await.status(), 200);
+    let new = JVerifyLayer::builder(desk.verifier.clone()).guards(&Guards::new()).passes(passes()).rule(login());
+    desk.layer.reload(new.build().unwrap());
+    for (pass, what) in [(&used, "used"), (&unused, "not used")] {
+        desk.refuses(pass, &solved(), DenialReason::PassInvalid, what).await;
+    }
+    let pass = desk.earned().await;
+    assert_eq!(desk.by_pass(&pass, &solved()).await.status(), 200, "from after it");
+}
+
+/// A restart is a new memory.
+#[tokio::test]
+async fn a_pass_that_was_used_before_a_restart_is_not_used_after_it() {
+    let set = || Desk::set(|builder| builder.passes(passes()).retry_pass([401]).rule(login()));
+    let before = set();
+    before.answers(401);
+    let mut response = before.login(&json!({"token": "100 t", "phone": PHONE})).await;
+    for n in 0..3 {
+        let pass = response.headers()[super::PASS].to_str().unwrap().to_owned();
+        response = before.by_pass(&pass, &json!({"phone": PHONE})).await;
+        assert_eq!(response.status(), 401);
+        // Also one that was signed after the restart, of a check from before it.
+        set().refuses(&pass, &json!({"phone": PHONE}), DenialReason::PassInvalid, &n.to_string()).await;
+    }
+}
+
+/// Dropped after each number of polls: once the captcha was asked, the pass is spent.
+#[tokio::test]
+async fn a_request_that_is_dropped_at_any_poll_uses_its_pass_at_most_once() {
+    for polls in 0..30 {
+        let captchas = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&captchas);
+        let verifier = service_fn(move |check: Check| {
+            let captchas = Arc::clone(&counted);
+            async move {
+                let verdict = Verdict::new(check.kind(), Class::Passed);
+                let is_number = check.kind() == CheckKind::Number;
+                captchas.fetch_add(usize::from(!is_number), SeqCst);
+                for _ in 0..4 {
+                    tokio::task::yield_now().await;
+                }
+                let risky = || verdict.clone().with_risk(Risk::from_score(650, Vec::new()));
+                Ok::<_, std::convert::Infallible>(if is_number { risky() } else { verdict })
+            }
+        });
+        let layer = JVerifyLayer::builder(verifier).passes(passes()).rule(login()).build().unwrap();
+        let application = Application::default();
+        let send = |request| tower::ServiceExt::oneshot(tower::Layer::layer(&layer, application.clone()), request);
+        let denied = send(post_json("/login", json!({"token": "t", "phone": PHONE}).to_string())).await.unwrap();
+        let pass = denied.headers()[super::PASS].to_str().unwrap().to_owned();
+        let mut request = Box::pin(send(with_pass(&pass, post_json("/login", solved().to_string()))));
+        for _ in 0..polls {
+            if request.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(request);
+        layer.drained().await;
+        let asked = captchas.load(SeqCst);
+        let again = send(with_pass(&pass, post_json("/login", solved().to_string()))).await.unwrap();
+        assert_eq!(again.status() == 200, asked == 0, "{polls} {asked}");
+        assert!(application.runs() <= 1, "{polls}");
+    }
 }
 
 #[tokio::test]
