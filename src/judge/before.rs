@@ -20,11 +20,11 @@ use crate::{
 };
 
 impl<V> Questions<'_, V> {
-    /// Counts the request.
-    pub(super) async fn spend(&mut self, plan: &Plan) -> Result<(), Refusal> {
+    /// Counts the request. `has_pass`: a pass was read that is for it.
+    pub(super) async fn spend(&mut self, plan: &Plan, has_pass: bool) -> Result<(), Refusal> {
         let Settings { account, limits, .. } = self.settings;
         let (observers, spender) = (self.means.observers, self.sender.spender.as_ref());
-        let spending = Spending { account, observers, rule: self.rule, limits, spender };
+        let spending = Spending { account, observers, rule: self.rule, limits, spender, has_pass };
         let spent = match account.redis() {
             None => spending.spend(plan),
             Some(redis) => Box::pin(spending.spend_in(redis, plan, &mut self.patience)).await,

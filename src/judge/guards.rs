@@ -264,6 +264,8 @@ impl GuardsBuilder {
     /// Limits how often one client may send requests that are checked for the same phone. Default: 3 in ten minutes. See
     /// [`GuardsBuilder::per_client`].
     ///
+    /// A request with a valid [pass](crate::Passes) does not count: no number check is sent for its phone.
+    ///
     /// A limit for a phone alone does not exist: any stranger could use it to lock out the phone's owner.
     pub fn per_client_and_phone(mut self, rate: Rate) -> Self {
         self.0.limits.per_client_and_phone = Some(rate);

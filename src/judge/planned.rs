@@ -74,8 +74,13 @@ impl Hash for Presented {
 impl Plan {
     /// The phones that the client claims, each once.
     pub(super) fn claimed(&self) -> impl Iterator<Item = Phone> {
-        let all = || {
-            let of_pass = self.pass.iter().map(|pass| pass.phone);
+        self.asked_about(false)
+    }
+
+    /// The phones that checks are asked about, each once. `has_pass`: the request's pass takes the place of a check.
+    pub(super) fn asked_about(&self, has_pass: bool) -> impl Iterator<Item = Phone> {
+        let all = move || {
+            let of_pass = self.pass.iter().filter(move |_| !has_pass).map(|pass| pass.phone);
             self.checks.iter().filter_map(|planned| planned.claimed).chain(of_pass)
         };
         let is_first = move |(at, phone): &(usize, Phone)| all().take(*at).all(|other| other != *phone);

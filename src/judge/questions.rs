@@ -113,8 +113,9 @@ where
     /// Sends the checks in order. The first check that fails without a fallback ends the sequence, and later proofs are not spent.
     /// The captcha that a risk or a fallback requires comes last.
     pub(super) async fn ask_all(&mut self, plan: Plan) -> Result<(), Refusal> {
+        // Before the request is counted: what a pass proves makes no call for its phone.
         let read = plan.pass.as_ref().map(|pass| Box::new(self.read(pass)));
-        self.spend(&plan).await?;
+        self.spend(&plan, read.as_ref().is_some_and(|read| read.is_ok())).await?;
         self.has_captcha = plan.has_captcha();
         let Plan { checks, pass, step_up, asked_by, limited: _ } = plan;
         self.asked_by = Some(asked_by);

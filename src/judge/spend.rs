@@ -6,6 +6,9 @@
 //! connection's peer is never taken for the client: behind a proxy, all clients have the same peer. No limit is for a phone alone,
 //! because a stranger could then lock out the phone's owner.
 //!
+//! A request with a pass counts for its client and not for the phone, because no number check is sent. One pass leads to one captcha at
+//! most, and a check that counts for the phone to four passes.
+//!
 //! A request counts before its proof is claimed, and stays counted even if it is refused later. The limits of a client apply before
 //! those of the account: a client above its limit does not use up the account's.
 
@@ -33,6 +36,8 @@ pub(super) struct Spending<'s> {
     pub(super) limits: &'s [Limit],
     /// The client, if clients are identified.
     pub(super) spender: Option<&'s Spender>,
+    /// Whether a pass was read that is for this request: then no number check is asked about the phone of the pass.
+    pub(super) has_pass: bool,
 }
 
 /// The part of a budget, in percent, at which the first event is written.
@@ -92,7 +97,7 @@ impl Spending<'_> {
             }
             self.take_of_rule(ledger, plan, tag, who)?;
             if let Some(rate) = per_client_and_phone {
-                for phone in plan.claimed() {
+                for phone in plan.asked_about(self.has_pass) {
                     let parts = [account, tag, who, phone.as_str().as_bytes()];
                     self.take_of_client(
                         ledger,

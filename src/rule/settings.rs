@@ -278,7 +278,7 @@ macro_rules! setting_table {
         ///
         /// A request with a pass and a token uses the token, and the pass stays good. A pass that cannot be used is answered 403 `proof_expired`, next
         /// `new_token`, and nothing is asked; the event has the reason `pass_invalid`, `pass_expired` or `pass_used`. Limits of a client count a
-        /// request with a pass like any other, and it costs nothing of a budget.
+        /// request with a pass like any other, but for [`per_client_and_phone`](crate::GuardsBuilder::per_client_and_phone), and it costs nothing of a budget.
         ///
         /// A request in shadow gets no pass, because a rule in shadow answers nothing; one that it brings is checked and claimed as elsewhere. Requests that
         /// [`otherwise_pass`](crate::Rule::otherwise_pass) or [`guard_unless`](crate::Rule::guard_unless) lets through use no pass.

@@ -6,6 +6,7 @@ mod caches;
 mod chain;
 mod forged;
 mod headers;
+mod limits;
 mod private;
 mod retry;
 mod settings;
