@@ -114,3 +114,13 @@ fn a_testers_header_is_no_pass() {
     let layer = tower_jverify::JVerifyLayer::builder(verifier()).passes(passes());
     assert!(layer.rule(rule.pass_field(Field::header("x-pass"))).build().is_ok());
 }
+
+#[test]
+fn a_name_is_refused_in_either_order() {
+    for rules in [
+        [Rule::post("/a", number()).name("POST /b"), Rule::post("/b", number())],
+        [Rule::post("/b", number()), Rule::post("/a", number()).name("POST /b")],
+    ] {
+        assert!(tower_jverify::JVerifyLayer::builder(verifier()).passes(passes()).rules(rules).build().is_err());
+    }
+}
