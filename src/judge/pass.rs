@@ -149,12 +149,15 @@ mod tests {
     use crate::{
         check_kind::CheckKind,
         decision::{Action, Level, Policy},
+        pass::Chain,
         verdict::{Class, Risk, Verdict},
     };
 
     fn risk() -> impl Strategy<Value = Risk> {
-        let known = (0..=900_i64, prop::collection::vec(0..4_u8, 0..3)).prop_map(|(score, tags)| {
-            Risk::from_score(score, tags.into_iter().map(|tag| format!("tag {tag}").into()).collect())
+        // Also scores that JPush does not return: a custom verifier may.
+        let known = (any::<u16>(), prop::collection::vec(0..4_u8, 0..3)).prop_map(|(score, tags)| Risk::Known {
+            score,
+            tags: tags.into_iter().map(|tag| format!("tag {tag}").into()).collect(),
         });
         prop_oneof![Just(Risk::NotAsked), Just(Risk::Unknown), known]
     }

@@ -82,13 +82,13 @@ impl Passes {
         Self { keys: vec![(kid, key)], audience: None, lifetime: Duration::from_secs(5 * 60), binds_client: false }
     }
 
-    /// Also accepts passes of this key. At most eight keys, each with its own id.
+    /// Also accepts passes of this key. At most eight keys, each with another id. Default: no further key.
     pub fn also(mut self, kid: impl Into<Box<str>>, key: PassKey) -> Self {
         self.keys.push((kid.into(), key));
         self
     }
 
-    /// Sets for which application the passes are: 1 to 64 characters of visible ASCII without quotes and backslashes. Required. Applications
+    /// Sets for which application the passes are: 1 to 64 characters of visible ASCII without quotes and backslashes. Required, without a default. Applications
     /// with other audiences do not accept them, even if they have the same keys: give staging another one than production.
     pub fn audience(mut self, audience: impl Into<Box<str>>) -> Self {
         self.audience = Some(audience.into());

@@ -1,4 +1,6 @@
-//! A pass is a secret of the client, and holds none of a person.
+//! A pass is a secret of the client, and contains no personal data.
+
+use std::fmt::Write;
 
 use serde_json::json;
 use tower_jverify::{ClientIp, DenialReason};
@@ -54,7 +56,7 @@ async fn nothing_that_is_written_shows_a_pass() {
     let desk = Desk::set(|builder| {
         builder.passes(passes()).retry_pass([401]).rule(login()).on_decision(move |decided| {
             let mut lines = written.lock().unwrap();
-            lines.push_str(&format!("{decided:?} {:?}", decided.reason()));
+            write!(lines, "{decided:?} {:?}", decided.reason()).unwrap();
             #[cfg(feature = "serde")]
             lines.push_str(&serde_json::to_string(decided).unwrap());
         })

@@ -11,7 +11,7 @@ use super::{SECRET, forged::pkcs8, login, passes, verifier};
 use crate::support::Verifier;
 
 fn refused(set: impl FnOnce(JVerifyBuilder<Verifier>) -> JVerifyBuilder<Verifier>) -> ConfigError {
-    let error = set(tower_jverify::JVerifyLayer::builder(verifier())).build().err().expect("it is refused");
+    let error = set(tower_jverify::JVerifyLayer::builder(verifier())).build().map(drop).expect_err("it is refused");
     assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
     error
 }
