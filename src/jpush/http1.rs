@@ -17,7 +17,6 @@ use hyper::{
 };
 
 use super::{
-    collect,
     dial::Dial,
     errors,
     pool::{Connection, Pool},
@@ -30,6 +29,9 @@ type Call = Request<Full<Bytes>>;
 type Sent = Pin<Box<dyn Future<Output = Result<Response<Incoming>, TrySendError<Call>>> + Send>>;
 
 type Answer = Result<Response<Incoming>, CallError>;
+
+/// How much is read at once, and the most bytes of a reply's head.
+const READ_BUFFER: usize = 4 * 1024;
 
 /// A client of one server.
 #[derive(Debug)]
@@ -55,7 +57,8 @@ impl Http1 {
     pub(super) fn new(dial: Dial, pool: Pool) -> Self {
         let mut builder = http1::Builder::new();
         builder
-            .max_buf_size(collect::LIMIT)
+            // A real reply is below 1 KiB. hyper's own size is 8 KiB, for each connection twice: once for the last reply.
+            .read_buf_exact_size(Some(READ_BUFFER))
             // A check is small: one buffer copied and one plain write cost less than a list of buffers.
             .writev(false);
         Self { pool: Arc::new(pool), dial, builder }
@@ -95,6 +98,8 @@ impl Http1 {
                 }
                 drop(room);
             });
+        } else {
+            drop(dial);
         }
         match connection.try_send_request(request).await {
             Ok(response) => {
@@ -102,7 +107,8 @@ impl Http1 {
                 Ok(response)
             }
             Err(mut error) => match error.take_message() {
-                Some(request) if is_kept => self.call_anew(request).await,
+                // Boxed: it is rare, and this waits with every first check of a connection.
+                Some(request) if is_kept => Box::pin(self.call_anew(request)).await,
                 _ => Err(errors::sent(error.error())),
             },
         }

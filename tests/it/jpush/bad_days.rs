@@ -120,6 +120,23 @@ async fn a_reply_of_exactly_the_cap_is_read_and_one_byte_more_is_not() {
 }
 
 #[tokio::test]
+async fn a_reply_whose_head_has_less_than_4_kib_is_read_and_one_with_more_is_not() {
+    for (padding, read) in [(3_900, true), (4_200, false)] {
+        let head = format!("HTTP/1.1 200 OK\r\nx-padding: {}\r\n", "x".repeat(padding));
+        let reply = format!("{head}content-length: {}\r\n\r\n{PASS}", PASS.len());
+        let server = Server::answering(reply).await;
+        let answer = client(&server.url()).build().unwrap().ask(number()).await;
+        match answer {
+            Ok(verdict) => assert!(read && verdict.class().is_pass(), "{padding}"),
+            Err(error) => {
+                assert!(!read && !error.nothing_sent() && !error.is_connect(), "{padding}: {error:?}");
+                assert_silent(&error);
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_body_shorter_than_announced_never_passes_even_if_what_came_reads_as_a_pass() {
     let server = Server::start(|mut conn| async move {
         conn.request().await;

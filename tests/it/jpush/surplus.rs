@@ -79,7 +79,7 @@ enum Surplus {
 async fn over_tls_bytes_on_an_idle_connection_end_it_too() {
     // Replies as JPush sends them, and such as fill the buffers of TLS and HTTP to the brim.
     let Tls { acceptor, root } = Tls::trusted();
-    for padding in [0, 8_080, 16_384] {
+    for padding in [0, 3_980, 8_080, 16_384] {
         for (surplus, reused) in [
             (Surplus::SameRecord, false),
             (Surplus::NextRecord, false),
