@@ -36,12 +36,35 @@ pin_project! {
     enum State<S, F, B, E> {
         /// The checks are running. The clone of the inner service has not been polled and holds nothing.
         Guarded { inner: Option<S>, story: Story<B> },
-        /// The inner service was not ready at once: this clone is polled until it is ready, and called.
-        Waiting { inner: S, request: Option<Request<RequestBody<B>>> },
+        // Boxed: it is rare, and every request moves the future.
+        Waiting { waiting: Box<Waiting<S, B>> },
         Called { #[pin] future: F },
         /// The inner service could not be made ready.
         Failed { error: Option<E> },
         Refused { response: Option<Response<Bytes>> },
+    }
+}
+
+/// The inner service was not ready at once: this clone is polled until it is ready, and called.
+struct Waiting<S, B> {
+    inner: S,
+    request: Option<Request<RequestBody<B>>>,
+}
+
+// === impl State ===
+
+impl<S, B> State<S, S::Future, B, S::Error>
+where
+    S: Service<Request<RequestBody<B>>>,
+{
+    /// Calls the inner service directly if it is ready: a request is large, and every move of it costs.
+    #[inline]
+    fn called(mut inner: S, request: Request<RequestBody<B>>, cx: &mut Context<'_>) -> Self {
+        match inner.poll_ready(cx) {
+            Poll::Ready(Ok(())) => Self::Called { future: inner.call(request) },
+            Poll::Ready(Err(error)) => Self::Failed { error: Some(error) },
+            Poll::Pending => Self::Waiting { waiting: Box::new(Waiting { inner, request: Some(request) }) },
+        }
     }
 }
 
@@ -55,16 +78,10 @@ where
         Self { state: State::Guarded { inner: Some(inner), story }, after: None }
     }
 
-    /// Calls the inner service directly if it is ready: a request is large, and every move of it costs. Otherwise
-    /// the future's first poll registers the waker of its task.
+    /// Calls the inner service directly if it is ready. Otherwise the future's first poll registers the waker of its task.
     #[inline]
-    pub(super) fn unmatched(mut inner: S, request: Request<RequestBody<B>>) -> Self {
-        let state = match inner.poll_ready(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(())) => State::Called { future: inner.call(request) },
-            Poll::Ready(Err(error)) => State::Failed { error: Some(error) },
-            Poll::Pending => State::Waiting { inner, request: Some(request) },
-        };
-        Self { state, after: None }
+    pub(super) fn unmatched(inner: S, request: Request<RequestBody<B>>) -> Self {
+        Self { state: State::called(inner, request, &mut Context::from_waker(Waker::noop())), after: None }
     }
 
     pub(super) fn refused(response: Response<Bytes>) -> Self {
@@ -87,13 +104,14 @@ where
                         (End::Denied(response), _) => State::Refused { response: Some(response) },
                         (End::Through(request, after), Some(inner)) => {
                             *this.after = after;
-                            State::Waiting { inner, request: Some(request) }
+                            State::called(inner, request, cx)
                         }
                         (End::Through(..), None) => State::Refused { response: None },
                     };
                     this.state.set(next);
                 }
-                StateProj::Waiting { inner, request } => {
+                StateProj::Waiting { waiting } => {
+                    let Waiting { inner, request } = &mut **waiting;
                     ready!(inner.poll_ready(cx))?;
                     let request = request.take().expect("a future is not polled after it has answered");
                     let future = inner.call(request);
