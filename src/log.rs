@@ -119,17 +119,17 @@ impl Stage {
         self.record(|span| span.record("rule", rule));
     }
 
-    /// Records the verifier's answer.
+    /// Records the verifier's answer. `code` is called only if there is a span.
     #[inline]
-    pub(crate) fn answered(&self, class: &'static str, code: Option<&str>) {
-        self.record(|span| span.record("class", class).record("code", code));
+    pub(crate) fn answered<'v>(&self, class: &'static str, code: impl FnOnce() -> Option<&'v str>) {
+        self.record(|span| span.record("class", class).record("code", code()));
     }
 
     /// As [`Stage::answered`], for a check that the current task finishes.
     pub(crate) fn answered_late(class: &'static str, code: Option<&str>) {
         let current = quietly(Span::current);
         let is_check = |span: &Span| span.metadata().is_some_and(|metadata| metadata.name() == CHECK);
-        Self(current.filter(is_check)).answered(class, code);
+        Self(current.filter(is_check)).answered(class, || code);
     }
 
     #[inline]
@@ -188,7 +188,7 @@ impl Stage {
     pub(crate) fn rule(&self, _: &str) {}
 
     #[inline]
-    pub(crate) fn answered(&self, _: &'static str, _: Option<&str>) {}
+    pub(crate) fn answered<'v>(&self, _: &'static str, _: impl FnOnce() -> Option<&'v str>) {}
 
     #[inline]
     pub(crate) fn answered_late(_: &'static str, _: Option<&str>) {}

@@ -25,17 +25,44 @@ pub(crate) use self::{
     routing::{ignore_http2_offer, overrides_method},
 };
 
-/// The numbers below 100, in two digits each.
-const DIGITS: &str = "\
-    0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849\
-    5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
+/// The numbers below 1,000, in three digits each.
+const DIGITS: &str = {
+    const ALL: [u8; 3000] = digits();
+    match str::from_utf8(&ALL) {
+        Ok(digits) => digits,
+        Err(_) => panic!("digits are text"),
+    }
+};
 
-/// A number as a header's value. `HeaderValue::from(u64)` allocates twice, but a number below 100, such as a low risk
-/// score, needs no allocation.
+#[allow(clippy::indexing_slicing, reason = "it runs in the compiler alone")]
+const fn digits() -> [u8; 3000] {
+    let mut all = [b'0'; 3000];
+    let mut at = 3;
+    while at < all.len() {
+        let [mut hundreds, mut tens, mut ones] = [all[at - 3], all[at - 2], all[at - 1] + 1];
+        if ones > b'9' {
+            (tens, ones) = (tens + 1, b'0');
+        }
+        if tens > b'9' {
+            (hundreds, tens) = (hundreds + 1, b'0');
+        }
+        [all[at], all[at + 1], all[at + 2]] = [hundreds, tens, ones];
+        at += 3;
+    }
+    all
+}
+
+/// A number as a header's value. `HeaderValue::from(u64)` allocates twice, but a number below 1,000, such as a risk score or the length of
+/// a check, needs no allocation.
 pub(crate) fn decimal(number: u64) -> HeaderValue {
+    let zeros = match number {
+        0..10 => 2,
+        10..100 => 1,
+        _ => 0,
+    };
     if let Ok(at) = usize::try_from(number)
-        && at < 100
-        && let Some(digits) = DIGITS.get(2 * at + usize::from(at < 10)..2 * at + 2)
+        && at < 1000
+        && let Some(digits) = DIGITS.get(3 * at + zeros..3 * at + 3)
     {
         return HeaderValue::from_static(digits);
     }

@@ -272,9 +272,9 @@ where
         return Err(bad(BadReply::WithoutExId));
     }
     let verdict = advised(verdict);
-    Ok(match head.headers.get(&SANDBOX_MARK) {
+    Ok(match head.headers.iter().find(|(name, _)| **name == SANDBOX_MARK) {
         None => verdict,
-        Some(mark) if mark == "once" => verdict.with_sandbox_once_mark(),
+        Some((_, mark)) if mark == "once" => verdict.with_sandbox_once_mark(),
         Some(_) => verdict.with_sandbox_mark(),
     })
 }

@@ -244,7 +244,7 @@ where
         let span = Stage::check(begun.endpoint().as_str());
         let heard = |mut answer: Result<Verdict, Refusal>| {
             if let Ok(verdict) = &mut answer {
-                span.answered(verdict.class().as_str(), verdict.code());
+                span.answered(verdict.class().as_str(), || verdict.code());
                 observers.answered(rule, &begun, verdict);
             }
             answer
