@@ -1,8 +1,8 @@
 //! A guarded login, twice: under the layer, and under the middleware that a user would write by hand today.
 //!
-//! Both wrap the same axum router, ask the same vendor over loopback, judge its answer, and report it to the handler in a header.
-//! The hand-written one is honest: one shared client with its pool, a bound on the body, a timeout, and an answer for every error.
-//! It does less: it sends no exID, refuses no duplicate names, strips no aliases, and sets one risk header instead of six.
+//! Both are around the same axum router, ask the same vendor over loopback, judge its answer, and inform the handler
+//! by a header. The one by hand is honest: one shared client with its pool, a bound on the body, a timeout, every error
+//! answered. It does less: no exID, no duplicate names refused, no aliases stripped, one risk header instead of six.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -22,68 +22,138 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
+use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use tower::{Layer, Service, ServiceExt};
-use tower_jverify::{Assertions, ClientIp, Credentials, Guards, JPush, JVerify, JVerifyLayer, Rule, number};
+use tower_jverify::{Assertions, ClientIp, Credentials, Guards, JPush, JVerify, JVerifyLayer, Mode, Rule, number};
 
-use super::{guards_off, guards_on};
+use super::{
+    guards_off, guards_on,
+    jpush::{FAR, Place},
+};
 
 const KEY: &str = "5d1ca1a8f6e3c8d2b7a90f11";
 const SECRET: &str = "9f86d081884c7d659a2feaa0";
-const BODY: &str = r#"{"token":"STsid0000001542695429579Ob28vB7b0cYTI9w0GGZrv8ujUu05qZvw","phone":"15813554612","deviceId":"8f14e45f-ceea-467f-a0e6-b1d5f3c2a7e9","remember":true}"#;
+/// Another in each login whose token differs.
+pub(crate) const NUMBER: &str = "0000001542695429579";
+pub(crate) const BODY: &str = r#"{"token":"STsid0000001542695429579Ob28vB7b0cYTI9w0GGZrv8ujUu05qZvw","phone":"15813554612","deviceId":"8f14e45f-ceea-467f-a0e6-b1d5f3c2a7e9","remember":true}"#;
+/// As long, with a token that JPush refuses.
+const REFUSED_BODY: &str = r#"{"token":"STsid0000001542695429579mismatch0cYTI9w0GGZrv8ujUu05qZvw","phone":"15813554612","deviceId":"8f14e45f-ceea-467f-a0e6-b1d5f3c2a7e9","remember":true}"#;
 
 /// A guarded application, and the login that it is asked.
 pub(crate) struct Guarded {
     application: Application,
     login: http::Request<()>,
-    /// Counts logins whose tokens differ; `None`: all are the same.
+    body: &'static str,
+    expected: StatusCode,
+    /// Counts logins with different tokens; `None`: all have the same one.
     next: Option<AtomicU64>,
 }
 
 enum Application {
-    Ours(JVerify<Router, JPush>),
-    /// No middleware.
+    Ours(JVerifyLayer<JPush>, JVerify<Router, JPush>),
+    /// Guarded by the middleware by hand, or not at all.
     ByHand(Router),
 }
 
+/// Longer than anything takes.
+const LONG: Duration = Duration::from_secs(120);
+
+/// How many checks a rule of this bench allows in flight.
+const IN_FLIGHT: usize = 4096;
+
 impl Guarded {
-    /// `ours`, `by-hand`, or `unguarded`: what neither has a part in. `guards-on` and `guards-off` are ours with another token each time,
-    /// `clients-on` and `clients-off` also with another client each time, where it is known who the clients are. `assertion` is `ours` with an
-    /// assertion, for the feature `pass`.
-    pub(crate) fn new(which: &str, jpush: SocketAddr) -> Self {
-        let application = match which {
-            "ours" | "guards-off" => Application::Ours(ours(jpush, &guards_off(), rule()).layer(application())),
-            "guards-on" => Application::Ours(ours(jpush, &guards_on(), rule()).layer(application())),
-            "clients-off" => Application::Ours(ours(jpush, &guards_off(), rule_of_clients()).layer(application())),
-            "clients-on" => Application::Ours(ours(jpush, &guards_on(), rule_of_clients()).layer(application())),
-            "assertion" => Application::Ours(ours(jpush, &guards_off(), asserting(rule())).layer(application())),
-            "by-hand" => Application::ByHand(by_hand(jpush, application())),
-            _ => Application::ByHand(application()),
+    /// `ours`, `by-hand`, or `unguarded`: what neither has a part in. `guards-on` and `guards-off` are ours with another token each
+    /// time; `clients-on` and `clients-off` also with another client each time, where it is known who the clients are. `tls` is `ours`
+    /// with TLS to JPush. `refused` and `shadow` are `guards-on` with a token of another phone, and with a rule in shadow. `far-ours` and
+    /// `far-by-hand` are `ours` and `by-hand` with a JPush that is 100 ms away. `assertion` is `ours` with an assertion, for the feature `pass`.
+    pub(crate) fn new(which: &str, jpush: &Place) -> Self {
+        let plain = format!("http://{}", jpush.plain);
+        let ours = |layer: JVerifyLayer<JPush>| {
+            let service = layer.layer(application());
+            Application::Ours(layer, service)
         };
-        let next = (which.starts_with("guards") || which.starts_with("clients")).then(AtomicU64::default);
-        Self { application, login: login(), next }
+        let application = match which {
+            "ours" | "guards-off" => ours(layer(&plain, None, &guards_off(), rule())),
+            "guards-on" | "refused" => ours(layer(&plain, None, &guards_on(), rule())),
+            "shadow" => ours(layer(&plain, None, &guards_on(), rule().mode(Mode::Shadow))),
+            "assertion" => ours(layer(&plain, None, &guards_off(), asserting(rule()))),
+            "clients-off" => ours(layer(&plain, None, &guards_off(), rule_of_clients())),
+            "clients-on" => ours(layer(&plain, None, &guards_on(), rule_of_clients())),
+            "tls" => {
+                let url = format!("https://localhost:{}", jpush.tls.port());
+                ours(layer(&url, Some(&jpush.root), &guards_off(), rule()))
+            }
+            "far-ours" => ours(layer(&format!("{plain}{FAR}"), None, &guards_off(), rule().in_flight(IN_FLIGHT))),
+            "far-by-hand" => Application::ByHand(by_hand(&format!("{plain}{FAR}"), application())),
+            "by-hand" => Application::ByHand(by_hand(&plain, application())),
+            "unguarded" => Application::ByHand(application()),
+            _ => unreachable!("{which}"),
+        };
+        let others = ["guards-off", "guards-on", "clients-off", "clients-on", "refused", "shadow"];
+        let next = others.contains(&which).then(AtomicU64::default);
+        let (body, expected) =
+            if which == "refused" { (REFUSED_BODY, StatusCode::FORBIDDEN) } else { (BODY, StatusCode::OK) };
+        Self { application, login: login(), body, expected, next }
     }
 
-    /// One login, which must come through.
+    /// One login, which must be answered as expected.
     pub(crate) async fn ask(&self) {
+        let login = self.login();
+        let status = match &self.application {
+            Application::Ours(_, service) => status(service.clone(), login).await,
+            Application::ByHand(router) => status(router.clone(), login).await,
+        };
+        assert_eq!(status, self.expected);
+    }
+
+    /// As [`Guarded::ask`], with the call in a box: it takes no more memory than its side needs.
+    pub(crate) async fn ask_boxed(&self) {
+        let login = self.login();
+        let status = match &self.application {
+            Application::Ours(_, service) => Box::pin(status(service.clone(), login)).await,
+            Application::ByHand(router) => Box::pin(status(router.clone(), login)).await,
+        };
+        assert_eq!(status, self.expected);
+    }
+
+    /// One login whose client leaves while its check is asked. Returns when the check is finished.
+    pub(crate) async fn abandon(&self) {
+        let Application::Ours(layer, service) = &self.application else { unreachable!("only ours finishes a check") };
+        assert!(status(service.clone(), self.login()).now_or_never().is_none(), "the check is asked over the network");
+        layer.drained().await;
+    }
+
+    fn login(&self) -> Request {
         let mut login = self.login.clone();
         let body = match &self.next {
-            None => Body::from(BODY),
-            // As many digits as it takes the place of.
+            None => Body::from(self.body),
             Some(next) => {
                 let next = next.fetch_add(1, Ordering::Relaxed);
                 let client = Ipv4Addr::from_bits(u32::try_from(next).unwrap_or_default());
                 login.extensions_mut().insert(SocketAddr::from((client, 443)));
-                Body::from(BODY.replacen("0000001542695429579", &format!("{next:019}"), 1))
+                // As many digits as it replaces.
+                Body::from(self.body.replacen(NUMBER, &format!("{next:019}"), 1))
             }
         };
-        let login = login.map(|()| body);
-        let status = match &self.application {
-            Application::Ours(service) => status(service.clone(), login).await,
-            Application::ByHand(router) => status(router.clone(), login).await,
-        };
-        assert_eq!(status, StatusCode::OK);
+        login.map(|()| body)
     }
+}
+
+/// The application of the bench `sockets`: a whole server, as the README starts one.
+#[cfg(feature = "axum")]
+pub(crate) async fn serve(which: &str, jpush: &Place, listener: tokio::net::TcpListener) {
+    let plain = format!("http://{}", jpush.plain);
+    let served = match which {
+        "ours" => {
+            let layer = layer(&plain, None, &guards_on(), rule());
+            axum::serve(listener, layer.around(application())).await
+        }
+        "by-hand" => axum::serve(listener, by_hand(&plain, application())).await,
+        "unguarded" => axum::serve(listener, application()).await,
+        _ => unreachable!("{which}"),
+    };
+    served.expect("the listener lives");
 }
 
 async fn status<S, B>(service: S, request: Request) -> StatusCode
@@ -121,7 +191,7 @@ fn application() -> Router {
 }
 
 fn rule() -> Rule {
-    Rule::post("/login", number())
+    Rule::post("/login", number()).deadline(LONG)
 }
 
 fn rule_of_clients() -> Rule {
@@ -138,10 +208,15 @@ pub(super) fn asserting(rule: Rule) -> Rule {
     rule.assertion(Assertions::ed25519("bench", PKCS8).audience("accounts"))
 }
 
-fn ours(jpush: SocketAddr, guards: &Guards, rule: Rule) -> JVerifyLayer<JPush> {
+fn layer(url: &str, root: Option<&str>, guards: &Guards, rule: Rule) -> JVerifyLayer<JPush> {
     let credentials = Credentials::new(KEY, SECRET).expect("credentials are well-formed");
-    let jpush = JPush::builder(credentials).base_url(&format!("http://{jpush}")).build().expect("settings stand");
-    JVerifyLayer::builder(jpush).guards(guards).rule(rule).build().expect("rules stand")
+    // Under valgrind the first handshake takes long.
+    let mut jpush = JPush::builder(credentials).base_url(url).connect_timeout(LONG);
+    if let Some(root) = root {
+        jpush = jpush.extra_root_pem(root.as_bytes());
+    }
+    let jpush = jpush.build().expect("settings are valid");
+    JVerifyLayer::builder(jpush).guards(guards).rule(rule).build().expect("rules are valid")
 }
 
 struct Vendor {
@@ -149,10 +224,10 @@ struct Vendor {
     url: String,
 }
 
-fn by_hand(jpush: SocketAddr, application: Router) -> Router {
+fn by_hand(url: &str, application: Router) -> Router {
     let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).no_proxy().build();
     let client = client.expect("the client builds");
-    let vendor = Arc::new(Vendor { client, url: format!("http://{jpush}/v2/web/verify") });
+    let vendor = Arc::new(Vendor { client, url: format!("{url}/v2/web/verify") });
     application.layer(from_fn_with_state(vendor, verify))
 }
 

@@ -1,6 +1,7 @@
-//! What the benches share: the table, the vendor on loopback, the works that are measured.
+//! What the benches share: the table, the vendor on loopback, the counting, the works that are measured.
 #![allow(dead_code, unused_imports, reason = "every bench uses its part of it")]
 
+mod counted;
 mod guarded;
 mod hostile;
 mod jpush;
@@ -11,12 +12,15 @@ mod random;
 #[cfg(feature = "metrics")]
 mod recorder;
 
-use std::net::SocketAddr;
+use futures_util::future::join_all;
 
+#[cfg(feature = "axum")]
+pub(crate) use self::guarded::serve;
 pub(crate) use self::{
-    guarded::Guarded,
+    counted::{allocations, has_valgrind, instructions},
+    guarded::{BODY, Guarded, NUMBER},
     hostile::{Corpus, RULES, asked, below, changed},
-    jpush::{JPushProcess, serve_if_asked},
+    jpush::{JPushProcess, Place, exit_with_parent, pinned, serve_if_asked},
     parts::{LoginRequest, Sample, asserted, layered, looked_up, unmatched},
     passes::stepped_up,
     random::Random,
@@ -86,14 +90,40 @@ pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime is there to be had")
 }
 
-/// Runs `requests` guarded requests, one after another.
-pub(crate) fn guarded(which: &str, jpush: SocketAddr, requests: usize) {
-    runtime().block_on(async {
-        let guarded = Guarded::new(which, jpush);
-        for _ in 0..requests {
-            guarded.ask().await;
-        }
+/// Runs a guarded request, and then `requests` more inside of [`measured`], one after another. `abandoned`: each is dropped while its
+/// check is asked.
+pub(crate) fn guarded(which: &str, jpush: &Place, requests: usize) {
+    let runtime = runtime();
+    let (which, leaves) = if which == "abandoned" { ("guards-on", true) } else { (which, false) };
+    let guarded = Guarded::new(which, jpush);
+    runtime.block_on(guarded.ask());
+    measured(|| {
+        runtime.block_on(async {
+            for _ in 0..requests {
+                if leaves {
+                    guarded.abandon().await;
+                } else {
+                    guarded.ask().await;
+                }
+            }
+        });
     });
+}
+
+/// For callgrind's `--toggle-collect`.
+#[inline(never)]
+fn measured(work: impl FnOnce()) {
+    work();
+}
+
+/// Runs so many clients at the same time, each of which sends so many logins one after another.
+pub(crate) async fn at_once(guarded: &Guarded, clients: usize, logins: usize) {
+    join_all((0..clients).map(|_| async {
+        for _ in 0..logins {
+            guarded.ask_boxed().await;
+        }
+    }))
+    .await;
 }
 
 /// All guards at their defaults, and under the feature `metrics` a recorder for what is built from now on.
@@ -103,7 +133,7 @@ pub(crate) fn guards_on() -> tower_jverify::Guards {
     tower_jverify::Guards::new()
 }
 
-/// The targets of single parts are measured without guards. The guards have a separate figure.
+/// The targets of single parts are measured without guards, which have a figure of their own.
 pub(crate) fn guards_off() -> tower_jverify::Guards {
     let guards =
         tower_jverify::Guards::builder().without_breaker().without_replay_guard().without_client_limits().build();
