@@ -154,7 +154,7 @@ mod tests {
     };
 
     fn risk() -> impl Strategy<Value = Risk> {
-        // Also scores that JPush does not return: a custom verifier may.
+        // Also scores above 900: a custom verifier may return them.
         let known = (any::<u16>(), prop::collection::vec(0..4_u8, 0..3)).prop_map(|(score, tags)| Risk::Known {
             score,
             tags: tags.into_iter().map(|tag| format!("tag {tag}").into()).collect(),

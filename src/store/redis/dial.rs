@@ -93,10 +93,6 @@ impl Dialler {
         Ok(Self { route, tls: tls::connector(&settings.extra_roots)? })
     }
 
-    pub(super) fn is_for_a_cluster(&self) -> bool {
-        matches!(self.route, Route::Cluster(_))
-    }
-
     /// Finds the server again, and connects to it.
     pub(super) async fn dial(&self) -> RedisResult<Wire> {
         match &self.route {

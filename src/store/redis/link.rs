@@ -2,6 +2,7 @@
 //! left alone for a while.
 
 use std::{
+    mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
@@ -13,9 +14,8 @@ use tokio::{
 };
 
 use super::{
-    deployment_key::Name,
+    deployment_key::PREFIX,
     dial::{Dialler, Wire},
-    parts::{Parts, neighbour},
     scripts::Scripts,
 };
 use crate::store::StoreError;
@@ -28,17 +28,18 @@ pub(crate) struct Link {
     state: Mutex<State>,
 }
 
+#[derive(Default)]
 struct State {
     line: Option<Line>,
     /// The number of the next line.
     next: u64,
-    /// The number of failures of a cluster's connection since its last success, over all parts.
-    failures: u32,
-    /// Closes when the dial that is running has ended.
+    /// Closes when the current dial has ended.
     dialling: Option<watch::Receiver<()>>,
     /// When the last dial started.
     dialled: Option<Instant>,
-    parts: Parts,
+    /// Failures without a success in between.
+    failures: u32,
+    is_skipped: bool,
 }
 
 /// A connection with its number.
@@ -54,13 +55,13 @@ struct Dialling {
     _ended: watch::Sender<()>,
 }
 
-/// As [`Dialling`], for the task that waits until Redis can write this name again.
-struct Watching {
-    link: Weak<Link>,
-    name: Name,
-}
+/// As [`Dialling`], for the task that waits until Redis can write again.
+struct Watching(Weak<Link>);
 
-/// The time after failures until Redis is asked whether it can write.
+/// After so many failures in a row, requests do not wait for Redis.
+const MOST_FAILURES: u32 = 5;
+
+/// The pause after that, before a task asks Redis whether it can write.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The shortest time between two dials.
@@ -69,31 +70,21 @@ const BETWEEN_DIALS: Duration = Duration::from_millis(100);
 /// How long a dial may take. It runs in the background, and a request waits for it until the request's deadline.
 const DIAL: Duration = Duration::from_secs(1);
 
-/// After this number of failures in a row, over all parts, the connection to a cluster is replaced. Its client reconnects to single nodes
-/// by itself.
-const MOST_OF_A_CLUSTER: u32 = 32;
-
 // === impl Link ===
 
 impl Link {
     pub(super) fn new(dialler: Dialler, deadline: Duration) -> Self {
-        let parts = if dialler.is_for_a_cluster() { Parts::of_a_cluster() } else { Parts::of_a_server() };
-        let state = State { line: None, next: 0, failures: 0, dialling: None, dialled: None, parts };
-        Self { dialler, scripts: Scripts::new(), deadline, state: Mutex::new(state) }
+        Self { dialler, scripts: Scripts::new(), deadline, state: Mutex::default() }
     }
 
-    /// Runs one operation about this name within the remaining time, and counts its failure. Without time, nothing is sent.
+    /// Runs one operation within the remaining time, and counts its failure. Without time, nothing is sent.
     pub(super) async fn run<T>(
         self: &Arc<Self>,
-        name: &Name,
         left: Duration,
         operation: impl AsyncFnOnce(&Wire) -> Result<T, RedisError>,
     ) -> Result<T, StoreError> {
         if left.is_zero() {
             return Err(StoreError::Timeout);
-        }
-        if self.lock().parts.is_skipped(name) {
-            return Err(StoreError::Down);
         }
         let mut number = None;
         let work = async {
@@ -102,7 +93,7 @@ impl Link {
             operation(&line.wire).await.map_err(|error| meaning(&error))
         };
         let answer = timeout(left, work).await.unwrap_or(Err(StoreError::Timeout));
-        self.settle(name, number, answer.as_ref().err().copied());
+        self.settle(number, answer.as_ref().err().copied());
         answer
     }
 
@@ -110,6 +101,9 @@ impl Link {
     async fn line(self: &Arc<Self>) -> Option<Line> {
         let (mut ended, begun) = {
             let mut state = self.lock();
+            if state.is_skipped {
+                return None;
+            }
             // Skips an idle connection that the server has closed, so that no request fails because of it.
             if let Some(line) = state.line.as_ref().filter(|line| !line.wire.is_closed()) {
                 return Some(line.clone());
@@ -135,27 +129,31 @@ impl Link {
     }
 
     /// Counts the result of an operation over a connection.
-    fn settle(self: &Arc<Self>, name: &Name, number: Option<u64>, error: Option<StoreError>) {
+    fn settle(self: &Arc<Self>, number: Option<u64>, error: Option<StoreError>) {
+        let mut watching = None;
         let mut state = self.lock();
         let is_gone = match error {
             // Redis answers. The content of the answer does not matter here.
             None | Some(StoreError::Full | StoreError::Unreadable) => {
                 state.failures = 0;
-                state.parts.succeed(name);
                 return;
             }
             Some(StoreError::Timeout) => false,
             Some(StoreError::Down | StoreError::ReadOnly) => true,
         };
-        let mut dropped = if is_gone { state.fail(number) } else { None };
+        let mut dropped = None;
+        if is_gone && number.is_some() {
+            dropped = state.line.take_if(|line| Some(line.number) == number);
+        }
         // A result of an old connection says nothing about the current one.
         let is_current = number.is_none() || dropped.is_some() || state.line.as_ref().map(|line| line.number) == number;
-        let mut watching = None;
-        if is_current && state.parts.fail(name) {
-            if !state.parts.are_of_a_cluster() {
-                dropped = dropped.or(state.line.take());
+        if !state.is_skipped && is_current {
+            state.failures = state.failures.saturating_add(1);
+            if state.failures >= MOST_FAILURES {
+                state.is_skipped = true;
+                dropped = dropped.or(mem::take(&mut state.line));
+                watching = Some(Watching(Arc::downgrade(self)));
             }
-            watching = Some(Watching { link: Arc::downgrade(self), name: name.clone() });
         }
         // Closes the connection and starts the task without the lock.
         drop(state);
@@ -165,36 +163,14 @@ impl Link {
         }
     }
 
-    /// Whether a skipped part can write: over a new connection, or over a cluster's, which the other parts use.
-    async fn is_back(self: &Arc<Self>, name: &Name) -> bool {
-        if !self.dialler.is_for_a_cluster() {
-            let Ok(Ok(wire)) = timeout(DIAL, self.dialler.dial()).await else { return false };
-            let writes = self.writes(&wire, name).await.is_ok();
-            if writes {
-                self.lock().keep(wire);
-            }
-            return writes;
-        }
-        let Ok(Some(line)) = timeout(DIAL, self.line()).await else { return false };
-        let written = self.writes(&line.wire, name).await;
-        if written == Err(StoreError::Down) {
-            let dropped = self.lock().fail(Some(line.number));
-            drop(dropped);
-        }
-        written.is_ok()
-    }
-
-    /// Whether Redis accepts a write in the slot of this name. A full Redis counts as accepting, because it answers.
-    async fn writes(&self, wire: &Wire, name: &Name) -> Result<(), StoreError> {
+    /// Whether Redis accepts a write. A full Redis counts as accepting, because it answers.
+    async fn writes(&self, wire: &Wire) -> bool {
         let mut ping = redis::cmd("SET");
-        ping.arg(neighbour(name)).arg(1).arg("PX").arg(1);
+        ping.arg(format!("{PREFIX}ping")).arg(1).arg("PX").arg(1);
         match timeout(self.deadline, wire.ask(&ping)).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => match meaning(&error) {
-                StoreError::Full => Ok(()),
-                error => Err(error),
-            },
-            Err(_) => Err(StoreError::Timeout),
+            Ok(Ok(_)) => true,
+            Ok(Err(error)) => meaning(&error) == StoreError::Full,
+            Err(_) => false,
         }
     }
 
@@ -209,20 +185,7 @@ impl State {
     fn keep(&mut self, wire: Wire) {
         let number = self.next;
         self.next = number.wrapping_add(1);
-        self.failures = 0;
         self.line = Some(Line { wire, number });
-    }
-
-    /// Counts a lost server of the connection with this number. Returns the connection if it is given up.
-    fn fail(&mut self, number: Option<u64>) -> Option<Line> {
-        let is_current = |line: &Line| Some(line.number) == number;
-        if self.parts.are_of_a_cluster() && self.line.as_ref().is_some_and(is_current) {
-            self.failures = self.failures.saturating_add(1);
-            if self.failures < MOST_OF_A_CLUSTER {
-                return None;
-            }
-        }
-        self.line.take_if(|line| is_current(line))
     }
 }
 
@@ -248,8 +211,11 @@ impl Watching {
     async fn until_it_writes(self) {
         loop {
             sleep(PAUSE).await;
-            let Some(link) = self.link.upgrade() else { return };
-            if link.is_back(&self.name).await {
+            let Some(link) = self.0.upgrade() else { return };
+            if let Ok(Ok(wire)) = timeout(DIAL, link.dialler.dial()).await
+                && link.writes(&wire).await
+            {
+                link.lock().keep(wire);
                 return;
             }
         }
@@ -258,8 +224,10 @@ impl Watching {
 
 impl Drop for Watching {
     fn drop(&mut self) {
-        if let Some(link) = self.link.upgrade() {
-            link.lock().parts.resume(&self.name);
+        if let Some(link) = self.0.upgrade() {
+            let mut state = link.lock();
+            state.is_skipped = false;
+            state.failures = 0;
         }
     }
 }

@@ -13,8 +13,6 @@ mod dial;
 mod link;
 #[cfg(feature = "redis")]
 mod operations;
-#[cfg(feature = "redis")]
-mod parts;
 mod patience;
 #[cfg(feature = "redis")]
 mod place;

@@ -42,7 +42,7 @@ impl Redis {
             Ok(whose(&held, nonce))
         };
         let left = patience.left(self.deadline);
-        patience.wait(self.server.run(name, left, claimed)).await
+        patience.wait(self.server.run(left, claimed)).await
     }
 
     /// As [`Store::release`]. Requests do not wait for it.
@@ -50,7 +50,7 @@ impl Redis {
         let script = &self.server.scripts.release;
         let arguments = [nonce.to_string()];
         let released = async |wire: &Wire| number(&script.invoke(wire, name, &arguments).await?).map(drop);
-        self.server.run(name, self.deadline, released).await
+        self.server.run(self.deadline, released).await
     }
 
     /// Runs all operations at the same time. The answers have the same order.
@@ -70,7 +70,7 @@ impl Redis {
         let script = &self.server.scripts.take;
         let arguments = [step, rate.window()].map(|number| number.to_string());
         let taken = async |wire: &Wire| number(&script.invoke(wire, name, &arguments).await?);
-        let wait = self.server.run(name, left, taken).await?;
+        let wait = self.server.run(left, taken).await?;
         Ok(if wait == 0 { Taken::Now } else { Taken::Wait(Duration::from_micros(wait)) })
     }
 
@@ -78,7 +78,7 @@ impl Redis {
         let script = &self.server.scripts.add;
         let arguments = [amount, millis(SUM_LIFETIME)].map(|number| number.to_string());
         let added = async |wire: &Wire| number(&script.invoke(wire, name, &arguments).await?);
-        self.server.run(name, left, added).await
+        self.server.run(left, added).await
     }
 }
 

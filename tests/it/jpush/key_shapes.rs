@@ -125,7 +125,7 @@ fn what_is_not_a_private_rsa_key_is_named_by_its_kind() {
         (pem("PRIVATE KEY", b"canary"), "not a private key, or are damaged"),
         ("-----BEGIN PRIVATE KEY-----".to_owned(), "cut off"),
         (pem("PRIVATE KEY", &rsa_of(2048)).replace("END PRIVATE", "END RSA PRIVATE"), "cut off"),
-        (pem("PRIVATE KEY", &rsa_of(2048)).replace("-----\nM", "-----\n!"), "no base64"),
+        (pem("PRIVATE KEY", &rsa_of(2048)).replace("-----\nM", "-----\n!"), "not base64"),
         ("/etc/canary.pem".to_owned(), "not the name of its file"),
         ("canary".to_owned(), "not the name of its file"),
         (" \u{feff}\\n".to_owned(), "the text is empty"),
