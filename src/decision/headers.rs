@@ -82,9 +82,9 @@ impl Decision {
         self.0.would_deny.map_or(self.reason().as_str(), DenialReason::as_str)
     }
 
-    /// The proven phone, if the application gets it in the head.
+    /// The proven phone, if the application gets it in the head. Never while other checks of the request wait.
     pub(crate) fn forwarded_phone(&self) -> Option<Phone> {
-        self.phone().filter(|_| self.0.forwards_phone)
+        self.phone().filter(|_| self.0.forwards_phone && self.reason() != DecisionReason::NotAsked)
     }
 
     /// The tags that the application gets in the head.
