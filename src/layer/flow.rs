@@ -175,10 +175,11 @@ where
     let mut handing = Handing::default();
     let applied;
     let mut answers = None;
-    let (rule, evidence, judged) = match read {
+    let (rule, known, evidence, judged) = match read {
         Err(Unread { body, refusal }) => {
             applied = until.map(|_| Applied::Shadow);
-            (group.first_rule(), evidence, Err(Rejected { refusal, body }))
+            let known = group.only_rule().filter(|_| meant.is_none_or(|meant| meant.others.is_empty()));
+            (group.first_rule(), known, evidence, Err(Rejected { refusal, body }))
         }
         Ok(Read { body, handed_on, chosen: Choice::Pass, .. }) => {
             let body = match until {
@@ -245,17 +246,20 @@ where
                 Ok(decision) => Ok((body, decision.answering(asked))),
                 Err(refusal) => Err(Rejected { refusal, body: Some(body) }),
             };
-            (rule, evidence, judged)
+            (rule, Some(rule), evidence, judged)
         }
     };
 
-    let judged = JudgedRequest { rule, evidence, applied, answers, handing, judged };
+    let judged = JudgedRequest { rule, known, evidence, applied, answers, handing, judged };
     judged.enforce(shared, group, parts)
 }
 
 /// A judged request, and what its head and its record need.
 struct JudgedRequest<'g, B> {
+    /// To report.
     rule: &'g Arc<RuleState>,
+    /// The rule, if it is known which one applies.
+    known: Option<&'g Arc<RuleState>>,
     evidence: Evidence,
     /// `None`: the rule is enforced for all requests.
     applied: Option<Applied>,
@@ -274,7 +278,7 @@ impl<'g, B> JudgedRequest<'g, B> {
     where
         B: Body,
     {
-        let Self { rule, evidence, applied, answers, handing, judged } = self;
+        let Self { rule, known, evidence, applied, answers, handing, judged } = self;
         match enforce(applied.unwrap_or_default(), judged) {
             Enforced::Verified(body, decision) => {
                 let body = handing.finish(body, decision.phone(), parts);
@@ -295,7 +299,7 @@ impl<'g, B> JudgedRequest<'g, B> {
                 let (evidence, policy) = (evidence.in_shadow(), &rule.settings.judge.policy);
                 let decision =
                     Decision::refused_in_shadow(policy, refusal.reason(), evidence.verdicts().to_vec()).under(policy);
-                shared.decided(parts, decision.answering(answers), false, Some(rule), body.known());
+                shared.decided(parts, decision.answering(answers), false, known.map(|known| &**known), body.known());
                 let record = report_passed(&shared.observers, rule, Passed::InShadow(refusal), evidence);
                 Ok((RequestBody::of(body, group.shadow_trailer_filter()), record))
             }

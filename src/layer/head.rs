@@ -10,7 +10,7 @@ use crate::{
     denial::{Answering, Audience, Refusal},
     judge::Evidence,
     observe::Outcome,
-    rule::Group,
+    rule::{Group, RuleState},
 };
 
 /// Refuses a request by its head alone. `group`: the group that guards its path, if it is known.
@@ -32,12 +32,12 @@ pub(super) fn refuse<V, B>(
     Audience::of(&parts, grpc_answers, answers).about(rule.map(|rule| &*rule.name), &[], None).refuse(refusal, &parts)
 }
 
-/// Passes on a request whose head is refused: all rules that it may mean are in shadow.
+/// Passes on a request whose head is refused: all rules that it may mean are in shadow. `rule`: if it is known which one applies.
 #[cold]
 pub(super) fn pass_refused<V, B>(
     shared: &Shared<V>,
     request: Request<B>,
-    group: Option<&Group>,
+    (group, rule): (Option<&Group>, Option<&RuleState>),
     refusal: &Refusal,
 ) -> Request<RequestBody<B>>
 where
@@ -47,7 +47,7 @@ where
     shared.strip_for_all(&mut parts.headers);
     let decision = Decision::refused_in_shadow(&Policy::default(), refusal.reason(), Vec::new());
     let known = body.is_end_stream().then_some(&[][..]);
-    shared.decided(&mut parts, decision, false, group.map(|group| &**group.first_rule()), known);
+    shared.decided(&mut parts, decision, false, rule, known);
     report(shared, group, refusal, &Evidence::new().in_shadow());
     let trailers = group.map_or_else(|| shared.trailers.clone(), Group::shadow_trailer_filter);
     let body = RequestBody::untouched(body, trailers, parts.version);

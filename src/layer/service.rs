@@ -90,9 +90,12 @@ impl<S, V> JVerify<S, V> {
     {
         let ByHead { group, refusal, allow } = refused;
         let (parts, body) = request.into_parts();
+        let mut only = None;
         let applied = if shared.routes.have_modes() {
             let mut rules = shared.routes.meant(&parts.method, &parts.uri, original_in(&parts.extensions));
             rules.extend(group.iter().flat_map(|group| group.states()));
+            only = group.and_then(|group| group.only_rule());
+            only = only.filter(|only| rules.iter().all(|rule| Arc::ptr_eq(rule, only)));
             all_applied(rules.into_iter(), None, &parts, shown)
         } else {
             Applied::Enforced
@@ -101,7 +104,8 @@ impl<S, V> JVerify<S, V> {
         match applied {
             Applied::Enforced => self.answer(head::refuse(shared, request, group, &refusal), allow),
             Applied::Shadow => {
-                ResponseFuture::unmatched(self.inner.clone(), head::pass_refused(shared, request, group, &refusal))
+                let passed = head::pass_refused(shared, request, (group, only.map(|only| &**only)), &refusal);
+                ResponseFuture::unmatched(self.inner.clone(), passed)
             }
         }
     }

@@ -39,3 +39,14 @@ impl Routes {
         self.every.iter().flat_map(|group| group.states())
     }
 }
+
+// === impl Group ===
+
+impl Group {
+    /// The rule of a group that has only one: that one applies, whatever of the request cannot be read.
+    #[cold]
+    pub(crate) fn only_rule(&self) -> Option<&Arc<RuleState>> {
+        let mut states = self.states();
+        states.next().filter(|_| states.next().is_none())
+    }
+}
