@@ -1,5 +1,6 @@
 //! A signed statement about each request that a rule lets through, for a backend that does not trust the network.
 
+mod attack2;
 mod backend;
 mod claims;
 mod forged;
