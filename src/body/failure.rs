@@ -17,8 +17,10 @@ enum How {
     /// The mutex is never locked. It makes the body `Sync`, even if its error is not.
     Error(Mutex<Box<dyn Any + Send>>),
     Panic(Mutex<Box<dyn Any + Send>>),
-    /// It has been passed on.
+    /// The error has been passed on: the body is over.
     PassedOn,
+    /// The panic has been passed on. A body that panicked is never over: its bytes would look like a complete body.
+    Panicked,
 }
 
 // === impl Failure ===
@@ -44,14 +46,16 @@ impl Failure {
         Self(How::Panic(Mutex::new(panic)))
     }
 
-    /// Returns the error once. Panics with the payload of the body, if the body panicked.
+    /// Returns the error once. Panics if the body panicked: first with its payload, and each time.
     pub(super) fn pass_on<E: 'static>(&mut self) -> Option<E> {
-        match std::mem::replace(&mut self.0, How::PassedOn) {
+        let then = if matches!(self.0, How::Panic(_) | How::Panicked) { How::Panicked } else { How::PassedOn };
+        match std::mem::replace(&mut self.0, then) {
             How::Error(error) => {
                 let error: Box<dyn Any> = error.into_inner().unwrap_or_else(PoisonError::into_inner);
                 error.downcast().ok().map(|error| *error)
             }
             How::Panic(panic) => resume_unwind(panic.into_inner().unwrap_or_else(PoisonError::into_inner)),
+            How::Panicked => resume_unwind(Box::new("a body that has panicked is polled again")),
             How::PassedOn => None,
         }
     }

@@ -1,5 +1,6 @@
 //! Rules that are in shadow, or enforced for a part of their clients.
 
+mod attack2;
 mod attacks;
 mod broken_off;
 mod classes;
