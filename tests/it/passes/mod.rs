@@ -1,6 +1,7 @@
 //! Passes: a proven number is not paid for twice, and a pass proves nothing that was not proven.
 
 mod accepted;
+mod attack2;
 mod bound;
 mod caches;
 mod chain;
