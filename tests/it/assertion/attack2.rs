@@ -12,7 +12,7 @@ use tower_jverify::{
 };
 
 use super::{HEADER, asserting, assertions, claims, login, passed, pkcs8, text, verified};
-use crate::support::{Application, Guarded, LOGIN, Seen, Verifier, builder, exchange, post_json, serve};
+use crate::support::{Application, LOGIN, Seen, Verifier, builder, exchange, post_json, serve};
 
 const BOTH: &str = r#"{"token":"t","phone":"13812345678","captchaContent":"c"}"#;
 

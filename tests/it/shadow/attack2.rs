@@ -7,12 +7,15 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::{FutureExt, StreamExt, stream};
+use futures_util::{
+    FutureExt, StreamExt,
+    stream::{self, BoxStream},
+};
 use http::{Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full, StreamBody};
 use tower::{BoxError, Layer, ServiceExt, service_fn};
-use tower_jverify::{Field, JVerifyLayer, Mode, RequestBody, Rule, number};
+use tower_jverify::{Field, JVerifyLayer, Mode, Rule, number};
 
 use super::watched;
 use crate::support::{LOGIN, Verifier, builder};
@@ -21,11 +24,10 @@ fn layer(rules: Vec<Rule>) -> JVerifyLayer<Verifier> {
     builder(&Verifier::passing()).rules(rules).build().unwrap()
 }
 
+type Frames = StreamBody<BoxStream<'static, Result<Frame<Bytes>, BoxError>>>;
+
 /// A complete login, and then the body breaks, or panics.
-fn broken(
-    panics: bool,
-    headers: &[(&'static str, &'static str)],
-) -> Request<StreamBody<stream::BoxStream<'static, Result<Frame<Bytes>, BoxError>>>> {
+fn broken(panics: bool, headers: &[(&'static str, &'static str)]) -> Request<Frames> {
     let frames =
         stream::iter([Ok(Frame::data(Bytes::from_static(LOGIN.as_bytes())))]).chain(stream::once(async move {
             assert!(!panics, "the body panics");
