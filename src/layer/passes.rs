@@ -45,6 +45,10 @@ impl<V> Shared<V> {
         let (rule, header) = (Arc::clone(rule), self.pass_header().clone());
         let after: AfterInner = Box::new(move |answered| {
             let Some(Answered { status, headers }) = answered else { return };
+            // A denial of an inner service has its pass in the document too.
+            if headers.contains_key(&header) {
+                return;
+            }
             let pass = retry.pass_after(status, &rule.name, &rule.settings.judge);
             if let Some(pass) = pass.and_then(|text| IssuedPass::new(&header, &text)) {
                 pass.insert_into(headers);

@@ -1,6 +1,5 @@
 //! A signed statement about each request that a rule lets through, for a backend that does not trust the network.
 
-mod attack2;
 mod backend;
 mod claims;
 mod forged;
@@ -8,6 +7,7 @@ mod refused;
 mod rotation;
 mod settings;
 mod several;
+mod stacked;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;

@@ -1,7 +1,6 @@
 //! Passes: a proven number is not paid for twice, and a pass proves nothing that was not proven.
 
 mod accepted;
-mod attack2;
 mod bound;
 mod caches;
 mod chain;
@@ -12,6 +11,7 @@ mod private;
 mod retry;
 mod settings;
 mod shadow;
+mod slow_redis;
 mod store;
 
 use std::{

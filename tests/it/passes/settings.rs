@@ -30,7 +30,7 @@ fn passes_that_cannot_work_are_refused() {
         ("passes.also", passes().also("a", PassKey::hs256(SECRET))),
         ("passes.also", many(8)),
         ("passes.bind_client", passes().bind_client()),
-        ("passes", Passes::hs256("a", "canary-secret-of-thirty-one-byt").audience("accounts")),
+        ("passes", Passes::hs256("a", "canary-secret-of-31-bytes------").audience("accounts")),
         ("passes", Passes::hs256("", SECRET).audience("accounts")),
         ("passes", Passes::hs256("a b", SECRET).audience("accounts")),
         ("passes", Passes::ed25519("a", SECRET).audience("accounts")),

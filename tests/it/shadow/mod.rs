@@ -1,7 +1,7 @@
 //! Rules that are in shadow, or enforced for a part of their clients.
 
-mod attack2;
 mod attacks;
+mod broken_bodies;
 mod broken_off;
 mod classes;
 mod late;

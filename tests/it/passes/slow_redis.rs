@@ -1,14 +1,15 @@
-//! A review from outside: a slow Redis, and pages that carry a pass.
+//! A pass under a Redis that is frozen or slow, and a pass in a page and under two services.
 
 use std::time::Duration;
 
 use http::header::ACCEPT;
-use serde_json::json;
-use tower_jverify::{Cors, DenialReason, Guards, Rate, Redis, Secret, StorePolicy};
+use serde_json::{Value, json};
+use tower::{Layer, ServiceExt};
+use tower_jverify::{Cors, DenialReason, Guards, JVerifyLayer, Rate, Redis, Secret, StorePolicy};
 
-use super::{Desk, PASS, PHONE, denial_reason, login, passes, solved};
+use super::{Desk, PASS, PHONE, denial_reason, login, passes, solved, verifier};
 use crate::support::{
-    post_json,
+    Application, post_json,
     redis_server::{KEY, Server},
 };
 
@@ -67,4 +68,29 @@ async fn a_page_with_a_pass_has_it_in_the_header_alone_and_shares_it_with_listed
             assert_eq!(response.headers().contains_key("access-control-allow-credentials"), shares);
         }
     }
+}
+
+#[tokio::test]
+async fn the_document_and_the_header_of_an_answer_have_the_same_pass_under_two_services() {
+    let of = |name: &str| {
+        let rule = login().name(name.to_owned()).passes(passes()).retry_pass([403]);
+        JVerifyLayer::builder(verifier()).rule(rule).build()
+    };
+    let Ok(outer) = of("outer") else { return };
+    // The outer one lets the risk through.
+    let lenient = login().name("outer").passes(passes()).retry_pass([403]).policy(tower_jverify::Policy::empty().band(
+        0,
+        tower_jverify::Level::Low,
+        tower_jverify::Action::Allow,
+    ));
+    outer.reload(JVerifyLayer::builder(verifier()).rule(lenient).build().unwrap());
+    let service = outer.layer(of("inner").unwrap().layer(Application::default()));
+    let body = json!({"token": "650 two", "phone": PHONE}).to_string();
+    let response = service.oneshot(post_json("/login", body)).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = http_body_util::BodyExt::collect(body).await.unwrap().to_bytes();
+    let problem: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(problem["code"], "captcha_required");
+    assert_eq!(parts.headers.get_all(PASS).iter().count(), 1);
+    assert_eq!(problem["pass"], parts.headers[PASS].to_str().unwrap());
 }

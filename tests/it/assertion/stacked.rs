@@ -1,4 +1,4 @@
-//! A review from outside: what a backend reads must be what the layer decided, also where layers are stacked and verifiers are custom.
+//! What a backend reads is what the layer decided, also where layers are stacked and verifiers are custom.
 
 use bytes::Bytes;
 use http::{Method, Request};

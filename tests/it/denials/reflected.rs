@@ -1,4 +1,4 @@
-//! A review from outside: nothing that a client sends is in an answer, whatever its shape.
+//! Nothing that a client sends is in an answer, whatever its format.
 
 use bytes::Bytes;
 use http::{HeaderValue, Request};
@@ -59,5 +59,28 @@ async fn an_answer_repeats_nothing_of_the_request() {
                 }
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn a_refused_call_has_a_media_type_of_grpc_and_nothing_else_of_the_clients() {
+    let guarded = Guarded::asking(Verifier::of_class(Class::Rejected), |verifier| {
+        let ask =
+            number().token(tower_jverify::Field::header("x-token")).phone(tower_jverify::Field::header("x-phone"));
+        builder(verifier).rule(Rule::post("/a.B/Login", ask).grpc_answers(true)).build().unwrap()
+    });
+    for kind in [
+        "application/grpc",
+        "application/grpc+proto",
+        "application/grpc; canary=1",
+        "application/grpc+<canary>",
+        "application/grpc text/html canary",
+    ] {
+        let mut request = Request::post("/a.B/Login").body(Full::<Bytes>::default()).unwrap();
+        request.headers_mut().insert("content-type", HeaderValue::from_str(kind).unwrap());
+        request.headers_mut().insert("x-token", "t".parse().unwrap());
+        request.headers_mut().insert("x-phone", "13812345678".parse().unwrap());
+        let response = guarded.send(request).await;
+        assert!(!format!("{:?}", response.headers()).contains("canary"), "{kind}: {:?}", response.headers());
     }
 }

@@ -1,4 +1,4 @@
-//! A review from outside: a broken body under several services and rules is never a complete one.
+//! A broken body is never a complete one, under several services and rules.
 
 use std::{
     convert::Infallible,
