@@ -105,10 +105,9 @@ impl Claim {
         self.has_begun = true;
     }
 
-    /// Nothing was asked after all: dropped now, it gives the proof back.
-    pub(super) fn not_begun(mut self) -> Self {
+    /// Marks that nothing was sent after all: if the claim is dropped, the proof is free again.
+    pub(super) fn not_begun(&mut self) {
         self.has_begun = false;
-        self
     }
 
     /// Releases the proof for another check.

@@ -112,7 +112,7 @@ impl<V> Questions<'_, V> {
     ///
     /// [`DenialReason::PassUsed`]; [`DenialReason::PassInvalid`], if the store has no answer.
     pub(super) async fn accept(&mut self, phone: Phone, carried: Carried) -> Result<(), Refusal> {
-        self.pass = Some(self.claim_pass(carried.chain.jti()).await?);
+        self.pass = Some(Box::new(self.claim_pass(carried.chain.jti()).await?));
         self.means.observers.saved(By::Pass);
         for verdict in carried.verdicts() {
             self.evidence.heard(verdict);

@@ -66,7 +66,7 @@ pub(super) struct Questions<'q, V> {
     /// The proofs that this request has claimed and not checked yet.
     pub(super) claims: Vec<Claim>,
     /// On the pass of the request, as long as nothing was asked.
-    pub(super) pass: Option<Claim>,
+    pub(super) pass: Option<Box<Claim>>,
 }
 
 // === impl Questions ===

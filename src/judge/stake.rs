@@ -11,8 +11,8 @@ pub(super) struct Stake {
     endpoint: Endpoint,
     leave: Option<Leave>,
     claim: Option<Claim>,
-    /// On the pass of the request, until a check is asked.
-    pass: Option<Claim>,
+    /// On the pass of the request, until a check is asked. Boxed, because it is rare.
+    pass: Option<Box<Claim>>,
 }
 
 // === impl Stake ===
@@ -23,20 +23,23 @@ impl Stake {
         endpoint: Endpoint,
         leave: Option<Leave>,
         claim: Option<Claim>,
-        pass: Option<Claim>,
+        pass: Option<Box<Claim>>,
     ) -> Self {
         Self { account: Arc::clone(account), endpoint, leave, claim, pass }
     }
 
     /// Marks that the check is sent now.
     pub(super) fn begin(&mut self) {
-        for claim in self.claim.iter_mut().chain(&mut self.pass) {
+        if let Some(claim) = &mut self.claim {
             claim.begin();
+        }
+        if let Some(pass) = &mut self.pass {
+            pass.begin();
         }
     }
 
     /// Reports the outcome of the check. Returns the claim on the request's pass if nothing was sent.
-    pub(super) fn settle(self, verdict: &Verdict, observers: &Observers) -> Option<Claim> {
+    pub(super) fn settle(self, verdict: &Verdict, observers: &Observers) -> Option<Box<Claim>> {
         let Self { account, endpoint, leave, claim, pass } = self;
         if let Some(change) = leave.and_then(|leave| leave.settle(verdict.health())) {
             account.report(endpoint, change, observers);
@@ -46,6 +49,8 @@ impl Stake {
         {
             claim.give_back();
         }
-        pass.filter(|_| verdict.nothing_sent()).map(Claim::not_begun)
+        let mut pass = pass.filter(|_| verdict.nothing_sent())?;
+        pass.not_begun();
+        Some(pass)
     }
 }
