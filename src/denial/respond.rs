@@ -121,13 +121,15 @@ impl Waiting {
 // === impl Denial ===
 
 impl Denial {
-    /// The response, or the built-in one, with the denial among its extensions, and with the headers of `cors`.
+    /// The response, or the built-in one, with the denial among its extensions, and with the headers that every answer has.
     pub(super) fn attached_to(self, response: Option<Response<Bytes>>) -> Response<Bytes> {
-        let mut response = response.unwrap_or_else(|| self.response());
-        self.share(response.headers_mut());
-        if let Some(pass) = &self.about.pass {
-            pass.insert_into(response.headers_mut());
-        }
+        let mut response = match response {
+            Some(mut response) => {
+                self.complete(response.headers_mut());
+                response
+            }
+            None => self.response(),
+        };
         response.extensions_mut().insert(self);
         response
     }

@@ -35,18 +35,18 @@ impl Denial {
             headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
             headers.insert(VARY, HeaderValue::from_static("accept, accept-language"));
         }
-        if let Some(pass) = &self.about.pass {
-            pass.insert_into(headers);
-        }
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        self.share(headers);
+        self.complete(headers);
         response
     }
 
-    /// Writes the headers that let pages of other origins read the answer.
-    pub(super) fn share(&self, headers: &mut HeaderMap) {
+    /// Adds what every answer has, also that of a closure: the pass, and the headers that let pages of other origins read it.
+    pub(super) fn complete(&self, headers: &mut HeaderMap) {
+        if let Some(pass) = &self.about.pass {
+            pass.insert_into(headers);
+        }
         if let Some(sharing) = &self.about.settings.sharing {
             sharing.write(self.about.allowed_origin.as_ref(), headers);
         }
