@@ -10,7 +10,7 @@ use tower_jverify::Mode;
 
 use super::{HEADER, asserting, login, passed, text, verified};
 use crate::{
-    support::{Guarded, LOGIN, exchange, post_json, serve},
+    support::{Guarded, LOGIN, post_json},
     telemetry::Log,
 };
 
@@ -82,19 +82,7 @@ async fn a_forged_one_is_removed_from_trailers_and_over_a_socket() {
     assert!(seen.trailers.as_ref().is_none_or(HeaderMap::is_empty), "{:?}", seen.trailers);
     assert!(verified(&seen).is_ok());
 
-    let address = serve(guarded.service()).await;
-    for path in ["/health", "/login"] {
-        let forged = FORGED.map(|name| format!("{name}: forged\r\n")).concat();
-        let request = format!(
-            "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{forged}content-type: application/json\r\n\
-             content-length: {}\r\n\r\n{LOGIN}",
-            LOGIN.len(),
-        );
-        let response = exchange(address, request).await;
-        assert!(response.starts_with("HTTP/1.1 200"), "{response}");
-        let headers = guarded.application.last().parts.headers;
-        assert!(!headers.values().any(|value| value == "forged"), "{headers:?}");
-    }
+    guarded.removes_over_a_socket(&FORGED).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use tower_jverify::{Check, Class, Risk, Rule, Verdict, captcha, number};
 
 use super::FORGED;
-use crate::support::{Guarded, LOGIN, Verifier, builder, exchange, login_layer, post_json, serve};
+use crate::support::{Guarded, LOGIN, Verifier, builder, login_layer, post_json};
 
 /// The `x-jverify-*` names, as an application may spell them, among the headers that reached it.
 fn ours(headers: &HeaderMap) -> Vec<&str> {
@@ -78,19 +78,7 @@ async fn forged_headers_are_gone_from_a_preflight() {
 #[tokio::test]
 async fn forged_headers_are_gone_over_a_real_socket() {
     let guarded = Guarded::login();
-    let address = serve(guarded.service()).await;
-    for path in ["/health", "/login"] {
-        let forged = FORGED.map(|name| format!("{name}: forged\r\n")).concat();
-        let request = format!(
-            "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{forged}content-type: application/json\r\n\
-             content-length: {}\r\n\r\n{LOGIN}",
-            LOGIN.len(),
-        );
-        let response = exchange(address, request).await;
-        assert!(response.starts_with("HTTP/1.1 200"), "{response}");
-        let headers = guarded.application.last().parts.headers;
-        assert!(!headers.values().any(|value| value == "forged"), "{headers:?}");
-    }
+    guarded.removes_over_a_socket(&FORGED).await;
     assert_eq!(guarded.application.header("x-jverify-decision").as_deref(), Some("allow"));
 }
 

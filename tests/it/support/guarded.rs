@@ -5,7 +5,7 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_jverify::{JVerify, JVerifyBuilder, JVerifyLayer, Rule};
 
-use super::{Application, Seen, Verifier, builder, code, login_layer, send};
+use super::{Application, LOGIN, Seen, Verifier, builder, code, exchange, login_layer, send, serve};
 
 /// A layer, with the verifier that it asks and the application behind it.
 pub(crate) struct Guarded {
@@ -88,6 +88,24 @@ impl Guarded {
         let said: Vec<_> = seen.parts.headers.get_all("x-jverify-decision").iter().collect();
         assert_eq!(said, ["not-guarded"], "{what}");
         seen
+    }
+
+    /// Sends these headers with the value `forged` over a socket, to an unmatched path and to the login. Asserts that both requests pass, and
+    /// that no value `forged` reaches the application.
+    pub(crate) async fn removes_over_a_socket(&self, names: &[&str]) {
+        let address = serve(self.service()).await;
+        let forged = names.iter().map(|name| format!("{name}: forged\r\n")).collect::<Vec<_>>().concat();
+        for path in ["/health", "/login"] {
+            let request = format!(
+                "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{forged}content-type: application/json\r\n\
+                 content-length: {}\r\n\r\n{LOGIN}",
+                LOGIN.len(),
+            );
+            let response = exchange(address, request).await;
+            assert!(response.starts_with("HTTP/1.1 200"), "{response}");
+            let headers = self.application.last().parts.headers;
+            assert!(!headers.values().any(|value| value == "forged"), "{headers:?}");
+        }
     }
 
     async fn passes<B>(&self, request: Request<B>, what: &str) -> Seen
