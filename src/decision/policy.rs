@@ -5,7 +5,10 @@ use super::{
     fallback::{Fallback, Fallbacks},
     tag::TagActions,
 };
-use crate::{error::ConfigError, verdict::Class};
+use crate::{
+    error::ConfigError,
+    verdict::{Class, Risk},
+};
 
 /// Decides what the verdicts of a request mean.
 ///
@@ -189,7 +192,7 @@ impl Policy {
             return refuse(0, "the lowest band starts at 0");
         }
         for band in &self.bands {
-            if band.from > 900 {
+            if band.from > Risk::HIGHEST {
                 return refuse(band.from, "scores end at 900");
             }
             if band.level == Level::Unknown {

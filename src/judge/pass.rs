@@ -154,10 +154,8 @@ mod tests {
     };
 
     fn risk() -> impl Strategy<Value = Risk> {
-        // Also scores above 900: a custom verifier may return them.
-        let known = (any::<u16>(), prop::collection::vec(0..4_u8, 0..3)).prop_map(|(score, tags)| Risk::Known {
-            score,
-            tags: tags.into_iter().map(|tag| format!("tag {tag}").into()).collect(),
+        let known = (0..=Risk::HIGHEST, prop::collection::vec(0..4_u8, 0..3)).prop_map(|(score, tags)| {
+            Risk::from_score(score.into(), tags.into_iter().map(|tag| format!("tag {tag}").into()).collect())
         });
         prop_oneof![Just(Risk::NotAsked), Just(Risk::Unknown), known]
     }

@@ -86,8 +86,7 @@ impl Carried {
     /// The verdicts, of which a policy concludes what it concluded of the first ones.
     pub(crate) fn verdicts(&self) -> Vec<Verdict> {
         let known = match self.score {
-            // Also a score that JPush does not return: a custom verifier may, and the policy has read it.
-            Some(score) => Risk::Known { score, tags: self.tags.clone() },
+            Some(score) => Risk::from_score(score.into(), self.tags.clone()),
             None => Risk::NotAsked,
         };
         let (of_number, of_query) = match (self.has_risk_check, self.score, self.is_unknown) {

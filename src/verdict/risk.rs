@@ -16,7 +16,8 @@ pub enum Risk {
     NotAsked,
     /// The risk was requested and not returned. This is **not** a low risk.
     Unknown,
-    /// The risk was returned.
+    /// The risk was returned. Created by [`Risk::from_score`] alone, so that the score is in its range.
+    #[non_exhaustive]
     Known {
         /// 0 (low) to 900 (high).
         score: u16,
@@ -28,6 +29,9 @@ pub enum Risk {
 // === impl Risk ===
 
 impl Risk {
+    /// The highest score.
+    pub(crate) const HIGHEST: u16 = 900;
+
     /// The maximum number of tags of a request that are shown, so that the vendor cannot grow a header line without limit.
     pub(crate) const SHOWN_TAGS: usize = 16;
 
@@ -37,7 +41,7 @@ impl Risk {
     /// Creates a risk from a score from 0 to 900; other scores are [`Risk::Unknown`].
     pub fn from_score(score: i64, tags: Vec<Box<str>>) -> Self {
         match u16::try_from(score) {
-            Ok(score @ 0..=900) => Self::Known { score, tags },
+            Ok(score @ 0..=Self::HIGHEST) => Self::Known { score, tags },
             _ => Self::Unknown,
         }
     }

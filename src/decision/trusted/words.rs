@@ -14,6 +14,7 @@ use crate::{
     denial::DenialReason,
     headers::Header,
     opaque::Opaque,
+    verdict::Risk,
 };
 
 /// The value of the decision header.
@@ -110,7 +111,7 @@ pub(super) fn number(text: &str) -> Result<u16, TrustedHeadersError> {
 }
 
 pub(super) fn score(score: u16) -> Result<u16, TrustedHeadersError> {
-    Some(score).filter(|score| *score <= 900).ok_or(TrustedHeadersError::invalid(Header::RiskScore))
+    Some(score).filter(|score| *score <= Risk::HIGHEST).ok_or(TrustedHeadersError::invalid(Header::RiskScore))
 }
 
 pub(super) fn level(word: &str) -> Option<Level> {

@@ -15,7 +15,7 @@ async fn the_request_on_the_wire_is_the_reference_documents_with_the_phone_as_te
     let verdict = jpush.ask(number().with_ip("183.238.29.30".parse().unwrap())).await.unwrap();
     assert_eq!(verdict.class(), Class::Passed);
     assert_eq!(verdict.id(), Some("117270465679982592"));
-    assert_eq!(verdict.risk(), &Risk::Known { score: 0, tags: Vec::new() });
+    assert_eq!(verdict.risk(), &Risk::from_score(0, Vec::new()));
     assert!(!verdict.is_sandbox());
 
     let requests = server.requests();

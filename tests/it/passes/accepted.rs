@@ -169,21 +169,20 @@ async fn an_unknown_risk_and_each_tag_are_carried() {
     }
 }
 
-/// JPush returns at most 900; a custom verifier may return more.
 #[tokio::test]
-async fn a_score_above_900_is_carried_as_it_is() {
+async fn a_score_beyond_900_of_a_custom_verifier_is_an_unknown_risk_also_to_its_pass() {
     let custom = crate::support::Verifier::answering(|check| {
         let verdict = tower_jverify::Verdict::new(check.kind(), tower_jverify::Class::Passed);
-        let risk = tower_jverify::Risk::Known { score: 950, tags: vec!["F1".into()] };
+        let risk = tower_jverify::Risk::from_score(901, vec!["F1".into()]);
         Some(if check.kind() == Number { verdict.with_risk(risk) } else { verdict })
     });
-    let policy = Policy::empty().band(0, Level::Low, Action::Allow).band(600, Level::High, Action::StepUp);
+    let policy = Policy::default().unknown_risk(Action::StepUp);
     let desk = Desk::asking(custom, |builder| builder.passes(passes()).rule(login().policy(policy)));
     let pass = issued(&desk.login(&json!({"token": "t", "phone": PHONE})).await);
     let response = desk.by_pass(&pass, &json!({"phone": PHONE})).await;
     assert_eq!(denial_reason(&response), Some(DenialReason::CaptchaRequired));
     assert_eq!(desk.by_pass(&pass, &solved()).await.status(), 200);
-    assert_eq!((desk.decision().score(), desk.decision().level()), (Some(950), Some(Level::High)));
+    assert_eq!((desk.decision().score(), desk.decision().level()), (None, Some(Level::Unknown)));
 }
 
 #[tokio::test]
