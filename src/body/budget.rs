@@ -183,8 +183,8 @@ mod tests {
         assert_eq!(left(&budget), (SMALL, 0));
         assert_eq!(budget.share(SMALL + 1).unwrap_err(), Crowded);
         // A share that has just started, with an expected length.
-        let mut begun = Share::default();
-        assert_eq!(begun.resize(&budget, 1, SMALL + 1), Err(Crowded));
+        let mut started = Share::default();
+        assert_eq!(started.resize(&budget, 1, SMALL + 1), Err(Crowded));
         assert_eq!(left(&budget), (SMALL, 0));
         budget.share(SMALL).unwrap();
     }

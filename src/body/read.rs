@@ -55,7 +55,7 @@ pub(crate) struct Whole {
 }
 
 /// A body whose beginning was read.
-pub(crate) struct Begun<B> {
+pub(crate) struct PartlyRead<B> {
     // Boxed: a body is moved many times until it reaches the application.
     pub(super) whole: Box<Whole>,
     /// The frame that did not fit.
@@ -69,7 +69,7 @@ pub(crate) struct Begun<B> {
 pub(crate) enum Kept<B> {
     Untouched(B),
     Whole(Box<Whole>),
-    Begun(Begun<B>),
+    PartlyRead(PartlyRead<B>),
 }
 
 /// A body that was not read.
@@ -95,10 +95,10 @@ where
         return Err(Unread { error: ReadError::TooLarge, body: Some(Kept::Untouched(body)) });
     }
     let to_the_end = None::<fn(&[u8]) -> Option<usize>>;
-    let mut begun = Begun::of(body);
-    match begun.read(limits, ends, to_the_end).await {
-        Ok(()) => Ok(begun.whole),
-        Err(error) => Err(begun.unread(error)),
+    let mut partial = PartlyRead::of(body);
+    match partial.read(limits, ends, to_the_end).await {
+        Ok(()) => Ok(partial.whole),
+        Err(error) => Err(partial.unread(error)),
     }
 }
 
@@ -113,14 +113,14 @@ pub(crate) async fn read_beginning<B>(
     limits: &Limits,
     ends: Ends,
     needed: impl Fn(&[u8]) -> Option<usize>,
-) -> Result<Begun<B>, Unread<B>>
+) -> Result<PartlyRead<B>, Unread<B>>
 where
     B: Body<Data = Bytes, Error: 'static>,
 {
-    let mut begun = Begun::of(body);
-    match begun.read(limits, ends, Some(needed)).await {
-        Ok(()) => Ok(begun),
-        Err(error) => Err(begun.unread(error)),
+    let mut partial = PartlyRead::of(body);
+    match partial.read(limits, ends, Some(needed)).await {
+        Ok(()) => Ok(partial),
+        Err(error) => Err(partial.unread(error)),
     }
 }
 
@@ -135,7 +135,7 @@ impl<B> Kept<B> {
         match self {
             Self::Whole(whole) => Some(&whole.data),
             Self::Untouched(body) => body.is_end_stream().then_some(&[]),
-            Self::Begun(_) => None,
+            Self::PartlyRead(_) => None,
         }
     }
 
@@ -148,9 +148,9 @@ impl<B> Kept<B> {
     }
 }
 
-// === impl Begun ===
+// === impl PartlyRead ===
 
-impl<B> Begun<B> {
+impl<B> PartlyRead<B> {
     /// As [`Whole::next_frame`], until the rest must be polled. No frame follows the trailers.
     pub(super) fn next_frame(&mut self) -> Option<Frame<Bytes>> {
         if self.whole.data.is_empty() && !self.excess.is_empty() {
@@ -168,7 +168,7 @@ impl<B> Begun<B> {
     #[cold]
     fn unread(self, error: ReadError) -> Unread<B> {
         let is_kept = !error.is_of_the_body() || self.failure.is_some();
-        let body = is_kept.then(|| Kept::Begun(self));
+        let body = is_kept.then(|| Kept::PartlyRead(self));
         Unread { error, body }
     }
 
@@ -178,7 +178,7 @@ impl<B> Begun<B> {
     }
 }
 
-impl<B> Begun<B>
+impl<B> PartlyRead<B>
 where
     B: Body<Data = Bytes, Error: 'static>,
 {

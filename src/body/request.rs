@@ -12,7 +12,7 @@ use http::{HeaderMap, Version};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::read::{Begun, Kept, Whole};
+use super::read::{Kept, PartlyRead, Whole};
 
 /// Removes from trailers what a client must not send. A box in an `Arc`, to be only one word: it is moved with every
 /// request, guarded or not.
@@ -41,7 +41,7 @@ pin_project! {
         Untouched { #[pin] body: B, is_http1: bool },
         // Boxed: this is moved with every request, guarded or not.
         Replay { whole: Box<Whole> },
-        Resumed { begun: Box<Begun<B>> },
+        Resumed { partial: Box<PartlyRead<B>> },
     }
 }
 
@@ -74,9 +74,9 @@ impl<B> RequestBody<B> {
                 filter(&mut whole, &trailers);
                 Source::Replay { whole }
             }
-            Kept::Begun(mut begun) => {
-                filter(&mut begun.whole, &trailers);
-                Source::Resumed { begun: Box::new(begun) }
+            Kept::PartlyRead(mut partial) => {
+                filter(&mut partial.whole, &trailers);
+                Source::Resumed { partial: Box::new(partial) }
             }
         };
         Self { source, trailers }
@@ -145,14 +145,14 @@ where
         let body = match this.source.project() {
             SourceProj::Replay { whole } => return Poll::Ready(whole.next_frame().map(Ok)),
             SourceProj::Untouched { body, .. } => body,
-            SourceProj::Resumed { begun } => {
-                if let Some(frame) = begun.next_frame() {
+            SourceProj::Resumed { partial } => {
+                if let Some(frame) = partial.next_frame() {
                     return Poll::Ready(Some(Ok(frame)));
                 }
-                if let Some(failure) = &mut begun.failure {
+                if let Some(failure) = &mut partial.failure {
                     return Poll::Ready(failure.pass_on().map(Err));
                 }
-                begun.rest.as_mut()
+                partial.rest.as_mut()
             }
         };
         let mut frame = ready!(body.poll_frame(cx));
@@ -168,12 +168,12 @@ where
         match &self.source {
             Source::Untouched { body, .. } => body.is_end_stream(),
             Source::Replay { whole } => whole.is_over(),
-            Source::Resumed { begun } => {
-                let is_over = || match &begun.failure {
+            Source::Resumed { partial } => {
+                let is_over = || match &partial.failure {
                     Some(failure) => failure.is_passed_on(),
-                    None => begun.rest.is_end_stream(),
+                    None => partial.rest.is_end_stream(),
                 };
-                begun.whole.is_over() && begun.excess.is_empty() && is_over()
+                partial.whole.is_over() && partial.excess.is_empty() && is_over()
             }
         }
     }
@@ -184,9 +184,9 @@ where
             Source::Replay { whole } => {
                 u64::try_from(whole.data.len()).map_or_else(|_| SizeHint::new(), SizeHint::with_exact)
             }
-            Source::Resumed { begun } => {
-                let rest = if begun.failure.is_some() { SizeHint::new() } else { begun.rest.size_hint() };
-                both(begun.whole.data.len().saturating_add(begun.excess.len()), &rest)
+            Source::Resumed { partial } => {
+                let rest = if partial.failure.is_some() { SizeHint::new() } else { partial.rest.size_hint() };
+                both(partial.whole.data.len().saturating_add(partial.excess.len()), &rest)
             }
         }
     }

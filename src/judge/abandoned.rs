@@ -17,7 +17,7 @@ use crate::{
     ex_id::ExId,
     failure::Failure,
     log::Stage,
-    observe::{Begun, Observers, Outcome},
+    observe::{Observers, Outcome, StartedCheck},
     verdict::Verdict,
 };
 
@@ -40,7 +40,7 @@ pub(super) struct InFlight<F> {
     pub(super) calling: Calling<F>,
     pub(super) kind: CheckKind,
     pub(super) ex_id: ExId,
-    pub(super) begun: Begun,
+    pub(super) started: StartedCheck,
     /// The layer's deadline, not the client's.
     pub(super) deadline: Instant,
 }
@@ -75,7 +75,7 @@ where
 
     /// Waits for the answer, frees the place and writes the event.
     pub(super) async fn finish(mut self) {
-        if let Some(InFlight { calling, kind, ex_id, begun, deadline }) = &mut self.check {
+        if let Some(InFlight { calling, kind, ex_id, started, deadline }) = &mut self.check {
             let answered = timeout_at(*deadline, poll_fn(|cx| calling.poll(cx))).await;
             let mut verdict = match answered {
                 Ok(Ok(Ok(verdict))) if verdict.kind() == *kind => verdict,
@@ -85,7 +85,7 @@ where
                 Err(_) => Failure::timeout().verdict(*kind),
             };
             Stage::answered_late(verdict.class().as_str(), verdict.code());
-            self.observers.answered(&self.rule, begun, &mut verdict);
+            self.observers.answered(&self.rule, started, &mut verdict);
             if let Some(stake) = self.stake.take() {
                 drop(stake.settle(&verdict, &self.observers));
             }

@@ -28,7 +28,7 @@ use crate::{
     decision::Applied,
     ex_id::ExId,
     log::CurrentSpan,
-    observe::{Begun, Observers},
+    observe::{Observers, StartedCheck},
     verdict::Verdict,
 };
 
@@ -42,7 +42,7 @@ where
     calling: Calling<S::Future>,
     kind: CheckKind,
     ex_id: &'c ExId,
-    begun: Begun,
+    started: StartedCheck,
     /// The layer's deadline, never the client's.
     deadline: Instant,
     place: Place<'c>,
@@ -66,7 +66,7 @@ pub(super) struct Place<'c> {
 enum Stage {
     /// Waits until the verifier is ready. Nothing is spent yet.
     Waiting,
-    Begun,
+    Started,
     /// Also the state while the verifier or its call is polled: after a panic, nothing is left to finish.
     Over,
 }
@@ -79,9 +79,15 @@ where
     S::Future: Send,
 {
     /// Creates the call without starting it. Panics outside of a Tokio runtime.
-    pub(super) fn new(kind: CheckKind, ex_id: &'c ExId, deadline: Instant, begun: Begun, place: Place<'c>) -> Self {
+    pub(super) fn new(
+        kind: CheckKind,
+        ex_id: &'c ExId,
+        deadline: Instant,
+        started: StartedCheck,
+        place: Place<'c>,
+    ) -> Self {
         let (runtime, span) = (Handle::current(), Some(CurrentSpan::get()));
-        Self { stage: Stage::Waiting, calling: Calling::none(), kind, ex_id, begun, deadline, place, runtime, span }
+        Self { stage: Stage::Waiting, calling: Calling::none(), kind, ex_id, started, deadline, place, runtime, span }
     }
 
     /// Returns the answer. `waiting` is the verifier and the check until the call starts. A panic of the verifier is passed to
@@ -105,13 +111,13 @@ where
                 if let Some(stake) = self.place.stake {
                     stake.begin();
                 }
-                self.calling = Calling::begun(verifier.call(check), self.place.observers.in_flight());
+                self.calling = Calling::started(verifier.call(check), self.place.observers.in_flight());
             }
         }
         self.stage = Stage::Over;
         let polled = self.calling.poll_through(cx);
         if polled.is_pending() {
-            self.stage = Stage::Begun;
+            self.stage = Stage::Started;
         }
         polled
     }
@@ -123,7 +129,7 @@ where
 
     /// Moves a call that has started into a task. The request goes on and answers its client.
     pub(super) fn abandon(mut self) {
-        if matches!(std::mem::replace(&mut self.stage, Stage::Over), Stage::Begun) {
+        if matches!(std::mem::replace(&mut self.stage, Stage::Over), Stage::Started) {
             let calling = self.calling.take();
             self.leave(Some(calling));
         }
@@ -132,13 +138,13 @@ where
     /// Does not log or poll: this may run in a `drop`, on any thread, during a panic, or while the runtime ends, which then drops
     /// the task at once.
     fn leave(&mut self, calling: Option<Calling<S::Future>>) {
-        let (kind, ex_id, deadline, begun) = (self.kind, self.ex_id.clone(), self.deadline, self.begun);
+        let (kind, ex_id, deadline, started) = (self.kind, self.ex_id.clone(), self.deadline, self.started);
         // Without a call, the place is free as soon as the request is dropped.
         let (permit, stake) = match &calling {
             Some(_) => (self.place.permit.take(), self.place.stake.take()),
             None => (None, None),
         };
-        let check = calling.map(|calling| InFlight { calling, kind, ex_id, begun, deadline });
+        let check = calling.map(|calling| InFlight { calling, kind, ex_id, started, deadline });
         let Place { rule, account, evidence, observers, abandoned, .. } = &self.place;
         let (rest, span) =
             (Rest::of((rule, account), evidence, check, (permit, stake), observers, abandoned), self.span.take());
@@ -158,7 +164,7 @@ where
 {
     fn drop(&mut self) {
         match self.stage {
-            Stage::Begun => {
+            Stage::Started => {
                 let calling = self.calling.take();
                 self.leave(Some(calling));
             }

@@ -21,7 +21,7 @@ impl<F> Calling<F> {
         Self(None)
     }
 
-    pub(super) fn begun(call: F, in_flight: Part) -> Self {
+    pub(super) fn started(call: F, in_flight: Part) -> Self {
         Self(Some((Box::pin(call), in_flight)))
     }
 

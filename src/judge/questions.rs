@@ -240,12 +240,12 @@ where
         };
         let Means { verifier, observers, abandoned } = &self.means;
         let (rule, evidence) = (self.rule, &*self.evidence);
-        let begun = observers.begin(&check, self.sender.client.as_ref());
-        let span = Stage::check(begun.endpoint().as_str());
+        let started = observers.start(&check, self.sender.client.as_ref());
+        let span = Stage::check(started.endpoint().as_str());
         let heard = |mut answer: Result<Verdict, Refusal>| {
             if let Ok(verdict) = &mut answer {
                 span.answered(verdict.class().as_str(), || verdict.code());
-                observers.answered(rule, &begun, verdict);
+                observers.answered(rule, &started, verdict);
             }
             answer
         };
@@ -260,7 +260,7 @@ where
         };
         let mut waiting =
             Some((V::clone(verifier), check.with_ex_id(ex_id.clone()).with_asked_by(self.asked_by.clone())));
-        let mut call = span.within(|| Call::new(kind, &ex_id, self.deadline, begun, place));
+        let mut call = span.within(|| Call::new(kind, &ex_id, self.deadline, started, place));
         // Stored here and not returned from each poll, because an answer is large and moving it is expensive. A panic leaves no answer.
         let mut answer = None;
         let caught = |cx: &mut Context<'_>| {

@@ -81,7 +81,7 @@ impl Drop for OpenRecord {
     fn drop(&mut self) {
         let mut decided = record(&self.observers, &self.rule, self.passed.outcome(), &self.evidence);
         decided.inner_status = self.inner_status;
-        self.observers.tell(&decided);
+        self.observers.call_listeners(&decided);
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) use self::{
     decided::Outcome,
     listeners::Listeners,
     meters::{BudgetMark, By, Operation, Phase},
-    observers::{Begun, Observers},
+    observers::{Observers, StartedCheck},
     pseudonym::Pseudonyms,
     stages::Stages,
     watch::Watched,

@@ -43,15 +43,15 @@ pub(crate) struct Observers {
 
 /// A check that has started.
 #[derive(Clone, Copy)]
-pub(crate) struct Begun {
+pub(crate) struct StartedCheck {
     endpoint: Endpoint,
     at: Instant,
     client: Option<u64>,
 }
 
-// === impl Begun ===
+// === impl StartedCheck ===
 
-impl Begun {
+impl StartedCheck {
     /// The endpoint of the check.
     pub(crate) fn endpoint(&self) -> Endpoint {
         self.endpoint
@@ -85,7 +85,7 @@ impl Observers {
     }
 
     /// The layer is finished with a guarded request: counts it and writes its event. The closures are called by
-    /// [`Observers::tell`].
+    /// [`Observers::call_listeners`].
     pub(crate) fn decided(&self, decided: &Decided<'_>) {
         let alarm = self.counts.alarms.due(decided);
         if let Some((kind, _)) = alarm {
@@ -99,7 +99,7 @@ impl Observers {
     #[inline]
     pub(crate) fn report(&self, decided: &Decided<'_>) {
         self.decided(decided);
-        self.tell(decided);
+        self.call_listeners(decided);
     }
 
     /// Whether closures are set.
@@ -110,7 +110,7 @@ impl Observers {
 
     /// Calls the closures with the record of a guarded request.
     #[inline]
-    pub(crate) fn tell(&self, decided: &Decided<'_>) {
+    pub(crate) fn call_listeners(&self, decided: &Decided<'_>) {
         for listener in self.listeners.iter() {
             self.inform(|| listener(decided));
         }
@@ -118,9 +118,9 @@ impl Observers {
 
     /// A check starts, for this client if it is known.
     #[inline]
-    pub(crate) fn begin(&self, check: &Check, client: Option<&impl Hash>) -> Begun {
+    pub(crate) fn start(&self, check: &Check, client: Option<&impl Hash>) -> StartedCheck {
         let client = client.map(|client| self.counts.number(client));
-        Begun { endpoint: check.endpoint(), at: Instant::now(), client }
+        StartedCheck { endpoint: check.endpoint(), at: Instant::now(), client }
     }
 
     /// A call of the verifier is in flight until the returned value is dropped.
@@ -132,9 +132,9 @@ impl Observers {
     }
 
     /// A check has a verdict, from the verifier or in its place. `rule`: the rule's name. Sets the verdict's duration.
-    pub(crate) fn answered(&self, rule: &str, begun: &Begun, verdict: &mut Verdict) {
+    pub(crate) fn answered(&self, rule: &str, started: &StartedCheck, verdict: &mut Verdict) {
         let now = Instant::now();
-        let &Begun { endpoint, at, client } = begun;
+        let &StartedCheck { endpoint, at, client } = started;
         let took = now.saturating_duration_since(at);
         verdict.took(took);
         self.meters.answered(endpoint, verdict, took);

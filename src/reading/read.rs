@@ -111,13 +111,13 @@ impl Reading {
         if self.client_streaming && matches!(source, Source::Ours(Media::Grpc)) {
             let limits = &self.settings.limits;
             let ends = Ends { client: client_deadline, until };
-            let begun = match body::read_beginning(body, limits, ends, grpc::first_frame).await {
-                Ok(begun) => begun,
+            let partial = match body::read_beginning(body, limits, ends, grpc::first_frame).await {
+                Ok(partial) => partial,
                 Err(unread) => return give_up(unread),
             };
-            return match self.read_first_message(parts, begun.data(), values, unknown.as_ref(), choose) {
-                Ok(chosen) => Ok(as_it_came(Kept::Begun(begun), chosen)),
-                Err(refusal) => Err(Unread { body: Some(Kept::Begun(begun)), refusal }),
+            return match self.read_first_message(parts, partial.data(), values, unknown.as_ref(), choose) {
+                Ok(chosen) => Ok(as_it_came(Kept::PartlyRead(partial), chosen)),
+                Err(refusal) => Err(Unread { body: Some(Kept::PartlyRead(partial)), refusal }),
             };
         }
         let mut whole = match body::read(body, &self.settings.limits, Ends { client: client_deadline, until }).await {

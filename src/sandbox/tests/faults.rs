@@ -18,13 +18,13 @@ fn pass() -> Request<Full<Bytes>> {
 async fn a_slow_sandbox_answers_by_tokios_clock_and_a_hanging_one_never() {
     let sandbox = Sandbox::new();
     sandbox.fault(Fault::Delay(Duration::from_secs(3)));
-    let begun = Instant::now();
+    let started = Instant::now();
     raw(&sandbox, pass()).await.unwrap();
-    assert_eq!(begun.elapsed(), Duration::from_secs(3));
+    assert_eq!(started.elapsed(), Duration::from_secs(3));
 
     sandbox.fault(None);
     number(&sandbox, "sandbox-delay-1500-9000").await;
-    assert_eq!(begun.elapsed(), Duration::from_millis(4500));
+    assert_eq!(started.elapsed(), Duration::from_millis(4500));
 
     sandbox.fault(Fault::Hang);
     assert!(timeout(Duration::from_secs(3600), raw(&sandbox, pass())).await.is_err());

@@ -99,7 +99,7 @@ impl Link {
 
     /// The current connection, or one that a dial makes. `None` if the caller must not wait for one.
     async fn line(self: &Arc<Self>) -> Option<Line> {
-        let (mut ended, begun) = {
+        let (mut ended, started) = {
             let mut state = self.lock();
             if state.is_skipped {
                 return None;
@@ -120,7 +120,7 @@ impl Link {
             }
         };
         // Without the lock, because an ending runtime drops the task here.
-        if let Some(dialling) = begun {
+        if let Some(dialling) = started {
             tokio::spawn(dialling.dial());
         }
         // It always ends with an error, because nothing is ever sent.
