@@ -9,8 +9,8 @@ use super::{
     bulkhead::Permit,
     calling::Calling,
     evidence::Evidence,
+    reservation::Reservation,
     running::{Abandoned, Running},
-    stake::Stake,
 };
 use crate::{
     check_kind::CheckKind,
@@ -26,7 +26,7 @@ pub(super) struct Rest<F> {
     // Fields are dropped in this order, so the place is free only after the call has ended.
     check: Option<InFlight<F>>,
     permit: Option<Permit>,
-    stake: Option<Stake>,
+    reservation: Option<Reservation>,
     /// The rule's name.
     rule: Arc<str>,
     account: Arc<str>,
@@ -57,14 +57,14 @@ where
         (rule, account): (&Arc<str>, &Arc<str>),
         evidence: &Evidence,
         check: Option<InFlight<F>>,
-        (permit, stake): (Option<Permit>, Option<Stake>),
+        (permit, reservation): (Option<Permit>, Option<Reservation>),
         observers: &Arc<Observers>,
         abandoned: &Arc<Abandoned>,
     ) -> Self {
         Self {
             check,
             permit,
-            stake,
+            reservation,
             rule: Arc::clone(rule),
             account: Arc::clone(account),
             evidence: evidence.clone(),
@@ -86,8 +86,8 @@ where
             };
             Stage::answered_late(verdict.class().as_str(), verdict.code());
             self.observers.answered(&self.rule, started, &mut verdict);
-            if let Some(stake) = self.stake.take() {
-                drop(stake.settle(&verdict, &self.observers));
+            if let Some(reservation) = self.reservation.take() {
+                drop(reservation.settle(&verdict, &self.observers));
             }
             self.evidence.heard(verdict.answering(ex_id.clone()));
         }

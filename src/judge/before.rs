@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::{
-    breaker::{Leave, state::Refused},
+    breaker::{Admission, state::Refused},
     bulkhead::Full,
     claim::{Claim, Unclaimed, lifetime},
     planned::Plan,
@@ -89,15 +89,15 @@ impl<V> Questions<'_, V> {
     }
 
     /// The permission of the endpoint's breaker; `None` without a breaker.
-    pub(super) fn enter(&self, endpoint: Endpoint, key: Option<Key>) -> Result<Option<Leave>, Refused> {
+    pub(super) fn enter(&self, endpoint: Endpoint, key: Option<Key>) -> Result<Option<Admission>, Refused> {
         let account = &self.settings.account;
         let Some((switch, key)) = account.switch(endpoint).zip(key) else { return Ok(None) };
         let left = || self.deadline.saturating_duration_since(Instant::now());
-        let (leave, change) = switch.enter(key, self.sender.client, self.settings.deadline, left())?;
+        let (admission, change) = switch.enter(key, self.sender.client, self.settings.deadline, left())?;
         if let Some(change) = change {
             account.report(endpoint, change, self.means.observers);
         }
-        Ok(Some(leave))
+        Ok(Some(admission))
     }
 
     /// A place of the bulkhead for all checks of the request.

@@ -19,8 +19,8 @@ use super::{
     bulkhead::Permit,
     calling::Calling,
     evidence::Evidence,
+    reservation::Reservation,
     running::Abandoned,
-    stake::Stake,
 };
 use crate::{
     check::Check,
@@ -57,7 +57,7 @@ pub(super) struct Place<'c> {
     pub(super) account: &'c Arc<str>,
     pub(super) evidence: &'c Evidence,
     pub(super) permit: &'c mut Option<Permit>,
-    pub(super) stake: &'c mut Option<Stake>,
+    pub(super) reservation: &'c mut Option<Reservation>,
     pub(super) observers: &'c Arc<Observers>,
     pub(super) abandoned: &'c Arc<Abandoned>,
 }
@@ -108,8 +108,8 @@ where
                 Poll::Ready(ready) => ready?,
             }
             if let Some((mut verifier, check)) = waiting.take() {
-                if let Some(stake) = self.place.stake {
-                    stake.begin();
+                if let Some(reservation) = self.place.reservation {
+                    reservation.mark_sent();
                 }
                 self.calling = Calling::started(verifier.call(check), self.place.observers.in_flight());
             }
@@ -140,14 +140,14 @@ where
     fn leave(&mut self, calling: Option<Calling<S::Future>>) {
         let (kind, ex_id, deadline, started) = (self.kind, self.ex_id.clone(), self.deadline, self.started);
         // Without a call, the place is free as soon as the request is dropped.
-        let (permit, stake) = match &calling {
-            Some(_) => (self.place.permit.take(), self.place.stake.take()),
+        let (permit, reservation) = match &calling {
+            Some(_) => (self.place.permit.take(), self.place.reservation.take()),
             None => (None, None),
         };
         let check = calling.map(|calling| InFlight { calling, kind, ex_id, started, deadline });
         let Place { rule, account, evidence, observers, abandoned, .. } = &self.place;
         let (rest, span) =
-            (Rest::of((rule, account), evidence, check, (permit, stake), observers, abandoned), self.span.take());
+            (Rest::of((rule, account), evidence, check, (permit, reservation), observers, abandoned), self.span.take());
         let spawned = AssertUnwindSafe(|| match span {
             Some(span) => drop(self.runtime.spawn(span.around(rest.finish()))),
             None => drop(self.runtime.spawn(rest.finish())),

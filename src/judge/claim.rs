@@ -26,7 +26,7 @@ pub(super) struct Claim {
     nonce: Option<Nonce>,
     /// The claim in Redis.
     shared: Option<Box<SharedClaim>>,
-    has_begun: bool,
+    is_kept: bool,
 }
 
 /// Why a proof cannot be claimed.
@@ -58,7 +58,7 @@ impl Claim {
             Err(_) if account.redis().is_some() => None,
             Err(_) => return Err(Unclaimed::Store),
         };
-        Ok(Self { account: Arc::clone(account), key, ex_id, nonce, shared: None, has_begun: false })
+        Ok(Self { account: Arc::clone(account), key, ex_id, nonce, shared: None, is_kept: false })
     }
 
     /// Whether it must still be claimed in Redis.
@@ -100,14 +100,14 @@ impl Claim {
         }
     }
 
-    /// Marks the check as sent: from now on the proof may be used up.
-    pub(super) fn begin(&mut self) {
-        self.has_begun = true;
+    /// Keeps the claim when it is dropped: the proof may be used up, because its check is sent now.
+    pub(super) fn keep(&mut self) {
+        self.is_kept = true;
     }
 
-    /// Marks that nothing was sent after all: if the claim is dropped, the proof is free again.
-    pub(super) fn not_begun(&mut self) {
-        self.has_begun = false;
+    /// Undoes [`Claim::keep`], because nothing was sent: if the claim is dropped, the proof is free again.
+    pub(super) fn release_on_drop(&mut self) {
+        self.is_kept = false;
     }
 
     /// Releases the proof for another check.
@@ -127,7 +127,7 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        if !self.has_begun {
+        if !self.is_kept {
             self.release();
         }
     }

@@ -28,6 +28,7 @@ mod limit;
 mod pass;
 mod planned;
 mod questions;
+mod reservation;
 mod running;
 mod sender;
 mod settings;
@@ -35,7 +36,6 @@ mod shared_claim;
 mod snapshot;
 mod spend;
 mod spend_key;
-mod stake;
 mod store_policy;
 mod trail;
 

@@ -17,10 +17,10 @@ use super::{
     claim::Claim,
     evidence::Evidence,
     planned::{Plan, Planned},
+    reservation::Reservation,
     running::Abandoned,
     sender::{Asker, Sender},
     settings::{LEAST_LEFT, Settings},
-    stake::Stake,
 };
 use crate::{
     check::{AskedBy, Check, Endpoint},
@@ -147,7 +147,7 @@ where
             && self.settings.policy.settle(self.evidence.verdicts()).is_ok()
         {
             // The request passes. Of one that does not, the pass is given back, because nothing was asked.
-            pass.begin();
+            pass.keep();
         }
         Ok(())
     }
@@ -225,15 +225,15 @@ where
             // A check that starts now could spend the token and be abandoned.
             return too_late(Failure::too_late());
         }
-        let leave = match self.enter(endpoint, key) {
-            Ok(leave) => leave,
+        let admission = match self.enter(endpoint, key) {
+            Ok(admission) => admission,
             Err(refused) => {
                 self.means.observers.saved(By::Breaker);
                 return Ok(refused.verdict(kind).answering(ex_id));
             }
         };
         self.take_permit()?;
-        let mut stake = Some(Stake::new(account, endpoint, leave, claim, self.pass.take()));
+        let mut reservation = Some(Reservation::new(account, endpoint, admission, claim, self.pass.take()));
         let check = match self.sender.ip {
             Some(ip) => check.with_ip(ip),
             None => check,
@@ -254,7 +254,7 @@ where
             account: &account.name,
             evidence,
             permit: &mut self.permit,
-            stake: &mut stake,
+            reservation: &mut reservation,
             observers,
             abandoned,
         };
@@ -283,15 +283,15 @@ where
                 None => Err(Refusal::new(DenialReason::Panicked)),
                 Some(Err(failure)) if failure.is_overload => {
                     let verdict = failed(failure);
-                    self.settle(stake, &verdict);
+                    self.settle(reservation, &verdict);
                     return Err(Refusal::new(DenialReason::Overloaded));
                 }
                 Some(Err(failure)) => Ok(failed(failure)),
             })
         };
-        // After a panic the stake is dropped: the proof stays claimed, and the breaker counts nothing.
+        // After a panic the reservation is dropped: the proof stays claimed, and the breaker counts nothing.
         if let Ok(verdict) = &answered {
-            self.settle(stake, verdict);
+            self.settle(reservation, verdict);
         }
         answered
     }
@@ -314,9 +314,9 @@ impl<V> Questions<'_, V> {
     }
 
     /// Counts the outcome of a check, and releases its proof if it can be used again.
-    fn settle(&mut self, stake: Option<Stake>, verdict: &Verdict) {
-        if let Some(stake) = stake {
-            self.pass = stake.settle(verdict, self.means.observers);
+    fn settle(&mut self, reservation: Option<Reservation>, verdict: &Verdict) {
+        if let Some(reservation) = reservation {
+            self.pass = reservation.settle(verdict, self.means.observers);
             if self.pass.is_none()
                 && let Some(trail) = self.evidence.trail_mut()
             {

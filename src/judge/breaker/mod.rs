@@ -40,12 +40,13 @@ pub(super) struct Switch {
     state: Mutex<State>,
 }
 
-/// The leave to ask one check. Its outcome is counted; without one, the slot of a probe is free again.
+/// The permission of a breaker to send one check. The outcome of the check is counted. If this is dropped without an outcome, the slot of
+/// a probe is free again.
 #[cfg_attr(test, derive(Debug))]
-pub(super) struct Leave {
+pub(super) struct Admission {
     switch: Arc<Switch>,
     asked: Asked,
-    /// Whether a check that is not answered in time had enough of it.
+    /// Whether the check had enough time, so that a missing answer counts as a failure.
     had_time: bool,
     proof: Key,
     client: Option<Client>,
@@ -58,20 +59,20 @@ impl Switch {
         Arc::new(Self { settings, state: Mutex::new(State::new(Instant::now())) })
     }
 
-    /// Lets a check be asked, or refuses it at once. `deadline`: of the rule's checks; `left`: what is left of it.
+    /// Admits a check, or refuses it at once. `deadline`: the deadline of the rule's checks; `left`: how much of it is left.
     pub(super) fn enter(
         self: &Arc<Self>,
         proof: Key,
         client: Option<Client>,
         deadline: Duration,
         left: Duration,
-    ) -> Result<(Leave, Option<Change>), Refused> {
+    ) -> Result<(Admission, Option<Change>), Refused> {
         let (asked, change) = self.state().enter(deadline, Instant::now)?;
         let had_time = left >= deadline / 2;
-        Ok((Leave { switch: Arc::clone(self), asked, had_time, proof, client }, change))
+        Ok((Admission { switch: Arc::clone(self), asked, had_time, proof, client }, change))
     }
 
-    /// Whether it is open, and that is an outage.
+    /// Whether the breaker is open because of an outage.
     pub(super) fn is_open_for_an_outage(&self) -> bool {
         self.state().is_open_for_an_outage()
     }
@@ -91,9 +92,9 @@ impl Switch {
     }
 }
 
-// === impl Leave ===
+// === impl Admission ===
 
-impl Leave {
+impl Admission {
     /// Counts what the check said about the service.
     pub(super) fn settle(mut self, health: Health) -> Option<Change> {
         let health = match health {
@@ -107,7 +108,7 @@ impl Leave {
     }
 }
 
-impl Drop for Leave {
+impl Drop for Admission {
     fn drop(&mut self) {
         self.switch.state().give_back(&mut self.asked);
     }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, advance};
 
-use super::{Leave, Switch, settings::Breaker, state::Refused};
+use super::{Admission, Switch, settings::Breaker, state::Refused};
 use crate::{
     health::Health,
     judge::client::Client,
@@ -28,12 +28,12 @@ impl Desk {
         self.keys.key(&Subject::new(Purpose::Claim, &[&proof.to_be_bytes()]))
     }
 
-    fn enter_as(&self, proof: u32, client: Option<Client>) -> Result<Leave, Refused> {
+    fn enter_as(&self, proof: u32, client: Option<Client>) -> Result<Admission, Refused> {
         Ok(self.switch.enter(self.key(proof), client, DEADLINE, DEADLINE)?.0)
     }
 
     /// Another proof each time, of no known client.
-    fn enter(&mut self) -> Result<Leave, Refused> {
+    fn enter(&mut self) -> Result<Admission, Refused> {
         self.next += 1;
         self.enter_as(self.next, None)
     }
@@ -125,12 +125,12 @@ async fn what_is_refused_here_and_what_had_too_little_time_count_as_neither() {
     (0..100).for_each(|_| desk.ends(Health::Unknown));
     for proof in 5_000..5_100 {
         let short = Duration::from_millis(2_499);
-        let (leave, _) = desk.switch.enter(desk.key(proof), None, DEADLINE, short).unwrap();
-        leave.settle(Health::TimedOut);
+        let (admission, _) = desk.switch.enter(desk.key(proof), None, DEADLINE, short).unwrap();
+        admission.settle(Health::TimedOut);
     }
     assert_eq!(desk.phase(), Phase::Closed);
-    let (leave, _) = desk.switch.enter(desk.key(6_000), None, DEADLINE, DEADLINE / 2).unwrap();
-    leave.settle(Health::TimedOut);
+    let (admission, _) = desk.switch.enter(desk.key(6_000), None, DEADLINE, DEADLINE / 2).unwrap();
+    admission.settle(Health::TimedOut);
     assert_eq!(desk.phase(), Phase::Open, "half of the deadline is enough, and what did not count did not end the row");
 }
 
@@ -183,7 +183,7 @@ async fn an_answer_of_before_never_moves_the_state() {
     drop(early.next());
     assert!(desk.enter().is_err(), "and it frees no slot");
     probe.settle(Health::Well);
-    early.for_each(|leave| assert_eq!(leave.settle(Health::Failed), None));
+    early.for_each(|admission| assert_eq!(admission.settle(Health::Failed), None));
     assert_eq!(desk.phase(), Phase::Closed, "a late failure does not open it again");
 }
 
