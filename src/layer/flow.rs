@@ -20,7 +20,7 @@ use super::{
     enforce::{Enforced, Judged, Rejected, enforce},
     later::Later,
     report::{Passed, report, report_passed},
-    shadow::{self, Came},
+    shadow::{self, ShadowResult},
     shared::Shared,
 };
 use crate::{
@@ -42,7 +42,7 @@ use crate::{
 
 /// The future that runs the stages of a guarded request. Boxed, because it waits on the network anyway. It does not depend
 /// on the inner service, whose errors pass through unchanged.
-pub(super) type Story<B> = Pin<Box<dyn Future<Output = End<B>> + Send>>;
+pub(super) type GuardFuture<B> = Pin<Box<dyn Future<Output = End<B>> + Send>>;
 
 /// The result of the stages of a guarded request.
 pub(super) enum End<B> {
@@ -68,7 +68,12 @@ pub(super) struct Hints {
 /// Not an `async fn`, which would hold its arguments twice. The box is created here, so that the future is copied only
 /// once.
 #[inline(never)]
-pub(super) fn guard<V, B>(shared: Arc<Shared<V>>, group: Arc<Group>, mut hints: Hints, request: Request<B>) -> Story<B>
+pub(super) fn guard<V, B>(
+    shared: Arc<Shared<V>>,
+    group: Arc<Group>,
+    mut hints: Hints,
+    request: Request<B>,
+) -> GuardFuture<B>
 where
     V: Service<Check, Response = Verdict> + Clone + Send + Sync + 'static,
     V::Error: Into<BoxError>,
@@ -81,18 +86,18 @@ where
     }
     Box::pin(async move {
         group.mark_matched();
-        let told = {
+        let result = {
             let stage = Stage::guard();
-            let mut story = pin!(tell(&shared, &group, &stage, &mut hints, &mut parts, body));
+            let mut stages = pin!(run_stages(&shared, &group, &stage, &mut hints, &mut parts, body));
             // The panics of closures and verifiers are caught where they occur. Here only the body or the clone of a
             // verifier can panic: the request must not pass, and later requests must not be affected.
             poll_fn(|cx| {
-                let polled = catch_unwind(AssertUnwindSafe(|| stage.within(|| story.as_mut().poll(cx))));
+                let polled = catch_unwind(AssertUnwindSafe(|| stage.within(|| stages.as_mut().poll(cx))));
                 polled.unwrap_or_else(|_| Poll::Ready(Err(Refused::by_panic(&shared, group.first_rule()))))
             })
             .await
         };
-        match told {
+        match result {
             Ok((mut body, after)) => {
                 body.came_over(parts.version);
                 End::Through(Request::from_parts(parts, body), after)
@@ -114,8 +119,8 @@ where
     })
 }
 
-/// How the stages of a request end.
-type Told<'g, B> = Result<(RequestBody<B>, Option<AfterInner>), Refused<'g>>;
+/// The result of [`run_stages`].
+type StagesResult<'g, B> = Result<(RequestBody<B>, Option<AfterInner>), Refused<'g>>;
 
 /// A request that does not reach the inner service.
 struct Refused<'g> {
@@ -135,14 +140,14 @@ impl<'g> Refused<'g> {
     }
 }
 
-async fn tell<'g, V, B>(
+async fn run_stages<'g, V, B>(
     shared: &Arc<Shared<V>>,
     group: &'g Group,
     stage: &Stage,
     hints: &mut Hints,
     parts: &mut Parts,
     body: B,
-) -> Told<'g, B>
+) -> StagesResult<'g, B>
 where
     V: Service<Check, Response = Verdict> + Clone + Send + Sync + 'static,
     V::Error: Into<BoxError>,
@@ -153,7 +158,7 @@ where
     let (parameters, meant, in_headers) = (parameters.as_deref_mut(), meant.as_deref(), in_headers.as_ref());
     let evidence = Evidence::new();
     if group.has_unless() {
-        // Before the closure, which must not read a header under our prefix that the client wrote.
+        // Before the closure runs, because it must not read a header under our prefix that the client wrote.
         shared.strip(&mut parts.headers);
         if group.lets_by(parts) {
             shared.pass_not_guarded(&mut parts.headers, parts.extensions.get::<Decision>());
@@ -172,7 +177,7 @@ where
     };
     shared.look_for_unused(evidence.stages().began());
 
-    let mut handing = Handing::default();
+    let mut changes = BodyChanges::default();
     let applied;
     let mut answers = None;
     let (rule, known, evidence, judged) = match read {
@@ -183,7 +188,7 @@ where
         }
         Ok(Read { body, handed_on, chosen: Choice::Pass, .. }) => {
             let body = match until {
-                None => Handing { handed_on, pins: Vec::new() }.finish(body, None, parts),
+                None => BodyChanges { handed_on, pins: Vec::new() }.finish(body, None, parts),
                 Some(_) => body.restored(),
             };
             shared.pass_not_guarded(&mut parts.headers, parts.extensions.get::<Decision>());
@@ -199,7 +204,7 @@ where
             if is_in_shadow {
                 body = body.restored();
             } else {
-                handing = Handing { handed_on, pins };
+                changes = BodyChanges { handed_on, pins };
             }
             stage.rule(&rule.name);
             // The first check of a proof is billed and spends the proof.
@@ -211,26 +216,26 @@ where
             if let Some(taken) = taken.filter(|taken| is_in_shadow || !taken.is_shadow() || taken.is_verified()) {
                 let phone = taken.phone();
                 shared.pass(&mut parts.headers, outer);
-                return Ok((RequestBody::of(handing.finish(body, phone, parts), group.trailer_filter()), None));
+                return Ok((RequestBody::of(changes.finish(body, phone, parts), group.trailer_filter()), None));
             }
             if rule.settings.on_demand {
                 let grpc_answers = group.answers_grpc(parts.version);
                 Later::new(shared, rule, plan, asked, client_deadline, grpc_answers).hand_on(evidence, parts);
-                return Ok((RequestBody::of(handing.finish(body, None, parts), group.trailer_filter()), None));
+                return Ok((RequestBody::of(changes.finish(body, None, parts), group.trailer_filter()), None));
             }
             let settings = &rule.settings.judge;
             let Judgement { evidence, result } = if is_in_shadow {
                 answers.clone_from(&asked);
                 match shadow::judge(shared, rule, plan, parts, client_deadline, evidence.in_shadow()).await {
-                    Came::InTime(judgement) => judgement,
-                    Came::Late(leash) => {
+                    ShadowResult::InTime(judgement) => judgement,
+                    ShadowResult::Late(stop_on_drop) => {
                         let reason = DenialReason::Verdict(Class::Unavailable);
                         let decision =
                             Decision::refused_in_shadow(&settings.policy, reason, Vec::new()).under(&settings.policy);
                         shared.decided(parts, decision.answering(answers), false, Some(rule), body.known());
                         return Ok((
                             RequestBody::of(body, group.shadow_trailer_filter()),
-                            Some(Box::new(|_| leash.answered())),
+                            Some(Box::new(|_| stop_on_drop.answered())),
                         ));
                     }
                 }
@@ -250,22 +255,22 @@ where
         }
     };
 
-    let judged = JudgedRequest { rule, known, evidence, applied, answers, handing, judged };
+    let judged = JudgedRequest { rule, known, evidence, applied, answers, changes, judged };
     judged.enforce(shared, group, parts)
 }
 
 /// A judged request, and what its head and its record need.
 struct JudgedRequest<'g, B> {
-    /// To report.
+    /// The rule that is reported.
     rule: &'g Arc<RuleState>,
     /// The rule, if it is known which one applies.
     known: Option<&'g Arc<RuleState>>,
     evidence: Evidence,
     /// `None`: the rule is enforced for all requests.
     applied: Option<Applied>,
-    /// What a refusal in shadow answers.
+    /// The checks that a refusal in shadow answers.
     answers: Option<Asked>,
-    handing: Handing,
+    changes: BodyChanges,
     judged: Judged<B>,
 }
 
@@ -274,14 +279,14 @@ struct JudgedRequest<'g, B> {
 impl<'g, B> JudgedRequest<'g, B> {
     #[inline]
     #[allow(clippy::result_large_err, reason = "it has one caller, into which it is inlined")]
-    fn enforce<V>(self, shared: &Shared<V>, group: &Group, parts: &mut Parts) -> Told<'g, B>
+    fn enforce<V>(self, shared: &Shared<V>, group: &Group, parts: &mut Parts) -> StagesResult<'g, B>
     where
         B: Body,
     {
-        let Self { rule, known, evidence, applied, answers, handing, judged } = self;
+        let Self { rule, known, evidence, applied, answers, changes, judged } = self;
         match enforce(applied.unwrap_or_default(), judged) {
             Enforced::Verified(body, decision) => {
-                let body = handing.finish(body, decision.phone(), parts);
+                let body = changes.finish(body, decision.phone(), parts);
                 let (decision, trailers) = match applied {
                     None => (decision, group.trailer_filter()),
                     Some(Applied::Enforced) => (decision.applied(Applied::Enforced), group.trailer_filter()),
@@ -313,15 +318,15 @@ impl<'g, B> JudgedRequest<'g, B> {
 
 /// The changes to a body that was read, before it is passed on.
 #[derive(Default)]
-struct Handing {
+struct BodyChanges {
     handed_on: HandedOn,
     /// The ranges of the phone that must be pinned.
     pins: Vec<Range<usize>>,
 }
 
-// === impl Handing ===
+// === impl BodyChanges ===
 
-impl Handing {
+impl BodyChanges {
     /// Changes body and head to what the inner service receives.
     fn finish<B>(&self, mut body: Kept<B>, proven: Option<Phone>, parts: &mut Parts) -> Kept<B> {
         if let Kept::Whole(whole) = &mut body {

@@ -14,7 +14,7 @@ use tower_service::Service;
 
 use super::{
     after::{AfterInner, Answered},
-    flow::{End, Story},
+    flow::{End, GuardFuture},
 };
 use crate::body::{RequestBody, ResponseBody};
 
@@ -35,7 +35,7 @@ pin_project! {
     #[project = StateProj]
     enum State<S, F, B, E> {
         /// The checks are running. The clone of the inner service has not been polled and holds nothing.
-        Guarded { inner: Option<S>, story: Story<B> },
+        Guarded { inner: Option<S>, stages: GuardFuture<B> },
         // Boxed: it is rare, and every request moves the future.
         Waiting { waiting: Box<Waiting<S, B>> },
         Called { #[pin] future: F },
@@ -74,8 +74,8 @@ impl<S, B> ResponseFuture<S, B>
 where
     S: Service<Request<RequestBody<B>>>,
 {
-    pub(super) fn guarded(inner: S, story: Story<B>) -> Self {
-        Self { state: State::Guarded { inner: Some(inner), story }, after: None }
+    pub(super) fn guarded(inner: S, stages: GuardFuture<B>) -> Self {
+        Self { state: State::Guarded { inner: Some(inner), stages }, after: None }
     }
 
     /// Calls the inner service directly if it is ready. Otherwise the future's first poll registers the waker of its task.
@@ -99,8 +99,8 @@ where
         let mut this = self.project();
         loop {
             match this.state.as_mut().project() {
-                StateProj::Guarded { inner, story } => {
-                    let next = match (ready!(story.as_mut().poll(cx)), inner.take()) {
+                StateProj::Guarded { inner, stages } => {
+                    let next = match (ready!(stages.as_mut().poll(cx)), inner.take()) {
                         (End::Denied(response), _) => State::Refused { response: Some(response) },
                         (End::Through(request, after), Some(inner)) => {
                             *this.after = after;

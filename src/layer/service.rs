@@ -118,8 +118,8 @@ impl<S, V> JVerify<S, V> {
         match answering {
             Answering::Ready(response) => ResponseFuture::refused(with_allow(response, allow)),
             Answering::Waiting(waiting) => {
-                let story = async move { End::Denied(with_allow(waiting.finish().await, allow)) };
-                ResponseFuture::guarded(self.inner.clone(), Box::pin(story))
+                let stages = async move { End::Denied(with_allow(waiting.finish().await, allow)) };
+                ResponseFuture::guarded(self.inner.clone(), Box::pin(stages))
             }
         }
     }
@@ -206,8 +206,8 @@ where
                 });
                 let in_headers = in_headers.or_else(|| shared.in_headers(request.headers(), request.extensions()));
                 let hints = flow::Hints { parameters, meant, in_headers };
-                let story = flow::guard(Arc::clone(&shared), Arc::clone(group), hints, request);
-                return ResponseFuture::guarded(self.inner.clone(), story);
+                let stages = flow::guard(Arc::clone(&shared), Arc::clone(group), hints, request);
+                return ResponseFuture::guarded(self.inner.clone(), stages);
             }
         }
         // This layer makes no decision about the request.

@@ -1,7 +1,7 @@
-//! Judges requests that pass whatever comes of it.
+//! Judges requests in shadow, which pass whatever the judgement is.
 //!
-//! The application waits only for a short time. What is not judged by then is judged in a task, for the record: the permit,
-//! the claims and the rest of the checks move there with the judgement.
+//! The application waits only for a short time. If the judgement is not finished by then, it moves into a task with its permit,
+//! claims and remaining checks, and is finished there for the record.
 
 use std::{
     future::poll_fn,
@@ -31,31 +31,31 @@ use crate::{
     verdict::Verdict,
 };
 
-/// What a judgement has come to when the request must go on.
-pub(super) enum Came {
+/// The state of a judgement when the request is passed on.
+pub(super) enum ShadowResult {
     InTime(Judgement),
-    /// A task finishes and reports it.
-    Late(Leash),
+    /// A task finishes and reports the judgement.
+    Late(StopOnDrop),
 }
 
-/// Held until the inner service has answered. If it is dropped earlier, because the client left, the checks of the request
+/// Is held until the inner service has answered. If it is dropped earlier, because the client left, the checks of the request
 /// that have not started are stopped.
-pub(super) struct Leash(oneshot::Sender<()>);
+pub(super) struct StopOnDrop(oneshot::Sender<()>);
 
 type Judging = Pin<Box<dyn Future<Output = Judgement> + Send>>;
 
-// === impl Leash ===
+// === impl StopOnDrop ===
 
-impl Leash {
-    /// The inner service has answered.
+impl StopOnDrop {
+    /// Reports that the inner service has answered, so that the checks go on.
     #[cold]
     pub(super) fn answered(self) {
-        // It fails if the task is done.
+        // Sending fails if the task has ended.
         let _ = self.0.send(());
     }
 }
 
-/// Until when a body may be read if its request passes although it cannot be read. `None`: such a request is refused.
+/// The time until which a body may be read, if the request then passes although its body is not read. `None` if such a request is refused.
 #[cold]
 pub(super) fn until(group: &Group, parts: &Parts, meant: &Meant, began: Instant) -> Option<Instant> {
     let is_in_shadow = group.applied(None, parts, meant) == Applied::Shadow;
@@ -71,14 +71,14 @@ pub(super) async fn judge<V>(
     parts: &Parts,
     client_deadline: Option<Instant>,
     evidence: Evidence,
-) -> Came
+) -> ShadowResult
 where
     V: Service<Check, Response = Verdict> + Clone + Send + Sync + 'static,
     V::Error: Into<BoxError>,
     V::Future: Send,
 {
     if rule.settings.shadow.as_ref().is_some_and(|shadow| shadow.unasked) {
-        return Came::InTime(Judgement { evidence, result: Ok(Decision::not_asked(None)) });
+        return ShadowResult::InTime(Judgement { evidence, result: Ok(Decision::not_asked(None)) });
     }
     let until = rule
         .settings
@@ -98,15 +98,15 @@ where
         if judgement.result.as_ref().is_ok_and(Decision::is_sandbox) {
             shared.judge.warn_of_sandbox(&rule.name, &rule.settings.judge, parts);
         }
-        return Came::InTime(judgement);
+        return ShadowResult::InTime(judgement);
     }
-    let (leash, left) = oneshot::channel();
+    let (stop_on_drop, left) = oneshot::channel();
     let finishing = finish(judging, unjudged, left, Arc::clone(shared), Arc::clone(rule));
     drop(tokio::spawn(CurrentSpan::get().around(finishing)));
-    Came::Late(Leash(leash))
+    ShadowResult::Late(StopOnDrop(stop_on_drop))
 }
 
-/// Polls a judgement. The clone of a verifier may panic: the request is in shadow all the same.
+/// Polls a judgement. If the clone of a verifier panics, the judgement is a refusal, and the request still passes.
 fn poll(judging: &mut Judging, cx: &mut Context<'_>, unjudged: &Evidence) -> Poll<Judgement> {
     catch_unwind(AssertUnwindSafe(|| judging.as_mut().poll(cx))).unwrap_or_else(|_| {
         let result = Err(Refusal::new(DenialReason::Panicked));
@@ -146,7 +146,7 @@ where
             })
             .await
         };
-        // Before what a shutdown waits for ends.
+        // Before `running` is dropped, so that a shutdown waits for this too.
         drop(judging);
         if let Some(Judgement { evidence, result }) = judged {
             let evidence = evidence.late();
