@@ -18,7 +18,7 @@ pub(super) enum BadReply {
     /// Not a JSON object with one integer `code`.
     Unreadable,
     /// It has another check's `exID`.
-    SomebodyElses,
+    OtherCheck,
     /// A pass under a status other than 2xx.
     PassWithoutSuccess,
     /// A 5xx with an unknown code.
@@ -61,7 +61,7 @@ pub(super) fn bad_reply(problem: BadReply, status: StatusCode, body: &[u8]) -> C
         BadReply::Unreadable if !status.is_success() => CallError::unreadable(by_status()),
         BadReply::Unreadable if !is_json(body) => CallError::unreadable("not JSON"),
         BadReply::Unreadable => CallError::unreadable("JSON without one integer code"),
-        BadReply::SomebodyElses => CallError::unreadable("a reply to another check"),
+        BadReply::OtherCheck => CallError::unreadable("a reply to another check"),
         BadReply::WithoutExId => CallError::unreadable("a pass without the check's exID"),
     }
 }

@@ -108,7 +108,7 @@ impl Http1 {
             }
             Err(mut error) => match error.take_message() {
                 // Boxed: it is rare, and this waits with every first check of a connection.
-                Some(request) if is_kept => Box::pin(self.call_anew(request)).await,
+                Some(request) if is_kept => Box::pin(self.retry_on_new_connection(request)).await,
                 _ => Err(errors::sent(error.error())),
             },
         }
@@ -121,7 +121,7 @@ impl Http1 {
     /// and `Client::recv_msg` by `try_recv`), that is, a request that was never taken to be written. So a kept
     /// connection that the server has closed meanwhile costs nothing, and a request that may have been written is
     /// never repeated.
-    async fn call_anew(self: Arc<Self>, request: Call) -> Answer {
+    async fn retry_on_new_connection(self: Arc<Self>, request: Call) -> Answer {
         let mut connection = Arc::clone(&self).open().await?;
         let response = connection.try_send_request(request).await.map_err(|error| errors::sent(error.error()))?;
         self.give_back(connection);
@@ -185,7 +185,9 @@ impl Future for Exchange {
                         return Poll::Ready(Ok(response));
                     }
                     Err(mut error) => match error.take_message() {
-                        Some(request) => self.0 = State::Cold(Box::pin(Arc::clone(client).call_anew(request))),
+                        Some(request) => {
+                            self.0 = State::Cold(Box::pin(Arc::clone(client).retry_on_new_connection(request)))
+                        }
                         None => return Poll::Ready(Err(errors::sent(error.error()))),
                     },
                 },

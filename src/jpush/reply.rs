@@ -129,7 +129,7 @@ fn repeats(ours: Option<&ExId>, theirs: Option<&Scalar<'_>>) -> Result<bool, Bad
     match ours {
         _ if theirs.is_empty() => Ok(false),
         Some(ours) if ours.as_str() == theirs => Ok(true),
-        Some(_) | None => Err(BadReply::SomebodyElses),
+        Some(_) | None => Err(BadReply::OtherCheck),
     }
 }
 

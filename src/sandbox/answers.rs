@@ -3,10 +3,10 @@
 use super::{
     endpoints::Endpoint,
     fault::Fault,
-    magic::{ArgsSay, CaptchaSays, Magic, NumberSays},
+    magic::{CaptchaArgsMeaning, CaptchaMeaning, Magic, NumberMeaning},
     one_tap::encrypt,
     reference,
-    replies::{CaptchaArgs, Reply, RiskSays, Tagged},
+    replies::{CaptchaArgs, Reply, RiskMeaning, Tagged},
     requests::Asked,
     state::State,
 };
@@ -27,11 +27,11 @@ fn number(state: &State, channel: Channel, asked: &Asked<'_>) -> Option<Answer> 
     if token == reference::TOKEN {
         let code = if phone.as_str() == reference::PHONE { 9000 } else { 9001 };
         let reply = Reply::decided(reference::NUMBER_ID, code, &ex_id);
-        return Some(Answer::from(&reply.with_risk(RiskSays::NONE)));
+        return Some(Answer::from(&reply.with_risk(RiskMeaning::NONE)));
     }
 
     let reply = |code| Reply::decided(state.ledger.next_id(), code, &ex_id);
-    let magic = Magic::read(token).and_then(|magic| Some((NumberSays::read(magic.meaning)?, magic)));
+    let magic = Magic::read(token).and_then(|magic| Some((NumberMeaning::read(magic.meaning)?, magic)));
     let Some((says, magic)) = magic else { return Some(Answer::from(&reply(9001))) };
     let code = if magic.channel.is_some_and(|only| only != channel) {
         9020
@@ -44,8 +44,8 @@ fn number(state: &State, channel: Channel, asked: &Asked<'_>) -> Option<Answer> 
     };
     let risk = match says.risk {
         Some(risk) if code == says.code => risk,
-        _ if code == 9000 => RiskSays::NONE,
-        _ => RiskSays::Absent,
+        _ if code == 9000 => RiskMeaning::NONE,
+        _ => RiskMeaning::Absent,
     };
     Some(Answer::from(&reply(code).with_risk(risk)).spoilt(magic.fault))
 }
@@ -60,15 +60,15 @@ fn captcha(state: &State, asked: &Asked<'_>) -> Option<Answer> {
     }
 
     let id = state.ledger.next_id();
-    let magic = Magic::read(content).and_then(|magic| Some((CaptchaSays::read(magic.meaning)?, magic)));
-    let args = |ArgsSay { scene, used_type, user_ip }| CaptchaArgs {
+    let magic = Magic::read(content).and_then(|magic| Some((CaptchaMeaning::read(magic.meaning)?, magic)));
+    let args = |CaptchaArgsMeaning { scene, used_type, user_ip }| CaptchaArgs {
         used_type,
         user_ip,
         lot_number: format!("{id:032x}"),
         scene,
     };
     let Some((says, magic)) = magic else {
-        return Some(Answer::from(&reply(id, 6000).with_captcha("fail", args(ArgsSay::USUAL))));
+        return Some(Answer::from(&reply(id, 6000).with_captcha("fail", args(CaptchaArgsMeaning::USUAL))));
     };
     if magic.once && !state.ledger.spend(CheckKind::Captcha, content) {
         return Some(Answer::from(&reply(id, 7104)).spoilt(magic.fault));
@@ -84,7 +84,7 @@ fn one_tap(state: &State, channel: Channel, asked: &Asked<'_>) -> Option<Answer>
     let login_token = filled(&asked.login_token)?;
     let ex_id = asked.ex_id();
     let reply = |code| Reply::decided(state.ledger.next_id(), code, &ex_id);
-    let magic = Magic::read(login_token).and_then(|magic| Some((NumberSays::read_one_tap(magic.meaning)?, magic)));
+    let magic = Magic::read(login_token).and_then(|magic| Some((NumberMeaning::read_one_tap(magic.meaning)?, magic)));
     let Some((says, magic)) = magic else { return Some(Answer::from(&reply(8001))) };
     if magic.channel.is_some_and(|only| only != channel) {
         return Some(Answer::from(&reply(9020)).spoilt(magic.fault));

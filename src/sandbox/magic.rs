@@ -1,6 +1,6 @@
 //! Reads magic proofs. The table is in the documentation of [`sandbox`](super).
 
-use super::{fault::Fault, replies::RiskSays};
+use super::{fault::Fault, replies::RiskMeaning};
 use crate::{check::Channel, phone::Phone};
 
 /// A magic proof: its flags, and the meaning that the endpoint reads.
@@ -16,24 +16,24 @@ pub(super) struct Magic<'a> {
 }
 
 /// The answer that a number or one-tap proof selects.
-pub(super) struct NumberSays<'a> {
+pub(super) struct NumberMeaning<'a> {
     pub(super) code: i64,
     /// Number: the only phone that passes. One-tap: the phone in the answer.
     pub(super) phone: Option<Phone>,
     /// `None` if the proof does not set it.
-    pub(super) risk: Option<RiskSays<'a>>,
+    pub(super) risk: Option<RiskMeaning<'a>>,
 }
 
 /// The answer that a captcha selects.
-pub(super) struct CaptchaSays<'a> {
+pub(super) struct CaptchaMeaning<'a> {
     pub(super) code: i64,
     pub(super) result: Option<&'a str>,
     /// `None`: a reply without `captchaArgs`.
-    pub(super) args: Option<ArgsSay<'a>>,
+    pub(super) args: Option<CaptchaArgsMeaning<'a>>,
 }
 
 /// The `captchaArgs` that a captcha selects.
-pub(super) struct ArgsSay<'a> {
+pub(super) struct CaptchaArgsMeaning<'a> {
     pub(super) scene: &'a str,
     pub(super) used_type: &'a str,
     pub(super) user_ip: &'a str,
@@ -67,9 +67,9 @@ impl<'a> Magic<'a> {
     }
 }
 
-// === impl NumberSays ===
+// === impl NumberMeaning ===
 
-impl<'a> NumberSays<'a> {
+impl<'a> NumberMeaning<'a> {
     /// `for-<phone>[risk]` or `<code>[risk]`.
     pub(super) fn read(meaning: &'a str) -> Option<Self> {
         if let Some(rest) = meaning.strip_prefix("for-") {
@@ -91,21 +91,21 @@ impl<'a> NumberSays<'a> {
     }
 }
 
-// === impl CaptchaSays ===
+// === impl CaptchaMeaning ===
 
-impl<'a> CaptchaSays<'a> {
+impl<'a> CaptchaMeaning<'a> {
     /// `pass[-type-<type>][-ip-<address>][-scene-<scene>]`, `pass-bare`, `fail`, `result-<text>` or `<code>`.
     pub(super) fn read(meaning: &'a str) -> Option<Self> {
         let solved = |result, args| Some(Self { code: 6000, result: Some(result), args });
         match meaning {
             "pass-bare" => solved("success", None),
-            "fail" => solved("fail", Some(ArgsSay::USUAL)),
+            "fail" => solved("fail", Some(CaptchaArgsMeaning::USUAL)),
             _ => {
                 if let Some(args) = meaning.strip_prefix("pass") {
-                    return solved("success", Some(ArgsSay::read(args)?));
+                    return solved("success", Some(CaptchaArgsMeaning::read(args)?));
                 }
                 if let Some(result) = meaning.strip_prefix("result-") {
-                    return solved(result, Some(ArgsSay::USUAL));
+                    return solved(result, Some(CaptchaArgsMeaning::USUAL));
                 }
                 match leading_integer(meaning)? {
                     (code, "") => Some(Self { code, result: None, args: None }),
@@ -116,9 +116,9 @@ impl<'a> CaptchaSays<'a> {
     }
 }
 
-// === impl ArgsSay ===
+// === impl CaptchaArgsMeaning ===
 
-impl<'a> ArgsSay<'a> {
+impl<'a> CaptchaArgsMeaning<'a> {
     pub(super) const USUAL: Self = Self { scene: "", used_type: "slide", user_ip: "203.0.113.7" };
 
     fn read(text: &'a str) -> Option<Self> {
@@ -143,19 +143,19 @@ fn cut(text: &str) -> (&str, &str) {
 
 /// The outer `None`: not readable. The inner `None`: not set.
 #[expect(clippy::option_option)]
-fn risk(text: &str) -> Option<Option<RiskSays<'_>>> {
+fn risk(text: &str) -> Option<Option<RiskMeaning<'_>>> {
     let said = match text {
         "" => return Some(None),
-        "-risk-unknown" => RiskSays::Unknown,
-        "-risk-absent" => RiskSays::Absent,
+        "-risk-unknown" => RiskMeaning::Unknown,
+        "-risk-absent" => RiskMeaning::Absent,
         _ => {
             if let Some(score) = text.strip_prefix("-score-") {
-                RiskSays::TopLevel(score.parse().ok()?)
+                RiskMeaning::TopLevel(score.parse().ok()?)
             } else {
                 let (score, rest) = leading_integer(text.strip_prefix("-risk-")?)?;
                 match (rest, rest.strip_prefix("-tags-")) {
-                    ("", _) => RiskSays::Known { score, tags: Vec::new() },
-                    (_, Some(tags)) => RiskSays::Known { score, tags: tags.split('-').collect() },
+                    ("", _) => RiskMeaning::Known { score, tags: Vec::new() },
+                    (_, Some(tags)) => RiskMeaning::Known { score, tags: tags.split('-').collect() },
                     _ => return None,
                 }
             }

@@ -63,7 +63,7 @@ pub(super) struct CaptchaArgs<'a> {
 }
 
 /// The risk that a proof selects.
-pub(super) enum RiskSays<'a> {
+pub(super) enum RiskMeaning<'a> {
     /// No score, no `riskCheck`.
     Absent,
     /// A `riskCheck` that failed.
@@ -96,15 +96,15 @@ impl<'a> Reply<'a> {
     }
 
     /// The reply with a risk.
-    pub(super) fn with_risk(mut self, risk: RiskSays<'a>) -> Self {
+    pub(super) fn with_risk(mut self, risk: RiskMeaning<'a>) -> Self {
         let (score, check) = match risk {
-            RiskSays::Absent => (None, None),
-            RiskSays::TopLevel(score) => (Some(score), None),
-            RiskSays::Unknown => {
+            RiskMeaning::Absent => (None, None),
+            RiskMeaning::TopLevel(score) => (Some(score), None),
+            RiskMeaning::Unknown => {
                 let check = RiskCheck { code: 9099, content: content(9099), score: 0, tagged: Tagged::default() };
                 (Some(0), Some(check))
             }
-            RiskSays::Known { score, tags } => {
+            RiskMeaning::Known { score, tags } => {
                 (Some(score), Some(RiskCheck { code: 0, content: content(0), score, tagged: Tagged::new(score, tags) }))
             }
         };
@@ -114,9 +114,9 @@ impl<'a> Reply<'a> {
     }
 }
 
-// === impl RiskSays ===
+// === impl RiskMeaning ===
 
-impl RiskSays<'_> {
+impl RiskMeaning<'_> {
     /// A risk check that found nothing.
     pub(super) const NONE: Self = Self::Known { score: 0, tags: Vec::new() };
 }

@@ -43,16 +43,16 @@ fn risk_query() -> Check {
     Check::risk(Phone::parse("15813554612").unwrap())
 }
 
-fn told(check: &Check, body: &str) -> Result<Verdict, BadReply> {
+fn verdict_of(check: &Check, body: &str) -> Result<Verdict, BadReply> {
     judge(check, StatusCode::OK, body.as_bytes(), None).map(|judged| judged.verdict)
 }
 
 fn class(check: &Check, body: &str) -> Class {
-    told(check, body).unwrap().class()
+    verdict_of(check, body).unwrap().class()
 }
 
-fn risk_told(body: &str) -> Risk {
-    told(&number(), body).unwrap().risk().clone()
+fn risk_of(body: &str) -> Risk {
+    verdict_of(&number(), body).unwrap().risk().clone()
 }
 
 fn known(score: u16) -> Risk {
@@ -61,23 +61,23 @@ fn known(score: u16) -> Risk {
 
 #[test]
 fn the_reference_documents_examples_mean_what_they_say() {
-    let pass = told(&number(), NUMBER_PASS).unwrap();
+    let pass = verdict_of(&number(), NUMBER_PASS).unwrap();
     let id = 117_270_465_679_982_592;
     let expected = Verdict::new(CheckKind::Number, Class::Passed).with_code(9000).with_id(id).with_risk(known(0));
     assert_eq!(pass, expected);
 
-    let fail = told(&number(), NUMBER_FAIL).unwrap();
+    let fail = verdict_of(&number(), NUMBER_FAIL).unwrap();
     let expected = Verdict::new(CheckKind::Number, Class::Misconfigured).with_code(9011).with_risk(Risk::Unknown);
     assert_eq!(fail, expected);
 
-    let pass = told(&captcha(), CAPTCHA_PASS).unwrap();
+    let pass = verdict_of(&captcha(), CAPTCHA_PASS).unwrap();
     let id = 576_044_766_492_467_200;
     let expected = Verdict::new(CheckKind::Captcha, Class::Passed).with_code(6000).with_id(id).with_scene("注册");
     let expected = expected.with_used_type("slide").with_user_ip([183, 238, 29, 30].into());
     let expected = expected.with_lot_number("f80971ac19db489b8054e0c81f9aabfc");
     assert_eq!(pass, expected);
 
-    let fail = told(&captcha(), CAPTCHA_FAIL).unwrap();
+    let fail = verdict_of(&captcha(), CAPTCHA_FAIL).unwrap();
     assert_eq!(fail, Verdict::new(CheckKind::Captcha, Class::Misconfigured).with_code(1802));
 }
 
@@ -89,10 +89,10 @@ fn no_cut_or_bent_reference_example_passes() {
             assert_eq!(judge(&check, StatusCode::OK, body, None), Err(BadReply::Unreadable), "cut at {cut}");
         }
         let trailing = format!("{example}{example}");
-        assert_eq!(told(&check, &trailing), Err(BadReply::Unreadable));
+        assert_eq!(verdict_of(&check, &trailing), Err(BadReply::Unreadable));
         let bom = format!("\u{feff}{example}");
-        assert_eq!(told(&check, &bom), told(&check, example));
-        assert_eq!(told(&check, &format!("\u{feff}{bom}")), Err(BadReply::Unreadable), "one mark, and no more");
+        assert_eq!(verdict_of(&check, &bom), verdict_of(&check, example));
+        assert_eq!(verdict_of(&check, &format!("\u{feff}{bom}")), Err(BadReply::Unreadable), "one mark, and no more");
     }
 }
 
@@ -133,7 +133,7 @@ fn what_is_not_an_object_with_one_integer_code_is_unreadable() {
         r#"{"code":9000,}"#,
         r#"{"code":9000} x"#,
     ] {
-        assert_eq!(told(&number(), body), Err(BadReply::Unreadable), "{body}");
+        assert_eq!(verdict_of(&number(), body), Err(BadReply::Unreadable), "{body}");
     }
     assert_eq!(
         judge(&number(), StatusCode::OK, b"{\"code\":9000,\"content\":\"\xff\"}", None),
@@ -144,10 +144,10 @@ fn what_is_not_an_object_with_one_integer_code_is_unreadable() {
 #[test]
 fn nesting_without_end_is_survived() {
     let deep = "[".repeat(60_000);
-    assert!(told(&number(), &deep).is_err());
+    assert!(verdict_of(&number(), &deep).is_err());
     for name in ["riskCheck", "captchaArgs", "tags", "id", "other"] {
         let body = format!(r#"{{"code":9000,"{name}":{}"#, "[".repeat(60_000));
-        assert!(told(&number(), &body).is_err(), "{name}");
+        assert!(verdict_of(&number(), &body).is_err(), "{name}");
     }
 }
 
@@ -159,7 +159,7 @@ fn a_value_that_is_not_read_may_be_anything_in_the_grammar() {
         [r#""\ud83d""#, r#""\udc00\ud83d\u0041x""#, r#""\ud83d\ud83d\ude00""#, r#"{"\ud83d":["\udc00",1e400]}"#];
     for value in numbers.into_iter().chain(texts) {
         assert_eq!(class(&number(), &format!(r#"{{"content":{value},"code":9001}}"#)), Class::Rejected, "{value}");
-        assert!(told(&number(), &format!(r#"{{"code":{value}}}"#)).is_err());
+        assert!(verdict_of(&number(), &format!(r#"{{"code":{value}}}"#)).is_err());
     }
     for (name, value) in
         ["id", "tags", "riskCheck", "captchaArgs", "result"].iter().flat_map(|name| numbers.map(|value| (name, value)))
@@ -171,10 +171,10 @@ fn a_value_that_is_not_read_may_be_anything_in_the_grammar() {
         );
     }
     for value in [r#""\ud83""#, r#""\ud83d\u""#, r#""\x""#, "1e", "1.", "--1"] {
-        assert!(told(&number(), &format!(r#"{{"content":{value},"code":9001}}"#)).is_err(), "{value}");
+        assert!(verdict_of(&number(), &format!(r#"{{"content":{value},"code":9001}}"#)).is_err(), "{value}");
     }
     for read in [r#""exID":"\ud83d""#, r#""id":"\ud83d""#, r#""\ud83d":1"#] {
-        assert!(told(&number(), &format!(r#"{{{read},"code":9000}}"#)).is_err(), "{read}");
+        assert!(verdict_of(&number(), &format!(r#"{{{read},"code":9000}}"#)).is_err(), "{read}");
     }
 }
 
@@ -189,7 +189,7 @@ fn codes_beyond_every_integer_type_do_not_pass() {
         (r#"{"code":18446744073709551615}"#, Class::Unknown, None),
     ] {
         // `-0` is a fraction to most parsers, and unreadable. It is never a pass.
-        let Ok(verdict) = told(&number(), body) else {
+        let Ok(verdict) = verdict_of(&number(), body) else {
             assert_eq!(body, r#"{"code":-0}"#);
             continue;
         };
@@ -228,7 +228,7 @@ fn a_captcha_that_failed_is_not_let_in_by_code_6000() {
         let body = format!(r#"{{{result}"code":6000}}"#);
         assert_eq!(class(&captcha(), &body), Class::Rejected, "{body}");
     }
-    assert!(told(&captcha(), r#"{"result":"success","result":"fail","code":6000}"#).is_err());
+    assert!(verdict_of(&captcha(), r#"{"result":"success","result":"fail","code":6000}"#).is_err());
     assert_eq!(class(&captcha(), r#"{"result":"s\u0075ccess","code":6000}"#), Class::Passed);
 }
 
@@ -237,8 +237,8 @@ fn a_pass_needs_a_status_of_success() {
     for status in [100, 301, 302, 304, 400, 401, 403, 404, 429, 500, 502, 503, 504] {
         let status = StatusCode::from_u16(status).unwrap();
         for (check, body) in [(number(), NUMBER_PASS), (captcha(), CAPTCHA_PASS)] {
-            let told = judge(&check, status, body.as_bytes(), None).map(|judged| judged.verdict);
-            assert_eq!(told, Err(BadReply::PassWithoutSuccess), "{status}");
+            let judged = judge(&check, status, body.as_bytes(), None).map(|judged| judged.verdict);
+            assert_eq!(judged, Err(BadReply::PassWithoutSuccess), "{status}");
         }
     }
 }
@@ -269,11 +269,11 @@ fn only_another_ex_id_is_another_checks() {
         [r#""exID":"1234567","#, r#""exID":1234567,"#, r#""exID":-1,"#, r#""exID":"1234566 ","#, r#""exID":0,"#]
     {
         let body = format!(r#"{{{other}"code":9000}}"#);
-        assert_eq!(told(&number(), &body), Err(BadReply::SomebodyElses), "{other}");
+        assert_eq!(verdict_of(&number(), &body), Err(BadReply::OtherCheck), "{other}");
     }
     let without = Check::captcha("content");
     let body = r#"{"code":6000,"result":"success","exID":"1234567"}"#;
-    assert_eq!(told(&without, body), Err(BadReply::SomebodyElses));
+    assert_eq!(verdict_of(&without, body), Err(BadReply::OtherCheck));
 }
 
 #[test]
@@ -311,7 +311,7 @@ fn risk_is_known_only_with_a_score() {
         (r#""other":0"#, Risk::Unknown),
     ] {
         let body = format!(r#"{{"code":9000,{risk_check}}}"#);
-        assert_eq!(risk_told(&body), risk, "{body}");
+        assert_eq!(risk_of(&body), risk, "{body}");
         assert_eq!(class(&number(), &body), Class::Passed, "risk is no part of the pass: {body}");
     }
 }
@@ -319,16 +319,16 @@ fn risk_is_known_only_with_a_score() {
 #[test]
 fn a_captcha_never_has_a_risk() {
     let body = r#"{"code":6000,"result":"success","score":900,"riskCheck":{"code":0,"score":900}}"#;
-    assert_eq!(told(&captcha(), body).unwrap().risk(), &Risk::NotAsked);
+    assert_eq!(verdict_of(&captcha(), body).unwrap().risk(), &Risk::NotAsked);
 }
 
 #[test]
 fn a_risk_query_has_its_risk_at_the_top() {
-    let verdict = told(&risk_query(), r#"{"code":0,"score":600,"tags":["F24004"],"detail":{}}"#).unwrap();
+    let verdict = verdict_of(&risk_query(), r#"{"code":0,"score":600,"tags":["F24004"],"detail":{}}"#).unwrap();
     assert_eq!(verdict.class(), Class::Passed);
     assert_eq!(verdict.risk(), &Risk::Known { score: 600, tags: vec!["F24004".into()] });
-    assert_eq!(told(&risk_query(), r#"{"code":0}"#).unwrap().risk(), &Risk::Unknown);
-    let denied = told(&risk_query(), r#"{"code":9011,"score":0}"#).unwrap();
+    assert_eq!(verdict_of(&risk_query(), r#"{"code":0}"#).unwrap().risk(), &Risk::Unknown);
+    let denied = verdict_of(&risk_query(), r#"{"code":9011,"score":0}"#).unwrap();
     assert_eq!((denied.class(), denied.risk()), (Class::Misconfigured, &Risk::Unknown));
     assert_eq!(class(&risk_query(), r#"{"code":9000,"score":0}"#), Class::Unknown);
 }
@@ -342,7 +342,7 @@ fn tags_come_as_they_are_and_bounded() {
         r#"{{"code":9000,"riskCheck":{{"code":0,"score":1,"tags":["a,b\r\n","{long}",7,null,["z"],"","{fits}",{}]}}}}"#,
         many.join(",")
     );
-    let Risk::Known { tags, .. } = risk_told(&body) else { panic!("known") };
+    let Risk::Known { tags, .. } = risk_of(&body) else { panic!("known") };
     assert_eq!(tags.len(), 64);
     assert_eq!(&*tags[0], "a,b\r\n");
     assert_eq!(&*tags[1], fits);
@@ -365,7 +365,7 @@ fn ids_are_whole_and_may_be_text_or_absent() {
         ("[1]", None),
         (r#"{"id":1}"#, None),
     ] {
-        let verdict = told(&number(), &format!(r#"{{"id":{id},"code":9000}}"#)).unwrap();
+        let verdict = verdict_of(&number(), &format!(r#"{{"id":{id},"code":9000}}"#)).unwrap();
         let expected = expected.map(|id: u64| id.to_string());
         assert_eq!((verdict.class(), verdict.id()), (Class::Passed, expected.as_deref()), "{id}");
     }
@@ -385,7 +385,7 @@ fn a_scene_is_one_text_or_none() {
         ("null", None),
     ] {
         let body = format!(r#"{{"code":6000,"result":"success","captchaArgs":{args}}}"#);
-        assert_eq!(told(&captcha(), &body).unwrap().scene(), scene, "{args}");
+        assert_eq!(verdict_of(&captcha(), &body).unwrap().scene(), scene, "{args}");
     }
 }
 
@@ -432,7 +432,7 @@ proptest! {
             let at = reply.char_indices().map(|(at, _)| at).nth(at.index(reply.chars().count())).unwrap();
             reply.insert_str(at, with);
         }
-        let Ok(verdict) = told(&number(), &reply) else { return Ok(()) };
+        let Ok(verdict) = verdict_of(&number(), &reply) else { return Ok(()) };
         let Ok(read) = serde_json::from_str::<serde_json::Value>(&reply) else {
             prop_assert!(reply.contains(r"\ud"), "only a torn pair is read by us and nobody else: {}", reply);
             return Ok(());
@@ -453,7 +453,7 @@ proptest! {
             .iter()
             .all(|name| reply.matches(&format!("\"{name}\":")).count() <= 1);
         if once && read["code"].as_u64().is_some() && read["exID"].is_null() {
-            prop_assert!(told(&number(), &reply).is_ok(), "{}", reply);
+            prop_assert!(verdict_of(&number(), &reply).is_ok(), "{}", reply);
         }
     }
 

@@ -34,7 +34,7 @@ fn pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
 }
 
-fn told(sealed: &str, key: Option<&OneTapKey>) -> Verdict {
+fn verdict_of(sealed: &str, key: Option<&OneTapKey>) -> Verdict {
     let body = format!(r#"{{"id":1,"code":8000,"content":"get phone success","phone":{sealed}}}"#);
     judge(&Check::one_tap("token"), StatusCode::OK, body.as_bytes(), key).unwrap().verdict
 }
@@ -44,12 +44,12 @@ fn the_phone_inside_is_the_verdicts() {
     let developer = Developer::new();
     let key = developer.key();
     let sealed = developer.seal(b"15813554612");
-    let verdict = told(&format!("\"{sealed}\""), Some(&key));
+    let verdict = verdict_of(&format!("\"{sealed}\""), Some(&key));
     assert_eq!((verdict.class(), verdict.phone()), (Class::Passed, Phone::parse("15813554612")));
     assert_eq!(verdict.risk(), &Risk::NotAsked);
 
     let (head, tail) = sealed.split_at(76);
-    let verdict = told(&format!(r#""{head}\r\n{tail}\r\n""#), Some(&key));
+    let verdict = verdict_of(&format!(r#""{head}\r\n{tail}\r\n""#), Some(&key));
     assert_eq!(verdict.class(), Class::Passed);
 }
 
@@ -82,11 +82,11 @@ fn a_pass_without_a_readable_phone_is_a_wrong_set_up_and_no_pass() {
         format!("\" {}\"", developer.seal(b"15813554612")),
         format!("\"{}\"", developer.seal(b"15813554612").replace('=', "")),
     ] {
-        let verdict = told(&phone, Some(&key));
+        let verdict = verdict_of(&phone, Some(&key));
         assert_eq!((verdict.class(), verdict.phone()), (Class::Misconfigured, None), "{phone}");
     }
     let sealed = format!("\"{}\"", developer.seal(b"15813554612"));
-    assert_eq!(told(&sealed, None).class(), Class::Misconfigured);
+    assert_eq!(verdict_of(&sealed, None).class(), Class::Misconfigured);
 }
 
 #[test]
