@@ -89,7 +89,7 @@ where
             if let Some(reservation) = self.reservation.take() {
                 drop(reservation.settle(&verdict, &self.observers));
             }
-            self.evidence.heard(verdict.answering(ex_id.clone()));
+            self.evidence.add_verdict(verdict.answering(ex_id.clone()));
         }
         drop(self.check.take());
         drop(self.permit.take());

@@ -27,7 +27,7 @@ impl<V> Questions<'_, V> {
         let spending = Spending { account, observers, rule: self.rule, limits, spender, has_pass };
         let spent = match account.redis() {
             None => spending.spend(plan),
-            Some(redis) => Box::pin(spending.spend_in(redis, plan, &mut self.patience)).await,
+            Some(redis) => Box::pin(spending.spend_in(redis, plan, &mut self.redis_wait)).await,
         };
         spent.inspect_err(|_| {
             // No check has been sent for it.
@@ -46,7 +46,7 @@ impl<V> Questions<'_, V> {
     pub(super) async fn share(&mut self, claim: &mut Claim, check: &Check) -> Result<(), Refusal> {
         let (account, observers) = (&self.settings.account, self.means.observers);
         let Some((lifetime, name)) = lifetime(check.kind()).zip(account.name(check)) else { return Ok(()) };
-        let Err(unclaimed) = claim.share(name, lifetime, &mut self.patience, observers).await else { return Ok(()) };
+        let Err(unclaimed) = claim.share(name, lifetime, &mut self.redis_wait, observers).await else { return Ok(()) };
         self.without(unclaimed)?;
         if claim.is_in_memory() { Ok(()) } else { self.without(Unclaimed::Store) }
     }
@@ -72,7 +72,7 @@ impl<V> Questions<'_, V> {
         let verdict = refused.verdict(check.kind()).answering(self.fresh_ex_id());
         let Some(refusal) = self.refusal_of(&verdict, check.endpoint()) else { return Ok(()) };
         self.means.observers.saved(By::Breaker);
-        self.evidence.heard(verdict);
+        self.evidence.add_verdict(verdict);
         Err(refusal)
     }
 

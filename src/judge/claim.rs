@@ -13,7 +13,7 @@ use crate::{
     check_kind::CheckKind,
     ex_id::ExId,
     observe::{Observers, Operation},
-    store::{Claimed, Key, Name, Nonce, Patience, StoreError},
+    store::{Claimed, Key, Name, Nonce, RedisWait, StoreError},
 };
 
 /// A proof that this request checks. If the claim is dropped before its check has started, the proof is free again.
@@ -77,11 +77,11 @@ impl Claim {
         &mut self,
         name: Name,
         lifetime: Duration,
-        patience: &mut Patience,
+        redis_wait: &mut RedisWait,
         observers: &Arc<Observers>,
     ) -> Result<(), Unclaimed> {
         let Some(redis) = self.account.redis() else { return Ok(()) };
-        if patience.is_over(redis.deadline()) {
+        if redis_wait.is_over(redis.deadline()) {
             // Nothing is sent, so nothing must be released.
             let error = StoreError::Timeout;
             observers.stored(Operation::Claim, Duration::ZERO, &Err::<(), _>(error));
@@ -90,7 +90,7 @@ impl Claim {
         let nonce = self.nonce.unwrap_or_else(Nonce::fresh);
         // Before the request to Redis, because its future may be dropped.
         let shared = self.shared.insert(Box::new(SharedClaim::new(&self.account, redis, (name, nonce), observers)));
-        match observers.store_in(Operation::Claim, shared.claim(&self.ex_id, lifetime, patience)).await {
+        match observers.store_in(Operation::Claim, shared.claim(&self.ex_id, lifetime, redis_wait)).await {
             Ok(Claimed::New(_)) => Ok(()),
             Ok(Claimed::Taken { by }) => {
                 self.shared = None;

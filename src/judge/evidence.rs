@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::{client::Client, trail::Trail};
+use super::{client::Client, pass_context::PassContext};
 use crate::{
     decision::{Applied, Policy},
     ex_id::ExId,
@@ -29,8 +29,8 @@ pub(crate) struct Evidence {
     is_late: bool,
     /// The earlier check of a proof of this request.
     replays: Option<ExId>,
-    /// Of a rule with passes.
-    trail: Option<Box<Trail>>,
+    /// `None` for a rule without passes.
+    pass_context: Option<Box<PassContext>>,
 }
 
 // === impl Evidence ===
@@ -47,24 +47,24 @@ impl Evidence {
             applied: Applied::Enforced,
             is_late: false,
             replays: None,
-            trail: None,
+            pass_context: None,
         }
     }
 
-    /// A pass may follow.
-    pub(super) fn trailing(&mut self, trail: Option<Box<Trail>>) {
-        self.trail = trail;
+    /// Sets the context of a pass that may follow the request.
+    pub(super) fn set_pass_context(&mut self, pass_context: Option<Box<PassContext>>) {
+        self.pass_context = pass_context;
     }
 
-    pub(super) fn trail(&self) -> Option<&Trail> {
-        self.trail.as_deref()
+    pub(super) fn pass_context(&self) -> Option<&PassContext> {
+        self.pass_context.as_deref()
     }
 
-    pub(super) fn trail_mut(&mut self) -> Option<&mut Trail> {
-        self.trail.as_deref_mut()
+    pub(super) fn pass_context_mut(&mut self) -> Option<&mut PassContext> {
+        self.pass_context.as_deref_mut()
     }
 
-    pub(super) fn heard(&mut self, verdict: Verdict) {
+    pub(super) fn add_verdict(&mut self, verdict: Verdict) {
         self.verdicts.push(verdict);
     }
 

@@ -9,10 +9,10 @@ use super::account::Account;
 use crate::{
     denial::Refusal,
     observe::{Observers, Operation},
-    store::{Day, Had, Patience, Rate, Redis, Subject, Taken, Wanted},
+    store::{CountReply, CountRequest, Day, Rate, Redis, RedisWait, Subject, Taken},
 };
 
-/// Counts requests.
+/// Counts the requests of clients.
 pub(super) trait Ledger {
     /// Takes one from a rate.
     fn take(&mut self, subject: &Subject<'_>, rate: Rate) -> Result<Taken, Refusal>;
@@ -27,17 +27,17 @@ pub(super) struct InMemory<'s> {
     observers: &'s Observers,
 }
 
-/// Collects the operations for Redis. The answers of this type refuse nothing.
-pub(super) struct Questions<'s> {
+/// Collects the operations that are sent to Redis. As a [`Ledger`] it refuses nothing.
+pub(super) struct RedisRequests<'s> {
     redis: &'s Redis,
-    wanted: Vec<Wanted>,
+    requests: Vec<CountRequest>,
     today: Day,
 }
 
-/// The answers of Redis, or of the memory if Redis did not answer.
-pub(super) struct Answers<'s> {
+/// The replies of Redis. If Redis did not answer, the memory counts instead.
+pub(super) struct RedisReplies<'s> {
     memory: InMemory<'s>,
-    had: vec::IntoIter<Had>,
+    replies: vec::IntoIter<CountReply>,
     today: Day,
 }
 
@@ -69,74 +69,74 @@ impl Ledger for InMemory<'_> {
     }
 }
 
-// === impl Questions ===
+// === impl RedisRequests ===
 
-impl<'s> Questions<'s> {
+impl<'s> RedisRequests<'s> {
     pub(super) fn new(redis: &'s Redis, today: Day) -> Self {
-        Self { redis, wanted: Vec::new(), today }
+        Self { redis, requests: Vec::new(), today }
     }
 
-    pub(super) async fn ask(
+    pub(super) async fn send(
         self,
         account: &'s Account,
-        patience: &mut Patience,
+        redis_wait: &mut RedisWait,
         observers: &'s Observers,
-    ) -> Answers<'s> {
-        let Self { redis, wanted, today } = self;
+    ) -> RedisReplies<'s> {
+        let Self { redis, requests, today } = self;
         let began = Instant::now();
-        let had = if wanted.is_empty() { Vec::new() } else { redis.count(wanted, patience).await };
+        let replies = if requests.is_empty() { Vec::new() } else { redis.count(requests, redis_wait).await };
         let took = began.elapsed();
-        for had in &had {
-            match had {
-                Had::Taken(answer) => observers.stored(Operation::Take, took, answer),
-                Had::Sum(answer) => observers.stored(Operation::Add, took, answer),
+        for reply in &replies {
+            match reply {
+                CountReply::Taken(answer) => observers.stored(Operation::Take, took, answer),
+                CountReply::Sum(answer) => observers.stored(Operation::Add, took, answer),
             }
         }
-        Answers { memory: InMemory::new(account, observers), had: had.into_iter(), today }
+        RedisReplies { memory: InMemory::new(account, observers), replies: replies.into_iter(), today }
     }
 }
 
-impl Ledger for Questions<'_> {
+impl Ledger for RedisRequests<'_> {
     fn take(&mut self, subject: &Subject<'_>, rate: Rate) -> Result<Taken, Refusal> {
-        self.wanted.push(Wanted::Take { name: self.redis.name(subject, None), rate });
+        self.requests.push(CountRequest::Take { name: self.redis.name(subject, None), rate });
         Ok(Taken::Now)
     }
 
     fn add(&mut self, subject: &Subject<'_>, amount: u64) -> Result<u64, Refusal> {
-        self.wanted.push(Wanted::Add { name: self.redis.name(subject, Some(self.today)), amount });
+        self.requests.push(CountRequest::Add { name: self.redis.name(subject, Some(self.today)), amount });
         Ok(0)
     }
 }
 
-// === impl Answers ===
+// === impl RedisReplies ===
 
-impl Ledger for Answers<'_> {
+impl Ledger for RedisReplies<'_> {
     fn take(&mut self, subject: &Subject<'_>, rate: Rate) -> Result<Taken, Refusal> {
         let InMemory { account, observers } = self.memory;
-        match self.had.next() {
-            Some(Had::Taken(Ok(taken))) => Ok(taken),
-            Some(Had::Taken(Err(error))) => {
+        match self.replies.next() {
+            Some(CountReply::Taken(Ok(taken))) => Ok(taken),
+            Some(CountReply::Taken(Err(error))) => {
                 account.store_policy().without_redis(error, observers)?;
                 self.memory.take(subject, rate)
             }
-            // The same step has the same operations.
-            Some(Had::Sum(_)) | None => account.store_policy().without_answer(Taken::Now, observers),
+            // It does not happen: a step has the same operations each time that it runs.
+            Some(CountReply::Sum(_)) | None => account.store_policy().without_answer(Taken::Now, observers),
         }
     }
 
     fn add(&mut self, subject: &Subject<'_>, amount: u64) -> Result<u64, Refusal> {
         let InMemory { account, observers } = self.memory;
-        match self.had.next() {
-            Some(Had::Sum(Ok(sum))) => {
+        match self.replies.next() {
+            Some(CountReply::Sum(Ok(sum))) => {
                 // The memory continues from this sum if Redis fails.
                 account.store().raise_now(subject, sum, self.today);
                 Ok(sum)
             }
-            Some(Had::Sum(Err(error))) => {
+            Some(CountReply::Sum(Err(error))) => {
                 account.store_policy().without_redis(error, observers)?;
                 self.memory.add_of(subject, amount, self.today)
             }
-            Some(Had::Taken(_)) | None => account.store_policy().without_answer(0, observers),
+            Some(CountReply::Taken(_)) | None => account.store_policy().without_answer(0, observers),
         }
     }
 }

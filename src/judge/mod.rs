@@ -26,6 +26,7 @@ mod judgement;
 mod ledger;
 mod limit;
 mod pass;
+mod pass_context;
 mod planned;
 mod questions;
 mod reservation;
@@ -37,7 +38,6 @@ mod snapshot;
 mod spend;
 mod spend_key;
 mod store_policy;
-mod trail;
 
 use std::sync::Arc;
 

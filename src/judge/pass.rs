@@ -13,10 +13,10 @@ use http::StatusCode;
 use super::{
     claim::{Claim, Unclaimed},
     evidence::Evidence,
+    pass_context::PassContext,
     planned::Presented,
     questions::Questions,
     settings::Settings,
-    trail::Trail,
 };
 use crate::{
     decision::{Applied, Decision},
@@ -31,7 +31,7 @@ use crate::{
 pub(crate) struct Retry {
     carried: Carried,
     phone: Phone,
-    trail: Trail,
+    pass_context: PassContext,
 }
 
 /// A pass is claimed for so long: longer than it works, also if the clocks of the instances differ.
@@ -47,23 +47,25 @@ impl Evidence {
     /// came with a pass that stays good. One that was spent is followed by another one, which ends when it would have ended.
     #[cold]
     pub(crate) fn pass_to_step_up(&self, rule: &str, settings: &Settings) -> Option<Secret> {
-        let trail = self.trail().filter(|trail| !trail.has_unspent() && self.applied() == Applied::Enforced)?;
-        let carried = Carried::of(self.verdicts(), trail.chain())?;
-        trail.issue(rule, settings, &carried, self.proven()?)
+        let pass_context = self
+            .pass_context()
+            .filter(|pass_context| !pass_context.has_unspent() && self.applied() == Applied::Enforced)?;
+        let carried = Carried::of(self.verdicts(), pass_context.chain())?;
+        pass_context.issue(rule, settings, &carried, self.proven()?)
     }
 
     /// What a pass needs if the application refuses the request. `None` if no pass may follow.
     #[cold]
     pub(crate) fn retry(&self, decision: &Decision, settings: &Settings) -> Option<Retry> {
         let retries = settings.passes.as_ref().is_some_and(|passes| !passes.retry.is_empty());
-        let trail = self.trail().filter(|_| retries && decision.is_verified())?;
-        let mut chain = trail.chain();
+        let pass_context = self.pass_context().filter(|_| retries && decision.is_verified())?;
+        let mut chain = pass_context.chain();
         chain.retries = chain.retries.saturating_add(1);
         if chain.retries > RETRIES {
             return None;
         }
         let carried = Carried::of(decision.verdicts(), chain)?;
-        Some(Retry { carried, phone: self.proven()?, trail: trail.clone() })
+        Some(Retry { carried, phone: self.proven()?, pass_context: pass_context.clone() })
     }
 }
 
@@ -73,7 +75,7 @@ impl Retry {
     /// The pass after this answer of the application.
     pub(crate) fn pass_after(&self, status: StatusCode, rule: &str, settings: &Settings) -> Option<Secret> {
         settings.passes.as_ref().filter(|passes| passes.retry.contains(&status))?;
-        self.trail.issue(rule, settings, &self.carried, self.phone)
+        self.pass_context.issue(rule, settings, &self.carried, self.phone)
     }
 }
 
@@ -87,11 +89,11 @@ impl<V> Questions<'_, V> {
     pub(super) fn read(&self, pass: &Presented) -> Result<Carried, Refusal> {
         let (settings, rule) = (self.settings, self.rule);
         let invalid = |detail| Refusal::new(DenialReason::PassInvalid).with_detail(detail);
-        let Some((passes, trail)) = settings.passes.as_ref().zip(self.evidence.trail()) else {
+        let Some((passes, pass_context)) = settings.passes.as_ref().zip(self.evidence.pass_context()) else {
             return Err(invalid("the rule accepts no passes"));
         };
         let read = |bound: &Bound<'_>| passes.ring.read(pass.text.expose(), bound, settings.account.now());
-        let carried = trail.with_bound(rule, settings, pass.phone, read).map_err(|unread| match unread {
+        let carried = pass_context.with_bound(rule, settings, pass.phone, read).map_err(|unread| match unread {
             Unread::Invalid => invalid("not a pass for this rule, phone, method, path and client"),
             Unread::Expired => Refusal::new(DenialReason::PassExpired),
         })?;
@@ -115,10 +117,10 @@ impl<V> Questions<'_, V> {
         self.pass = Some(Box::new(self.claim_pass(carried.chain.jti()).await?));
         self.means.observers.saved(By::Pass);
         for verdict in carried.verdicts() {
-            self.evidence.heard(verdict);
+            self.evidence.add_verdict(verdict);
         }
-        if let Some(trail) = self.evidence.trail_mut() {
-            trail.follow(carried.chain);
+        if let Some(pass_context) = self.evidence.pass_context_mut() {
+            pass_context.follow(carried.chain);
         }
         self.evidence.prove(phone);
         Ok(())
@@ -135,7 +137,7 @@ impl<V> Questions<'_, V> {
         let key = account.key_of_pass(jti);
         let mut claim = Claim::make(account, key, self.fresh_ex_id(), CLAIMED, observers).map_err(refusal)?;
         if let Some(name) = account.name_of_pass(jti) {
-            Box::pin(claim.share(name, CLAIMED, &mut self.patience, observers)).await.map_err(refusal)?;
+            Box::pin(claim.share(name, CLAIMED, &mut self.redis_wait, observers)).await.map_err(refusal)?;
         }
         Ok(claim)
     }

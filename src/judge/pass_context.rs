@@ -1,4 +1,4 @@
-//! What a pass needs of the request that it follows.
+//! The context of the pass that follows a request: what the pass is bound to, and the pass that the request came with.
 
 use std::{net::IpAddr, time::SystemTime};
 
@@ -9,12 +9,12 @@ use crate::{
     secret::Secret,
 };
 
-/// Only of a rule with passes.
+/// What the next pass of a request depends on. Exists only for a rule with passes.
 #[derive(Clone)]
-pub(super) struct Trail {
+pub(super) struct PassContext {
     target: Target,
     address: Option<IpAddr>,
-    /// When the judgement began.
+    /// When the judgement of the request began.
     since: SystemTime,
     accepted: Option<Accepted>,
 }
@@ -23,43 +23,43 @@ pub(super) struct Trail {
 #[derive(Clone)]
 struct Accepted {
     chain: Chain,
-    /// Whether a check was asked since.
+    /// Whether a check was sent since then, which uses up the pass.
     is_spent: bool,
 }
 
-/// Whose addresses are one network.
+/// The addresses that count as one network.
 const NETWORK: Prefix = Prefix { v4: 24, v6: 48 };
 
-// === impl Trail ===
+// === impl PassContext ===
 
-impl Trail {
+impl PassContext {
     pub(super) fn new(target: Target, address: Option<IpAddr>, since: SystemTime) -> Self {
         Self { target, address, since, accepted: None }
     }
 
-    /// A pass was accepted.
+    /// Stores the chain of a pass that was accepted.
     pub(super) fn follow(&mut self, chain: Chain) {
         self.accepted = Some(Accepted { chain, is_spent: false });
     }
 
-    /// A check was asked: the pass that was accepted, if one was, does not come back.
+    /// Marks the accepted pass, if there is one, as used up, because a check was sent.
     pub(super) fn spend(&mut self) {
         if let Some(accepted) = &mut self.accepted {
             accepted.is_spent = true;
         }
     }
 
-    /// The chain of the pass of this request, or of its own number check.
+    /// The chain of the accepted pass. Without one, a new chain that starts with this request's number check.
     pub(super) fn chain(&self) -> Chain {
         self.accepted.as_ref().map_or_else(|| Chain::since(self.since), |accepted| accepted.chain.clone())
     }
 
-    /// Whether the client has a pass that stays good.
+    /// Whether the client has an accepted pass that can be used again.
     pub(super) fn has_unspent(&self) -> bool {
         self.accepted.as_ref().is_some_and(|accepted| !accepted.is_spent)
     }
 
-    /// What a pass for this phone is bound to. `rule`: the rule's name.
+    /// Calls `of` with what a pass for this phone is bound to. `rule`: the rule's name.
     pub(super) fn with_bound<T>(
         &self,
         rule: &str,

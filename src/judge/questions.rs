@@ -31,7 +31,7 @@ use crate::{
     failure::Failure,
     log::Stage,
     observe::{By, Observers},
-    store::Patience,
+    store::RedisWait,
     verdict::{Class, Risk, Verdict},
 };
 
@@ -61,8 +61,8 @@ pub(super) struct Questions<'q, V> {
     pub(super) has_captcha: bool,
     /// Set from the first check on. `None` after a check has been abandoned, which ends the request.
     pub(super) permit: Option<Permit>,
-    /// The time that it has waited for Redis.
-    pub(super) patience: Patience,
+    /// The time that the request has waited for Redis.
+    pub(super) redis_wait: RedisWait,
     /// The proofs that this request has claimed and not checked yet.
     pub(super) claims: Vec<Claim>,
     /// On the pass of the request, as long as nothing was asked.
@@ -78,13 +78,13 @@ impl<'q, V> Questions<'q, V> {
         rule: &'q Arc<str>,
         settings: &'q Settings,
         client_deadline: Option<Instant>,
-        Asker { sender, ex_id, trail }: Asker,
+        Asker { sender, ex_id, pass_context }: Asker,
         evidence: &'q mut Evidence,
     ) -> Self {
         let now = Instant::now();
         let deadline = now + settings.deadline;
         evidence.judge_from(now, sender.client);
-        evidence.trailing(trail);
+        evidence.set_pass_context(pass_context);
         Self {
             means,
             rule,
@@ -97,7 +97,7 @@ impl<'q, V> Questions<'q, V> {
             evidence,
             has_captcha: false,
             permit: None,
-            patience: Patience::default(),
+            redis_wait: RedisWait::default(),
             claims: Vec::new(),
             pass: None,
         }
@@ -162,7 +162,7 @@ where
         let verdict = self.verdict(check).await?;
         if !verdict.class().is_pass() {
             let refusal = self.refusal_of(&verdict, endpoint);
-            self.evidence.heard(verdict);
+            self.evidence.add_verdict(verdict);
             return refusal.map_or(Ok(()), Err);
         }
         let phone = match kind {
@@ -174,10 +174,10 @@ where
         let other_phone = claimed.is_some_and(|claimed| phone != Some(claimed))
             || self.evidence.proven().is_some_and(|proven| phone.is_some_and(|phone| phone != proven));
         if let Some(reason) = unbound.or(other_phone.then_some(DenialReason::Mismatch)) {
-            self.evidence.heard(verdict.reclassed(Class::Rejected));
+            self.evidence.add_verdict(verdict.reclassed(Class::Rejected));
             return Err(Refusal::new(reason));
         }
-        self.evidence.heard(verdict);
+        self.evidence.add_verdict(verdict);
         let Some(phone) = phone else { return Ok(()) };
         self.evidence.prove(phone);
         if with_risk {
@@ -188,7 +188,7 @@ where
             if !verdict.class().is_pass() || *verdict.risk() == Risk::NotAsked {
                 verdict = verdict.with_risk(Risk::Unknown);
             }
-            self.evidence.heard(verdict);
+            self.evidence.add_verdict(verdict);
         }
         Ok(())
     }
@@ -242,7 +242,7 @@ where
         let (rule, evidence) = (self.rule, &*self.evidence);
         let started = observers.start(&check, self.sender.client.as_ref());
         let span = Stage::check(started.endpoint().as_str());
-        let heard = |mut answer: Result<Verdict, Refusal>| {
+        let reported = |mut answer: Result<Verdict, Refusal>| {
             if let Ok(verdict) = &mut answer {
                 span.answered(verdict.class().as_str(), || verdict.code());
                 observers.answered(rule, &started, verdict);
@@ -274,10 +274,10 @@ where
                 call.end();
             }
             // The verifier was never ready. A limit of the user's may be the reason, and clients may have reached it.
-            heard(too_late(if waiting.is_some() { Failure::too_late() } else { Failure::timeout() }))
+            reported(too_late(if waiting.is_some() { Failure::too_late() } else { Failure::timeout() }))
         } else {
             drop(call);
-            heard(match answer {
+            reported(match answer {
                 Some(Ok(verdict)) if verdict.kind() == kind => Ok(verdict.answering(ex_id)),
                 Some(Ok(_)) => Ok(failed(Failure::other_kind())),
                 None => Err(Refusal::new(DenialReason::Panicked)),
@@ -318,9 +318,9 @@ impl<V> Questions<'_, V> {
         if let Some(reservation) = reservation {
             self.pass = reservation.settle(verdict, self.means.observers);
             if self.pass.is_none()
-                && let Some(trail) = self.evidence.trail_mut()
+                && let Some(pass_context) = self.evidence.pass_context_mut()
             {
-                trail.spend();
+                pass_context.spend();
             }
         }
     }

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderName, request::Parts};
 
-use super::{client::Client, settings::Settings, trail::Trail};
+use super::{client::Client, pass_context::PassContext, settings::Settings};
 use crate::{
     denial::{DenialReason, Refusal},
     ex_id::ExId,
@@ -24,8 +24,8 @@ pub(crate) struct Asker {
     pub(super) sender: Sender,
     /// The `exID` that the client chose, if the rule allows that.
     pub(super) ex_id: Option<ExId>,
-    /// Of a rule with passes. Boxed, for few have them.
-    pub(super) trail: Option<Box<Trail>>,
+    /// `None` for a rule without passes. Boxed, because few rules have passes.
+    pub(super) pass_context: Option<Box<PassContext>>,
 }
 
 /// The sender of a request.
@@ -65,8 +65,9 @@ impl Asker {
     ) -> Result<Self, Refusal> {
         let sender = Sender::find(settings, parts, rule, observers)?;
         let ex_id = settings.ex_id_from_request_id.then(|| request_id(parts)).flatten();
-        let trail = target.map(|target| Box::new(Trail::new(target, sender.address, settings.account.now())));
-        Ok(Self { sender, ex_id, trail })
+        let pass_context =
+            target.map(|target| Box::new(PassContext::new(target, sender.address, settings.account.now())));
+        Ok(Self { sender, ex_id, pass_context })
     }
 }
 

@@ -8,7 +8,7 @@ use super::{account::Account, running::Abandoned};
 use crate::{
     ex_id::ExId,
     observe::{Observers, Operation},
-    store::{Claimed, Name, Nonce, Patience, Redis, StoreError},
+    store::{Claimed, Name, Nonce, Redis, RedisWait, StoreError},
 };
 
 /// A claim that exists, or may exist: its nonce is known before the answer.
@@ -38,9 +38,9 @@ impl SharedClaim {
         &self,
         by: &ExId,
         lifetime: Duration,
-        patience: &mut Patience,
+        redis_wait: &mut RedisWait,
     ) -> Result<Claimed, StoreError> {
-        self.redis.claim_as(&self.name, self.nonce, by, lifetime, patience).await
+        self.redis.claim_as(&self.name, self.nonce, by, lifetime, redis_wait).await
     }
 
     /// Releases the claim in a task, which ends with the deadline of an operation. A shutdown waits for it. If Redis does not answer, the

@@ -15,7 +15,7 @@
 use super::{
     account::Account,
     account_limits::AccountLimits,
-    ledger::{InMemory, Ledger, Questions},
+    ledger::{InMemory, Ledger, RedisRequests},
     limit::Limit,
     planned::Plan,
     sender::Spender,
@@ -24,7 +24,7 @@ use crate::{
     denial::{DenialReason, Refusal},
     observe::{BudgetMark, By, Observers},
     phone::Phone,
-    store::{Patience, Purpose, Rate, Redis, Subject, Taken},
+    store::{Purpose, Rate, Redis, RedisWait, Subject, Taken},
 };
 
 /// The subjects for which one request is counted.
@@ -61,23 +61,23 @@ impl Spending<'_> {
 
     /// As [`Spending::spend`], in Redis. The limits of the client are checked at the same time. The limits of the account follow, one
     /// after the other, because a request above a rate must not use up the budget.
-    pub(super) async fn spend_in(&self, redis: &Redis, plan: &Plan, patience: &mut Patience) -> Result<(), Refusal> {
-        self.counted(redis, patience, |ledger| self.spend_of_client(plan, ledger)).await?;
-        self.counted(redis, patience, |ledger| self.take_of_account(ledger)).await?;
-        self.counted(redis, patience, |ledger| self.add_to_budget(plan, ledger)).await
+    pub(super) async fn spend_in(&self, redis: &Redis, plan: &Plan, redis_wait: &mut RedisWait) -> Result<(), Refusal> {
+        self.counted(redis, redis_wait, |ledger| self.spend_of_client(plan, ledger)).await?;
+        self.counted(redis, redis_wait, |ledger| self.take_of_account(ledger)).await?;
+        self.counted(redis, redis_wait, |ledger| self.add_to_budget(plan, ledger)).await
     }
 
     /// Runs the step once to collect its operations, and again with the answers.
     async fn counted(
         &self,
         redis: &Redis,
-        patience: &mut Patience,
+        redis_wait: &mut RedisWait,
         step: impl Fn(&mut dyn Ledger) -> Result<(), Refusal>,
     ) -> Result<(), Refusal> {
-        let mut questions = Questions::new(redis, self.account.today());
-        step(&mut questions)?;
-        let mut answers = questions.ask(self.account, patience, self.observers).await;
-        step(&mut answers)
+        let mut requests = RedisRequests::new(redis, self.account.today());
+        step(&mut requests)?;
+        let mut replies = requests.send(self.account, redis_wait, self.observers).await;
+        step(&mut replies)
     }
 
     fn spend_of_client(&self, plan: &Plan, ledger: &mut (impl Ledger + ?Sized)) -> Result<(), Refusal> {

@@ -29,7 +29,7 @@ pub(crate) use self::{
     day::{Calendar, Day},
     key::Key,
     memory::Memory,
-    redis::{Had, Name, Patience, Wanted},
+    redis::{CountReply, CountRequest, Name, RedisWait},
 };
 pub use self::{
     rate::Rate,

@@ -3,18 +3,18 @@
 use super::deployment_key::Name;
 use crate::store::{StoreError, Taken, rate::Rate};
 
-/// A count that a request needs.
+/// An operation that counts a client's request.
 #[derive(Debug)]
-pub(crate) enum Wanted {
+pub(crate) enum CountRequest {
     /// Takes one from a rate.
     Take { name: Name, rate: Rate },
     /// Adds to a sum.
     Add { name: Name, amount: u64 },
 }
 
-/// The answer to one request.
+/// The reply to a [`CountRequest`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Had {
+pub(crate) enum CountReply {
     Taken(Result<Taken, StoreError>),
     Sum(Result<u64, StoreError>),
 }

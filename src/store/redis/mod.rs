@@ -6,6 +6,7 @@
 //! Redis does not have, and no value contains a phone, a token or an address. Redis may be down, frozen, full or a replica:
 //! each operation ends within its deadline and returns an error. The caller decides what then happens.
 
+mod count;
 mod deployment_key;
 #[cfg(feature = "redis")]
 mod dial;
@@ -13,7 +14,6 @@ mod dial;
 mod link;
 #[cfg(feature = "redis")]
 mod operations;
-mod patience;
 #[cfg(feature = "redis")]
 mod place;
 #[cfg(feature = "redis")]
@@ -23,7 +23,7 @@ mod settings;
 mod tests;
 #[cfg(feature = "redis")]
 mod tls;
-mod wanted;
+mod wait;
 mod way;
 #[cfg(not(feature = "redis"))]
 mod without;
@@ -35,9 +35,9 @@ use self::deployment_key::DeploymentKey;
 use self::link::Link as Server;
 pub use self::settings::RedisBuilder;
 pub(crate) use self::{
+    count::{CountReply, CountRequest},
     deployment_key::Name,
-    patience::Patience,
-    wanted::{Had, Wanted},
+    wait::RedisWait,
 };
 use super::{Subject, day::Day};
 #[cfg(not(feature = "redis"))]

@@ -7,10 +7,10 @@ use redis::{ErrorKind, RedisError, Value, from_redis_value};
 
 use super::{
     Redis,
+    count::{CountReply, CountRequest},
     deployment_key::Name,
     dial::Wire,
-    patience::Patience,
-    wanted::{Had, Wanted},
+    wait::RedisWait,
 };
 use crate::{
     ex_id::ExId,
@@ -33,16 +33,16 @@ impl Redis {
         nonce: Nonce,
         by: &ExId,
         lifetime: Duration,
-        patience: &mut Patience,
+        redis_wait: &mut RedisWait,
     ) -> Result<Claimed, StoreError> {
         let script = &self.server.scripts.claim;
         let arguments = [format!("{nonce}{by}"), millis(lifetime).to_string()];
         let claimed = async |wire: &Wire| {
             let held: String = from_redis_value(script.invoke(wire, name, &arguments).await?)?;
-            Ok(whose(&held, nonce))
+            Ok(claim_owner(&held, nonce))
         };
-        let left = patience.left(self.deadline);
-        patience.wait(self.server.run(left, claimed)).await
+        let left = redis_wait.left(self.deadline);
+        redis_wait.wait(self.server.run(left, claimed)).await
     }
 
     /// As [`Store::release`]. Requests do not wait for it.
@@ -53,16 +53,16 @@ impl Redis {
         self.server.run(self.deadline, released).await
     }
 
-    /// Runs all operations at the same time. The answers have the same order.
-    pub(crate) async fn count(&self, wanted: Vec<Wanted>, patience: &mut Patience) -> Vec<Had> {
-        let left = patience.left(self.deadline);
-        let counted = wanted.into_iter().map(|wanted| async move {
-            match wanted {
-                Wanted::Take { name, rate } => Had::Taken(self.take_name(&name, rate, 1, left).await),
-                Wanted::Add { name, amount } => Had::Sum(self.add_name(&name, amount, left).await),
+    /// Runs all operations at the same time. The replies have the same order.
+    pub(crate) async fn count(&self, requests: Vec<CountRequest>, redis_wait: &mut RedisWait) -> Vec<CountReply> {
+        let left = redis_wait.left(self.deadline);
+        let counted = requests.into_iter().map(|request| async move {
+            match request {
+                CountRequest::Take { name, rate } => CountReply::Taken(self.take_name(&name, rate, 1, left).await),
+                CountRequest::Add { name, amount } => CountReply::Sum(self.add_name(&name, amount, left).await),
             }
         });
-        patience.wait(join_all(counted)).await
+        redis_wait.wait(join_all(counted)).await
     }
 
     async fn take_name(&self, name: &Name, rate: Rate, cost: u32, left: Duration) -> Result<Taken, StoreError> {
@@ -85,7 +85,7 @@ impl Redis {
 impl Store for Redis {
     async fn claim(&self, subject: &Subject<'_>, by: &ExId, lifetime: Duration) -> Result<Claimed, StoreError> {
         let name = self.name(subject, None);
-        self.claim_as(&name, Nonce::fresh(), by, lifetime, &mut Patience::default()).await
+        self.claim_as(&name, Nonce::fresh(), by, lifetime, &mut RedisWait::default()).await
     }
 
     async fn release(&self, subject: &Subject<'_>, nonce: Nonce) -> Result<(), StoreError> {
@@ -107,9 +107,9 @@ impl Store for Redis {
     }
 }
 
-/// Who holds the existing claim. Only the nonce of the caller makes it the caller's. The client of a cluster repeats a command after a lost
-/// connection, so it may be the claim of the first attempt.
-fn whose(held: &str, nonce: Nonce) -> Claimed {
+/// Whose claim the stored value is: the caller's if it has the caller's nonce. The client of a cluster repeats a command after a lost
+/// connection, so the stored claim may come from the first attempt of this command.
+fn claim_owner(held: &str, nonce: Nonce) -> Claimed {
     match held.split_at_checked(Nonce::DIGITS) {
         Some((first, _)) if first == nonce.to_string() => Claimed::New(nonce),
         Some((_, by)) => Claimed::Taken { by: ExId::parse(by) },

@@ -7,11 +7,11 @@ use tokio::time::Instant;
 /// The time that a request has waited for Redis. All of its operations together have one deadline, and after it the request does not ask
 /// Redis again.
 #[derive(Debug, Default)]
-pub(crate) struct Patience(Duration);
+pub(crate) struct RedisWait(Duration);
 
-// === impl Patience ===
+// === impl RedisWait ===
 
-impl Patience {
+impl RedisWait {
     /// Whether this deadline is used up.
     pub(crate) fn is_over(&self, deadline: Duration) -> bool {
         self.left(deadline).is_zero()

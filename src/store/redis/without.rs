@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::{
     Redis,
+    count::{CountReply, CountRequest},
     deployment_key::Name,
-    patience::Patience,
-    wanted::{Had, Wanted},
+    wait::RedisWait,
 };
 use crate::{
     ex_id::ExId,
@@ -23,7 +23,7 @@ impl Redis {
         _: Nonce,
         _: &ExId,
         _: Duration,
-        _: &mut Patience,
+        _: &mut RedisWait,
     ) -> Result<Claimed, StoreError> {
         match *self.server {}
     }
@@ -32,7 +32,7 @@ impl Redis {
         match *self.server {}
     }
 
-    pub(crate) async fn count(&self, _: Vec<Wanted>, _: &mut Patience) -> Vec<Had> {
+    pub(crate) async fn count(&self, _: Vec<CountRequest>, _: &mut RedisWait) -> Vec<CountReply> {
         match *self.server {}
     }
 }

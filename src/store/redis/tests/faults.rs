@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use super::{Server, builder};
 use crate::{
     ex_id::ExId,
-    store::{Calendar, Claimed, Nonce, Patience, Purpose, Rate, Redis, Store, StoreError, Subject, Taken},
+    store::{Calendar, Claimed, Nonce, Purpose, Rate, Redis, RedisWait, Store, StoreError, Subject, Taken},
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -109,7 +109,7 @@ async fn an_answer_that_comes_too_late_is_not_the_answer_to_the_next_command() {
     assert!(matches!(claim(&redis, "taken").await, Ok(Claimed::New(_))));
     server.pause(600);
     assert_eq!(
-        redis.claim_as(&name, nonce, &ExId::generate(), MINUTE, &mut Patience::default()).await,
+        redis.claim_as(&name, nonce, &ExId::generate(), MINUTE, &mut RedisWait::default()).await,
         Err(StoreError::Timeout)
     );
     // The next ones are answered over the same connection, after it.
@@ -132,7 +132,7 @@ async fn a_claim_that_was_sent_twice_is_still_its_own() {
     let (subject, nonce, by) = (Subject::new(Purpose::Claim, &[b"twice"]), Nonce::fresh(), ExId::generate());
     let name = redis.name(&subject, None);
     for _ in 0..2 {
-        assert_eq!(redis.claim_as(&name, nonce, &by, MINUTE, &mut Patience::default()).await, Ok(Claimed::New(nonce)));
+        assert_eq!(redis.claim_as(&name, nonce, &by, MINUTE, &mut RedisWait::default()).await, Ok(Claimed::New(nonce)));
     }
     assert_eq!(claim(&redis, "twice").await, Ok(Claimed::Taken { by: Some(by) }), "and nobody else's");
 }
@@ -250,13 +250,13 @@ async fn a_request_asks_nothing_more_once_it_has_waited_for_the_whole_deadline()
     let (name, by) = (redis.name(&Subject::new(Purpose::Claim, &[b"one"]), None), ExId::generate());
     assert!(matches!(claim(&redis, "before").await, Ok(Claimed::New(_))));
     server.signal("STOP");
-    let mut patience = Patience::default();
-    let frozen = redis.claim_as(&name, Nonce::fresh(), &by, MINUTE, &mut patience).await;
+    let mut redis_wait = RedisWait::default();
+    let frozen = redis.claim_as(&name, Nonce::fresh(), &by, MINUTE, &mut redis_wait).await;
     assert_eq!(frozen, Err(StoreError::Timeout));
-    assert!(patience.is_over(redis.deadline()));
+    assert!(redis_wait.is_over(redis.deadline()));
     server.signal("CONT");
     // Redis answers others again.
     until_it_claims(&redis).await;
-    let later = redis.claim_as(&name, Nonce::fresh(), &by, MINUTE, &mut patience).await;
+    let later = redis.claim_as(&name, Nonce::fresh(), &by, MINUTE, &mut redis_wait).await;
     assert_eq!(later, Err(StoreError::Timeout));
 }
