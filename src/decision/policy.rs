@@ -40,7 +40,7 @@ pub struct Policy {
     pub(super) unknown_risk: Action,
     pub(super) tags: TagActions,
     pub(super) fallbacks: Fallbacks,
-    pub(super) tells_risk: bool,
+    pub(super) discloses_risk: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Default for Policy {
             unknown_risk: Action::Flag,
             tags: TagActions::default(),
             fallbacks: Fallbacks::default(),
-            tells_risk: false,
+            discloses_risk: false,
         }
     }
 }
@@ -177,8 +177,8 @@ impl Policy {
 
     /// Answers a refused risk with `risk_too_high` instead of `verification_failed`. Default: off, because the answer
     /// reveals something about a person's phone to a stranger.
-    pub fn tell_risk(mut self) -> Self {
-        self.tells_risk = true;
+    pub fn disclose_risk(mut self) -> Self {
+        self.discloses_risk = true;
         self
     }
 
@@ -230,8 +230,8 @@ impl Policy {
             || self.has_fallback(Fallback::Captcha)
     }
 
-    pub(crate) fn tells_risk(&self) -> bool {
-        self.tells_risk
+    pub(crate) fn discloses_risk(&self) -> bool {
+        self.discloses_risk
     }
 
     /// What of it lets more through than the default, or says more, for the log.
@@ -247,7 +247,7 @@ impl Policy {
             ("policy.on", self.has_fallback(Fallback::Captcha)),
             ("policy.band", milder_bands),
             ("policy.unknown_risk", self.unknown_risk < usual.unknown_risk),
-            ("policy.tell_risk", self.tells_risk),
+            ("policy.disclose_risk", self.discloses_risk),
         ];
         switches.into_iter().filter_map(|(setting, is_set)| is_set.then_some(setting))
     }

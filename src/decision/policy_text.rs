@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::policy::Policy;
 
-/// One line per setting, always in the same order: bands, unknown risk, tags, fallbacks, then `tell_risk`.
+/// One line per setting, always in the same order: bands, unknown risk, tags, fallbacks, then `disclose_risk`.
 ///
 /// ```
 /// use tower_jverify::{Action, Class, Fallback, Policy};
@@ -19,7 +19,7 @@ use super::policy::Policy;
 /// tag(\"F24004\"): deny
 /// on(unavailable): captcha
 /// on(any other class): deny
-/// tell_risk: false");
+/// disclose_risk: false");
 /// ```
 impl fmt::Display for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,7 +35,7 @@ impl fmt::Display for Policy {
         }
         let other = if self.fallbacks.iter().next().is_some() { "any other class" } else { "any class" };
         writeln!(f, "on({other}): deny")?;
-        write!(f, "tell_risk: {}", self.tells_risk)
+        write!(f, "disclose_risk: {}", self.discloses_risk)
     }
 }
 

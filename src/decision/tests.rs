@@ -102,7 +102,7 @@ fn ids_stand_in_the_order_of_the_checks() {
 }
 
 #[test]
-fn two_layers_tell_the_worst_of_both() {
+fn two_layers_report_the_worst_of_both() {
     let policy = Policy::default();
     let mild = decision(vec![passed(known(0))]);
     let severe = Decision::new(&policy, Action::Flag, DecisionReason::Risk, None, vec![passed(known(450))]);

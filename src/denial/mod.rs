@@ -68,7 +68,7 @@ pub struct Denial {
     retry_after: Option<u32>,
     format: Format,
     locale: Locale,
-    tells_risk: bool,
+    discloses_risk: bool,
     about: Arc<About>,
     /// The answer of the user's closure, if a handler receives the denial instead of the client.
     answered: Option<Arc<Response<Bytes>>>,
@@ -141,11 +141,11 @@ impl Audience {
     }
 
     fn denial(self, refusal: &Refusal) -> Denial {
-        let &Refusal { reason, suspicion, retry_after, tells_risk, .. } = refusal;
+        let &Refusal { reason, suspicion, retry_after, discloses_risk, .. } = refusal;
         let detail = refusal.detail();
         let Self { format, locale, about } = self;
         let about = Arc::new(about);
-        Denial { reason, detail, suspicion, retry_after, format, locale, tells_risk, about, answered: None }
+        Denial { reason, detail, suspicion, retry_after, format, locale, discloses_risk, about, answered: None }
     }
 }
 
@@ -157,7 +157,7 @@ pub(crate) struct Refusal {
     advice: Option<&'static str>,
     suspicion: Option<Suspicion>,
     retry_after: Option<u32>,
-    tells_risk: bool,
+    discloses_risk: bool,
 }
 
 // === impl Refusal ===
@@ -165,7 +165,7 @@ pub(crate) struct Refusal {
 impl Refusal {
     pub(crate) fn new(reason: DenialReason) -> Self {
         let retry_after = matches!(reason, DenialReason::Overloaded | DenialReason::AccountLimited).then_some(1);
-        Self { reason, detail: None, advice: None, suspicion: None, retry_after, tells_risk: false }
+        Self { reason, detail: None, advice: None, suspicion: None, retry_after, discloses_risk: false }
     }
 
     /// A CORS preflight that reached a rule.
@@ -201,8 +201,8 @@ impl Refusal {
     }
 
     /// Sets whether the answer may reveal that the risk was too high.
-    pub(crate) fn telling_risk(mut self, tells_risk: bool) -> Self {
-        self.tells_risk = tells_risk;
+    pub(crate) fn disclosing_risk(mut self, discloses_risk: bool) -> Self {
+        self.discloses_risk = discloses_risk;
         self
     }
 
@@ -262,10 +262,10 @@ impl Denial {
     /// ```
     pub fn for_test(reason: DenialReason) -> Self {
         let refusal = Refusal::new(reason);
-        let (detail, Refusal { suspicion, retry_after, tells_risk, .. }) = (refusal.detail(), refusal);
+        let (detail, Refusal { suspicion, retry_after, discloses_risk, .. }) = (refusal.detail(), refusal);
         let Audience { format, locale, about } = Audience::default();
         let about = Arc::new(about);
-        Self { reason, detail, suspicion, retry_after, format, locale, tells_risk, about, answered: None }
+        Self { reason, detail, suspicion, retry_after, format, locale, discloses_risk, about, answered: None }
     }
 
     /// The full reason: for logs, not for the client.
@@ -357,7 +357,7 @@ impl Denial {
 
     fn answer(&self) -> Answer {
         match self.reason {
-            DenialReason::RiskTooHigh if self.tells_risk => Answer::RISK_TOO_HIGH,
+            DenialReason::RiskTooHigh if self.discloses_risk => Answer::RISK_TOO_HIGH,
             reason => reason.answer(),
         }
     }

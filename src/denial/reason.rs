@@ -7,7 +7,7 @@ use crate::verdict::Class;
 /// | reason | status | `code` | gRPC | `next` |
 /// |---|---|---|---|---|
 /// | a verdict `Rejected` or `Inconclusive`, a captcha, scene or phone that does not match, risk at a deny band | 403 | `verification_failed` | 7 | `other_method` |
-/// | risk at a deny band, with [`Policy::tell_risk`](crate::Policy::tell_risk) | 403 | `risk_too_high` | 7 | `other_method` |
+/// | risk at a deny band, with [`Policy::disclose_risk`](crate::Policy::disclose_risk) | 403 | `risk_too_high` | 7 | `other_method` |
 /// | step-up needed | 403 | `captcha_required` | 7 | `captcha` |
 /// | a verdict `Stale`, a proof that another request has asked about, a pass that cannot be used | 403 | `proof_expired` | 7 | `new_token` |
 /// | a CORS preflight on a rule for every method | 403 | `preflight_refused` | 7 | |

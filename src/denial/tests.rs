@@ -323,11 +323,11 @@ fn throttling_says_for_how_long() {
 }
 
 #[test]
-fn a_risk_is_told_only_when_asked_for() {
+fn a_risk_is_disclosed_only_if_the_policy_says_so() {
     let risk = || Refusal::new(DenialReason::RiskTooHigh);
     let code = |response: &Response<Bytes>| response.extensions().get::<Denial>().unwrap().code();
     assert_eq!(code(&answer(&[], risk())), "verification_failed");
-    assert_eq!(code(&answer(&[], risk().telling_risk(true))), "risk_too_high");
+    assert_eq!(code(&answer(&[], risk().disclosing_risk(true))), "risk_too_high");
 }
 
 #[test]

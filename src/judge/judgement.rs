@@ -28,7 +28,7 @@ impl Judgement {
 /// The policy's only input is the evidence. The verdicts move into the decision.
 fn decide(evidence: &mut Evidence, policy: &Arc<Policy>) -> Result<Decision, Refusal> {
     let settled = policy.settle(evidence.verdicts()).map_err(|objection| match objection {
-        Objection::RiskTooHigh => Refusal::new(DenialReason::RiskTooHigh).telling_risk(policy.tells_risk()),
+        Objection::RiskTooHigh => Refusal::new(DenialReason::RiskTooHigh).disclosing_risk(policy.discloses_risk()),
         Objection::CaptchaRequired => Refusal::new(DenialReason::CaptchaRequired),
     })?;
     let verdicts = evidence.take_verdicts();

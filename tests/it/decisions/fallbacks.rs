@@ -146,10 +146,10 @@ fn policies_with_the_same_settings_are_equal_and_print_the_same_lines() {
 
     let lines = "band(0): low, allow\nband(300): medium, flag\nband(600): elevated, step_up\nband(900): high, deny\n\
                  unknown_risk: flag\ntag(\"A\"): flag\ntag(\"B\"): deny\non(throttled): captcha\non(unknown): captcha\n\
-                 on(any other class): deny\ntell_risk: false";
+                 on(any other class): deny\ndisclose_risk: false";
     assert_eq!(one.to_string(), lines);
     // A tag is one line, whatever is in it.
-    let odd = Policy::empty().band(0, Level::Low, Action::Allow).tag("a\nb: c", Action::Deny).tell_risk();
+    let odd = Policy::empty().band(0, Level::Low, Action::Allow).tag("a\nb: c", Action::Deny).disclose_risk();
     assert_eq!(odd.to_string().lines().count(), 5, "{odd}");
 }
 

@@ -248,8 +248,8 @@ async fn no_answer_reveals_that_the_risk_was_too_high_unless_it_is_set() {
     assert_eq!(silent.body(), rejected.body());
     assert_eq!(denial(&silent).reason(), DenialReason::RiskTooHigh);
 
-    let telling = Sandboxed::new(rule().policy(Policy::default().tell_risk())).login(&body).await;
-    assert_eq!(code(&telling), "risk_too_high");
+    let disclosing = Sandboxed::new(rule().policy(Policy::default().disclose_risk())).login(&body).await;
+    assert_eq!(code(&disclosing), "risk_too_high");
 }
 
 #[tokio::test]

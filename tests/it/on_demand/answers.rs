@@ -85,7 +85,7 @@ async fn a_denial_is_the_answer_that_the_layer_would_give() {
         "sandbox-9000-risk-700",
     ] {
         for language in ["en", "zh-CN"] {
-            let policies = [Policy::default(), Policy::default().tell_risk()];
+            let policies = [Policy::default(), Policy::default().disclose_risk()];
             for policy in policies {
                 let rule = |_: &Sandbox| Rule::post("/login", number()).policy(policy.clone());
                 let [layers, handlers] = both(rule, &login(token, &[("accept-language", language)])).await;

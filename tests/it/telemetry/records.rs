@@ -101,7 +101,7 @@ async fn a_record_has_the_documented_fields() {
             "phone": "IZ83ydp13gHweSoPjmJPgQ",
             "client": "JM76M8NQ_3TeOaJI_dH2HQ",
             "inner_status": 200,
-            "policy": "d6afe8a8617c566c",
+            "policy": "2c9149fe91286acb",
             "sandbox": false,
         })
     );

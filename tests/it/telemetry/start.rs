@@ -176,7 +176,7 @@ fn each_setting_that_weakens_a_rule_is_a_line_at_info_with_the_rules_names() {
         ("grpc_answers", |rule| rule.grpc_answers(true)),
         ("policy.on", |rule| rule.policy(Policy::default().on(Class::Throttled, Fallback::Captcha))),
         ("policy.unknown_risk", |rule| rule.policy(Policy::default().unknown_risk(Action::Allow))),
-        ("policy.tell_risk", |rule| rule.policy(Policy::default().tell_risk())),
+        ("policy.disclose_risk", |rule| rule.policy(Policy::default().disclose_risk())),
         ("policy.band", |rule| rule.policy(Policy::default().band(300, Level::Medium, Action::Allow))),
     ];
     for (setting, set) in cases {
