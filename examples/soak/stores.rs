@@ -80,7 +80,7 @@ impl Stores {
 
     /// Whether each of the servers has been used.
     pub(crate) fn are_used(&self) -> bool {
-        let used = |server: &Server| server.tell(&[&["INFO", "commandstats"]]).contains("cmdstat_evalsha:calls=");
+        let used = |server: &Server| server.execute(&[&["INFO", "commandstats"]]).contains("cmdstat_evalsha:calls=");
         used(&self.server) && self.nodes.iter().all(used)
     }
 }
@@ -95,9 +95,9 @@ impl Fault {
             Self::Killed => server.kill(),
             Self::Frozen => server.signal("STOP"),
             Self::Paused => server.pause(u32::try_from(LASTS.as_millis()).unwrap_or_default()),
-            Self::ReadOnly => drop(server.tell(&[&["REPLICAOF", "127.0.0.1", "1"]])),
-            Self::Full => drop(server.tell(&[&["CONFIG", "SET", "maxmemory", "1"]])),
-            Self::Emptied => drop(server.tell(&[&["FLUSHALL"], &["SCRIPT", "FLUSH"]])),
+            Self::ReadOnly => drop(server.execute(&[&["REPLICAOF", "127.0.0.1", "1"]])),
+            Self::Full => drop(server.execute(&[&["CONFIG", "SET", "maxmemory", "1"]])),
+            Self::Emptied => drop(server.execute(&[&["FLUSHALL"], &["SCRIPT", "FLUSH"]])),
         }
     }
 
@@ -105,8 +105,8 @@ impl Fault {
         match self {
             Self::Killed => drop(server.spawn()),
             Self::Frozen => server.signal("CONT"),
-            Self::ReadOnly => drop(server.tell(&[&["REPLICAOF", "NO", "ONE"]])),
-            Self::Full => drop(server.tell(&[&["CONFIG", "SET", "maxmemory", "0"]])),
+            Self::ReadOnly => drop(server.execute(&[&["REPLICAOF", "NO", "ONE"]])),
+            Self::Full => drop(server.execute(&[&["CONFIG", "SET", "maxmemory", "0"]])),
             Self::Paused | Self::Emptied => {}
         }
     }

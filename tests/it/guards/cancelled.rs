@@ -79,8 +79,8 @@ async fn dropped(path: &str, after: usize) -> Option<usize> {
     let url = format!("http://{}", serve(sandbox.clone()).await);
     // A new client each time, so that each dials.
     let jpush = JPush::builder(Credentials::new("app key", "master secret").unwrap()).base_url(&url).build().unwrap();
-    let begun = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&begun);
+    let started = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&started);
     let verifier = jpush.map_request(move |check: Check| {
         count.fetch_add(1, Ordering::SeqCst);
         check
@@ -102,12 +102,12 @@ async fn dropped(path: &str, after: usize) -> Option<usize> {
     let mut request = Box::pin(layer.layer(service_fn(application)).oneshot(in_pieces(path)));
     let answer = polled(request.as_mut(), after).await;
     drop(request);
-    let asked = begun.load(Ordering::SeqCst);
+    let asked = started.load(Ordering::SeqCst);
     guards.drained().await;
     assert_eq!(guards.snapshot().abandoned_checks(), 0, "{what}");
     let seen: Vec<_> = sandbox.take_calls().iter().filter_map(Call::kind).collect();
     let kinds = [CheckKind::Captcha, CheckKind::Number];
-    assert_eq!((seen.as_slice(), begun.load(Ordering::SeqCst)), (&kinds[..asked], asked), "{what}: each is finished");
+    assert_eq!((seen.as_slice(), started.load(Ordering::SeqCst)), (&kinds[..asked], asked), "{what}: each is finished");
 
     // The claimed proofs are those of the checks that had started. The place and the bytes are free for two more requests.
     for (number, path) in ["/captcha", "/number"].into_iter().enumerate() {
@@ -128,13 +128,13 @@ async fn dropped(path: &str, after: usize) -> Option<usize> {
 #[tokio::test]
 async fn a_request_that_is_dropped_at_any_await_keeps_the_claims_of_started_checks_and_nothing_else() {
     for path in ["/both", "/on-demand"] {
-        let mut begun = Vec::new();
-        while let Some(asked) = dropped(path, begun.len()).await {
-            begun.push(asked);
-            assert!(begun.len() < 1_000, "it never ends");
+        let mut started = Vec::new();
+        while let Some(asked) = dropped(path, started.len()).await {
+            started.push(asked);
+            assert!(started.len() < 1_000, "it never ends");
         }
         // Reading, dialling, each answer, the inner service: no sort of await was left out.
-        assert!([0, 1, 2].iter().all(|checks| begun.contains(checks)), "{path}: {begun:?}");
-        assert!(begun.iter().filter(|checks| **checks == 0).count() > 4, "{path}: {begun:?}");
+        assert!([0, 1, 2].iter().all(|checks| started.contains(checks)), "{path}: {started:?}");
+        assert!(started.iter().filter(|checks| **checks == 0).count() > 4, "{path}: {started:?}");
     }
 }

@@ -206,9 +206,9 @@ fn a_check_that_a_closed_connection_never_wrote_goes_out_over_a_new_one() {
 async fn a_connection_is_kept_when_its_reply_is_read_to_the_end_and_not_before() {
     let goes_on = Arc::new(Notify::new());
     let gate = Arc::clone(&goes_on);
-    let (begun, mut has_begun) = unbounded_channel();
+    let (started, mut has_begun) = unbounded_channel();
     let server = Server::start(move |mut conn: Conn| {
-        let (gate, begun) = (Arc::clone(&gate), begun.clone());
+        let (gate, started) = (Arc::clone(&gate), started.clone());
         async move {
             let mut is_first = conn.number == 0;
             while conn.request().await.is_some() {
@@ -216,7 +216,7 @@ async fn a_connection_is_kept_when_its_reply_is_read_to_the_end_and_not_before()
                 let (beginning, rest) = reply.split_at(reply.len() - 20);
                 conn.write(beginning).await;
                 if std::mem::take(&mut is_first) {
-                    let _ = begun.send(());
+                    let _ = started.send(());
                     gate.notified().await;
                 }
                 conn.write(rest).await;

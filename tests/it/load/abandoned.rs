@@ -15,7 +15,7 @@ use std::{
 use tokio::time::{Instant, sleep};
 use tower_jverify::{Check, Class, DenialReason, JVerifyLayer, Rule, Verdict, captcha, number};
 
-use super::{Slow, begun, leave};
+use super::{Slow, leave, started};
 use crate::support::{Application, LOGIN, Verifier, asking, builder, denial, post_json, send};
 
 const BOTH: &str = r#"{"captchaContent":"c","token":"t","phone":"13812345678"}"#;
@@ -33,17 +33,17 @@ async fn a_check_that_has_started_is_finished_and_the_requests_next_is_not_start
     let slow = Slow::taking(2_000);
     let layer = layer(&slow, Rule::post("/login", captcha().then(number())));
     let start = Instant::now();
-    leave(begun(&layer, &slow, post_json("/login", BOTH)).await).await;
+    leave(started(&layer, &slow, post_json("/login", BOTH)).await).await;
     assert_eq!(slow.answered(), 0);
     layer.drained().await;
-    assert_eq!((slow.begun(), slow.answered(), start.elapsed().as_secs()), (1, 1, 2));
+    assert_eq!((slow.started(), slow.answered(), start.elapsed().as_secs()), (1, 1, 2));
 }
 
 #[tokio::test(start_paused = true)]
 async fn it_keeps_its_place_until_it_has_ended() {
     let slow = Slow::taking(2_000);
     let layer = layer(&slow, Rule::post("/login", number()));
-    leave(begun(&layer, &slow, login()).await).await;
+    leave(started(&layer, &slow, login()).await).await;
     let application = Application::default();
     let response = send(&layer, &application, login()).await;
     assert_eq!((response.status().as_u16(), denial(&response).reason()), (503, DenialReason::Overloaded));
@@ -58,10 +58,10 @@ async fn it_ends_by_the_layers_deadline() {
     let slow = Slow::taking(60_000);
     let layer = layer(&slow, Rule::post("/login", number()).deadline(Duration::from_secs(3)));
     let start = Instant::now();
-    leave(begun(&layer, &slow, login()).await).await;
+    leave(started(&layer, &slow, login()).await).await;
     layer.drained().await;
     assert_eq!((slow.answered(), start.elapsed().as_secs()), (0, 3));
-    leave(begun(&layer, &slow, login()).await).await;
+    leave(started(&layer, &slow, login()).await).await;
 }
 
 /// Panics late, or while it is dropped, if it is the first.
@@ -135,11 +135,11 @@ fn it_ends_with_its_runtime_and_gives_its_place_back() {
                 assert!(request.as_mut().poll(cx).is_pending());
                 Poll::Ready(())
             }));
-            assert_eq!(slow.begun(), 1);
+            assert_eq!(slow.started(), 1);
             drop(first);
             std::thread::spawn(move || drop(request)).join().unwrap();
         } else {
-            drop(first.block_on(begun(&layer, &slow, login())));
+            drop(first.block_on(started(&layer, &slow, login())));
             drop(first);
         }
         let second = runtime();

@@ -32,7 +32,7 @@ use crate::support::{Application, send};
 #[derive(Clone)]
 pub(crate) struct Slow {
     time: Duration,
-    begun: Arc<AtomicUsize>,
+    started: Arc<AtomicUsize>,
     answered: Arc<AtomicUsize>,
     /// The calls that JPush works on.
     now: Arc<AtomicUsize>,
@@ -43,11 +43,11 @@ pub(crate) struct Slow {
 impl Slow {
     pub(crate) fn taking(milliseconds: u64) -> Self {
         let time = Duration::from_millis(milliseconds);
-        Self { time, begun: Arc::default(), answered: Arc::default(), now: Arc::default(), most: Arc::default() }
+        Self { time, started: Arc::default(), answered: Arc::default(), now: Arc::default(), most: Arc::default() }
     }
 
-    pub(crate) fn begun(&self) -> usize {
-        self.begun.load(Ordering::SeqCst)
+    pub(crate) fn started(&self) -> usize {
+        self.started.load(Ordering::SeqCst)
     }
 
     pub(crate) fn answered(&self) -> usize {
@@ -69,7 +69,7 @@ impl Service<Check> for Slow {
     }
 
     fn call(&mut self, check: Check) -> Self::Future {
-        self.begun.fetch_add(1, Ordering::SeqCst);
+        self.started.fetch_add(1, Ordering::SeqCst);
         let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(now, Ordering::SeqCst);
         let (at_jpush, time) = (Arc::clone(&self.now), self.time);
@@ -87,14 +87,14 @@ impl Service<Check> for Slow {
 }
 
 /// Spawns a login, and returns once its next check has started.
-async fn begun(
+async fn started(
     layer: &JVerifyLayer<Slow>,
     slow: &Slow,
     request: Request<Full<bytes::Bytes>>,
 ) -> JoinHandle<Response<bytes::Bytes>> {
-    let (layer, before) = (layer.clone(), slow.begun());
+    let (layer, before) = (layer.clone(), slow.started());
     let login = tokio::spawn(async move { send(&layer, &Application::default(), request).await });
-    while slow.begun() == before {
+    while slow.started() == before {
         tokio::task::yield_now().await;
     }
     login

@@ -50,7 +50,7 @@ async fn one_http2_connection_that_resets_its_streams_holds_no_more_than_its_pla
         }
         layer.drained().await;
         assert_eq!(slow.most(), most, "one client: {is_one_client}");
-        assert_eq!(slow.answered(), slow.begun(), "one client: {is_one_client}");
+        assert_eq!(slow.answered(), slow.started(), "one client: {is_one_client}");
     }
 }
 
@@ -78,6 +78,6 @@ async fn http1_clients_that_send_and_close_hold_no_more_than_their_places() {
         }
         layer.drained().await;
         assert_eq!(slow.most(), most, "one client: {is_one_client}");
-        assert_eq!(slow.answered(), slow.begun(), "one client: {is_one_client}");
+        assert_eq!(slow.answered(), slow.started(), "one client: {is_one_client}");
     }
 }

@@ -8,7 +8,7 @@ use http_body_util::Full;
 use tokio::time::sleep;
 use tower_jverify::{Class, ClientIp, DenialReason, Fallback, JVerifyLayer, Policy, Rule, number};
 
-use super::{Slow, begun, leave};
+use super::{Slow, leave, started};
 use crate::support::{Application, LOGIN, asking, denial, post_json, send};
 
 fn login(from: &str) -> Request<Full<Bytes>> {
@@ -26,11 +26,11 @@ fn rule() -> Rule {
 }
 
 async fn is_over_its_share(layer: &JVerifyLayer<Slow>, slow: &Slow, from: &str) {
-    let (application, before) = (Application::default(), slow.begun());
+    let (application, before) = (Application::default(), slow.started());
     let response = send(layer, &application, login(from)).await;
     assert_eq!((response.status().as_u16(), denial(&response).reason()), (503, DenialReason::Overloaded), "{from}");
     assert_eq!(response.headers()["retry-after"], "1", "{from}");
-    assert_eq!((slow.begun(), application.runs()), (before, 0), "{from}");
+    assert_eq!((slow.started(), application.runs()), (before, 0), "{from}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -44,18 +44,18 @@ async fn a_client_over_its_share_is_refused_and_the_others_are_not() {
         // Of all who are not found.
         ("unknown", ""),
     ] {
-        let first = begun(&layer, &slow, login(one)).await;
-        let second = begun(&layer, &slow, login(same)).await;
+        let first = started(&layer, &slow, login(one)).await;
+        let second = started(&layer, &slow, login(same)).await;
         is_over_its_share(&layer, &slow, one).await;
         is_over_its_share(&layer, &slow, same).await;
-        leave(begun(&layer, &slow, login("192.0.2.77")).await).await;
+        leave(started(&layer, &slow, login("192.0.2.77")).await).await;
 
         // A client that leaves keeps its share until its check has ended.
         leave(first).await;
         is_over_its_share(&layer, &slow, one).await;
         layer.drained().await;
         assert_eq!(second.await.unwrap().status(), 200, "{one}");
-        leave(begun(&layer, &slow, login(one)).await).await;
+        leave(started(&layer, &slow, login(one)).await).await;
         layer.drained().await;
     }
 }
@@ -64,12 +64,12 @@ async fn a_client_over_its_share_is_refused_and_the_others_are_not() {
 async fn a_check_that_ends_gives_back_one_place_of_its_client_and_no_other() {
     let slow = Slow::taking(2_000);
     let layer = layer(&slow, rule());
-    let first = begun(&layer, &slow, login("192.0.2.1")).await;
+    let first = started(&layer, &slow, login("192.0.2.1")).await;
     sleep(Duration::from_secs(1)).await;
-    let second = begun(&layer, &slow, login("192.0.2.1")).await;
+    let second = started(&layer, &slow, login("192.0.2.1")).await;
     assert_eq!(first.await.unwrap().status(), 200);
     assert!(!second.is_finished());
-    let third = begun(&layer, &slow, login("192.0.2.1")).await;
+    let third = started(&layer, &slow, login("192.0.2.1")).await;
     is_over_its_share(&layer, &slow, "192.0.2.1").await;
     assert_eq!(second.await.unwrap().status(), 200);
     assert_eq!(third.await.unwrap().status(), 200);
@@ -80,7 +80,7 @@ async fn without_client_ip_clients_have_no_share() {
     let slow = Slow::taking(2_000);
     let layer = layer(&slow, Rule::post("/login", number()));
     for _ in 0..16 {
-        leave(begun(&layer, &slow, login("192.0.2.1")).await).await;
+        leave(started(&layer, &slow, login("192.0.2.1")).await).await;
     }
     is_over_its_share(&layer, &slow, "192.0.2.1").await;
     layer.drained().await;
@@ -93,14 +93,14 @@ async fn a_rule_with_its_own_bulkhead_has_its_own_shares() {
     let own = |path| Rule::post(path, number()).client_ip(ClientIp::forwarded(1));
     let layer = asking(slow.clone()).rule(own("/login")).rule(own("/own").in_flight(1));
     let layer = layer.rule(own("/shared")).in_flight(1).build().unwrap();
-    let first = begun(&layer, &slow, login("192.0.2.1")).await;
+    let first = started(&layer, &slow, login("192.0.2.1")).await;
     let to = |path: &str| {
         let mut request = login("192.0.2.1");
         *request.uri_mut() = path.parse().unwrap();
         request
     };
     assert_eq!(send(&layer, &Application::default(), to("/shared")).await.status(), 503);
-    let second = begun(&layer, &slow, to("/own")).await;
+    let second = started(&layer, &slow, to("/own")).await;
     assert_eq!(send(&layer, &Application::default(), to("/own")).await.status(), 503);
     assert_eq!(
         (first.await.unwrap().status(), second.await.unwrap().status()),

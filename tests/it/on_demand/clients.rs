@@ -24,8 +24,8 @@ const BOTH: &str = r#"{"captchaContent":"c","token":"t","phone":"13812345678"}"#
 
 /// Serves `POST /login`, whose handler counts how often it began, and asks.
 async fn application(layer: &JVerifyLayer<Slow>) -> (std::net::SocketAddr, Arc<AtomicUsize>) {
-    let begun = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&begun);
+    let started = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&started);
     let login = move |prove: Prove| async move {
         counted.fetch_add(1, Ordering::SeqCst);
         prove.now().await.map(|_| "verified").map_err(IntoResponse::into_response)
@@ -35,7 +35,7 @@ async fn application(layer: &JVerifyLayer<Slow>) -> (std::net::SocketAddr, Arc<A
     let address = listener.local_addr().unwrap();
     let app = layer.around(router);
     tokio::spawn(async move { axum::serve(listener, app).await });
-    (address, begun)
+    (address, started)
 }
 
 async fn until(what: impl Fn() -> bool) {
@@ -57,11 +57,11 @@ async fn a_client_that_closes_its_connection_leaves_a_check_that_is_finished() {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let head = "POST /login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length:";
     stream.write_all(format!("{head} {}\r\n\r\n{BOTH}", BOTH.len()).as_bytes()).await.unwrap();
-    until(|| slow.begun() == 1).await;
+    until(|| slow.started() == 1).await;
     drop(stream);
     until(|| slow.answered() == 1).await;
     layer.drained().await;
-    assert_eq!((slow.begun(), slow.answered()), (1, 1), "the captcha is finished, and the number is not begun");
+    assert_eq!((slow.started(), slow.answered()), (1, 1), "the captcha is finished, and the number is not started");
 }
 
 #[tokio::test]
@@ -85,9 +85,9 @@ async fn one_connection_that_resets_its_streams_holds_no_more_than_its_places() 
         streams.join_all().await;
     }
     layer.drained().await;
-    assert!(slow.begun() >= IN_FLIGHT && runs.load(Ordering::SeqCst) > IN_FLIGHT);
+    assert!(slow.started() >= IN_FLIGHT && runs.load(Ordering::SeqCst) > IN_FLIGHT);
     assert_eq!(slow.most(), IN_FLIGHT);
-    assert_eq!(slow.answered(), slow.begun());
+    assert_eq!(slow.answered(), slow.started());
 }
 
 #[tokio::test]

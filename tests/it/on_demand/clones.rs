@@ -22,8 +22,8 @@ async fn slowly(slow: &Slow, rule: Rule, body: &'static str) -> (JVerifyLayer<Sl
     (layer, prove)
 }
 
-async fn until_begun(slow: &Slow, calls: usize) {
-    while slow.begun() < calls {
+async fn until_started(slow: &Slow, calls: usize) {
+    while slow.started() < calls {
         tokio::task::yield_now().await;
     }
 }
@@ -64,14 +64,14 @@ async fn a_first_caller_that_leaves_takes_nothing_from_the_second() {
     let (_layer, prove) = slowly(&slow, rule(), LOGIN).await;
     let first = prove.clone();
     let first = tokio::spawn(async move { first.now().await.is_ok() });
-    until_begun(&slow, 1).await;
+    until_started(&slow, 1).await;
     let second = prove.clone();
     let second = tokio::spawn(async move { second.now().await.is_ok() });
     tokio::task::yield_now().await;
     leave(first).await;
     assert!(second.await.unwrap());
     assert!(prove.now().await.is_ok());
-    assert_eq!((slow.begun(), slow.answered()), (1, 1));
+    assert_eq!((slow.started(), slow.answered()), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -79,12 +79,12 @@ async fn a_call_that_is_dropped_goes_on_while_a_clone_is_there() {
     let slow = Slow::taking(2_000);
     let (_layer, prove) = slowly(&slow, Rule::post("/login", captcha().then(number())).on_demand(), BOTH).await;
     assert!(timeout(Duration::from_millis(500), prove.now()).await.is_err(), "the handler gives up for now");
-    assert_eq!(slow.begun(), 1);
+    assert_eq!(slow.started(), 1);
     // The deadline goes on meanwhile, and so do the checks.
     tokio::time::sleep(Duration::from_secs(60)).await;
     let start = Instant::now();
     assert_eq!(prove.now().await.unwrap().verdicts().len(), 2);
-    assert_eq!((slow.begun(), slow.answered(), start.elapsed().as_secs()), (2, 2, 0));
+    assert_eq!((slow.started(), slow.answered(), start.elapsed().as_secs()), (2, 2, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -92,7 +92,7 @@ async fn when_all_have_left_the_check_is_finished_and_the_next_is_not_started() 
     let slow = Slow::taking(2_000);
     let (layer, prove) = slowly(&slow, Rule::post("/login", captcha().then(number())).on_demand(), BOTH).await;
     let handler = tokio::spawn(async move { prove.now().await.is_ok() });
-    until_begun(&slow, 1).await;
+    until_started(&slow, 1).await;
     leave(handler).await;
     // It keeps its place.
     let application = Application::default();
@@ -101,7 +101,7 @@ async fn when_all_have_left_the_check_is_finished_and_the_next_is_not_started() 
     assert_eq!(other.now().await.unwrap_err().reason(), DenialReason::Overloaded);
     let start = Instant::now();
     layer.drained().await;
-    assert_eq!((slow.begun(), slow.answered(), slow.most(), start.elapsed().as_secs()), (1, 1, 1, 2));
+    assert_eq!((slow.started(), slow.answered(), slow.most(), start.elapsed().as_secs()), (1, 1, 1, 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -109,10 +109,10 @@ async fn a_shutdown_waits_for_a_check_at_once_after_its_handler_has_gone() {
     let slow = Slow::taking(2_000);
     let (layer, prove) = slowly(&slow, rule(), LOGIN).await;
     let handler = tokio::spawn(async move { prove.now().await.is_ok() });
-    until_begun(&slow, 1).await;
+    until_started(&slow, 1).await;
     handler.abort();
     layer.drained().await;
-    assert_eq!((slow.begun(), slow.answered()), (1, 1));
+    assert_eq!((slow.started(), slow.answered()), (1, 1));
 }
 
 #[tokio::test]
@@ -133,11 +133,11 @@ fn a_runtime_that_ends_leaves_no_caller_waiting() {
     let (asks, waits) = (runtime(), runtime());
     let (_layer, prove) = asks.block_on(slowly(&slow, rule().deadline(Duration::from_secs(90)), LOGIN));
     asks.block_on(async {
-        let begun = timeout(Duration::from_millis(50), prove.now()).await;
-        assert!(begun.is_err());
+        let started = timeout(Duration::from_millis(50), prove.now()).await;
+        assert!(started.is_err());
     });
     drop(asks);
     let refused = waits.block_on(prove.now()).unwrap_err();
     assert_eq!(refused.reason(), DenialReason::Panicked);
-    assert_eq!(slow.begun(), 1);
+    assert_eq!(slow.started(), 1);
 }

@@ -40,12 +40,12 @@ pub(super) async fn ready<S: Service<Request<Full<Bytes>>, Error: std::fmt::Debu
 pub(super) struct Gate {
     class: Class,
     open: watch::Sender<bool>,
-    begun: Arc<Mutex<usize>>,
+    started: Arc<Mutex<usize>>,
 }
 
 impl Gate {
     pub(super) fn closed(class: Class) -> Self {
-        Self { class, open: watch::Sender::new(false), begun: Arc::default() }
+        Self { class, open: watch::Sender::new(false), started: Arc::default() }
     }
 
     pub(super) fn open(&self) {
@@ -54,13 +54,13 @@ impl Gate {
 
     /// Waits until so many checks have started.
     pub(super) async fn asked(&self, times: usize) {
-        while self.begun() < times {
+        while self.started() < times {
             tokio::task::yield_now().await;
         }
     }
 
-    pub(super) fn begun(&self) -> usize {
-        *self.begun.lock().unwrap()
+    pub(super) fn started(&self) -> usize {
+        *self.started.lock().unwrap()
     }
 
     pub(super) fn layer(&self) -> JVerifyLayer<Self> {
@@ -78,7 +78,7 @@ impl Service<Check> for Gate {
     }
 
     fn call(&mut self, check: Check) -> Self::Future {
-        *self.begun.lock().unwrap() += 1;
+        *self.started.lock().unwrap() += 1;
         let (class, mut open) = (self.class, self.open.subscribe());
         Box::pin(async move {
             open.wait_for(|open| *open).await.unwrap();

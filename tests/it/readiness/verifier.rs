@@ -107,5 +107,5 @@ async fn a_check_that_never_gets_its_turn_is_never_sent() {
     gate.open();
     assert_eq!(patient.await.unwrap().status(), 200);
     assert_eq!(send(&layer, &application, login()).await.status(), 200);
-    assert_eq!(gate.begun(), 2, "those that were given up were never sent");
+    assert_eq!(gate.started(), 2, "those that were given up were never sent");
 }

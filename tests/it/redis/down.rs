@@ -91,12 +91,12 @@ async fn a_read_only_redis_is_used_again_once_it_can_write() {
     let Some(server) = Server::start() else { return };
     let (refusing, local) = (Instance::with(&server, refuse), Instance::new(&server));
     assert_eq!(refusing.login("before", 1).await, Ok(()));
-    server.tell(&[&["REPLICAOF", "127.0.0.1", "1"]]);
+    server.execute(&[&["REPLICAOF", "127.0.0.1", "1"]]);
     for number in 2..10 {
         assert_eq!(refusing.login(&format!("token {number}"), number).await, STORE_DOWN);
         assert_eq!(local.login(&format!("other {number}"), 20 + number).await, Ok(()));
     }
-    server.tell(&[&["REPLICAOF", "NO", "ONE"]]);
+    server.execute(&[&["REPLICAOF", "NO", "ONE"]]);
     until_it_passes(&refusing).await;
 }
 
@@ -107,7 +107,7 @@ async fn a_full_redis_stops_no_request_under_local_and_all_under_refuse() {
     assert_eq!(refusing.login("token", 1).await, STORE_DOWN);
     assert_eq!(local.login("token", 1).await, Ok(()));
     assert_eq!(local.login("token", 2).await, Err(DenialReason::Replayed));
-    server.tell(&[&["CONFIG", "SET", "maxmemory", "0"]]);
+    server.execute(&[&["CONFIG", "SET", "maxmemory", "0"]]);
     assert_eq!(refusing.login("token 2", 3).await, Ok(()), "at once: it had answered");
 }
 

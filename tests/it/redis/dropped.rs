@@ -74,10 +74,10 @@ async fn a_shutdown_waits_until_claims_are_released() {
         assert_eq!(desk.login(&json!({"token": "sandbox-9000", "phone": PHONE})).await.status(), 200);
         if drained {
             guards.drained().await;
-            assert!(server.tell(&[&["DBSIZE"]]).starts_with(":0"), "the claim is given back");
+            assert!(server.execute(&[&["DBSIZE"]]).starts_with(":0"), "the claim is given back");
         } else {
             desk.layer.drained().await;
-            assert!(server.tell(&[&["DBSIZE"]]).starts_with(":0"), "the claim is given back");
+            assert!(server.execute(&[&["DBSIZE"]]).starts_with(":0"), "the claim is given back");
         }
     }
 }

@@ -42,7 +42,7 @@ impl Instance {
     /// Logs in with one token after the other, until that server gets what this instance writes: five times in a row, because claims that
     /// are still released change its size too.
     async fn until_it_writes_to(&self, server: &Server, first: u32) {
-        let held = || server.tell(&[&["DBSIZE"]]);
+        let held = || server.execute(&[&["DBSIZE"]]);
         let mut in_a_row = 0;
         for number in first.. {
             let before = held();

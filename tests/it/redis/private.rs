@@ -31,10 +31,10 @@ async fn redis_sees_no_token_no_phone_and_no_address() {
     let (one, other) = (Instance::with(&server, limits), Instance::with(&server, limits));
     assert_eq!(one.login_from(CLIENT, TOKEN, PHONE).await, Ok(()));
     assert!(other.login_from(CLIENT, TOKEN, PHONE).await.is_err());
-    let keys = server.tell(&[&["KEYS", "*"]]);
+    let keys = server.execute(&[&["KEYS", "*"]]);
     // Claim, client, client and phone, account, budget: the second request finds the same.
     assert_eq!(keys.matches("jverify:1:").count(), 5, "{keys}");
-    server.tell(&[&["SHUTDOWN", "NOSAVE"]]);
+    server.execute(&[&["SHUTDOWN", "NOSAVE"]]);
     let seen = listening.join().unwrap();
     for expected in ["\"SET\" \"jverify:1:", "\"EVALSHA\"", "\"NX\"", "\"PX\""] {
         assert!(seen.contains(expected), "{expected}: {seen}");
@@ -51,7 +51,7 @@ async fn a_login_asks_three_commands_and_waits_twice_and_so_does_a_replay_elsewh
     let (instance, other) = (Instance::new(&server), Instance::new(&server));
     assert_eq!(instance.login("brings the scripts", 1).await, Ok(()));
     let commands = || {
-        let info = server.tell(&[&["INFO", "commandstats"]]);
+        let info = server.execute(&[&["INFO", "commandstats"]]);
         ["evalsha", "eval", "set", "get"].map(|command| {
             let line = info.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
             line.and_then(|line| line.split(',').next()).map_or(0, |calls| calls.parse::<u32>().unwrap())

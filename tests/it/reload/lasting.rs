@@ -8,7 +8,7 @@ use http_body_util::Full;
 use tower::{Layer, Service};
 use tower_jverify::{Class, ClientIp, DenialReason, JVerifyBuilder, JVerifyLayer, Rule, number};
 
-use super::{begun, layer, status};
+use super::{layer, started, status};
 use crate::support::{Application, LOGIN, Verifier, builder, denial, following, post_json, send};
 
 type Set = fn(JVerifyBuilder<Verifier>) -> JVerifyBuilder<Verifier>;
@@ -116,12 +116,12 @@ async fn drained_waits_for_the_abandoned_checks_of_old_rules_and_old_verifiers()
         layer(verifier, [Rule::post("/login", number()).deadline(Duration::from_secs(seconds))])
     };
     let reloaded = login(&old, 5);
-    let begun = tokio::time::Instant::now();
+    let started = tokio::time::Instant::now();
     leaves(&reloaded, &old, post_json("/login", LOGIN)).await;
     reloaded.reload(login(&new, 3));
     leaves(&reloaded, &new, post_json("/login", LOGIN)).await;
     reloaded.drained().await;
-    assert_eq!(begun.elapsed().as_secs(), 5);
+    assert_eq!(started.elapsed().as_secs(), 5);
 }
 
 #[tokio::test]
@@ -162,7 +162,7 @@ async fn bodies_that_are_held_count_while_the_budget_is_the_same() {
     };
     for (case, limited) in [&on_the_layer as &dyn Fn(Begin, usize) -> _, &on_the_rule].into_iter().enumerate() {
         let reloaded = limited(builder, budget);
-        let (body, login) = begun(&reloaded, &application);
+        let (body, login) = started(&reloaded, &application);
         body.send(Bytes::from_static(&LOGIN.as_bytes()[..20])).unwrap();
         tokio::task::yield_now().await;
         reloaded.reload(limited(following, budget));

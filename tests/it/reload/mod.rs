@@ -96,7 +96,10 @@ async fn all_of_the_new_layer_counts_its_verifier_and_its_prefix_too() {
 }
 
 /// A login whose body has not come yet, once it is being read.
-fn begun(layer: &JVerifyLayer<Verifier>, application: &Application) -> (mpsc::UnboundedSender<Bytes>, JoinHandle<u16>) {
+fn started(
+    layer: &JVerifyLayer<Verifier>,
+    application: &Application,
+) -> (mpsc::UnboundedSender<Bytes>, JoinHandle<u16>) {
     let (sender, mut receiver) = mpsc::unbounded_channel::<Bytes>();
     let frames = futures_util::stream::poll_fn(move |cx| {
         receiver.poll_recv(cx).map(|bytes| bytes.map(|bytes| Ok::<_, Infallible>(Frame::data(bytes))))
@@ -113,7 +116,7 @@ fn begun(layer: &JVerifyLayer<Verifier>, application: &Application) -> (mpsc::Un
 async fn a_request_that_waits_for_its_body_keeps_the_old_rules() {
     let (old, new, application) = (Verifier::passing(), Verifier::passing(), Application::default());
     let reloaded = layer(&old, [Rule::post("/login", number())]);
-    let (body, login) = begun(&reloaded, &application);
+    let (body, login) = started(&reloaded, &application);
     reloaded.reload(layer(&new, [Rule::post("/login", captcha())]));
     assert_eq!(status(&reloaded, post_json("/login", LOGIN)).await, 400, "the next one has the new rules");
     body.send(LOGIN.into()).unwrap();
@@ -147,7 +150,7 @@ async fn an_old_verifier_is_dropped_with_the_last_request_that_uses_it() {
     let reloaded = layer(&old, [Rule::post("/login", number())]);
     // It is never called itself, as the one that a router clones.
     let idle = reloaded.layer(Application::default());
-    let (body, login) = begun(&reloaded, &Application::default());
+    let (body, login) = started(&reloaded, &Application::default());
     let held = old.clones();
     reloaded.reload(layer(&Verifier::passing(), [Rule::post("/login", number())]));
     assert!(old.clones() > 1, "the request has it: {held}");

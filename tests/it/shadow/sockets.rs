@@ -80,9 +80,9 @@ fn sha(bytes: &[u8]) -> String {
 /// Answers with what it received. It notifies the test when it starts.
 async fn application(
     request: Request<RequestBody<Incoming>>,
-    begun: Arc<Notify>,
+    started: Arc<Notify>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
-    begun.notify_one();
+    started.notify_one();
     let (parts, body) = request.into_parts();
     let collected = body.collect().await.unwrap();
     let bytes = collected.to_bytes();
@@ -109,10 +109,10 @@ async fn served(over: Over, verifies: Verifies) -> (String, Arc<Notify>) {
     .rule(over.rule())
     .build()
     .unwrap();
-    let begun = Arc::new(Notify::new());
-    let seen = Arc::clone(&begun);
+    let started = Arc::new(Notify::new());
+    let seen = Arc::clone(&started);
     let service = layer.layer(service_fn(move |request| application(request, Arc::clone(&seen))));
-    (format!("http://{}/login", serve(service).await), begun)
+    (format!("http://{}/login", serve(service).await), started)
 }
 
 fn whole(bytes: Bytes) -> Sent {
@@ -120,10 +120,10 @@ fn whole(bytes: Bytes) -> Sent {
 }
 
 /// Sends the rest once the application has started.
-fn in_two(bytes: &Bytes, begun: Arc<Notify>) -> Sent {
+fn in_two(bytes: &Bytes, started: Arc<Notify>) -> Sent {
     let (first, second) = (bytes.slice(..10), bytes.slice(10..));
     let rest = futures_util::stream::once(async move {
-        begun.notified().await;
+        started.notified().await;
         Ok(Frame::data(second))
     });
     BodyExt::boxed(StreamBody::new(futures_util::stream::iter([Ok(Frame::data(first))]).chain(rest)))
@@ -162,8 +162,8 @@ async fn every_byte_reaches_the_application_over_http_1_http_2_and_grpc() {
         assert_eq!(answer, expect("would-deny", "body_too_large", &large), "{over:?}: a body over the limit");
         assert_eq!(send(over, &uri, whole(login.clone())).await, expect("allow", "verified", &login), "{over:?}");
 
-        let (uri, begun) = served(over, Verifies::Passing).await;
-        let answer = send(over, &uri, in_two(&login, begun)).await;
+        let (uri, started) = served(over, Verifies::Passing).await;
+        let answer = send(over, &uri, in_two(&login, started)).await;
         assert_eq!(answer, expect("would-deny", "body_timeout", &login), "{over:?}: a slow body");
 
         for (verifies, reason) in [(Verifies::Panicking, "panicked"), (Verifies::Never, "unavailable")] {

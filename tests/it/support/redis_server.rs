@@ -121,7 +121,7 @@ impl Server {
     /// Sends a command every now and then until the answer has these words.
     pub(crate) fn wait_for(&self, command: &[&str], words: &str) {
         let began = Instant::now();
-        while !self.tell(&[command]).contains(words) {
+        while !self.execute(&[command]).contains(words) {
             assert!(began.elapsed() < Duration::from_secs(60), "{command:?} never has {words:?}");
             thread::sleep(Duration::from_millis(50));
         }
@@ -146,7 +146,7 @@ impl Server {
     }
 
     /// Sends commands over a new connection, and returns what comes back until it closes.
-    pub(crate) fn tell(&self, commands: &[&[&str]]) -> String {
+    pub(crate) fn execute(&self, commands: &[&[&str]]) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         for command in commands.iter().chain(&[&["QUIT"][..]]) {
             stream.write_all(encoded(command).as_bytes()).unwrap();
@@ -181,7 +181,7 @@ end
 return 1";
         // Rounded up: as with a clock, so much has passed at least.
         let millis = time.as_micros().div_ceil(1_000).to_string();
-        let answer = self.tell(&[&["EVAL", SCRIPT, "0", &millis]]);
+        let answer = self.execute(&[&["EVAL", SCRIPT, "0", &millis]]);
         assert!(answer.starts_with(":1"), "{answer}");
     }
 }

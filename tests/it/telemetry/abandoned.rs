@@ -121,8 +121,8 @@ async fn between_two_checks_what_was_spent_is_written() {
 #[tokio::test(start_paused = true)]
 async fn an_alarm_goes_off_and_a_panic_is_a_warning() {
     for (class, level, holds) in [(Some(Class::Account), "ERROR", "balance"), (None, "WARN", "classes=unavailable")] {
-        let begun = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&begun);
+        let started = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&started);
         let verifier = tower::service_fn(move |check: Check| {
             counted.fetch_add(1, Ordering::SeqCst);
             async move {
@@ -135,7 +135,7 @@ async fn an_alarm_goes_off_and_a_panic_is_a_warning() {
         let asked = layer.clone();
         let request =
             tokio::spawn(async move { send(&asked, &Application::default(), post_json("/login", LOGIN)).await });
-        while begun.load(Ordering::SeqCst) == 0 {
+        while started.load(Ordering::SeqCst) == 0 {
             tokio::task::yield_now().await;
         }
         leave(request).await;
@@ -149,8 +149,8 @@ async fn an_alarm_goes_off_and_a_panic_is_a_warning() {
 
 #[tokio::test(start_paused = true)]
 async fn a_verdict_on_another_kind_of_check_is_no_pass_in_it() {
-    let begun = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&begun);
+    let started = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&started);
     let verifier = tower::service_fn(move |_: Check| {
         counted.fetch_add(1, Ordering::SeqCst);
         async {
@@ -162,7 +162,7 @@ async fn a_verdict_on_another_kind_of_check_is_no_pass_in_it() {
     let (log, _listening) = Log::listen();
     let asked = layer.clone();
     let request = tokio::spawn(async move { send(&asked, &Application::default(), post_json("/login", LOGIN)).await });
-    while begun.load(Ordering::SeqCst) == 0 {
+    while started.load(Ordering::SeqCst) == 0 {
         tokio::task::yield_now().await;
     }
     leave(request).await;

@@ -187,7 +187,7 @@ async fn a_handler_that_leaves_during_a_check_is_an_abandoned_one() {
     let prove = application.last().parts.extensions.get::<Prove>().cloned().unwrap();
     drop(application);
     let handler = tokio::spawn(async move { prove.now().await.is_ok() });
-    while slow.begun() == 0 {
+    while slow.started() == 0 {
         tokio::task::yield_now().await;
     }
     leave(handler).await;

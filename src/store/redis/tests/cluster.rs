@@ -14,7 +14,7 @@ use crate::{
 /// Gives the node a user that may do no more than the documentation says.
 fn add_user(node: &Server) {
     let user: Vec<&str> = USER.split(' ').chain(["+cluster|slots"]).collect();
-    assert!(node.tell(&[&user]).starts_with("+OK"));
+    assert!(node.execute(&[&user]).starts_with("+OK"));
 }
 
 fn redis(nodes: &[Server]) -> Redis {
@@ -28,7 +28,7 @@ fn redis(nodes: &[Server]) -> Redis {
 async fn a_cluster_keeps_the_contract_of_a_store() {
     let Some(nodes) = Server::start_cluster() else { return };
     contract::all(redis(&nodes), async |time| nodes.iter().for_each(|node| node.advance(time))).await;
-    let held = nodes.iter().filter(|node| node.tell(&[&["DBSIZE"]]).starts_with(":0")).count();
+    let held = nodes.iter().filter(|node| node.execute(&[&["DBSIZE"]]).starts_with(":0")).count();
     assert_eq!(held, 0, "all nodes hold something");
 }
 

@@ -29,7 +29,7 @@ async fn a_user_that_may_do_no_more_than_the_documentation_says_is_enough() {
     };
     let may = |more: Option<&'static str>| {
         let words: Vec<&str> = USER.split(' ').chain(more).collect();
-        assert!(server.tell(&[&words]).starts_with("+OK"));
+        assert!(server.execute(&[&words]).starts_with("+OK"));
     };
     may(None);
     contract::all(of(""), async |time| server.advance(time)).await;

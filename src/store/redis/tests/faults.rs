@@ -143,7 +143,7 @@ async fn an_idle_connection_that_the_server_closes_costs_no_operation() {
     let redis = builder(&server).build().unwrap();
     for number in 0..5 {
         assert!(matches!(claim(&redis, &format!("token {number}")).await, Ok(Claimed::New(_))), "{number}");
-        server.tell(&[&["CLIENT", "KILL", "TYPE", "normal"]]);
+        server.execute(&[&["CLIENT", "KILL", "TYPE", "normal"]]);
         // Longer than the shortest time between two dials.
         sleep(Duration::from_millis(150)).await;
     }
@@ -171,7 +171,7 @@ async fn a_replica_is_read_only_until_it_is_the_master() {
     let sum = Subject::new(Purpose::Budget, &[b"account"]);
     assert!(matches!(claim(&redis, "before").await, Ok(Claimed::New(_))));
     // The master that it names does not exist.
-    server.tell(&[&["CONFIG", "SET", "replica-serve-stale-data", "yes"], &["REPLICAOF", "127.0.0.1", "1"]]);
+    server.execute(&[&["CONFIG", "SET", "replica-serve-stale-data", "yes"], &["REPLICAOF", "127.0.0.1", "1"]]);
     assert_eq!(claim(&redis, "replica").await, Err(StoreError::ReadOnly));
     sleep(Duration::from_millis(110)).await;
     assert_eq!(redis.take(&counted, Rate::new(1, MINUTE), 1).await, Err(StoreError::ReadOnly));
@@ -180,7 +180,7 @@ async fn a_replica_is_read_only_until_it_is_the_master() {
     for _ in 0..10 {
         assert!(claim(&redis, "replica").await.is_err());
     }
-    server.tell(&[&["REPLICAOF", "NO", "ONE"]]);
+    server.execute(&[&["REPLICAOF", "NO", "ONE"]]);
     until_it_claims(&redis).await;
 }
 
@@ -189,7 +189,7 @@ async fn a_full_redis_says_so_and_still_releases() {
     let Some(server) = Server::start() else { return };
     let redis = builder(&server).build().unwrap();
     let Ok(Claimed::New(nonce)) = claim(&redis, "held").await else { panic!("not claimed") };
-    server.tell(&[&["CONFIG", "SET", "maxmemory", "1"]]);
+    server.execute(&[&["CONFIG", "SET", "maxmemory", "1"]]);
     let counted = Subject::new(Purpose::ClientRate, &[b"client"]);
     for _ in 0..10 {
         assert_eq!(claim(&redis, "one more").await, Err(StoreError::Full));
@@ -198,7 +198,7 @@ async fn a_full_redis_says_so_and_still_releases() {
     assert!(matches!(claim(&redis, "held").await, Err(StoreError::Full) | Ok(Claimed::Taken { .. })));
     let held = Subject::new(Purpose::Claim, &[b"held"]);
     assert_eq!(redis.release(&held, nonce).await, Ok(()));
-    server.tell(&[&["CONFIG", "SET", "maxmemory", "0"]]);
+    server.execute(&[&["CONFIG", "SET", "maxmemory", "0"]]);
     assert!(matches!(claim(&redis, "held").await, Ok(Claimed::New(_))), "it was never left alone");
 }
 
@@ -209,7 +209,7 @@ async fn a_redis_that_forgets_forgets_claims_and_scripts_alone() {
     let counted = Subject::new(Purpose::ClientRate, &[b"client"]);
     assert!(matches!(claim(&redis, "token").await, Ok(Claimed::New(_))));
     assert_eq!(redis.take(&counted, Rate::new(1, MINUTE), 1).await, Ok(Taken::Now));
-    server.tell(&[&["FLUSHALL"], &["SCRIPT", "FLUSH"]]);
+    server.execute(&[&["FLUSHALL"], &["SCRIPT", "FLUSH"]]);
     assert!(matches!(claim(&redis, "token").await, Ok(Claimed::New(_))));
     assert_eq!(redis.take(&counted, Rate::new(1, MINUTE), 1).await, Ok(Taken::Now));
     assert!(matches!(redis.take(&counted, Rate::new(1, MINUTE), 1).await, Ok(Taken::Wait(_))));
@@ -223,7 +223,7 @@ async fn a_clock_that_was_set_back_makes_nobody_wait_longer_than_a_whole_burst()
     let rate = Rate::new(60, MINUTE).burst(3);
     // As a clock had left it that was a century ahead.
     let name = redis.name(&counted, None);
-    server.tell(&[&["SET", name.as_str(), "5000000000000000", "PX", "60000"]]);
+    server.execute(&[&["SET", name.as_str(), "5000000000000000", "PX", "60000"]]);
     let Ok(Taken::Wait(wait)) = redis.take(&counted, rate, 1).await else { panic!("it does not wait") };
     assert!(wait <= Duration::from_secs(3), "{wait:?}");
 }
@@ -239,7 +239,7 @@ fn a_runtime_that_ends_leaves_a_link_that_the_next_one_can_use() {
             assert!(claim(&redis, &format!("round {round}")).await.is_ok());
         });
         drop(runtime);
-        server.tell(&[&["FLUSHALL"]]);
+        server.execute(&[&["FLUSHALL"]]);
     }
 }
 

@@ -79,7 +79,7 @@ async fn a_name_that_holds_something_else_is_taken_and_not_counted() {
     let parts: [&[u8]; 1] = [b"subject"];
     let (claim, rate) = (Subject::new(Purpose::Claim, &parts), Subject::new(Purpose::ClientRate, &parts));
     for subject in [&claim, &rate] {
-        server.tell(&[&["RPUSH", redis.name(subject, None).as_str(), "a list"]]);
+        server.execute(&[&["RPUSH", redis.name(subject, None).as_str(), "a list"]]);
     }
     for _ in 0..10 {
         let claimed = redis.claim(&claim, &ExId::generate(), MINUTE).await;
