@@ -87,7 +87,7 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
         };
         // A value that was read is not empty, so it is a slice of the body.
         if read.is_some() {
-            values.stands(slot, || value.place(body));
+            values.put_span(slot, || value.place(body));
         }
         values.put(slot, read)?;
     }

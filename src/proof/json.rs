@@ -128,7 +128,7 @@ impl<'v> Walk<'_, 'v> {
             let end = json.position();
             let value = Value::text(text)?;
             if value.is_some() {
-                self.values.stands(slot, || start..end);
+                self.values.put_span(slot, || start..end);
             }
             value
         } else if json.eat_null()? {
@@ -136,7 +136,7 @@ impl<'v> Walk<'_, 'v> {
         } else {
             let number = json.number().map_err(|_| NEITHER)?;
             let end = json.position();
-            self.values.stands(slot, || end - number.length()..end);
+            self.values.put_span(slot, || end - number.length()..end);
             // Numbers with a sign, fraction or exponent do not parse.
             Some(Value::Integer(number.unsigned().ok_or(NEITHER)?))
         };

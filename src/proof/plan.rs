@@ -204,7 +204,7 @@ impl Plan {
     }
 
     /// Whether fields are read from the query and none from the body, which is then not guarded.
-    pub(crate) fn stands_on_the_query_alone(&self) -> bool {
+    pub(crate) fn reads_query_alone(&self) -> bool {
         self.query_names != 0 && !self.reads_body() && !self.ignore_query
     }
 

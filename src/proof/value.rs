@@ -132,7 +132,7 @@ impl<'v> Values<'v> {
     }
 
     /// Stores the position of a value, if positions are stored.
-    pub(super) fn stands(&mut self, slot: usize, span: impl FnOnce() -> Range<usize>) {
+    pub(super) fn put_span(&mut self, slot: usize, span: impl FnOnce() -> Range<usize>) {
         if let Some(spans) = &mut self.spans {
             spans.push((slot, span()));
         }

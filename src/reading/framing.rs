@@ -35,7 +35,7 @@ pub(super) fn check(parts: &Parts) -> Result<(), Refusal> {
 
 /// Refuses a body, or a charset for a body, if fields are read from the query and none from the body.
 pub(super) fn check_query_alone(reading: &Reading, parts: &Parts, has_body: bool) -> Result<(), Refusal> {
-    if reading.plan.stands_on_the_query_alone() {
+    if reading.plan.reads_query_alone() {
         // A backend that merges the two lets the body win, and reads the query in the charset that the body's type names.
         if has_body {
             return Err(Refusal::new(DenialReason::ProofMalformed).with_detail("a body next to a proof in the query"));

@@ -77,7 +77,7 @@ impl Others {
             all,
             roles,
         )?;
-        let is_by_query = plan.stands_on_the_query_alone();
+        let is_by_query = plan.reads_query_alone();
         let plan = if is_by_query { plan.guarding_bodies() } else { plan };
         let (plan, _) = grpc::accept(plan, &fields, &settings.accept, &settings.grpc, group)?;
         Ok(Self { plan, is_by_query, is_before_foreign: *foreign != ForeignBackend::none() })

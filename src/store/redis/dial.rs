@@ -20,9 +20,9 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 use super::{
+    connection_settings::{Address, ConnectionSettings},
     place::{Login, Place},
     tls,
-    way::{Reach, Way},
 };
 use crate::error::ConfigError;
 
@@ -64,7 +64,7 @@ const SENTINEL_PORT: u16 = 26379;
 // === impl Dialler ===
 
 impl Dialler {
-    pub(super) fn new(settings: &Way) -> Result<Self, ConfigError> {
+    pub(super) fn new(settings: &ConnectionSettings) -> Result<Self, ConfigError> {
         let login = |url: Login| Login::or(settings.username.as_deref(), settings.password.as_ref(), url);
         let places = |urls: &[String], port| {
             let places: Vec<Place> = urls.iter().map(|url| Place::parse(url, port)).collect::<Result<_, _>>()?;
@@ -78,17 +78,19 @@ impl Dialler {
                 Some(_) => Ok(places),
             }
         };
-        let route = match &settings.reach {
-            Reach::Server(url) => {
+        let route = match &settings.address {
+            Address::Server(url) => {
                 let place = Place::parse(url, PORT)?;
                 Route::Server(Place { login: login(place.login.clone()), ..place })
             }
-            Reach::Sentinel { master, urls } => Route::Sentinel {
+            Address::Sentinel { master, urls } => Route::Sentinel {
                 master: master.clone(),
                 sentinels: places(urls, SENTINEL_PORT)?,
                 login: login(Login::default()),
             },
-            Reach::Cluster(urls) => Route::Cluster(Box::new(cluster(&places(urls, PORT)?, &login, settings.deadline)?)),
+            Address::Cluster(urls) => {
+                Route::Cluster(Box::new(cluster(&places(urls, PORT)?, &login, settings.deadline)?))
+            }
         };
         Ok(Self { route, tls: tls::connector(&settings.extra_roots)? })
     }

@@ -6,6 +6,7 @@
 //! Redis does not have, and no value contains a phone, a token or an address. Redis may be down, frozen, full or a replica:
 //! each operation ends within its deadline and returns an error. The caller decides what then happens.
 
+mod connection_settings;
 mod count;
 mod deployment_key;
 #[cfg(feature = "redis")]
@@ -24,7 +25,6 @@ mod tests;
 #[cfg(feature = "redis")]
 mod tls;
 mod wait;
-mod way;
 #[cfg(not(feature = "redis"))]
 mod without;
 

@@ -4,8 +4,8 @@ use std::{fmt, time::Duration};
 
 use super::{
     Redis,
+    connection_settings::{Address, ConnectionSettings},
     deployment_key::DeploymentKey,
-    way::{Reach, Way},
 };
 use crate::{error::ConfigError, secret::Secret};
 
@@ -25,7 +25,7 @@ use crate::{error::ConfigError, secret::Secret};
 #[must_use = "a builder connects nothing until it is built"]
 pub struct RedisBuilder {
     key: Option<Secret>,
-    way: Way,
+    connection: ConnectionSettings,
 }
 
 const DEADLINE: Duration = Duration::from_millis(100);
@@ -38,20 +38,21 @@ const LONGEST: Duration = Duration::from_secs(1);
 
 impl RedisBuilder {
     pub(super) fn server(url: String) -> Self {
-        Self::new(Reach::Server(url))
+        Self::new(Address::Server(url))
     }
 
     pub(super) fn sentinel(master: String, urls: Vec<String>) -> Self {
-        Self::new(Reach::Sentinel { master, urls })
+        Self::new(Address::Sentinel { master, urls })
     }
 
     pub(super) fn cluster(urls: Vec<String>) -> Self {
-        Self::new(Reach::Cluster(urls))
+        Self::new(Address::Cluster(urls))
     }
 
-    fn new(reach: Reach) -> Self {
-        let way = Way { reach, username: None, password: None, deadline: DEADLINE, extra_roots: Vec::new() };
-        Self { key: None, way }
+    fn new(address: Address) -> Self {
+        let connection =
+            ConnectionSettings { address, username: None, password: None, deadline: DEADLINE, extra_roots: Vec::new() };
+        Self { key: None, connection }
     }
 
     /// Sets the secret key under which all instances hash what they share: at least 32 bytes, the same for all instances. Instances
@@ -72,8 +73,8 @@ impl RedisBuilder {
     /// Sets the password of the server (of the master, of all nodes), and the user if it is not `default`. Replaces those of the URL.
     /// Default: those of the URL.
     pub fn auth(mut self, username: Option<&str>, password: Secret) -> Self {
-        self.way.username = username.map(Into::into);
-        self.way.password = Some(password);
+        self.connection.username = username.map(Into::into);
+        self.connection.password = Some(password);
         self
     }
 
@@ -82,13 +83,13 @@ impl RedisBuilder {
     ///
     /// The `deadline` of a rule must be longer than 1 s and this together, because no check starts with less than 1 s left.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.way.deadline = deadline;
+        self.connection.deadline = deadline;
         self
     }
 
     /// Also trusts the certificates of this PEM, for `rediss://`. Default: none.
     pub fn extra_root_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.way.extra_roots.push(pem.into());
+        self.connection.extra_roots.push(pem.into());
         self
     }
 
@@ -97,8 +98,8 @@ impl RedisBuilder {
     /// Names the first setting that is missing or out of its range; `redis` in a build without the feature `redis`.
     pub fn build(self) -> Result<Redis, ConfigError> {
         let key = DeploymentKey::new(self.key.as_ref())?;
-        if !(SHORTEST..=LONGEST).contains(&self.way.deadline) {
-            return Err(ConfigError::new("redis.deadline", format!("{:?}", self.way.deadline), "10 ms to 1 s"));
+        if !(SHORTEST..=LONGEST).contains(&self.connection.deadline) {
+            return Err(ConfigError::new("redis.deadline", format!("{:?}", self.connection.deadline), "10 ms to 1 s"));
         }
         self.connected(key)
     }
@@ -109,16 +110,16 @@ impl RedisBuilder {
 
         use super::{dial::Dialler, link::Link};
 
-        let deadline = self.way.deadline;
-        Ok(Redis { key, deadline, server: Arc::new(Link::new(Dialler::new(&self.way)?, deadline)) })
+        let deadline = self.connection.deadline;
+        Ok(Redis { key, deadline, server: Arc::new(Link::new(Dialler::new(&self.connection)?, deadline)) })
     }
 
     #[cfg(not(feature = "redis"))]
     fn connected(self, _: DeploymentKey) -> Result<Redis, ConfigError> {
-        let kind = match self.way.reach {
-            Reach::Server(_) => "a server",
-            Reach::Sentinel { .. } => "a master of Sentinels",
-            Reach::Cluster(_) => "a cluster",
+        let kind = match self.connection.address {
+            Address::Server(_) => "a server",
+            Address::Sentinel { .. } => "a master of Sentinels",
+            Address::Cluster(_) => "a cluster",
         };
         Err(ConfigError::feature("redis", kind, "redis"))
     }
@@ -126,6 +127,6 @@ impl RedisBuilder {
 
 impl fmt::Debug for RedisBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisBuilder").field("deadline", &self.way.deadline).finish_non_exhaustive()
+        f.debug_struct("RedisBuilder").field("deadline", &self.connection.deadline).finish_non_exhaustive()
     }
 }

@@ -6,8 +6,8 @@ use crate::secret::Secret;
 
 /// The settings of a connection.
 #[derive(Clone)]
-pub(super) struct Way {
-    pub(super) reach: Reach,
+pub(super) struct ConnectionSettings {
+    pub(super) address: Address,
     pub(super) username: Option<String>,
     pub(super) password: Option<Secret>,
     pub(super) deadline: Duration,
@@ -16,7 +16,7 @@ pub(super) struct Way {
 
 /// The address of Redis. URLs may contain passwords.
 #[derive(Clone)]
-pub(super) enum Reach {
+pub(super) enum Address {
     Server(String),
     Sentinel { master: String, urls: Vec<String> },
     Cluster(Vec<String>),
