@@ -1,10 +1,10 @@
-//! What time it is.
+//! The current time.
 
 use std::time::{self, SystemTime};
 
 use tokio::time::Instant;
 
-/// The system's clock, which may be set, moved on as far as Tokio's clock has been moved on by hand, as in tests.
+/// The system's clock, which an administrator may set, plus the time by which a test has advanced Tokio's clock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     system: time::Instant,

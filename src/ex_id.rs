@@ -106,7 +106,7 @@ fn values(digits: u64) -> Option<u32> {
     if digits & TOP != 0 {
         return None;
     }
-    // The top bit of each byte that is at least this: no sum reaches the next byte.
+    // Sets the top bit of each byte that is at least `least`. No sum carries into the next byte.
     let at_least = |least: u8| (digits + ONES * u64::from(0x80 - least)) & TOP;
     let numbers = at_least(b'0') & !at_least(b'9' + 1);
     let letters = at_least(b'a') & !at_least(b'f' + 1);
@@ -114,7 +114,7 @@ fn values(digits: u64) -> Option<u32> {
         return None;
     }
     let values = (digits & (ONES * 0xf)) + (letters >> 7) * 9;
-    // Eight bytes of four bits each become four of eight, and move together.
+    // Joins eight bytes of four bits each to four bytes of eight bits, and moves these together.
     let pairs = (values | values >> 4) & 0x00ff_00ff_00ff_00ff;
     let fours = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
     u32::try_from((fours | fours >> 16) & u64::from(u32::MAX)).ok()

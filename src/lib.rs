@@ -28,7 +28,7 @@
 //! The same layer wraps an axum router, a tonic server, a bare hyper service, or a proxy in front of any backend: see
 //! `examples/`.
 //!
-//! # The story of one request
+//! # How a request is processed
 //!
 //! ```text
 //! Request ─▶ Rule ─▶ Proof ─▶ Check ─▶ Verdict ─▶ Decision ─▶ inner service, or a Denial

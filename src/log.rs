@@ -24,7 +24,7 @@ pub(crate) fn is_debug() -> bool {
     ::tracing::enabled!(target: "tower_jverify", ::tracing::Level::DEBUG)
 }
 
-/// Nothing, and nothing evaluated.
+/// Does nothing, and evaluates nothing.
 #[cfg(not(feature = "tracing"))]
 macro_rules! event {
     ($($any:tt)*) => {{}};

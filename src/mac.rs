@@ -31,7 +31,7 @@ impl MacKey {
             })
     }
 
-    /// The key that HMAC makes of another one for this purpose.
+    /// Derives a key for this purpose from another key, with HMAC.
     #[cfg_attr(not(feature = "pass"), allow(dead_code))]
     pub(crate) fn derived(from: &[u8], purpose: &[u8]) -> Self {
         let keyed = |key: &[u8]| Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");

@@ -90,7 +90,7 @@ impl Drop for Part {
 #[cfg(not(feature = "metrics"))]
 pub(crate) use self::off::{Counter, Gauge, Histogram, describe_counter, describe_gauge, describe_seconds};
 
-/// Nothing, in the shape of the facade.
+/// Types that do nothing, with the interface of the facade.
 #[cfg(not(feature = "metrics"))]
 mod off {
     use super::Series;

@@ -20,7 +20,7 @@ pub(crate) const SMALL: usize = 4 * 1024;
 pub(crate) struct Budget {
     bytes: usize,
     general: Arc<Semaphore>,
-    /// For bodies of at most [`SMALL`] bytes, which may use the general part as well.
+    /// The part for bodies of at most [`SMALL`] bytes, which may use the general part as well.
     small: Arc<Semaphore>,
     gauge: Gauge,
 }
@@ -31,7 +31,7 @@ pub(crate) struct Share(Option<Held>);
 
 struct Held {
     permit: OwnedSemaphorePermit,
-    /// Of the gauge.
+    /// The bytes in the gauge.
     part: Part,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct Crowded;
 impl Budget {
     /// # Errors
     ///
-    /// Names the setting `buffered`: zero, or too large.
+    /// Names the setting `buffered`, if it is zero or too large.
     pub(crate) fn new(bytes: usize) -> Result<Self, ConfigError> {
         if bytes == 0 {
             return Err(ConfigError::new("buffered", "0", "a limit of zero refuses everything"));
@@ -85,7 +85,7 @@ impl Budget {
         Err(ConfigError::new("buffered", bytes.to_string(), problem))
     }
 
-    /// A share of this number of bytes.
+    /// Takes a share of this number of bytes.
     pub(crate) fn share(&self, bytes: usize) -> Result<Share, Crowded> {
         let mut share = Share::default();
         share.resize(self, bytes, bytes)?;
@@ -111,8 +111,8 @@ impl PartialEq for Budget {
 impl Share {
     /// Makes this share hold `bytes` of a body that will have at least `expected` bytes in total.
     ///
-    /// A body that is, or will be, larger than [`SMALL`] uses nothing of the part for small bodies: bytes that it held
-    /// there move.
+    /// A body that is, or will be, larger than [`SMALL`] uses nothing of the part for small bodies: the bytes
+    /// that it held there move to the general part.
     pub(super) fn resize(&mut self, budget: &Budget, bytes: usize, expected: usize) -> Result<(), Crowded> {
         let is_small = bytes.max(expected) <= SMALL;
         for part in is_small.then_some(&budget.small).into_iter().chain([&budget.general]) {

@@ -72,7 +72,7 @@ pub(crate) enum Kept<B> {
     PartlyRead(PartlyRead<B>),
 }
 
-/// A body that was not read.
+/// A body that could not be read.
 pub(crate) struct Unread<B> {
     pub(crate) error: ReadError,
     /// The bytes read so far, and the rest or the failure of the body. `None` if the failure cannot be kept: without it, the bytes would look
@@ -103,7 +103,7 @@ where
 }
 
 /// Reads the beginning of a body: the number of bytes that `needed` returns once it is known, and the rest of the frame
-/// with the last of them. Fewer only if the body ends.
+/// with the last of them. It reads fewer bytes only if the body ends.
 ///
 /// # Errors
 ///
@@ -188,7 +188,7 @@ where
         ends: Ends,
         needed: Option<impl Fn(&[u8]) -> Option<usize>>,
     ) -> Result<(), ReadError> {
-        // Only a second frame causes a copy. Not inside the future that a timer may drop.
+        // Only a second frame causes a copy. It is outside of the future that a timer may drop.
         let mut joined = None;
         let read = in_time(pin!(self.collect(&mut joined, limits, needed)), limits.deadline, ends).await;
         if let Some(joined) = joined {

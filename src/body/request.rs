@@ -14,8 +14,8 @@ use pin_project_lite::pin_project;
 
 use super::read::{Kept, PartlyRead, Whole};
 
-/// Removes from trailers what a client must not send. A box in an `Arc`, to be only one word: it is moved with every
-/// request, guarded or not.
+/// Removes from trailers what a client must not send. It is a box in an `Arc`, so that it is only one word: it is moved with
+/// every request, guarded or not.
 #[derive(Clone)]
 pub(crate) struct TrailerFilter(Arc<Box<Filter>>);
 

@@ -17,14 +17,14 @@ pub(crate) struct Explained<'e> {
 // === impl Decision ===
 
 impl Decision {
-    /// The settings and verdicts that led to the decision, in one line, for a log: of each verdict its class, the band of its
-    /// score, the tag with the worst action, or the fallback of its class. Nothing is computed before it is displayed.
+    /// The settings and verdicts that led to the decision, in one line, for a log. For each verdict it shows the class, the band of
+    /// the score, the tag with the worst action, or the fallback of the class. Nothing is computed before it is displayed.
     ///
     /// It contains words of this crate and tags that the policy names, and nothing of the request: no phone, no score. A decision
     /// that was read from headers, or that was made before a check, has no policy to explain.
     ///
-    /// The event of a decision has the same text in the field `explanation`, also of a request that is refused, where the level
-    /// DEBUG is on.
+    /// If the level DEBUG is enabled, the event of a decision has the same text in the field `explanation`, also for a request that
+    /// is refused.
     ///
     /// ```
     /// use tower_jverify::{CheckKind, Class, Decision, Policy, Risk, Verdict};

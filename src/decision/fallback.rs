@@ -32,7 +32,7 @@ pub(super) struct Fallbacks(Vec<(Class, Fallback)>);
 impl Fallbacks {
     pub(super) fn set(&mut self, class: Class, fallback: Fallback) {
         self.0.retain(|(known, _)| *known != class);
-        // The default is not kept, so that equal policies compare equal. A pass has no fallback: it is kept and refused.
+        // The default is not kept, so that equal policies compare equal. A fallback for a pass is stored, so that `validate` refuses it.
         if fallback != Fallback::Deny || class.is_pass() {
             let at = self.0.partition_point(|(known, _)| known.index() < class.index());
             self.0.insert(at, (class, fallback));

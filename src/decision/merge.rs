@@ -31,8 +31,8 @@ impl Decision {
     }
 
     /// Merges the decisions of two layers in one process: the worst action and reason, the highest risk, both lists. Two
-    /// different proven phones become no proven phone. A request has none that one of the layers would have refused, or let
-    /// through for a captcha instead.
+    /// different proven phones become no proven phone. The merged decision has no proven phone either if one of the
+    /// layers would have refused the request, or let it through for a captcha instead.
     pub(crate) fn merged_with(&self, outer: &Self) -> Self {
         if outer.reason() == DecisionReason::NotGuarded {
             // The outer decision is empty, and no check waits for the application.
@@ -43,7 +43,7 @@ impl Decision {
         let would_deny = outer.would_deny.or(inner.would_deny);
         let reason = outer.reason.max(inner.reason);
         let phone = match (outer.phone, inner.phone) {
-            // Another layer may have proven one, but this request must not look like one that may log in.
+            // Another layer may have proven a phone, but this request must not look like one that may log in.
             _ if would_deny.is_some() || reason == DecisionReason::FallbackCaptcha => None,
             (Some(one), Some(other)) => (one == other).then_some(one),
             (one, other) => one.or(other),
@@ -61,7 +61,7 @@ impl Decision {
             would_deny,
             applied: outer.applied.max(inner.applied),
             policy: None,
-            // It is about one of the two.
+            // An assertion is about one of the two decisions only.
             assertion: None,
             origin,
         }))

@@ -83,7 +83,7 @@ struct Inner {
     verdicts: Vec<Verdict>,
     /// Why the request would have been refused.
     would_deny: Option<DenialReason>,
-    /// `None` of a rule that is enforced for all requests.
+    /// `None` for a rule that is enforced for all requests.
     applied: Option<Applied>,
     /// What decided, for [`Decision::explain`].
     policy: Option<Arc<Policy>>,
@@ -298,7 +298,7 @@ impl Decision {
         self.0.verdicts.iter().any(|verdict| verdict.is_pass_of(kind))
     }
 
-    /// Why.
+    /// The reason for the decision.
     pub fn reason(&self) -> DecisionReason {
         self.0.reason
     }

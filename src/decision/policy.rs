@@ -35,7 +35,7 @@ use crate::{
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Ascending by `from`, one a score.
+    /// In ascending order of `from`, at most one band for each score.
     pub(super) bands: Vec<Band>,
     pub(super) unknown_risk: Action,
     pub(super) tags: TagActions,
@@ -121,7 +121,7 @@ impl Policy {
         self
     }
 
-    /// Sets what happens when a check comes to this class. Default: [`Fallback::Deny`] for every class. A later call for
+    /// Sets what happens when a check has a verdict of this class. Default: [`Fallback::Deny`] for every class. A later call for
     /// the same class replaces an earlier one.
     ///
     /// | class | may be | why nothing milder |
@@ -129,7 +129,7 @@ impl Policy {
     /// | `Rejected`, `Stale`, `Invalid` | `Deny` | a definite no is never let through |
     /// | `Inconclusive`, `Throttled` | `Deny`, `Captcha` | a client can provoke it with a proof of its choice |
     /// | `Quota`, `Account`, `Misconfigured`, `Unknown` | `Deny`, `Captcha` | it can be provoked, or stay unnoticed |
-    /// | `Unreadable` | `Deny`, `Captcha` | what a client sends can be why the answer cannot be read |
+    /// | `Unreadable` | `Deny`, `Captcha` | the client's input can be the reason why the answer cannot be read |
     /// | `Unavailable` | `Deny`, `Captcha`, `Open` | |
     ///
     /// `build()` refuses every other combination, and [`Class::Passed`] with any fallback: a [`ConfigError`] that names
@@ -152,9 +152,9 @@ impl Policy {
     /// **[`Fallback::Open`] is a danger.** It lets requests through unverified while the verifier cannot be reached. It opens
     /// only while the [`Breaker`](crate::Breaker) of the endpoint is open because of an outage: by default after ten failed
     /// checks in a row, of different proofs and, where `client_ip` is set, of at least four clients. So no single client and no
-    /// single proof can open the door. Then it opens for checks that the breaker refuses, and for those that could not be sent
-    /// (DNS, TCP or TLS failed, or took longer than `connect_timeout`). A check that was sent is never opened, because what a
-    /// client sends can be why there is no answer. With [`Guards`](crate::Guards) that have no breaker, `build()` returns an
+    /// single proof can make it open. Then it opens for checks that the breaker refuses, and for those that could not be sent
+    /// (DNS, TCP or TLS failed, or took longer than `connect_timeout`). A check that was sent is never opened, because the
+    /// client's input can be the reason for the missing answer. With [`Guards`](crate::Guards) that have no breaker, `build()` returns an
     /// error. If this process lacks file descriptors, ports, buffers, memory or threads, a client can be the cause: that is
     /// overload (503 with `Retry-After`), and never opens. Of the errors of a custom verifier only a
     /// [`CallError`](crate::CallError) counts. What was opened is marked `unverified` in header, extension and event, and
@@ -234,7 +234,7 @@ impl Policy {
         self.discloses_risk
     }
 
-    /// What of it lets more through than the default, or says more, for the log.
+    /// The settings that let more requests through than the default, or disclose more, for the log.
     #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
     pub(crate) fn weakening(&self) -> impl Iterator<Item = &'static str> {
         let usual = Self::default();

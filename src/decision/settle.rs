@@ -22,7 +22,7 @@ pub(crate) enum Objection {
 // === impl Policy ===
 
 impl Policy {
-    /// What to do with a request whose checks came to these verdicts, each of which passed or has a fallback:
+    /// What to do with a request whose checks had these verdicts, each of which passed or has a fallback:
     /// [`Action::Allow`] or [`Action::Flag`], and why.
     pub(crate) fn settle(&self, verdicts: &[Verdict]) -> Result<(Action, DecisionReason), Objection> {
         let action = self.action_for(verdicts);
@@ -44,7 +44,7 @@ impl Policy {
         })
     }
 
-    /// What the risks of these verdicts ask for: the worst of the known and the unknown ones.
+    /// The action for the risks of these verdicts: the worst one, with known and unknown risks.
     pub(crate) fn action_for(&self, verdicts: &[Verdict]) -> Action {
         verdicts.iter().map(|verdict| self.action_for_risk(verdict.risk())).max().unwrap_or(Action::Allow)
     }
@@ -60,7 +60,7 @@ impl Policy {
         }
     }
 
-    /// What takes the place of a verdict that is not a pass.
+    /// The policy's fallback for a verdict that is not a pass.
     pub(crate) fn fallback_for(&self, verdict: &Verdict) -> Fallback {
         match (self.fallbacks.of(verdict.class()), verdict.kind()) {
             // A risk query proves nothing, and a captcha is not accepted in its own place.

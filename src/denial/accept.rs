@@ -23,7 +23,7 @@ pub(super) fn prefers_html(headers: &HeaderMap) -> bool {
 struct Range<'h> {
     main: &'h str,
     sub: &'h str,
-    /// Of a parameter that no answer has, such as `level=1`: the range matches no answer.
+    /// Whether the range has a parameter that no answer has, such as `level=1`. It then matches no answer.
     is_narrower: bool,
     /// In thousandths.
     quality: u16,
@@ -80,7 +80,7 @@ fn range(text: &str) -> Option<(Range<'_>, &str)> {
         let (value, after) = value(after.strip_prefix('=')?)?;
         rest = after;
         if name.eq_ignore_ascii_case("q") {
-            // Twice is ambiguous.
+            // A repeated `q` is ambiguous.
             if quality.replace(thousandths(value)?).is_some() {
                 return None;
             }

@@ -12,7 +12,7 @@ pub(crate) enum Format {
     Problem,
     /// A page for a person in a browser.
     Html,
-    /// With the Content-Type of the answer.
+    /// A gRPC answer with this `Content-Type`.
     Grpc(HeaderValue),
 }
 

@@ -212,7 +212,7 @@ impl Refusal {
         let reason =
             if verdict.is_by_breaker() { DenialReason::BreakerOpen } else { DenialReason::Verdict(verdict.class()) };
         let refusal = Self::new(reason);
-        // The only class that is answered 400.
+        // This is the only class that is answered 400.
         let detail = (verdict.class() == Class::Invalid).then(|| match verdict.kind() {
             CheckKind::Number => "the verifier answers that the token or the phone is malformed",
             CheckKind::Captcha => "the verifier answers that the captcha's answer is malformed",

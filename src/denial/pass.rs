@@ -8,20 +8,20 @@ use crate::secret::Secret;
 #[derive(Clone, Debug)]
 pub(crate) struct IssuedPass {
     pub(super) header: HeaderName,
-    /// Letters, digits and `-_.` alone.
+    /// Contains only letters, digits and `-_.`.
     pub(super) text: Secret,
 }
 
 // === impl IssuedPass ===
 
 impl IssuedPass {
-    /// `None` for a text that a header cannot carry, which no pass is.
+    /// `None` for a text with other characters. A pass never has any.
     pub(crate) fn new(header: &HeaderName, text: &Secret) -> Option<Self> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         text.expose().bytes().all(is_plain).then(|| Self { header: header.clone(), text: text.clone() })
     }
 
-    /// Adds the pass, and makes the answer one for this client alone: whatever it says of caches, none stores it.
+    /// Adds the pass, and replaces the answer's headers for caches, so that no cache stores the answer.
     pub(crate) fn insert_into(&self, headers: &mut HeaderMap) {
         let Ok(mut value) = HeaderValue::from_str(self.text.expose()) else { return };
         value.set_sensitive(true);
@@ -34,8 +34,8 @@ impl IssuedPass {
     }
 }
 
-/// Whether some caches believe this header and then ignore `Cache-Control`: targeted fields (RFC 9213) such as `CDN-Cache-Control`, and
-/// those of single proxies.
+/// Whether some caches follow this header and ignore `Cache-Control`: a targeted field (RFC 9213) such as `CDN-Cache-Control`, or a
+/// header of one proxy.
 fn is_for_some_caches(name: &HeaderName) -> bool {
     let name = name.as_str();
     name.ends_with("-cache-control") || matches!(name, "surrogate-control" | "edge-control" | "x-accel-expires")

@@ -69,10 +69,10 @@ pub enum DenialReason {
     UnsupportedEncoding,
     /// Another request has used this proof. No check was sent.
     Replayed,
-    /// The pass is not one for this request: another key, rule, phone, path or client, a changed text, or no store that says whether it was
-    /// used. No check was sent.
+    /// The pass cannot be used for this request: its key, rule, phone, path or client differs, its text was changed, or no store can say
+    /// whether it was used. No check was sent.
     PassInvalid,
-    /// The pass was one for this request, and is over. No check was sent.
+    /// The pass is for this request, but has expired. No check was sent.
     PassExpired,
     /// Another request has used this pass. No check was sent.
     PassUsed,

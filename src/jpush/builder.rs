@@ -368,7 +368,7 @@ impl<T> JPushBuilder<T> {
     }
 }
 
-/// The first line of a client in the log: who is asked, and how. Settings that weaken it are there only where they are set.
+/// Writes the client's first line to the log: which host it calls, and how. Settings that weaken it appear only if they are set.
 #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
 fn log(base: &BaseUrl, is_https: bool, proxy: Option<&Proxy>, is_sandbox: bool, proof_bytes: Option<&str>) {
     let transport = match (is_sandbox, is_https) {

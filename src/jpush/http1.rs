@@ -1,4 +1,4 @@
-//! HTTP/1.1 over kept connections: what was never written may go out again, once, and nothing else.
+//! HTTP/1.1 over kept connections. Only a request that was never written is sent again, and only once.
 
 use std::{
     future::poll_fn,
@@ -30,7 +30,7 @@ type Sent = Pin<Box<dyn Future<Output = Result<Response<Incoming>, TrySendError<
 
 type Answer = Result<Response<Incoming>, CallError>;
 
-/// How much is read at once, and the most bytes of a reply's head.
+/// The number of bytes that are read at once, and the maximum size of a reply's head.
 const READ_BUFFER: usize = 4 * 1024;
 
 /// A client of one server.
@@ -45,9 +45,9 @@ pub(super) struct Http1 {
 pub(super) struct Exchange(State);
 
 enum State {
-    /// On a kept connection.
+    /// The request was passed to a kept connection.
     Sent { reply: Sent, connection: Option<Connection>, client: Arc<Http1> },
-    /// Without one; boxed, so that the usual call stays small.
+    /// No kept connection was ready. Boxed, so that the usual call stays small.
     Cold(Pin<Box<dyn Future<Output = Answer> + Send>>),
 }
 
@@ -57,14 +57,14 @@ impl Http1 {
     pub(super) fn new(dial: Dial, pool: Pool) -> Self {
         let mut builder = http1::Builder::new();
         builder
-            // A real reply is below 1 KiB. hyper's own size is 8 KiB, for each connection twice: once for the last reply.
+            // A real reply is below 1 KiB. hyper's default is 8 KiB, which a connection may hold twice: the last reply has the second.
             .read_buf_exact_size(Some(READ_BUFFER))
-            // A check is small: one buffer copied and one plain write cost less than a list of buffers.
+            // A check is small: a copy into one buffer and a plain write cost less than a write of several buffers.
             .writev(false);
         Self { pool: Arc::new(pool), dial, builder }
     }
 
-    /// Sends a request, over a kept connection at once. The request has its `Host`.
+    /// Sends a request, at once if a kept connection is ready. The request already has its `Host`.
     pub(super) fn call(self: &Arc<Self>, mut request: Call) -> Exchange {
         to_origin_form(&mut request);
         let client = Arc::clone(self);
@@ -77,7 +77,7 @@ impl Http1 {
         })
     }
 
-    /// Sends a request over whatever is there first: a connection that another call has done with, or a new one.
+    /// Sends a request over the connection that is ready first: one that another call returns, or a new one.
     async fn call_cold(self: Arc<Self>, request: Call) -> Answer {
         let mut kept = self.pool.wait();
         let mut dial = Box::pin(Arc::clone(&self).open());
@@ -90,7 +90,7 @@ impl Http1 {
         .await?;
         drop(kept);
         if is_kept && let Some(room) = self.pool.room() {
-            // A handshake that is half done is worth a connection.
+            // The dial continues, so that its connection can serve a later check.
             let pool = Arc::clone(&self.pool);
             tokio::spawn(async move {
                 if let Ok(connection) = dial.await {
@@ -107,17 +107,17 @@ impl Http1 {
                 Ok(response)
             }
             Err(mut error) => match error.take_message() {
-                // Boxed: it is rare, and this waits with every first check of a connection.
+                // Boxed: it is rare, and would enlarge the future of every first check of a connection.
                 Some(request) if is_kept => Box::pin(self.retry_on_new_connection(request)).await,
                 _ => Err(errors::sent(error.error())),
             },
         }
     }
 
-    /// Sends a request that a kept connection gave back once more, over a new connection. It is not sent a third
+    /// Sends a request again, over a new connection, after a kept connection has returned it. It is not sent a third
     /// time.
     ///
-    /// hyper gives a request back only from the queue in front of a connection's task (`dispatch::Envelope::drop`,
+    /// hyper returns a request only from the queue in front of a connection's task (`dispatch::Envelope::drop`,
     /// and `Client::recv_msg` by `try_recv`), that is, a request that was never taken to be written. So a kept
     /// connection that the server has closed meanwhile costs nothing, and a request that may have been written is
     /// never repeated.
@@ -134,7 +134,7 @@ impl Http1 {
         let opened = self.builder.handshake(stream).await;
         let (mut connection, mut task) = opened.map_err(|error| errors::sent(&error))?;
         poll_fn(|cx| match Pin::new(&mut task).poll(cx) {
-            // The server has closed it, or said something unasked.
+            // The server has closed it, or has sent something before a request.
             Poll::Ready(ended) => {
                 Poll::Ready(Err(ended.err().map_or_else(errors::broken, |error| errors::sent(&error))))
             }
@@ -145,7 +145,7 @@ impl Http1 {
         Ok(connection)
     }
 
-    /// Puts a connection into the pool when its reply is read to the end. One whose call failed never gets here.
+    /// Puts a connection into the pool when its reply is read to the end. It is not called for a connection whose call failed.
     fn give_back(&self, mut connection: Connection) {
         if connection.is_ready() {
             self.pool.put(connection);
@@ -162,7 +162,7 @@ impl Http1 {
     }
 }
 
-/// The path alone: hyper writes the URI as it is.
+/// Reduces the URI to path and query, because hyper writes the URI as it is.
 fn to_origin_form(request: &mut Call) {
     let path = mem::take(request.uri_mut()).into_parts().path_and_query;
     *request.uri_mut() = path.map_or_else(Uri::default, Uri::from);

@@ -2,9 +2,9 @@
 //! a time.
 //!
 //! hyper-util's `client::pool::cache` would do most of it, and is not used for three reasons. It has no bound on idle connections, and
-//! no place for one: a dial that lost its race puts its connection in without passing through the caller. It takes back what is
-//! dropped unless `poll_ready` has failed before, which need not be so on a connection whose call just failed. And its service must be
-//! cloned for each call; this is one lock to take and one to put.
+//! a caller cannot add one: a dial that lost its race puts its connection into the cache by itself. It keeps a dropped connection unless
+//! `poll_ready` has failed before, which may not have happened yet on a connection whose call just failed. And its service must be cloned
+//! for each call; this pool takes one lock to take a connection and one to return it.
 
 use std::{
     collections::VecDeque,
@@ -25,30 +25,30 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-/// The sending half of a connection. hyper says that it is ready when the reply before was read to its end, and the connection lives.
+/// The sending half of a connection. hyper reports it as ready if the previous reply was read to its end and the connection is open.
 pub(super) type Connection = SendRequest<Full<Bytes>>;
 
-/// The longest time that a connection stays: the clock can show it.
+/// The longest time that a connection is kept. The clock can represent it.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// The connections of a client that are not in use.
 pub(super) struct Pool {
     state: Mutex<State>,
-    /// How long a connection stays.
+    /// How long an unused connection is kept.
     lasts: Duration,
-    /// How many stay.
+    /// How many unused connections are kept.
     most: usize,
 }
 
 #[derive(Default)]
 struct State {
-    /// The one that was used last is at the end, and is taken first: the others can grow old.
+    /// The connection that was used last is at the end and is taken first, so that surplus connections expire.
     idle: Vec<Idle>,
-    /// The one that has waited longest is in front.
+    /// The call that has waited longest is in front.
     waiting: VecDeque<oneshot::Sender<Connection>>,
     /// Closes connections whose time is over.
     reaper: Option<JoinHandle<()>>,
-    /// Each dial that nothing waits for holds a clone.
+    /// Each dial that no call waits for holds a clone.
     lost: Arc<()>,
 }
 
@@ -63,7 +63,7 @@ pub(super) struct Wait {
     receiver: Option<oneshot::Receiver<Connection>>,
 }
 
-/// A place for the connection of a dial that nothing waits for any more.
+/// A place for the connection of a dial that no call waits for any more.
 pub(super) struct Room(#[expect(dead_code, reason = "it is counted")] Arc<()>);
 
 // === impl Pool ===
@@ -80,11 +80,11 @@ impl Pool {
         let taken = loop {
             let Idle { connection, until } = state.idle.pop()?;
             if Instant::now() >= until {
-                // So are the others.
+                // The time of the other connections is over too.
                 ended.append(&mut state.idle);
                 break None;
             }
-            // Not ready: it has ended, by the server or with its runtime.
+            // A connection is not ready if the server has closed it or its runtime has ended.
             if connection.is_ready() {
                 break Some(connection);
             }
@@ -93,7 +93,7 @@ impl Pool {
         taken
     }
 
-    /// Takes a connection in: for the check that has waited longest, or for the next one.
+    /// Gives a connection to the check that has waited longest, or keeps it for the next one.
     pub(super) fn put(self: &Arc<Self>, mut connection: Connection) {
         while connection.is_ready() {
             let mut state = self.lock();
@@ -112,28 +112,28 @@ impl Pool {
         }
     }
 
-    /// Waits for a connection that another check has done with.
+    /// Waits for a connection that another check returns.
     pub(super) fn wait(self: &Arc<Self>) -> Wait {
         let (sender, receiver) = oneshot::channel();
         self.lock().waiting.push_back(sender);
         Wait { pool: Arc::clone(self), receiver: Some(receiver) }
     }
 
-    /// Whether the pool would keep the connection of a dial that goes on by itself.
+    /// Returns a place if the pool would keep the connection of a dial that continues without its call.
     pub(super) fn room(&self) -> Option<Room> {
         let state = self.lock();
         let lost = Arc::strong_count(&state.lost) - 1;
         (state.idle.len() + lost < self.most).then(|| Room(Arc::clone(&state.lost)))
     }
 
-    /// Has the connections closed whose time is over, as long as there are any.
+    /// Starts the task that closes connections whose time is over. It ends when no connection is left.
     fn watch(self: &Arc<Self>, state: &mut State) {
-        // Finished: the runtime that it ran on has ended.
+        // The task is also finished if its runtime has ended.
         if state.reaper.as_ref().is_none_or(JoinHandle::is_finished) {
             let Ok(runtime) = Handle::try_current() else { return };
             // The task does not hold the pool: with the last client, the connections end.
             let pool = Arc::downgrade(self);
-            // It begins with a pause: else it would find none where each check takes the connection of the one before, end, and be
+            // The task begins with a pause. Otherwise, while each check takes the previous check's connection, it would find none, end, and be
             // spawned for every check.
             let pause = self.lasts;
             state.reaper = Some(runtime.spawn(async move {
@@ -145,7 +145,7 @@ impl Pool {
         }
     }
 
-    /// Closes the connections whose time is over. Returns when that of the next one is.
+    /// Closes the connections whose time is over. Returns when the time of the next one is over.
     fn expire(&self) -> Option<Instant> {
         let mut state = self.lock();
         let now = Instant::now();
@@ -166,7 +166,7 @@ impl Pool {
     }
 }
 
-/// With the last client and its calls.
+/// Runs when the last client and its calls have been dropped.
 impl Drop for Pool {
     fn drop(&mut self) {
         if let Some(reaper) = &self.lock().reaper {
@@ -190,7 +190,7 @@ impl Future for Wait {
         let Some(receiver) = &mut self.receiver else { return Poll::Pending };
         match Pin::new(receiver).poll(cx) {
             Poll::Ready(Ok(connection)) if connection.is_ready() => Poll::Ready(connection),
-            // It has ended meanwhile. A dial always runs at the same time.
+            // The connection has ended meanwhile. The call's dial still runs.
             Poll::Ready(_) => {
                 self.receiver = None;
                 Poll::Pending
@@ -200,7 +200,7 @@ impl Future for Wait {
     }
 }
 
-/// What came too late goes to another check.
+/// A connection that came too late goes to another check.
 impl Drop for Wait {
     fn drop(&mut self) {
         let Some(mut receiver) = self.receiver.take() else { return };

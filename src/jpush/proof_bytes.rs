@@ -1,8 +1,8 @@
 //! Which proofs are sent to JPush at all.
 //!
 //! A token is the client's text, and the vendor's edge reads it before JPush does: a firewall may reset the connection for
-//! `1 UNION SELECT`, a gateway answer 502 for `<script>`. What no carrier or captcha issues is therefore refused here, with
-//! nothing sent and no connection made.
+//! `1 UNION SELECT`, a gateway may answer 502 for `<script>`. So a text that no carrier or captcha issues is
+//! refused here, and nothing is sent.
 
 use crate::error::ConfigError;
 

@@ -1,6 +1,6 @@
 //! Resolves names with the system's resolver, on Tokio's blocking threads.
 //!
-//! It works as hyper-util's resolver, with two differences. It reports what this process lacks: without file descriptors the
+//! It works like hyper-util's resolver, with two differences. It reports what this process lacks: without file descriptors the
 //! system answers "name or service not known", and with all blocking threads in use it does not answer. And it omits addresses
 //! for which plain `http` is not allowed.
 

@@ -27,7 +27,7 @@ pub(super) struct Stream {
     io: MaybeHttpsStream<TokioIo<TcpStream>>,
     /// Whether the server may speak first, as in HTTP/2.
     server_speaks_first: bool,
-    /// What it said while the connection was spare.
+    /// The bytes that the server sent while the connection was spare.
     ahead: Vec<u8>,
 }
 
@@ -47,7 +47,7 @@ impl Stream {
 }
 
 impl Quiet for Stream {
-    /// Whatever HTTP/1.1 sends unasked would be taken for the answer to the first check.
+    /// Anything that a server sends over HTTP/1.1 before a request would be read as the answer to the first check.
     fn is_quiet(&mut self, cx: &mut Context<'_>) -> bool {
         loop {
             let mut bytes = [0; 256];
@@ -66,7 +66,8 @@ impl Quiet for Stream {
 }
 
 impl Connection for Stream {
-    /// Nor of a protocol: without HTTP/2 the connector offers none by ALPN, and with it the pool speaks nothing else.
+    /// Reports no addresses, which nothing reads, and no protocol: without HTTP/2 the connector offers none by ALPN, and with HTTP/2 the
+    /// pool uses nothing else.
     fn connected(&self) -> Connected {
         Connected::new()
     }

@@ -11,7 +11,7 @@ use crate::{
     verdict::Risk,
 };
 
-/// At most so many risk tags are kept (as many as a policy can have actions for).
+/// The maximum number of risk tags that are kept (a policy can have actions for as many).
 const TAGS: usize = 64;
 
 /// The mode in which replies are scanned. It is private to this file, so that a client's body is never read in this mode.
@@ -41,7 +41,7 @@ pub(super) struct RiskCheck<'a> {
     pub(super) code: Option<Scalar<'a>>,
     pub(super) score: Option<Scalar<'a>>,
     pub(super) tags: Option<Tags>,
-    /// A name that we read came twice.
+    /// Whether a name that is read occurs twice.
     pub(super) twice: bool,
 }
 
@@ -52,7 +52,7 @@ pub(super) struct CaptchaArgs<'a> {
     pub(super) used_type: Option<Scalar<'a>>,
     pub(super) user_ip: Option<Scalar<'a>>,
     pub(super) lot_number: Option<Scalar<'a>>,
-    /// A name that we read came twice.
+    /// Whether a name that is read occurs twice.
     pub(super) twice: bool,
 }
 

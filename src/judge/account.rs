@@ -33,7 +33,7 @@ pub(super) struct Means {
     pub(super) limits: AccountLimits,
     pub(super) calendar: Calendar,
     pub(super) abandoned: Arc<Abandoned>,
-    /// When the store in this process began.
+    /// When the store in this process was created.
     pub(super) since: SystemTime,
 }
 
@@ -73,7 +73,7 @@ impl Account {
         self.means.store_policy
     }
 
-    /// What outlives its request.
+    /// The checks and releases that outlive their requests.
     pub(super) fn abandoned(&self) -> &Arc<Abandoned> {
         &self.means.abandoned
     }
@@ -87,23 +87,23 @@ impl Account {
         self.means.calendar.today()
     }
 
-    /// What time it is. A reload goes on with the same clock.
+    /// The current time. A reload keeps the clock.
     pub(super) fn now(&self) -> SystemTime {
         self.means.calendar.now()
     }
 
-    /// Whether a proof from before the store began may have been used: a memory forgets with its process, Redis does not. `is_before`: whether the
-    /// proof is from before that time.
+    /// Whether a proof may have been used before the store was created: the memory is lost with its process, Redis is not. `is_before`: whether
+    /// the proof is older than the given time.
     pub(super) fn may_have_forgotten(&self, is_before: impl FnOnce(SystemTime) -> bool) -> bool {
         self.redis().is_none() && is_before(self.means.since)
     }
 
-    /// By what the memory knows a pass.
+    /// The key of a pass in the memory.
     pub(super) fn key_of_pass(&self, jti: &str) -> Key {
         self.of_pass(jti, |subject| self.means.store.key(subject))
     }
 
-    /// By what Redis knows a pass; `None` without Redis.
+    /// The name of a pass in Redis; `None` without Redis.
     pub(super) fn name_of_pass(&self, jti: &str) -> Option<Name> {
         let redis = self.redis()?;
         Some(self.of_pass(jti, |subject| redis.name(subject, None)))

@@ -20,7 +20,7 @@ use crate::{
 };
 
 impl<V> Questions<'_, V> {
-    /// Counts the request. `has_pass`: a pass was read that is for it.
+    /// Counts the request. `has_pass`: whether a valid pass for it was read.
     pub(super) async fn spend(&mut self, plan: &Plan, has_pass: bool) -> Result<(), Refusal> {
         let Settings { account, limits, .. } = self.settings;
         let (observers, spender) = (self.means.observers, self.sender.spender.as_ref());
@@ -30,7 +30,7 @@ impl<V> Questions<'_, V> {
             Some(redis) => Box::pin(spending.spend_in(redis, plan, &mut self.redis_wait)).await,
         };
         spent.inspect_err(|_| {
-            // No check has been sent for it.
+            // No check was sent, so the record has the phone that the client claims.
             if let Some(phone) = plan.claimed().next() {
                 self.evidence.claimed(phone);
             }

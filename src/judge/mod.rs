@@ -75,7 +75,7 @@ pub(crate) struct Judge<V> {
     verifier: V,
     observers: Arc<Observers>,
     guards: Guards,
-    /// The guards of before a reload whose checks are still running, if the reload brought other guards.
+    /// The checks of earlier guards that are still running, if a reload has brought other guards.
     past: Vec<Arc<Abandoned>>,
 }
 

@@ -1,10 +1,11 @@
-//! Passes: what takes the place of a number check that this client has passed before.
+//! Passes, which take the place of a number check that this client has passed before.
 //!
 //! # Threats
 //!
 //! A pass costs nothing to send, so everything that it says is checked before it counts: its signature, its purpose, and that it is for this
-//! rule, account, phone, method and path. It is claimed before the captcha is asked, in the store of the guards. If the store does not answer, it
-//! does not count: a proof can be left to the verifier, which takes it once, but only the store knows whether a pass was used. For the same reason a memory takes no pass of a check that is older than itself.
+//! rule, account, phone, method and path. It is claimed in the store of the guards before the captcha is checked. If the store does not
+//! answer, the pass is refused: a proof can be left to the verifier, which accepts it once, but only the store knows whether a pass was used.
+//! For the same reason the memory accepts no pass whose number check is older than the memory.
 
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ pub(crate) struct Retry {
     pass_context: PassContext,
 }
 
-/// A pass is claimed for so long: longer than it works, also if the clocks of the instances differ.
+/// How long a pass is claimed: longer than it is valid, even if the clocks of the instances differ.
 const CLAIMED: Duration = Duration::from_secs(30 * 60);
 
 /// How many passes in a row may follow answers of the application.
@@ -43,8 +44,8 @@ const RETRIES: u8 = 3;
 // === impl Evidence ===
 
 impl Evidence {
-    /// The pass for a client that is to solve a captcha. `None` if no number check of this request has passed, or if the request itself
-    /// came with a pass that stays good. One that was spent is followed by another one, which ends when it would have ended.
+    /// The pass for a client that is to solve a captcha. `None` if no number check of this request has passed, or if the request
+    /// came with a pass that can be used again. A pass that was used up is followed by another one with the same end.
     #[cold]
     pub(crate) fn pass_to_step_up(&self, rule: &str, settings: &Settings) -> Option<Secret> {
         let pass_context = self
@@ -54,7 +55,7 @@ impl Evidence {
         pass_context.issue(rule, settings, &carried, self.proven()?)
     }
 
-    /// What a pass needs if the application refuses the request. `None` if no pass may follow.
+    /// The data of the pass that is issued if the application refuses the request. `None` if no pass may be issued.
     #[cold]
     pub(crate) fn retry(&self, decision: &Decision, settings: &Settings) -> Option<Retry> {
         let retries = settings.passes.as_ref().is_some_and(|passes| !passes.retry.is_empty());
@@ -72,7 +73,7 @@ impl Evidence {
 // === impl Retry ===
 
 impl Retry {
-    /// The pass after this answer of the application.
+    /// Issues the pass that follows this answer of the application.
     pub(crate) fn pass_after(&self, status: StatusCode, rule: &str, settings: &Settings) -> Option<Secret> {
         settings.passes.as_ref().filter(|passes| passes.retry.contains(&status))?;
         self.pass_context.issue(rule, settings, &self.carried, self.phone)
@@ -80,7 +81,7 @@ impl Retry {
 }
 
 impl<V> Questions<'_, V> {
-    /// What the pass of a request carries. Asks nothing and claims nothing.
+    /// Reads what the pass of a request carries. Sends nothing and claims nothing.
     ///
     /// # Errors
     ///
@@ -108,7 +109,7 @@ impl<V> Questions<'_, V> {
         Ok(carried)
     }
 
-    /// Claims a pass that was read. What it carries is evidence, of which the policy concludes what it does of a check.
+    /// Claims a pass that was read, and adds its verdicts to the evidence. The policy treats them like those of a check.
     ///
     /// # Errors
     ///
@@ -126,7 +127,7 @@ impl<V> Questions<'_, V> {
         Ok(())
     }
 
-    /// Claims a pass, in Redis where instances share one. Whatever the guards do with the proofs of checks, a pass is claimed.
+    /// Claims a pass, in Redis if instances share one. A pass is claimed even if the guards do not claim the proofs of checks.
     async fn claim_pass(&mut self, jti: &str) -> Result<Claim, Refusal> {
         let (account, observers) = (&self.settings.account, self.means.observers);
         let refusal = |unclaimed| match unclaimed {

@@ -54,7 +54,7 @@ pub(super) struct Questions<'q, V> {
     pub(super) clients: Option<Instant>,
     pub(super) sender: Sender,
     pub(super) ex_id: Option<ExId>,
-    /// From the plan, after it is known.
+    /// The rule and the path's parameters. `None` until the plan is known.
     pub(super) asked_by: Option<Arc<AskedBy>>,
     pub(super) evidence: &'q mut Evidence,
     /// Whether the plan has a captcha, which a policy can accept instead of another check.
@@ -65,7 +65,7 @@ pub(super) struct Questions<'q, V> {
     pub(super) redis_wait: RedisWait,
     /// The proofs that this request has claimed and not checked yet.
     pub(super) claims: Vec<Claim>,
-    /// On the pass of the request, as long as nothing was asked.
+    /// The claim on the request's pass, until a check is sent.
     pub(super) pass: Option<Box<Claim>>,
 }
 
@@ -113,7 +113,7 @@ where
     /// Sends the checks in order. The first check that fails without a fallback ends the sequence, and later proofs are not spent.
     /// The captcha that a risk or a fallback requires comes last.
     pub(super) async fn ask_all(&mut self, plan: Plan) -> Result<(), Refusal> {
-        // Before the request is counted: what a pass proves makes no call for its phone.
+        // Read before the request is counted, because no call is made for the phone of a valid pass.
         let read = plan.pass.as_ref().map(|pass| Box::new(self.read(pass)));
         self.spend(&plan, read.as_ref().is_some_and(|read| read.is_ok())).await?;
         self.has_captcha = plan.has_captcha();
@@ -146,7 +146,7 @@ where
         if let Some(pass) = &mut self.pass
             && self.settings.policy.settle(self.evidence.verdicts()).is_ok()
         {
-            // The request passes. Of one that does not, the pass is given back, because nothing was asked.
+            // The request passes, so its pass is used up. A refused request without a check releases its pass.
             pass.keep();
         }
         Ok(())
@@ -273,7 +273,7 @@ where
             } else {
                 call.end();
             }
-            // The verifier was never ready. A limit of the user's may be the reason, and clients may have reached it.
+            // If the verifier was never ready, a limit of the user's may be the reason, and clients may have reached it.
             reported(too_late(if waiting.is_some() { Failure::too_late() } else { Failure::timeout() }))
         } else {
             drop(call);

@@ -1,4 +1,4 @@
-//! The checks, and releases of claims, that outlive their requests are counted here.
+//! Counts the checks and the releases of claims that outlive their requests.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ pub(crate) struct Abandoned {
     releases: watch::Sender<usize>,
 }
 
-/// A check is running.
+/// Counts one running check, until it is dropped.
 pub(crate) struct Running(Arc<Abandoned>);
 
-/// A claim is being released.
+/// Counts one running release of a claim, until it is dropped.
 pub(super) struct Releasing(Arc<Abandoned>);
 
 // === impl Abandoned ===
@@ -28,18 +28,18 @@ impl Abandoned {
     pub(super) async fn drained(&self) {
         // A check may release its claim at its end.
         for counted in [&self.checks, &self.releases] {
-            // It fails when the sender is gone, which is borrowed here.
+            // It fails only if the sender is dropped, and the sender is borrowed here.
             let _ = counted.subscribe().wait_for(|running| *running == 0).await;
         }
     }
 
-    /// Counts a check, until what this returns is dropped.
+    /// Counts a check, until the returned value is dropped.
     pub(crate) fn enter(self: &Arc<Self>) -> Running {
         self.checks.send_modify(|running| *running += 1);
         Running(Arc::clone(self))
     }
 
-    /// Counts a release, until what this returns is dropped.
+    /// Counts a release, until the returned value is dropped.
     pub(super) fn release(self: &Arc<Self>) -> Releasing {
         self.releases.send_modify(|running| *running += 1);
         Releasing(Arc::clone(self))

@@ -38,15 +38,15 @@ pub(crate) struct Settings {
     /// The limits of the rule.
     pub(crate) limits: Arc<[Limit]>,
     pub(crate) ex_id_from_request_id: bool,
-    /// Boxed: a rule without passes is no larger.
+    /// Boxed, so that rules without passes stay small.
     pub(crate) passes: Option<Box<RulePasses>>,
 }
 
-/// What a rule does with passes.
+/// The passes of a rule.
 #[derive(Clone)]
 pub(crate) struct RulePasses {
     pub(crate) ring: Arc<Keyring>,
-    /// The answers of the application that a pass follows.
+    /// The statuses of the application's answers to which a pass is added.
     pub(crate) retry: Box<[StatusCode]>,
 }
 

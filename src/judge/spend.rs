@@ -6,8 +6,8 @@
 //! connection's peer is never taken for the client: behind a proxy, all clients have the same peer. No limit is for a phone alone,
 //! because a stranger could then lock out the phone's owner.
 //!
-//! A request with a pass counts for its client and not for the phone, because no number check is sent. One pass leads to one captcha at
-//! most, and a check that counts for the phone to four passes.
+//! A request with a pass counts for its client and not for the phone, because no number check is sent. One pass allows at most one
+//! captcha check, and one number check, which counts for the phone, allows at most four passes.
 //!
 //! A request counts before its proof is claimed, and stays counted even if it is refused later. The limits of a client apply before
 //! those of the account: a client above its limit does not use up the account's.
@@ -36,7 +36,7 @@ pub(super) struct Spending<'s> {
     pub(super) limits: &'s [Limit],
     /// The client, if clients are identified.
     pub(super) spender: Option<&'s Spender>,
-    /// Whether a pass was read that is for this request: then no number check is asked about the phone of the pass.
+    /// Whether the request has a valid pass, so that no number check is sent for its phone.
     pub(super) has_pass: bool,
 }
 

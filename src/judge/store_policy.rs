@@ -52,7 +52,7 @@ impl StorePolicy {
         }
     }
 
-    /// Returns where this instance's memory takes the place of Redis.
+    /// Returns `Ok` if this instance's memory takes the place of Redis.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What follows when the inner service has answered.
+//! Steps that follow when the inner service has answered.
 
 use http::{HeaderMap, StatusCode};
 
@@ -8,7 +8,8 @@ pub(super) struct Answered<'a> {
     pub(super) headers: &'a mut HeaderMap,
 }
 
-/// Called with the inner service's answer; `None` if it failed. Dropped before, there is no answer: the client has left.
+/// Called with the inner service's answer; `None` if the service failed. If it is dropped without a call, the client has left, and there is
+/// no answer.
 pub(super) type AfterInner = Box<dyn FnOnce(Option<Answered<'_>>) + Send>;
 
 /// Calls one after the other.

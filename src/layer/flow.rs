@@ -212,7 +212,7 @@ where
             shared.keep(asked.as_ref(), in_headers, &mut parts.extensions);
             let outer = parts.extensions.get::<Decision>();
             let taken = asked.as_ref().and_then(|asked| outer?.answer_to(asked));
-            // The service outside may have been in shadow under another path. What it has not verified counts for nothing here.
+            // The outer service may have been in shadow under another path. A decision that is not verified does not count here.
             if let Some(taken) = taken.filter(|taken| is_in_shadow || !taken.is_shadow() || taken.is_verified()) {
                 let phone = taken.phone();
                 shared.pass(&mut parts.headers, outer);

@@ -26,7 +26,7 @@ pin_project! {
     {
         #[pin]
         state: State<S, S::Future, B, S::Error>,
-        // Of a guarded request that the inner service receives.
+        // Called when the inner service has answered a guarded request.
         after: Option<AfterInner>,
     }
 }

@@ -20,11 +20,11 @@ use crate::{
 // === impl Shared ===
 
 impl<V> Shared<V> {
-    /// What the checks of a request with this head take from it. Calls closures of the user's.
+    /// The values that the checks of a request take from its head. Calls closures of the user's.
     ///
     /// # Errors
     ///
-    /// One of them panics.
+    /// A closure panics.
     #[inline]
     pub(super) fn asker(&self, rule: &RuleState, parts: &Parts) -> Result<Asker, Refusal> {
         let settings = &rule.settings.judge;
@@ -45,7 +45,7 @@ impl<V> Shared<V> {
         let (rule, header) = (Arc::clone(rule), self.pass_header().clone());
         let after: AfterInner = Box::new(move |answered| {
             let Some(Answered { status, headers }) = answered else { return };
-            // A denial of an inner service has its pass in the document too.
+            // The answer is the denial of an inner service, which has its pass in the document too.
             if headers.contains_key(&header) {
                 return;
             }
@@ -58,7 +58,7 @@ impl<V> Shared<V> {
     }
 }
 
-/// What a pass of this request is for.
+/// The target of a pass for this request.
 #[cold]
 fn target(parts: &Parts) -> Target {
     Target::new(&parts.method, path_as_written(&parts.uri, original_in(&parts.extensions)))

@@ -294,7 +294,7 @@ impl Recipient {
     async fn deny_unverified(&self, decision: &Decision) -> Denial {
         let has_failed = |verdict: &&Verdict| !verdict.class().is_pass() && verdict.kind() != CheckKind::Risk;
         let refusal = match (decision.would_deny(), decision.verdicts().iter().find(has_failed)) {
-            // Of another layer, whose rule is in shadow: such a request is not verified.
+            // The rule of another layer is in shadow: such a request is not verified.
             (Some(reason), _) => Refusal::new(reason),
             (None, Some(verdict)) => Refusal::of_verdict(verdict),
             (None, None) => Refusal::new(DenialReason::Verdict(Class::Unknown))

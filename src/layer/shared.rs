@@ -33,7 +33,7 @@ pub(super) struct Shared<V> {
     pub(super) trailers: TrailerFilter,
     /// For refusals without a known rule.
     pub(super) answers: Arc<denial::Settings>,
-    /// As `answers`, for requests in shadow.
+    /// Signs assertions about requests in shadow without a known rule.
     assertion: Option<Arc<Signer>>,
     pub(super) observers: Arc<Observers>,
     names: Names,

@@ -195,14 +195,14 @@ impl Decided<'_> {
         self.stages.all()
     }
 
-    /// The time until the proof was read, of [`Decided::duration`]. `None` if it was not: the request is refused before, or not
-    /// guarded.
+    /// The part of [`Decided::duration`] until the proof was read. `None` if it was not read, because the request was refused before or is
+    /// not guarded.
     pub fn reading(&self) -> Option<Duration> {
         self.stages.reading()
     }
 
-    /// The time of the checks with what guards them, of [`Decided::duration`]. `None` if none could start. Each check has
-    /// [`Verdict::duration`].
+    /// The part of [`Decided::duration`] for the checks and what guards them, such as claims and limits. `None` if no check could start.
+    /// The time of one check is [`Verdict::duration`].
     pub fn judging(&self) -> Option<Duration> {
         self.stages.judging()
     }

@@ -87,7 +87,7 @@ pub(super) fn decided(decided: &Decided<'_>, what_to_do: Option<&'static str>) {
     }
 }
 
-/// The sandbox let a client pass that is not on this host.
+/// Writes that the sandbox has let a client pass that is not on this host.
 pub(super) fn sandbox_elsewhere(rule: &str) {
     event!(
         WARN,
@@ -96,7 +96,7 @@ pub(super) fn sandbox_elsewhere(rule: &str) {
     );
 }
 
-/// A breaker has changed.
+/// Writes that a breaker has changed.
 pub(super) fn breaker(account: &str, endpoint: &str, to: Phase, open_for: Duration, is_outage: bool) {
     match to {
         Phase::Open => {
@@ -115,7 +115,7 @@ pub(super) fn breaker(account: &str, endpoint: &str, to: Phase, open_for: Durati
     }
 }
 
-/// A mark of an account's daily budget is reached.
+/// Writes that a mark of an account's daily budget is reached.
 pub(super) fn budget(account: &str, mark: BudgetMark, budget: u64) {
     match mark {
         BudgetMark::Soft => {
@@ -131,12 +131,12 @@ pub(super) fn budget(account: &str, mark: BudgetMark, budget: u64) {
     }
 }
 
-/// The address of a client was not found.
+/// Writes that the address of a client was not found.
 pub(super) fn unknown_client(rule: &str) {
     event!(WARN, rule, "`client_ip` found no address for a request: all such requests count as those of one client");
 }
 
-/// A check was sent without a claim of its proof.
+/// Writes that a check was sent without a claim of its proof.
 pub(super) fn store_full() {
     event!(
         ERROR,
@@ -145,7 +145,7 @@ pub(super) fn store_full() {
     );
 }
 
-/// This instance's memory decided in place of Redis. `kind`: why Redis has no answer.
+/// Writes that this instance's memory has decided in place of Redis. `kind`: why Redis has no answer.
 pub(super) fn store_local(kind: &'static str) {
     event!(
         WARN,
@@ -155,7 +155,7 @@ pub(super) fn store_local(kind: &'static str) {
     );
 }
 
-/// Far fewer checks of a rule pass than usual. `recent` and `usual`: in percent.
+/// Writes that far fewer checks of a rule pass than usual. `recent` and `usual`: in percent.
 pub(super) fn pass_ratio_collapsed(rule: &str, recent: u64, usual: u64) {
     event!(
         ERROR,
@@ -167,12 +167,12 @@ pub(super) fn pass_ratio_collapsed(rule: &str, recent: u64, usual: u64) {
     );
 }
 
-/// The checks of a rule pass again.
+/// Writes that the checks of a rule pass again.
 pub(super) fn pass_ratio_recovered(rule: &str, recent: u64, usual: u64) {
     event!(INFO, rule, recent, usual, "pass_ratio_recovered: the checks of this rule pass again");
 }
 
-/// Most proofs of an account are for another application.
+/// Writes that most proofs of an account are for another application.
 pub(super) fn misconfigured_app(rule: &str, account: &str) {
     event!(
         ERROR,
@@ -186,7 +186,7 @@ pub(super) fn misconfigured_app(rule: &str, account: &str) {
 // === impl Decided ===
 
 impl Decided<'_> {
-    /// Why a check has no answer, if one has none.
+    /// Why a check has no answer, if there is such a check.
     fn trouble(&self) -> Option<&'static str> {
         match self.denial_reason() {
             Some(DenialReason::Overloaded) => return Some("too many checks or bodies at once"),

@@ -84,8 +84,7 @@ impl Observers {
         self.pseudonyms.as_ref()
     }
 
-    /// The layer is finished with a guarded request: counts it and writes its event. The closures are called by
-    /// [`Observers::call_listeners`].
+    /// Counts a guarded request that the layer has finished, and writes its event. [`Observers::call_listeners`] calls the closures.
     pub(crate) fn decided(&self, decided: &Decided<'_>) {
         let alarm = self.counts.alarms.due(decided);
         if let Some((kind, _)) = alarm {
@@ -116,14 +115,14 @@ impl Observers {
         }
     }
 
-    /// A check starts, for this client if it is known.
+    /// Records that a check starts, for this client if it is known.
     #[inline]
     pub(crate) fn start(&self, check: &Check, client: Option<&impl Hash>) -> StartedCheck {
         let client = client.map(|client| self.counts.number(client));
         StartedCheck { endpoint: check.endpoint(), at: Instant::now(), client }
     }
 
-    /// A call of the verifier is in flight until the returned value is dropped.
+    /// Counts a call of the verifier as in flight, until the returned value is dropped.
     #[inline]
     pub(crate) fn in_flight(&self) -> Part {
         let mut part = Part::of(self.meters.in_flight());
@@ -131,7 +130,7 @@ impl Observers {
         part
     }
 
-    /// A check has a verdict, from the verifier or in its place. `rule`: the rule's name. Sets the verdict's duration.
+    /// Records the verdict of a check, from the verifier or in its place, and sets its duration. `rule`: the rule's name.
     pub(crate) fn answered(&self, rule: &str, started: &StartedCheck, verdict: &mut Verdict) {
         let now = Instant::now();
         let &StartedCheck { endpoint, at, client } = started;
@@ -156,25 +155,25 @@ impl Observers {
         }
     }
 
-    /// A requested check is not sent.
+    /// Counts a requested check that is not sent.
     pub(crate) fn saved(&self, by: By) {
         self.meters.saved(by);
     }
 
-    /// The state of an endpoint's breaker has changed.
+    /// Records that the state of an endpoint's breaker has changed.
     pub(crate) fn breaker(&self, account: &str, endpoint: Endpoint, to: Phase, open_for: Duration, is_outage: bool) {
         self.meters.breaker(endpoint, to, self.counts.breaker(account, endpoint, to));
         self.inform(|| events::breaker(account, endpoint.as_str(), to, open_for, is_outage));
     }
 
-    /// A mark of an account's daily budget is reached: writes an event.
+    /// Writes an event: a mark of an account's daily budget is reached.
     #[cold]
     pub(crate) fn budget(&self, account: &str, mark: BudgetMark, budget: u64) {
         self.alarm(AlarmKind::Budget);
         self.inform(|| events::budget(account, mark, budget));
     }
 
-    /// `client_ip` has found no address: a WARN, at most once a minute.
+    /// Writes a WARN, at most once a minute: `client_ip` has found no address.
     #[cold]
     pub(crate) fn unknown_client(&self, rule: &str) {
         if self.counts.alarms.is_unknown_client_due() {
@@ -182,8 +181,8 @@ impl Observers {
         }
     }
 
-    /// A check was sent without a claim, or a request was not counted, because the store is full: an ERROR, at most once a
-    /// minute.
+    /// Writes an ERROR, at most once a minute: a check was sent without a claim, or a request was not counted, because the store is
+    /// full.
     pub(crate) fn store_full(&self) {
         if self.counts.alarms.is_store_full_due() {
             self.alarm(AlarmKind::StoreFull);
@@ -191,7 +190,7 @@ impl Observers {
         }
     }
 
-    /// This instance's memory decided, because Redis has no answer: a WARN, at most once a minute.
+    /// Writes a WARN, at most once a minute: this instance's memory has decided, because Redis has no answer.
     #[cold]
     pub(crate) fn store_local(&self, error: StoreError) {
         if self.counts.alarms.is_store_local_due() {
@@ -200,7 +199,7 @@ impl Observers {
         }
     }
 
-    /// As [`Observers::store`], of an operation that is waited for.
+    /// As [`Observers::store`], for an asynchronous operation.
     pub(crate) async fn store_in<T>(
         &self,
         operation: Operation,
@@ -212,12 +211,12 @@ impl Observers {
         answer
     }
 
-    /// An operation of the store has taken this time.
+    /// Records that an operation of the store has taken this time.
     pub(crate) fn stored<T>(&self, operation: Operation, took: Duration, answer: &Result<T, StoreError>) {
         self.meters.store(operation, took, answer.as_ref().err().copied());
     }
 
-    /// Runs an operation of the store. Its time is taken where it can be recorded.
+    /// Runs an operation of the store. Measures its time if the time can be recorded.
     #[inline]
     pub(crate) fn store<T>(
         &self,
@@ -238,7 +237,7 @@ impl Observers {
         self.meters.alarm(kind);
     }
 
-    /// The sandbox let a client through that is not on this host: a WARN, at most once a minute.
+    /// Writes a WARN, at most once a minute: the sandbox has let a client pass that is not on this host.
     pub(crate) fn sandbox_elsewhere(&self, rule: &str) {
         if self.counts.alarms.is_sandbox_due() {
             self.alarm(AlarmKind::Sandbox);

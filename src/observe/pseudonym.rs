@@ -6,13 +6,13 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 
 use crate::{error::ConfigError, mac::MacKey, phone::Phone, secret::Secret};
 
-/// Replaces a phone or a client in a log: the same one has the same pseudonym, as long as the key is the same.
+/// Replaces a phone or a client in a log. Under one key, the same phone or client always has the same pseudonym.
 ///
 /// The first 16 bytes of an HMAC-SHA256 under [`pseudonym_key`](crate::JVerifyBuilder::pseudonym_key). `Display` writes 22
 /// characters of base64url (RFC 4648, section 5).
 ///
-/// **Danger:** there are few phones and addresses. Who knows the key can compute the pseudonyms of all of them, and so find
-/// the phone of a pseudonym. Keep the key out of the place where the log is stored.
+/// **Danger:** there are few phones and addresses. Anyone who knows the key can compute the pseudonyms of all of them, and
+/// so find the phone of a pseudonym. Keep the key out of the place where the log is stored.
 ///
 /// ```
 /// use tower_jverify::{Decided, JVerifyLayer, Rule, Secret, number};
@@ -67,7 +67,7 @@ impl Pseudonyms {
         self.of(b"phone\0", phone.as_str().as_bytes())
     }
 
-    /// `octets`: the octets that no other client has.
+    /// `octets`: the octets that identify the client.
     pub(super) fn of_client(&self, octets: &[u8; 9]) -> Pseudonym {
         self.of(b"client\0", octets)
     }

@@ -73,7 +73,7 @@ struct Check<'v> {
     code: Option<&'v str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'v str>,
-    /// Of a captcha.
+    /// The lot number of a captcha.
     #[serde(skip_serializing_if = "Option::is_none")]
     lot_number: Option<&'v str>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -7,28 +7,28 @@ use tokio::time::Instant;
 /// The times of a guarded request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stages {
-    /// The request came.
+    /// When the request arrived.
     began: Instant,
-    /// The proof was read, and the checks could start.
+    /// When the proof had been read and the checks could start.
     judged_from: Option<Instant>,
-    /// The layer was finished. `None`: it is only now.
+    /// When the layer had finished. `None` if it is finishing now.
     ended: Option<Instant>,
 }
 
 // === impl Stages ===
 
 impl Stages {
-    /// Of a request that comes now.
+    /// Creates the times of a request that arrives now.
     pub(crate) fn begin() -> Self {
         Self { began: Instant::now(), judged_from: None, ended: None }
     }
 
-    /// The checks can start.
+    /// Records that the checks can start.
     pub(crate) fn judge_from(&mut self, now: Instant) {
         self.judged_from = Some(now);
     }
 
-    /// The layer is finished.
+    /// Records that the layer has finished.
     pub(crate) fn end_now(&mut self) {
         self.ended = Some(Instant::now());
     }

@@ -24,7 +24,7 @@ pub(crate) struct Watched {
 /// The watch of a rule.
 pub(super) struct Watch {
     account: Arc<str>,
-    /// Only if clients are identified.
+    /// `None` if clients are not identified.
     ratio: Option<Arc<Ratio>>,
     app: Arc<App>,
 }

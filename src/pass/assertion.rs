@@ -61,14 +61,14 @@ impl Assertions {
         Self(Arc::new(Set { signing, others: Vec::new(), audience: None, issuer: ISSUER.into() }))
     }
 
-    /// Adds a key to [`Assertions::jwks`] that does not sign: the next one or the last one, while keys are rotated. At most 8 keys
+    /// Adds a key to [`Assertions::jwks`] that does not sign: the next or the previous one, while keys are rotated. At most 8 keys
     /// together. Default: no further key.
     pub fn also(mut self, kid: impl Into<Box<str>>, pkcs8: impl AsRef<[u8]>) -> Self {
         Arc::make_mut(&mut self.0).others.push((kid.into(), PassKey::ed25519(pkcs8)));
         self
     }
 
-    /// Sets the backend for which the assertions are: 1 to 128 characters of visible ASCII, without `"` and `\`. Required, without a default. A backend
+    /// Sets the backend that the assertions are for: 1 to 128 characters of visible ASCII, without `"` and `\`. Required, without a default. A backend
     /// refuses assertions for another audience.
     pub fn audience(mut self, audience: impl Into<Box<str>>) -> Self {
         Arc::make_mut(&mut self.0).audience = Some(audience.into());
@@ -144,7 +144,7 @@ impl Set {
     }
 }
 
-/// Refuses what is not a short name.
+/// Refuses a text that is not a short name.
 pub(super) fn named(setting: &'static str, name: &str) -> Result<(), ConfigError> {
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"\"\\".contains(&byte);
     if (1..=NAME).contains(&name.len()) && name.bytes().all(is_plain) {

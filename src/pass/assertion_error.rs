@@ -32,7 +32,7 @@ pub enum AssertionError {
     Path,
     /// It is for a request with another body.
     Body,
-    /// It is not bound to a body, which the layer has not read to its end.
+    /// It is not bound to a body, because the layer has not read the body to its end.
     BodyNotBound,
     /// It is valid, and says that the request was not verified, for this reason.
     Unverified(DecisionReason),

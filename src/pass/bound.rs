@@ -4,14 +4,14 @@ use http::Method;
 
 use crate::{mac::MacKey, phone::Phone};
 
-/// The request that a pass is for: what must be the same when it comes back.
+/// What a pass is bound to: a request with the pass must have the same values.
 #[cfg_attr(not(feature = "pass"), allow(dead_code))]
 pub(crate) struct Bound<'b> {
     /// The rule's name.
     pub(crate) rule: &'b str,
-    /// What the rule's verifier spends from.
+    /// The account that the rule's verifier spends from.
     pub(crate) account: &'b str,
-    /// With the parameters of the path: of another tenant, the same phone is another proof.
+    /// Method and path. The path contains its parameters: for another tenant, the same phone is another proof.
     pub(crate) target: &'b Target,
     pub(crate) phone: Phone,
     /// The client's network, if it was found.
@@ -27,7 +27,7 @@ pub(crate) struct Target(Box<str>);
 impl Target {
     /// `path`: without the query, and without what a router has stripped.
     pub(crate) fn new(method: &Method, path: &str) -> Self {
-        // No method has a space.
+        // A method cannot contain a space.
         Self(format!("{method} {path}").into())
     }
 }
@@ -36,7 +36,7 @@ impl Target {
 
 #[cfg_attr(not(feature = "pass"), allow(dead_code))]
 impl Bound<'_> {
-    /// A hash of phone, account, method and path, which is another one for each pass.
+    /// A hash of phone, account, method and path, which differs for each pass.
     pub(super) fn request_mac(&self, key: &MacKey, jti: &str) -> [u8; 32] {
         // A phone has eleven digits, neither an id nor an account has a NUL, and the target is the last.
         key.mac([

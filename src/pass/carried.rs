@@ -7,11 +7,11 @@ use crate::{
     verdict::{Class, Risk, Verdict},
 };
 
-/// A number check that passed, and what is known of its pass.
+/// A number check that passed, and the chain of its passes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Carried {
     pub(super) has_risk_check: bool,
-    /// The highest.
+    /// The highest score.
     pub(super) score: Option<u16>,
     /// Whether a risk was asked for and not returned.
     pub(super) is_unknown: bool,
@@ -22,16 +22,16 @@ pub(crate) struct Carried {
     pub(crate) chain: Chain,
 }
 
-/// The passes of one number check, one after the other.
+/// The passes that follow one number check, one after the other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Chain {
     /// When the number check was asked, in microseconds since 1970.
     pub(super) checked: u64,
-    /// When the first one ends, in seconds since 1970. `None` before it is issued.
+    /// When the first pass ends, in seconds since 1970. `None` before it is issued.
     pub(super) ends: Option<u64>,
     /// How many of them followed an answer of the application.
     pub(crate) retries: u8,
-    /// Of the one that was read.
+    /// The id of the pass that was read.
     pub(super) jti: Box<str>,
 }
 
@@ -46,12 +46,12 @@ pub(crate) enum Unread {
 // === impl Carried ===
 
 impl Carried {
-    /// What these verdicts prove. `None` if no number check passed, or if a pass cannot carry all of it.
+    /// Converts these verdicts. `None` if no number check passed, or if a pass cannot carry everything that they contain.
     pub(crate) fn of(verdicts: &[Verdict], chain: Chain) -> Option<Self> {
         Self::summed(verdicts, chain).filter(Self::is_whole)
     }
 
-    /// Whether the verdicts that are made of it say all that it says.
+    /// Whether [`Carried::verdicts`] contains everything that this contains.
     pub(super) fn is_whole(&self) -> bool {
         Self::summed(&self.verdicts(), self.chain.clone()).as_ref() == Some(self)
     }
@@ -83,7 +83,7 @@ impl Carried {
         self.has_risk_check
     }
 
-    /// The verdicts, of which a policy concludes what it concluded of the first ones.
+    /// The verdicts. A policy decides about them as it decided about the original ones.
     pub(crate) fn verdicts(&self) -> Vec<Verdict> {
         let known = match self.score {
             Some(score) => Risk::from_score(score.into(), self.tags.clone()),
@@ -94,7 +94,7 @@ impl Carried {
             (false, None, true) => (Risk::Unknown, None),
             (_, Some(_), true) => (known, Some(Risk::Unknown)),
             (true, Some(_), false) => (Risk::NotAsked, Some(known)),
-            // A query without an answer has an unknown one.
+            // A risk query without an answer has an unknown risk.
             (true, None, _) => (Risk::NotAsked, Some(Risk::Unknown)),
         };
         let mark = |verdict: Verdict| if self.is_sandbox { verdict.with_sandbox_once_mark() } else { verdict };
@@ -127,13 +127,13 @@ impl Chain {
         self.checked / MICROS
     }
 
-    /// The text that is claimed, so that the pass works once.
+    /// The id, which is claimed, so that the pass works once.
     pub(crate) fn jti(&self) -> &str {
         &self.jti
     }
 }
 
-/// Microseconds of a second.
+/// Microseconds in a second.
 const MICROS: u64 = 1_000_000;
 
 fn micros(time: SystemTime) -> u64 {

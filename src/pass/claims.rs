@@ -25,26 +25,26 @@ pub(super) const TYPE: &str = "jverify-assertion+jwt";
 /// How long an assertion is valid, in seconds.
 pub(super) const LIFETIME: u64 = 60;
 
-/// The longest path that is written as it is, in bytes; of a longer one there is the hash.
+/// The longest path that is written as it is, in bytes. A longer path is written as its hash.
 const PATH: usize = 192;
 
-/// As [`PATH`], of a method.
+/// As [`PATH`], for a method.
 const METHOD: usize = 32;
 
-/// The most bytes of all tags in JSON. What is beyond is left out.
+/// The maximum number of bytes of all tags in JSON. Further tags are omitted.
 const TAGS: usize = 512;
 
-/// The most checks of one request, counted over all layers. What is beyond is left out.
+/// The maximum number of checks of one request, counted over all layers. Further checks are omitted.
 const CHECKS: usize = 8;
 
-/// What an assertion says. `T`: a text.
+/// The claims of an assertion. `T`: the type of texts.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Claims<T> {
     pub(super) iss: T,
     pub(super) aud: T,
-    /// Seconds since 1970.
+    /// When it was signed, in seconds since 1970.
     pub(super) iat: u64,
-    /// Seconds since 1970.
+    /// When it expires, in seconds since 1970.
     pub(super) exp: u64,
     pub(super) jti: T,
     pub(super) decision: T,
@@ -59,7 +59,7 @@ pub(super) struct Claims<T> {
     pub(super) sandbox: bool,
     pub(super) htm: T,
     pub(super) htu: T,
-    /// Null: the body is not bound.
+    /// The hash of the body. Null if the assertion is not bound to a body.
     pub(super) bd: Option<T>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) phone: Option<T>,
@@ -127,7 +127,7 @@ pub(super) fn bounded_method(method: &str) -> Cow<'_, str> {
     bounded(method, METHOD)
 }
 
-/// The text, or its hash if it is longer. Neither a path nor a method begins as the hash does.
+/// The text, or its hash if it is longer. Neither a path nor a method begins like the hash.
 fn bounded(text: &str, most: usize) -> Cow<'_, str> {
     if text.len() <= most { Cow::Borrowed(text) } else { Cow::Owned(format!("sha-256:{}", digest(text.as_bytes()))) }
 }

@@ -11,7 +11,7 @@ struct Set {
     keys: Vec<Value>,
 }
 
-/// A key of any kind. What is not a text is another kind's.
+/// A key of any kind. Members that are not texts belong to other kinds of keys.
 #[derive(Deserialize)]
 struct Jwk {
     kty: String,
@@ -48,7 +48,7 @@ pub(super) fn export<'k>(keys: impl Iterator<Item = &'k Key>) -> String {
 ///
 /// # Errors
 ///
-/// Why the set cannot be used: it is not one, has no such key, or has two of one name.
+/// Returns why the set cannot be used: it is not a key set, has no such key, or has two keys with one name.
 pub(super) fn parse(set: &[u8]) -> Result<Vec<PublicKey>, &'static str> {
     let set: Set = serde_json::from_slice(set).map_err(|_| "not a JSON Web Key Set")?;
     let mut keys: Vec<PublicKey> = Vec::new();

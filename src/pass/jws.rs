@@ -1,4 +1,4 @@
-//! The compact form of JWS (RFC 7515, section 3.1): signed, and read again.
+//! Signs and verifies texts in the compact form of JWS (RFC 7515, section 3.1).
 
 use std::fmt;
 
@@ -16,12 +16,12 @@ pub(crate) struct Key {
     public: PublicKey,
 }
 
-/// A key that verifies. Of HS256 it is as secret as the one that signs.
+/// A key that verifies. For HS256 it is as secret as the key that signs.
 pub(crate) struct PublicKey {
     kid: Box<str>,
     algorithm: Algorithm,
     verifying: DecodingKey,
-    /// Of Ed25519.
+    /// The public key of Ed25519.
     octets: Option<Box<[u8]>>,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct PublicKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Invalid;
 
-/// All that a header may say. A `crit`, a `jwk` or a `jku` is refused.
+/// The only members that a header may have. A `crit`, a `jwk` or a `jku` is refused.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header<'h> {
@@ -71,7 +71,7 @@ impl Key {
         })
     }
 
-    /// What verifies the texts of this key.
+    /// The key that verifies what this key signs.
     pub(crate) fn public(&self) -> &PublicKey {
         &self.public
     }
@@ -137,11 +137,11 @@ fn alg(algorithm: Algorithm) -> &'static str {
     }
 }
 
-/// The claims of a text that one of these keys has signed for this purpose. Whether the claims hold is for the caller to say.
+/// The claims of a text that one of these keys has signed for this purpose. The caller must check the claims.
 ///
 /// # Errors
 ///
-/// [`Invalid`], whatever is wrong.
+/// [`Invalid`], for every problem.
 pub(crate) fn verify<'k, C: DeserializeOwned>(
     keys: impl IntoIterator<Item = &'k PublicKey>,
     typ: &str,

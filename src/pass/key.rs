@@ -45,7 +45,7 @@ impl PassKey {
         Self(Material::Ed25519(Arc::new(SecretSlice::from(pkcs8.as_ref().to_vec()))))
     }
 
-    /// A key for hashes, made of this one: the same in each process that has it. No signature and no other purpose shares it.
+    /// Derives a key for hashes, which is the same in each process that has this key. It is used for no signature and for no other purpose.
     #[cfg_attr(not(feature = "pass"), allow(dead_code))]
     pub(super) fn mac_key(&self, purpose: &[u8]) -> MacKey {
         match &self.0 {
@@ -54,7 +54,7 @@ impl PassKey {
         }
     }
 
-    /// Refuses what is too short, and an invalid id.
+    /// Refuses a secret that is too short, and an invalid id.
     ///
     /// # Errors
     ///

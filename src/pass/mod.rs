@@ -1,12 +1,12 @@
-//! What leaves this process as a signed text, and is read again: keys, and the compact form of JWS (RFC 7515).
+//! Passes and assertions, which leave this process as signed texts and are read again: their keys, and the compact form of JWS (RFC 7515).
 //!
 //! # Threats
 //!
-//! A client holds the text and can write any other. So the algorithm belongs to the key: the header of a text only names the key, and must
+//! A client has the text, and can send any other text instead. So the algorithm belongs to the key: the header of a text only names the key, and must
 //! name the key's algorithm (`alg: none`, or HS256 with a public key as the secret, reaches no signature). The header has a `typ`, so that a text that was
 //! signed for one purpose is never read for another. A text is not parsed any further before its signature was verified.
 //!
-//! The signatures are aws-lc-rs', through jsonwebtoken's factories. Nothing is installed for the whole process.
+//! aws-lc-rs computes the signatures, through jsonwebtoken's factories. Nothing is installed for the whole process.
 
 mod assertion;
 #[cfg(feature = "pass")]

@@ -1,4 +1,4 @@
-//! In place of the claims, in a build without the feature `pass`: there is never a key.
+//! Replaces the claims in builds without the feature `pass`, in which a key never exists.
 
 use std::time::SystemTime;
 

@@ -1,4 +1,4 @@
-//! In place of key sets, in a build without the feature `pass`: there is never a key.
+//! Replaces key sets in builds without the feature `pass`, in which a key never exists.
 
 use super::jws::Key;
 

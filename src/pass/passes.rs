@@ -12,18 +12,18 @@ use crate::{error::ConfigError, secret::Secret};
 /// token: [`docs/step-up.md`](crate::docs::step_up) shows the exchange.
 ///
 /// A pass is signed (JWS). It says that the number check of this rule passed for this phone, with which risk. **It carries a proof,
-/// never a right**: the rule's *current* policy decides, so a pass with a high risk still needs the captcha. It holds no phone and no address
-/// in clear, works once, only for its rule, the rule's account, the method and path of its request, and its phone, and ends a lifetime after the number check. A later pass
-/// of the same check ends when the first one does.
+/// never a right**: the rule's *current* policy decides, so a pass with a high risk still needs the captcha. It contains no phone and
+/// no address in the clear. It works once, only for its rule, the rule's account, the method and path of its request, and its phone. It ends one
+/// lifetime after the number check. A later pass of the same check ends when the first one does.
 ///
 /// **It is signed, not encrypted**: the client can read the score, the tags and the id that JPush returned for its phone.
 ///
 /// Its single use is claimed in the store of the [`Guards`](crate::Guards). **In memory, each instance claims for itself**: with several instances set
-/// [`GuardsBuilder::redis`](crate::GuardsBuilder::redis), or a pass works once for each of them. A memory accepts no pass of a check from before it began: a restart,
-/// or a reload with other guards, ends all passes. Without an answer of the store no pass is
-/// accepted, whatever [`StorePolicy`](crate::StorePolicy) says. The clocks of instances must not differ by more than 15 minutes.
+/// [`GuardsBuilder::redis`](crate::GuardsBuilder::redis), or a pass works once for each of them. The memory accepts no pass whose number check is older
+/// than the memory: a restart, or a reload with other guards, ends all passes. If the store does not answer, no pass is accepted, whatever
+/// [`StorePolicy`](crate::StorePolicy) says. The clocks of instances must not differ by more than 15 minutes.
 ///
-/// All instances have the same keys. To rotate, accept the new key everywhere ([`Passes::also`]), then sign with it, and remove the old one after
+/// All instances need the same keys. To rotate, accept the new key everywhere ([`Passes::also`]), then sign with it, and remove the old one after
 /// a lifetime; [`JVerifyLayer::reload`](crate::JVerifyLayer::reload) does each step without a restart.
 ///
 /// Needs the Cargo feature `pass`: without it `build()` returns an error.
@@ -46,7 +46,7 @@ use crate::{error::ConfigError, secret::Secret};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Passes {
-    /// The first signs.
+    /// The first key signs.
     pub(super) keys: Vec<(Box<str>, PassKey)>,
     pub(super) audience: Option<Box<str>>,
     pub(super) lifetime: Duration,
@@ -88,15 +88,15 @@ impl Passes {
         self
     }
 
-    /// Sets for which application the passes are: 1 to 64 characters of visible ASCII without quotes and backslashes. Required, without a default. Applications
+    /// Sets the application that the passes are for: 1 to 64 characters of visible ASCII without quotes and backslashes. Required, without a default. Applications
     /// with other audiences do not accept them, even if they have the same keys: give staging another one than production.
     pub fn audience(mut self, audience: impl Into<Box<str>>) -> Self {
         self.audience = Some(audience.into());
         self
     }
 
-    /// Sets for how long a pass works, from the time of the number check. Default: 5 minutes; 30 s to 15 minutes. A lifetime that a reload
-    /// shortens holds for the passes that are out.
+    /// Sets for how long a pass works, from the time of the number check. Default: 5 minutes; 30 s to 15 minutes. If a reload
+    /// shortens the lifetime, the new one also applies to passes that were issued before.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
@@ -120,7 +120,7 @@ impl Passes {
     ///
     /// # Errors
     ///
-    /// Names the setting: no or an invalid audience, a lifetime out of its range, two keys of one id, too many keys.
+    /// Names the setting: a missing or invalid audience, a lifetime out of its range, two keys with one id, too many keys.
     pub(super) fn validate(&self) -> Result<&str, ConfigError> {
         let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"\"\\".contains(&byte);
         let Some(audience) = &self.audience else {

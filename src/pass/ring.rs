@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{check_kind::CheckKind, error::ConfigError, mac::MacKey};
 
-/// The keys of a rule's passes. The first signs.
+/// The keys of a rule's passes. The first one signs.
 #[derive(Debug)]
 pub(crate) struct Keyring {
     keys: Vec<(Key, MacKey)>,
@@ -83,8 +83,9 @@ impl Keyring {
         Ok(Self { keys, audience: audience.into(), lifetime: *lifetime, binds_client: *binds_client })
     }
 
-    /// A pass, whose life begins with the number check. `None` if nothing of it is left, if the client's network is bound and not known, or if
-    /// it would be longer than 1 KiB, because of its tags: without one of them, it could carry a lower risk.
+    /// Issues a pass, whose lifetime begins with the number check. `None` if the lifetime is over, if the pass must be bound to the client's
+    /// network and the network is not known, or if the pass would be longer than 1 KiB because of its tags: without a tag, it could carry a
+    /// lower risk.
     pub(crate) fn issue(&self, carried: &Carried, bound: &Bound<'_>, now: SystemTime) -> Option<String> {
         let (key, hashing) = self.keys.first()?;
         let now = seconds(now);
@@ -117,11 +118,11 @@ impl Keyring {
         key.sign(TYP, &claims).filter(|text| text.len() <= LONGEST_ISSUED)
     }
 
-    /// What a pass carries, if it is one of these keys' for this request.
+    /// What a pass carries, if one of these keys has signed it for this request.
     ///
     /// # Errors
     ///
-    /// [`Unread::Expired`], of a pass that was one. [`Unread::Invalid`], whatever else is wrong.
+    /// [`Unread::Expired`] for a pass that was valid. [`Unread::Invalid`] for every other problem.
     pub(crate) fn read(&self, text: &str, bound: &Bound<'_>, now: SystemTime) -> Result<Carried, Unread> {
         let read = |(key, hashing)| Some((verify::<Claims>([Key::public(key)], TYP, text).ok()?, hashing));
         let (claims, hashing) =
@@ -136,7 +137,7 @@ impl Keyring {
             && claims.exp <= claims.iat.min(chain.checked_seconds()).saturating_add(LONGEST.as_secs())
             && is_same(&claims.ph, bound.request_mac(hashing, &chain.jti))
             && match (&claims.cip, bound.network_mac(hashing, &chain.jti)) {
-                // Also where the setting is newer than the pass.
+                // Also if the setting is newer than the pass.
                 (None, _) => !self.binds_client,
                 (Some(_), None) => false,
                 (Some(cip), Some(network)) => is_same(cip, network),
@@ -150,7 +151,7 @@ impl Keyring {
         if !is_meant || **first != *CheckKind::Number.as_str() || has_risk_check == more.is_empty() {
             return Err(Unread::Invalid);
         }
-        // A lifetime that was shortened holds for the passes that are out.
+        // A shortened lifetime also applies to passes that were issued before.
         if claims.exp.min(chain.checked_seconds().saturating_add(self.lifetime.as_secs())) <= now {
             return Err(Unread::Expired);
         }

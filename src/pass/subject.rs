@@ -19,7 +19,7 @@ pub(crate) struct Subject<'s> {
 /// The longest issuer, audience and name of a rule, in bytes: a header must not grow without limit.
 pub(super) const NAME: usize = 128;
 
-/// The length of a text in JSON, at most, without the quotes.
+/// The maximum length of a text in JSON, without the quotes.
 pub(super) fn length(text: &str) -> usize {
     let length = |byte: u8| match byte {
         b'"' | b'\\' => 2,

@@ -90,7 +90,7 @@ const AHEAD: u64 = 30;
 // === impl Verifier ===
 
 impl Verifier {
-    /// Begins a verifier with the keys of [`Assertions::jwks`](crate::Assertions::jwks): a JSON Web Key Set (RFC 7517). Keys of other kinds are ignored.
+    /// Returns a builder of a verifier with the keys of [`Assertions::jwks`](crate::Assertions::jwks): a JSON Web Key Set (RFC 7517). Keys of other kinds are ignored.
     ///
     /// A verifier keeps its keys. When the layer gets others, build another verifier.
     #[allow(clippy::new_ret_no_self, reason = "an audience is required as well, so this is the start of a builder")]
@@ -208,7 +208,7 @@ impl VerifierBuilder {
         self
     }
 
-    /// **Danger.** Sets whether [`Verifier::verify`] returns the assertion of a request that was not verified: of a rule in shadow, of a fallback of a policy.
+    /// **Danger.** Sets whether [`Verifier::verify`] returns the assertion of a request that was not verified, such as one of a rule in shadow, or one that passed by a fallback of the policy.
     /// Default: `false`. Check [`Decision::is_verified`] then.
     pub fn danger_accept_unverified(mut self, accept: bool) -> Self {
         self.accepts_unverified = accept;
@@ -260,7 +260,7 @@ impl fmt::Debug for VerifierBuilder {
 // === impl Assertion ===
 
 impl Assertion {
-    /// The layer's decision. It has what the headers have: see [`Decision::from_trusted_headers`]. The phone is there only if the layer has
+    /// The layer's decision. It contains what the headers contain: see [`Decision::from_trusted_headers`]. It has the phone only if the layer sets
     /// [`forward_phone`](crate::JVerifyBuilder::forward_phone).
     pub fn decision(&self) -> &Decision {
         &self.decision
@@ -271,7 +271,7 @@ impl Assertion {
         &self.id
     }
 
-    /// The name of the rule that let the request through. `None` if the layer cannot know it: of a request in shadow that several rules may mean.
+    /// The name of the rule that let the request through. `None` if the layer cannot know it, because a request in shadow may mean several rules.
     pub fn rule(&self) -> Option<&str> {
         self.rule.as_deref()
     }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{body::TrailerFilter, decision::Applied, phone::Phone};
 
-/// What else says whether a request is enforced: its header for testers, and the other rules that it may mean.
+/// What else decides whether a rule is enforced for a request: its header for testers, and the other rules that it may mean.
 #[derive(Default)]
 pub(crate) struct Meant {
     pub(crate) shown: Option<Shown>,
@@ -77,14 +77,14 @@ impl Group {
         meant: &Meant,
     ) -> Applied {
         if self.reading().changes_bodies() {
-            // The body as it came may choose another rule for another reader.
+            // Another reader of the unchanged body may choose another rule.
             return self.applied(phone, parts, meant);
         }
         all_applied(meant.others.iter().chain([rule]), phone, parts, meant.shown.as_ref())
     }
 }
 
-/// A request that several rules may mean is in shadow only if all of them are. One of which no rule is known is enforced.
+/// A request that several rules may mean is in shadow only if all of them are. A request without a known rule is enforced.
 #[cold]
 pub(crate) fn all_applied<'r>(
     rules: impl Iterator<Item = &'r Arc<RuleState>>,

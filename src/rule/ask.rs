@@ -291,7 +291,7 @@ impl Ask {
         self.steps.iter().flat_map(|step| &step.proofs)
     }
 
-    /// What must hold of its captchas.
+    /// The conditions for its captchas.
     pub(super) fn bindings(&self) -> impl Iterator<Item = &Bindings> {
         self.proofs().map(|proof| match proof {
             Proof::Number(Number { step_up, .. }) | Proof::OneTap(OneTap { step_up, .. }) => &step_up.bindings,

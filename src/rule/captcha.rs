@@ -60,7 +60,7 @@ impl Captcha {
     }
 
     /// Requires that the captcha was solved from the network of the client that sends the request
-    /// ([`client_ip`](crate::Rule::client_ip)): so many leading bits of its address must be those of `captchaArgs.user_ip`. An
+    /// ([`client_ip`](crate::Rule::client_ip)): as many leading bits of its address as the prefix says must equal those of `captchaArgs.user_ip`. An
     /// answer that has no address, or one that is not an address, and a request whose address is not found, get 403
     /// `verification_failed` with the reason [`CaptchaUnbound`](crate::DenialReason::CaptchaUnbound). An IPv4 address is
     /// compared as such, also where it is written as IPv6 (mapped, behind NAT64's well-known prefix, or in 6to4).

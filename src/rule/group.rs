@@ -29,7 +29,7 @@ pub(crate) struct Group {
     /// Most specific first; at most the last has no `when`.
     first: Compiled,
     others: Vec<Compiled>,
-    /// Of the path. Boxed: few paths have parameters.
+    /// The parameters of the path. Boxed, because few paths have any.
     parameters: Option<Box<Parameters>>,
     /// The closures that let a request pass: one per rule, or empty.
     unless: Vec<Unless>,
@@ -206,7 +206,7 @@ impl Group {
         Ok(Some(Box::new(values)))
     }
 
-    /// Whether a closure may let a request by.
+    /// Whether a closure may let a request pass.
     #[inline]
     pub(crate) fn has_unless(&self) -> bool {
         !self.unless.is_empty()

@@ -43,7 +43,7 @@ impl Routes {
 // === impl Group ===
 
 impl Group {
-    /// The rule of a group that has only one: that one applies, whatever of the request cannot be read.
+    /// The rule of a group that has only one. It applies even if the request cannot be read.
     #[cold]
     pub(crate) fn only_rule(&self) -> Option<&Arc<RuleState>> {
         let mut states = self.states();

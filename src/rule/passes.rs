@@ -11,7 +11,7 @@ use crate::{
     pass::Keyring,
 };
 
-/// What the layer's passes are compiled to, for all rules that have none of their own.
+/// The compiled passes of the layer, for all rules that do not set passes.
 pub(super) fn of_layer(layer: &Overrides) -> Result<Option<Arc<Keyring>>, ConfigError> {
     let passes = layer.passes.as_ref().and_then(Option::as_ref);
     Ok(passes.map(Keyring::new).transpose()?.map(Arc::new))
@@ -57,7 +57,7 @@ pub(super) fn resolve(
     if passes.binds_client() && values.client_ip.is_none() {
         return Err(ConfigError::unshown("passes.bind_client", "requires `client_ip`, which finds the address"));
     }
-    // A reload may bring rules that were built for other guards. A pass is claimed all the same.
+    // A reload may bring rules that were built for other guards. Their passes are claimed nevertheless.
     if !guards.claim_proofs() && !is_reload {
         return Err(ConfigError::unshown(
             "passes",

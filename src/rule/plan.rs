@@ -119,7 +119,7 @@ impl AskPlan {
                 checks.extend(leaf.check(values, grammar)?);
             }
             let mut is_proven = checks.len() > before;
-            // A fresh proof of a phone is used, and the pass stays good.
+            // A fresh proof of a phone is used instead, and the pass can be used later.
             let is_fresh = || checks.iter().skip(before).any(|it| it.check.kind() != CheckKind::Captcha);
             if pass.is_some()
                 && let Some((phone, with_risk)) = step.iter().find_map(Leaf::as_number)
@@ -176,7 +176,7 @@ fn shared(bindings: &Bindings) -> Option<Arc<Bindings>> {
 // === impl Leaf ===
 
 impl Leaf {
-    /// Of a number check: the field of the phone, and whether its risk is asked for.
+    /// For a number check: the field of the phone, and whether its risk is asked for.
     fn as_number(&self) -> Option<(usize, bool)> {
         match self {
             Self::Number { phone, with_risk, .. } => Some((*phone, *with_risk)),

@@ -37,7 +37,7 @@ impl InHeaders {
     ///
     /// # Errors
     ///
-    /// There are several passes, in whichever headers, or it cannot be read.
+    /// There are several passes in the headers, or the pass cannot be read.
     pub(super) fn only(&self, header: &HeaderName) -> Result<Option<&Secret>, Refusal> {
         let Some((_, own)) = self.0.iter().find(|(name, _)| name == header) else { return Ok(None) };
         match (&*self.0, own) {

@@ -203,7 +203,7 @@ macro_rules! setting_table {
         /// Limits how long a request in shadow may wait for its decision, from its arrival: reading its body and its checks.
         /// Default: 1.5 s; 10 ms to 60 s. While the body is read, the shortest one of the path's rules applies.
         ///
-        /// Then the request goes on as `would-deny`, with the reason `unavailable`, or `body_timeout` while its body is read. Its
+        /// After that, the request is passed on as `would-deny`, with the reason `unavailable`, or `body_timeout` while its body is read. Its
         /// checks are finished for the record, in a task, within [`deadline`](Self::deadline): see
         /// [`Decided::is_late`](crate::Decided::is_late). If the client leaves, only the running check is finished.
         shadow_deadline(deadline: std::time::Duration) -> shadow_deadline: std::time::Duration = std::time::Duration::from_millis(1_500), deadline;
@@ -276,11 +276,11 @@ macro_rules! setting_table {
         /// Only number checks have passes. A rule without [`number`](crate::number()) may not set this, and ignores the layer's: the client of a
         /// one-tap login does not know the phone that a pass is bound to.
         ///
-        /// A request with a pass and a token uses the token, and the pass stays good. A pass that cannot be used is answered 403 `proof_expired`, next
-        /// `new_token`, and nothing is asked; the event has the reason `pass_invalid`, `pass_expired` or `pass_used`. Limits of a client count a
-        /// request with a pass like any other, but for [`per_client_and_phone`](crate::GuardsBuilder::per_client_and_phone), and it costs nothing of a budget.
+        /// A request with a pass and a token uses the token, and the pass can be used later. A pass that cannot be used is answered 403 `proof_expired`, next
+        /// `new_token`, and no check is sent; the event has the reason `pass_invalid`, `pass_expired` or `pass_used`. Limits of a client count a
+        /// request with a pass like any other, except for [`per_client_and_phone`](crate::GuardsBuilder::per_client_and_phone), and the pass costs nothing of a budget.
         ///
-        /// A request in shadow gets no pass, because a rule in shadow answers nothing; one that it brings is checked and claimed as elsewhere. Requests that
+        /// A request in shadow gets no pass, because a rule in shadow answers nothing; a pass that it has is checked and claimed as usual. Requests that
         /// [`otherwise_pass`](crate::Rule::otherwise_pass) or [`guard_unless`](crate::Rule::guard_unless) lets through use no pass.
         passes(passes: impl Into<Option<$crate::pass::Passes>>) -> passes: Option<$crate::pass::Passes> = None, passes.into();
 
@@ -304,8 +304,7 @@ macro_rules! setting_table {
         ///
         /// One number check is followed by at most three such passes, all of which end when the first one does.
         ///
-        /// **Danger:** with each pass a client can try another password, so it must be one of few: limit the attempts for each account in the application
-        /// too.
+        /// **Danger:** with each pass a client can try another password: also limit the attempts for each account in the application.
         ///
         /// A rule with [`on_demand`](crate::Rule::on_demand), whose handler looks at the password first, may not set it, and ignores the layer's.
         ///
@@ -355,15 +354,15 @@ macro_rules! fields {
             $(pub(crate) $field: Option<$stored>,)+
             /// Set by three setters.
             pub(crate) respond: Option<Respond>,
-            /// Of a rule only.
+            /// Only rules have it.
             pub(super) other_phones: Option<Vec<Box<str>>>,
-            /// Of a rule only.
+            /// Only rules have it.
             pub(super) limits: Vec<Limit>,
-            /// Of a rule only.
+            /// Only rules have it.
             pub(super) on_demand: bool,
             /// Of the layer's verifier, or of the rule's verifier.
             pub(crate) account: Option<Box<str>>,
-            /// Of a rule only.
+            /// Only rules have it.
             pub(super) verifier: Option<RuleVerifier>,
         }
 

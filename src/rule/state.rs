@@ -14,7 +14,7 @@ use crate::{check::AskedBy, observe::Watched};
 pub(crate) struct RuleState {
     pub(crate) name: Arc<str>,
     pub(crate) settings: Settings,
-    /// Of a request without path parameters.
+    /// For requests without path parameters.
     pub(super) asked_by: Arc<AskedBy>,
     /// A reload keeps it for the rule of the same name.
     mark: Arc<Mark>,

@@ -15,7 +15,7 @@ use crate::{
 #[derive(Clone)]
 pub(crate) struct Tester(Arc<(HeaderName, Secret)>);
 
-/// The values of such headers that a request has, each alone.
+/// The tester headers that a request has exactly once, with their values.
 pub(crate) struct Shown(Vec<(HeaderName, HeaderValue)>);
 
 /// The least number of bytes of a value that clients cannot guess.

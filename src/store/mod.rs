@@ -71,7 +71,7 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// Ends the claim that has this nonce. Another claim of the subject stays.
     fn release(&self, subject: &Subject<'_>, nonce: Nonce) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Takes `cost` of what the rate allows (GCRA, in microseconds). What has to wait takes nothing.
+    /// Takes `cost` of what the rate allows (GCRA, in microseconds). If the caller has to wait, nothing is taken.
     ///
     /// A cost above the burst always waits.
     fn take(
@@ -113,13 +113,13 @@ pub(crate) enum StoreError {
     Down,
     Timeout,
     ReadOnly,
-    /// The store is at its bound. What it holds stays.
+    /// The store is at its capacity. Its entries stay.
     Full,
-    /// The store answers, but not as a store does.
+    /// The store's answer cannot be read.
     Unreadable,
 }
 
-/// What distinguishes one claim of a subject from the next. Unique in this process and, but for a chance of 2⁻⁶⁴, among two.
+/// Distinguishes one claim of a subject from the next. Unique in this process and, except for a chance of 2⁻⁶⁴, in two processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Nonce(u64);
 
@@ -130,7 +130,7 @@ impl<'s> Subject<'s> {
         Self { purpose, parts }
     }
 
-    /// Gives the purpose and each part with its length, as bytes that no other subject has.
+    /// Writes the purpose and each part with its length. No other subject writes the same bytes.
     pub(crate) fn write(&self, mut to: impl FnMut(&[u8])) {
         to(&[self.purpose.tag()]);
         for part in self.parts {
@@ -141,8 +141,8 @@ impl<'s> Subject<'s> {
 }
 
 impl Purpose {
-    /// Whether the bound of a store holds for it. Not for what is about an account alone: the operator names the accounts, so there are
-    /// few, and a flood that fills the store must not lift the limits that are left against it.
+    /// Whether the capacity of a store limits entries of this purpose. It does not limit entries about an account alone: the operator names
+    /// the accounts, so there are few, and a flood of requests that fills the store must not lift the limits of the account.
     fn is_bounded(self) -> bool {
         match self {
             Self::Claim | Self::ClientRate | Self::PhoneRate | Self::RuleRate => true,
@@ -150,7 +150,7 @@ impl Purpose {
         }
     }
 
-    /// Part of what is hashed: instances that share a store must agree on it.
+    /// A part of the hashed bytes. Instances that share a store must have the same values.
     fn tag(self) -> u8 {
         match self {
             Self::Claim => 1,

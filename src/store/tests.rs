@@ -1,4 +1,4 @@
-//! What the memory alone does: its bound, its races, and its rates against another implementation.
+//! Tests of the memory alone: its capacity, its races, and its rates against another implementation.
 
 use std::{num::NonZeroU32, sync::Barrier, thread, time::Duration};
 

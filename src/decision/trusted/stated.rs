@@ -1,4 +1,4 @@
-//! What was written about a decision, and the decision that this is.
+//! Converts what a layer has written about its decision back into the decision.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ pub(crate) struct Stated<'s> {
     pub(crate) score: Option<u16>,
     pub(crate) tags: Vec<Box<str>>,
     pub(crate) checks: Vec<&'s str>,
-    /// Of each check. `None`: the ids are not known.
+    /// The id of each check. `None` if the ids are not known.
     pub(crate) ids: Option<Vec<Option<&'s str>>>,
     pub(crate) phone: Option<&'s str>,
     pub(crate) is_sandbox: bool,
@@ -46,11 +46,11 @@ pub(crate) struct Stated<'s> {
 // === impl Stated ===
 
 impl Stated<'_> {
-    /// The decision.
+    /// Returns the decision.
     ///
     /// # Errors
     ///
-    /// The layer does not write this.
+    /// The layer does not write such values.
     pub(crate) fn decide(self, accepts: Accepts) -> Result<Decision, TrustedHeadersError> {
         let word = Word::parse(self.word).ok_or(TrustedHeadersError::invalid(Header::Decision))?;
         let phone = parsed(Header::Phone, self.phone, Phone::parse)?;

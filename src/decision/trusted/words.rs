@@ -45,7 +45,7 @@ impl Word {
         }
     }
 
-    /// Whether the layer writes this reason with it.
+    /// Whether the layer writes this reason together with this word.
     pub(super) fn has(self, reason: DecisionReason) -> bool {
         let word = match reason {
             DecisionReason::Verified => Self::Allow,

@@ -27,7 +27,7 @@ fn a_page_is_for_clients_that_rank_html_strictly_higher() {
         ("text/html;q=1;level=1", true),
         ("text/plain;x=\"a,b;c\\\"\", text/html", true),
         ("*/*, application/*;q=0.1", true),
-        // As high, or less.
+        // Ranked as high, or lower.
         ("", false),
         ("*/*", false),
         ("application/json", false),

@@ -95,7 +95,7 @@ impl Switch {
 // === impl Admission ===
 
 impl Admission {
-    /// Counts what the check said about the service.
+    /// Counts the outcome of the check.
     pub(super) fn settle(mut self, health: Health) -> Option<Change> {
         let health = match health {
             Health::TimedOut if self.had_time => Health::Failed,

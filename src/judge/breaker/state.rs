@@ -79,7 +79,7 @@ pub(super) struct Asked {
 // === impl Refused ===
 
 impl Refused {
-    /// As the verdict on the check.
+    /// Converts to the verdict on the check.
     pub(crate) fn verdict(self, kind: CheckKind) -> Verdict {
         // In whole seconds, and never zero.
         let seconds = u32::try_from(self.left.as_secs()).unwrap_or(u32::MAX).saturating_add(1);

@@ -1,5 +1,5 @@
-//! The link to Redis: one connection for all requests. A failed connection is replaced, and if that does not help, Redis is
-//! left alone for a while.
+//! The link to Redis: one connection for all requests. A failed connection is replaced, and if that does not help, requests
+//! do not wait for Redis for a while.
 
 use std::{
     mem,

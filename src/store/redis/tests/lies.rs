@@ -1,4 +1,4 @@
-//! A Redis that answers what no Redis answers.
+//! A server that answers as no Redis does.
 
 use std::time::Duration;
 
