@@ -67,7 +67,7 @@ impl Failure {
         if chain(error).any(is_elapsed) {
             return Self::timeout();
         }
-        Self::new(Class::Unknown, "an error that is not known")
+        Self::new(Class::Unknown, "an unknown error")
     }
 
     /// No answer within a deadline.
@@ -198,7 +198,7 @@ mod tests {
     fn what_is_not_known_is_unknown_and_no_outage() {
         let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
         for failure in [Failure::of(&fmt::Error), Failure::of(&refused), Failure::of(&Wraps(refused))] {
-            assert_eq!(failure, Failure::new(Class::Unknown, "an error that is not known"));
+            assert_eq!(failure, Failure::new(Class::Unknown, "an unknown error"));
         }
     }
 

@@ -94,7 +94,7 @@ impl fmt::Debug for Masked {
 
 impl fmt::Display for ParsePhoneError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not eleven digits, `1` and then `3` to `9` first")
+        f.write_str("not eleven digits that begin with `1` and then `3` to `9`")
     }
 }
 

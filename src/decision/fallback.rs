@@ -79,7 +79,7 @@ pub(super) const fn mildest(class: Class) -> (Fallback, &'static str) {
         }
         Class::Unreadable => (
             Fallback::Captcha,
-            "what a client sends can be why the answer cannot be read, so it is never let through unproven",
+            "the client's input can be the reason why the answer cannot be read, so it is never let through unproven",
         ),
         Class::Unavailable => (Fallback::Open, ""),
     }

@@ -193,15 +193,15 @@ impl Policy {
         }
         for band in &self.bands {
             if band.from > Risk::HIGHEST {
-                return refuse(band.from, "scores end at 900");
+                return refuse(band.from, "the highest score is 900");
             }
             if band.level == Level::Unknown {
-                return refuse(band.from, "a known score has a known level; see `unknown_risk`");
+                return refuse(band.from, "a band cannot have the level of unknown risks: see `unknown_risk`");
             }
         }
         for (lower, higher) in self.bands.iter().zip(self.bands.iter().skip(1)) {
             if higher.level < lower.level || higher.action < lower.action {
-                return refuse(higher.from, "a higher score has no lower level and no milder action");
+                return refuse(higher.from, "a higher score must not have a lower level or a milder action");
             }
         }
         self.tags.validate()?;

@@ -50,10 +50,10 @@ impl TagActions {
         }
         for (tag, _) in self.iter() {
             if tag.is_empty() {
-                return Err(ConfigError::new("policy.tag", tag, "an empty tag is never read"));
+                return Err(ConfigError::new("policy.tag", tag, "an empty tag never matches"));
             }
             if tag.len() > Risk::TAG_BYTES {
-                return Err(ConfigError::new("policy.tag", tag, "a tag of more than 64 bytes is never read"));
+                return Err(ConfigError::new("policy.tag", tag, "a tag of more than 64 bytes never matches"));
             }
         }
         Ok(())

@@ -93,7 +93,7 @@ impl Cors {
     /// Names `cors.origins`, `cors.expose` or `cors.credentials`.
     pub(super) fn validate(&self) -> Result<Sharing, ConfigError> {
         let origins = match &*self.origins {
-            [] => return Err(ConfigError::unshown("cors.origins", "names no origin")),
+            [] => return Err(ConfigError::unshown("cors.origins", "has no origin")),
             [every] if &**every == "*" => Origins::Every,
             these => Origins::These(these.iter().map(|origin| parse(origin)).collect::<Result<_, _>>()?),
         };
@@ -103,7 +103,7 @@ impl Cors {
         }
         for name in &self.expose {
             if &**name == "*" || HeaderName::from_bytes(name.as_bytes()).is_err() {
-                return Err(ConfigError::new("cors.expose", &**name, "is not the name of a header"));
+                return Err(ConfigError::new("cors.expose", &**name, "is not a header name"));
             }
         }
         let expose = (!self.expose.is_empty()).then(|| HeaderValue::try_from(self.expose.join(", ")));
@@ -116,7 +116,7 @@ impl Cors {
 fn parse(origin: &str) -> Result<HeaderValue, ConfigError> {
     let refused = |problem: &'static str| ConfigError::new("cors.origins", origin, problem);
     match origin {
-        "*" => return Err(refused("every origin includes the others: name it alone")),
+        "*" => return Err(refused("`*` means every origin: set no other origin")),
         "null" => return Err(refused("`null` is the origin of every sandboxed frame and of every file")),
         _ => {}
     }

@@ -117,10 +117,10 @@ impl Names {
             return refuse("a prefix is made of lower-case letters, digits and dashes");
         }
         if !prefix.starts_with(|c: char| c.is_ascii_lowercase()) || prefix.ends_with('-') || prefix.contains("--") {
-            return refuse("a prefix starts with a letter, and its dashes are single and inside");
+            return refuse("a prefix starts with a letter, does not end with a dash, and has no two dashes in a row");
         }
         if !prefix.contains('-') {
-            return refuse("a prefix contains a dash, such as `x-jverify`: one word would cover the headers of others");
+            return refuse("a prefix contains a dash, such as `x-jverify`: a single word would cover other headers");
         }
         let covers =
             |name: &str| name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));

@@ -211,7 +211,7 @@ impl Routing {
                 WARN,
                 header = entry.name,
                 "`foreign_backend` removes a header that names another path, prefix or method: a backend that relies on it \
-                 now does something else. If a trusted proxy in front sets it, see `ForeignBackend::keep_header`"
+                 now behaves differently. If a trusted proxy in front sets it, see `ForeignBackend::keep_header`"
             );
         }
     }

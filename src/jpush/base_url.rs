@@ -41,7 +41,7 @@ impl BaseUrl {
     pub(super) fn parse(text: &str, plain: Reach) -> Result<Self, ConfigError> {
         // `Uri` silently drops a fragment, so the text is searched.
         if text.contains(['@', '?', '#']) {
-            return Err(ConfigError::unshown(SETTING, "no user information, query or fragment can be in it"));
+            return Err(ConfigError::unshown(SETTING, "it must not contain user information, a query or a fragment"));
         }
         let wrong = |problem: &'static str| ConfigError::new(SETTING, text, problem);
         let uri: Uri = text.parse().map_err(|_| wrong("not a URL"))?;
@@ -58,15 +58,15 @@ impl BaseUrl {
         };
         if !is_in_reach {
             return Err(wrong(match plain {
-                Reach::Private => "plain http is for loopback and private addresses only",
-                Reach::Loopback | Reach::Anywhere => "plain http is for loopback hosts only",
+                Reach::Private => "plain http is allowed for loopback and private addresses only",
+                Reach::Loopback | Reach::Anywhere => "plain http is allowed for loopback hosts only",
             }));
         }
         if *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS {
             return Err(wrong("the scheme is https"));
         }
         if has_endpoint(uri.path()) {
-            return Err(wrong("the path of an endpoint is in it, and the client adds that itself: leave it out"));
+            return Err(wrong("it contains the path of an endpoint, which the client adds: remove the path"));
         }
         let prefix = uri.path().trim_end_matches('/').into();
         Ok(Self { reach, scheme: scheme.clone(), authority: authority.clone(), prefix })
@@ -135,7 +135,7 @@ fn has_endpoint(path: &str) -> bool {
 /// Returns what is wrong with it.
 pub(super) fn host_and_port(authority: &Authority) -> Result<(), &'static str> {
     if authority.host().is_empty() {
-        return Err("no host is in it");
+        return Err("it has no host");
     }
     // `Authority::port` reads `x:` and `x:65536` as without a port.
     let port = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
@@ -231,7 +231,7 @@ mod tests {
             let base = format!("{VENDOR}{path}");
             let error = BaseUrl::parse(&base, Reach::Loopback).unwrap_err();
             assert_eq!((error.setting(), error.value()), ("base_url", Some(&*base)));
-            assert!(error.to_string().contains("the client adds that itself"), "{error}");
+            assert!(error.to_string().contains("which the client adds"), "{error}");
         }
         for path in ["/jpush/v2", "/v2/webhook", "/my-v2/web", "/interaction/check", "/web/v2"] {
             let base = format!("https://egress.example{path}");

@@ -337,7 +337,7 @@ impl<T> JPushBuilder<T> {
                 return Err(ConfigError::new(
                     "base_url",
                     base.host_name(),
-                    "plain http is for addresses here: `transport` resolves the name by itself",
+                    "plain http to a host name is not allowed with `transport`, which resolves names by itself: set an address",
                 ));
             }
             Transport::Given(transport) => (transport, None, None),

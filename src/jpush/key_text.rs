@@ -26,7 +26,7 @@ pub(super) const REQUEST: &str =
     "this is a certificate signing request (CSR): the private key that it was made with is needed";
 pub(super) const ELLIPTIC: &str = "this is an elliptic-curve (EC) key: JPush encrypts phones for an RSA key";
 const OPENSSH: &str =
-    "this is a key in OpenSSH's own format: an RSA key is rewritten as PEM by `ssh-keygen -p -m PEM -f key`";
+    "this is a key in OpenSSH's format: an RSA key is rewritten as PEM by `ssh-keygen -p -m PEM -f key`";
 const LABEL: &str = "the PEM label is wrong: it must be `PRIVATE KEY` (PKCS#8) or `RSA PRIVATE KEY` (PKCS#1)";
 const DSA: &str = "this is a DSA key: JPush encrypts phones for an RSA key";
 const CUT: &str = "the PEM has no END line of the same label: the text is cut off (a variable that ends at the first line \

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{error::ConfigError, phone::Phone, verdict::Verdict};
 
-const DAMAGED: &str = "the RSA key is damaged: its numbers do not fit together";
+const DAMAGED: &str = "the RSA key is damaged: its numbers are inconsistent";
 
 /// The developer's private key, whose public half is in the vendor's console.
 pub(super) struct OneTapKey(Pkcs1PrivateDecryptingKey);
@@ -37,9 +37,9 @@ pub(super) fn unusable(verdict: Verdict) -> Verdict {
 
 /// A pass whose phone is not for the key.
 pub(super) fn unopened(verdict: Verdict) -> Verdict {
-    let advice = "the phone that JPush answered does not open with the one-tap key: it is another app's, or its public half is not \
-                  the one in the vendor's console";
-    verdict.with_advice(advice).unanswered("the phone does not open with the one-tap key".into(), false, false)
+    let advice = "the one-tap key does not decrypt the phone that JPush returned: it is the key of another app, or the vendor's console has another \
+                  public key";
+    verdict.with_advice(advice).unanswered("the one-tap key does not decrypt the phone".into(), false, false)
 }
 
 /// A pass without a phone.
@@ -102,7 +102,7 @@ fn wrong_length(bits: usize) -> Option<String> {
              key in the vendor's console"
         )),
         2048..=8192 => None,
-        _ => Some(format!("the RSA key is too long: it has {bits} bits, and at most 8192 are read")),
+        _ => Some(format!("the RSA key is too long: it has {bits} bits, and at most 8192 are supported")),
     }
 }
 

@@ -53,7 +53,7 @@ impl ProofBytes {
         match controls.into_iter().find(|byte| self.allows(*byte)) {
             None => Ok(()),
             Some(byte) => {
-                Err(ConfigError::new("proof_bytes", format!("{byte:#04x}"), "no proof has a control character"))
+                Err(ConfigError::new("proof_bytes", format!("{byte:#04x}"), "control characters cannot be allowed"))
             }
         }
     }

@@ -45,10 +45,10 @@ impl ProxySettings {
         let is_plain = destination.scheme() == Some(&Scheme::HTTP);
         match &self.url {
             Some(_) if self.from_env => {
-                Err(ConfigError::unshown("proxy_from_env", "`proxy` is set as well: only one of them can be"))
+                Err(ConfigError::unshown("proxy_from_env", "`proxy` is set as well: set only one of the two"))
             }
             Some(_) if is_plain => {
-                Err(ConfigError::unshown("proxy", "the base URL is plain http, and only TLS goes through a proxy"))
+                Err(ConfigError::unshown("proxy", "the base URL is plain http, and a proxy is used for https only"))
             }
             Some(url) => {
                 let wrong = |problem| ConfigError::unshown("proxy", problem);
@@ -108,7 +108,7 @@ impl Proxy {
             let (user, password) = user_info.split_once(':').unwrap_or((user_info, ""));
             let user = decoded(user).ok_or(SHAPE)?;
             if user.expose().is_empty() || user.expose().contains(':') {
-                return Err("a user name is not empty and has no colon");
+                return Err("the user name must not be empty or contain a colon");
             }
             decoded(password).ok_or(SHAPE)?;
         }

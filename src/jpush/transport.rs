@@ -249,7 +249,7 @@ impl HttpsSettings {
 
     fn check(&self) -> Result<(), ConfigError> {
         if self.connect_timeout.is_zero() {
-            return Err(ConfigError::new("connect_timeout", "0", "nothing connects in no time"));
+            return Err(ConfigError::new("connect_timeout", "0", "must be more than zero"));
         }
         if self.idle_timeout.is_zero() {
             return Err(ConfigError::new("idle_timeout", "0", "every call would open a new connection"));
@@ -301,11 +301,11 @@ impl HttpsSettings {
             let mut found = false;
             for certificate in CertificateDer::pem_slice_iter(pem) {
                 let certificate = certificate.map_err(|_| wrong("not PEM"))?;
-                roots.add(certificate).map_err(|_| wrong("a certificate that cannot be a root"))?;
+                roots.add(certificate).map_err(|_| wrong("it contains a certificate that cannot be a root"))?;
                 found = true;
             }
             if !found {
-                return Err(wrong("no certificate is in it"));
+                return Err(wrong("it contains no certificate"));
             }
         }
         Ok(roots)

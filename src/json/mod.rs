@@ -37,7 +37,7 @@ impl Malformed {
             Self::ControlCharacter => "a control character in a string",
             Self::HalfASurrogate => "half a surrogate pair",
             Self::TooDeep => "more than 127 levels of nesting",
-            Self::NumberBeyondBounds => "a number beyond bounds",
+            Self::NumberBeyondBounds => "a number out of range",
         }
     }
 }

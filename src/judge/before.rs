@@ -108,7 +108,7 @@ impl<V> Questions<'_, V> {
                 let refusal = Refusal::new(DenialReason::Overloaded);
                 match full {
                     Full::All => refusal,
-                    Full::Share => refusal.with_detail("one client holds its share of `in_flight`"),
+                    Full::Share => refusal.with_detail("the client already holds its share of `in_flight`"),
                 }
             })?;
             self.permit = Some(permit);

@@ -46,7 +46,7 @@ impl Bindings {
                 return Err(ConfigError::unshown("used_types", "an empty list accepts no captcha"));
             }
             if types.iter().any(|used_type| used_type.is_empty()) {
-                return Err(ConfigError::new("used_types", "", "an empty type is never solved"));
+                return Err(ConfigError::new("used_types", "", "an empty type never matches"));
             }
         }
         if let Some(Prefix { v4, v6 }) = self.client_ip {

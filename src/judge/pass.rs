@@ -95,7 +95,7 @@ impl<V> Questions<'_, V> {
         };
         let read = |bound: &Bound<'_>| passes.ring.read(pass.text.expose(), bound, settings.account.now());
         let carried = pass_context.with_bound(rule, settings, pass.phone, read).map_err(|unread| match unread {
-            Unread::Invalid => invalid("not a pass for this rule, phone, method, path and client"),
+            Unread::Invalid => invalid("the pass is not valid for this rule, phone, method, path and client"),
             Unread::Expired => Refusal::new(DenialReason::PassExpired),
         })?;
         if pass.with_risk && !carried.has_risk_check() {
@@ -103,7 +103,7 @@ impl<V> Questions<'_, V> {
         }
         if settings.account.may_have_forgotten(|since| !carried.chain.is_after(since)) {
             return Err(invalid(
-                "the memory began after the number check, and does not know whether the pass was used",
+                "the number check is older than the memory, which cannot know whether the pass was used",
             ));
         }
         Ok(carried)
@@ -133,7 +133,7 @@ impl<V> Questions<'_, V> {
         let refusal = |unclaimed| match unclaimed {
             Unclaimed::Taken { .. } => Refusal::new(DenialReason::PassUsed),
             Unclaimed::Store | Unclaimed::Redis(_) => Refusal::new(DenialReason::PassInvalid)
-                .with_detail("the store has no answer, and nothing else knows whether the pass was used"),
+                .with_detail("the store does not answer, and nothing else knows whether the pass was used"),
         };
         let key = account.key_of_pass(jti);
         let mut claim = Claim::make(account, key, self.fresh_ex_id(), CLAIMED, observers).map_err(refusal)?;

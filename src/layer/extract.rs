@@ -82,7 +82,7 @@ impl fmt::Display for VerifiedRejection {
             }
             Self::Unverified => "this request was let through unverified, which this handler does not accept",
             Self::NotAsked => {
-                "the checks of this request have not been asked: its rule is on demand, so take `Prove` and call `Prove::now`"
+                "the checks of this request have not started: its rule is on demand, so take `Prove` and call `Prove::now`"
             }
         })
     }
@@ -102,7 +102,7 @@ impl fmt::Display for ProveRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotOnDemand => {
-                "no checks of this request wait: put JVerifyLayer around this router, with a rule for this route that is `on_demand`"
+                "this request has no waiting checks: put JVerifyLayer around this router, with a rule for this route that is `on_demand`"
             }
         })
     }

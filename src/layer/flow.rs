@@ -162,7 +162,7 @@ where
         shared.strip(&mut parts.headers);
         if group.lets_by(parts) {
             shared.pass_not_guarded(&mut parts.headers, parts.extensions.get::<Decision>());
-            let why = Passed::NotGuarded("`guard_unless` let it by");
+            let why = Passed::NotGuarded("`guard_unless` let it pass");
             let record = report_passed(&shared.observers, group.first_rule(), why, evidence);
             return Ok((RequestBody::of(Kept::Untouched(body), group.trailer_filter()), record));
         }

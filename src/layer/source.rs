@@ -111,7 +111,7 @@ impl Source {
                 event!(
                     WARN,
                     rule = %rule,
-                    "a captcha alone names no phone: a bare GET that carries a registration in its query passes this rule's \
+                    "a captcha alone does not name a phone: a bare GET that carries a registration in its query passes this rule's \
                      path. If the backend reads the query, guard the path with `Rule::any_method`"
                 );
             }

@@ -63,6 +63,6 @@ fn report(rule: &str, after: &'static str) {
         WARN,
         rule,
         after,
-        "no request has matched this rule: it is misspelt, guards a path that is gone, or is behind a nested router"
+        "no request has matched this rule: it is misspelt, guards a path that no longer exists, or is behind a nested router"
     );
 }

@@ -107,10 +107,10 @@ pub(super) fn breaker(account: &str, endpoint: &str, to: Phase, open_for: Durati
                 endpoint,
                 open_ms,
                 is_outage,
-                "the breaker is open: too many checks had no answer, and none is asked until it is half open"
+                "the breaker is open: too many checks had no answer, and no check is sent until it is half open"
             );
         }
-        Phase::HalfOpen => event!(INFO, account, endpoint, "the breaker is half open: one check is asked as a probe"),
+        Phase::HalfOpen => event!(INFO, account, endpoint, "the breaker is half open: one check is sent as a probe"),
         Phase::Closed => event!(INFO, account, endpoint, "the breaker is closed"),
     }
 }
@@ -141,7 +141,7 @@ pub(super) fn store_full() {
     event!(
         ERROR,
         alarm = "store_full",
-        "the store of the guards is full: proofs are asked about without a claim, and clients are not limited, until entries expire"
+        "the store of the guards is full: checks are sent without a claim, and clients are not limited, until entries expire"
     );
 }
 
@@ -151,7 +151,7 @@ pub(super) fn store_local(kind: &'static str) {
         WARN,
         alarm = "store_local",
         kind,
-        "store_local: Redis does not answer, so this instance's memory decides: claims, limits and budgets are its own until Redis is back"
+        "store_local: Redis does not answer, so this instance's memory decides: claims, limits and budgets are not shared until Redis answers again"
     );
 }
 
@@ -162,8 +162,8 @@ pub(super) fn pass_ratio_collapsed(rule: &str, recent: u64, usual: u64) {
         rule,
         recent,
         usual,
-        "pass_ratio_collapsed: far fewer checks of this rule pass than in the last 24 hours. Nothing is opened for it: look at the codes of the \
-         decisions, at the last release of the client, and ask the vendor"
+        "pass_ratio_collapsed: far fewer checks of this rule pass than in the last 24 hours. This opens no policy: check the codes of the \
+         decisions and the last release of the client, and ask the vendor"
     );
 }
 

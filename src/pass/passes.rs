@@ -124,7 +124,7 @@ impl Passes {
     pub(super) fn validate(&self) -> Result<&str, ConfigError> {
         let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"\"\\".contains(&byte);
         let Some(audience) = &self.audience else {
-            return Err(ConfigError::unshown("passes.audience", "passes are for one application: name it"));
+            return Err(ConfigError::unshown("passes.audience", "passes are for one application: set its `audience`"));
         };
         if !(1..=LONGEST_AUDIENCE).contains(&audience.len()) || !audience.bytes().all(is_plain) {
             let problem = "1 to 64 characters of visible ASCII without quotes and backslashes";

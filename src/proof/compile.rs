@@ -34,7 +34,7 @@ const NO_PROOFS: [HeaderName; 20] = [
 ];
 
 /// Equal fields share a slot. These two differ, and a value could go to only one of them.
-const TWO_FIELDS: &str = "a place of two fields that differ in their other places";
+const TWO_FIELDS: &str = "two fields share this place and differ in their other places";
 
 /// A plan that is being compiled.
 #[derive(Default)]
@@ -106,7 +106,7 @@ impl Compiling {
             return Err("this header cannot carry a proof");
         }
         if self.header_names.iter().any(|known| aliases(name.as_str(), known.as_str())) {
-            return Err("two names that a parser may take for each other");
+            return Err("two names that a parser may confuse");
         }
         self.header_names.push(name);
         self.header_slots.push(slot);
@@ -119,13 +119,13 @@ impl Compiling {
             return Err("an empty name");
         }
         if fold::is_bare(name) || name.contains(char::is_control) {
-            return Err("a name has letters or digits, and no control characters");
+            return Err("a name must have a letter or digit, and no control characters");
         }
         if let Some(id) = self.names.iter().position(|known| **known == *name) {
             return Ok(id);
         }
         if self.names.iter().any(|known| fold::alike(known, name)) {
-            return Err("two names that a parser may take for each other");
+            return Err("two names that a parser may confuse");
         }
         if self.names.len() == Names::MOST {
             return Err("more than 64 names");

@@ -96,7 +96,9 @@ impl Extractor {
         }
         let is_type = |text: &str| text.split_once('/').is_some_and(|(kind, sub)| is_token(kind) && is_token(sub));
         match self.media_types.iter().find(|text| !is_type(text)) {
-            Some(other) => Err(ConfigError::new("extract", other.clone(), "a media type is as in application/xml")),
+            Some(other) => {
+                Err(ConfigError::new("extract", other.clone(), "a media type is written as in `application/xml`"))
+            }
             None => Ok(()),
         }
     }

@@ -19,7 +19,7 @@ pub(super) fn check_connection(headers: &HeaderMap, proofs: &[HeaderName]) -> Re
         // Our names contain only ASCII.
         let token = std::str::from_utf8(token).unwrap_or_default();
         if [&CONTENT_TYPE, &CONTENT_ENCODING].into_iter().chain(proofs).any(|name| aliases(token, name.as_str())) {
-            return Err(Unreadable::ProofMalformed("`Connection` names a header that is relied on"));
+            return Err(Unreadable::ProofMalformed("`Connection` names a header that the rule reads"));
         }
     }
     Ok(())

@@ -63,7 +63,7 @@ impl<'v> Value<'v> {
         }
         // Some applications trim a value, and then read an empty one.
         if is_blank(&text) {
-            return Err(Unreadable::ProofMalformed("a value of nothing but white space"));
+            return Err(Unreadable::ProofMalformed("a value of only white space"));
         }
         if text.len() > LONGEST {
             return Err(Unreadable::ProofMalformed("a value of more than 8 KiB"));
@@ -159,7 +159,7 @@ impl<'v> Values<'v> {
         let place = if slot < few { self.few.get_mut(slot) } else { self.more.get_mut(slot - few) };
         match place {
             Some(Some(known)) if !known.says(&value) => {
-                Err(Unreadable::ProofMalformed("two places of a field with two values"))
+                Err(Unreadable::ProofMalformed("a field with different values in two places"))
             }
             Some(Some(_)) | None => Ok(()),
             Some(empty) => {

@@ -253,7 +253,7 @@ impl Reading {
             let again = read(whole)?;
             chosen = again.ok_or_else(|| {
                 Refusal::new(DenialReason::BodyMalformed)
-                    .with_detail("a value of `when` that changes when it is written")
+                    .with_detail("a value of `when` that changes when the body is written")
             })?;
         }
         handed_on.search(whole, aside, plan, source.is_form(&parts.headers)).map_err(advised)?;

@@ -380,7 +380,7 @@ impl Compiled {
             Some((field, value)) => {
                 let index = fields.index_as(field, Role::Context);
                 if value.is_empty() {
-                    return refuse("an empty value is never read");
+                    return refuse("an empty value never matches");
                 }
                 if &**value == "0" && state.settings.reading.accept.contains(&Media::Grpc) {
                     return refuse("protobuf omits a zero: it cannot be distinguished from an absent field");

@@ -52,7 +52,11 @@ impl Limited {
     pub(super) fn compile(limits: &[Limit], ask: &Ask, fields: &mut Fields) -> Result<Self, ConfigError> {
         let phones = limits.iter().filter_map(Limit::phone);
         if let Some(field) = phones.clone().find(|field| ask.reads_no_phone_in(field)) {
-            return Err(ConfigError::new("rule.limit", field.to_string(), "the field of a proof holds no phone"));
+            return Err(ConfigError::new(
+                "rule.limit",
+                field.to_string(),
+                "this field holds a part of a proof that is not a phone",
+            ));
         }
         Ok(Self(phones.map(|field| fields.index_as(field, Role::Phone)).collect()))
     }
@@ -62,7 +66,7 @@ impl Limited {
     /// A phone is missing or malformed.
     pub(super) fn phones(&self, values: &Values<'_>, grammar: PhoneGrammar) -> Result<Vec<Phone>, Refusal> {
         let missing =
-            || Refusal::new(DenialReason::ProofMissing).with_detail("no phone, for which the rule has a limit");
+            || Refusal::new(DenialReason::ProofMissing).with_detail("no phone, which a limit of the rule counts");
         self.0.iter().map(|index| phone_at(values, *index, grammar)?.ok_or_else(missing)).collect()
     }
 }

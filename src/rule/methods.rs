@@ -90,14 +90,14 @@ impl<'r> Unnamed<'r> {
         if self.groups.iter().any(|group| group.reading().plan().is_in_headers(request.headers())) {
             return refuse(
                 DenialReason::ProofMalformed,
-                "a header that the rule reads, of a method that it does not name",
+                "a header that the rule reads, with a method that it does not name",
             );
         }
         let Some(query) = request.uri().query() else { return Ok(()) };
         if self.groups.iter().any(|group| group.reading().plan().is_in_query(query)) {
             return refuse(
                 DenialReason::ProofMalformed,
-                "a name of the rule in the query of a method that it does not name",
+                "a name that the rule reads, in the query of a method that it does not name",
             );
         }
         if names_a_method(query) {

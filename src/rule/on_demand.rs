@@ -78,7 +78,7 @@ pub(super) fn check(
             "a rule of the path has `otherwise_pass`: its application could not distinguish calls that are not guarded from calls \
              that are not asked"
         } else if lets_by {
-            "a rule of the path has `guard_unless`: a request that it lets by has no `Prove`, and the handler could not run"
+            "a rule of the path has `guard_unless`: a request that it lets pass has no `Prove`, and the handler could not run"
         } else if is_mixed {
             "`when` chooses between this rule and one that is not on demand: all rules of a path are on demand, or none"
         } else {

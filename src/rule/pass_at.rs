@@ -53,7 +53,7 @@ impl PassAt {
             return refuse("a part of a proof is in this field");
         }
         if let Some(name) = field.header_alone() {
-            let Ok(name) = HeaderName::try_from(name) else { return refuse("not the name of a header") };
+            let Ok(name) = HeaderName::try_from(name) else { return refuse("not a header name") };
             if name != *usual && (names.covers(name.as_str().as_bytes()) || is_common(&name)) {
                 return refuse("the header is removed from every request: it must be one that nothing else uses");
             }

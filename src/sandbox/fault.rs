@@ -145,7 +145,7 @@ impl fmt::Display for SandboxFault {
         f.write_str(match self.source.kind() {
             io::ErrorKind::ConnectionRefused => "the sandbox refused the connection",
             io::ErrorKind::ConnectionReset => "the sandbox reset the connection",
-            _ => "the request's body ended before it was whole",
+            _ => "the request's body ended before it was complete",
         })
     }
 }

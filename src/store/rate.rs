@@ -60,7 +60,7 @@ impl Rate {
         } else if u128::from(self.times) > self.per.as_micros() {
             "is more than one a microsecond"
         } else if u128::from(self.window()) > LONGEST_BURST.as_micros() {
-            "has a burst that needs more than 366 days to come back"
+            "has a burst that needs more than 366 days to recover"
         } else {
             return Ok(());
         };

@@ -38,11 +38,11 @@ impl DeploymentKey {
         };
         let text = key.expose();
         if EXAMPLES.contains(&text) {
-            return refuse("is an example of the documentation, which everybody knows");
+            return refuse("is an example from the documentation, which everyone can read");
         }
         let of = MacKey::new(SETTING, key)?;
         if text.bytes().all(|byte| text.as_bytes().first() == Some(&byte)) {
-            return refuse("is one byte again and again");
+            return refuse("repeats one byte");
         }
         Ok(Self(of))
     }

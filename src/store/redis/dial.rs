@@ -135,7 +135,7 @@ impl Dialler {
             return Wire::over(stream, place).await;
         }
         let name = ServerName::try_from(place.host.clone())
-            .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "no certificate can be for this host"))?;
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "a certificate cannot name this host"))?;
         let stream = self.tls.connect(name, stream).await?;
         Wire::over(stream, place).await
     }
@@ -154,7 +154,7 @@ fn cluster(
         return Err(wrong("a cluster over TLS is not supported: see docs/scaling.md"));
     }
     if places.iter().any(|place| place.database != 0) {
-        return Err(wrong("a cluster has the database 0 alone"));
+        return Err(wrong("a cluster has only the database 0"));
     }
     let first = places.first().map_or_else(Login::default, |place| place.login.clone());
     let login = login(first);

@@ -20,10 +20,10 @@ pub(super) fn connector(extra_roots: &[Vec<u8>]) -> Result<TlsConnector, ConfigE
         let before = roots.len();
         for certificate in CertificateDer::pem_slice_iter(pem) {
             let certificate = certificate.map_err(|_| wrong("not PEM"))?;
-            roots.add(certificate).map_err(|_| wrong("a certificate that cannot be a root"))?;
+            roots.add(certificate).map_err(|_| wrong("it contains a certificate that cannot be a root"))?;
         }
         if roots.len() == before {
-            return Err(wrong("no certificate is in it"));
+            return Err(wrong("it contains no certificate"));
         }
     }
     // The provider is passed explicitly, because a process may have several providers or no default.

@@ -114,7 +114,7 @@ fn every_class_has_the_fallbacks_of_the_documented_table_and_no_other() {
                 Class::Passed => "a pass has no fallback",
                 Class::Rejected | Class::Stale | Class::Invalid => "a definite no is never let through",
                 Class::Inconclusive | Class::Throttled => "a client can provoke it",
-                Class::Unreadable => "what a client sends can be why",
+                Class::Unreadable => "the client's input can be the reason",
                 _ => "it can be provoked or stay unnoticed",
             };
             assert!(error.to_string().contains(why), "{error}");

@@ -16,7 +16,7 @@ async fn the_event_says_whether_a_key_is_missing_or_another_apps() {
         (
             Some(&another),
             "sandbox-8000-13800000000",
-            "the phone does not open with the one-tap key",
+            "the one-tap key does not decrypt the phone",
             false,
             "another app's",
         ),
