@@ -21,7 +21,8 @@ use crate::{
 /// [`JVerifyBuilder::on_decision`](crate::JVerifyBuilder::on_decision): the data of the event in the log.
 ///
 /// A request has exactly one record: it passed, was refused or not guarded, its client left during a check, or its
-/// application never called [`Prove::now`](crate::Prove::now). A request that no rule matches has no record.
+/// application never called [`Prove::now`](crate::Prove::now). A request that no rule matches has no record, and neither has one
+/// whose client leaves before anything was decided, sent or passed on.
 ///
 /// With the Cargo feature `serde` it can be serialised, as an object without a person's data: see
 /// [the page on the decision log](crate::docs::decision_log).

@@ -184,6 +184,32 @@ fn the_words_of_decisions_and_reasons_are_in(page: &str) {
     }
 }
 
+/// The settings that weaken a rule, as the source writes them to the log.
+fn weakening() -> Vec<String> {
+    let of = |file: &str| {
+        let text = fs::read_to_string(root().join("src").join(file)).unwrap();
+        let switches = text.split_once("let switches = [\n").unwrap().1.split("];").next().unwrap().to_owned();
+        let names = switches.lines().filter_map(|line| line.trim().strip_prefix("(\"")?.split_once('"'));
+        names.map(|(name, _)| name.to_owned()).collect::<Vec<_>>()
+    };
+    [of("rule/start.rs"), of("decision/policy.rs")].concat()
+}
+
+#[test]
+fn both_pages_list_the_settings_that_weaken_a_rule() {
+    let settings = weakening();
+    assert!(settings.len() >= 20, "{settings:?}");
+    for (page, heading) in
+        [("docs/operating.md", "### Settings that weaken"), ("docs/operating.zh-CN.md", "### 削弱保护的设置")]
+    {
+        let text = fs::read_to_string(root().join(page)).unwrap();
+        let section = text.split_once(heading).unwrap().1.split("\n##").next().unwrap();
+        for setting in &settings {
+            assert!(section.contains(&format!("`{setting}`")), "{page}: {setting}");
+        }
+    }
+}
+
 /// The programs, requests and answers in a page.
 fn blocks(page: &str) -> Vec<String> {
     let text = fs::read_to_string(root().join(page)).unwrap();

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Method;
 use tower_jverify::{
-    Action, Class, ClientIp, Coding, Credentials, Extracted, Fallback, Field, ForeignBackend, HandOn, JPush,
-    JVerifyLayer, Level, Policy, Rule, Sandbox, captcha, number, one_tap,
+    Action, Class, ClientIp, Coding, Cors, Credentials, Extracted, Fallback, Field, ForeignBackend, HandOn, JPush,
+    JVerifyLayer, Level, Passes, Policy, Rule, Sandbox, captcha, number, one_tap,
 };
 
 use super::Log;
@@ -162,10 +162,12 @@ fn each_setting_that_weakens_a_rule_is_a_line_at_info_with_the_rules_names() {
     type Set = fn(Rule) -> Rule;
     let (log, _listening) = Log::listen();
     let lenient = || Policy::default().band(900, Level::High, Action::StepUp);
-    let cases: [(&str, Set); 15] = [
+    let cases: [(&str, Set); 18] = [
         ("otherwise_pass", |rule| rule.when(Field::body("/type"), "sms").otherwise_pass()),
         ("preflight_passes", Rule::preflight_passes),
         ("other_methods", |rule| rule.other_methods([Method::DELETE])),
+        ("guard_unless", |rule| rule.guard_unless(|_| false)),
+        ("on_demand", Rule::on_demand),
         ("other_phones", |rule| rule.other_phones(["/a/phone"])),
         ("decode with HandOn::EncodedUnprotected", |rule| rule.decode([Coding::Gzip], HandOn::EncodedUnprotected)),
         ("extract", |rule| rule.extract(["text/x-login"], |_, _| Ok(Extracted::new()))),
@@ -174,6 +176,7 @@ fn each_setting_that_weakens_a_rule_is_a_line_at_info_with_the_rules_names() {
         ("ignore_query", |rule| rule.ignore_query(true)),
         ("client_streaming", |rule| rule.client_streaming(true)),
         ("grpc_answers", |rule| rule.grpc_answers(true)),
+        ("cors with every origin", |rule| rule.cors(Cors::origins(["*"]))),
         ("policy.on", |rule| rule.policy(Policy::default().on(Class::Throttled, Fallback::Captcha))),
         ("policy.unknown_risk", |rule| rule.policy(Policy::default().unknown_risk(Action::Allow))),
         ("policy.disclose_risk", |rule| rule.policy(Policy::default().disclose_risk())),
@@ -196,6 +199,13 @@ fn each_setting_that_weakens_a_rule_is_a_line_at_info_with_the_rules_names() {
         assert!(line.contains(&format!("setting=\"{setting}\"")) && line.contains("rules=\""), "{line}");
         assert!(line.contains("/login") && !line.contains("/other\""), "{line}");
     }
+    // Passes need guards that claim them.
+    let passes = Passes::hs256("a", "0123456789abcdef0123456789abcdef").audience("accounts");
+    let rule = Rule::post("/login", number()).passes(passes).retry_pass([401]);
+    drop(JVerifyLayer::builder(Verifier::passing()).rule(rule).build().unwrap());
+    let lines = weakened(&log);
+    let names = ["passes", "retry_pass"].map(|setting| format!("setting=\"{setting}\""));
+    assert!(lines.len() == 2 && lines.iter().zip(&names).all(|(line, name)| line.contains(name)), "{lines:#?}");
     // For each rule that opens for an outage there is a separate line.
     let open = || Rule::post("/login", number()).policy(Policy::default().on(Class::Unavailable, Fallback::Open));
     let rules = [open(), Rule::post("/other", captcha()), open().name("second").when(Field::body("/op"), "2")];
