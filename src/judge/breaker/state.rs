@@ -21,6 +21,9 @@ const CLIENT: u32 = 3;
 /// The maximum number of remembered clients. Failures of further clients do not count.
 const CLIENTS: usize = 16_384;
 
+/// The time after which a client may try again while a probe runs. The duration of the probe is not known.
+const PROBE: Duration = Duration::from_secs(1);
+
 /// The maximum number of remembered proofs. A remembered proof does not count again.
 const PROOFS: usize = 1_024;
 
@@ -120,10 +123,7 @@ impl State {
                 self.turn(Stage::HalfOpen { is_probed: true, is_outage });
                 change = Some(Change { to: Phase::HalfOpen, open_for: Duration::ZERO, is_outage });
             }
-            // The duration of the probe is not known.
-            Stage::HalfOpen { is_probed: true, is_outage } => {
-                return Err(Refused { left: Duration::from_secs(1), is_outage });
-            }
+            Stage::HalfOpen { is_probed: true, is_outage } => return Err(Refused { left: PROBE, is_outage }),
             Stage::HalfOpen { is_probed: false, is_outage } => {
                 self.stage = Stage::HalfOpen { is_probed: true, is_outage };
             }
@@ -196,7 +196,8 @@ impl State {
             Stage::Open { until, is_outage } if until > now => {
                 Some(Refused { left: until.saturating_duration_since(now), is_outage })
             }
-            Stage::Open { .. } | Stage::HalfOpen { .. } | Stage::Closed => None,
+            Stage::HalfOpen { is_probed: true, is_outage } => Some(Refused { left: PROBE, is_outage }),
+            Stage::Open { .. } | Stage::HalfOpen { is_probed: false, .. } | Stage::Closed => None,
         }
     }
 

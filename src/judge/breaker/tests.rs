@@ -93,6 +93,37 @@ async fn half_of_twenty_in_the_window_opens_it_and_less_or_older_does_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn window_minimum_ratio_and_time_are_those_of_the_settings() {
+    let settings = || {
+        let rare = Breaker::new().consecutive(10_000).open_for(Duration::from_secs(20));
+        rare.window(Duration::from_secs(2)).minimum_calls(4).ratio(0.75)
+    };
+    let mut desk = Desk::new(settings());
+    desk.fail(3);
+    assert_eq!(desk.phase(), Phase::Closed, "fewer than four");
+    desk.ends(Health::Well);
+    assert_eq!(desk.phase(), Phase::Closed, "a success opens nothing");
+    desk.fail(1);
+    let left = desk.enter().unwrap_err().left;
+    assert!((Duration::from_secs(16)..=Duration::from_secs(24)).contains(&left), "{left:?}");
+
+    let mut desk = Desk::new(settings());
+    (0..2).for_each(|_| desk.ends(Health::Well));
+    desk.fail(5);
+    assert_eq!(desk.phase(), Phase::Closed, "five of seven");
+    desk.fail(1);
+    assert_eq!(desk.phase(), Phase::Open, "six of eight");
+
+    let mut desk = Desk::new(settings());
+    desk.fail(3);
+    advance(Duration::from_secs(3)).await;
+    desk.fail(3);
+    assert_eq!(desk.phase(), Phase::Closed, "the first three are older than the window");
+    desk.fail(1);
+    assert_eq!(desk.phase(), Phase::Open);
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_proof_counts_once_and_one_client_three_times_until_a_success() {
     let mut desk = Desk::new(Breaker::new());
     for _ in 0..100 {
@@ -245,4 +276,15 @@ async fn it_says_that_it_is_half_open_where_only_a_probe_is_missing() {
     assert!(desk.phase() == Phase::Open && desk.switch.refusal().is_some());
     desk.wait_until_a_probe_is_due().await;
     assert!(desk.phase() == Phase::HalfOpen && desk.switch.refusal().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_probe_runs_it_says_that_it_would_refuse() {
+    let mut desk = Desk::new(Breaker::new());
+    desk.fail(10);
+    desk.wait_until_a_probe_is_due().await;
+    let probe = desk.enter().unwrap();
+    assert_eq!(desk.switch.refusal().unwrap(), desk.enter().unwrap_err());
+    drop(probe);
+    assert!(desk.switch.refusal().is_none(), "the slot is free");
 }

@@ -11,13 +11,13 @@ use std::{
 use serde_json::{Value, json};
 use tokio::time::advance;
 use tower_jverify::{
-    Breaker, BreakerState, Class, ClientIp, DenialReason, Fallback, Guards, JVerifyLayer, Policy, Rule, Sandbox,
-    captcha, number, sandbox::Fault,
+    Breaker, BreakerState, CallError, Check, CheckKind, Class, ClientIp, DenialReason, Fallback, Guards, JVerifyLayer,
+    Policy, Question, Rule, Sandbox, Verdict, captcha, number, sandbox::Fault,
 };
 
 use super::{NeverReady, PHONE, reason};
 use crate::{
-    support::{Application, Sandboxed, builder, jpush, post_json, send},
+    support::{Application, Sandboxed, builder, denial, jpush, post_json, send},
     telemetry::Log,
 };
 
@@ -68,6 +68,7 @@ async fn after_ten_timeouts_of_four_clients_the_eleventh_is_answered_at_once_and
     assert_eq!((response.status().as_u16(), reason(&response)), (503, DenialReason::BreakerOpen));
     let seconds: u32 = response.headers()["retry-after"].to_str().unwrap().parse().unwrap();
     assert!((1..=13).contains(&seconds), "{seconds}");
+    assert_eq!(denial(&response).verdicts()[0].class(), Class::Unavailable);
     assert_eq!(desk.asked(), 0);
 
     // One probe decides.
@@ -157,6 +158,7 @@ async fn a_policy_opens_only_while_the_breaker_is_open_and_never_for_answers_tha
     }
     let refused = desk.login().await;
     assert_eq!((reason(&refused), desk.asked()), (DenialReason::BreakerOpen, 10));
+    assert_eq!(denial(&refused).verdicts()[0].class(), Class::Unreadable);
 }
 
 #[tokio::test]
@@ -299,6 +301,50 @@ async fn a_setting_out_of_its_range_is_refused_by_its_name() {
     }
 }
 
+/// Checks that are not sent must not close a breaker: a client could keep it closed with them during an outage.
+#[tokio::test]
+async fn what_is_refused_here_opens_no_breaker_and_keeps_none_closed() {
+    type Answer = fn() -> Result<Verdict, CallError>;
+    let answers: [(&str, Answer); 4] = [
+        ("malformed", || Ok(Verdict::new(CheckKind::Number, Class::Invalid))),
+        ("overloaded", || Err(CallError::overloaded())),
+        ("not ready", || Err(CallError::not_ready())),
+        ("exhausted", || Err(CallError::no_connection("tcp").with_source(std::io::Error::from_raw_os_error(24)))),
+    ];
+    for (what, refused_here) in answers {
+        let verifier = tower::service_fn(move |check: Check| async move {
+            match check.question() {
+                Question::Number { token, .. } if token.expose().starts_with("fails") => {
+                    Err(CallError::broken("reset"))
+                }
+                _ => refused_here(),
+            }
+        });
+        let (guards, application) = (Guards::new(), Application::default());
+        let layer = JVerifyLayer::builder(verifier).guards(&guards).rule(Rule::post("/login", number()));
+        let layer = layer.build().unwrap();
+        let login = async |word: &str, times: std::ops::Range<u32>| {
+            for n in times {
+                let body = json!({"token": format!("{word} {n}"), "phone": PHONE}).to_string();
+                assert_ne!(send(&layer, &application, post_json("/login", body)).await.status(), 200, "{what}");
+            }
+            guards.snapshot().breakers().any(BreakerState::is_open)
+        };
+        assert!(!login("fails", 0..9).await, "{what}");
+        assert!(!login(what, 0..30).await, "{what}");
+        assert!(login("fails", 9..10).await, "{what}: the tenth failure in a row");
+    }
+    // A proof that the client of JPush refuses to send.
+    let desk = Desk::new(Rule::post("/login", number()));
+    for n in 0..10 {
+        let failing = json!({"token": format!("sandbox-reset-9000#{n}"), "phone": PHONE});
+        assert_eq!(reason(&desk.desk.login(&failing).await), DenialReason::Verdict(Class::Unavailable));
+        let malformed = json!({"token": format!("a/../{n}"), "phone": PHONE});
+        let expected = if n < 9 { DenialReason::Verdict(Class::Invalid) } else { DenialReason::BreakerOpen };
+        assert_eq!(reason(&desk.desk.login(&malformed).await), expected, "{n}");
+    }
+}
+
 #[tokio::test]
 async fn a_full_bulkhead_counts_as_nothing() {
     let verifier = crate::support::Verifier::answering(|_| None);
@@ -329,7 +375,7 @@ async fn a_verifier_that_is_never_ready_is_a_limit_here_and_no_outage() {
     assert!(guards.snapshot().breakers().all(|breaker| !breaker.is_open()));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn no_captcha_is_paid_for_while_the_number_that_follows_is_not_asked() {
     let guards = Guards::builder().breaker(Breaker::new().consecutive(1)).build().unwrap();
     let sandbox = Sandbox::new();
@@ -343,6 +389,14 @@ async fn no_captcha_is_paid_for_while_the_number_that_follows_is_not_asked() {
     for _ in 0..2 {
         assert_eq!(reason(&send("/both", both.clone()).await), DenialReason::BreakerOpen, "and not replayed");
     }
+    assert!(sandbox.take_calls().is_empty());
+
+    // Nor while the probe runs.
+    advance(Duration::from_secs(13)).await;
+    let probe = send("/login", json!({"token": "sandbox-delay-2000-9000", "phone": PHONE}));
+    assert!(tokio::time::timeout(Duration::from_millis(50), probe).await.is_err());
+    assert_eq!(sandbox.take_calls().len(), 1);
+    assert_eq!(reason(&send("/both", both).await), DenialReason::BreakerOpen);
     assert!(sandbox.take_calls().is_empty());
 }
 
