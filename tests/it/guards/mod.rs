@@ -5,6 +5,7 @@ mod breaker;
 mod cancelled;
 mod faults;
 mod handle;
+mod order;
 mod replay;
 mod spend;
 

@@ -20,7 +20,7 @@ use tower_jverify::{
 use super::{NeverReady, PHONE, reason};
 use crate::{
     support::{Application, LOGIN, Sandboxed, Verifier, code, jpush, post_json, send},
-    telemetry::Log,
+    telemetry::{Log, metrics::Recorded},
 };
 
 fn login(token: &str) -> String {
@@ -55,6 +55,9 @@ async fn a_sandboxs_proof_can_be_used_again_unless_it_is_flagged_once() {
         assert_eq!(desk.login(&json!({"token": "sandbox-9000", "phone": PHONE})).await.status(), 200);
     }
     assert_eq!(desk.asked().len(), 3);
+    let once = json!({"token": "sandbox-once-9000", "phone": PHONE});
+    assert_eq!(desk.login(&once).await.status(), 200);
+    assert_eq!((reason(&desk.login(&once).await), desk.asked().len()), (DenialReason::Replayed, 1));
 }
 
 #[tokio::test]
@@ -160,8 +163,9 @@ async fn what_certainly_was_not_sent_gives_the_proof_back_and_nothing_else_does(
 async fn a_proof_that_the_client_refuses_to_send_is_given_back() {
     let desk = Sandboxed::new(Rule::post("/login", number()));
     for _ in 0..2 {
-        let response = desk.login(&json!({"token": "sandbox-\u{1}", "phone": PHONE})).await;
+        let response = desk.login(&json!({"token": "a/../b", "phone": PHONE})).await;
         assert_eq!((response.status().as_u16(), code(&response)), (400, "proof_malformed".into()));
+        assert_eq!(reason(&response), DenialReason::Verdict(Class::Invalid), "by the client, not by the reader");
     }
     assert!(desk.asked().is_empty());
 }
@@ -252,7 +256,8 @@ async fn a_full_store_lets_nothing_through_unasked_and_keeps_the_claims_that_it_
         let (verifier, application) = (Verifier::passing(), Application::default());
         let guards = Guards::builder().capacity(1).store_policy(policy).build().unwrap();
         let rule = Rule::post("/login", number());
-        let layer = JVerifyLayer::builder(verifier.clone()).guards(&guards).rule(rule).build().unwrap();
+        let (layer, recorded) =
+            Recorded::around(|| JVerifyLayer::builder(verifier.clone()).guards(&guards).rule(rule).build().unwrap());
         let (log, _listening) = Log::listen();
         let login = async |token: &str| send(&layer, &application, post_json("/login", login(token))).await;
         assert_eq!(login("first").await.status(), 200);
@@ -267,6 +272,12 @@ async fn a_full_store_lets_nothing_through_unasked_and_keeps_the_claims_that_it_
         assert_eq!(reason(&login("first").await), DenialReason::Replayed, "{policy:?}");
         let alarms = log.take_events().iter().filter(|event| event.contains("store_full")).count();
         assert_eq!(alarms, usize::from(policy == StorePolicy::Local), "once a minute");
+        let counted = recorded.counted();
+        let of = |series: &str| counted.get(series).copied().unwrap_or_default();
+        assert_eq!(of("jverify_alarms_total{kind=store_full}"), i64::from(policy == StorePolicy::Local));
+        let (claims, full) =
+            ("jverify_store_duration_seconds{op=claim}", "jverify_store_errors_total{op=claim,kind=full}");
+        assert_eq!((of(claims), of(full)), (4, 2), "{policy:?}");
     }
     for capacity in [0, 100_000_001] {
         assert_eq!(Guards::builder().capacity(capacity).build().unwrap_err().setting(), "guards.capacity");

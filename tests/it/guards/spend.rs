@@ -279,6 +279,8 @@ async fn a_daily_budget_ends_at_midnight_in_shanghai_and_the_log_has_its_marks_o
     advance(until_midnight().saturating_sub(MINUTE)).await;
     for n in 0..10 {
         assert_eq!(desk.login("192.0.2.1", &phone(n)).await, Ok(()), "{n}");
+        // With the eighth.
+        assert_eq!(log.text().contains("budget: four fifths"), n >= 7, "{n}");
     }
     for n in 10..15 {
         let refused = desk.send("/login", "192.0.2.1", &phone(n)).await;
