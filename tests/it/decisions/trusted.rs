@@ -232,8 +232,19 @@ fn the_usual_headers_are_a_decision_and_none_are_not() {
 
 #[test]
 fn each_of_our_names_is_refused_twice_and_under_an_alias() {
-    let names = ["decision", "risk-level", "risk-score", "risk-tags", "checks", "id", "reason", "phone", "sandbox"];
-    for name in names {
+    for name in [
+        "decision",
+        "risk-level",
+        "risk-score",
+        "risk-tags",
+        "checks",
+        "id",
+        "reason",
+        "phone",
+        "sandbox",
+        "mode",
+        "assertion",
+    ] {
         let full = format!("x-jverify-{name}");
         let value = ALLOWED.iter().find(|line| line.0 == full).map_or("1", |line| line.1);
         let missing = ALLOWED.iter().all(|line| line.0 != full).then_some((&*full, value));
