@@ -22,7 +22,7 @@ use super::{
 use crate::{
     decision::{Applied, Decision},
     denial::{DenialReason, Refusal},
-    observe::By,
+    observe::{By, PassEvent},
     pass::{Bound, Carried, Unread},
     phone::Phone,
     secret::Secret,
@@ -109,13 +109,19 @@ impl<V> Questions<'_, V> {
         Ok(carried)
     }
 
-    /// Claims a pass that was read, and adds its verdicts to the evidence. The policy treats them like those of a check.
+    /// Claims a pass, if it was read, and adds its verdicts to the evidence. The policy treats them like those of a check.
     ///
     /// # Errors
     ///
-    /// [`DenialReason::PassUsed`]; [`DenialReason::PassInvalid`], if the store has no answer.
-    pub(super) async fn accept(&mut self, phone: Phone, carried: Carried) -> Result<(), Refusal> {
-        self.pass = Some(Box::new(self.claim_pass(carried.chain.jti()).await?));
+    /// As [`Questions::read`]; [`DenialReason::PassUsed`]; [`DenialReason::PassInvalid`], if the store has no answer.
+    pub(super) async fn accept(&mut self, phone: Phone, read: Result<Carried, Refusal>) -> Result<(), Refusal> {
+        let claimed = match read {
+            Ok(carried) => self.claim_pass(carried.chain.jti()).await.map(|claim| (carried, claim)),
+            Err(refusal) => Err(refusal),
+        };
+        self.means.observers.pass(if claimed.is_ok() { PassEvent::Accepted } else { PassEvent::Refused });
+        let (carried, claim) = claimed?;
+        self.pass = Some(Box::new(claim));
         self.means.observers.saved(By::Pass);
         for verdict in carried.verdicts() {
             self.evidence.add_verdict(verdict);

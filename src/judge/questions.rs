@@ -121,7 +121,7 @@ where
         self.asked_by = Some(asked_by);
         if let Some((pass, read)) = pass.zip(read) {
             self.evidence.claimed(pass.phone);
-            Box::pin(self.accept(pass.phone, (*read)?)).await?;
+            Box::pin(self.accept(pass.phone, *read)).await?;
         }
         // All proofs are claimed before the first check is billed. A single proof is claimed when it is checked.
         if checks.len() > 1 {

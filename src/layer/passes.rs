@@ -13,6 +13,7 @@ use crate::{
     decision::Decision,
     denial::{IssuedPass, Refusal},
     judge::{Asker, Evidence},
+    observe::PassEvent,
     pass::Target,
     rule::{RuleState, path_as_written},
 };
@@ -35,14 +36,14 @@ impl<V> Shared<V> {
     #[cold]
     pub(super) fn pass_to_step_up(&self, rule: &RuleState, evidence: &Evidence) -> Option<IssuedPass> {
         let text = evidence.pass_to_step_up(&rule.name, &rule.settings.judge)?;
-        IssuedPass::new(self.pass_header(), &text)
+        IssuedPass::new(self.pass_header(), &text).inspect(|_| self.observers.pass(PassEvent::Issued))
     }
 
     /// Adds a pass to the answer of the application, if that is one of `retry_pass`.
     #[cold]
     pub(super) fn retry(&self, rule: &Arc<RuleState>, evidence: &Evidence, decision: &Decision) -> Option<AfterInner> {
         let retry = evidence.retry(decision, &rule.settings.judge)?;
-        let (rule, header) = (Arc::clone(rule), self.pass_header().clone());
+        let (rule, observers, header) = (Arc::clone(rule), Arc::clone(&self.observers), self.pass_header().clone());
         let after: AfterInner = Box::new(move |answered| {
             let Some(Answered { status, headers }) = answered else { return };
             // The answer is the denial of an inner service, which has its pass in the document too.
@@ -52,6 +53,7 @@ impl<V> Shared<V> {
             let pass = retry.pass_after(status, &rule.name, &rule.settings.judge);
             if let Some(pass) = pass.and_then(|text| IssuedPass::new(&header, &text)) {
                 pass.insert_into(headers);
+                observers.pass(PassEvent::Issued);
             }
         });
         Some(after)

@@ -32,6 +32,7 @@ const STORE: &str = "jverify_store_duration_seconds";
 const STORE_ERRORS: &str = "jverify_store_errors_total";
 const OPENED: &str = "jverify_opened_total";
 const ALARMS: &str = "jverify_alarms_total";
+const PASSES: &str = "jverify_passes_total";
 const DROPPED: &str = "jverify_events_dropped_total";
 
 /// The label of an unknown rule, and of a missing reason.
@@ -54,6 +55,17 @@ pub(crate) enum By {
     Shape,
     /// A pass takes the place of a number check.
     Pass,
+}
+
+/// What happens to a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PassEvent {
+    /// An answer carries it.
+    Issued,
+    /// It takes the place of a number check.
+    Accepted,
+    /// It is invalid, expired or used, or the store does not answer.
+    Refused,
 }
 
 /// A mark of a daily budget.
@@ -91,6 +103,7 @@ pub(super) struct Meters {
     in_flight: Gauge,
     operations: [OperationMeters; Operation::ALL.len()],
     alarms: [Counter; AlarmKind::ALL.len()],
+    passes: [Counter; PassEvent::ALL.len()],
     dropped: Counter,
 }
 
@@ -131,6 +144,7 @@ impl Meters {
             in_flight: Series { name: IN_FLIGHT, labels: &[] }.gauge(),
             operations: Operation::ALL.map(OperationMeters::new),
             alarms: AlarmKind::ALL.map(|kind| counter(ALARMS, &[("kind", kind.as_str())])),
+            passes: PassEvent::ALL.map(|event| counter(PASSES, &[("event", event.as_str())])),
             dropped: counter(DROPPED, &[]),
         }
     }
@@ -208,6 +222,12 @@ impl Meters {
         }
     }
 
+    pub(super) fn pass(&self, event: PassEvent) {
+        if let Some(counter) = self.passes.get(event as usize) {
+            counter.increment(1);
+        }
+    }
+
     pub(super) fn dropped(&self) {
         self.dropped.increment(1);
     }
@@ -230,6 +250,7 @@ fn describe() {
     describe_counter(STORE_ERRORS, "Operations of the store that failed");
     describe_counter(OPENED, "Requests that a policy let through during an outage");
     describe_counter(ALARMS, "Alarms in the log");
+    describe_counter(PASSES, "Passes that were issued, accepted and refused");
     describe_counter(DROPPED, "Events whose closure or subscriber panicked");
 }
 
@@ -304,6 +325,7 @@ macro_rules! words {
 
 words! {
     By: Replay => "replay", Spend => "spend", Budget => "budget", Breaker => "breaker", Bulkhead => "bulkhead", Shape => "shape", Pass => "pass";
+    PassEvent: Issued => "issued", Accepted => "accepted", Refused => "refused";
     Phase: Closed => "closed", HalfOpen => "half_open", Open => "open";
     Operation: Claim => "claim", Release => "release", Take => "take", Add => "add";
 }

@@ -27,7 +27,7 @@ pub(crate) use self::{
     counts::Counts,
     decided::Outcome,
     listeners::Listeners,
-    meters::{BudgetMark, By, Operation, Phase},
+    meters::{BudgetMark, By, Operation, PassEvent, Phase},
     observers::{Observers, StartedCheck},
     pseudonym::Pseudonyms,
     stages::Stages,

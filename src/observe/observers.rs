@@ -17,7 +17,7 @@ use super::{
     decided::Decided,
     events,
     listeners::Listeners,
-    meters::{BudgetMark, By, Meters, Operation, Phase},
+    meters::{BudgetMark, By, Meters, Operation, PassEvent, Phase},
     pseudonym::Pseudonyms,
     ratio::Change,
     watch::{Watch, Watched},
@@ -158,6 +158,12 @@ impl Observers {
     /// Counts a requested check that is not sent.
     pub(crate) fn saved(&self, by: By) {
         self.meters.saved(by);
+    }
+
+    /// Records that a pass is issued, accepted or refused.
+    #[cold]
+    pub(crate) fn pass(&self, event: PassEvent) {
+        self.meters.pass(event);
     }
 
     /// Records that the state of an endpoint's breaker has changed.

@@ -4,6 +4,7 @@ mod accepted;
 mod bound;
 mod caches;
 mod chain;
+mod counted;
 mod forged;
 mod headers;
 mod limits;
