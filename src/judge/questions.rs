@@ -280,7 +280,13 @@ where
             reported(match answer {
                 Some(Ok(verdict)) if verdict.kind() == kind => Ok(verdict.answering(ex_id)),
                 Some(Ok(_)) => Ok(failed(Failure::other_kind())),
-                None => Err(Refusal::new(DenialReason::Panicked)),
+                None => {
+                    // A call that has started may have been sent, and is counted.
+                    if waiting.is_none() {
+                        observers.answered(rule, &started, &mut failed(Failure::panic()));
+                    }
+                    Err(Refusal::new(DenialReason::Panicked))
+                }
                 Some(Err(failure)) if failure.is_overload => {
                     let verdict = failed(failure);
                     self.settle(reservation, &verdict);

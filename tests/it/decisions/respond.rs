@@ -11,7 +11,10 @@ use serde_json::json;
 use tower_jverify::{Check, CheckKind, Class, ClientIp, Denial, DenialReason, Rule, Verdict, number};
 
 use super::PHONE;
-use crate::support::{Application, LOGIN, Sandboxed, Verifier, asking, code, denial, login_layer, post_json, send};
+use crate::{
+    support::{Application, LOGIN, Sandboxed, Verifier, asking, code, denial, login_layer, post_json, send},
+    telemetry::metrics::Recorded,
+};
 
 fn teapot(_: &Parts, denial: &Denial) -> Response<Bytes> {
     Response::builder().status(418).header("x-mine", denial.code()).body("mine".into()).unwrap()
@@ -99,10 +102,13 @@ async fn a_verifier_that_panics_lets_nothing_through_and_holds_nothing() {
                 Ok::<_, std::convert::Infallible>(Verdict::new(check.kind(), Class::Passed))
             }
         });
-        let layer = asking(verifier).rule(Rule::post("/login", number())).in_flight(1).build().unwrap();
+        let (layer, recorded) =
+            Recorded::around(|| asking(verifier).rule(Rule::post("/login", number())).in_flight(1).build().unwrap());
         let response = send(&layer, &application, post_json("/login", LOGIN)).await;
         assert_eq!((response.status().as_u16(), denial(&response).reason()), (503, DenialReason::Panicked), "{late}");
         assert_eq!(application.runs(), 0, "{late}");
+        let paid = recorded.counted().get("jverify_paid_checks_total{endpoint=number_app}").copied();
+        assert_eq!(paid, Some(1), "{late}: it may have been sent");
         assert_eq!(send(&layer, &application, post_json("/login", LOGIN)).await.status(), 200, "{late}");
     }
 }
