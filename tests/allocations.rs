@@ -127,8 +127,6 @@ async fn a_guarded_request_does_allocate() {
     assert!(allocations(layer().layer(Application), login) > 0);
 }
 
-/// A body that the layer has not read is axum's own again, in no box.
-#[cfg(feature = "axum")]
 #[tokio::test]
 async fn a_request_in_shadow_costs_at_most_three_allocations_more_than_an_enforced_one() {
     let of = |mode: Mode, class: fn(Check) -> Ready<Result<Verdict, Infallible>>| {
@@ -149,6 +147,8 @@ async fn a_request_in_shadow_costs_at_most_three_allocations_more_than_an_enforc
     assert!(refused <= enforced + 3, "{refused}, enforced {enforced}");
 }
 
+/// A body that the layer has not read is axum's own again, in no box.
+#[cfg(feature = "axum")]
 #[tokio::test]
 async fn an_untouched_body_becomes_axums_without_an_allocation() {
     use axum::body::Body as AxumBody;
