@@ -132,13 +132,14 @@ struct OperationMeters {
 
 impl Meters {
     /// Resolves all handles.
-    pub(super) fn new<'r>(rules: impl Iterator<Item = &'r Watched>) -> Self {
+    pub(super) fn new(rules: &[Watched]) -> Self {
         describe();
         Self {
             rules: rules
+                .iter()
                 .map(|rule| (Arc::clone(&rule.name), RuleMeters::new(&rule.name, rule.may_be_in_shadow)))
                 .collect(),
-            unknown: RuleMeters::new(NONE, false),
+            unknown: RuleMeters::new(NONE, rules.iter().any(|rule| rule.may_be_in_shadow)),
             endpoints: Endpoint::ALL.map(EndpointMeters::new),
             saved: By::ALL.map(|by| counter(SAVED, &[("by", by.as_str())])),
             in_flight: Series { name: IN_FLIGHT, labels: &[] }.gauge(),

@@ -68,7 +68,7 @@ impl Observers {
         rules: &[Watched],
         counts: &Arc<Counts>,
     ) -> Self {
-        let meters = Arc::new(Meters::new(rules.iter()));
+        let meters = Arc::new(Meters::new(rules));
         Self { listeners, meters, counts: Arc::clone(counts), pseudonyms, watches: watches(rules, counts) }
     }
 

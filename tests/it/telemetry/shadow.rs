@@ -81,3 +81,14 @@ async fn the_metric_of_decisions_has_the_mode_and_a_rule_at_most_200_series() {
         assert!(of_rule <= 200, "{of_rule}");
     }
 }
+
+#[tokio::test]
+async fn a_request_in_shadow_whose_rule_is_not_known_is_counted_too() {
+    let build = |mode: Mode| Recorded::around(|| builder(&Verifier::passing()).rule(login(mode)).build().unwrap());
+    for (mode, applied, action) in [(Mode::Shadow, "shadow", "would-deny"), (Mode::Enforce, "enforce", "deny")] {
+        let (layer, recorded) = build(mode);
+        send(&layer, &Application::default(), post_json("/login%2F", LOGIN)).await;
+        let series = format!("jverify_decisions_total{{rule=-,mode={applied},action={action},reason=path_ambiguous}}");
+        assert_eq!(recorded.counted().into_iter().collect::<Vec<_>>(), [(series, 1)]);
+    }
+}
