@@ -17,7 +17,8 @@ use crate::decision::{Decision, DecisionReason, Verified};
 pub enum VerifiedRejection {
     /// The request carries no decision.
     NoDecision,
-    /// The request was let through by a fallback of the policy ([`Policy::on`](crate::Policy::on)).
+    /// The request was let through by a fallback of the policy ([`Policy::on`](crate::Policy::on)), or in shadow
+    /// ([`Mode::Shadow`](crate::Mode)).
     Unverified,
     /// The rule has [`on_demand`](crate::Rule::on_demand), and its checks have not started.
     NotAsked,
@@ -40,7 +41,7 @@ impl<S: Sync> FromRequestParts<S> for Verified {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, VerifiedRejection> {
         let decision = parts.extensions.get::<Decision>().ok_or(VerifiedRejection::NoDecision)?;
         Self::of(decision.clone()).ok_or(match decision.reason() {
-            DecisionReason::NotAsked => VerifiedRejection::NotAsked,
+            DecisionReason::NotAsked if !decision.is_shadow() => VerifiedRejection::NotAsked,
             _ => VerifiedRejection::Unverified,
         })
     }

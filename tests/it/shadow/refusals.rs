@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use axum::extract::FromRequestParts;
 use bytes::Bytes;
 use http::{HeaderMap, Request};
 use http_body_util::Full;
 use tower_jverify::{
     Action, CheckKind, Class, ClientIp, Coding, Decision, ForeignBackend, Guards, HandOn, JVerifyLayer, Level, Limit,
-    Mode, Phone, Policy, Rate, Rule, captcha, number,
+    Mode, Phone, Policy, Rate, Rule, Verified, VerifiedRejection, captcha, number,
 };
 
 use super::{Records, decision, guarded, watched, would_be_denied};
@@ -227,6 +228,9 @@ async fn shadow_unasked_sends_no_check_and_passes_as_not_asked() {
         assert_eq!(shadow.send(post_json("/login", body)).await.status(), 200);
         let decision = decision(&shadow.application);
         assert!(!decision.is_verified() && decision.is_shadow() && decision.would_deny().is_none());
+        // And not with the advice to take `Prove`, of which a rule in shadow has none.
+        let refused = Verified::from_request_parts(&mut shadow.application.last().parts, &()).await;
+        assert_eq!(refused.unwrap_err(), VerifiedRejection::Unverified);
         assert_eq!(shadow.application.header("x-jverify-decision").as_deref(), Some("not-asked"));
         assert_eq!(shadow.application.header("x-jverify-mode").as_deref(), Some("shadow"));
     }
