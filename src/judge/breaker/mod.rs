@@ -4,7 +4,8 @@
 //!
 //! An open breaker answers 503 to every client, and lets requests through where a policy says so. So no single client may
 //! open it: a client can choose the content of its token so that a firewall in front of the service drops the check.
-//! Therefore one proof counts once, and one client three times since the last success and in any window. Errors of this
+//! Therefore one proof counts once, and one client three times since the last success and in any window. The same holds for probes:
+//! one that does not count leaves its turn to the next request, so that no client keeps the breaker open for all. Errors of this
 //! process, such as a lack of connections, threads or memory, never count. An answer that cannot be read opens the breaker
 //! for 503 only, and never lets requests through: two counts are kept.
 //!

@@ -19,7 +19,8 @@ use crate::error::ConfigError;
 /// | a check that this process refused (a full limit, a missing key), an unknown error | neither |
 ///
 /// One proof counts as a failure once. If `client_ip` is set, one client counts at most three times since the last success, and at
-/// most three times in a window. **If fewer than four failures in a row (or in a window) open the breaker, one client can open it.**
+/// most three times in a window. A probe whose failure does not count leaves its turn to the next request. **If fewer than four failures
+/// in a row (or in a window) open the breaker, one client can open it.**
 ///
 /// ```
 /// use std::time::Duration;

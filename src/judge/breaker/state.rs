@@ -151,13 +151,17 @@ impl State {
             Health::Unknown | Health::TimedOut => None,
             Health::Well => self.succeed(settings, now),
             Health::Failed | Health::Garbled => {
+                if !self.counts(from, now) {
+                    // A client whose probes fail one after another keeps neither the others out nor a door open: the slot is
+                    // free for the next request.
+                    if let Stage::HalfOpen { is_outage, .. } = &mut self.stage {
+                        *is_outage = false;
+                    }
+                    return None;
+                }
                 let is_readable = health == Health::Failed;
-                let counts = self.counts(from, now);
                 let is_outage = match self.stage {
                     Stage::Closed => {
-                        if !counts {
-                            return None;
-                        }
                         self.all.add(settings, now, true);
                         if is_readable {
                             self.readable.add(settings, now, true);
@@ -168,11 +172,10 @@ impl State {
                         self.readable.is_over(settings, now)
                     }
                     Stage::Open { is_outage, .. } | Stage::HalfOpen { is_outage, .. } => {
-                        if is_readable && counts {
+                        if is_readable {
                             self.readable.add(settings, now, true);
                         }
-                        // A client whose probes fail one after another keeps the breaker open, but no policy.
-                        is_readable && counts && (is_outage || self.readable.consecutive >= settings.consecutive)
+                        is_readable && (is_outage || self.readable.consecutive >= settings.consecutive)
                     }
                 };
                 Some(self.open(settings, is_outage, now, random()))

@@ -257,7 +257,7 @@ async fn a_clients_successes_do_not_let_it_count_again_within_a_window() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_wins_one_probe_after_the_other_keeps_no_door_open() {
+async fn a_client_that_wins_one_probe_after_the_other_keeps_no_door_open_and_the_others_not_out() {
     let mut desk = Desk::new(Breaker::new());
     desk.fail(10);
     assert!(desk.enter().unwrap_err().is_outage);
@@ -266,7 +266,9 @@ async fn a_client_that_wins_one_probe_after_the_other_keeps_no_door_open() {
         desk.wait_until_a_probe_is_due().await;
         desk.enter_as(proof, client).unwrap().settle(Health::Failed);
     }
-    assert!(!desk.enter().unwrap_err().is_outage, "three of its failures count, and the fourth does not");
+    assert!(!desk.switch.is_open_for_an_outage(), "three of its failures count, and the fourth does not");
+    desk.ends(Health::Well);
+    assert_eq!(desk.phase(), Phase::Closed, "the next request is the probe");
 }
 
 #[tokio::test(start_paused = true)]
