@@ -18,7 +18,7 @@ async fn the_event_says_whether_a_key_is_missing_or_another_apps() {
             "sandbox-8000-13800000000",
             "the one-tap key does not decrypt the phone",
             false,
-            "another app's",
+            "the key of another app",
         ),
         (Some(&own), "sandbox-8000", "the answer has no phone", false, "without a phone"),
     ] {
