@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_among_the_sources_of_another_error_is_none_and_its_cause_is_kept() {
+    fn an_outage_among_the_sources_of_another_error_does_not_count_and_its_cause_is_kept() {
         for error in [
             Failure::of(&Wraps(CallError::no_connection("dns error"))),
             Failure::of(&Wraps(Wraps(CallError::no_connection("dns error")))),

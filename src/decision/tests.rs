@@ -54,7 +54,7 @@ fn an_unknown_risk_is_not_a_low_one() {
 }
 
 #[test]
-fn a_risk_that_nobody_asked_for_has_no_level() {
+fn a_risk_that_was_not_asked_for_has_no_level() {
     assert_eq!(Policy::default().level_for(&[passed(Risk::NotAsked)]), None);
     assert_eq!(header(&decision(vec![passed(Risk::NotAsked)]), "x-jverify-risk-level"), None);
 }
@@ -95,7 +95,7 @@ fn tags_are_encoded_and_bounded() {
 }
 
 #[test]
-fn ids_stand_in_the_order_of_the_checks() {
+fn ids_are_in_the_order_of_the_checks() {
     let two = decision(vec![Verdict::new(CheckKind::Captcha, Class::Passed), passed(known(0))]);
     assert_eq!(header(&two, "x-jverify-checks").as_deref(), Some("captcha,number"));
     assert_eq!(header(&two, "x-jverify-id").as_deref(), Some("-,117270465679982592"));

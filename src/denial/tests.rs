@@ -139,7 +139,7 @@ fn every_other_reason_has_its_answer() {
 }
 
 #[test]
-fn every_code_has_a_title_of_its_own_in_both_languages() {
+fn every_code_has_a_distinct_title_in_both_languages() {
     let mut titles: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
     for answer in answers() {
         let known = titles.insert(answer.code, (answer.english, answer.chinese));
@@ -265,7 +265,7 @@ fn is_listed(reason: DenialReason) -> bool {
 }
 
 #[test]
-fn a_problem_is_json_that_nobody_caches() {
+fn a_problem_is_json_that_is_not_cached() {
     let response = answer(&[], Refusal::new(DenialReason::CaptchaRequired));
     assert_eq!(response.headers()["content-type"], "application/problem+json");
     assert_eq!(response.headers()["cache-control"], "no-store");
@@ -289,7 +289,7 @@ fn a_grpc_call_gets_trailers_only() {
 }
 
 #[test]
-fn whoever_only_claims_to_speak_grpc_gets_a_status_that_says_no() {
+fn a_grpc_web_request_gets_the_http_status_of_its_refusal() {
     let refusal = || of_class(Class::Rejected);
     let web = answer(&[("content-type", "application/grpc-web+proto")], refusal());
     assert_eq!(web.status(), StatusCode::FORBIDDEN);

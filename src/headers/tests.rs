@@ -44,7 +44,7 @@ fn every_spelling_under_the_prefix_is_removed() {
 }
 
 #[test]
-fn every_header_of_ours_is_under_the_prefix_and_goes_with_it() {
+fn every_header_of_the_layer_is_under_the_prefix_and_changes_with_it() {
     use Header::{Checks, Decision, Id, Phone, Reason, RiskLevel, RiskScore, RiskTags, Sandbox};
 
     for prefix in ["x-jverify", "x-jverify-x", "y-risk"] {

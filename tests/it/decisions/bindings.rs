@@ -184,7 +184,7 @@ async fn an_unbound_captcha_steps_up_no_risk_and_takes_the_place_of_no_check() {
 }
 
 #[tokio::test]
-async fn a_verifier_of_ones_own_says_where_a_captcha_was_solved() {
+async fn a_custom_verifier_may_return_where_a_captcha_was_solved() {
     for (solver, status) in [(Some("203.0.113.1"), 200), (Some("203.0.112.1"), 403), (None, 403)] {
         let solver: Option<IpAddr> = solver.map(|solver| solver.parse().unwrap());
         let verifier = Verifier::answering(move |check| {

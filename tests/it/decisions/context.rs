@@ -146,7 +146,7 @@ async fn forwarded_hops_are_counted_from_the_right() {
 }
 
 #[tokio::test]
-async fn the_peer_and_ones_own_function_are_asked_when_set_and_private_ones_never_sent() {
+async fn the_peer_or_a_function_is_used_when_set_and_private_addresses_are_never_sent() {
     for (address, sent) in [("8.8.8.8", Some("8.8.8.8")), ("10.1.2.3", None), ("127.0.0.1", None)] {
         let ip: IpAddr = address.parse().unwrap();
         for source in ["connect info", "socket address", "function"] {

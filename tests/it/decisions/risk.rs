@@ -253,7 +253,7 @@ async fn no_answer_reveals_that_the_risk_was_too_high_unless_it_is_set() {
 }
 
 #[tokio::test]
-async fn bands_of_ones_own_count() {
+async fn configured_bands_count() {
     let policy = Policy::default()
         .band(100, Level::Medium, Action::StepUp)
         .band(300, Level::Medium, Action::StepUp)

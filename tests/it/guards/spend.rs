@@ -316,7 +316,7 @@ async fn a_budget_counts_what_is_billed() {
 }
 
 #[tokio::test]
-async fn accounts_have_limits_of_their_own_and_layers_with_one_handle_share_them() {
+async fn accounts_have_separate_limits_and_layers_with_one_handle_share_them() {
     let guards = Guards::builder().build().unwrap();
     let verifier = Verifier::passing();
     let of = |account: &str| {

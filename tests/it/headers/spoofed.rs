@@ -31,7 +31,7 @@ async fn forged_headers_are_gone_on_unmatched_routes() {
 }
 
 #[tokio::test]
-async fn forged_headers_are_gone_on_guarded_routes_and_ours_are_there_once() {
+async fn forged_headers_are_removed_on_guarded_routes_and_those_of_the_layer_are_there_once() {
     let guarded = Guarded::login();
     let seen = guarded.verifies(forged("/login"), "guarded").await;
     let headers = &seen.parts.headers;

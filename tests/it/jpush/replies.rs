@@ -111,7 +111,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn an_ex_id_that_is_absent_empty_or_a_number_is_ours_and_another_is_not() {
+async fn an_ex_id_that_is_absent_or_empty_or_equal_as_a_number_is_accepted_and_another_is_not() {
     for (ex_id, ours) in [
         ("", true),
         (r#""exID":"","#, true),

@@ -106,7 +106,7 @@ async fn without_route_parameters_they_are_parameters_like_any_other() {
 }
 
 #[tokio::test]
-async fn names_of_ones_own_are_the_only_ones() {
+async fn configured_names_are_the_only_ones() {
     let site = Site::before(ForeignBackend::any().route_parameters(["page", "do[action]"])).await;
     for query in ["page=/login", "Page=login", "x=1&page=%2Flogin", "do=login", "do[action]=login"] {
         site.refuses("POST", &format!("/?{query}")).await;

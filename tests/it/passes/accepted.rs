@@ -83,7 +83,7 @@ async fn a_pass_is_spent_by_a_captcha_that_fails() {
 }
 
 #[tokio::test]
-async fn a_pass_beside_a_token_is_not_used() {
+async fn a_pass_next_to_a_token_is_not_used() {
     let desk = Desk::new();
     let pass = desk.earned().await;
     let both = json!({"token": "100 new", "phone": PHONE});

@@ -11,7 +11,7 @@ use super::{Desk, OTHER, PASS, PHONE, denial_reason, issued, login, next, passes
 use crate::support::{Verifier, post_json};
 
 #[tokio::test]
-async fn a_pass_of_one_path_is_none_for_another() {
+async fn a_pass_of_one_path_is_refused_on_another() {
     let desk = Desk::set(|builder| builder.passes(passes()).rule(Rule::any_request(number())));
     let at = |path: &str, body: &serde_json::Value| post_json(path, body.to_string());
     let pass = issued(&desk.send(at("/newsletter", &json!({"token": "650 t", "phone": PHONE}))).await);
@@ -24,7 +24,7 @@ async fn a_pass_of_one_path_is_none_for_another() {
 }
 
 #[tokio::test]
-async fn a_pass_of_one_method_is_none_for_another() {
+async fn a_pass_of_one_method_is_refused_for_another() {
     let rule = Rule::any_method("/login", number()).name("login");
     let desk = Desk::set(|builder| builder.passes(passes()).rule(rule));
     let pass = desk.earned().await;
@@ -39,7 +39,7 @@ async fn a_pass_of_one_method_is_none_for_another() {
 
 /// Rules without a name have the same one in two layers.
 #[tokio::test]
-async fn a_pass_of_one_layer_is_none_for_another_path_of_another_layer() {
+async fn a_pass_of_one_layer_is_refused_on_another_path_of_another_layer() {
     let guards = Guards::new();
     let rule = || Rule::any_request(number());
     let cheap = Desk::set(|builder| builder.guards(&guards).passes(passes()).retry_pass([401]).rule(rule()));
@@ -53,7 +53,7 @@ async fn a_pass_of_one_layer_is_none_for_another_path_of_another_layer() {
 
 /// Both routers see `/login`.
 #[tokio::test]
-async fn a_pass_of_one_nested_router_is_none_for_another() {
+async fn a_pass_of_one_nested_router_is_refused_in_another() {
     let guards = Guards::new();
     let nested = || {
         let layer = JVerifyLayer::builder(verifier()).guards(&guards).passes(passes()).rule(login()).build().unwrap();

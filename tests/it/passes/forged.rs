@@ -76,7 +76,7 @@ async fn a_text_of_another_signature_key_or_purpose_is_refused() {
 }
 
 #[tokio::test]
-async fn claims_that_do_not_hold_are_refused_whoever_signed_them() {
+async fn invalid_claims_are_refused_even_if_the_real_key_signed_them() {
     let desk = Desk::new();
     let good = claims(&desk.earned().await);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();

@@ -299,7 +299,7 @@ fn code(cell: &str) -> Vec<&str> {
 }
 
 #[test]
-fn every_header_of_ours_is_among_the_promises() {
+fn every_header_of_the_layer_is_among_the_promises() {
     let (page, headers) = (fs::read_to_string(root().join("docs/data.md")).unwrap(), headers());
     assert!(headers.len() >= 9, "{headers:?}");
     for header in &headers {

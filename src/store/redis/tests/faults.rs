@@ -216,7 +216,7 @@ async fn a_redis_that_forgets_forgets_claims_and_scripts_alone() {
 }
 
 #[tokio::test]
-async fn a_clock_that_was_set_back_makes_nobody_wait_longer_than_a_whole_burst() {
+async fn a_clock_that_was_set_back_delays_a_request_by_a_whole_burst_at_most() {
     let Some(server) = Server::start() else { return };
     let redis = builder(&server).build().unwrap();
     let counted = Subject::new(Purpose::ClientRate, &[b"client"]);
