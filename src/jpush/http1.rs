@@ -186,7 +186,7 @@ impl Future for Exchange {
                     }
                     Err(mut error) => match error.take_message() {
                         Some(request) => {
-                            self.0 = State::Cold(Box::pin(Arc::clone(client).retry_on_new_connection(request)))
+                            self.0 = State::Cold(Box::pin(Arc::clone(client).retry_on_new_connection(request)));
                         }
                         None => return Poll::Ready(Err(errors::sent(error.error()))),
                     },
