@@ -50,6 +50,10 @@ impl Place {
             username => Some(decoded(username)?),
         };
         let password = url.password().map(decoded).transpose()?.map(SecretString::from);
+        // The client logs in only with a password, and would ignore the user.
+        if username.is_some() && password.is_none() {
+            return Err(wrong("has a user without a password"));
+        }
         let database = match url.path().trim_start_matches('/') {
             "" => 0,
             number => number.parse::<u16>().map_err(|_| wrong("names a database that is not a number"))?.into(),

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::time::{sleep, timeout};
-use tower_jverify::{DenialReason, Guards, GuardsBuilder, JVerifyLayer, Rate, Rule, StorePolicy, number};
+use tower_jverify::{
+    Breaker, Class, Denial, DenialReason, Fallback, Guards, GuardsBuilder, JVerifyLayer, Policy, Rate, Rule, Sandbox,
+    StorePolicy, number, sandbox::Fault,
+};
 
-use super::{DEADLINE, Instance, builder};
+use super::{DEADLINE, Instance, PHONE, builder};
 use crate::{
-    support::{Verifier, redis_server::Server},
+    support::{Application, Verifier, jpush, post_json, redis_server::Server, send},
     telemetry::Log,
 };
 
@@ -45,7 +49,7 @@ async fn without_redis_the_memory_of_the_instance_decides_and_one_warning_says_s
     assert_eq!(instance.login("before", 50).await, Err(DenialReason::Replayed), "it was claimed here");
     // Limits hold too.
     for number in 0..6 {
-        let login = instance.login_from("192.0.2.1", &format!("limited {number}"), super::PHONE).await;
+        let login = instance.login_from("192.0.2.1", &format!("limited {number}"), PHONE).await;
         assert_eq!(login, if number < 3 { Ok(()) } else { Err(DenialReason::RateLimited) });
     }
     let warnings: Vec<_> = log.take_events().into_iter().filter(|event| event.contains("store_local")).collect();
@@ -65,6 +69,32 @@ async fn without_redis_a_policy_that_refuses_asks_nothing_until_it_is_back() {
     server.spawn();
     until_it_passes(&instance).await;
     assert_eq!(instance.login("token 2", 2).await, Ok(()), "a refused request claims nothing");
+}
+
+/// JPush is down as well, and the policy opens for that.
+#[tokio::test]
+async fn a_policy_that_opens_does_not_open_while_redis_is_down() {
+    let Some(mut server) = Server::start() else { return };
+    let sandbox = Sandbox::new();
+    sandbox.fault(Fault::Refuse);
+    let redis = builder(&server.url()).build().unwrap();
+    let guards = refuse(Guards::builder().redis(redis).breaker(Breaker::new().consecutive(1))).build().unwrap();
+    let rule = Rule::post("/login", number()).policy(Policy::default().on(Class::Unavailable, Fallback::Open));
+    let layer = JVerifyLayer::builder(jpush(&sandbox)).guards(&guards).rule(rule).build().unwrap();
+    let application = Application::default();
+    let login = async |token: &str| {
+        let body = json!({"token": token, "phone": PHONE}).to_string();
+        let response = send(&layer, &application, post_json("/login", body)).await;
+        (response.status().as_u16(), response.extensions().get::<Denial>().map(Denial::reason))
+    };
+    for token in ["one", "two"] {
+        assert_eq!(login(token).await, (200, None), "it opens for JPush");
+    }
+    server.kill();
+    for number in 0..10 {
+        assert_eq!(login(&format!("token-{number}")).await, (503, Some(DenialReason::StoreDown)));
+    }
+    assert_eq!(application.runs(), 2);
 }
 
 #[tokio::test]

@@ -6,7 +6,9 @@ mod encrypted;
 mod failover;
 mod private;
 mod races;
+mod settings;
 mod shared;
+mod waits;
 
 use std::time::Duration;
 
