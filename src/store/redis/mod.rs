@@ -53,7 +53,8 @@ use std::convert::Infallible as Server;
 /// [`StorePolicy`](crate::StorePolicy) configures what happens without an answer. After five failures in a row, requests do
 /// not wait for Redis: a task asks it once a second whether it can write, and uses it again once it can.
 ///
-/// Redis gets hashes and ids of checks, and no phone, token or address. Its clock counts, so the clocks of the instances may differ.
+/// Redis gets hashes and ids of checks, and no phone, token or address. Its clock counts for claims and rates, so the clocks of the
+/// instances may differ. The day of a budget is that of each instance's clock.
 ///
 /// Requires the Cargo feature `redis`: without it `build()` returns an error.
 ///

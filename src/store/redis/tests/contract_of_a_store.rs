@@ -22,6 +22,11 @@ async fn it_keeps_the_contract_of_a_store() {
 
 #[tokio::test]
 async fn a_user_that_may_do_no_more_than_the_documentation_says_is_enough() {
+    let page = include_str!("../../../../docs/scaling.md");
+    assert!(page.lines().any(|line| line.trim() == USER), "docs/scaling.md shows another line than {USER}");
+    for more in ["+select", "+cluster|slots"] {
+        assert!(page.contains(&format!("`{more}`")), "{more}");
+    }
     let Some(server) = Server::start() else { return };
     let of = |database: &str| {
         let redis = Redis::builder(format!("{}{database}", server.url())).deployment_key(Secret::from(KEY));

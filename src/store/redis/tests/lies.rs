@@ -1,27 +1,42 @@
 //! A server that answers as no Redis does.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::SeqCst},
+    },
+    time::{Duration, Instant},
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
 };
 
-use super::{KEY, Server, builder};
+use super::{DEADLINE, KEY, Server, builder};
 use crate::{
     ex_id::ExId,
     secret::Secret,
-    store::{Calendar, Claimed, Purpose, Rate, Redis, Store, StoreError, Subject},
+    store::{Calendar, Claimed, Purpose, Rate, Redis, Store, StoreError, Subject, Taken},
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// A server that gives one answer to everything.
 async fn liar(answer: &'static str) -> Redis {
+    let (url, _) = liar_of(answer, answer).await;
+    Redis::builder(url).deployment_key(Secret::from(KEY)).build().unwrap()
+}
+
+/// A server that gives one answer over its first connection and another one over all others, and the number of its connections.
+async fn liar_of(first: &'static str, others: &'static str) -> (String, Arc<AtomicU32>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
+    let connections = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&connections);
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
+            let answer = if counted.fetch_add(1, SeqCst) == 0 { first } else { others };
             tokio::spawn(async move {
                 let mut bytes = [0; 4_096];
                 while stream.read(&mut bytes).await.is_ok_and(|read| read > 0) {
@@ -32,7 +47,7 @@ async fn liar(answer: &'static str) -> Redis {
             });
         }
     });
-    Redis::builder(format!("redis://127.0.0.1:{port}")).deployment_key(Secret::from(KEY)).build().unwrap()
+    (format!("redis://127.0.0.1:{port}"), connections)
 }
 
 #[tokio::test]
@@ -86,4 +101,30 @@ async fn a_name_that_holds_something_else_is_taken_and_not_counted() {
         assert_eq!(claimed, Ok(Claimed::Taken { by: None }));
         assert_eq!(redis.take(&rate, Rate::new(1, MINUTE), 1).await, Err(StoreError::Unreadable));
     }
+}
+
+#[tokio::test]
+async fn a_replica_loses_its_connection_and_another_one_is_dialled_once_in_100_ms() {
+    let parts: [&[u8]; 1] = [b"client"];
+    let subject = Subject::new(Purpose::ClientRate, &parts);
+    // Again where this machine needs too long for the first operation.
+    for _ in 0..50 {
+        let (url, connections) = liar_of("-READONLY a replica\r\n", ":0\r\n").await;
+        let redis = Redis::builder(url).deployment_key(Secret::from(KEY)).deadline(DEADLINE).build().unwrap();
+        let take = async || redis.take(&subject, Rate::new(1, MINUTE), 1).await;
+        let began = Instant::now();
+        let first = take().await;
+        tokio::time::pause();
+        if began.elapsed() > Duration::from_millis(80) {
+            tokio::time::resume();
+            continue;
+        }
+        assert_eq!(first, Err(StoreError::ReadOnly));
+        assert_eq!((take().await, connections.load(SeqCst)), (Err(StoreError::Down), 1), "too soon for another dial");
+        tokio::time::advance(Duration::from_millis(100)).await;
+        tokio::time::resume();
+        assert_eq!((take().await, connections.load(SeqCst)), (Ok(Taken::Now), 2), "the replica is not asked again");
+        return;
+    }
+    panic!("this machine is too slow");
 }

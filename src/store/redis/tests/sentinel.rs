@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout};
 
-use super::{DEADLINE, KEY, Server};
+use super::{DEADLINE, KEY, Server, redis_server::PASSWORD};
 use crate::{
     ex_id::ExId,
     secret::Secret,
@@ -51,8 +51,26 @@ async fn after_a_failover_claims_go_to_the_new_master_and_every_operation_ended_
 async fn a_name_that_no_sentinel_knows_is_down() {
     let Some(master) = Server::start() else { return };
     let Some(sentinel) = Server::start_sentinel(master.port) else { return };
-    let redis = Redis::sentinel("other", [sentinel.url()]).deployment_key(Secret::from(KEY)).build().unwrap();
+    let redis = Redis::sentinel("other", [sentinel.url()]).deployment_key(Secret::from(KEY));
+    // A busy machine needs longer than the default.
+    let redis = redis.deadline(Duration::from_secs(1)).build().unwrap();
     assert_eq!(claim(&redis, "token").await, Err(StoreError::Down));
+}
+
+/// A Sentinel without a password answers an `AUTH` with an error.
+#[tokio::test]
+async fn a_master_gets_its_password_and_the_sentinel_that_names_it_does_not() {
+    let Some(master) = Server::start_with(&["--requirepass", PASSWORD]) else { return };
+    let Some(sentinel) = Server::start_sentinel(master.port) else { return };
+    let builder = || {
+        let redis = Redis::sentinel("main", [sentinel.url()]).deployment_key(Secret::from(KEY));
+        redis.deadline(Duration::from_secs(1))
+    };
+    assert_eq!(claim(&builder().build().unwrap(), "without").await, Err(StoreError::Down));
+    for (password, token) in [("a wrong password", "wrong"), (PASSWORD, "right")] {
+        let redis = builder().auth(None, Secret::from(password)).build().unwrap();
+        assert_eq!(claim(&redis, token).await.is_ok(), password == PASSWORD, "{token}");
+    }
 }
 
 #[test]
