@@ -117,6 +117,36 @@ fn redis_is_refused_where_its_feature_is_missing() {
     check(built.err().as_ref(), "redis", "redis", cfg!(feature = "redis"));
 }
 
+/// A process chooses its provider of cryptography itself. This test is alone with its process: no other test here signs.
+#[cfg(all(feature = "client", feature = "pass", feature = "redis"))]
+#[tokio::test]
+async fn no_setting_installs_anything_for_the_whole_process() {
+    let credentials = tower_jverify::Credentials::new("app key", "secret").unwrap();
+    drop(tower_jverify::JPush::builder(credentials).build().unwrap());
+    let key = tower_jverify::Secret::from("9f8e7d6c5b4a39281706f5e4d3c2b1a0");
+    drop(tower_jverify::Redis::builder("rediss://127.0.0.1").deployment_key(key).build().unwrap());
+
+    let layer = builder().rule(login()).assertion(assertions()).build().unwrap();
+    let application = service_fn(|request: Request<tower_jverify::RequestBody<Full<Bytes>>>| async move {
+        let assertion = request.headers()["x-jverify-assertion"].clone();
+        Ok::<_, Infallible>(
+            Response::builder().header("x-jverify-assertion", assertion).body(Full::<Bytes>::default()).unwrap(),
+        )
+    });
+    let body = r#"{"token":"t","phone":"13800000000"}"#;
+    let request = || Request::post("/login").header("content-type", "application/json");
+    let service = ServiceBuilder::new().layer(layer).service(application);
+    let response = service.oneshot(request().body(Full::<Bytes>::from(body)).unwrap()).await.unwrap();
+    let signed = request().header("x-jverify-assertion", &response.headers()["x-jverify-assertion"]);
+    let verifier =
+        tower_jverify::pass::Verifier::new(assertions().jwks().unwrap()).audience("accounts").build().unwrap();
+    verifier.verify(&signed.body(()).unwrap().into_parts().0, body.as_bytes()).unwrap();
+
+    assert!(rustls::crypto::CryptoProvider::get_default().is_none());
+    // The only way to ask: it fails if something is installed.
+    assert!(jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default().is_ok());
+}
+
 #[cfg(feature = "client")]
 #[test]
 fn a_setting_of_the_client_whose_feature_is_missing_is_refused_by_name() {

@@ -110,13 +110,11 @@ impl PublicKey {
         })
     }
 
-    #[allow(dead_code, reason = "for assertions")]
     pub(crate) fn kid(&self) -> &str {
         &self.kid
     }
 
     /// The public key, which may be published. `None` for a shared secret.
-    #[allow(dead_code, reason = "for assertions")]
     pub(crate) fn octets(&self) -> Option<&[u8]> {
         self.octets.as_deref()
     }

@@ -200,6 +200,11 @@ async fn claims_that_the_layer_does_not_write_are_refused() {
     let mut more = allowed;
     more["acr"] = json!("2");
     assert_eq!(refusal(&signed_as_ours(&more.to_string())), None);
+    // But not without limit: 4,096 bytes are read.
+    more["acr"] = json!("2".repeat(2_000));
+    assert_eq!(refusal(&signed_as_ours(&more.to_string())), None);
+    more["acr"] = json!("2".repeat(3_000));
+    assert_eq!(refusal(&signed_as_ours(&more.to_string())), Some(AssertionError::Signature));
 }
 
 #[tokio::test]

@@ -79,6 +79,10 @@ async fn a_text_of_another_signature_key_or_purpose_is_refused() {
 async fn invalid_claims_are_refused_even_if_the_real_key_signed_them() {
     let desk = Desk::new();
     let good = claims(&desk.earned().await);
+    let page = include_str!("../../../docs/step-up.md");
+    for name in good.as_object().unwrap().keys() {
+        assert!(page.contains(&format!("`{name}`")), "docs/step-up.md has no claim {name}");
+    }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     for (name, value) in [
         ("iss", json!("another")),
@@ -116,6 +120,39 @@ async fn invalid_claims_are_refused_even_if_the_real_key_signed_them() {
     }
     let itself = signed(&header(), &good, SECRET.as_bytes());
     assert_eq!(desk.by_pass(&itself, &solved()).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_at_most_30_seconds_ahead_is_accepted() {
+    let desk = Desk::new();
+    for (ahead, is_accepted) in [(20, true), (40, false)] {
+        for name in ["iat", "checked"] {
+            let mut changed = claims(&desk.earned().await);
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+            changed[name] = json!(if name == "iat" { now + ahead } else { (now + ahead) * 1_000_000 });
+            let text = signed(&header(), &changed, SECRET.as_bytes());
+            if is_accepted {
+                assert_eq!(desk.by_pass(&text, &solved()).await.status(), 200, "{name} {ahead}");
+            } else {
+                desk.refuses(&text, &solved(), DenialReason::PassInvalid, name).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_text_of_more_than_4_kib_is_not_read_whoever_signed_it() {
+    let desk = Desk::new();
+    let good = claims(&desk.earned().await);
+    let with_tags = |count: usize| {
+        let mut changed = good.clone();
+        changed["tags"] = (0..count).map(|tag| format!("{tag:0>64}")).collect();
+        signed(&header(), &changed, SECRET.as_bytes())
+    };
+    let (short, long) = (with_tags(40), with_tags(44));
+    assert!(short.len() > 3_600 && short.len() <= 4_096 && long.len() > 4_096, "{} {}", short.len(), long.len());
+    desk.refuses(&long, &solved(), DenialReason::PassInvalid, "long").await;
+    assert_eq!(desk.by_pass(&short, &solved()).await.status(), 200);
 }
 
 #[tokio::test]
