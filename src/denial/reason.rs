@@ -22,7 +22,7 @@ use crate::verdict::Class;
 /// | a media type that is not accepted | 415 | `unsupported_media_type` | 3 | |
 /// | a content coding that is not accepted | 415 | `unsupported_encoding` | 3 | |
 /// | a verdict `Throttled`, a client over a limit | 429 | `throttled` | 8 | `wait`, `other_method` |
-/// | any other verdict, an open breaker, a full store, an account over its rate or its daily budget, too many checks or bodies at once, a closure of the user's that panicked | 503 | `verification_unavailable` | 14 | `other_method` |
+/// | any other verdict, an open breaker, a store that is full or does not answer, an account over its rate or its daily budget, too many checks or bodies at once, a closure of the user's that panicked | 503 | `verification_unavailable` | 14 | `other_method` |
 /// | a gRPC call whose own deadline (`grpc-timeout`) is over, or too near to begin a check | 503 | `verification_unavailable` | 4 | `other_method` |
 ///
 /// ```
@@ -78,7 +78,8 @@ pub enum DenialReason {
     PassUsed,
     /// The breaker of the endpoint is open. No check was sent.
     BreakerOpen,
-    /// The proof cannot be claimed, and [`StorePolicy::Refuse`](crate::StorePolicy) is set. No check was sent.
+    /// The store is full or does not answer, so the proof cannot be claimed or the request not counted, and
+    /// [`StorePolicy::Refuse`](crate::StorePolicy) is set. No check was sent.
     StoreDown,
     /// The client is over its rate, or over a limit of the rule ([`Rule::limit`](crate::Rule::limit)). No check was sent.
     RateLimited,

@@ -191,6 +191,19 @@ fn every_code_has_a_heading_in_the_page_to_which_its_type_can_point() {
     assert_eq!(described, listed.collect());
 }
 
+#[test]
+fn the_documents_that_the_pages_show_are_answers() {
+    for (page, kind, class) in [
+        (include_str!("../../docs/answers.md"), "```json\n", Class::Throttled),
+        (include_str!("../../README.md"), "```http\n", Class::Rejected),
+        (include_str!("../../README.zh-CN.md"), "```http\n", Class::Rejected),
+    ] {
+        let (block, _) = page.split_once(kind).unwrap().1.split_once("```").unwrap();
+        let shown = block.lines().last().unwrap();
+        assert_eq!(std::str::from_utf8(answer(&[], of_class(class)).body()).unwrap(), shown);
+    }
+}
+
 /// All different answers.
 fn answers() -> Vec<Answer> {
     let mut answers: Vec<Answer> = Vec::new();

@@ -5,7 +5,7 @@ use http::{HeaderValue, Request};
 use sha2::{Digest, Sha256};
 
 use super::{
-    super::{DenialReason, Refusal, accept, locale::Locale, page},
+    super::{DenialReason, Refusal, accept, answers::Answer, locale::Locale, page},
     REASONS, answer,
 };
 
@@ -111,4 +111,10 @@ fn a_slot_is_replaced_by_a_text_that_is_escaped() {
     let mut html = String::new();
     page::escape("<b onclick='x'>\"&amp;</b>", &mut html);
     assert_eq!(html, "&lt;b onclick=&#39;x&#39;&gt;&quot;&amp;amp;&lt;/b&gt;");
+    // Each slot of the page is.
+    let answer = Answer { english: "<i>&\"", code: "<u>", ..DenialReason::ProofMissing.answer() };
+    let shown = page::Shown { answer, locale: Locale::English, retry_after: None };
+    let page = page::Page::built_in().render(&shown);
+    assert_eq!((page.matches("&lt;i&gt;&amp;&quot;").count(), page.matches("&lt;u&gt;").count()), (2, 1), "{page}");
+    assert!(!page.contains("<i>") && !page.contains("<u>"), "{page}");
 }

@@ -1,6 +1,7 @@
 //! The record of a guarded request, serialised: its fields, its pseudonyms, the status of the inner service.
 
 use std::{
+    collections::BTreeSet,
     convert::Infallible,
     future::{Future, pending, poll_fn},
     sync::{Arc, Mutex},
@@ -75,6 +76,17 @@ async fn a_record_has_the_documented_fields() {
     let before = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     assert_eq!(send(&layer, &Application::default(), from_client("192.0.2.7")).await.status(), 200);
     let mut record = lines.one();
+    let page = include_str!("../../../docs/decision-log.md").split_once("```json\n").unwrap().1;
+    let shown: Value = serde_json::from_str(page.split_once("```").unwrap().0).unwrap();
+    for place in ["", "/checks/0"] {
+        assert_eq!(names(&shown, place), names(&record, place), "docs/decision-log.md shows another record");
+    }
+    for name in names(&record, "") {
+        assert!(page.contains(&format!("\n| `{name}` |")), "docs/decision-log.md has no row for {name}");
+    }
+    for field in ["v", "rule", "mode", "decision", "reason", "level", "inner_status", "sandbox"] {
+        assert_eq!(shown[field], record[field], "docs/decision-log.md: {field}");
+    }
     let took = Duration::from_millis(record["time"].as_u64().unwrap()).abs_diff(before);
     assert!(took < Duration::from_secs(60), "{record}");
     let ex_id = record["checks"][0]["ex_id"].as_str().unwrap().to_owned();
@@ -105,6 +117,11 @@ async fn a_record_has_the_documented_fields() {
             "sandbox": false,
         })
     );
+}
+
+/// The names in an object of a record.
+fn names<'r>(record: &'r Value, place: &str) -> BTreeSet<&'r String> {
+    record.pointer(place).unwrap().as_object().unwrap().keys().collect()
 }
 
 #[tokio::test]
