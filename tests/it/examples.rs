@@ -244,6 +244,10 @@ async fn the_application_that_steps_up_answers_as_it_prints_and_as_the_page_says
         pass = issued.unwrap_or(pass);
     }
     assert_eq!(promises.len(), 5);
+    // The page shows the first document, with a pass that is cut.
+    let (document, _) = promises[0].1.split_once(" 403 ").unwrap();
+    let document = document.replace("$PASS", "eyJ0eXAiOi…");
+    assert!(page.contains(&format!("```json\n{document}\n```")), "{document}");
 }
 
 #[test]
@@ -274,6 +278,17 @@ async fn the_printed_lines_are_curl_s_own() {
             return;
         }
         assert_eq!(String::from_utf8_lossy(&output.stdout).trim_end(), promised, "{line}");
+    }
+    // Each of these sends the pass of an answer before it.
+    let example = Example::sandboxed("step_up");
+    let mut pass = String::new();
+    for (line, promised) in example.promises() {
+        let output = Command::new("sh").args(["-c", &line]).env("PASS", &pass).output().expect("a shell starts");
+        let answer = String::from_utf8(output.stdout).unwrap();
+        let issued = answer.trim_end().rsplit(' ').next().filter(|word| word.starts_with("ey")).map(str::to_owned);
+        let shown = issued.as_ref().map_or(answer.clone(), |issued| answer.replace(issued, "$PASS"));
+        assert_eq!(shown.trim_end(), promised, "{line}");
+        pass = issued.unwrap_or(pass);
     }
 }
 
@@ -320,10 +335,25 @@ fn invalid_settings_end_an_example_with_their_names() {
 }
 
 #[test]
+fn the_simulation_of_instances_bills_resent_logins_once_for_one_instance_alone() {
+    let output = command("instances", &[], &[]).output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{printed}");
+    let row = |row: &str| {
+        let cells: Vec<u32> = row.split(" | ").filter_map(|cell| cell.parse().ok()).collect();
+        (cells[0], cells[1])
+    };
+    let rows: Vec<(u32, u32)> = printed.lines().filter_map(|line| line.strip_prefix("| ")).skip(1).map(row).collect();
+    assert_eq!(rows.iter().map(|(instances, _)| *instances).collect::<Vec<_>>(), [1, 2, 4, 16], "{printed}");
+    assert_eq!(rows[0].1, 5_000, "{printed}");
+    assert!(rows[1..].iter().all(|(_, calls)| (5_001..=5_250).contains(calls)), "{printed}");
+}
+
+#[test]
 fn the_soak_explains_its_flags() {
     let output = command("soak", &["--help"], &[]).output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
-    for flag in ["--minutes", "--seed", "--unmatched", "--guarded"] {
+    for flag in ["--minutes", "--seed", "--unmatched", "--guarded", "--redis"] {
         assert!(output.status.success() && help.contains(flag), "{flag}: {help}");
     }
 }
