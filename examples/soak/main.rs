@@ -1,7 +1,7 @@
 //! A soak test: the layer under load for minutes, while faults of all kinds occur between it and JPush.
 //!
 //! ```sh
-//! cargo run --release --example soak --features redis,sandbox -- --minutes 20 --seed 1 --redis
+//! cargo run --release --example soak --features metrics,redis,sandbox -- --minutes 20 --seed 1 --redis
 //! ```
 //!
 //! One process contains everything, over real sockets: a client that sends unmatched and guarded requests at fixed rates, a hyper
@@ -18,6 +18,9 @@
 //! With `--redis`, two instances share a Redis that the example starts (`redis-server` must be installed): one decides by its memory while Redis
 //! is away, the other refuses. In the faulty phases Redis is killed and started again, frozen, paused, made a replica, filled and emptied, one
 //! after the other. After all phases, the load runs once more over a cluster of three nodes, of which one dies and another freezes.
+//!
+//! With `--metrics`, the process records metrics as `docs/operating.md` advises, and nothing reads them before the load has ended: the memory
+//! must not grow by them.
 //!
 //! At the end it prints a report. It exits with 1 if an invariant is violated: a request without an answer, a request that passed
 //! without a proof, a good proof that was refused, a call that the sandbox saw and the layer did not account for, a task or a
@@ -36,6 +39,7 @@ mod calls;
 mod load;
 mod phases;
 mod process;
+mod recorder;
 mod report;
 mod settings;
 mod site;
@@ -48,7 +52,8 @@ use std::{error::Error, process::ExitCode, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 
 use self::{
-    load::Load, process::Process, report::Report, settings::Settings, site::Site, stores::Stores, tally::Tally,
+    load::Load, process::Process, recorder::Recorder, report::Report, settings::Settings, site::Site, stores::Stores,
+    tally::Tally,
 };
 
 /// How long the last connections and tasks may take to end. Idle connections stay for a second or two.
@@ -66,6 +71,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     };
     println!("soak: {settings}");
     let tally = Arc::new(Tally::default());
+    let recorder = settings.metrics.then(Recorder::install).transpose()?;
     let mut stores = settings.redis.then(Stores::start).transpose()?;
     let redis = stores.as_ref().map(Stores::redis).transpose()?;
     let mut sites = vec![Site::start(settings.seed, &tally, redis).await?];
@@ -100,6 +106,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         tally: &tally,
         sites: &sites,
         stores: stores.as_ref(),
+        recorded: recorder.as_ref().map(Recorder::read),
         outages,
         memory,
         ended,

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use crate::{
     phases::Outage,
     process::{Memory, Process, float},
+    recorder::Recorded,
     settings::Settings,
     site::{DEADLINE, Site},
     stores::Stores,
@@ -23,6 +24,7 @@ pub(crate) struct Report<'r> {
     pub(crate) tally: &'r Tally,
     pub(crate) sites: &'r [Site],
     pub(crate) stores: Option<&'r Stores>,
+    pub(crate) recorded: Option<Recorded>,
     pub(crate) outages: Vec<Outage>,
     pub(crate) memory: Memory,
     /// When the load had ended.
@@ -83,6 +85,10 @@ impl Report<'_> {
         });
         if let Some(stores) = self.stores {
             invariants.push((stores.are_used(), "each server of Redis was used".into()));
+        }
+        if let Some(Recorded { checks, times, series }) = &self.recorded {
+            let text = format!("metrics: {checks} checks counted, {times} in the histogram, {series} series");
+            invariants.push((checks == times && *checks > 0, text));
         }
         for outage in &self.outages {
             let holds = outage.probes.is_some_and(|probes| (1..=MOST_PROBES).contains(&probes));

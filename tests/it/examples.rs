@@ -353,7 +353,7 @@ fn the_simulation_of_instances_bills_resent_logins_once_for_one_instance_alone()
 fn the_soak_explains_its_flags() {
     let output = command("soak", &["--help"], &[]).output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
-    for flag in ["--minutes", "--seed", "--unmatched", "--guarded", "--redis"] {
+    for flag in ["--minutes", "--seed", "--unmatched", "--guarded", "--redis", "--metrics"] {
         assert!(output.status.success() && help.contains(flag), "{flag}: {help}");
     }
 }
