@@ -17,7 +17,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use support::{BODY, JPushProcess, NUMBER, Place, Table, Target, has_valgrind, pinned, quick};
+use support::{BODY, JPushProcess, NUMBER, Place, Table, Target, has_valgrind, median, paired, pinned, quick};
 use tokio::net::TcpListener;
 
 /// The argument before the application and JPush's place.
@@ -68,22 +68,7 @@ fn timed(jpush: &JPushProcess, table: &mut Table) {
     );
     fs::write(&script, text).expect("a script can be written");
     let (ours, by_hand) = (Server::start("ours", jpush, true), Server::start("by-hand", jpush, true));
-    let mut all = Vec::new();
-    for number in 0..ROUNDS + 2 {
-        let round = |server: &Server| server.round(&script, number);
-        // The side that comes first alternates.
-        let (mine, theirs) = if number % 2 == 0 {
-            let mine = round(&ours);
-            (mine, round(&by_hand))
-        } else {
-            let theirs = round(&by_hand);
-            (round(&ours), theirs)
-        };
-        // The first two only warm up.
-        if number >= 2 {
-            all.push((mine, theirs));
-        }
-    }
+    let all = paired((2, ROUNDS), |number| ours.round(&script, number), |number| by_hand.round(&script, number));
     let _ = fs::remove_file(&script);
     let rates = median(all.iter().map(|(mine, theirs)| mine.rate / theirs.rate));
     let [mine, theirs] =
@@ -210,10 +195,4 @@ impl Drop for Server {
         drop(self.child.stdin.take());
         let _ = self.child.wait();
     }
-}
-
-fn median(all: impl Iterator<Item = f64>) -> f64 {
-    let mut all: Vec<f64> = all.collect();
-    all.sort_by(f64::total_cmp);
-    all.get(all.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -9,7 +9,7 @@ mod support;
 use std::time::Instant;
 
 use futures_util::future::join_all;
-use support::{Guarded, JPushProcess, Place, Sample, Table, Target, at_once};
+use support::{Guarded, JPushProcess, Place, Sample, Table, Target, at_once, median, paired};
 
 const ROUNDS: usize = 301;
 const AT_ONCE: usize = 128;
@@ -24,33 +24,18 @@ fn main() {
     let runtime = support::runtime();
     let (ours, by_hand) = (Guarded::new("ours", &jpush.place), Guarded::new("by-hand", &jpush.place));
     let round = |guarded: &Guarded| runtime.block_on(round(guarded));
-    for _ in 0..20 {
-        round(&ours);
-        round(&by_hand);
-    }
-    let (mut walls, mut mine_wall, mut theirs_wall) = (Vec::new(), Vec::new(), Vec::new());
-    // The kernel counts in ticks of milliseconds, so only the sum of all rounds is accurate.
-    let (mut mine_core, mut their_core) = (Some(0.0), Some(0.0));
-    for number in 0..ROUNDS {
-        // Who begins alternates too.
-        let (mine, theirs) = if number % 2 == 0 {
-            let mine = round(&ours);
-            (mine, round(&by_hand))
-        } else {
-            let theirs = round(&by_hand);
-            (round(&ours), theirs)
-        };
-        walls.push(theirs.wall / mine.wall);
-        mine_core = mine_core.zip(mine.core).map(|(all, more)| all + more);
-        their_core = their_core.zip(theirs.core).map(|(all, more)| all + more);
-        mine_wall.push(mine.wall);
-        theirs_wall.push(theirs.wall);
-    }
-    let [mine, theirs] = [mine_wall, theirs_wall].map(|walls| (AT_ONCE * EACH) as f64 / median(walls));
+    let all = paired((20, ROUNDS), |_| round(&ours), |_| round(&by_hand));
+    let rates = median(all.iter().map(|(mine, theirs)| theirs.wall / mine.wall));
+    let [mine, theirs] =
+        [median(all.iter().map(|(mine, _)| mine.wall)), median(all.iter().map(|(_, theirs)| theirs.wall))]
+            .map(|wall| (AT_ONCE * EACH) as f64 / wall);
     let mut table = Table::default();
     let of = format!("{mine:.0} / {theirs:.0} requests a second, by one thread");
-    table.row("guarded request over hand-written, median of rounds", median(walls), Target::AtLeast(1.62), &of);
-    if let Some((mine, theirs)) = mine_core.zip(their_core) {
+    table.row("guarded request over hand-written, median of rounds", rates, Target::AtLeast(1.62), &of);
+    // The kernel counts in ticks of milliseconds, so only the sum of all rounds is accurate.
+    let mine: Option<f64> = all.iter().map(|(mine, _)| mine.core).sum();
+    let theirs: Option<f64> = all.iter().map(|(_, theirs)| theirs.core).sum();
+    if let Some((mine, theirs)) = mine.zip(theirs) {
         table.row("the same, by the thread's own time, all rounds", theirs / mine, Target::Told, "");
     }
     let share = far(&runtime, &jpush.place);
@@ -94,7 +79,7 @@ fn microseconds(asserts: bool) -> f64 {
         }
         began.elapsed().as_secs_f64() * 1e6 / LOGINS as f64
     };
-    median((0..21).map(round).collect())
+    median((0..21).map(round))
 }
 
 /// Seconds that a round took.
@@ -120,9 +105,4 @@ async fn round(guarded: &Guarded) -> Took {
 fn on_core() -> Option<f64> {
     let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     told.split(' ').next()?.parse::<f64>().ok().map(|nanoseconds| nanoseconds / 1e9)
-}
-
-fn median(mut all: Vec<f64>) -> f64 {
-    all.sort_by(f64::total_cmp);
-    all.get(all.len() / 2).copied().unwrap_or(f64::NAN)
 }

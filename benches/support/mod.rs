@@ -5,6 +5,7 @@ mod counted;
 mod guarded;
 mod hostile;
 mod jpush;
+mod paired;
 mod parts;
 mod passes;
 #[path = "../../tests/fault_proxy/random.rs"]
@@ -21,6 +22,7 @@ pub(crate) use self::{
     guarded::{BODY, Guarded, NUMBER},
     hostile::{Corpus, RULES, asked, below, changed},
     jpush::{JPushProcess, Place, exit_with_parent, pinned, serve_if_asked},
+    paired::{median, paired},
     parts::{LoginRequest, Sample, asserted, layered, looked_up, unmatched},
     passes::stepped_up,
     random::Random,
