@@ -52,6 +52,13 @@ impl<B> ResponseBody<B> {
     }
 }
 
+/// An empty body, for layers outside that answer without the inner service, such as those of `tower-sessions` and `axum-login`.
+impl<B> Default for ResponseBody<B> {
+    fn default() -> Self {
+        Self::denial(Bytes::new())
+    }
+}
+
 impl<B> Body for ResponseBody<B>
 where
     B: Body<Data = Bytes>,
