@@ -17,7 +17,8 @@
 //!
 //! With `--redis`, two instances share a Redis that the example starts (`redis-server` must be installed): one decides by its memory while Redis
 //! is away, the other refuses. In the faulty phases Redis is killed and started again, frozen, paused, made a replica, filled and emptied, one
-//! after the other. After all phases, the load runs once more over a cluster of three nodes, of which one dies and another freezes.
+//! after the other. After all phases, the load runs once more over a cluster of three nodes, of which one dies and another freezes, and once
+//! more over a master that dies, and whose replica Sentinel puts in its place.
 //!
 //! With `--metrics`, the process records metrics as `docs/operating.md` advises, and nothing reads them before the load has ended: the memory
 //! must not grow by them.
@@ -77,20 +78,22 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut sites = vec![Site::start(settings.seed, &tally, redis).await?];
     if let Some(stores) = &stores {
         sites.push(Site::start(settings.seed, &tally, Some(stores.cluster()?)).await?);
+        sites.push(Site::start(settings.seed, &tally, Some(stores.watched()?)).await?);
     }
     let memory = process::Memory::sample(settings.minutes);
 
     // The connections, threads and tables of a first use are not a leak.
-    for (site, part) in sites.iter().zip([1, 3]) {
+    for (site, part) in sites.iter().zip([1, 3, 5]) {
         Load::new(site, &settings, part, &tally).a_few().await;
     }
     let before = rest(&sites, None).await;
 
     let (mut outages, mut ended) = (Vec::new(), Instant::now());
-    for (site, part) in sites.iter().zip([2, 4]) {
+    for (site, part) in sites.iter().zip([2, 4, 6]) {
         let load = Arc::new(Load::new(site, &settings, part, &tally));
         match &mut stores {
             Some(stores) if part == 4 => phases::lose_nodes(&load, stores).await,
+            Some(stores) if part == 6 => phases::fail_over(&load, stores).await,
             stores => {
                 outages = phases::run(&settings, site, &load, &tally, stores).await;
                 ended = Instant::now();

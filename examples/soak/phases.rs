@@ -82,6 +82,14 @@ pub(crate) async fn lose_nodes(load: &Arc<Load>, stores: &mut Stores) {
     let _ = driver.await;
 }
 
+/// Runs the load over a master that dies, and the replica that takes its place.
+pub(crate) async fn fail_over(load: &Arc<Load>, stores: &mut Stores) {
+    let driver = tokio::spawn(Arc::clone(load).run());
+    stores.fail_over().await;
+    load.stop();
+    let _ = driver.await;
+}
+
 async fn outage(proxy: &FaultProxy, tally: &Tally) -> Outage {
     tally.enter(Phase::Hole);
     let began = Instant::now();

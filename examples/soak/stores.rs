@@ -10,10 +10,13 @@ use tower_jverify::{ConfigError, Redis, Secret};
 
 use crate::redis_server::{KEY, Server};
 
-/// One server, and a cluster of three.
+/// One server, a cluster of three, and a master with a replica that Sentinel watches.
 pub(crate) struct Stores {
     server: Server,
     nodes: Vec<Server>,
+    master: Server,
+    replica: Server,
+    sentinel: Server,
     /// The number of faults so far.
     pub(crate) faults: u32,
 }
@@ -37,9 +40,15 @@ const PEACE: Duration = Duration::from_secs(2);
 
 impl Stores {
     pub(crate) fn start() -> Result<Self, Box<dyn Error>> {
-        let server = Server::start().ok_or("`--redis`: no redis-server")?;
-        let nodes = Server::start_cluster().ok_or("`--redis`: no redis-server")?;
-        Ok(Self { server, nodes, faults: 0 })
+        const NONE: &str = "`--redis`: no redis-server";
+        let server = Server::start().ok_or(NONE)?;
+        let nodes = Server::start_cluster().ok_or(NONE)?;
+        let master = Server::start_with(&["--repl-diskless-sync-delay", "0"]).ok_or(NONE)?;
+        let replica = Server::start_with(&["--replicaof", &format!("127.0.0.1 {}", master.port)]).ok_or(NONE)?;
+        replica.wait_for(&["INFO", "replication"], "master_link_status:up");
+        let sentinel = Server::start_sentinel(master.port).ok_or(NONE)?;
+        sentinel.wait_for(&["SENTINEL", "replicas", "main"], &replica.port.to_string());
+        Ok(Self { server, nodes, master, replica, sentinel, faults: 0 })
     }
 
     pub(crate) fn redis(&self) -> Result<Redis, ConfigError> {
@@ -48,6 +57,11 @@ impl Stores {
 
     pub(crate) fn cluster(&self) -> Result<Redis, ConfigError> {
         Redis::cluster(self.nodes.iter().map(Server::url)).deployment_key(Secret::from(KEY)).build()
+    }
+
+    /// The master that Sentinel names.
+    pub(crate) fn watched(&self) -> Result<Redis, ConfigError> {
+        Redis::sentinel("main", [self.sentinel.url()]).deployment_key(Secret::from(KEY)).build()
     }
 
     /// Injects one fault after the other until `end`.
@@ -78,10 +92,21 @@ impl Stores {
         sleep(PEACE * 2).await;
     }
 
-    /// Whether each of the servers has been used.
+    /// Kills the master, and waits until Sentinel has put the replica in its place and for a while longer.
+    pub(crate) async fn fail_over(&mut self) {
+        sleep(PEACE).await;
+        self.faults += 1;
+        block_in_place(|| {
+            self.master.kill();
+            self.replica.wait_for(&["ROLE"], "master");
+        });
+        sleep(PEACE * 3).await;
+    }
+
+    /// Whether each of the servers has been used: of the master and its replica, the one that is the master now.
     pub(crate) fn are_used(&self) -> bool {
         let used = |server: &Server| server.execute(&[&["INFO", "commandstats"]]).contains("cmdstat_evalsha:calls=");
-        used(&self.server) && self.nodes.iter().all(used)
+        used(&self.server) && self.nodes.iter().all(used) && used(&self.replica)
     }
 }
 
