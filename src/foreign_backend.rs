@@ -22,7 +22,7 @@ use std::{collections::BTreeSet, fmt};
 pub enum Suspicion {
     /// A body that is not a form, in which a form reader finds a guarded name.
     HiddenForm,
-    /// The name of a phone field elsewhere in the body or in the query; in a form or the query also the name of its country
+    /// The name of a phone field elsewhere in the body or in the query, also as the last part of a name; in a form or the query also the name of its country
     /// code and of the field that [`Rule::when`](crate::Rule::when) reads. In JSON also a member `__proto__` on the way to
     /// a field: JavaScript's `Object.assign({}, body)` reads its members as members of the surrounding object.
     OtherPhone,

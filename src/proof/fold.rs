@@ -9,8 +9,10 @@
 //! - PHP drops leading spaces of form keys, cuts at NUL, and replaces a dot, a space and an unclosed `[` by `_`
 //!   (`php_register_variable_ex`).
 //! - qs, Rack and PHP read `phone[]`, `phone[x]` and `[phone]` as `phone`; Spring and ASP.NET bind `phone.x` to it.
+//! - Rack (`normalize_params`) ends a segment at `]` without `[`: `session]phone` is `session[phone]`.
 //! - Spring's `WebDataBinder` takes `_phone` and `!phone` for markers and defaults of the field `phone`.
 //! - Rails assigns `phone(1s)` to the attribute `phone`, and `permit(:phone)` lets it pass (multiparameter attributes).
+//! - ASP.NET MVC, Grails, Spring's `BeanWrapper` and lodash's `get` also read a JSON key `model.phone` as a path.
 //! - Zope converts `phone:utf8` and `phone:string` to `phone`.
 //! - Struts evaluates `['phone']` and `model('phone')` as OGNL.
 //! - .NET's invariant-culture comparisons ignore zero-width and control characters; other readers trim all kinds of white
@@ -92,17 +94,25 @@ impl Names {
     }
 
     /// The bits of the names whose last segment some parser could read from a decoded key of a form or a query: from its
-    /// last segment, or from the whole key. Segments begin after `.`, `[`, `:` and `(`; a segment without letters, or a
+    /// last segment, or from the whole key. Segments begin after `.`, `[`, `]`, `:` and `(`; a segment without letters, or a
     /// list's index, does not count: `model.phone`, `user[phone][]` and `a:phone[0]` end in `phone`.
     pub(super) fn like_last(&self, key: &str) -> u64 {
         let lasts = [last_segment(key), before_rest(key).and_then(last_segment), Some(key)];
         self.bits(|name| lasts.iter().flatten().any(|last| reads_as(last, &name.last, Keys::Form)))
     }
 
-    /// The bits of the names whose last segment some parser could read from a key of a JSON object.
+    /// The bits of the names whose last segment some parser could read from a key of a JSON object. A key of several segments
+    /// is read like a form's: for ASP.NET MVC (`JsonValueProviderFactory`), Grails, Spring's `BeanWrapper` and lodash's `get`
+    /// `{"model.phone":1}` is `{"model":{"phone":1}}`.
     #[inline]
     pub(super) fn like_key(&self, key: &str) -> u64 {
-        if self.may_begin(key.as_bytes()) { self.bits(|name| reads_as(key, &name.last, Keys::Json)) } else { 0 }
+        if is_path(key) {
+            self.like_last(key) | before_rest(key).map_or(0, |key| self.like_last(key))
+        } else if self.may_begin(key.as_bytes()) {
+            self.bits(|name| reads_as(key, &name.last, Keys::Json))
+        } else {
+            0
+        }
     }
 
     fn bits(&self, is_like: impl Fn(&Name) -> bool) -> u64 {
@@ -135,6 +145,12 @@ impl Names {
     }
 }
 
+/// Whether a key of a JSON object may be a path of several segments.
+#[inline]
+pub(super) fn is_path(key: &str) -> bool {
+    key.bytes().any(|byte| matches!(byte, b'.' | b'[' | b']' | b':' | b'('))
+}
+
 /// Whether some parser could confuse two names.
 pub(super) fn alike(one: &str, other: &str) -> bool {
     bare(one) == bare(other)
@@ -156,7 +172,7 @@ fn last_segment(key: &str) -> Option<&str> {
         let index = segment.trim_end_matches([']', ')']);
         index.strip_suffix(['i', 'f', 's', 'a']).unwrap_or(index).bytes().all(|b| b.is_ascii_digit())
     };
-    let last = key.rsplit(['.', '[', ':', '(']).find(|segment| !is_bare(segment) && !is_index(segment))?;
+    let last = key.rsplit(['.', '[', ']', ':', '(']).find(|segment| !is_bare(segment) && !is_index(segment))?;
     Some(match last.strip_prefix('"') {
         Some(quoted) => quoted.split('"').next().unwrap_or_default(),
         None => last,

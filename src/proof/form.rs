@@ -227,7 +227,7 @@ const CLASSES: [u8; 256] = {
             b'&' => AMPERSAND,
             b'%' => PERCENT,
             b'+' => PLUS,
-            b'.' | b'[' | b':' | b'(' => NESTED,
+            b'.' | b'[' | b']' | b':' | b'(' => NESTED,
             // Bytes that encoders write, and bytes that `Media::Form` lists.
             b'0'..=b'9'
             | b'A'..=b'Z'
@@ -244,7 +244,6 @@ const CLASSES: [u8; 256] = {
             | b'/'
             | b'?'
             | b'@'
-            | b']'
             | b'^'
             | b'|' => 0,
             _ => FOREIGN,

@@ -64,7 +64,7 @@ fn may_begin(plan: &Plan, text: &[u8]) -> bool {
 
 fn is_guarded(plan: &Plan, key: &[u8], scratch: &mut Vec<u8>) -> bool {
     // Not coded, without several segments, and without the first letter of a name.
-    let is_plain = !key.iter().any(|byte| matches!(byte, b'%' | b'+' | b'.' | b'[' | b':' | b'('));
+    let is_plain = !key.iter().any(|byte| matches!(byte, b'%' | b'+' | b'.' | b'[' | b']' | b':' | b'('));
     if is_plain && !plan.names().may_begin(key) {
         return false;
     }
@@ -85,7 +85,7 @@ fn is_of_keys(byte: u8) -> bool {
 
 /// Decodes like the most lenient readers: undecodable escapes stay, `%uXXXX` is a UTF-16 unit (ASP.NET's `UrlDecode`),
 /// and bytes that are not UTF-8 are removed.
-fn decode<'s>(key: &[u8], scratch: &'s mut Vec<u8>) -> &'s str {
+pub(super) fn decode<'s>(key: &[u8], scratch: &'s mut Vec<u8>) -> &'s str {
     scratch.clear();
     let mut rest = key;
     while let Some((byte, after)) = rest.split_first() {

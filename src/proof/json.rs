@@ -164,7 +164,10 @@ impl Search<'_> {
         let places = self.plan.other_phones();
         self.ahead = places.behind(ahead, key);
         let is_phone = self.plan.names().like_key(key) & self.plan.elsewhere_in_json() != 0;
-        if is_phone && !places.are_here(self.ahead) { Err(ELSEWHERE_IN_BODY) } else { Ok(()) }
+        if is_phone && !places.are_here(self.ahead) && !places.are_at_path(ahead, key) {
+            return Err(ELSEWHERE_IN_BODY);
+        }
+        Ok(())
     }
 }
 

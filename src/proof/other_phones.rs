@@ -1,7 +1,7 @@
 //! The phone's name in other places of the request, and where the application may use it.
 //!
 //! ASP.NET's model binding and Struts read `model.phone` of a form or the query as the model's `phone`; Rails' parameter
-//! wrapper takes the root's members from an inner object. So in front of a foreign backend the name of a phone field may
+//! wrapper takes the root's members from an inner object; ASP.NET MVC reads a JSON key `model.phone` as it reads a form's. So in front of a foreign backend the name of a phone field may
 //! occur only in the field's place and in the places that [`Rule::other_phones`](crate::Rule::other_phones) lists. A
 //! token's name elsewhere does not identify a person, and passes. In forms and queries the same applies to the names of a
 //! phone's country code and of the field that [`Rule::when`](crate::Rule::when) reads: with `model.loginType` Struts would
@@ -127,11 +127,16 @@ impl OtherPhones {
     /// Whether a decoded key of a form or a query is one of the places. `address[phone]`, `address.phone` and
     /// `address:phone` are equal; a list index at the end is ignored.
     pub(super) fn contain(&self, key: &str) -> bool {
+        self.are_at_path(self.ahead(), key)
+    }
+
+    /// The same for a key below a part of a document.
+    pub(super) fn are_at_path(&self, ahead: Ahead, key: &str) -> bool {
         let mut segments = segments(key);
         while segments.len() > 1 && segments.last().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit())) {
             segments.pop();
         }
-        self.are_here(segments.into_iter().fold(self.ahead(), |ahead, segment| self.behind(ahead, segment)))
+        self.are_here(segments.into_iter().fold(ahead, |ahead, segment| self.behind(ahead, segment)))
     }
 }
 

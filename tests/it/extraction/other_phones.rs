@@ -39,7 +39,7 @@ async fn is_suspected(guarded: &Guarded, request: Request<Full<Bytes>>, what: &s
     assert_eq!((guarded.verifier.calls(), guarded.application.runs()), before, "asked or let through: {what}");
 }
 
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 27] = [
     "model.phone",
     "Model.Phone",
     "user[phone]",
@@ -66,6 +66,11 @@ const KEYS: [&str; 23] = [
     "user[phone]:x",
     "user[phone]x[y]",
     "a]b[user][phone]x",
+    // Rack (`normalize_params`) needs no opening bracket.
+    "session]phone",
+    "session%5Dphone",
+    "a[b]phone",
+    "a[]phone",
 ];
 
 #[tokio::test]
@@ -124,6 +129,60 @@ async fn the_phones_name_in_any_other_object_is_refused() {
     is_suspected(&nested, post_json("/login", body(r#""x":{"user":{"phone":1}},"#)), "under the same name").await;
     is_suspected(&nested, post_json("/login?user2.phone=1", body("")), "in the query").await;
     nested.verifies(post_json("/login", body(r#""x":{"token":1},"#)), "a token").await;
+}
+
+#[tokio::test]
+async fn a_key_in_json_that_is_a_path_to_the_phone_is_refused() {
+    let guarded = login();
+    for key in [
+        "model.phone",
+        "Model.Phone",
+        "model.ph_one",
+        "model[phone]",
+        "model['phone']",
+        "a:phone",
+        "a.b.phone",
+        "model.phone[0]",
+        "model[phone].x",
+        "model(phone)",
+        "phone.x",
+        "phone[0]",
+        "session]phone",
+        r"model\u002ephone",
+    ] {
+        is_suspected(&guarded, json(&format!(r#""{key}":"13912345678""#)), key).await;
+        is_suspected(&guarded, json(&format!(r#""x":[{{"{key}":"13912345678"}}]"#)), key).await;
+    }
+    let nested = Rule::post("/login", number().phone(Field::body("/user/phone")).token(Field::body("/user/token")));
+    let nested = before(ForeignBackend::any(), [nested]);
+    let body = |root: &str, user: &str| format!(r#"{{{root}"user":{{{user}"token":"t","phone":"13812345678"}}}}"#);
+    is_suspected(&nested, post_json("/login", body(r#""user.phone":"13912345678","#, "")), "at the root").await;
+    is_suspected(&nested, post_json("/login", body("", r#""user.phone":"13912345678","#)), "in the object").await;
+    for key in ["v1.2", "a:b", "phones.x", "telephone.number", "model.token", "model.phones", "(phones)", "...", "[]"] {
+        guarded.verifies(json(&format!(r#""{key}":"13912345678""#)), key).await;
+    }
+}
+
+#[tokio::test]
+async fn a_path_in_json_to_a_place_that_is_listed_passes() {
+    let places = ["/emergency/phone", "/contacts/*/phone", "/a.b/phone", "/x/y.phone"];
+    let guarded = before(ForeignBackend::any(), [Rule::post("/login", number()).other_phones(places)]);
+    for members in [
+        r#""emergency.phone":1"#,
+        r#""emergency[phone]":1"#,
+        r#""contacts[0].phone":1"#,
+        r#""contacts":{"a":1,"b.x":{"phone":2}}"#,
+        r#""contacts":[{"a":1,"phone":2}]"#,
+        r#""a.b":{"phone":1}"#,
+        r#""x":{"y.phone":1}"#,
+    ] {
+        guarded.verifies(json(members), members).await;
+    }
+    for members in
+        [r#""x":{"emergency.phone":1}"#, r#""emergency":{"x.phone":1}"#, r#""emergency.x.phone":1"#, r#""y.phone":1"#]
+    {
+        is_suspected(&guarded, json(members), members).await;
+    }
 }
 
 #[tokio::test]
