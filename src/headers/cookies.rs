@@ -7,13 +7,11 @@
 use std::ops::Range;
 
 use http::{HeaderMap, HeaderValue, header::COOKIE};
-use percent_encoding::percent_decode;
 
 use super::folding::rebuild;
 
-/// Removes the cookies for whose name, decoded like in PHP, `is_removed` returns true. Every other byte of the
-/// header stays.
-pub(crate) fn remove_cookies(headers: &mut HeaderMap, is_removed: impl Fn(&str) -> bool) {
+/// Removes the cookies for whose name, not decoded, `is_removed` returns true. Every other byte of the header stays.
+pub(crate) fn remove_cookies(headers: &mut HeaderMap, is_removed: impl Fn(&[u8]) -> bool) {
     let has_one = |value: &HeaderValue| removed_in(value.as_bytes(), &is_removed).next().is_some();
     if !headers.get_all(COOKIE).iter().any(has_one) {
         return;
@@ -22,7 +20,7 @@ pub(crate) fn remove_cookies(headers: &mut HeaderMap, is_removed: impl Fn(&str) 
 }
 
 /// The value without such cookies; `None` if nothing is left.
-fn without(value: HeaderValue, is_removed: &impl Fn(&str) -> bool) -> Option<HeaderValue> {
+fn without(value: HeaderValue, is_removed: &impl Fn(&[u8]) -> bool) -> Option<HeaderValue> {
     let text = value.as_bytes();
     let mut kept: Vec<u8> = Vec::with_capacity(text.len());
     let mut from = 0;
@@ -47,7 +45,7 @@ fn without(value: HeaderValue, is_removed: &impl Fn(&str) -> bool) -> Option<Hea
 }
 
 /// The ranges of such cookies, each with the separator after it.
-fn removed_in<'v>(text: &'v [u8], is_removed: &'v impl Fn(&str) -> bool) -> impl Iterator<Item = Range<usize>> + 'v {
+fn removed_in<'v>(text: &'v [u8], is_removed: &'v impl Fn(&[u8]) -> bool) -> impl Iterator<Item = Range<usize>> + 'v {
     let mut at = 0;
     // Whether a cookie begins here by the rules that all readers follow.
     let mut is_first = true;
@@ -65,7 +63,7 @@ fn removed_in<'v>(text: &'v [u8], is_removed: &'v impl Fn(&str) -> bool) -> impl
             let begins = std::mem::replace(&mut is_first, false);
             // Inside a value, a piece is a cookie (for a reader that ends cookies elsewhere) only if it has its own value.
             let is_cookie = begins || has_value(piece, rest);
-            if !is_cookie || !is_removed(&name_of(piece)) {
+            if !is_cookie || !is_removed(name_of(piece)) {
                 at += piece.len();
                 continue;
             }
@@ -110,11 +108,9 @@ fn is_end(byte: u8) -> bool {
     matches!(byte, b';' | b',' | b' ' | b'\t')
 }
 
-/// The name, decoded like in PHP: escapes, and `+` for a space.
-fn name_of(piece: &[u8]) -> String {
+/// The name, not decoded.
+fn name_of(piece: &[u8]) -> &[u8] {
     // A cookie without a name, as sent by browsers: for some readers the rest is its name.
     let piece = piece.iter().position(|byte| *byte != b'=').and_then(|at| piece.get(at..)).unwrap_or_default();
-    let name = piece.split(|byte| *byte == b'=').next().unwrap_or_default();
-    let name: Vec<u8> = name.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
-    percent_decode(&name).decode_utf8_lossy().into_owned()
+    piece.split(|byte| *byte == b'=').next().unwrap_or_default()
 }

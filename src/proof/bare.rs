@@ -6,7 +6,7 @@ use http::HeaderMap;
 
 use super::{
     fold::{Found, Keys},
-    form,
+    form, hidden,
     plan::Plan,
 };
 use crate::{foreign_backend::Suspicion, headers::aliases};
@@ -32,10 +32,13 @@ impl Plan {
         })
     }
 
-    /// Whether a backend that merges cookies with the body may read this (decoded) cookie name as the name of a phone, or
-    /// of a field that changes the meaning of others.
-    pub(crate) fn is_phone_cookie(&self, name: &str) -> bool {
-        self.foreign().suspects(Suspicion::Cookie) && self.names_like(name) & self.cookies() != 0
+    /// Whether a backend that merges cookies with the body may read this cookie name as the name of a phone, or of a field
+    /// that changes the meaning of others. The name is decoded like the most lenient readers do: Perl's `CGI::Cookie` and
+    /// classic ASP decode `%u0070hone`.
+    pub(crate) fn is_phone_cookie(&self, name: &[u8]) -> bool {
+        let mut scratch = Vec::new();
+        self.foreign().suspects(Suspicion::Cookie)
+            && self.names_like(hidden::decode(name, &mut scratch)) & self.cookies() != 0
     }
 
     /// The bits of all names as which some parser could read a decoded key: the whole key, or its last segment.

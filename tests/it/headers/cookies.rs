@@ -74,6 +74,10 @@ async fn a_name_that_a_backend_reads_as_the_phone_goes_too() {
         "phone_",
         "=phone",
         "p_hone",
+        // Perl's `CGI::Cookie` and classic ASP decode UTF-16 units.
+        "%u0070hone",
+        "%U0070hon%65",
+        "user.%u0070hone",
     ] {
         let line = format!("a=1; {name}=13999998888; b=2");
         assert_eq!(left(&guarded, &[&line]).await, ["a=1; b=2"], "{name}");
