@@ -20,7 +20,8 @@ use std::{collections::BTreeSet, fmt};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Suspicion {
-    /// A body that is not a form, in which a form reader finds a guarded name.
+    /// A body that is not a form, in which a form reader finds a guarded name. Also JSON in which an escaped quotation mark or
+    /// backslash follows a character outside of ASCII directly: a reader of GBK or Shift JIS ends the text elsewhere.
     HiddenForm,
     /// The name of a phone field elsewhere in the body or in the query, also as the last part of a name; in a form or the query also the name of its country
     /// code and of the field that [`Rule::when`](crate::Rule::when) reads. In JSON also a member `__proto__` on the way to

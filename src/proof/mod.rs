@@ -19,6 +19,7 @@
 //! | `bare` | what identifies a person in a request that no rule reads, or in a cookie |
 //! | `json`, `form`, `multipart`, `protobuf` | the bodies; JSON's grammar is `crate::json`'s |
 //! | `hidden` | a form inside a body that is not a form |
+//! | `charsets` | JSON that a reader of another charset splits differently |
 //! | `other_phones` | the phone's name in other places, and where an application may use it |
 //! | `grpc`, `descriptors` | the frame around a message; a message's fields by name |
 //! | `canonical` | the canonical form of JSON and forms |
@@ -29,6 +30,7 @@
 
 mod bare;
 mod canonical;
+mod charsets;
 mod compile;
 #[cfg(feature = "grpc-descriptors")]
 mod descriptors;
@@ -59,6 +61,7 @@ mod value;
 pub(crate) use self::field::Role;
 pub(crate) use self::{
     canonical::{GROWTH, canonical},
+    charsets::split_by_charset,
     descriptors::Descriptors,
     extract::Extractor,
     hidden::hidden_form,

@@ -76,10 +76,15 @@ impl Input<'_> {
     ///
     /// # Errors
     ///
-    /// As [`Plan::read_body`] and, for a message, as [`proof::hidden_form`].
+    /// As [`Plan::read_body`], for a message as [`proof::hidden_form`], and for JSON as [`proof::split_by_charset`].
     pub(super) fn read<'v>(&'v self, plan: &Plan, headers: &HeaderMap, values: &mut Values<'v>) -> Result<(), Refusal> {
         match self {
-            Self::Body(media, data) => plan.read_body(media, headers, data, values)?,
+            Self::Body(media, data) => {
+                plan.read_body(media, headers, data, values)?;
+                if media.is_json() {
+                    proof::split_by_charset(plan, data)?;
+                }
+            }
             Self::Message(message) => {
                 plan.read_body(&Media::Grpc, headers, message, values)?;
                 proof::hidden_form(plan, message)?;

@@ -28,6 +28,29 @@ async fn is_suspected(guarded: &Guarded, request: Request<Full<Bytes>>, what: &s
     assert_eq!((guarded.verifier.calls(), guarded.application.runs()), before, "asked or let through: {what}");
 }
 
+/// A reader of GBK takes the last byte of the character and the backslash for one character, so that the text ends.
+#[tokio::test]
+async fn json_in_which_a_reader_of_another_charset_ends_a_text_elsewhere_is_refused() {
+    let guarded = login();
+    for text in
+        [r#"中\",phone:13999998888}//"#, r"中\\", r"a\n中\\", r#"\"é\""#, r#"\\中文\" #"#, r#"😀\""#, r"\u4e2d中\\"]
+    {
+        is_suspected(&guarded, post_json("/login", with(text)), text).await;
+    }
+    let in_a_name = format!(r#"{{"中\"":1,{}"#, &with("")[1..]);
+    is_suspected(&guarded, post_json("/login", in_a_name.clone()), "in a name").await;
+    for text in ["中", r#"a\"中"#, r"\\中", r"中\u0022", r"中\n\/", r#"中 \""#, r"\u4e2d\\", r#"中\n\""#] {
+        guarded.verifies(post_json("/login", with(text)), text).await;
+    }
+    for other in [
+        before(ForeignBackend::any().without_hidden_forms(), Rule::post("/login", number())),
+        before(ForeignBackend::any(), Rule::post("/login", number()).canonical_body(true)),
+        Guarded::login(),
+    ] {
+        other.verifies(post_json("/login", with(r"中\\")), "switched off, rewritten, or a Rust application").await;
+    }
+}
+
 #[tokio::test]
 async fn json_in_which_a_form_reader_finds_a_guarded_name_is_refused() {
     let guarded = login();
