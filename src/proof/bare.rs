@@ -27,8 +27,10 @@ impl Plan {
         }
         let mut scratch = Vec::new();
         query.trim_start_matches('?').split(['&', ';']).any(|pair| {
-            let key = pair.split('=').next().unwrap_or_default();
-            form::decode(key, &mut scratch).is_none_or(|key| self.names_like(key) & names != 0)
+            let keys = [pair.split('=').next(), form::torn_name(pair)];
+            keys.into_iter()
+                .flatten()
+                .any(|key| form::decode(key, &mut scratch).is_none_or(|key| self.names_like(key) & names != 0))
         })
     }
 

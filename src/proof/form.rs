@@ -41,6 +41,7 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
     let mut rest = body;
     let mut pairs = 0;
     while !rest.is_empty() {
+        let whole = rest;
         pairs += 1;
         if pairs > MOST {
             return Err(Unreadable::BodyMalformed("more than 1000 pairs in a form"));
@@ -51,6 +52,12 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
             0 => (Piece { raw: &[], classes: 0 }, rest),
             _ => Piece::split(rest, AMPERSAND).ok_or(FOREIGN_BYTE)?,
         };
+        if value.classes & EQUALS != 0 && plan.elsewhere() != 0 {
+            let pair = whole.get(..key.raw.len() + 1 + value.raw.len()).and_then(|pair| std::str::from_utf8(pair).ok());
+            if pair.and_then(torn_name).is_some_and(|name| is_phone_elsewhere(plan, name, &mut scratch)) {
+                return Err(ELSEWHERE_IN_BODY);
+            }
+        }
         // Most keys need not be decoded.
         let is_none = key.classes & decoded == 0 && !plan.names().may_begin(key.raw);
         let found = if is_none {
@@ -265,6 +272,19 @@ pub(super) fn is_torn(raw: &str) -> bool {
         let before = raw.get(..at).unwrap_or_default();
         [before.strip_suffix(']'), before.strip_suffix("%5D"), before.strip_suffix("%5d")].iter().any(Option::is_some)
     })
+}
+
+/// Whether a name that is not decoded has the phone's name as its last segment.
+pub(super) fn is_phone_elsewhere(plan: &Plan, name: &str, scratch: &mut Vec<u8>) -> bool {
+    decode(name, scratch).is_none_or(|name| plan.is_phone_elsewhere(name))
+}
+
+/// The name of a pair as qs reads it, if that ends inside the value: in `[a]b=c[d]=e` it is `[a]b=c[d]`, which qs reads as `a[d]`.
+pub(super) fn torn_name(pair: &str) -> Option<&str> {
+    let (first, _) = pair.match_indices('=').next()?;
+    let ends = |text: &&str| ["]", "%5D", "%5d"].iter().any(|bracket| text.ends_with(bracket));
+    let mut names = pair.match_indices('=').filter_map(|(at, _)| pair.get(..at)).filter(ends);
+    names.next().filter(|name| name.len() > first)
 }
 
 /// Decodes `+` and `%XX` into `scratch`, or returns `raw` if it needs no decoding. `None` if a `%` is not followed by two

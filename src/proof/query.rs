@@ -31,15 +31,21 @@ pub(super) fn read<'v>(plan: &Plan, query: &'v str, values: &mut Values<'v>) -> 
         return Err(Unreadable::ProofMalformed("a query that begins with a question mark"));
     }
     let query = unmarked;
-    let mut scratch = Vec::new();
+    let (mut scratch, mut torn_scratch) = (Vec::new(), Vec::new());
     let mut seen = 0_u64;
     for pair in query.split(['&', ';']) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         let key =
             form::decode(key, &mut scratch).ok_or(Unreadable::ProofMalformed("a query that cannot be decoded"))?;
+        let is_elsewhere = guarded == u64::MAX && plan.elsewhere() != 0;
+        if is_elsewhere
+            && form::torn_name(pair).is_some_and(|name| form::is_phone_elsewhere(plan, name, &mut torn_scratch))
+        {
+            return Err(ELSEWHERE_IN_QUERY);
+        }
         let name = match plan.names().find(key, Keys::Form) {
             // With `ignore_query` the query may contain any name that is not read from it.
-            Found::Nothing if guarded == u64::MAX && plan.is_phone_elsewhere(key) => return Err(ELSEWHERE_IN_QUERY),
+            Found::Nothing if is_elsewhere && plan.is_phone_elsewhere(key) => return Err(ELSEWHERE_IN_QUERY),
             Found::Nothing => continue,
             Found::Like(names) if names & guarded == 0 => continue,
             Found::Like(_) => return Err(Unreadable::ProofMalformed("a name like a guarded one in the query")),

@@ -131,6 +131,30 @@ async fn the_phones_name_in_any_other_object_is_refused() {
     nested.verifies(post_json("/login", body(r#""x":{"token":1},"#)), "a token").await;
 }
 
+/// qs searches for `]=` before `=`: the name ends inside of what others read as the value.
+#[tokio::test]
+async fn a_name_that_qs_ends_inside_of_a_value_is_refused() {
+    let guarded = login();
+    let bodies = [
+        "[model]x=y[phone]=13912345678",
+        "%5Bmodel%5Dx=y%5Bphone%5D=13912345678",
+        "model[a]x=y=z[phone]=13912345678",
+        "x=y[phone]=1&z=1",
+        "[model]x=y[ph%6fne]=1",
+    ];
+    for pair in bodies {
+        let body = format!("token=t&phone=13812345678&{pair}");
+        is_suspected(&guarded, post_form(body), pair).await;
+        is_suspected(&guarded, query(pair), pair).await;
+        let page = Request::get(format!("/login?{pair}")).body(Full::default()).unwrap();
+        guarded.refuses(page, "proof_malformed", pair).await;
+    }
+    for pair in ["x=y[token]=1", "x=y[a]=phone", "x[a]=y[phone]=1", "x=y=z", "x=[phone]", "x=a]=b"] {
+        guarded.verifies(post_form(format!("token=t&phone=13812345678&{pair}")), pair).await;
+        guarded.verifies(query(pair), pair).await;
+    }
+}
+
 #[tokio::test]
 async fn a_key_in_json_that_is_a_path_to_the_phone_is_refused() {
     let guarded = login();
