@@ -67,8 +67,8 @@ pub enum Suspicion {
 /// |---|---|
 /// | CGI variables, which gunicorn and others take from headers | `SCRIPT_NAME`, `PATH_INFO`, `PATH_TRANSLATED`, `SCRIPT_FILENAME`, `SCRIPT_URL`, `SCRIPT_URI`, `REQUEST_URI`, `DOCUMENT_URI`, `RAW_URI`, `ORIG_PATH_INFO`, `REDIRECT_URL`, `UNENCODED_URL`, `QUERY_STRING` |
 /// | IIS, its rewriters, and PHP and .NET frameworks behind them | `X-Original-URL`, `X-Original-URI`, `X-Original-Path`, `X-Original-Prefix`, `X-Rewrite-URL`, `X-Rewrite-URI`, `X-Rewrite-Path`, `X-Waws-Unencoded-URL`, `X-MS-Original-URL`, `X-HTTP-DestinationURL` |
-/// | reverse proxies | `X-Forwarded-Prefix`, `X-Forwarded-Path`, `X-Forwarded-PathBase`, `X-Forwarded-Context`, `X-Forwarded-URI`, `X-Forwarded-URL`, `X-Forwarded-Request-URI`, `X-Forwarded-Script-Name`, `X-Script-Name`, `X-Request-URI`, `X-Replaced-Path`, `X-Ingress-Path`, `X-ProxyContextPath`, `X-Proxy-URL`, `X-Envoy-Original-Path`, `X-Envoy-Original-URL` |
-/// | the method | `X-HTTP-Method-Override`, `X-HTTP-Method`, `X-Method-Override`, `X-HTTP-Verb-Override`, `X-HTTP-Path-Override`, `X-Forwarded-Method`, `X-Original-Method`, `REQUEST_METHOD` |
+/// | reverse proxies | `X-Forwarded-Prefix`, `X-Forwarded-Path`, `X-Forwarded-PathBase`, `X-Forwarded-Context`, `X-Forwarded-URI`, `X-Forwarded-URL`, `X-Forwarded-Request-URI`, `X-Forwarded-Script-Name`, `X-Forwarded-Base-Path`, `X-Forwarded-BasePath`, `X-Script-Name`, `X-Traversal-Path`, `X-Path-Info`, `X-Request-URI`, `X-Original-Request-URI`, `X-Original-Request-URL`, `X-Matched-Path`, `X-Invoke-Path`, `X-Replaced-Path`, `X-Ingress-Path`, `X-ProxyContextPath`, `X-Proxy-URL`, `X-Envoy-Original-Path`, `X-Envoy-Original-URL` |
+/// | the method | `X-HTTP-Method-Override`, `X-HTTP-Method`, `X-Method-Override`, `X-Request-Method`, `X-HTTP-Verb-Override`, `X-HTTP-Path-Override`, `X-Forwarded-Method`, `X-Original-Method`, `REQUEST_METHOD` |
 ///
 /// Headers that name a host, a scheme or an address (`X-Forwarded-Host`, `Forwarded`) stay, because they do not choose a
 /// path. The general words `URL`, `URI`, `Base-URL` and `Redirect` also stay: no framework is known to route by them, and

@@ -28,7 +28,7 @@ pub(super) enum Names {
 }
 
 /// All routing headers. A test compares the names with [`ForeignBackend`]'s documentation.
-pub(super) const LIST: [(&str, Names); 47] = [
+pub(super) const LIST: [(&str, Names); 56] = [
     // CGI's variables, which a server that adds no `HTTP_` reads from a header: gunicorn's `SCRIPT_NAME`.
     ("SCRIPT_NAME", Names::Path),
     ("PATH_INFO", Names::Path),
@@ -66,18 +66,29 @@ pub(super) const LIST: [(&str, Names); 47] = [
     ("X-Forwarded-Request-URI", Names::Path),
     ("X-Forwarded-Script-Name", Names::Path),
     ("X-Forwarded-Method", Names::Method),
+    ("X-Forwarded-Base-Path", Names::Path),
+    ("X-Forwarded-BasePath", Names::Path),
     ("X-Script-Name", Names::Path),
+    // Plack's `ReverseProxyPath` and Python's WSGIProxy remove its value from the path.
+    ("X-Traversal-Path", Names::Path),
+    ("X-Path-Info", Names::Path),
     ("X-Request-URI", Names::Path),
+    ("X-Original-Request-URI", Names::Path),
+    ("X-Original-Request-URL", Names::Path),
     ("X-Replaced-Path", Names::Path),
     ("X-Ingress-Path", Names::Path),
     ("X-ProxyContextPath", Names::Path),
     ("X-Proxy-URL", Names::Path),
     ("X-Envoy-Original-Path", Names::Path),
     ("X-Envoy-Original-URL", Names::Path),
+    // Next.js (`minimalMode`), and applications behind Vercel.
+    ("X-Matched-Path", Names::Path),
+    ("X-Invoke-Path", Names::Path),
     // Frameworks that run another method than the request line's.
     ("X-HTTP-Method-Override", Names::Method),
     ("X-HTTP-Method", Names::Method),
     ("X-Method-Override", Names::Method),
+    ("X-Request-Method", Names::Method),
     ("X-HTTP-Path-Override", Names::Path),
     ("X-HTTP-Verb-Override", Names::Method),
 ];

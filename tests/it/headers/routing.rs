@@ -8,7 +8,7 @@ use tower_jverify::{ForeignBackend, Rule, number};
 use crate::support::{Guarded, LOGIN, Verifier, builder, code, post_json};
 
 /// The list, and its siblings.
-const ROUTING: [&str; 30] = [
+const ROUTING: [&str; 39] = [
     "SCRIPT_NAME",
     "PATH_INFO",
     "X-Original-URL",
@@ -39,6 +39,15 @@ const ROUTING: [&str; 30] = [
     "X-Envoy-Original-URL",
     "X-HTTP-DestinationURL",
     "X-HTTP-Verb-Override",
+    "X-Traversal-Path",
+    "X-Matched-Path",
+    "X-Invoke-Path",
+    "X-Path-Info",
+    "X-Original-Request-URI",
+    "X-Original-Request-URL",
+    "X-Forwarded-Base-Path",
+    "X-Forwarded-BasePath",
+    "X-Request-Method",
 ];
 
 fn before(backend: ForeignBackend) -> Guarded {
