@@ -17,7 +17,8 @@
 //! - Struts evaluates `['phone']` and `model('phone')` as OGNL.
 //! - .NET's invariant-culture comparisons ignore zero-width and control characters; other readers trim all kinds of white
 //!   space.
-//! - Readers that normalise text (NFKC) convert full-width letters to ASCII.
+//! - Readers that normalise text convert full-width, circled, mathematical and superscript letters to ASCII (NFKC), or compare
+//!   letters without their accents (collations, .NET's culture comparisons, Swift's canonical equivalence).
 //!
 //! One comparison covers all of these and more: it folds case and ignores separators. It may refuse keys that no parser
 //! confuses; accepting a key that some parser confuses would be a hole.
@@ -79,7 +80,7 @@ impl Names {
                 || is_separator(c)
                 || names
                     .iter()
-                    .any(|name| [&name.bare, &name.last].iter().any(|it| it.starts_with(c.to_ascii_lowercase())));
+                    .any(|name| [&*name.bare, &*name.last].iter().any(|it| it.starts_with(|first| is_same(c, first))));
         }
         Self { names, firsts }
     }
@@ -195,7 +196,13 @@ fn is_separator(c: char) -> bool {
     match c {
         '_' | '-' | '.' | ' ' | '[' | ']' | '(' | ')' | '\'' | '!' | '\0'..='\x1f' | '\x7f' => true,
         _ if c.is_ascii() => false,
-        _ => c.is_whitespace() || c.is_control() || is_invisible(c) || ascii_of(c).is_some_and(is_separator),
+        _ => {
+            c.is_whitespace()
+                || c.is_control()
+                || is_invisible(c)
+                || is_combining(c)
+                || ascii_of(c).is_some_and(is_separator)
+        }
     }
 }
 
@@ -221,14 +228,50 @@ fn reads_as(key: &str, bare: &str, keys: Keys) -> bool {
     true
 }
 
-/// `fold(c) == folded`, in nearly all cases without the tables.
+/// Whether some parser might read a character as this folded one: `fold(c) == folded`, in nearly all cases without the tables, or
+/// one that a normalisation converts, which may be any.
 fn is_same(c: char, folded: char) -> bool {
     match (c.is_ascii(), folded.is_ascii()) {
         (true, true) => c.to_ascii_lowercase() == folded,
-        (true, false) => false,
-        (false, true) => ascii_of(c) == Some(folded),
-        (false, false) => fold(c) == folded,
+        (true, false) => c.is_ascii_alphanumeric() && may_become_ascii(folded),
+        (false, true) => ascii_of(c) == Some(folded) || folded.is_ascii_alphanumeric() && may_become_ascii(c),
+        (false, false) => fold(c) == folded || may_become_ascii(c) && may_become_ascii(folded),
     }
+}
+
+/// Whether some normalisation or collation may convert the character to a letter or digit of ASCII: Latin letters with accents,
+/// letters in superscript and subscript, letterlike symbols, Roman numerals, and letters that are enclosed or mathematical.
+fn may_become_ascii(c: char) -> bool {
+    matches!(
+        c,
+        '\u{aa}' | '\u{b2}' | '\u{b3}' | '\u{b9}' | '\u{ba}'
+            | '\u{c0}'..='\u{2b8}'
+            | '\u{1d00}'..='\u{1dbf}'
+            | '\u{1e00}'..='\u{1eff}'
+            | '\u{2070}'..='\u{209f}'
+            | '\u{2100}'..='\u{2188}'
+            | '\u{2460}'..='\u{24ff}'
+            | '\u{2776}'..='\u{2793}'
+            | '\u{2c60}'..='\u{2c7f}'
+            | '\u{a720}'..='\u{a7ff}'
+            | '\u{ab30}'..='\u{ab6f}'
+            | '\u{10780}'..='\u{107bf}'
+            | '\u{1d400}'..='\u{1d7ff}'
+            | '\u{1f100}'..='\u{1f1ff}'
+            | '\u{1fbf0}'..='\u{1fbf9}'
+    )
+}
+
+/// Whether the character is a mark on the letter before it, which readers that ignore accents ignore.
+fn is_combining(c: char) -> bool {
+    matches!(
+        c,
+        '\u{300}'..='\u{36f}'
+            | '\u{1ab0}'..='\u{1aff}'
+            | '\u{1dc0}'..='\u{1dff}'
+            | '\u{20d0}'..='\u{20ff}'
+            | '\u{fe20}'..='\u{fe2f}'
+    )
 }
 
 /// Maps all cases of a letter to one letter.
