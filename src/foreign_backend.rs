@@ -37,7 +37,7 @@ pub enum Suspicion {
     H2c,
     /// A query parameter from which some frameworks route, with a guarded path as its value.
     RouteParameter,
-    /// A method that no rule of the path names.
+    /// A method that no rule of the path names; a parameter `_method`, if the rules of the path differ in their methods.
     OtherMethod,
     /// A path that some framework reads as a guarded one.
     PathSpelling,

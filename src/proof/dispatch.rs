@@ -5,7 +5,7 @@ use http::{HeaderMap, request::Parts};
 use super::{
     form, head, json,
     media::Media,
-    multipart,
+    method, multipart,
     plan::Plan,
     query,
     value::{Unreadable, Values},
@@ -24,7 +24,11 @@ impl Plan {
     pub(crate) fn read_head<'v>(&self, parts: &'v Parts, values: &mut Values<'v>) -> Result<(), Unreadable> {
         head::check_connection(&parts.headers, self.header_names())?;
         head::read(self, &parts.headers, values)?;
-        parts.uri.query().map_or(Ok(()), |query| query::read(self, query, values))
+        let Some(query) = parts.uri.query() else { return Ok(()) };
+        if self.refuses_methods() && method::names_a_method(query) {
+            return Err(method::ANOTHER_METHOD);
+        }
+        query::read(self, query, values)
     }
 
     /// Reads the fields of a complete body, and guards the body. For gRPC, pass the message without its frame. The headers
@@ -41,6 +45,9 @@ impl Plan {
         body: &'v [u8],
         values: &mut Values<'v>,
     ) -> Result<(), Unreadable> {
+        if self.refuses_methods() && matches!(media, Media::Form | Media::Json | Media::JsonTypes(_)) {
+            method::check(media, body)?;
+        }
         match media {
             // A message without fields has no bytes.
             Media::Grpc => match self.messages() {

@@ -16,6 +16,7 @@
 //! | `reading` | which values some application might confuse |
 //! | `media`, `json_types`, `parameters` | [`Media`]: the media type of the body; which other types are JSON |
 //! | `head`, `query` | headers, `Connection`, trailers; the query |
+//! | `method` | parameters that make a backend run another method |
 //! | `bare` | what identifies a person in a request that no rule reads, or in a cookie |
 //! | `json`, `form`, `multipart`, `protobuf` | the bodies; JSON's grammar is `crate::json`'s |
 //! | `hidden` | a form inside a body that is not a form |
@@ -48,6 +49,7 @@ mod hidden;
 mod json;
 mod json_types;
 mod media;
+mod method;
 mod multipart;
 mod objects;
 mod other_phones;
@@ -66,6 +68,7 @@ pub(crate) use self::{
     extract::Extractor,
     hidden::hidden_form,
     media::{MediaError, claims_a_form, coding_of, media_of},
+    method::names_a_method,
     plan::Plan,
     reading::{may_be_read_as, may_equal_in_php},
     value::{Unreadable, Value, Values},

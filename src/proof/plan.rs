@@ -38,6 +38,8 @@ pub(crate) struct Plan {
     /// The bits of the names that are read from the query.
     query_names: u64,
     ignore_query: bool,
+    /// Whether a parameter that makes a backend run another method is refused.
+    refuses_methods: bool,
     keeps_spans: bool,
     /// The bits of the names of phone fields.
     phones: u64,
@@ -90,6 +92,7 @@ impl Plan {
             header_slots: compiling.header_slots,
             query_slots: compiling.query_slots,
             ignore_query,
+            refuses_methods: false,
             keeps_spans: false,
             phones: 0,
             contexts: 0,
@@ -239,6 +242,16 @@ impl Plan {
     pub(crate) fn keeping_spans(mut self, keeps: bool) -> Self {
         self.keeps_spans = keeps;
         self
+    }
+
+    /// Makes the plan refuse parameters that make a backend run another method.
+    pub(crate) fn refusing_methods(mut self) -> Self {
+        self.refuses_methods = true;
+        self
+    }
+
+    pub(super) fn refuses_methods(&self) -> bool {
+        self.refuses_methods
     }
 
     /// Whether the backend is suspected of this habit.

@@ -88,6 +88,13 @@ impl Reading {
         Ok(self)
     }
 
+    /// Makes the reading refuse parameters that make a backend run another method.
+    pub(crate) fn refusing_methods(mut self) -> Self {
+        self.plan = self.plan.refusing_methods();
+        self.others = self.others.map(Others::refusing_methods);
+        self
+    }
+
     /// Whether the application may receive other bytes than the client's.
     pub(crate) fn changes_bodies(&self) -> bool {
         let Settings { canonical_body, decode, .. } = &self.settings;

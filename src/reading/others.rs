@@ -83,6 +83,11 @@ impl Others {
         Ok(Self { plan, is_by_query, is_before_foreign: *foreign != ForeignBackend::none() })
     }
 
+    pub(super) fn refusing_methods(mut self) -> Self {
+        self.plan = self.plan.refusing_methods();
+        self
+    }
+
     /// Decides from the head. `choose` chooses for other calls.
     ///
     /// # Errors

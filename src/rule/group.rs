@@ -23,7 +23,7 @@ use crate::{
 
 /// The rules of one path and method, and the reading of a request that all of them share.
 pub(crate) struct Group {
-    reading: Reading,
+    pub(super) reading: Reading,
     /// The index of the field whose value chooses the rule, if there is one.
     when: Option<usize>,
     /// Most specific first; at most the last has no `when`.

@@ -8,13 +8,17 @@ use std::sync::Arc;
 
 use http::{HeaderValue, Method, Request, header};
 use http_body::Body;
-use percent_encoding::percent_decode_str;
 
-use super::{group::Group, spec::is_same};
+use super::{
+    group::Group,
+    spec::{Rule, is_same},
+    state::RuleState,
+};
 use crate::{
     denial::{DenialReason, Refusal},
-    foreign_backend::Suspicion,
-    headers::{aliases, overrides_method},
+    foreign_backend::{ForeignBackend, Suspicion},
+    headers::overrides_method,
+    proof::names_a_method,
 };
 
 /// A request that no rule guards although its path is, or may be, guarded.
@@ -167,13 +171,15 @@ fn has_body<B: Body>(request: &Request<B>) -> bool {
         || headers.get_all(header::CONTENT_LENGTH).iter().any(|length| length != "0")
 }
 
-/// Whether a parameter makes some backend run another method: `WordPress` reads `_method` in the query of a GET
-/// (`WP_REST_Server::serve_request`).
-fn names_a_method(query: &str) -> bool {
-    query.split(['&', ';', '?']).any(|pair| {
-        let name = pair.split(['=', '[']).next().unwrap_or_default().replace('+', " ");
-        let name = percent_decode_str(&name).decode_utf8_lossy();
-        let name = name.split('[').next().unwrap_or_default().trim();
-        aliases(name, "_method") || overrides_method(name)
-    })
+impl Group {
+    /// Makes the group refuse requests in which a parameter names another method, if that may choose another rule: if the rules of
+    /// its pattern (`rules`) differ in their methods.
+    pub(super) fn heeding_methods(mut self, rules: &[(&Rule, Arc<RuleState>)], foreign: &ForeignBackend) -> Self {
+        let mut methods = rules.iter().map(|(rule, _)| &rule.methods);
+        let first = methods.next();
+        if foreign.suspects(Suspicion::OtherMethod) && methods.any(|other| Some(other) != first) {
+            self.reading = self.reading.refusing_methods();
+        }
+        self
+    }
 }

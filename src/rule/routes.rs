@@ -394,7 +394,7 @@ fn group(
             );
         }
     }
-    let rules: Vec<Entry<'_>> = applying.into_iter().map(|(_, _, (rule, state))| (*rule, Arc::clone(state))).collect();
-    let Some((first, others)) = rules.split_first() else { return Ok(None) };
-    Group::compile(first, others, names, foreign).map(|group| Some(Arc::new(group)))
+    let chosen: Vec<Entry<'_>> = applying.into_iter().map(|(_, _, (rule, state))| (*rule, Arc::clone(state))).collect();
+    let Some((first, others)) = chosen.split_first() else { return Ok(None) };
+    Group::compile(first, others, names, foreign).map(|group| Some(Arc::new(group.heeding_methods(rules, foreign))))
 }

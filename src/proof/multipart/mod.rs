@@ -13,7 +13,7 @@ use http::{HeaderMap, header::CONTENT_TYPE};
 use self::parts::Part;
 use super::{
     fold::{Found, Keys},
-    form,
+    form, method,
     other_phones::ELSEWHERE_IN_BODY,
     parameters::boundary,
     plan::Plan,
@@ -44,6 +44,9 @@ pub(super) fn read<'v>(
     let mut seen = 0_u64;
     for part in parts {
         form::check_charset(part.name.as_bytes(), part.data)?;
+        if plan.refuses_methods() && method::is_method(part.name) {
+            return Err(method::ANOTHER_METHOD);
+        }
         let name = match plan.names().find(part.name, Keys::Form) {
             Found::Nothing => {
                 // Some readers decode names like a query's. A name that cannot be decoded is not guarded for them either.

@@ -374,3 +374,46 @@ async fn a_grpc_call_gets_12() {
     assert_eq!(response.extensions().get::<Denial>().unwrap().grpc_code(), 12, "{}", code(&response));
     assert_eq!(guarded.application.runs(), 0);
 }
+
+fn typed(content_type: &str, body: String) -> Request<Full<bytes::Bytes>> {
+    let mut request = post_json("/account", body);
+    request.headers_mut().insert("content-type", content_type.parse().unwrap());
+    request
+}
+
+/// Rails, Laravel and Express's `method-override` run a POST as the method that `_method` names, so the rule for POST would be proven
+/// and the handler of PUT would run.
+#[tokio::test]
+async fn a_parameter_that_names_another_method_is_refused_where_rules_differ_in_their_methods() {
+    const FORM: &str = "application/x-www-form-urlencoded";
+    let rules = || [Rule::post("/account", captcha()), Rule::method(Method::PUT, "/account", number())];
+    let guarded = any(rules());
+    let form = |pair: &str| typed(FORM, format!("captchaContent=c&phone=13999998888&{pair}"));
+    let json = |member: &str| typed("application/json", format!(r#"{{"captchaContent":"c",{member}}}"#));
+    let is_suspected = async |request, what: &str| {
+        let response = guarded.send(request).await;
+        let denial = response.extensions().get::<Denial>().unwrap_or_else(|| panic!("let in: {what}"));
+        assert_eq!((denial.code(), denial.suspicion()), ("proof_malformed", Some(Suspicion::OtherMethod)), "{what}");
+    };
+    for name in ["_method", "_METHOD", "%5Fmethod", ".method", "_method[]", "[_method]", "_method%00x", "+_method"] {
+        is_suspected(form(&format!("{name}=PUT")), name).await;
+        let mut request = form("x=1");
+        *request.uri_mut() = format!("/account?a=1&{name}=PUT").parse().unwrap();
+        is_suspected(request, name).await;
+    }
+    for member in [r#""_method":"PUT""#, r#""x":[{}],"\u005fmethod":"put""#, r#""X-HTTP-Method-Override":"PUT""#] {
+        is_suspected(json(member), member).await;
+    }
+    assert_eq!((guarded.verifier.calls(), guarded.application.runs()), (0, 0));
+    for request in [form("method=PUT"), form("x=_method"), json(r#""x":{"_method":"PUT"}"#), json(r#""method":"PUT""#)]
+    {
+        guarded.verifies(request, "another name").await;
+    }
+    // Where one rule guards the path, each method that passes requires the same.
+    let one = any([Rule::post("/account", captcha())]);
+    one.verifies(form("_method=PUT"), "one rule").await;
+    let other_path = any([Rule::post("/account", captcha()), Rule::method(Method::PUT, "/login", number())]);
+    other_path.verifies(form("_method=PUT"), "another path").await;
+    let off = before(ForeignBackend::any().without_other_methods(), rules());
+    off.verifies(form("_method=PUT"), "switched off").await;
+}
