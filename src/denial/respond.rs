@@ -110,10 +110,13 @@ impl Waiting {
             Ok(polled) => polled.map(Ok),
             Err(_) => Poll::Ready(Err(())),
         });
-        match timeout(LIMIT, caught).await {
-            Ok(Ok(response)) => denial.attached_to(response),
-            Ok(Err(())) => denial.after_panic(),
-            Err(_) => denial.attached_to(None),
+        let answered = timeout(LIMIT, caught).await;
+        // What the future holds may panic, too.
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(later)));
+        match answered {
+            Ok(Ok(response)) if dropped.is_ok() => denial.attached_to(response),
+            Err(_) if dropped.is_ok() => denial.attached_to(None),
+            Ok(_) | Err(_) => denial.after_panic(),
         }
     }
 }

@@ -170,6 +170,17 @@ impl Guards {
         self.0.settings.limits.are_for_clients()
     }
 
+    /// The settings that switch a guard off.
+    #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
+    pub(crate) fn switched_off(&self) -> impl Iterator<Item = &'static str> {
+        let switches = [
+            ("without_breaker", !self.have_breakers()),
+            ("without_replay_guard", !self.claim_proofs()),
+            ("without_client_limits", !self.limit_clients()),
+        ];
+        switches.into_iter().filter_map(|(setting, is_off)| is_off.then_some(setting))
+    }
+
     /// The state of an account.
     pub(crate) fn account(&self, name: &Arc<str>) -> Arc<Account> {
         let mut accounts = self.0.accounts.lock().unwrap_or_else(PoisonError::into_inner);

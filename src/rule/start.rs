@@ -43,6 +43,10 @@ pub(crate) fn log(rules: &[Rule], layer: &Overrides, guards: &Guards) {
     for (setting, rules) in weakened {
         event!(INFO, setting, rules = rules.join(", "), "this setting weakens these rules: see its documentation");
     }
+    let off: Vec<&str> = guards.switched_off().collect();
+    if !off.is_empty() {
+        event!(INFO, off = off.join(","), "these guards are switched off");
+    }
     log_modes(rules, layer);
     log_unknown_clients(rules, layer, guards);
 }

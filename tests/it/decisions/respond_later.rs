@@ -153,6 +153,34 @@ async fn a_panic_is_503_wherever_it_happens_and_the_next_request_is_fine() {
     }
 }
 
+/// Panics when it is dropped, once.
+struct Fragile(Arc<AtomicBool>);
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        assert!(!self.0.swap(false, Ordering::SeqCst), "it panics when it is dropped");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_future_that_panics_when_it_is_dropped_is_503_too() {
+    let panics = Arc::new(AtomicBool::new(true));
+    let guarded = answered(move |rule| {
+        rule.respond_async(move |_, _| {
+            let fragile = Fragile(Arc::clone(&panics));
+            async move {
+                pending::<()>().await;
+                drop(fragile);
+                text("mine")
+            }
+        })
+    });
+    for (status, expected) in [(503, "verification_unavailable"), (400, "proof_missing")] {
+        let response = guarded.send(post_json("/login", "{}")).await;
+        assert_eq!((response.status().as_u16(), code(&response).as_str()), (status, expected));
+    }
+}
+
 #[tokio::test]
 async fn a_future_that_returns_none_leaves_the_built_in_answer() {
     let guarded = answered(|rule| rule.respond_async(|_, _| async { None }));

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Method;
 use tower_jverify::{
-    Action, Class, ClientIp, Coding, Cors, Credentials, Extracted, Fallback, Field, ForeignBackend, HandOn, JPush,
-    JVerifyLayer, Level, Passes, Policy, Rule, Sandbox, captcha, number, one_tap,
+    Action, Class, ClientIp, Coding, Cors, Credentials, Extracted, Fallback, Field, ForeignBackend, Guards,
+    GuardsBuilder, HandOn, JPush, JVerifyLayer, Level, Passes, Policy, Rule, Sandbox, captcha, number, one_tap,
 };
 
 use super::Log;
@@ -18,8 +18,9 @@ async fn the_first_line_says_what_of_a_request_this_build_reads() {
     let layer = builder(&Verifier::passing()).rule(Rule::post("/login", number())).client_ip(ClientIp::peer());
     let layer = layer.account("one").build().unwrap();
     let events = log.take_events();
-    let [event, rule] = &events[..] else { panic!("{events:#?}") };
+    let [event, rule, guards] = &events[..] else { panic!("{events:#?}") };
     assert!(rule.starts_with("DEBUG"), "{rule}");
+    assert!(guards.contains("these guards are switched off"), "those of the tests are: {guards}");
     // These tests run with the features `axum` and `tonic`; tests/features.rs has the line without them.
     for part in ["INFO", "original path: axum's `OriginalUri`", "`ConnectInfo`", "`TcpConnectInfo`", "{\"one\"}"] {
         assert!(event.contains(part), "{event}");
@@ -155,6 +156,27 @@ fn weakened(log: &Log) -> Vec<String> {
     let events = log.take_events().into_iter();
     let weakening = events.filter(|event| event.contains("this setting weakens"));
     weakening.inspect(|event| assert!(event.starts_with("INFO"), "{event}")).collect()
+}
+
+#[test]
+fn guards_that_are_switched_off_are_a_line_at_info() {
+    let (log, _listening) = Log::listen();
+    let off = |guards: GuardsBuilder| {
+        let rule = Rule::post("/login", number());
+        drop(JVerifyLayer::builder(Verifier::passing()).rule(rule).guards(&guards.build().unwrap()).build().unwrap());
+        let events = log.take_events().into_iter();
+        events.filter(|event| event.contains("these guards are switched off")).collect::<Vec<_>>()
+    };
+    assert_eq!(off(Guards::builder()), Vec::<String>::new());
+    for (set, name) in [
+        (GuardsBuilder::without_breaker as fn(GuardsBuilder) -> GuardsBuilder, "without_breaker"),
+        (GuardsBuilder::without_replay_guard, "without_replay_guard"),
+        (GuardsBuilder::without_client_limits, "without_client_limits"),
+    ] {
+        let lines = off(set(Guards::builder()));
+        let [line] = &lines[..] else { panic!("{name}: {lines:#?}") };
+        assert!(line.starts_with("INFO") && line.contains(&format!("off=\"{name}\"")), "{line}");
+    }
 }
 
 #[test]
