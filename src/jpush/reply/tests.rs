@@ -433,7 +433,9 @@ proptest! {
             reply.insert_str(at, with);
         }
         let Ok(verdict) = verdict_of(&number(), &reply) else { return Ok(()) };
-        let Ok(read) = serde_json::from_str::<serde_json::Value>(&reply) else {
+        // One byte order mark in front is skipped.
+        let reply = reply.strip_prefix('\u{feff}').unwrap_or(&reply);
+        let Ok(read) = serde_json::from_str::<serde_json::Value>(reply) else {
             prop_assert!(reply.contains(r"\ud"), "only a torn pair is read by us and nobody else: {}", reply);
             return Ok(());
         };
