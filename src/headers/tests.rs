@@ -152,6 +152,18 @@ fn an_upgrade_without_http2_stays_byte_for_byte_while_another_header_goes() {
 }
 
 #[test]
+fn an_offer_of_http2_is_removed_from_its_own_headers_alone() {
+    let mut headers = map(&[
+        ("upgrade", "h2c"),
+        ("http2-settings", "x"),
+        ("connection", "Upgrade, HTTP2-Settings, close"),
+        ("a", "close, upgrade"),
+    ]);
+    super::ignore_http2_offer(&mut headers);
+    assert_eq!(lines(&headers), [("connection", "close"), ("a", "close, upgrade")]);
+}
+
+#[test]
 fn connection_is_read_without_other_headers_and_a_map_that_stays_is_not_made_again() {
     let mut headers = map(&[("connection", "close, x-jverify-decision")]);
     names().strip(&mut headers);
@@ -161,6 +173,9 @@ fn connection_is_read_without_other_headers_and_a_map_that_stays_is_not_made_aga
     headers.insert("connection", HeaderValue::from_static("close"));
     headers.insert("a", HeaderValue::from_static("1"));
     let capacity = headers.capacity();
-    names().strip(&mut headers);
-    assert_eq!(headers.capacity(), capacity);
+    let hiding = names().hiding(vec![HeaderName::from_static("x-tester")]);
+    for names in [names(), hiding, names().before(&ForeignBackend::any()).unwrap()] {
+        names.strip(&mut headers);
+        assert_eq!(headers.capacity(), capacity);
+    }
 }
