@@ -219,5 +219,6 @@ mod tests {
             assert_eq!(simplest_of(text), "login", "{text}");
         }
         assert_eq!(simplest_of("ﬁﬀß\u{212a}登"), "fiffssk\u{7f}");
+        assert_eq!(simplest_of("æÞĳ"), "\u{7f}\u{7f}\u{7f}", "without a base letter");
     }
 }

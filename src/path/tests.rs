@@ -2,6 +2,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     Found, Pattern, Table,
+    meter::Meter,
     oracle::Readings,
     plain::{Shape, shape},
 };
@@ -27,6 +28,45 @@ fn assert_all(table: &Table<String>, paths: &[&str], expected: &str) {
 }
 
 // === spellings (CASES 1-6) ===
+
+#[test]
+fn every_letter_of_a_guarded_path_may_be_in_an_overlong_form() {
+    let table = table(&["/login"]);
+    for (at, letter) in "/login".char_indices() {
+        let byte = u32::from(letter);
+        let (high, low) = (byte >> 6, byte & 0x3f);
+        for overlong in [
+            format!("%{:x}%{:x}", 0xc0 | high, 0x80 | low),
+            format!("%e0%{:x}%{:x}", 0x80 | high, 0x80 | low),
+            format!("%f0%80%{:x}%{:x}", 0x80 | high, 0x80 | low),
+        ] {
+            let path = format!("/x/..{}{overlong}{}", &"/login"[..at], &"/login"[at + 1..]);
+            assert_eq!(meaning(&table, &path), "400", "{path}");
+        }
+    }
+}
+
+#[test]
+fn what_is_cut_or_collapsed_before_a_slash_is_decoded_is_resolved_after_it_too() {
+    // With the work of one table alone these paths are refused, whatever they mean.
+    let find = |rule: &str, path: &str| match table(&[rule]).find_within(path, Some(&mut Meter::new(1_000_000))) {
+        Found::Nothing => "-",
+        Found::One(_) => "one",
+        Found::Ambiguous(_) => "400",
+    };
+    for (rule, path) in [
+        ("/x/login", "/x%2fy/..;a%2fz/login"),
+        ("/x/login", "/x%2Fy/..;a%2Fz/login"),
+        ("/x/login", "/x%252fy/..;a%252fz/login"),
+        ("/x/login", "/x%u002fy/..;a%u002fz/login"),
+        ("/login", "/a/%2e%2e/..;x/login%3b/zz"),
+        ("/login", "/a/%2e%2e/..;x/login%3B/zz"),
+        ("/v1/login", "/a//../x%2fy/../v1%2flogin"),
+    ] {
+        assert_ne!(find(rule, path), "-", "{path}");
+        assert_eq!(find("/w/login", path), "-", "{path}");
+    }
+}
 
 #[test]
 fn other_spellings_of_a_guarded_path_are_guarded() {
