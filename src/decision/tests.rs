@@ -1,6 +1,6 @@
 use http::HeaderMap;
 
-use super::{Action, Decision, DecisionReason, Level, Policy};
+use super::{Action, Decision, DecisionReason, Fallback, Level, Policy};
 use crate::{
     check_kind::CheckKind,
     headers::Names,
@@ -71,6 +71,12 @@ fn bands_that_make_no_sense_are_refused() {
     ] {
         assert_eq!(policy.validate().unwrap_err().setting(), "policy.band");
     }
+}
+
+#[test]
+fn two_bands_may_have_the_same_level_or_the_same_action() {
+    let policy = Policy::empty().band(0, Level::Low, Action::Allow).band(100, Level::Low, Action::Flag);
+    assert_eq!(policy.band(200, Level::Medium, Action::Flag).validate(), Ok(()));
 }
 
 #[test]
@@ -161,11 +167,25 @@ fn the_phone_is_forwarded_if_one_of_two_layers_forwards_it() {
 }
 
 #[test]
-fn a_policy_asks_for_a_captcha_by_a_band_or_by_an_unknown_risk() {
+fn a_sandbox_of_one_of_two_layers_marks_the_decision() {
+    let real = || decision(vec![passed(known(0))]);
+    let sandbox = || decision(vec![passed(known(0)).with_sandbox_mark()]);
+    let mark = |merged: Decision| (merged.is_sandbox(), header(&merged, "x-jverify-sandbox"));
+    assert_eq!(mark(real().merged_with(&real())), (false, None));
+    for merged in [sandbox().merged_with(&real()), real().merged_with(&sandbox()), sandbox().merged_with(&sandbox())] {
+        assert_eq!(mark(merged), (true, Some("1".to_owned())));
+    }
+}
+
+#[test]
+fn a_policy_asks_for_a_captcha_by_a_band_a_tag_a_fallback_or_an_unknown_risk() {
     let without = || Policy::empty().band(0, Level::Low, Action::Allow).band(900, Level::High, Action::Deny);
     assert!(!without().can_require_captcha());
     assert!(!without().unknown_risk(Action::Deny).can_require_captcha());
     assert!(without().unknown_risk(Action::StepUp).can_require_captcha());
     assert!(without().band(600, Level::Elevated, Action::StepUp).can_require_captcha());
+    assert!(!without().tag("F24004", Action::Deny).can_require_captcha());
+    assert!(without().tag("F24004", Action::StepUp).can_require_captcha());
+    assert!(without().on(Class::Throttled, Fallback::Captcha).can_require_captcha());
     assert!(Policy::default().can_require_captcha());
 }

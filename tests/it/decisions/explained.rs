@@ -70,6 +70,11 @@ async fn the_band_the_tag_the_unknown_risk_and_the_fallback_are_named() {
     }
 }
 
+#[test]
+fn without_verdicts_only_the_decision_is_named() {
+    assert_eq!(Decision::for_test(Vec::new(), &policy()).explain().to_string(), "allow, verified");
+}
+
 #[tokio::test]
 async fn a_risk_query_that_failed_is_explained_by_the_unknown_risk() {
     let rule = Rule::post("/login", one_tap().with_risk()).policy(policy());

@@ -311,6 +311,7 @@ fn what_the_layer_does_not_write_is_an_error_without_the_value() {
             let error = Decision::from_trusted_headers(&headers(others.chain([(&*full, value)])), "x-jverify");
             let error = error.expect_err(value);
             assert_eq!(error, TrustedHeadersError::Invalid { header }, "{value}");
+            assert!(error.to_string().contains(&format!("`{header}`")), "{error}");
             let shown = format!("{error} {error:?}");
             assert!(!shown.contains(value) || value == "1", "{shown}");
         }
@@ -335,7 +336,8 @@ fn headers_that_contradict_each_other_are_an_error() {
         let headers = headers(lines.iter().map(|(name, value)| (&**name, *value)));
         let error = Decision::from_trusted_headers(&headers, "x-jverify").unwrap_err();
         assert_eq!(error, TrustedHeadersError::Contradictory { header }, "{lines:?}");
-        assert!(!error.to_string().contains(PHONE));
+        let shown = error.to_string();
+        assert!(shown.contains(&format!("`{header}`")) && !shown.contains(PHONE), "{shown}");
     }
 }
 
@@ -361,9 +363,70 @@ fn a_lost_level_is_not_a_low_risk() {
 }
 
 #[test]
+fn a_lost_reason_of_a_flag_follows_from_the_checks_the_phone_and_the_level() {
+    for (checks, phone, level, reason) in [
+        ("number", PHONE, "unknown", DecisionReason::RiskUnknown),
+        ("number", PHONE, "medium", DecisionReason::Risk),
+        ("captcha,number", PHONE, "medium", DecisionReason::Risk),
+        ("number", "", "medium", DecisionReason::Risk),
+        ("captcha", "", "medium", DecisionReason::FallbackCaptcha),
+        ("number,captcha", "", "unknown", DecisionReason::FallbackCaptcha),
+        ("", "", "medium", DecisionReason::FallbackCaptcha),
+    ] {
+        let decision = read(&[
+            ("x-jverify-decision", "flag"),
+            ("x-jverify-risk-level", level),
+            ("x-jverify-checks", checks),
+            ("x-jverify-phone", phone),
+        ]);
+        assert_eq!(decision.unwrap().reason(), reason, "{checks} {phone} {level}");
+    }
+}
+
+#[test]
+fn a_risk_that_was_read_is_of_the_check_that_asks_for_it() {
+    for (checks, expected) in [
+        ("number", 0),
+        ("captcha,number", 1),
+        ("number,captcha", 0),
+        ("captcha,one-tap", 1),
+        ("number,risk", 1),
+        ("captcha,number,risk", 2),
+        ("number,risk,captcha", 1),
+        ("captcha", 0),
+    ] {
+        let level = [("x-jverify-risk-level", "medium"), ("x-jverify-risk-score", "450")];
+        let decision = read(&[&[("x-jverify-decision", "allow"), ("x-jverify-checks", checks)][..], &level].concat());
+        let decision = decision.unwrap();
+        let has_risk = |verdict: &Verdict| *verdict.risk() != Risk::NotAsked;
+        let risks: Vec<_> = decision.verdicts().iter().enumerate().filter(|(_, verdict)| has_risk(verdict)).collect();
+        assert!(risks.len() == 1 && risks[0].0 == expected, "{checks}: {decision:?}");
+    }
+}
+
+#[test]
+fn what_would_have_been_refused_has_the_action_deny() {
+    let decision = read(&[("x-jverify-decision", "would-deny"), ("x-jverify-reason", "rejected")]).unwrap();
+    assert_eq!((decision.action(), decision.is_verified()), (Action::Deny, false));
+}
+
+#[test]
+fn the_phone_is_part_of_a_one_tap_verdict_alone() {
+    for (checks, expected) in [("one-tap", vec![true]), ("number", vec![false]), ("captcha,one-tap", vec![false, true])]
+    {
+        let decision =
+            read(&[("x-jverify-decision", "allow"), ("x-jverify-checks", checks), ("x-jverify-phone", PHONE)]);
+        let decision = decision.unwrap();
+        let of_verdicts: Vec<_> = decision.verdicts().iter().map(|verdict| verdict.phone().is_some()).collect();
+        assert_eq!((of_verdicts, decision.phone()), (expected, Phone::parse(PHONE)), "{checks}");
+    }
+}
+
+#[test]
 fn a_prefix_that_no_layer_has_is_an_error_and_another_prefix_is_another_decision() {
     for prefix in ["", "x-jverify-", "X-Jverify", "jverify", "content", "x-jverify-decision "] {
         let error = Decision::from_trusted_headers(&headers(ALLOWED), prefix).unwrap_err();
+        assert!(std::error::Error::source(&error).is_some_and(|source| source.to_string() == error.to_string()));
         let TrustedHeadersError::Prefix(error) = error else { panic!("{prefix}: {error}") };
         assert_eq!(error.setting(), "header_prefix", "{prefix}");
         assert_eq!(TrustedHeaders::new(prefix).unwrap_err(), error);
