@@ -105,3 +105,27 @@ impl Plan {
             .sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::hash::{BuildHasher, RandomState};
+
+    use super::*;
+
+    /// Otherwise an inner service of the same layer takes the outer decision for the answer to another pass.
+    #[test]
+    fn passes_that_differ_in_any_part_are_different_checks() {
+        let hasher = RandomState::new();
+        let of = |text: &str, phone: &str, with_risk: bool| {
+            let phone = Phone::parse(phone).unwrap();
+            hasher.hash_one(Presented { text: Secret::from(text), phone, with_risk })
+        };
+        let usual = of("pass", "13800000000", false);
+        assert_eq!(usual, of("pass", "13800000000", false));
+        for other in
+            [of("another", "13800000000", false), of("pass", "13900000000", false), of("pass", "13800000000", true)]
+        {
+            assert_ne!(usual, other);
+        }
+    }
+}

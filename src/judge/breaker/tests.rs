@@ -276,6 +276,8 @@ async fn it_says_that_it_is_half_open_where_only_a_probe_is_missing() {
     let mut desk = Desk::new(Breaker::new());
     desk.fail(10);
     assert!(desk.phase() == Phase::Open && desk.switch.refusal().is_some());
+    advance(desk.enter().unwrap_err().left).await;
+    assert!(desk.phase() == Phase::HalfOpen && desk.switch.refusal().is_none(), "at once");
     desk.wait_until_a_probe_is_due().await;
     assert!(desk.phase() == Phase::HalfOpen && desk.switch.refusal().is_none());
 }
@@ -289,4 +291,63 @@ async fn while_the_probe_runs_it_says_that_it_would_refuse() {
     assert_eq!(desk.switch.refusal().unwrap(), desk.enter().unwrap_err());
     drop(probe);
     assert!(desk.switch.refusal().is_none(), "the slot is free");
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_are_forgotten_after_a_window_however_long_it_has_counted() {
+    let mut desk = Desk::new(Breaker::new().consecutive(10_000));
+    for _ in 0..10 {
+        advance(Duration::from_secs(11)).await;
+        desk.fail(19);
+        assert_eq!(desk.phase(), Phase::Closed, "fewer than twenty in ten seconds");
+    }
+    advance(Duration::from_secs(9)).await;
+    desk.fail(1);
+    assert_eq!(desk.phase(), Phase::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn proofs_that_take_turns_count_once_each() {
+    let desk = Desk::new(Breaker::new());
+    for n in 0..1_000 {
+        desk.enter_as(n % 9, None).unwrap().settle(Health::Failed);
+    }
+    assert_eq!(desk.phase(), Phase::Closed, "nine proofs");
+    desk.enter_as(9, None).unwrap().settle(Health::Failed);
+    assert_eq!(desk.phase(), Phase::Open, "ten proofs");
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_of_more_clients_than_it_remembers_do_not_count() {
+    let desk = Desk::new(Breaker::new().consecutive(10_000).ratio(1.0));
+    let client = |n: u32| Some(Client::at(Some(std::net::Ipv4Addr::from(n).into())));
+    let fail = |desk: &Desk, proof: u32, n: u32| {
+        desk.enter_as(proof, client(n)).unwrap().settle(Health::Failed);
+    };
+    for n in 0..16_384 {
+        if n % 8_192 == 0 {
+            desk.enter_as(u32::MAX, None).unwrap().settle(Health::Well);
+        }
+        fail(&desk, n, n);
+    }
+    desk.enter_as(u32::MAX, None).unwrap().settle(Health::Well);
+    (0..10_000).for_each(|n| fail(&desk, 100_000 + n, 100_000 + n));
+    assert_eq!(desk.phase(), Phase::Closed, "further clients");
+    (0..9_999).for_each(|n| fail(&desk, 200_000 + n, n));
+    assert_eq!(desk.phase(), Phase::Closed, "remembered clients");
+    fail(&desk, 300_000, 9_999);
+    assert_eq!(desk.phase(), Phase::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn not_all_instances_probe_at_once() {
+    let openings = (0..50).map(|_| {
+        let mut desk = Desk::new(Breaker::new());
+        desk.fail(10);
+        desk.enter().unwrap_err().left
+    });
+    let openings: std::collections::BTreeSet<Duration> = openings.collect();
+    assert!(openings.len() > 5, "{openings:?}");
+    let second = Duration::from_secs(1);
+    assert!(openings.iter().all(|left| (8 * second..=12 * second).contains(left)), "{openings:?}");
 }

@@ -17,7 +17,7 @@ use tower_jverify::{
 
 use super::{NeverReady, PHONE, reason};
 use crate::{
-    support::{Application, Sandboxed, builder, denial, jpush, post_json, send},
+    support::{Application, Sandboxed, Verifier, builder, denial, jpush, post_json, send},
     telemetry::Log,
 };
 
@@ -411,4 +411,21 @@ async fn a_reload_of_rules_that_open_under_guards_without_breakers_opens_nothing
     layer.reload(JVerifyLayer::builder(jpush(&sandbox)).rule(opening).build().unwrap());
     let body = json!({"token": "sandbox-9000", "phone": PHONE}).to_string();
     assert_eq!(send(&layer, &Application::default(), post_json("/login", body)).await.status(), 503);
+}
+
+#[test]
+fn a_snapshot_lists_breakers_by_account_and_endpoint() {
+    let guards = Guards::builder().build().unwrap();
+    let layer = |account: &str| {
+        let builder = JVerifyLayer::builder(Verifier::passing()).account(account).guards(&guards);
+        builder.rule(Rule::post("/login", number())).build().unwrap()
+    };
+    let layers = ["c", "a", "d", "b"].map(layer);
+    let listed = guards.snapshot();
+    let listed: Vec<_> = listed.breakers().map(|breaker| (breaker.account(), breaker.endpoint())).collect();
+    let endpoints = ["number_app", "number_web", "captcha", "one_tap", "risk"];
+    let expected: Vec<_> =
+        ["a", "b", "c", "d"].iter().flat_map(|it| endpoints.map(|endpoint| (*it, endpoint))).collect();
+    assert_eq!(listed, expected);
+    drop(layers);
 }

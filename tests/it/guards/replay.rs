@@ -49,6 +49,18 @@ async fn the_second_of_two_requests_with_one_token_is_refused_without_a_call_and
 }
 
 #[tokio::test]
+async fn a_proof_is_checked_once_without_a_breaker_too() {
+    let (verifier, application) = (Verifier::passing(), Application::default());
+    let guards = Guards::builder().without_breaker().build().unwrap();
+    let builder = JVerifyLayer::builder(verifier.clone()).guards(&guards);
+    let layer = builder.rule(Rule::post("/login", number())).build().unwrap();
+    let login = || post_json("/login", login("token"));
+    assert_eq!(send(&layer, &application, login()).await.status(), 200);
+    assert_eq!(reason(&send(&layer, &application, login()).await), DenialReason::Replayed);
+    assert_eq!((verifier.calls(), application.runs()), (1, 1));
+}
+
+#[tokio::test]
 async fn a_sandboxs_proof_can_be_used_again_unless_it_is_flagged_once() {
     let desk = Sandboxed::new(Rule::post("/login", number()));
     for _ in 0..3 {
