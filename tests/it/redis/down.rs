@@ -57,6 +57,20 @@ async fn without_redis_the_memory_of_the_instance_decides_and_one_warning_says_s
 }
 
 #[tokio::test]
+async fn without_redis_and_without_room_in_memory_an_alarm_says_that_proofs_are_not_claimed() {
+    let Some(mut server) = Server::start() else { return };
+    let [full, roomy] =
+        [1, 1_000].map(|claims| Instance::with(&server, |guards| guards.capacity(claims).without_client_limits()));
+    assert_eq!(full.login("fills the memory", 1).await, Ok(()));
+    let (log, _listening) = Log::listen();
+    let alarms = || log.take_events().iter().filter(|event| event.contains("store_full")).count();
+    assert_eq!((full.login("only in Redis", 2).await, alarms()), (Ok(()), 0));
+    server.kill();
+    assert_eq!((roomy.login("only in memory", 3).await, alarms()), (Ok(()), 0));
+    assert_eq!((full.login("nowhere", 4).await, alarms()), (Ok(()), 1));
+}
+
+#[tokio::test]
 async fn without_redis_a_policy_that_refuses_asks_nothing_until_it_is_back() {
     let Some(mut server) = Server::start() else { return };
     let instance = Instance::with(&server, refuse);

@@ -16,7 +16,7 @@ use http_body_util::Full;
 use tokio::task::JoinHandle;
 use tower::Service;
 use tower_jverify::{
-    Check, CheckKind, Class, DenialReason, Field, JVerifyLayer, Media, Rule, Verdict, captcha, number,
+    Check, CheckKind, Class, DenialReason, Field, JVerifyLayer, Media, Mode, Rule, Verdict, captcha, number,
 };
 
 use super::Log;
@@ -187,6 +187,21 @@ async fn while_the_first_check_waits_for_the_verifier_no_event_is_written() {
         layer.drained().await;
         assert_eq!(log.take_events(), Vec::<String>::new());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_shadow_one_is_written_while_the_first_check_waits_for_the_verifier_too() {
+    let rule = Rule::post("/login", number()).mode(Mode::Shadow);
+    let layer = JVerifyLayer::builder(Once::spent()).rule(rule).build().unwrap();
+    let (log, _listening) = Log::listen();
+    let asked = layer.clone();
+    let request = tokio::spawn(async move { send(&asked, &Application::default(), post_json("/login", LOGIN)).await });
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    leave(request).await;
+    layer.drained().await;
+    let events = log.take_events();
+    let [event] = &events[..] else { panic!("{events:#?}") };
+    assert_holds(event, &["decision=\"abandoned\"", "mode=\"shadow\""]);
 }
 
 #[tokio::test(start_paused = true)]
