@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 use tower::{Layer, Service};
-use tower_jverify::{Class, ClientIp, DenialReason, JVerifyBuilder, JVerifyLayer, Rule, number};
+use tower_jverify::{Class, ClientIp, DenialReason, Guards, JVerifyBuilder, JVerifyLayer, Rule, number};
 
 use super::{layer, started, status};
 use crate::support::{Application, LOGIN, Verifier, builder, denial, following, post_json, send};
@@ -120,6 +120,23 @@ async fn drained_waits_for_the_abandoned_checks_of_old_rules_and_old_verifiers()
     leaves(&reloaded, &old, post_json("/login", LOGIN)).await;
     reloaded.reload(login(&new, 3));
     leaves(&reloaded, &new, post_json("/login", LOGIN)).await;
+    reloaded.drained().await;
+    assert_eq!(started.elapsed().as_secs(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn drained_waits_for_the_checks_of_guards_from_before_several_reloads() {
+    let verifier = Verifier::silent();
+    let with_other_guards = || {
+        let builder = JVerifyLayer::builder(verifier.clone()).guards(&Guards::builder().build().unwrap());
+        builder.rule(Rule::post("/login", number())).build().unwrap()
+    };
+    let reloaded = with_other_guards();
+    let started = tokio::time::Instant::now();
+    leaves(&reloaded, &verifier, post_json("/login", LOGIN)).await;
+    for _ in 0..3 {
+        reloaded.reload(with_other_guards());
+    }
     reloaded.drained().await;
     assert_eq!(started.elapsed().as_secs(), 5);
 }
