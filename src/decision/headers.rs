@@ -42,7 +42,7 @@ impl Decision {
         // Six headers are usual, sometimes more: the map grows once instead of several times.
         let _ = headers.try_reserve(6);
         let mut put = |header, value: HeaderValue| names.insert(headers, header, value);
-        put(Header::Decision, HeaderValue::from_static(self.word()));
+        put(Header::Decision, of_word(self.word()));
         if let Some(applied) = self.0.applied {
             put(Header::Mode, HeaderValue::from_static(applied.as_str()));
         }
@@ -53,7 +53,7 @@ impl Decision {
             return;
         }
         if let Some(level) = self.level() {
-            put(Header::RiskLevel, HeaderValue::from_static(level.as_str()));
+            put(Header::RiskLevel, of_word(level.as_str()));
         }
         if let Some(score) = self.score() {
             put(Header::RiskScore, decimal(score.into()));
@@ -65,7 +65,7 @@ impl Decision {
             put(Header::Checks, self.checks());
             put(Header::Id, self.ids());
         }
-        put(Header::Reason, HeaderValue::from_static(self.reason_word()));
+        put(Header::Reason, of_word(self.reason_word()));
         if let Some(phone) = self.forwarded_phone()
             && let Ok(mut phone) = HeaderValue::from_str(phone.as_str())
         {
@@ -107,7 +107,7 @@ impl Decision {
 
     fn checks(&self) -> HeaderValue {
         match self.verdicts() {
-            [one] => HeaderValue::from_static(one.kind().as_str()),
+            [one] => of_word(one.kind().as_str()),
             [one, two] if (one.kind(), two.kind()) == (CheckKind::Captcha, CheckKind::Number) => {
                 HeaderValue::from_static("captcha,number")
             }
@@ -134,6 +134,18 @@ impl Decision {
             let _ = write!(line, "{comma}{}", utf8_percent_encode(tag, ENCODED));
         }
         (!line.is_empty()).then_some(line)
+    }
+}
+
+/// A word as the value of a header. The characters of the usual ones are checked when this is compiled, those of the others by each
+/// call.
+fn of_word(word: &'static str) -> HeaderValue {
+    match word {
+        "allow" => const { HeaderValue::from_static("allow") },
+        "verified" => const { HeaderValue::from_static("verified") },
+        "low" => const { HeaderValue::from_static("low") },
+        "number" => const { HeaderValue::from_static("number") },
+        _ => HeaderValue::from_static(word),
     }
 }
 
