@@ -152,7 +152,8 @@ impl<'v, M: Mode> Scanner<'v, M> {
     }
 
     /// Takes a key and its colon.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call would write its result to memory for each name of a document")]
+    #[inline(always)]
     fn key(&mut self) -> Result<Cow<'v, str>, Malformed> {
         if !self.eat(b'"') {
             return Err(Malformed::NotJson);

@@ -12,7 +12,8 @@ use crate::bytewise::{below, equal, find};
 
 impl<'v, M: Mode> Scanner<'v, M> {
     /// Takes the rest of a string, after its opening quote. Borrows it if nothing is escaped.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call would write its result to memory for each text of a document")]
+    #[inline(always)]
     pub(crate) fn text(&mut self) -> Result<Cow<'v, str>, Malformed> {
         let start = self.at;
         let rest = self.text.as_bytes().get(start..).unwrap_or_default();
