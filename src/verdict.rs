@@ -4,10 +4,12 @@
 //! context, never proof: a verdict's class does not depend on it.
 
 mod class;
+mod rest;
 mod risk;
 
 use std::{borrow::Cow, fmt, net::IpAddr, time::Duration};
 
+use self::rest::{Rest, Solved, Unanswered};
 pub use self::{class::Class, risk::Risk};
 use crate::{check_kind::CheckKind, ex_id::ExId, health::Health, opaque::Opaque, phone::Phone};
 
@@ -30,36 +32,13 @@ pub struct Verdict {
     id: Option<Opaque>,
     risk: Risk,
     phone: Option<Phone>,
-    /// Boxed: most checks are not captchas.
-    solved: Option<Box<Solved>>,
     sandbox: Sandboxed,
     is_of_other_app: bool,
     ex_id: Option<ExId>,
-    retry_after: Option<u32>,
     /// In microseconds.
     took: Option<u32>,
-    advice: Option<&'static str>,
-    /// Boxed: nearly every check has an answer.
-    unanswered: Option<Box<Unanswered>>,
-}
-
-/// How a captcha was solved.
-#[derive(Clone, Default, PartialEq, Eq)]
-struct Solved {
-    scene: Option<Box<str>>,
-    used_type: Option<Box<str>>,
-    user_ip: Option<IpAddr>,
-    lot_number: Option<Opaque>,
-}
-
-/// Why the answer is missing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Unanswered {
-    cause: Cow<'static, str>,
-    nothing_sent: bool,
-    is_outage: bool,
-    by_breaker: bool,
-    health: Health,
+    /// Boxed: an answer is moved a dozen times, and the usual one has none of it.
+    rest: Option<Box<Rest>>,
 }
 
 /// Whether it comes from a sandbox.
@@ -84,14 +63,11 @@ impl Verdict {
             id: None,
             risk: Risk::NotAsked,
             phone: None,
-            solved: None,
             sandbox: Sandboxed::No,
             is_of_other_app: false,
             ex_id: None,
-            retry_after: None,
             took: None,
-            advice: None,
-            unanswered: None,
+            rest: None,
         }
     }
 
@@ -112,7 +88,7 @@ impl Verdict {
     /// Sets when the client may try again, in seconds: the `Retry-After` of a refusal. Default: unknown, or 30 for
     /// [`Class::Throttled`].
     pub fn with_retry_after(mut self, seconds: u32) -> Self {
-        self.retry_after = Some(seconds);
+        self.rest_mut().retry_after = Some(seconds);
         self
     }
 
@@ -121,7 +97,7 @@ impl Verdict {
     /// a verdict with advice, and [`Class::Invalid`] when more than half of at least 20 answers in ten minutes are of this
     /// class. At most one event per minute and class is at ERROR.
     pub fn with_advice(mut self, advice: &'static str) -> Self {
-        self.advice = Some(advice);
+        self.rest_mut().advice = Some(advice);
         self
     }
 
@@ -163,7 +139,21 @@ impl Verdict {
     }
 
     fn solved_mut(&mut self) -> &mut Solved {
-        self.solved.get_or_insert_default()
+        &mut self.rest_mut().solved
+    }
+
+    fn rest_mut(&mut self) -> &mut Rest {
+        self.rest.get_or_insert_default()
+    }
+
+    fn solved(&self) -> Option<&Solved> {
+        self.rest.as_ref().map(|rest| &rest.solved)
+    }
+
+    /// Why the answer is missing, if it is.
+    #[inline]
+    fn missing(&self) -> Option<&Unanswered> {
+        self.rest.as_ref()?.unanswered.as_ref()
     }
 
     /// Marks an answer that does not come from a carrier. The proof can be used again, unless
@@ -180,11 +170,12 @@ impl Verdict {
         self
     }
 
-    /// Marks an answer that reports that the proof is forged, or was made for another application.
+    /// Sets what a reply contains, in place: each setter that takes the answer moves all of it. `is_of_other_app`: the reply says that
+    /// the proof is forged, or was made for another application.
     #[cfg(feature = "client")]
-    pub(crate) fn of_other_app(mut self, is_of_other_app: bool) -> Self {
-        self.is_of_other_app = is_of_other_app;
-        self
+    #[inline]
+    pub(crate) fn says(&mut self, code: Option<Opaque>, id: Option<Opaque>, risk: Risk, is_of_other_app: bool) {
+        (self.code, self.id, self.risk, self.is_of_other_app) = (code, id, risk, is_of_other_app);
     }
 
     /// Sets why the answer is missing. `is_outage`: the service could not be reached, and nothing was sent.
@@ -194,7 +185,7 @@ impl Verdict {
 
     /// Sets what the missing answer says about the service.
     pub(crate) fn with_health(mut self, health: Health) -> Self {
-        if let Some(unanswered) = &mut self.unanswered {
+        if let Some(unanswered) = self.rest.as_mut().and_then(|rest| rest.unanswered.as_mut()) {
             unanswered.health = health;
         }
         self
@@ -209,15 +200,21 @@ impl Verdict {
     }
 
     fn because(mut self, unanswered: Unanswered) -> Self {
-        self.unanswered = Some(Box::new(unanswered));
+        self.rest_mut().unanswered = Some(unanswered);
         self
     }
 
     /// The id of the check that this answers.
     #[inline]
     pub(crate) fn answering(mut self, ex_id: ExId) -> Self {
-        self.ex_id = Some(ex_id);
+        self.answers(ex_id);
         self
+    }
+
+    /// As [`Verdict::answering`], in place.
+    #[inline]
+    pub(crate) fn answers(&mut self, ex_id: ExId) {
+        self.ex_id = Some(ex_id);
     }
 
     /// Changes the class; the code stays for the log.
@@ -272,28 +269,28 @@ impl Verdict {
 
     /// When the client may try again, in seconds.
     pub fn retry_after(&self) -> Option<u32> {
-        self.retry_after
+        self.rest.as_ref()?.retry_after
     }
 
     /// What the operator must do, in the verifier's text.
     pub fn advice(&self) -> Option<&'static str> {
-        self.advice
+        self.rest.as_ref()?.advice
     }
 
     /// Why there is no readable answer, such as `no connection: dns error`, `timeout`, `http status 404`, `no one-tap key`.
     /// The layer or the verifier sets it.
     pub fn cause(&self) -> Option<&str> {
-        self.unanswered.as_ref().map(|unanswered| &*unanswered.cause)
+        self.missing().map(|unanswered| &*unanswered.cause)
     }
 
     /// Whether the answer is missing and the check was certainly not sent. `false` when in doubt. The layer sets it.
     pub fn nothing_sent(&self) -> bool {
-        self.unanswered.as_ref().is_some_and(|unanswered| unanswered.nothing_sent)
+        self.missing().is_some_and(|unanswered| unanswered.nothing_sent)
     }
 
     /// Whether the service could not be reached, so that a policy may open.
     pub(crate) fn is_outage(&self) -> bool {
-        self.unanswered.as_ref().is_some_and(|unanswered| unanswered.is_outage)
+        self.missing().is_some_and(|unanswered| unanswered.is_outage)
     }
 
     /// The phone's risk.
@@ -313,22 +310,22 @@ impl Verdict {
 
     /// The scene that a captcha was solved for (`captchaArgs.scene`).
     pub fn scene(&self) -> Option<&str> {
-        self.solved.as_ref()?.scene.as_deref()
+        self.solved()?.scene.as_deref()
     }
 
     /// The type of captcha that was solved (`captchaArgs.used_type`).
     pub fn used_type(&self) -> Option<&str> {
-        self.solved.as_ref()?.used_type.as_deref()
+        self.solved()?.used_type.as_deref()
     }
 
     /// The address from which a captcha was solved (`captchaArgs.user_ip`), if the verifier returned a valid one.
     pub fn user_ip(&self) -> Option<IpAddr> {
-        self.solved.as_ref()?.user_ip
+        self.solved()?.user_ip
     }
 
     /// The captcha's lot number (`captchaArgs.lot_number`).
     pub fn lot_number(&self) -> Option<&str> {
-        self.solved.as_ref()?.lot_number.as_ref().map(Opaque::as_str)
+        self.solved()?.lot_number.as_ref().map(Opaque::as_str)
     }
 
     /// The id of the check that this answers. The layer sets it.
@@ -348,12 +345,12 @@ impl Verdict {
 
     /// Whether a breaker refused the check.
     pub(crate) fn is_by_breaker(&self) -> bool {
-        self.unanswered.as_ref().is_some_and(|unanswered| unanswered.by_breaker)
+        self.missing().is_some_and(|unanswered| unanswered.by_breaker)
     }
 
     /// What the answer says about the service behind the verifier.
     pub(crate) fn health(&self) -> Health {
-        match (&self.unanswered, self.class) {
+        match (self.missing(), self.class) {
             (Some(unanswered), _) => unanswered.health,
             (None, Class::Unavailable) => Health::Failed,
             (None, Class::Unreadable) => Health::Garbled,

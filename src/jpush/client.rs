@@ -220,7 +220,10 @@ where
         // Takes the transport that is ready, and keeps its clone, which is not.
         let clone = self.transport.clone();
         let transport = mem::replace(&mut self.transport, clone);
-        AskFuture(Box::pin(ask(Arc::clone(&self.shared), transport, check)))
+        // Made inside of its box: `Box::pin` would copy it.
+        let place = Box::new_uninit();
+        let asking = Box::write(place, ask(Arc::clone(&self.shared), transport, check));
+        AskFuture(Box::into_pin(asking))
     }
 }
 
@@ -271,7 +274,7 @@ where
     if is_pass && shared.requires_ex_id && !repeats_ex_id {
         return Err(bad(BadReply::WithoutExId));
     }
-    let verdict = advised(verdict);
+    let verdict = if is_pass { verdict } else { advised(verdict) };
     Ok(match head.headers.iter().find(|(name, _)| **name == SANDBOX_MARK) {
         None => verdict,
         Some((_, mark)) if mark == "once" => verdict.with_sandbox_once_mark(),

@@ -52,13 +52,14 @@ pub(super) fn judge(
         _ => {}
     }
 
-    let mut verdict = Verdict::new(kind, class).with_risk(risk_of(kind, &reply));
-    if let Some(code) = reply.code {
-        verdict = verdict.with_code(Opaque::integer(code)).of_other_app(is_of_other_app(code));
-    }
-    if let Some(id) = reply.id.as_ref().and_then(Scalar::integer).and_then(|id| u64::try_from(id).ok()) {
-        verdict = verdict.with_id(Opaque::integer(id));
-    }
+    let mut verdict = Verdict::new(kind, class);
+    let id = reply.id.as_ref().and_then(Scalar::integer).and_then(|id| u64::try_from(id).ok());
+    verdict.says(
+        reply.code.map(Opaque::integer),
+        id.map(Opaque::integer),
+        risk_of(kind, &reply),
+        reply.code.is_some_and(is_of_other_app),
+    );
     if let Some(phone) = phone {
         verdict = verdict.with_phone(phone);
     } else if kind == CheckKind::OneTap && reply.code.is_some_and(|code| class_of(kind, code).is_pass()) {

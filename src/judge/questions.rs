@@ -242,13 +242,6 @@ where
         let (rule, evidence) = (self.rule, &*self.evidence);
         let started = observers.start(&check, self.sender.client.as_ref());
         let span = Stage::check(started.endpoint().as_str());
-        let reported = |mut answer: Result<Verdict, Refusal>| {
-            if let Ok(verdict) = &mut answer {
-                span.answered(verdict.class().as_str(), || verdict.code());
-                observers.answered(rule, &started, verdict);
-            }
-            answer
-        };
         let place = Place {
             rule,
             account: &account.name,
@@ -267,18 +260,21 @@ where
             let poll = || call.poll(cx, &mut waiting).map(|it| answer = Some(it.map_err(|e| Failure::of(&*e.into()))));
             catch_unwind(AssertUnwindSafe(|| span.within(poll))).unwrap_or(Poll::Ready(()))
         };
-        let answered = if timeout_at(nearer, poll_fn(caught)).await.is_err() {
+        let mut answered = if timeout_at(nearer, poll_fn(caught)).await.is_err() {
             if self.clients.is_some() {
                 call.abandon();
             } else {
                 call.end();
             }
             // If the verifier was never ready, a limit of the user's may be the reason, and clients may have reached it.
-            reported(too_late(if waiting.is_some() { Failure::too_late() } else { Failure::timeout() }))
+            too_late(if waiting.is_some() { Failure::too_late() } else { Failure::timeout() })
         } else {
             drop(call);
-            reported(match answer {
-                Some(Ok(verdict)) if verdict.kind() == kind => Ok(verdict.answering(ex_id)),
+            match answer {
+                Some(Ok(mut verdict)) if verdict.kind() == kind => {
+                    verdict.answers(ex_id);
+                    Ok(verdict)
+                }
                 Some(Ok(_)) => Ok(failed(Failure::other_kind())),
                 None => {
                     // A call that has started may have been sent, and is counted.
@@ -293,10 +289,12 @@ where
                     return Err(Refusal::new(DenialReason::Overloaded));
                 }
                 Some(Err(failure)) => Ok(failed(failure)),
-            })
+            }
         };
         // After a panic the reservation is dropped: the proof stays claimed, and the breaker counts nothing.
-        if let Ok(verdict) = &answered {
+        if let Ok(verdict) = &mut answered {
+            span.answered(verdict.class().as_str(), || verdict.code());
+            observers.answered(rule, &started, verdict);
             self.settle(reservation, verdict);
         }
         answered
