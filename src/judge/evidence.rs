@@ -99,8 +99,13 @@ impl Evidence {
 
     /// Marks the request as in shadow: it passes in every case.
     pub(crate) fn in_shadow(mut self) -> Self {
-        self.applied = Applied::Shadow;
+        self.pass_in_shadow();
         self
+    }
+
+    /// As [`Evidence::in_shadow`], in place.
+    pub(crate) fn pass_in_shadow(&mut self) {
+        self.applied = Applied::Shadow;
     }
 
     pub(crate) fn applied(&self) -> Applied {

@@ -18,19 +18,23 @@ pub(crate) struct Judgement {
 // === impl Judgement ===
 
 impl Judgement {
-    /// `asked`: the reason why not all checks were sent, if any.
-    pub(super) fn of(asked: Result<(), Refusal>, mut evidence: Evidence, policy: &Arc<Policy>) -> Self {
-        let result = asked.and_then(|()| decide(&mut evidence, policy));
-        Self { evidence, result }
+    /// The result; the evidence replaces what its request has so far.
+    pub(crate) fn into_result(self, evidence: &mut Evidence) -> Result<Decision, Refusal> {
+        *evidence = self.evidence;
+        self.result
     }
 }
 
-/// The policy's only input is the evidence. The verdicts move into the decision.
-fn decide(evidence: &mut Evidence, policy: &Arc<Policy>) -> Result<Decision, Refusal> {
-    let settled = policy.settle(evidence.verdicts()).map_err(|objection| match objection {
-        Objection::RiskTooHigh => Refusal::new(DenialReason::RiskTooHigh).disclosing_risk(policy.discloses_risk()),
-        Objection::CaptchaRequired => Refusal::new(DenialReason::CaptchaRequired),
-    })?;
-    let verdicts = evidence.take_verdicts();
-    Ok(Decision::reached(policy, settled, evidence.proven(), verdicts))
+// === impl Evidence ===
+
+impl Evidence {
+    /// The policy's only input is the evidence. The verdicts move into the decision.
+    pub(super) fn judged_by(&mut self, policy: &Arc<Policy>) -> Result<Decision, Refusal> {
+        let settled = policy.settle(self.verdicts()).map_err(|objection| match objection {
+            Objection::RiskTooHigh => Refusal::new(DenialReason::RiskTooHigh).disclosing_risk(policy.discloses_risk()),
+            Objection::CaptchaRequired => Refusal::new(DenialReason::CaptchaRequired),
+        })?;
+        let verdicts = self.take_verdicts();
+        Ok(Decision::reached(policy, settled, self.proven(), verdicts))
+    }
 }

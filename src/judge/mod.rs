@@ -68,7 +68,7 @@ pub use self::{
     snapshot::{BreakerState, GuardsSnapshot},
     store_policy::StorePolicy,
 };
-use crate::{check::Check, denial::Refusal, observe::Observers, pass::Target, verdict::Verdict};
+use crate::{check::Check, decision::Decision, denial::Refusal, observe::Observers, pass::Target, verdict::Verdict};
 
 /// Judges the requests of a layer.
 pub(crate) struct Judge<V> {
@@ -153,7 +153,11 @@ where
     V::Future: Send,
 {
     /// Sends the checks of a plan in their order and judges the answers. `rule` is the rule's name, and `client_deadline` is when the
-    /// client stops waiting.
+    /// client stops waiting. The verdicts are added to the evidence, and move into the decision if there is one.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the request is refused: by the policy, or because not all checks were sent.
     pub(crate) async fn judge(
         &self,
         rule: &Arc<str>,
@@ -161,26 +165,23 @@ where
         plan: Plan,
         asker: Result<Asker, Refusal>,
         client_deadline: Option<Instant>,
-        mut evidence: Evidence,
-    ) -> Judgement {
+        evidence: &mut Evidence,
+    ) -> Result<Decision, Refusal> {
         let Self { verifier, observers, guards, .. } = self;
-        let asker = match asker {
-            Ok(asker) => asker,
-            Err(refusal) => return Judgement::of(Err(refusal), evidence, &settings.policy),
-        };
+        let asker = asker?;
         let abandoned = guards.abandoned();
-        let result = match &settings.verifier {
+        match &settings.verifier {
             None => {
                 let means = Means { verifier, observers, abandoned };
-                Questions::new(means, rule, settings, client_deadline, asker, &mut evidence).ask_all(plan).await
+                Questions::new(means, rule, settings, client_deadline, asker, evidence).ask_all(plan).await?;
             }
             // Boxed, so that the future of other rules does not grow.
             Some(verifier) => {
                 let means = Means { verifier, observers, abandoned };
-                let mut questions = Questions::new(means, rule, settings, client_deadline, asker, &mut evidence);
-                Box::pin(async move { questions.ask_all(plan).await }).await
+                let mut questions = Questions::new(means, rule, settings, client_deadline, asker, evidence);
+                Box::pin(async move { questions.ask_all(plan).await }).await?;
             }
-        };
-        Judgement::of(result, evidence, &settings.policy)
+        }
+        evidence.judged_by(&settings.policy)
     }
 }

@@ -29,7 +29,7 @@ use crate::{
     decision::{Applied, Asked, Decision},
     denial::{Audience, DenialReason, Refusal},
     headers::ignore_http2_offer,
-    judge::{Evidence, Judgement},
+    judge::Evidence,
     log::Stage,
     observe::Outcome,
     path::ParameterValues,
@@ -65,8 +65,8 @@ pub(super) struct Hints {
 /// Decides about a request. If the future is dropped at any await, it releases what it holds and starts no further check; a
 /// task finishes a check that has started and holds its place until then.
 ///
-/// Not an `async fn`, which would hold its arguments twice. The box is created here, so that the future is copied only
-/// once.
+/// Not an `async fn`, which would hold its arguments twice. The box is allocated before the future is made, so that the future
+/// is made inside of it: a `Box::pin` copies all of its bytes, most of which are not used yet.
 #[inline(never)]
 pub(super) fn guard<V, B>(
     shared: Arc<Shared<V>>,
@@ -84,25 +84,31 @@ where
     if parts.headers.keys().any(|name| *name == UPGRADE) {
         ignore_http2_offer(&mut parts.headers);
     }
-    Box::pin(async move {
+    let place = Box::new_uninit();
+    let guarding = async move {
         group.mark_matched();
+        let mut evidence = Evidence::new();
         let result = {
             let stage = Stage::guard();
-            let mut stages = pin!(run_stages(&shared, &group, &stage, &mut hints, &mut parts, body));
+            let mut stages = pin!(run_stages(&shared, &group, &stage, &mut hints, &mut parts, body, &mut evidence));
             // The panics of closures and verifiers are caught where they occur. Here only the body or the clone of a
             // verifier can panic: the request must not pass, and later requests must not be affected.
             poll_fn(|cx| {
                 let polled = catch_unwind(AssertUnwindSafe(|| stage.within(|| stages.as_mut().poll(cx))));
-                polled.unwrap_or_else(|_| Poll::Ready(Err(Refused::by_panic(&shared, group.first_rule()))))
+                polled.map_or(Poll::Ready(None), |polled| polled.map(Some))
             })
             .await
         };
+        let result = result.unwrap_or_else(|| {
+            evidence = Evidence::new();
+            Err(Refused::by_panic(&shared, group.first_rule(), &evidence))
+        });
         match result {
             Ok((mut body, after)) => {
                 body.came_over(parts.version);
                 End::Through(Request::from_parts(parts, body), after)
             }
-            Err(Refused { rule, refusal, evidence }) => {
+            Err(Refused { rule, refusal }) => {
                 let answers = &rule.settings.answers;
                 let audience = Audience::of(&parts, group.answers_grpc(parts.version), answers);
                 let audience = audience.about(Some(&rule.name), evidence.verdicts(), evidence.about());
@@ -116,7 +122,9 @@ where
                 End::Denied(audience.refuse(&refusal, &parts).finish().await)
             }
         }
-    })
+    };
+    let guarding = Box::write(place, guarding);
+    Box::into_pin(guarding)
 }
 
 /// The result of [`run_stages`].
@@ -126,20 +134,20 @@ type StagesResult<'g, B> = Result<(RequestBody<B>, Option<AfterInner>), Refused<
 struct Refused<'g> {
     rule: &'g RuleState,
     refusal: Refusal,
-    evidence: Evidence,
 }
 
 // === impl Refused ===
 
 impl<'g> Refused<'g> {
     #[cold]
-    fn by_panic<V>(shared: &Shared<V>, rule: &'g RuleState) -> Self {
-        let (refusal, evidence) = (Refusal::new(DenialReason::Panicked), Evidence::new());
-        report(&shared.observers, rule, Outcome::Denied(&refusal), &evidence);
-        Self { rule, refusal, evidence }
+    fn by_panic<V>(shared: &Shared<V>, rule: &'g RuleState, evidence: &Evidence) -> Self {
+        let refusal = Refusal::new(DenialReason::Panicked);
+        report(&shared.observers, rule, Outcome::Denied(&refusal), evidence);
+        Self { rule, refusal }
     }
 }
 
+/// The evidence is the caller's: here it would be moved with each result.
 async fn run_stages<'g, V, B>(
     shared: &Arc<Shared<V>>,
     group: &'g Group,
@@ -147,6 +155,7 @@ async fn run_stages<'g, V, B>(
     hints: &mut Hints,
     parts: &mut Parts,
     body: B,
+    evidence: &mut Evidence,
 ) -> StagesResult<'g, B>
 where
     V: Service<Check, Response = Verdict> + Clone + Send + Sync + 'static,
@@ -156,7 +165,6 @@ where
 {
     let Hints { parameters, meant, in_headers } = hints;
     let (parameters, meant, in_headers) = (parameters.as_deref_mut(), meant.as_deref(), in_headers.as_ref());
-    let evidence = Evidence::new();
     if group.has_unless() {
         // Before the closure runs, because it must not read a header under our prefix that the client wrote.
         shared.strip(&mut parts.headers);
@@ -180,11 +188,11 @@ where
     let mut changes = BodyChanges::default();
     let applied;
     let mut answers = None;
-    let (rule, known, evidence, judged) = match read {
+    let (rule, known, judged) = match read {
         Err(Unread { body, refusal }) => {
             applied = until.map(|_| Applied::Shadow);
             let known = group.only_rule().filter(|_| meant.is_none_or(|meant| meant.others.is_empty()));
-            (group.first_rule(), known, evidence, Err(Rejected { refusal, body }))
+            (group.first_rule(), known, Err(Rejected { refusal, body }))
         }
         Ok(Read { body, handed_on, chosen: Choice::Pass, .. }) => {
             let body = match until {
@@ -220,14 +228,14 @@ where
             }
             if rule.settings.on_demand {
                 let grpc_answers = group.answers_grpc(parts.version);
-                Later::new(shared, rule, plan, asked, client_deadline, grpc_answers).hand_on(evidence, parts);
+                Later::new(shared, rule, plan, asked, client_deadline, grpc_answers).hand_on(evidence.clone(), parts);
                 return Ok((RequestBody::of(changes.finish(body, None, parts), group.trailer_filter()), None));
             }
             let settings = &rule.settings.judge;
-            let Judgement { evidence, result } = if is_in_shadow {
+            let result = if is_in_shadow {
                 answers.clone_from(&asked);
-                match shadow::judge(shared, rule, plan, parts, client_deadline, evidence.in_shadow()).await {
-                    ShadowResult::InTime(judgement) => judgement,
+                match shadow::judge(shared, rule, plan, parts, client_deadline, evidence.clone().in_shadow()).await {
+                    ShadowResult::InTime(judgement) => judgement.into_result(evidence),
                     ShadowResult::Late(stop_on_drop) => {
                         let reason = DenialReason::Verdict(Class::Unavailable);
                         let decision =
@@ -242,7 +250,7 @@ where
             } else {
                 let from_head = shared.asker(rule, parts);
                 let judged = shared.judge.judge(&rule.name, settings, plan, from_head, client_deadline, evidence).await;
-                if judged.result.as_ref().is_ok_and(Decision::is_sandbox) {
+                if judged.as_ref().is_ok_and(Decision::is_sandbox) {
                     shared.judge.warn_of_sandbox(&rule.name, settings, parts);
                 }
                 judged
@@ -251,12 +259,12 @@ where
                 Ok(decision) => Ok((body, decision.answering(asked))),
                 Err(refusal) => Err(Rejected { refusal, body: Some(body) }),
             };
-            (rule, Some(rule), evidence, judged)
+            (rule, Some(rule), judged)
         }
     };
 
-    let judged = JudgedRequest { rule, known, evidence, applied, answers, changes, judged };
-    judged.enforce(shared, group, parts)
+    let judged = JudgedRequest { rule, known, applied, answers, changes, judged };
+    judged.enforce(shared, group, parts, evidence)
 }
 
 /// A judged request, and what its head and its record need.
@@ -265,7 +273,6 @@ struct JudgedRequest<'g, B> {
     rule: &'g Arc<RuleState>,
     /// The rule, if it is known which one applies.
     known: Option<&'g Arc<RuleState>>,
-    evidence: Evidence,
     /// `None`: the rule is enforced for all requests.
     applied: Option<Applied>,
     /// The checks that a refusal in shadow answers.
@@ -279,11 +286,17 @@ struct JudgedRequest<'g, B> {
 impl<'g, B> JudgedRequest<'g, B> {
     #[inline]
     #[allow(clippy::result_large_err, reason = "it has one caller, into which it is inlined")]
-    fn enforce<V>(self, shared: &Shared<V>, group: &Group, parts: &mut Parts) -> StagesResult<'g, B>
+    fn enforce<V>(
+        self,
+        shared: &Shared<V>,
+        group: &Group,
+        parts: &mut Parts,
+        evidence: &mut Evidence,
+    ) -> StagesResult<'g, B>
     where
         B: Body,
     {
-        let Self { rule, known, evidence, applied, answers, changes, judged } = self;
+        let Self { rule, known, applied, answers, changes, judged } = self;
         match enforce(applied.unwrap_or_default(), judged) {
             Enforced::Verified(body, decision) => {
                 let body = changes.finish(body, decision.phone(), parts);
@@ -294,14 +307,15 @@ impl<'g, B> JudgedRequest<'g, B> {
                 };
                 let retry = match (&rule.settings.judge.passes, applied) {
                     (None, _) | (_, Some(Applied::Shadow)) => None,
-                    (Some(_), _) => shared.retry(rule, &evidence, &decision),
+                    (Some(_), _) => shared.retry(rule, evidence, &decision),
                 };
                 let decision = shared.decided(parts, decision, rule.settings.forward_phone, Some(rule), body.known());
                 let record = report_passed(&shared.observers, rule, Passed::By(decision), evidence);
                 Ok((RequestBody::of(body, trailers), if retry.is_some() { both(retry, record) } else { record }))
             }
             Enforced::AsItCame(body, refusal) => {
-                let (evidence, policy) = (evidence.in_shadow(), &rule.settings.judge.policy);
+                evidence.pass_in_shadow();
+                let policy = &rule.settings.judge.policy;
                 let decision =
                     Decision::refused_in_shadow(policy, refusal.reason(), evidence.verdicts().to_vec()).under(policy);
                 shared.decided(parts, decision.answering(answers), false, known.map(|known| &**known), body.known());
@@ -309,8 +323,8 @@ impl<'g, B> JudgedRequest<'g, B> {
                 Ok((RequestBody::of(body, group.shadow_trailer_filter()), record))
             }
             Enforced::Denied(refusal) => {
-                report(&shared.observers, rule, Outcome::Denied(&refusal), &evidence);
-                Err(Refused { rule, refusal, evidence })
+                report(&shared.observers, rule, Outcome::Denied(&refusal), evidence);
+                Err(Refused { rule, refusal })
             }
         }
     }

@@ -22,7 +22,7 @@ use crate::{
     check::Check,
     decision::Asked,
     denial::{DenialReason, Refusal},
-    judge::{Evidence, Judgement, Plan},
+    judge::{Evidence, Plan},
     observe::Outcome,
     rule::RuleState,
     verdict::Verdict,
@@ -83,20 +83,22 @@ where
     async fn judge(self, recipient: Arc<Recipient>) -> Answer {
         let Self { shared, rule, plan, asked, client_deadline, .. } = self;
         let settings = &rule.settings.judge;
-        let Judgement { evidence, result } = {
-            let evidence = Evidence::new();
+        let mut evidence = Evidence::new();
+        let result = {
             let asker = shared.asker(&rule, &recipient.head);
-            let mut judging = pin!(shared.judge.judge(&rule.name, settings, plan, asker, client_deadline, evidence));
+            let mut judging =
+                pin!(shared.judge.judge(&rule.name, settings, plan, asker, client_deadline, &mut evidence));
             // The clone of a verifier may panic: see `flow`.
             poll_fn(|cx| {
                 let polled = catch_unwind(AssertUnwindSafe(|| judging.as_mut().poll(cx)));
-                polled.unwrap_or_else(|_| {
-                    let result = Err(Refusal::new(DenialReason::Panicked));
-                    Poll::Ready(Judgement { evidence: Evidence::new(), result })
-                })
+                polled.map_or(Poll::Ready(None), |polled| polled.map(Some))
             })
             .await
         };
+        let result = result.unwrap_or_else(|| {
+            evidence = Evidence::new();
+            Err(Refusal::new(DenialReason::Panicked))
+        });
         match result.map(|decision| decision.answering(asked)) {
             Ok(decision) => {
                 if decision.is_sandbox() {

@@ -27,12 +27,12 @@ pub(super) fn report_passed(
     observers: &Arc<Observers>,
     rule: &Arc<RuleState>,
     passed: Passed,
-    evidence: Evidence,
+    evidence: &Evidence,
 ) -> Option<AfterInner> {
-    observers.decided(&record(observers, rule, passed.outcome(), &evidence));
+    observers.decided(&record(observers, rule, passed.outcome(), evidence));
     observers.has_listeners().then(|| {
         let (observers, rule) = (Arc::clone(observers), Arc::clone(rule));
-        let evidence = evidence.ended();
+        let evidence = evidence.clone().ended();
         let record = OpenRecord { observers, rule, passed, evidence, inner_status: None };
         let after: AfterInner = Box::new(|answered| record.close(answered.map(|answered| answered.status)));
         after

@@ -90,7 +90,9 @@ where
         let (shared, rule) = (Arc::clone(shared), Arc::clone(rule));
         let asker = shared.asker(&rule, parts);
         Box::pin(async move {
-            shared.judge.judge(&rule.name, &rule.settings.judge, plan, asker, client_deadline, evidence).await
+            let (settings, mut evidence) = (&rule.settings.judge, evidence);
+            let result = shared.judge.judge(&rule.name, settings, plan, asker, client_deadline, &mut evidence).await;
+            Judgement { evidence, result }
         })
     };
     let in_time = timeout_at(until, poll_fn(|cx| poll(&mut judging, cx, &unjudged))).await;
