@@ -69,7 +69,8 @@ pub(crate) struct PartlyRead<B> {
 pub(crate) enum Kept<B> {
     Untouched(B),
     Whole(Box<Whole>),
-    PartlyRead(PartlyRead<B>),
+    // Boxed: it is rare, and this is moved with every guarded request.
+    PartlyRead(Box<PartlyRead<B>>),
 }
 
 /// A body that could not be read.
@@ -113,13 +114,13 @@ pub(crate) async fn read_beginning<B>(
     limits: &Limits,
     ends: Ends,
     needed: impl Fn(&[u8]) -> Option<usize>,
-) -> Result<PartlyRead<B>, Unread<B>>
+) -> Result<Box<PartlyRead<B>>, Unread<B>>
 where
     B: Body<Data = Bytes, Error: 'static>,
 {
     let mut partial = PartlyRead::of(body);
     match partial.read(limits, ends, Some(needed)).await {
-        Ok(()) => Ok(partial),
+        Ok(()) => Ok(Box::new(partial)),
         Err(error) => Err(partial.unread(error)),
     }
 }
@@ -168,7 +169,7 @@ impl<B> PartlyRead<B> {
     #[cold]
     fn unread(self, error: ReadError) -> Unread<B> {
         let is_kept = !error.is_of_the_body() || self.failure.is_some();
-        let body = is_kept.then(|| Kept::PartlyRead(self));
+        let body = is_kept.then(|| Kept::PartlyRead(Box::new(self)));
         Unread { error, body }
     }
 

@@ -76,7 +76,7 @@ impl<B> RequestBody<B> {
             }
             Kept::PartlyRead(mut partial) => {
                 filter(&mut partial.whole, &trailers);
-                Source::Resumed { partial: Box::new(partial) }
+                Source::Resumed { partial }
             }
         };
         Self { source, trailers }

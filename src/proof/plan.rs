@@ -233,9 +233,13 @@ impl Plan {
     }
 
     /// Creates the values of one request, all absent. Allocates only for more than eight fields.
+    #[inline]
     pub(crate) fn values(&self) -> Values<'_> {
-        let values = Values::absent(&self.slots, self.distinct);
-        if self.keeps_spans { values.with_spans() } else { values }
+        let mut values = Values::absent(&self.slots, self.distinct);
+        if self.keeps_spans {
+            values.keep_spans();
+        }
+        values
     }
 
     /// Makes the plan store the positions of values in a JSON body or a form.

@@ -22,7 +22,7 @@ pub(crate) struct Values<'v> {
     slots: &'v [usize],
     few: [Option<Value<'v>>; 8],
     more: Vec<Option<Value<'v>>>,
-    /// The positions of the slots' values in the body; stored only if [`Values::with_spans`] was called.
+    /// The positions of the slots' values in the body; stored only if [`Values::keep_spans`] was called.
     spans: Option<Vec<(usize, Range<usize>)>>,
 }
 
@@ -110,6 +110,7 @@ impl fmt::Debug for Value<'_> {
 // === impl Values ===
 
 impl<'v> Values<'v> {
+    #[inline]
     pub(super) fn absent(slots: &'v [usize], distinct: usize) -> Self {
         let few = [const { None }; 8];
         let more = distinct.checked_sub(few.len()).map_or(Vec::new(), |more| vec![None; more]);
@@ -117,9 +118,8 @@ impl<'v> Values<'v> {
     }
 
     /// Makes the values store their positions in the body.
-    pub(super) fn with_spans(mut self) -> Self {
+    pub(super) fn keep_spans(&mut self) {
         self.spans = Some(Vec::new());
-        self
     }
 
     /// The positions of a field's value in the body (with a JSON text's quotes), in order.
