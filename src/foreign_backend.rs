@@ -57,6 +57,21 @@ pub enum Suspicion {
 /// # let _ = backend;
 /// ```
 ///
+/// # Query parameters from which a backend routes
+///
+/// | name | who routes by it |
+/// |---|---|
+/// | `s` | `ThinkPHP` |
+/// | `r`, `route` | Yii, `OpenCart` |
+/// | `rest_route` | `WordPress` |
+/// | `_url` | Phalcon |
+/// | `_path` | Symfony |
+/// | `q`, if its value begins with a slash | Drupal, rewrite rules |
+///
+/// [`ForeignBackend::route_parameters`] replaces these names. In addition, these count always: a pair that begins with a slash
+/// (`?/login`, `CodeIgniter`), and a name that carries the action (`action:login` for Struts, `login:method` for Zope, `_action_login` for
+/// Grails), if the path of a rule ends in that action.
+///
 /// # Headers that name another path or method
 ///
 /// These are removed from every request, guarded or not, in every spelling that a CGI-style server reads as the name

@@ -34,10 +34,12 @@
 //! | `exact` | exact paths, and how most other paths are excluded without a hash |
 //! | `parameters` | the values of a pattern's parameters, if all readings agree on them |
 //! | `route_parameters` | query parameters by which frameworks route |
+//! | `actions` | query parameters whose name carries the action that a framework runs |
 //! | `meant` | whether a path may mean one of several tables |
 //! | `table` | `Pattern` to entry, and the verdict over all readings |
 //! | `oracle` | for tests: all readings, unbounded |
 
+mod actions;
 mod decode;
 mod exact;
 mod foreign;

@@ -11,10 +11,11 @@
 //! | none: a pair that begins with a slash | `CodeIgniter` (`?/login`), and what a rewritten `index.php?/login` leaves |
 //!
 //! Names compare as PHP makes variables of them: leading spaces are dropped, what follows `[` is, and other marks are `_`.
-//! Not covered: routes in two parameters (`m=user&c=login`), and routes of a framework's own form (`user/login` for
+//! Parameters whose name carries an action are in `actions`. Not covered: routes in two parameters (`m=user&c=login`), and routes of a framework's own form (`user/login` for
 //! `/login`).
 
 use super::{
+    actions::action,
     meter::{Exhausted, Meter},
     table::{Found, Table},
 };
@@ -128,7 +129,21 @@ impl<T> Table<T> {
             }
             // `CodeIgniter` and rewritten front controllers: the pair is the path.
             None if is_rooted(name) => name.to_owned(),
-            None => return Ok(None),
+            None => {
+                // Nearly every parameter has a name.
+                let unnamed = if name.trim_start().starts_with(':') {
+                    meter.spend(600 + value.len() * 20)?;
+                    decoded(value)
+                } else {
+                    String::new()
+                };
+                return match action(name, &unnamed) {
+                    Some(action) if self.has_action(action, meter)? => {
+                        Ok(Some(Found::Ambiguous(Some(Suspicion::RouteParameter))))
+                    }
+                    Some(_) | None => Ok(None),
+                };
+            }
         };
         meter.spend(500)?;
         Ok(Some(self.find_route(&value, meter)))
@@ -228,6 +243,17 @@ mod tests {
         ] {
             assert!(means(query), "{query}");
         }
+    }
+
+    #[test]
+    fn the_documentation_lists_the_usual_names() {
+        let page = include_str!("../foreign_backend.rs");
+        let (_, page) = page.split_once("# Query parameters from which").unwrap();
+        let (page, _) = page.split_once("# Headers").unwrap();
+        let rows = page.lines().filter_map(|line| line.strip_prefix("/// | `")?.split(" | ").next());
+        let listed: Vec<&str> =
+            rows.flat_map(|names| names.split('`').step_by(2)).filter(|name| !name.contains(' ')).collect();
+        assert_eq!(listed, USUAL.map(|(name, _)| name));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 
 use super::{
+    actions::Actions,
     exact::Exact,
     foreign,
     letters::simplest_of,
@@ -25,6 +26,8 @@ pub(crate) struct Table<T> {
     exact: Exact,
     patterns: Option<matchit::Router<usize>>,
     words: Words,
+    /// Only looked at before a foreign backend.
+    actions: Actions,
     /// A literal part is not ASCII, so that a path in another encoding than UTF-8 may mean it.
     beyond_ascii: bool,
     /// The backend may read scripts and extensions into a path.
@@ -73,8 +76,10 @@ impl<T> Table<T> {
                     .map_err(|error| ConfigError::new("rule.path", pattern.as_str(), error.to_string()))?;
             }
         }
-        let words = Words::of(keys.iter().map(|key| &**key), beyond_ascii);
-        Ok(Self { entries: values, exact: Exact::new(exact), patterns, words, beyond_ascii, foreign_backend: false })
+        let keys = || keys.iter().map(|key| &**key);
+        let (words, actions) = (Words::of(keys(), beyond_ascii), Actions::of(keys(), beyond_ascii));
+        let exact = Exact::new(exact);
+        Ok(Self { entries: values, exact, patterns, words, actions, beyond_ascii, foreign_backend: false })
     }
 
     /// Whether paths are to be refused as well that a backend of another language may read as one in the table.
@@ -87,6 +92,15 @@ impl<T> Table<T> {
     pub(super) fn looking_all_up(mut self) -> Self {
         self.words.name_all();
         self
+    }
+
+    /// Whether some reading of an action is the last segment of a path.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if that takes more work than is left.
+    pub(super) fn has_action(&self, action: &str, meter: &mut Meter) -> Result<bool, Exhausted> {
+        self.actions.have(action, self.beyond_ascii, meter)
     }
 
     /// All entries.
@@ -220,7 +234,10 @@ impl<T> Table<T> {
             let slashes = slashes(text);
             meter.spend(150 + text.len() * 6 + slashes * 50)?;
         }
-        let named = skeleton.texts().map(|text| self.words.named_in(text)).fold(Named::Nothing, Named::and);
+        let named = skeleton
+            .texts()
+            .map(|text| self.words.named_in(text, self.foreign_backend))
+            .fold(Named::Nothing, Named::and);
         self.find_by(path, &skeleton, named, meter)
     }
 

@@ -427,3 +427,12 @@ fn what_ends_a_path_ends_it_also_after_dots_were_resolved() {
         }
     }
 }
+
+#[test]
+fn behind_a_session_any_rule_may_be_named_also_where_the_rest_of_the_path_names_one() {
+    let table = table(&["/login/{id}", "/{tenant}/x"]).foreign_backend(true);
+    for path in ["/(S(b))login/x", "/(S(b))login/%78", "/./(S(b))login/x", "/(S(b))login/x/"] {
+        assert_eq!(meaning(&table, path), "400", "{path}");
+    }
+    assert_eq!(meaning(&table, "/acme/%78"), "/{tenant}/x");
+}

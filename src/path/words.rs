@@ -101,13 +101,17 @@ impl Words {
     }
 
     /// Which entries the words in a text leave possible.
-    pub(super) fn named_in(&self, text: &[u8]) -> Named {
+    pub(super) fn named_in(&self, text: &[u8], parentheses: bool) -> Named {
         if self.always {
             return Named::Several;
         }
         let mut named = Named::Nothing;
         let (mut last, mut words) = (None, 0);
         for (_, loaded) in segments(text) {
+            if parentheses && is_parenthesis(loaded) {
+                // Behind the session any word may begin.
+                return Named::Several;
+            }
             if !self.may_begin(loaded) {
                 continue;
             }
@@ -145,7 +149,7 @@ impl Words {
                 && self
                     .search(loaded)
                     .is_some_and(|shared| dropped || shared.may_be(text.get(at..).unwrap_or_default()));
-            found || (parentheses && loaded >> 56 == u64::from(b'('))
+            found || (parentheses && is_parenthesis(loaded))
         })
     }
 
@@ -238,6 +242,11 @@ fn load(text: &[u8]) -> u64 {
 }
 
 #[inline]
+fn is_parenthesis(loaded: u64) -> bool {
+    loaded >> 56 == u64::from(b'(')
+}
+
+#[inline]
 fn first(loaded: u64) -> usize {
     usize::try_from(loaded >> 56).unwrap_or(0)
 }
@@ -291,7 +300,7 @@ mod tests {
             ("/signin/login", Named::Several),
             ("/v1/x/logi", Named::Nothing),
         ] {
-            assert_eq!(words.named_in(text.as_bytes()), named, "{text}");
+            assert_eq!(words.named_in(text.as_bytes(), false), named, "{text}");
         }
     }
 

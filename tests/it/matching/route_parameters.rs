@@ -118,3 +118,52 @@ async fn configured_names_are_the_only_ones() {
     // A pair that is a path has no name that could be replaced.
     site.refuses("POST", "/?/login").await;
 }
+
+/// Struts (`DefaultActionMapper`) runs the action in a parameter's name after `action:`, Zope appends a name before `:method` or
+/// `:action` to the path, and Grails runs the action after `_action_`.
+#[tokio::test]
+async fn a_parameter_whose_name_carries_a_guarded_action_is_refused() {
+    let site = Site::before(ForeignBackend::any()).await;
+    for query in [
+        "action:login=x",
+        "action:login",
+        "action%3Alogin=x",
+        "ACTION:Login=x",
+        "x=1&action:login=x",
+        "x=1;action:login=x",
+        "action:/login=x",
+        "action:login!x=1",
+        "action:login.action",
+        "action:%256cogin",
+        "login:method=x",
+        "login:action",
+        "login%3Amethod=x",
+        "login:utf8:method=x",
+        "login:default_method=x",
+        ":method=login",
+        ":action=%6Cogin",
+        "_action_login=x",
+        "_ACTION_Login=x",
+        "_action_log%69n=x",
+    ] {
+        for path in ["/", "/other", "/other/deep"] {
+            site.refuses("POST", &format!("{path}?{query}")).await;
+        }
+        site.passes("GET", &format!("/?{query}"), "").await;
+    }
+    for query in [
+        "action:logins=x",
+        "action=login",
+        "method:login",
+        "login:x",
+        "x:login",
+        ":method=x",
+        "_action_x=login",
+        "login",
+        "a:b",
+    ] {
+        site.passes("POST", &format!("/other?{query}"), "{}").await;
+    }
+    let site = Site::before(ForeignBackend::any().without_route_parameters()).await;
+    site.passes("POST", "/?action:login=x", "{}").await;
+}

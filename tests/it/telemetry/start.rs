@@ -249,7 +249,9 @@ fn each_setting_that_weakens_a_rule_is_a_line_at_info_with_the_rules_names() {
 #[test]
 fn what_a_foreign_backends_setting_leaves_in_place_is_a_line() {
     let (log, _listening) = Log::listen();
-    let login = || builder(&Verifier::passing()).rule(Rule::post("/login", number())).client_ip(ClientIp::peer());
+    let guards = Guards::new();
+    let rule = || Rule::post("/login", number()).client_ip(ClientIp::peer());
+    let login = || JVerifyLayer::builder(Verifier::passing()).guards(&guards).rule(rule());
     let cases: [(ForeignBackend, &[&str]); 4] = [
         (ForeignBackend::any(), &[]),
         (ForeignBackend::any().without_cookies().without_h2c(), &["off=\"cookie,h2c\""]),

@@ -1,0 +1,88 @@
+//! Query parameters whose *name* carries the action that a framework runs.
+//!
+//! | parameter | who runs `login` |
+//! |---|---|
+//! | `action:login` | Struts (`DefaultActionMapper`), in the namespace of the path |
+//! | `_action_login` | Grails, in the controller of the path |
+//! | `login:method`, `login:action`, `:method=login` | Zope (`HTTPRequest.processInputs`), below the path |
+//!
+//! The path says which `login` is meant, in another way to each of them. So an action that is called as the last segment of any
+//! rule's path means that rule.
+
+use super::{
+    letters::simplest_of,
+    meter::{Exhausted, Meter},
+    skeleton::Skeleton,
+};
+
+/// The prices of an action, and of each byte of it.
+const ACTION: usize = 900;
+const BYTE: usize = 20;
+
+/// What Grails puts in front of an action.
+const GRAILS: &str = "_action_";
+
+/// Types of Zope that make a parameter's name a part of the path.
+const ZOPE: [&str; 4] = ["method", "action", "default_method", "default_action"];
+
+/// The last segments of the paths in a table.
+pub(super) struct Actions {
+    /// In the simplest letters, whole and up to the first mark; sorted.
+    sorted: Box<[Box<[u8]>]>,
+    /// The last segment of some path is a parameter, so that every action may be one.
+    any: bool,
+}
+
+// === impl Actions ===
+
+impl Actions {
+    pub(super) fn of<'k>(keys: impl Iterator<Item = &'k str>, beyond_ascii: bool) -> Self {
+        let (mut sorted, mut any) = (Vec::new(), false);
+        for key in keys {
+            let last = key.rsplit('/').find(|segment| !segment.is_empty()).unwrap_or_default();
+            // A literal brace is doubled; a parameter is a whole segment.
+            any |= last.is_empty() || (last.starts_with('{') && !last.starts_with("{{"));
+            let last = simplest_of(&last.replace("{{", "{").replace("}}", "}"), beyond_ascii);
+            sorted.push(up_to_a_mark(&last).into());
+            sorted.push(last.into_boxed_slice());
+        }
+        sorted.sort();
+        sorted.dedup();
+        Self { sorted: sorted.into(), any }
+    }
+
+    /// Whether some reading of an action is the last segment of a path.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if that takes more work than is left.
+    pub(super) fn have(&self, action: &str, beyond_ascii: bool, meter: &mut Meter) -> Result<bool, Exhausted> {
+        meter.spend(ACTION + action.len() * BYTE)?;
+        let skeleton = Skeleton::of(action, beyond_ascii, meter)?;
+        let is_one = |text: &[u8]| self.sorted.binary_search_by(|known| (**known).cmp(text)).is_ok();
+        let mut lasts = skeleton.texts().filter_map(|text| text.rsplit(|&byte| byte == b'/').find(|it| !it.is_empty()));
+        Ok(lasts.any(|last| self.any || is_one(last) || is_one(up_to_a_mark(last))))
+    }
+}
+
+/// The action that a decoded parameter carries in its name, or, with a type of Zope and no name, as its value.
+pub(super) fn action<'p>(name: &'p str, value: &'p str) -> Option<&'p str> {
+    let name = name.trim_start();
+    if let Some((prefix, action)) = name.split_at_checked(GRAILS.len())
+        && prefix.eq_ignore_ascii_case(GRAILS)
+    {
+        return Some(action);
+    }
+    let (first, types) = name.split_once(':')?;
+    if first.eq_ignore_ascii_case("action") {
+        return Some(types);
+    }
+    let is_run = types.split(':').any(|word| ZOPE.iter().any(|zope| zope.eq_ignore_ascii_case(word)));
+    is_run.then_some(if first.is_empty() { value } else { first })
+}
+
+/// What is left of a segment where punctuation, other than `-` and `_`, ends it: `login!input`, `login.do`.
+fn up_to_a_mark(segment: &[u8]) -> &[u8] {
+    let is_mark = |byte: &u8| byte.is_ascii() && !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_');
+    segment.get(..segment.iter().position(is_mark).unwrap_or(segment.len())).unwrap_or_default()
+}
