@@ -109,7 +109,7 @@ fn a_prefix_that_would_strip_too_much_is_refused() {
 
 #[test]
 fn the_documentation_of_the_backend_lists_every_header_that_is_removed() {
-    let documented = include_str!("../foreign_backend.rs");
+    let (_, documented) = include_str!("../foreign_backend.rs").split_once("# Headers that name another").unwrap();
     let rows: Vec<&str> = documented.lines().filter(|line| line.starts_with("/// | ")).collect();
     for (name, _) in routing::LIST {
         assert!(rows.iter().any(|row| row.contains(&format!("`{name}`"))), "{name}");
