@@ -125,7 +125,8 @@ pub(super) fn decode(path: &str, meter: &mut Meter) -> Result<Decoded, Exhausted
     Ok(decoded)
 }
 
-fn octet(high: u8, low: u8) -> Option<u8> {
+/// The byte of two hexadecimal digits.
+pub(super) fn octet(high: u8, low: u8) -> Option<u8> {
     Some(digit(high)? << 4 | digit(low)?)
 }
 

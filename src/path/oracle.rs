@@ -156,10 +156,12 @@ fn decode_rounds(text: &[u8], slash: bool, deeper: bool, out: &mut Vec<Vec<u8>>)
     out.push(first);
 }
 
-/// A backend may cut parameters and resolve dots in the path as it came, and decode what is left.
+/// A backend may cut parameters and resolve dots in the path as it came, and decode what is left, or turn what else becomes a
+/// slash or a dot.
 fn before_decoding(text: &[u8]) -> Option<Vec<Vec<u8>>> {
     let (dots, parameters) = (has_dots(text), text.contains(&b';'));
-    if !text.contains(&b'%') || !(dots || parameters) {
+    let becomes_another = text.iter().any(|byte| matches!(byte, b'%' | b'\\' | 0x80..));
+    if !becomes_another || !(dots || parameters) {
         return None;
     }
     let mut all = vec![text.to_vec()];

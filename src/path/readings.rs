@@ -8,7 +8,7 @@
 //! segments, writes no texts but lets each be looked up: see `resolve`.
 
 use super::{
-    decode::{Escapes, fully, once},
+    decode::{Escapes, fully, octet, once},
     letters::{fold, has_no_case, narrow},
     meter::{Exhausted, Meter},
     resolve::{Way, write},
@@ -36,7 +36,8 @@ type Stage = fn(&[u8], &mut Texts) -> bool;
 pub(super) fn texts(path: &str, skeleton: &Skeleton, meter: &mut Meter) -> Result<Option<Texts>, Exhausted> {
     let marks = skeleton.marks;
     let raw = path.as_bytes();
-    let before_decoding_differs = marks.structure && (raw.contains(&b';') || raw.windows(2).any(|pair| pair == b"/."));
+    let has_structure = raw.contains(&b';') || raw.windows(2).any(|pair| pair == b"/.");
+    let before_decoding_differs = marks.becomes_structure() && has_structure;
     let decodes = marks.deeper || marks.slash || before_decoding_differs;
     if !(decodes || marks.beyond_ascii || marks.backslash || marks.query || marks.control || marks.space) {
         return Ok(None);
@@ -184,16 +185,17 @@ impl Texts {
 
 // === stages ===
 
-/// A backend may cut parameters and resolve dots in the path as it came, and decode what is left.
+/// A backend may cut parameters and resolve dots in the path as it came, and decode what is left, or turn what else becomes a
+/// slash or a dot.
 fn before_decoding(text: &[u8], out: &mut Texts) -> bool {
     let (dots, parameters) = (has_dots(text), text.contains(&b';'));
-    if !text.contains(&b'%') || !(dots || parameters) {
+    if !(dots || parameters) {
         return false;
     }
     out.add(text);
     let way = |cut, collapse, resolve| Way { cut, collapse, resolve };
     if parameters {
-        if has_escaped_structure(text) {
+        if has_later_structure(text) {
             out.write(|out| _ = write(text, way(true, false, false), out));
         }
         out.write(|out| _ = write(text, way(true, false, true), out));
@@ -207,13 +209,15 @@ fn before_decoding(text: &[u8], out: &mut Texts) -> bool {
     true
 }
 
-/// Whether an escape may become a `;` or a slash, so that it matters whether parameters are cut before or after.
-fn has_escaped_structure(text: &[u8]) -> bool {
-    text.windows(3).any(|escape| match escape {
-        [b'%', b'3', b'b' | b'B'] | [b'%', b'2', b'f' | b'F' | b'5'] => true,
-        [b'%', high, low] => !(high.is_ascii_hexdigit() && low.is_ascii_hexdigit()),
-        _ => false,
-    })
+/// Whether anything may become a `;` or a slash, so that it matters whether parameters are cut before or after: an escape, a
+/// backslash, or what is beyond ASCII.
+fn has_later_structure(text: &[u8]) -> bool {
+    let becomes_one = |byte| matches!(byte, b';' | b'/' | b'\\' | b'%' | 0x80..);
+    text.iter().any(|&byte| matches!(byte, b'\\' | 0x80..))
+        || text.windows(3).any(|escape| match *escape {
+            [b'%', high, low] => octet(high, low).is_none_or(becomes_one),
+            _ => false,
+        })
 }
 
 /// Twice, thrice and to the end, with the escapes of IIS, and dots resolved in between.

@@ -54,6 +54,11 @@ impl Marks {
         !(self.several() || self.space || self.others)
     }
 
+    /// Whether anything may become a dot, a slash or a semicolon.
+    pub(super) fn becomes_structure(self) -> bool {
+        self.structure || self.backslash || self.wide || self.broken
+    }
+
     /// Whether the path can be read in several ways, so that a hit is a refusal.
     pub(super) fn several(self) -> bool {
         let bytes = self.broken || self.look_alike || self.backslash || self.query || self.control;

@@ -62,6 +62,14 @@ fn what_is_cut_or_collapsed_before_a_slash_is_decoded_is_resolved_after_it_too()
         ("/login", "/a/%2e%2e/..;x/login%3b/zz"),
         ("/login", "/a/%2e%2e/..;x/login%3B/zz"),
         ("/v1/login", "/a//../x%2fy/../v1%2flogin"),
+        // What else becomes a slash.
+        ("/x/login", "/x%5cy/..;a%5cz/login"),
+        ("/x/login", "/x%5Cy/..;a%5Cz/login"),
+        ("/x/login", "/x\\y/..;a\\z/login"),
+        ("/x/login", "/x%ef%bc%8fy/..;a%ef%bc%8fz/login"),
+        ("/x/login", "/x\u{ff0f}y/..;a\u{ff0f}z/login"),
+        ("/x/login", "/x%c0%afy/..;a%c0%afz/login"),
+        ("/x/{a}/login", "/../x%5c..%5clogin"),
     ] {
         assert_ne!(find(rule, path), "-", "{path}");
         assert_eq!(find("/w/login", path), "-", "{path}");
