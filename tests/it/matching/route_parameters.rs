@@ -149,7 +149,10 @@ async fn a_parameter_whose_name_carries_a_guarded_action_is_refused() {
         for path in ["/", "/other", "/other/deep"] {
             site.refuses("POST", &format!("{path}?{query}")).await;
         }
-        site.passes("GET", &format!("/?{query}"), "").await;
+        // A name such as `_method` is refused for GET, too.
+        if !query.starts_with(":method") {
+            site.passes("GET", &format!("/?{query}"), "").await;
+        }
     }
     for query in [
         "action:logins=x",
