@@ -10,9 +10,12 @@
 //! rule's path means that rule.
 
 use super::{
+    foreign::is_mark,
     letters::simplest_of,
     meter::{Exhausted, Meter},
+    segments::before,
     skeleton::Skeleton,
+    words::is_parameter,
 };
 
 /// The prices of an action, and of each byte of it.
@@ -40,10 +43,9 @@ impl Actions {
         let (mut sorted, mut any) = (Vec::new(), false);
         for key in keys {
             let last = key.rsplit('/').find(|segment| !segment.is_empty()).unwrap_or_default();
-            // A literal brace is doubled; a parameter is a whole segment.
-            any |= last.is_empty() || (last.starts_with('{') && !last.starts_with("{{"));
+            any |= last.is_empty() || is_parameter(last);
             let last = simplest_of(&last.replace("{{", "{").replace("}}", "}"), beyond_ascii);
-            sorted.push(up_to_a_mark(&last).into());
+            sorted.push(before(&last, is_mark).into());
             sorted.push(last.into_boxed_slice());
         }
         sorted.sort();
@@ -61,7 +63,7 @@ impl Actions {
         let skeleton = Skeleton::of(action, beyond_ascii, meter)?;
         let is_one = |text: &[u8]| self.sorted.binary_search_by(|known| (**known).cmp(text)).is_ok();
         let mut lasts = skeleton.texts().filter_map(|text| text.rsplit(|&byte| byte == b'/').find(|it| !it.is_empty()));
-        Ok(lasts.any(|last| self.any || is_one(last) || is_one(up_to_a_mark(last))))
+        Ok(lasts.any(|last| self.any || is_one(last) || is_one(before(last, is_mark))))
     }
 }
 
@@ -79,10 +81,4 @@ pub(super) fn action<'p>(name: &'p str, value: &'p str) -> Option<&'p str> {
     }
     let is_run = types.split(':').any(|word| ZOPE.iter().any(|zope| zope.eq_ignore_ascii_case(word)));
     is_run.then_some(if first.is_empty() { value } else { first })
-}
-
-/// What is left of a segment where punctuation, other than `-` and `_`, ends it: `login!input`, `login.do`.
-fn up_to_a_mark(segment: &[u8]) -> &[u8] {
-    let is_mark = |byte: &u8| byte.is_ascii() && !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_');
-    segment.get(..segment.iter().position(is_mark).unwrap_or(segment.len())).unwrap_or_default()
 }

@@ -207,7 +207,7 @@ fn is_default(segment: &str) -> bool {
 }
 
 /// Whether a name may end before a byte: punctuation but `-` and `_`, and control characters.
-fn is_mark(byte: u8) -> bool {
+pub(super) fn is_mark(byte: u8) -> bool {
     byte.is_ascii() && !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_' | b'/')
 }
 

@@ -228,7 +228,7 @@ fn segments(text: &[u8]) -> impl Iterator<Item = (usize, u64)> {
 }
 
 /// A segment of a canonical pattern that is a parameter: a literal brace is doubled.
-fn is_parameter(segment: &str) -> bool {
+pub(super) fn is_parameter(segment: &str) -> bool {
     segment.starts_with('{') && !segment.starts_with("{{")
 }
 
