@@ -11,8 +11,8 @@
 //! | none: a pair that begins with a slash | `CodeIgniter` (`?/login`), and what a rewritten `index.php?/login` leaves |
 //!
 //! Names compare as PHP makes variables of them: leading spaces are dropped, what follows `[` is, and other marks are `_`.
-//! Parameters whose name carries an action are in `actions`. Not covered: routes in two parameters (`m=user&c=login`), and routes of a framework's own form (`user/login` for
-//! `/login`).
+//! Parameters whose name carries an action are in `actions`. Not covered: routes in two parameters (`m=user&c=login`), and routes
+//! of a framework's own form (`user/login` for `/login`).
 
 use super::{
     actions::action,

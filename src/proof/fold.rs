@@ -146,10 +146,16 @@ impl Names {
     }
 }
 
+/// Whether a new segment of a key begins behind this byte.
+#[inline]
+pub(super) const fn separates_segments(byte: u8) -> bool {
+    matches!(byte, b'.' | b'[' | b']' | b':' | b'(')
+}
+
 /// Whether a key of a JSON object may be a path of several segments.
 #[inline]
 pub(super) fn is_path(key: &str) -> bool {
-    key.bytes().any(|byte| matches!(byte, b'.' | b'[' | b']' | b':' | b'('))
+    key.bytes().any(separates_segments)
 }
 
 /// Whether some parser could confuse two names.
@@ -173,7 +179,9 @@ fn last_segment(key: &str) -> Option<&str> {
         let index = segment.trim_end_matches([']', ')']);
         index.strip_suffix(['i', 'f', 's', 'a']).unwrap_or(index).bytes().all(|b| b.is_ascii_digit())
     };
-    let last = key.rsplit(['.', '[', ']', ':', '(']).find(|segment| !is_bare(segment) && !is_index(segment))?;
+    let last = key
+        .rsplit(|c: char| c.is_ascii() && separates_segments(c as u8))
+        .find(|segment| !is_bare(segment) && !is_index(segment))?;
     Some(match last.strip_prefix('"') {
         Some(quoted) => quoted.split('"').next().unwrap_or_default(),
         None => last,

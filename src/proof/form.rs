@@ -13,7 +13,7 @@
 use std::{borrow::Cow, ops::Range};
 
 use super::{
-    fold::{Found, Keys},
+    fold::{Found, Keys, separates_segments},
     other_phones::ELSEWHERE_IN_BODY,
     parameters::is_utf8,
     plan::Plan,
@@ -234,7 +234,7 @@ const CLASSES: [u8; 256] = {
             b'&' => AMPERSAND,
             b'%' => PERCENT,
             b'+' => PLUS,
-            b'.' | b'[' | b']' | b':' | b'(' => NESTED,
+            _ if separates_segments(byte) => NESTED,
             // Bytes that encoders write, and bytes that `Media::Form` lists.
             b'0'..=b'9'
             | b'A'..=b'Z'

@@ -10,7 +10,7 @@
 //! as `\u0026`.
 
 use super::{
-    fold::{Found, Keys, before_rest},
+    fold::{Found, Keys, before_rest, separates_segments},
     plan::Plan,
     value::Unreadable,
 };
@@ -64,7 +64,7 @@ fn may_begin(plan: &Plan, text: &[u8]) -> bool {
 
 fn is_guarded(plan: &Plan, key: &[u8], scratch: &mut Vec<u8>) -> bool {
     // Not coded, without several segments, and without the first letter of a name.
-    let is_plain = !key.iter().any(|byte| matches!(byte, b'%' | b'+' | b'.' | b'[' | b']' | b':' | b'('));
+    let is_plain = !key.iter().any(|&byte| matches!(byte, b'%' | b'+') || separates_segments(byte));
     if is_plain && !plan.names().may_begin(key) {
         return false;
     }
