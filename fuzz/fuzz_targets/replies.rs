@@ -58,7 +58,7 @@ fuzz_target!(|input: &[u8]| {
     assert!(!verdict.is_sandbox());
     let proves = verdict.class().is_pass() && check.kind() == CheckKind::OneTap;
     assert_eq!(verdict.phone(), proves.then_some(phone), "a phone that nobody proved, or none");
-    if let Risk::Known { score, tags } = verdict.risk() {
+    if let Risk::Known { score, tags, .. } = verdict.risk() {
         assert!(*score <= 900 && tags.len() <= 16 && tags.iter().all(|tag| tag.len() <= 64));
     }
     if !verdict.class().is_pass() {
