@@ -2,11 +2,10 @@
 
 use std::net::SocketAddr;
 
-use axum::{Router, extract::Request, http::HeaderMap, routing::post};
 use tokio::net::TcpListener;
-use tower_jverify::{Decision, Guards, JVerifyLayer};
+use tower_jverify::{Guards, JVerifyLayer};
 use tower_jverify_gateway::{FileError, layer};
-use tower_jverify_support::{Verifier, ask, check, login};
+use tower_jverify_support::{Verifier, application, ask, check, login};
 
 const FILE: &str = r#"
 [[rules]]
@@ -24,18 +23,8 @@ phone = "body /auth/phone"
 shadow = true
 "#;
 
-/// Says what reached it.
-async fn application(headers: HeaderMap, request: Request) -> String {
-    let decision = request.extensions().get::<Decision>();
-    let decision = decision.map(|decision| (decision.is_verified(), decision.phone()));
-    let said = headers.get("x-jverify-decision").map(|value| value.to_str().unwrap().to_owned());
-    let body = axum::body::to_bytes(request.into_body(), 1000).await.unwrap();
-    format!("{decision:?} {said:?} {}", body.len())
-}
-
 async fn serve(layer: &JVerifyLayer<Verifier>) -> SocketAddr {
-    let router = Router::new().route("/login", post(application)).route("/health", post(application));
-    let guarded = layer.around(router);
+    let guarded = layer.around(application());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, guarded).await });

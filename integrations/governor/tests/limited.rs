@@ -2,29 +2,16 @@
 
 use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
-use axum::{Router, ServiceExt, extract::Request, http::HeaderMap, response::Response, routing::post};
+use axum::{ServiceExt, extract::Request, response::Response};
 use tokio::net::TcpListener;
 use tower::Service;
 use tower_governor::{GovernorLayer, governor::GovernorConfigBuilder};
-use tower_jverify::{Decision, JVerifyLayer, Rule, number};
+use tower_jverify::{JVerifyLayer, Rule, number};
 use tower_jverify_governor::limited;
-use tower_jverify_support::{Verifier, ask, check, login};
+use tower_jverify_support::{Verifier, application, ask, check, login};
 
 /// As many requests as `limited` lets through at once.
 const BURST: usize = 10;
-
-/// Says what reached it.
-async fn application(headers: HeaderMap, request: Request) -> String {
-    let decision = request.extensions().get::<Decision>();
-    let decision = decision.map(|decision| (decision.is_verified(), decision.phone()));
-    let said = headers.get("x-jverify-decision").map(|value| value.to_str().unwrap().to_owned());
-    let body = axum::body::to_bytes(request.into_body(), 1000).await.unwrap();
-    format!("{decision:?} {said:?} {}", body.len())
-}
-
-fn router() -> Router {
-    Router::new().route("/login", post(application)).route("/health", post(application))
-}
 
 fn layer(verifier: &Verifier) -> JVerifyLayer<Verifier> {
     JVerifyLayer::builder(verifier.clone()).rule(Rule::post("/login", number())).build().unwrap()
@@ -64,7 +51,7 @@ fn expected() -> Vec<&'static str> {
 #[tokio::test]
 async fn what_a_limiter_outside_refuses_costs_no_call() {
     let verifier = Verifier::default();
-    let address = serve(limited(&layer(&verifier), router()).unwrap()).await;
+    let address = serve(limited(&layer(&verifier), application()).unwrap()).await;
     assert_eq!(logins(address, BURST + 5).await, expected());
     assert_eq!(verifier.calls(), BURST, "one for each login that passed");
 }
@@ -73,7 +60,7 @@ async fn what_a_limiter_outside_refuses_costs_no_call() {
 async fn what_a_limiter_inside_refuses_is_paid_already() {
     let verifier = Verifier::default();
     let limit = GovernorConfigBuilder::default().period(Duration::from_secs(30)).burst_size(10).finish().unwrap();
-    let address = serve(layer(&verifier).around(router().layer(GovernorLayer::new(limit)))).await;
+    let address = serve(layer(&verifier).around(application().layer(GovernorLayer::new(limit)))).await;
     assert_eq!(logins(address, BURST + 5).await, expected());
     assert_eq!(verifier.calls(), BURST + 5, "one for each login");
 }
@@ -81,6 +68,6 @@ async fn what_a_limiter_inside_refuses_is_paid_already() {
 #[tokio::test]
 async fn a_login_is_verified_a_forged_one_is_refused_and_a_neighbour_passes() {
     let limit = GovernorConfigBuilder::default().burst_size(100).finish().unwrap();
-    let service = tower::Layer::layer(&GovernorLayer::new(limit), layer(&Verifier::default()).around(router()));
+    let service = tower::Layer::layer(&GovernorLayer::new(limit), layer(&Verifier::default()).around(application()));
     check(serve(service).await).await;
 }

@@ -11,12 +11,13 @@ use std::{
     task::{Context, Poll},
 };
 
+use axum::{Router, extract::Request, http::HeaderMap, routing::post};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 use tower::Service;
-use tower_jverify::{Check, Class, Question, Verdict};
+use tower_jverify::{Check, Class, Decision, Question, Verdict};
 
 /// Passes the tokens of [`login`], rejects all others, and counts its calls.
 #[derive(Clone, Default)]
@@ -62,6 +63,28 @@ pub async fn ask(address: SocketAddr, path: &str, headers: &str, body: &str) -> 
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     answer
+}
+
+/// An axum application as [`check`] expects it.
+pub fn application() -> Router {
+    Router::new().route("/login", post(received)).route("/health", post(received))
+}
+
+/// Describes the request that the application has received.
+async fn received(headers: HeaderMap, request: Request) -> String {
+    let decision = request.extensions().get::<Decision>();
+    let decision = decision.map(|decision| (decision.is_verified(), decision.phone()));
+    let said = headers.get("x-jverify-decision").map(|value| value.to_str().unwrap().to_owned());
+    let body = axum::body::to_bytes(request.into_body(), 1000).await.unwrap();
+    format!("{decision:?} {said:?} {}", body.len())
+}
+
+/// Asserts that docs/integrations.md has the marked part of a program.
+pub fn is_in_the_document(program: &str) {
+    let document = include_str!("../../../docs/integrations.md");
+    let (_, part) = program.split_once("// begin: as in docs/integrations.md\n").unwrap();
+    let (part, _) = part.split_once("// end\n").unwrap();
+    assert!(document.contains(part.trim_end()), "docs/integrations.md has another program");
 }
 
 /// What every integration owes: a login reaches the application as verified, whatever the client claims, a forged one and one without a proof
