@@ -8,7 +8,7 @@ use tokio::{
 };
 use tower_jverify::{ConfigError, Redis, Secret};
 
-use crate::redis_server::{KEY, Server};
+use crate::redis_server::{KEY, Server, Watched};
 
 /// One server, a cluster of three, and a master with a replica that Sentinel watches.
 pub(crate) struct Stores {
@@ -43,11 +43,7 @@ impl Stores {
         const NONE: &str = "`--redis`: no redis-server";
         let server = Server::start().ok_or(NONE)?;
         let nodes = Server::start_cluster().ok_or(NONE)?;
-        let master = Server::start_with(&["--repl-diskless-sync-delay", "0"]).ok_or(NONE)?;
-        let replica = Server::start_with(&["--replicaof", &format!("127.0.0.1 {}", master.port)]).ok_or(NONE)?;
-        replica.wait_for(&["INFO", "replication"], "master_link_status:up");
-        let sentinel = Server::start_sentinel(master.port).ok_or(NONE)?;
-        sentinel.wait_for(&["SENTINEL", "replicas", "main"], &replica.port.to_string());
+        let Watched { master, replica, sentinel } = Watched::start().ok_or(NONE)?;
         Ok(Self { server, nodes, master, replica, sentinel, faults: 0 })
     }
 

@@ -16,7 +16,7 @@ use tower_jverify::{Class, DenialReason, Question, Redis, RedisBuilder, Secret, 
 use super::{DEADLINE, Instance};
 use crate::support::{
     Verifier,
-    redis_server::{KEY, Server},
+    redis_server::{KEY, Server, Watched},
 };
 
 const TASKS: u32 = 64;
@@ -56,22 +56,7 @@ impl Instance {
     }
 }
 
-struct Watched {
-    master: Server,
-    replica: Server,
-    sentinel: Server,
-}
-
 impl Watched {
-    fn start() -> Option<Self> {
-        let master = Server::start_with(&["--repl-diskless-sync-delay", "0"])?;
-        let replica = Server::start_with(&["--replicaof", &format!("127.0.0.1 {}", master.port)])?;
-        replica.wait_for(&["INFO", "replication"], "master_link_status:up");
-        let sentinel = Server::start_sentinel(master.port)?;
-        sentinel.wait_for(&["SENTINEL", "replicas", "main"], &replica.port.to_string());
-        Some(Self { master, replica, sentinel })
-    }
-
     fn builder(&self) -> RedisBuilder {
         Redis::sentinel("main", [self.sentinel.url()]).deployment_key(Secret::from(KEY)).deadline(DEADLINE)
     }
@@ -87,11 +72,12 @@ async fn while_a_master_dies_every_request_is_answered_and_no_token_passes_twice
                 .map(|_| Instance::of(verifier.clone(), watched.builder(), |guards| guards.store_policy(policy)))
                 .collect(),
         );
-        // What has reached the replica survives.
         for number in 0..50 {
             assert_eq!(instances[0].login(&format!("before {number}"), number).await, Ok(()));
         }
-        watched.master.wait_for(&["WAIT", "1", "1000"], ":1");
+        // What has reached the replica survives.
+        let held = watched.master.execute(&[&["DBSIZE"]]);
+        watched.replica.wait_for(&["DBSIZE"], &held);
         let (is_over, passed, answered) =
             (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
         let tasks = (0..TASKS).map(|task| {

@@ -22,6 +22,13 @@ pub(crate) struct Server {
     is_sentinel: bool,
 }
 
+/// A master, its replica, and the only Sentinel that watches them under the name `main`.
+pub(crate) struct Watched {
+    pub(crate) master: Server,
+    pub(crate) replica: Server,
+    pub(crate) sentinel: Server,
+}
+
 pub(crate) const KEY: &str = "9f8e7d6c5b4a39281706f5e4d3c2b1a0";
 
 pub(crate) const PASSWORD: &str = "canary-password";
@@ -190,6 +197,24 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
         let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+// === impl Watched ===
+
+impl Watched {
+    /// `None` as [`Server::start`]. What is written from now on reaches the replica at once.
+    pub(crate) fn start() -> Option<Self> {
+        let master = Server::start_with(&["--repl-diskless-sync-delay", "0"])?;
+        let replica = Server::start_with(&["--replicaof", &format!("127.0.0.1 {}", master.port)])?;
+        // The link is up about a second before the master sends what it writes.
+        master.execute(&[&["SET", "first", "written"]]);
+        replica.wait_for(&["GET", "first"], "written");
+        master.execute(&[&["DEL", "first"]]);
+        replica.wait_for(&["DBSIZE"], ":0");
+        let sentinel = Server::start_sentinel(master.port)?;
+        sentinel.wait_for(&["SENTINEL", "replicas", "main"], &replica.port.to_string());
+        Some(Self { master, replica, sentinel })
     }
 }
 

@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout};
 
-use super::{DEADLINE, KEY, Server, redis_server::PASSWORD};
+use super::{
+    DEADLINE, KEY, Server,
+    redis_server::{PASSWORD, Watched},
+};
 use crate::{
     ex_id::ExId,
     secret::Secret,
@@ -18,13 +21,7 @@ async fn claim(redis: &Redis, token: &str) -> Result<Claimed, StoreError> {
 
 #[tokio::test]
 async fn after_a_failover_claims_go_to_the_new_master_and_every_operation_ended_meanwhile() {
-    let fast = ["--repl-diskless-sync-delay", "0"];
-    let Some(mut master) = Server::start_with(&fast) else { return };
-    let port = master.port.to_string();
-    let Some(replica) = Server::start_with(&["--replicaof", &format!("127.0.0.1 {port}")]) else { return };
-    replica.wait_for(&["INFO", "replication"], "master_link_status:up");
-    let Some(sentinel) = Server::start_sentinel(master.port) else { return };
-    sentinel.wait_for(&["SENTINEL", "replicas", "main"], &replica.port.to_string());
+    let Some(Watched { mut master, replica, sentinel }) = Watched::start() else { return };
     // The first Sentinel is gone.
     let urls = ["redis://127.0.0.1:1".to_owned(), sentinel.url()];
     let redis = Redis::sentinel("main", urls).deployment_key(Secret::from(KEY)).deadline(DEADLINE).build().unwrap();
