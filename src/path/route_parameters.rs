@@ -114,14 +114,12 @@ impl<T> Table<T> {
         let name = if is_plain {
             name
         } else {
-            meter.spend(600 + name.len() * 20)?;
-            decoded_name = decoded(name);
+            decoded_name = decoded_within(name, meter)?;
             &decoded_name
         };
         let value = match parameters.get(name) {
             Some(rooted) => {
-                meter.spend(600 + value.len() * 20)?;
-                let value = decoded(value);
+                let value = decoded_within(value, meter)?;
                 if rooted && !is_rooted(&value) {
                     return Ok(None);
                 }
@@ -131,12 +129,8 @@ impl<T> Table<T> {
             None if is_rooted(name) => name.to_owned(),
             None => {
                 // Nearly every parameter has a name.
-                let unnamed = if name.trim_start().starts_with(':') {
-                    meter.spend(600 + value.len() * 20)?;
-                    decoded(value)
-                } else {
-                    String::new()
-                };
+                let is_unnamed = name.trim_start().starts_with(':');
+                let unnamed = if is_unnamed { decoded_within(value, meter)? } else { String::new() };
                 return match action(name, &unnamed) {
                     Some(action) if self.has_action(action, meter)? => {
                         Ok(Some(Found::Ambiguous(Some(Suspicion::RouteParameter))))
@@ -171,6 +165,12 @@ impl<T> Table<T> {
 
 fn is_rooted(value: &str) -> bool {
     value.trim_start().starts_with(['/', '\\'])
+}
+
+/// As [`decoded`], if there is enough work left.
+fn decoded_within(text: &str, meter: &mut Meter) -> Result<String, Exhausted> {
+    meter.spend(600 + text.len() * 20)?;
+    Ok(decoded(text))
 }
 
 /// A query's text, decoded once. What is escaped twice is left to the readings of the path.

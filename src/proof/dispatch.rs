@@ -45,7 +45,7 @@ impl Plan {
         body: &'v [u8],
         values: &mut Values<'v>,
     ) -> Result<(), Unreadable> {
-        if self.refuses_methods() && matches!(media, Media::Form | Media::Json | Media::JsonTypes(_)) {
+        if self.refuses_methods() {
             method::check(media, body)?;
         }
         match media {

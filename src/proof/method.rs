@@ -33,17 +33,18 @@ pub(super) fn is_method(name: &str) -> bool {
     aliases(name, "_method") || overrides_method(name)
 }
 
-/// Refuses JSON or a form in which a name makes some backend run another method.
+/// Refuses JSON or a form in which a name makes some backend run another method. The parts of a multipart body are looked at
+/// where they are read.
 ///
 /// # Errors
 ///
 /// The body has such a name, or is not JSON.
 pub(super) fn check(media: &Media, body: &[u8]) -> Result<(), Unreadable> {
-    let text = std::str::from_utf8(body).map_err(|_| Unreadable::BodyMalformed("a body that is not UTF-8"))?;
+    let text = || std::str::from_utf8(body).map_err(|_| Unreadable::BodyMalformed("a body that is not UTF-8"));
     match media {
-        Media::Form if names_a_method(text) => Err(ANOTHER_METHOD),
+        Media::Form if names_a_method(text()?) => Err(ANOTHER_METHOD),
         Media::Json | Media::JsonTypes(_) => {
-            let mut json = Scanner::new(text);
+            let mut json = Scanner::new(text()?);
             if !json.eat(b'{') {
                 return Ok(());
             }
