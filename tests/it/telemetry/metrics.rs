@@ -257,6 +257,26 @@ async fn a_reload_counts_with_the_handles_of_the_new_layer() {
 }
 
 #[tokio::test]
+async fn a_reload_continues_the_series_of_the_same_recorder() {
+    let verifier = Verifier::passing();
+    let guards = Guards::new();
+    let built = || builder(&verifier).guards(&guards).rule(Rule::post("/login", number())).build().unwrap();
+    let ((layer, new), recorded) = Recorded::around(|| (built(), built()));
+    let service = layer.layer(Application::default());
+    let login = |token: &str| post_json("/login", json!({"token": token, "phone": "13812345678"}).to_string());
+    tower::ServiceExt::oneshot(service.clone(), login("first")).await.unwrap();
+    layer.reload(new);
+    tower::ServiceExt::oneshot(service, login("second")).await.unwrap();
+    for series in [
+        "jverify_decisions_total{rule=POST /login,mode=enforce,action=allow,reason=verified}",
+        "jverify_checks_total{endpoint=number_app,class=passed}",
+        "jverify_paid_checks_total{endpoint=number_app}",
+    ] {
+        assert_eq!(recorded.counted().get(series), Some(&2), "{series}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_never_ends_is_not_a_check() {
     let (layer, recorded) =
         Recorded::around(|| builder(&Verifier::passing()).rule(Rule::post("/login", number())).build().unwrap());
