@@ -27,6 +27,7 @@ mod load;
 mod matching;
 mod multipart;
 mod on_demand;
+mod pages;
 mod passes;
 mod pinning;
 mod proxy;

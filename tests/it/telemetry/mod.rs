@@ -12,7 +12,6 @@ mod keys;
 mod listeners;
 pub(crate) mod metrics;
 mod on_demand;
-mod pages;
 mod records;
 mod sandbox;
 mod shadow;
