@@ -1,13 +1,13 @@
 //! Characters that are invisible in a text.
 
-/// Whether a character is invisible: `Default_Ignorable_Code_Point` (Unicode, `DerivedCoreProperties`), the ends of lines, and the
-/// characters from U+FFF0 to U+FFFD, of which the last replaces bytes that were not UTF-8.
+/// Whether a character is invisible: a format character, an end of a line (U+2028, U+2029), or a character from U+FFF0 to
+/// U+FFFD. U+FFFD replaces bytes that are not UTF-8.
 pub(crate) fn is_invisible(c: char) -> bool {
     is_format(c) || matches!(c, '\u{2028}'..='\u{2029}' | '\u{fff0}'..='\u{fffd}')
 }
 
-/// Whether a character is an invisible format character: `Default_Ignorable_Code_Point`, which has the bidirectional marks,
-/// the zero-width characters and the soft hyphen.
+/// Whether a character is an invisible format character: it has the property `Default_Ignorable_Code_Point` (Unicode,
+/// `DerivedCoreProperties`), as the bidirectional marks, the zero-width characters and the soft hyphen do.
 pub(crate) fn is_format(c: char) -> bool {
     matches!(
         c,

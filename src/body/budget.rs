@@ -31,7 +31,7 @@ pub(crate) struct Share(Option<Held>);
 
 struct Held {
     permit: OwnedSemaphorePermit,
-    /// The bytes in the gauge.
+    /// The bytes that the gauge counts.
     part: Part,
 }
 

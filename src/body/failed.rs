@@ -26,11 +26,10 @@ pub(crate) enum ReadError {
     Crowded,
 }
 
-/// The meaning of a body's error: a limit outside of the layer, or a client that broke off.
-///
-/// `Body::Error` has no bound, so that every body can be guarded. The sources are searched in the error types that bodies
-/// have in practice: a boxed error (`http_body_util::Limited`, which tower-http's `RequestBodyLimitLayer` puts around a
-/// body), `std::io::Error`, and axum's and tonic's errors, if these features are enabled.
+/// Returns what the error of a body means: a limit outside of the layer, or a client that broke off. `Body::Error` has no
+/// bound, so that every body can be guarded. The sources are searched in the error types that bodies have in practice: a
+/// boxed error (`http_body_util::Limited`, which tower-http's `RequestBodyLimitLayer` puts around a body),
+/// `std::io::Error`, and axum's and tonic's errors, if these features are enabled.
 #[cold]
 pub(super) fn reason(error: &dyn Any) -> ReadError {
     if as_error(error).is_some_and(is_of_a_limit) { ReadError::LimitedOutside } else { ReadError::Broken }
@@ -69,7 +68,7 @@ fn is_of_a_limit(error: &(dyn Error + 'static)) -> bool {
 // === impl ReadError ===
 
 impl ReadError {
-    /// Whether the body itself failed. Nothing follows then.
+    /// Whether the body itself failed. The body then has no further frames.
     pub(crate) fn is_of_the_body(self) -> bool {
         matches!(self, Self::Broken | Self::LimitedOutside | Self::Panicked)
     }

@@ -30,13 +30,13 @@ const EMPTY_FRAMES: usize = 1024;
 pub(crate) struct Limits {
     /// Bytes, inclusive.
     pub(crate) bytes: usize,
-    /// Starts when the read first has to wait for the client.
+    /// The time for the read. It starts when the read first has to wait for the client.
     pub(crate) deadline: Duration,
     /// Shared by all bodies in memory.
     pub(crate) budget: Budget,
 }
 
-/// What may end a read before its own deadline.
+/// Events that end a read before its own deadline.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Ends {
     /// The client's deadline.
@@ -152,7 +152,8 @@ impl<B> Kept<B> {
 // === impl PartlyRead ===
 
 impl<B> PartlyRead<B> {
-    /// As [`Whole::next_frame`], until the rest must be polled. No frame follows the trailers.
+    /// Returns the next frame, as [`Whole::next_frame`] does. `None` if the rest of the body must be polled. No frame
+    /// follows the trailers.
     pub(super) fn next_frame(&mut self) -> Option<Frame<Bytes>> {
         if self.whole.data.is_empty() && !self.excess.is_empty() {
             return Some(Frame::data(std::mem::take(&mut self.excess)));
@@ -189,7 +190,7 @@ where
         ends: Ends,
         needed: Option<impl Fn(&[u8]) -> Option<usize>>,
     ) -> Result<(), ReadError> {
-        // Only a second frame causes a copy. It is outside of the future that a timer may drop.
+        // A body is copied only if it has a second frame. The buffer is outside of the future, which a timer may drop.
         let mut joined = None;
         let read = in_time(pin!(self.collect(&mut joined, limits, needed)), limits.deadline, ends).await;
         if let Some(joined) = joined {
@@ -224,7 +225,7 @@ where
                 continue;
             }
             let before = joined.as_ref().map_or(whole.data.len(), BytesMut::len);
-            // For a beginning only the needed bytes count: the rest of the frame is already in memory.
+            // For a beginning, only the needed bytes count toward the limit: the rest of the frame is already in memory.
             if needed.is_none() && data.len() > limits.bytes.saturating_sub(before) {
                 *excess = data;
                 return Err(ReadError::TooLarge);

@@ -122,7 +122,7 @@ fn two_layers_report_the_worst_of_both() {
 }
 
 #[test]
-fn two_different_proven_phones_are_none() {
+fn merging_two_different_proven_phones_leaves_no_phone() {
     let other = Decision::new(
         &Policy::default(),
         Action::Allow,

@@ -64,7 +64,7 @@ impl<T: Clone> Changing<T> {
     ///
     /// As `read`, and if the closure panics. An older secret is not used instead, because it may be revoked.
     pub(super) fn get(&self) -> Result<T, ConfigError> {
-        // Without the lock, because the closure belongs to the application.
+        // The closure runs without the lock, because it belongs to the application.
         let text = catch_unwind(AssertUnwindSafe(&self.0.ask))
             .map_err(|_| ConfigError::unshown(self.0.setting, "the closure that returns it panicked"))?;
         let mut last = self.0.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -73,7 +73,7 @@ impl<T: Clone> Changing<T> {
         {
             return Ok(value.clone());
         }
-        // With the lock, so that a new key is parsed once.
+        // The key is parsed under the lock, so that a new key is parsed once.
         let value = (self.0.read)(&text)?;
         *last = Some((text, value.clone()));
         Ok(value)

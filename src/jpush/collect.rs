@@ -32,7 +32,7 @@ where
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     let mut empty = 0;
-    // A body of an announced length has ended when `is_end_stream` says so.
+    // The end of a body with an announced length is known without another poll, from `is_end_stream`.
     while !body.is_end_stream()
         && let Some(frame) = body.as_mut().frame().await
     {

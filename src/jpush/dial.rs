@@ -21,11 +21,12 @@ use tower_service::Service;
 use super::{BoxError, errors::DialTimeout, resolve::Resolver, route::Route, spare::Spare, stream::Stream};
 use crate::exhaustion::{Exhausted, is_exhausted, lacks_sockets};
 
-/// For this time after a dial that failed for lack of a resource, other failed dials count as such too. Between their
-/// failure and the check for free sockets a file descriptor may become free, and clients can cause that.
+/// How long a dial that failed for lack of a resource affects other dials: if they fail within this time, they count as
+/// failed for the same lack. Between their failure and the check for free sockets a file descriptor may become free, and
+/// clients can cause that.
 const SHADOW: Duration = Duration::from_secs(2);
 
-/// A timeout that fires this late was not caused by JPush: the runtime was not scheduled.
+/// If a timeout fires later than this, JPush did not cause it: the runtime was not scheduled.
 const LATE: Duration = Duration::from_secs(1);
 
 /// The connector, with a timeout. It dials the base URL only, whatever a request's URI is. It takes the spare connection if

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::log::event;
 
-/// What is known of one endpoint.
+/// Whether one endpoint repeats the `exID` of checks.
 #[derive(Debug, Default)]
 pub(super) struct Echo {
     repeats: AtomicBool,

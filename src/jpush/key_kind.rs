@@ -46,7 +46,7 @@ const EDWARDS_OIDS: [&[u8]; 4] = [&[0x2b, 0x65, 110], &[0x2b, 0x65, 111], &[0x2b
 ///
 /// # Errors
 ///
-/// Returns what the bytes are instead.
+/// If the bytes are not such a key, returns what they are.
 pub(super) fn rsa(der: &[u8]) -> Result<Rsa, &'static str> {
     let Some(((Tag::Sequence, key), [])) = element(der) else { return Err(NO_KEY) };
     let (first, rest) = element(key).ok_or(NO_KEY)?;
@@ -109,7 +109,7 @@ fn bits(number: &[u8]) -> usize {
 /// The tag and the content of an element.
 type Element<'d> = (Tag, &'d [u8]);
 
-/// The first element, and what follows.
+/// Returns the first element, and the bytes after it.
 fn element(der: &[u8]) -> Option<(Element<'_>, &[u8])> {
     let (tag, rest) = der.split_first()?;
     let (length, rest) = rest.split_first()?;

@@ -29,7 +29,7 @@ impl Default for ProofBytes {
 }
 
 impl ProofBytes {
-    /// Everything but control characters.
+    /// Allows everything except control characters.
     pub(super) fn printable() -> Self {
         let mut bytes = Self::default();
         bytes.allow((0_u8..=255).filter(|byte| !byte.is_ascii_control()));
@@ -68,7 +68,7 @@ impl ProofBytes {
             return true;
         }
         proof.bytes().all(|byte| self.allows(byte))
-            // A step up in a path, for a server that puts a token into a path.
+            // `..` is refused, because a server that puts a token into a path would read it as a step up.
             && !proof.contains("..")
             // C1 control characters are two bytes in UTF-8, so the table of bytes cannot exclude them.
             && (proof.is_ascii() || !proof.chars().any(char::is_control))

@@ -43,7 +43,7 @@ struct Held<S> {
     until: Instant,
 }
 
-/// Why a connection is no longer here.
+/// Why a connection is no longer stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     Taken,
@@ -60,7 +60,7 @@ impl<S: Quiet> Spare<S> {
         Self { held: Mutex::default(), is_changed: Notify::new(), lasts }
     }
 
-    /// Whether a connection is here. A task must wait for its end: see [`Spare::end`].
+    /// Whether a connection is stored. A task must wait for its end: see [`Spare::end`].
     pub(super) fn is_held(&self) -> bool {
         self.lock().as_ref().is_some_and(|held| Instant::now() < held.until)
     }

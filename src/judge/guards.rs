@@ -188,12 +188,12 @@ impl Guards {
         Arc::clone(accounts.entry(Arc::clone(name)).or_insert_with(new))
     }
 
-    /// The given number of places of `in_flight`: of this rule only, or of all rules that do not set it.
+    /// Returns a bulkhead with this number of places of `in_flight`: of this rule only, or of all rules that do not set it.
     pub(crate) fn bulkhead(&self, rule: Option<&str>, places: usize) -> Bulkhead {
         self.0.held.bulkhead(rule, places)
     }
 
-    /// The given number of bytes of `buffered`: of this rule only, or of all rules that do not set it.
+    /// Returns a budget of this number of bytes of `buffered`: of this rule only, or of all rules that do not set it.
     ///
     /// # Errors
     ///

@@ -8,11 +8,12 @@ use std::{
 use super::bulkhead::{Bulkhead, Taken};
 use crate::{body::Budget, error::ConfigError};
 
-/// What requests hold, by the name of a rule that sets such a limit; `None` for all rules that do not.
+/// The places and bytes that requests hold. The key is the name of a rule that sets the limit; `None` for all rules that do
+/// not.
 #[derive(Default)]
 pub(super) struct Held {
     places: Mutex<HashMap<Owner, Arc<Taken>>>,
-    /// Also by the size of the budget: held bodies count only if it is the same.
+    /// The key also has the size of the budget: held bodies count only toward a budget of the same size.
     bodies: Mutex<HashMap<(Owner, usize), Budget>>,
 }
 
@@ -21,7 +22,7 @@ type Owner = Option<Box<str>>;
 // === impl Held ===
 
 impl Held {
-    /// The given number of places. Taken places stay taken, even if they exceed the new number.
+    /// Returns a bulkhead with this number of places. Taken places stay taken, even if they exceed the new number.
     pub(super) fn bulkhead(&self, rule: Option<&str>, places: usize) -> Bulkhead {
         let taken = Arc::clone(locked(&self.places).entry(rule.map(Into::into)).or_default());
         Bulkhead::new(places, taken)

@@ -10,7 +10,7 @@ use crate::{
 
 /// The evidence of a request, and the policy's result. Whether the result is enforced is decided elsewhere.
 pub(crate) struct Judgement {
-    /// Without the verdicts if there is a decision, which contains them.
+    /// If there is a decision, it contains the verdicts, and the evidence has none.
     pub(crate) evidence: Evidence,
     pub(crate) result: Result<Decision, Refusal>,
 }
@@ -18,7 +18,7 @@ pub(crate) struct Judgement {
 // === impl Judgement ===
 
 impl Judgement {
-    /// The result; the evidence replaces what its request has so far.
+    /// Returns the result. The evidence of this judgement replaces the evidence that its request has so far.
     pub(crate) fn into_result(self, evidence: &mut Evidence) -> Result<Decision, Refusal> {
         *evidence = self.evidence;
         self.result
@@ -28,7 +28,7 @@ impl Judgement {
 // === impl Evidence ===
 
 impl Evidence {
-    /// The policy's only input is the evidence. The verdicts move into the decision.
+    /// Judges by a policy, whose only input is the evidence. The verdicts move into the decision.
     pub(super) fn judged_by(&mut self, policy: &Arc<Policy>) -> Result<Decision, Refusal> {
         let settled = policy.settle(self.verdicts()).map_err(|objection| match objection {
             Objection::RiskTooHigh => Refusal::new(DenialReason::RiskTooHigh).disclosing_risk(policy.discloses_risk()),

@@ -119,7 +119,7 @@ impl Ledger for RedisReplies<'_> {
                 account.store_policy().without_redis(error, observers)?;
                 self.memory.take(subject, rate)
             }
-            // It does not happen: a step has the same operations each time that it runs.
+            // This cannot happen: a step has the same operations each time it runs.
             Some(CountReply::Sum(_)) | None => account.store_policy().without_answer(Taken::Now, observers),
         }
     }

@@ -9,7 +9,7 @@ use crate::{
     secret::Secret,
 };
 
-/// What the next pass of a request depends on. Exists only for a rule with passes.
+/// The data from which the next pass of a request is made. It exists only for a rule with passes.
 #[derive(Clone)]
 pub(super) struct PassContext {
     target: Target,

@@ -37,7 +37,7 @@ pub(crate) struct Presented {
 // === impl Planned ===
 
 impl Hash for Planned {
-    /// Compares every part.
+    /// Hashes every part.
     fn hash<H: Hasher>(&self, state: &mut H) {
         let Self { check, bindings, claimed, with_risk } = self;
         check.hash_parts(state);
@@ -62,7 +62,7 @@ pub(crate) struct Plan {
 // === impl Presented ===
 
 impl Hash for Presented {
-    /// Every part counts.
+    /// Hashes every part.
     fn hash<H: Hasher>(&self, state: &mut H) {
         let Self { text, phone, with_risk } = self;
         (text.expose(), phone, with_risk).hash(state);

@@ -1,6 +1,6 @@
-//! What a backend of another language may read into a path, in addition to what every backend may.
+//! Readings of a path that only backends of other languages have, in addition to those that every backend may have.
 //!
-//! | spelling of `/login` | who serves it |
+//! | spelling of `/login` | read as `/login` by |
 //! |---|---|
 //! | `/login.json`, `/login.do`, `/login.*` | Rails' `(.:format)`, Struts and Spring's suffix patterns, `MultiViews` |
 //! | `/login!input`, `/login,1`, `/login~1`, `/login&x=1` | Struts' `action!method`, `RewriteRule ^(.*)$ index.php?q=$1`: cut at a mark |
@@ -11,30 +11,32 @@
 //! | `//host/login`, `/\host/login` | PHP's `parse_url($_SERVER['REQUEST_URI'])`, Node's `new URL(request.url, base)`: a URL without a scheme |
 //! | `/(S(abc))/login`, `/(A(a)F(b))/login`, `/lo/(S(x))gin` | ASP.NET's `CookielessHelper`, which removes the session |
 //!
-//! What letters are taken for others is in `letters`. None of these means a guarded path for sure, so a hit is a refusal.
-//! Not covered, because they could be any path: further segments that a router takes for parameters without a
-//! default action between (`/login/x/y` in Yii 1 and `ThinkPHP`), and short names of Windows (`/REGIST~1`).
+//! `letters` has the letters that some backends read as other letters. No such spelling certainly means a guarded path, so the
+//! layer refuses a match. Two kinds are not covered, because they could mean any path: further segments that a router reads as
+//! parameters without a default action before them (`/login/x/y` in Yii 1 and `ThinkPHP`), and short names of Windows
+//! (`/REGIST~1`).
 
 use super::meter::{Exhausted, Meter};
 
-/// More scripts in a row than this are a path made to confuse.
+/// The maximum number of scripts and folders in a path. A path with more is an attempt to confuse readers.
 const SCRIPTS: usize = 8;
 
-/// What a folder is answered with, and the action that a controller has where none is named.
+/// The names of default documents, and of the action that a controller runs if the path names none.
 const DEFAULTS: [&str; 3] = ["index", "default", "iisstart"];
 
-/// Folders that front controllers are in.
+/// The folders in which front controllers are.
 const FOLDERS: [&str; 9] =
     ["public", "webroot", "wwwroot", "htdocs", "public_html", "cgi-bin", "fcgi-bin", "index", "~"];
 
-/// Extensions of scripts; `php` with any version.
+/// The extensions of scripts. `php` with any version is also an extension of a script.
 const SCRIPT: [&str; 37] = [
     "phtml", "phar", "phps", "pht", "inc", "asp", "aspx", "ashx", "asmx", "axd", "svc", "mvc", "cshtml", "vbhtml",
     "jsp", "jspx", "jspa", "jsf", "faces", "do", "action", "cgi", "fcgi", "pl", "pm", "py", "wsgi", "rb", "lua", "cfm",
     "cfc", "exe", "dll", "shtml", "html", "htm", "nsf",
 ];
 
-/// What follows the host, where a path begins with two slashes or more and so is a URL without a scheme to some.
+/// Returns the path after the host, if a path begins with two or more slashes. Some servers read such a path as a URL
+/// without a scheme.
 #[inline]
 pub(super) fn behind_host(path: &str) -> Option<&str> {
     let is_slash = |c| matches!(c, '/' | '\\');
@@ -45,7 +47,7 @@ pub(super) fn behind_host(path: &str) -> Option<&str> {
     host.find(is_slash).and_then(|at| host.get(at..))
 }
 
-/// Whether there is anything in a path by which [`is_read_otherwise`] could read it otherwise.
+/// Whether a path contains anything that [`is_read_otherwise`] could read differently.
 pub(super) fn has_marks(path: &str) -> bool {
     path.split('/').any(|segment| {
         let has_mark = segment.bytes().any(is_mark) && !matches!(segment, "." | "..");
@@ -53,11 +55,11 @@ pub(super) fn has_marks(path: &str) -> bool {
     })
 }
 
-/// Whether `hit` holds for a path that another backend may read in a folded path.
+/// Whether `hit` returns true for a path that another backend may read in a folded path.
 ///
 /// # Errors
 ///
-/// Returns an error if that takes more work than is left.
+/// Returns an error if this takes more work than is left.
 pub(super) fn is_read_otherwise(text: &str, hit: impl Fn(&str) -> bool, meter: &mut Meter) -> Result<bool, Exhausted> {
     meter.spend(100 + text.len() * 6)?;
     if let Some(without) = without_sessions(text, meter)? {
@@ -69,17 +71,17 @@ pub(super) fn is_read_otherwise(text: &str, hit: impl Fn(&str) -> bool, meter: &
     is_read_among_segments(text, &hit, meter)
 }
 
-/// A path without the session segments of ASP.NET; `None` if it has no such segment.
+/// Removes the session segments of ASP.NET from a path. `None` if it has no such segment.
 fn without_sessions(text: &str, meter: &mut Meter) -> Result<Option<String>, Exhausted> {
     let mut out = String::new();
     let mut rest = text;
-    // Not by `str::find`: its search of two bytes costs more to begin than most paths are long.
+    // Without `str::find`: the setup of its search for two bytes takes longer than the scan of most paths.
     while let Some(at) = rest.as_bytes().windows(2).position(|two| two == b"/(") {
         let (before, session) = (rest.get(..at).unwrap_or_default(), rest.get(at + 2..).unwrap_or_default());
         meter.spend(100 + before.len() * 5)?;
         let length = session_length(session, meter)?;
         let (kept, after) = match length {
-            // Another pair of parentheses.
+            // These parentheses are not a session.
             None => (before.len() + 2, session),
             Some(length) => (before.len(), session.get(length..).unwrap_or_default()),
         };
@@ -93,14 +95,15 @@ fn without_sessions(text: &str, meter: &mut Meter) -> Result<Option<String>, Exh
     Ok((out.len() < text.len()).then_some(out))
 }
 
-/// The length of `S(abc))`, of one such word or several, with the parenthesis that closes what went before.
+/// Returns the length of `S(abc))`: one or several such words, and the parenthesis that closes the one before them. `None`
+/// if the text does not begin with a session.
 fn session_length(text: &str, meter: &mut Meter) -> Result<Option<usize>, Exhausted> {
     let mut rest = text;
     while let [letter, b'(', ..] = *rest.as_bytes()
         && letter.is_ascii_alphabetic()
     {
         let end = rest.find(')');
-        // Without an end, each of the parentheses has the whole rest looked through.
+        // If a parenthesis is not closed, the search scans the whole rest of the text.
         let looked_at = end.unwrap_or(rest.len());
         meter.spend(60 + looked_at + looked_at / 2)?;
         let Some(end) = end else { return Ok(None) };
@@ -127,7 +130,7 @@ fn is_read_among_segments(text: &str, hit: &impl Fn(&str) -> bool, meter: &mut M
         if scripts > SCRIPTS {
             return Err(Exhausted);
         }
-        // The rest is what is asked for, from the root or there.
+        // The backend serves the rest of the path, relative to the root or to the folder of the script.
         let (before, after) = (segments.iter().take(at), segments.iter().skip(at + 1));
         if asked.is_hit([].iter(), after.clone())? || (at > 0 && asked.is_hit(before, after)?) {
             return Ok(true);
@@ -136,7 +139,7 @@ fn is_read_among_segments(text: &str, hit: &impl Fn(&str) -> bool, meter: &mut M
     Ok(false)
 }
 
-/// The paths that may be asked for.
+/// The paths that a backend may serve.
 struct Asked<'a, H> {
     path: String,
     hit: &'a H,
@@ -146,7 +149,8 @@ struct Asked<'a, H> {
 // === impl Asked ===
 
 impl<H: Fn(&str) -> bool> Asked<'_, H> {
-    /// Whether these segments are a hit, or the first of them, where the next one or a mark may be the end.
+    /// Whether `hit` returns true for the path of these segments, or for a beginning of it that ends before a default
+    /// document or at a mark.
     fn is_hit<'s>(
         &mut self,
         before: impl Iterator<Item = &'s &'s str>,
@@ -185,9 +189,9 @@ impl<H: Fn(&str) -> bool> Asked<'_, H> {
     }
 }
 
-/// A segment as Windows takes it: without trailing dots and spaces, and without the name of an NTFS stream.
+/// Returns a segment as Windows reads it: without trailing dots and spaces, and without the name of an NTFS stream.
 fn trim(segment: &str) -> &str {
-    // Nearly all segments, each several times.
+    // Nearly all segments return here, and each segment is trimmed several times.
     let bytes = segment.as_bytes();
     let ends = (bytes.first(), bytes.last());
     let is_plain = !matches!(ends, (Some(b' '), _) | (_, Some(b'.' | b' '))) && !bytes.contains(&b':');
@@ -206,7 +210,7 @@ fn is_default(segment: &str) -> bool {
     DEFAULTS.contains(&stem)
 }
 
-/// Whether a name may end before a byte: punctuation but `-` and `_`, and control characters.
+/// Whether a name may end before this byte: a control character, or punctuation other than `-` and `_`.
 pub(super) fn is_mark(byte: u8) -> bool {
     byte.is_ascii() && !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_' | b'/')
 }

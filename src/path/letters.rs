@@ -1,11 +1,12 @@
-//! Letters that some backend takes for others: the other case, compatibility forms, accents, invisible characters.
+//! Letters that some backend reads as other letters: the other case, compatibility forms, accents, invisible characters.
 //!
-//! [`fold`] is what table and readings share. [`simplest`] goes as far as any backend goes: HTTP.sys and other Windows code
-//! convert to a code page by "best fit" (`WideCharToMultiByte` makes `l` of `ł`, `ｌ` and `ℓ`), `String#unicode_normalize` and
-//! `Normalizer` make `l` of `ⓛ` and `𝓁`, and stores that compare by collation ignore accents and soft hyphens.
+//! The table and the readings share [`fold`]. [`simplest`] converts as much as any backend does: HTTP.sys and other Windows
+//! code convert to a code page by "best fit" (`WideCharToMultiByte` converts `ł`, `ｌ` and `ℓ` to `l`),
+//! `String#unicode_normalize` and `Normalizer` convert `ⓛ` and `𝓁` to `l`, and stores that compare by collation ignore
+//! accents and soft hyphens.
 
-/// Case folding for table and readings alike: what differs in case only is the same, as in a backend that
-/// ignores case the Unicode way.
+/// Folds case, for the table and for the readings: texts that differ only in case become equal, as in a backend that
+/// ignores case in Unicode.
 pub(super) fn fold(c: char, out: &mut String) {
     if c.is_ascii() {
         out.push(c.to_ascii_lowercase());
@@ -16,25 +17,26 @@ pub(super) fn fold(c: char, out: &mut String) {
     }
 }
 
-/// Whether it is known without a look-up that [`fold`] changes nothing.
+/// Whether [`fold`] leaves the character unchanged, as far as this is known without a look-up.
 pub(super) fn has_no_case(c: char) -> bool {
     matches!(u32::from(c), 0x3001..=0xa63f | 0xac00..=0xd7ff | 0xf900..=0xfaff | 0xff41..=0xff5e)
 }
 
-/// ASCII behind a full-width letter, digit, slash or dot, which a conversion to a narrower encoding yields.
+/// Returns the ASCII character of a full-width letter, digit, slash, dot, hyphen or underscore. A conversion to a narrower
+/// encoding yields this character.
 pub(super) fn narrow(c: char) -> Option<char> {
     let ascii = char::from_u32(u32::from(c).checked_sub(0xfee0)?)?;
     (ascii.is_ascii_alphanumeric() || matches!(ascii, '/' | '.' | '-' | '_')).then_some(ascii)
 }
 
-/// Replaces a character that no rule contains, so that it need not be folded.
+/// Takes the place of a character that occurs in no rule. The character then need not be folded.
 pub(super) const ANOTHER: char = '\u{7f}';
 
-/// Appends the simplest form of a character beyond ASCII: lower-case ASCII, nothing, or its folded form; [`ANOTHER`] in place
-/// of the last where no rule is beyond ASCII.
+/// Appends the simplest form of a character beyond ASCII: lower-case ASCII, nothing, or the folded character. If no rule
+/// has a character beyond ASCII, [`ANOTHER`] takes the place of the folded character.
 ///
-/// The form depends on `fold(c)` alone, so that two texts that fold to one have one simplest form; a test tries every
-/// character. Returns whether it had to fold, which takes long.
+/// The form depends only on `fold(c)`, so two texts that fold to the same text have the same simplest form. A test checks
+/// every character. Returns whether the character was folded, which is slow.
 #[inline]
 pub(super) fn simplest(c: char, beyond_ascii: bool, out: &mut Vec<u8>) -> bool {
     let folds = match simple(c) {
@@ -55,7 +57,7 @@ pub(super) fn simplest(c: char, beyond_ascii: bool, out: &mut Vec<u8>) -> bool {
     folds
 }
 
-/// The simplest form of a text that is folded already, as a pattern's.
+/// Returns the simplest form of a text that is already folded, such as a pattern.
 pub(super) fn simplest_of(folded: &str, beyond_ascii: bool) -> Vec<u8> {
     let mut out = Vec::with_capacity(folded.len());
     folded.chars().for_each(|c| simplest_after_folding(c, beyond_ascii, &mut out));
@@ -84,20 +86,20 @@ fn push(c: char, out: &mut Vec<u8>) {
     out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
 }
 
-/// What a character beyond ASCII is in its simplest form.
+/// The simplest form of a character beyond ASCII.
 enum Simple {
-    /// ASCII: a compatibility form or an accented letter.
+    /// An ASCII character: the character is a compatibility form or has an accent.
     Ascii(u8),
-    /// Nothing: it is not seen, or white space, or an accent by itself.
+    /// Nothing: the character is invisible, white space, or an accent without a letter.
     Invisible,
-    /// Itself: it has no case.
+    /// The character itself: it has no case.
     Caseless,
-    /// It folds to a text that has ASCII in it.
+    /// The character folds to a text that contains ASCII.
     Folds,
     Other,
 }
 
-/// Letters from U+00C0 to U+017F without their accents; a dot for those without a base letter.
+/// The letters from U+00C0 to U+017F without their accents. A dot marks a letter without a base letter.
 const LATIN: &[u8; 192] = b"aaaaaa.ceeeeiiiidnooooo.ouuuuy..aaaaaa.ceeeeiiiidnooooo.ouuuuy.y\
 aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiii..jjkkkllllllllllnnnnnnnnnoooooo..rrrrrrssssssssttttttuuuuuuuuuuuuwwyyyzzzzzzs";
 
@@ -112,7 +114,7 @@ fn simple(c: char) -> Simple {
             Some(&ascii) if ascii != b'.' => Simple::Ascii(ascii),
             _ => Simple::Other,
         },
-        // Most of what is not Latin ends here, or at the next line.
+        // Most characters that are not Latin match this arm or the next one.
         0x3001..=0xa63f | 0xac00..=0xd7ff | 0xf900..=0xfaff => Simple::Caseless,
         0x1f0 | 0x1e96..=0x1e9a | 0x212a | 0x212b | 0xfb00..=0xfb06 => Simple::Folds,
         0x61c | 0x115f..=0x1160 | 0x1680 | 0x17b4..=0x17b5 | 0x180b..=0x180f | 0x2000..=0x200f => Simple::Invisible,
@@ -132,7 +134,8 @@ fn simple(c: char) -> Simple {
     }
 }
 
-/// Single compatibility forms: superscripts, letters used as symbols, Roman numerals, marks.
+/// Returns the simplest form of compatibility forms that are in no range: superscripts, letters used as symbols, Roman
+/// numerals, punctuation marks.
 fn compatible(c: char) -> Simple {
     Simple::Ascii(match c {
         'ª' | 'ᵃ' | 'ₐ' | 'ᴬ' => b'a',
@@ -189,7 +192,7 @@ mod tests {
                 simplest(c, beyond_ascii, &mut simple);
                 fold(c, &mut folded);
                 let mut expected = simplest_of(&folded, beyond_ascii);
-                // How many other characters there are does not matter: no rule has them.
+                // The number of other characters does not matter, because no rule contains them.
                 expected.dedup_by(|one, other| one == other && char::from(*one) == ANOTHER);
                 assert_eq!(simple, expected, "{c:?} {folded:?}");
                 if let Some(ascii) = narrow(c) {

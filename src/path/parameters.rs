@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_whose_readings_differ_in_a_parameter_has_none() {
+    fn a_path_whose_readings_differ_in_a_parameter_has_no_parameters() {
         for (pattern, path) in [
             ("/v1/{tenant}/login", "/v1/mine;x/login"),
             ("/v1/{tenant}/login", "/v1/mine;/login"),

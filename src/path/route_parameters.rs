@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_ones_own_replace_the_usual_ones_and_may_not_be_empty() {
+    fn custom_names_replace_the_usual_ones_and_must_not_be_empty() {
         let own = |names: &[&str]| RouteParameters::of(&ForeignBackend::any().route_parameters(names.iter().copied()));
         let table = table(&["/login"]);
         let parameters = own(&["page"]).unwrap().unwrap();

@@ -1,8 +1,8 @@
-//! Patterns as other routers write them.
+//! Refuses patterns in the syntax of other routers.
 //!
-//! `/a/:id/login` is a pattern to Express, Rails and axum 0.7, and a text to us: a rule for it would guard a path that no client
-//! asks for, and the login would be open. So a segment that another router reads as more than a text is refused, with the spelling
-//! that is meant here. A backslash in front of one of [`SPECIAL`] makes it a text.
+//! `/a/:id/login` is a pattern in Express, Rails and axum 0.7, and literal text in this crate: a rule with it would guard a path
+//! that no client requests, and the login would not be guarded. So a segment that another router reads as a pattern is refused, and
+//! the error shows the spelling for this crate. A backslash before one of [`SPECIAL`] makes it literal.
 //!
 //! | segment | read as a parameter or an expression by |
 //! |---|---|
@@ -17,24 +17,25 @@ use std::borrow::Cow;
 
 use crate::error::ConfigError;
 
-/// What a backslash makes a part of a text.
+/// The characters that a backslash makes literal.
 const SPECIAL: [char; 10] = [':', '*', '<', '>', '(', ')', '[', ']', '|', '$'];
 
-/// Where Flask and Django name the type of a parameter in front of its name.
+/// The types of parameters that Flask and Django write before the name of the parameter.
 const CONVERTERS: [&str; 9] = ["int", "float", "str", "string", "path", "uuid", "slug", "any", "re_path"];
 
-/// A pattern's text without its escapes.
+/// Removes the escapes from a pattern.
 ///
 /// # Errors
 ///
-/// `rule.path`: when a segment is a pattern of another router. Shows the path that is meant.
+/// Returns an error for `rule.path` if a segment is a pattern of another router. The error shows the spelling for this
+/// crate.
 pub(super) fn literal(text: &str) -> Result<Cow<'_, str>, ConfigError> {
     let mut is_foreign = false;
     let last = text.matches('/').count();
     let meant = text.split('/').enumerate().map(|(at, segment)| match meant(segment) {
         Some(meant) => {
             is_foreign = true;
-            // Only the last segment can be more than one.
+            // Only the last segment can match several segments.
             Cow::Owned(if at < last { meant.replace("{*", "{") } else { meant })
         }
         None => Cow::Borrowed(segment),
@@ -58,7 +59,7 @@ pub(super) fn literal(text: &str) -> Result<Cow<'_, str>, ConfigError> {
     Ok(Cow::Owned(literal))
 }
 
-/// The spelling that a user means by a segment that another router reads as a pattern; `None` for literal text and
+/// Returns the spelling for this crate of a segment that another router reads as a pattern. `None` for literal text and for
 /// valid patterns.
 fn meant(segment: &str) -> Option<String> {
     if let Some(inner) = segment.strip_prefix('{').filter(|rest| !rest.starts_with('{')) {
@@ -81,7 +82,7 @@ fn meant(segment: &str) -> Option<String> {
         return Some(parameter(inner.trim_start_matches('.'), inner.starts_with("...")));
     }
     if let Some((before, _)) = segment.split_once('(') {
-        // `login(.:format)` has a text in front, and `(login|signin)` none.
+        // In `login(.:format)` a text precedes the parenthesis, and in `(login|signin)` none does.
         return Some(if before.is_empty() { parameter("", false) } else { before.to_owned() });
     }
     if let Some((one, _)) = segment.split_once('|') {
@@ -90,14 +91,14 @@ fn meant(segment: &str) -> Option<String> {
     segment.strip_suffix('$').map(|text| text.trim_start_matches('^').to_owned())
 }
 
-/// The spelling that a user means by braces whose content is not a valid name, where that is known.
+/// Returns the spelling for this crate of braces whose content is not a valid name. `None` if the content is a valid name.
 fn meant_by_braces(inner: &str) -> Option<String> {
     let name = inner.strip_prefix('*').unwrap_or(inner);
     if !name.is_empty() && name.chars().all(is_of_name) {
         return None;
     }
     if inner == "$" {
-        // Go: nothing behind the slash.
+        // In Go, `{$}` matches only the end of the path.
         return Some(String::new());
     }
     let is_rest = inner.starts_with("**") || inner.ends_with("...") || inner.contains(":.*") || inner.contains(":path");
@@ -115,7 +116,7 @@ fn meant_by_angles(inner: &str) -> String {
     parameter(name.trim_start_matches('*'), is_path || name.starts_with('*') || name.ends_with(".."))
 }
 
-/// Our spelling of a parameter whose name begins this text.
+/// Returns a parameter in the spelling of this crate. `text` begins with its name.
 fn parameter(text: &str, is_rest: bool) -> String {
     let end = text.find(|c| !is_of_name(c)).unwrap_or(text.len());
     let name = text.get(..end).filter(|name| !name.is_empty()).unwrap_or(if is_rest { "rest" } else { "name" });
@@ -126,7 +127,7 @@ fn is_of_name(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '-')
 }
 
-/// A segment in which escaped characters are replaced by one that means nothing.
+/// Replaces escaped characters of a segment by `_`, which has no meaning in a pattern.
 fn without_escaped(segment: &str) -> Cow<'_, str> {
     if !segment.contains('\\') {
         return Cow::Borrowed(segment);

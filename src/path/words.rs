@@ -1,29 +1,29 @@
-//! Which rules' words a skeleton has in it: without its word no rule can be meant.
+//! Finds the words of rules in a skeleton. A rule can be meant only if its word is in the skeleton.
 //!
-//! A pattern's word is its last literal segment, in the simplest letters. Whatever a backend does to a path, a segment that
-//! becomes that literal begins with it in the skeleton, because nothing is ever cut off the beginning of a segment. The same
-//! holds for its other literals.
+//! The word of a pattern is its last literal segment, in the simplest letters. A segment that a backend reads as this
+//! literal begins with the word in the skeleton, because no backend removes the beginning of a segment. The same holds for
+//! the other literals of the pattern.
 
 use super::letters::simplest_of;
 
-/// Of longer words only so many bytes are looked for.
+/// The number of bytes of a word that are compared.
 const LONGEST: usize = 8;
-/// If more patterns than this share a word, it is not asked which of them may be meant.
+/// If more patterns share a word, [`Words::named_in`] does not determine which of them may be meant.
 const SHARED: usize = 4;
 
 /// The words of a table.
 pub(super) struct Words {
-    /// Sorted; none is the beginning of another.
+    /// The words in ascending order. No word is the beginning of another word.
     sorted: Box<[Shared]>,
-    /// A bit for each hash of the first four bytes of a word.
+    /// One bit for each hash of the first four bytes of a word.
     hashes: [u64; 16],
-    /// A bit for each first byte of a word of less than four.
+    /// One bit for each first byte of a word of fewer than four bytes.
     short: [u64; 4],
-    /// Some pattern has no word.
+    /// Whether a pattern has no word. Then every text counts as a text that may mean each entry.
     always: bool,
 }
 
-/// Which entries of a table a path may mean.
+/// The entries of a table that a path may mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Named {
     Nothing,
@@ -31,30 +31,30 @@ pub(super) enum Named {
     Several,
 }
 
-/// The beginning of a segment.
+/// The first bytes of a segment.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Word {
-    /// In the order of texts, with zeros behind.
+    /// The bytes as a big-endian number, padded with zeros, so that numbers sort as texts do.
     bytes: u64,
-    /// The bits of it that count.
+    /// The bits of `bytes` that are compared.
     mask: u64,
 }
 
-/// A word, and the patterns that have it.
+/// A word and the patterns that have it.
 struct Shared {
     word: Word,
     patterns: Vec<Literals>,
-    /// The whole literal, if all of them have the same.
+    /// The whole literal, if all patterns with this word have the same literal.
     literal: Option<Box<[u8]>>,
 }
 
-/// The index of a pattern's entry, and its other literals.
+/// The index of a pattern's entry, and the words of its other literals.
 struct Literals(usize, Box<[Word]>);
 
 // === impl Words ===
 
 impl Words {
-    /// `keys`: canonical patterns in the order of their entries.
+    /// Compiles the words of canonical patterns. `keys`: the patterns in the order of their entries.
     pub(super) fn of<'k>(keys: impl Iterator<Item = &'k str>, beyond_ascii: bool) -> Self {
         let mut words = Self { sorted: Box::default(), hashes: [0; 16], short: [0; 4], always: false };
         let mut all = Vec::new();
@@ -95,12 +95,12 @@ impl Words {
         words
     }
 
-    /// Takes every text for one that may name each entry.
+    /// Makes every text count as a text that may mean each entry.
     pub(super) fn name_all(&mut self) {
         self.always = true;
     }
 
-    /// Which entries the words in a text leave possible.
+    /// Returns the entries that a text may mean, as far as its words show.
     pub(super) fn named_in(&self, text: &[u8], parentheses: bool) -> Named {
         if self.always {
             return Named::Several;
@@ -109,7 +109,7 @@ impl Words {
         let (mut last, mut words) = (None, 0);
         for (_, loaded) in segments(text) {
             if parentheses && is_parenthesis(loaded) {
-                // Behind the session any word may begin.
+                // After the session, a segment may begin with any word.
                 return Named::Several;
             }
             if !self.may_begin(loaded) {
@@ -136,9 +136,10 @@ impl Words {
         named
     }
 
-    /// Whether a segment of `text` begins with a word; if nothing was `dropped` from the text, with a word and no letter,
-    /// digit, `-` or `_` behind it, because nothing else is cut off. With `parentheses` also whether it begins with one of
-    /// them, because ASP.NET removes sessions (`/(S(x))`) and what is behind may be the rest of a segment.
+    /// Whether a segment of `text` begins with a word. If nothing was `dropped` from the text, a letter, a digit, `-` or
+    /// `_` must not follow the word, because backends remove nothing else from the end of a segment. With `parentheses` a
+    /// segment that begins with a parenthesis counts too: ASP.NET removes sessions (`/(S(x))`), and the text after a
+    /// session may be the rest of a segment.
     #[inline(never)]
     pub(super) fn occur_in(&self, text: &[u8], dropped: bool, parentheses: bool) -> bool {
         if self.always {
@@ -179,7 +180,8 @@ impl Named {
 // === impl Shared ===
 
 impl Shared {
-    /// Whether a segment that begins with the word may become the literal, if something is cut off its end.
+    /// Whether a backend may read a segment that begins with the word as the literal, after it removes the end of the
+    /// segment.
     fn may_be(&self, segment: &[u8]) -> bool {
         let Some(literal) = &self.literal else { return true };
         segment.strip_prefix(&**literal).is_some_and(|rest| {
@@ -192,7 +194,7 @@ impl Shared {
 // === impl Word ===
 
 impl Word {
-    /// The beginning of a literal that is not empty.
+    /// Returns the word of a literal, which must not be empty.
     fn of(literal: &[u8]) -> Self {
         let mask = u64::MAX << (64 - 8 * literal.len().clamp(1, LONGEST));
         Self { bytes: load(literal) & mask, mask }
@@ -204,14 +206,14 @@ impl Word {
     }
 }
 
-/// A literal in the simplest letters; `None` if nothing is left of it.
+/// Returns a literal in the simplest letters. `None` if nothing is left of it.
 fn simplest(literal: &str, beyond_ascii: bool) -> Option<Box<[u8]>> {
-    // Up to the first brace it does not matter whether braces are doubled.
+    // Before the first brace, it does not matter that literal braces are doubled.
     let literal = literal.split(['{', '}']).next().unwrap_or_default();
     Some(simplest_of(literal, beyond_ascii)).filter(|simplest| !simplest.is_empty()).map(Into::into)
 }
 
-/// Where each segment is, and its beginning.
+/// Returns the position and the first bytes of each segment.
 #[inline]
 fn segments(text: &[u8]) -> impl Iterator<Item = (usize, u64)> {
     let last = text.last_chunk().map(|last| u64::from_be_bytes(*last));
@@ -227,12 +229,12 @@ fn segments(text: &[u8]) -> impl Iterator<Item = (usize, u64)> {
     })
 }
 
-/// A segment of a canonical pattern that is a parameter: a literal brace is doubled.
+/// Whether a segment of a canonical pattern is a parameter. A literal brace is doubled.
 pub(super) fn is_parameter(segment: &str) -> bool {
     segment.starts_with('{') && !segment.starts_with("{{")
 }
 
-/// The first eight bytes, in the order of texts, padded with zeros.
+/// Returns the first eight bytes as a big-endian number, padded with zeros, so that numbers sort as texts do.
 #[inline]
 fn load(text: &[u8]) -> u64 {
     if let Some(first) = text.first_chunk() {
@@ -251,7 +253,7 @@ fn first(loaded: u64) -> usize {
     usize::try_from(loaded >> 56).unwrap_or(0)
 }
 
-/// Of the first four bytes; less than 1,024.
+/// Returns a hash of the first four bytes. It is less than 1,024.
 #[inline]
 fn hash(loaded: u64) -> usize {
     usize::try_from((loaded >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54).unwrap_or(0)

@@ -188,7 +188,7 @@ fn last_segment(key: &str) -> Option<&str> {
     })
 }
 
-/// The key without the part that PHP ignores (`php_register_variable_ex`): everything after a closing bracket that is not
+/// Removes the part of a key that PHP ignores (`php_register_variable_ex`): everything after a closing bracket that is not
 /// directly followed by an opening one. `user[phone].x` and `user[phone]x[y]` are `user[phone]`. `None` if PHP ignores
 /// nothing.
 pub(super) fn before_rest(key: &str) -> Option<&str> {
@@ -236,8 +236,8 @@ fn reads_as(key: &str, bare: &str, keys: Keys) -> bool {
     true
 }
 
-/// Whether some parser might read a character as this folded one: `fold(c) == folded`, in nearly all cases without the tables, or
-/// one that a normalisation converts, which may be any.
+/// Whether some parser might read a character as this folded one: `fold(c) == folded`, which is mostly known without the
+/// tables, or a character that a normalisation may convert to any other.
 fn is_same(c: char, folded: char) -> bool {
     match (c.is_ascii(), folded.is_ascii()) {
         (true, true) => c.to_ascii_lowercase() == folded,
@@ -291,8 +291,8 @@ fn fold(c: char) -> char {
     ascii_of(c).unwrap_or_else(|| one(one(c, char::to_uppercase), char::to_lowercase))
 }
 
-/// The only letters outside ASCII that some case mapping maps to ASCII (a test checks all of Unicode), and the full-width
-/// forms of ASCII.
+/// Returns the ASCII letter to which some case mapping maps this letter, or the ASCII character of a full-width form. A
+/// test checks that no other letter of Unicode is mapped to ASCII.
 fn ascii_of(c: char) -> Option<char> {
     match c {
         '\u{ff01}'..='\u{ff5e}' => {

@@ -102,7 +102,7 @@ pub(super) fn read<'v>(plan: &Plan, body: &'v [u8], values: &mut Values<'v>) -> 
     if body.starts_with(b"[") {
         return Err(Unreadable::BodyMalformed("a form that begins with a bracket"));
     }
-    // The same for js-yaml, which needs no white space after an anchor: `&a['phone':1]`.
+    // js-yaml also reads a sequence after an anchor, and needs no white space between them: `&a['phone':1]`.
     if body.starts_with(b"&") && body.ends_with(b"]") {
         return Err(Unreadable::BodyMalformed("a form that begins with an ampersand and ends with a bracket"));
     }
@@ -328,7 +328,7 @@ fn is_decodable(raw: &[u8]) -> bool {
     true
 }
 
-/// Takes one escaped character, after its first `%`.
+/// Removes one escaped character from the beginning of the text. Its first `%` is already removed.
 fn take_char(rest: &mut &[u8]) -> Option<()> {
     let first = take_hex(rest)?;
     if first.is_ascii() {

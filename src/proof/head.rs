@@ -13,10 +13,10 @@ use super::{
 };
 use crate::headers::{NotOne, aliases, only, tokens};
 
-/// Refuses a `Connection` that would make a proxy behind us remove a header that the rule reads.
+/// Refuses a `Connection` that would make the next proxy remove a header that the rule reads.
 pub(super) fn check_connection(headers: &HeaderMap, proofs: &[HeaderName]) -> Result<(), Unreadable> {
     for token in headers.get_all(CONNECTION).iter().flat_map(tokens) {
-        // Our names contain only ASCII.
+        // The names of headers contain only ASCII.
         let token = std::str::from_utf8(token).unwrap_or_default();
         if [&CONTENT_TYPE, &CONTENT_ENCODING].into_iter().chain(proofs).any(|name| aliases(token, name.as_str())) {
             return Err(Unreadable::ProofMalformed("`Connection` names a header that the rule reads"));
@@ -39,7 +39,7 @@ pub(super) fn read<'v>(plan: &Plan, headers: &'v HeaderMap, values: &mut Values<
     Ok(())
 }
 
-/// See [`Plan::check_trailers`].
+/// Checks trailers: see [`Plan::check_trailers`].
 pub(super) fn check_trailers(plan: &Plan, trailers: &HeaderMap) -> Result<(), Unreadable> {
     let framing = [CONTENT_TYPE, CONTENT_ENCODING];
     let framing = if plan.reads_body() { framing.as_slice() } else { &[] };

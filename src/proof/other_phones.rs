@@ -130,7 +130,7 @@ impl OtherPhones {
         self.are_at_path(self.ahead(), key)
     }
 
-    /// The same for a key below a part of a document.
+    /// Whether a key below a part of a document is one of the places: see [`OtherPhones::contain`].
     pub(super) fn are_at_path(&self, ahead: Ahead, key: &str) -> bool {
         let mut segments = segments(key);
         while segments.len() > 1 && segments.last().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit())) {

@@ -51,7 +51,7 @@ pub(super) struct Room {
     capacity: usize,
 }
 
-/// The same, for an entry of this purpose.
+/// The capacity of all shards, for an entry of this purpose.
 #[derive(Clone, Copy)]
 pub(super) struct RoomOf<'r> {
     room: &'r Room,

@@ -15,7 +15,8 @@ use crate::{
     check_kind::CheckKind, health::Health, judge::client::Client, observe::Phase, store::Key, verdict::Verdict,
 };
 
-/// How often one client counts since the last success, and in any window: a client's successes must not let it count again.
+/// The maximum number of times that one client counts, both since the last success and in any window: a success of the
+/// client must not let it count again.
 const CLIENT: u32 = 3;
 
 /// The maximum number of remembered clients. Failures of further clients do not count.
@@ -133,7 +134,8 @@ impl State {
         Ok((Asked { generation: self.generation, is_probe }, change))
     }
 
-    /// `from`: the proof and the client of the check. `random`: for the length of an opening.
+    /// Counts the outcome of a check, and changes the phase if needed. `from`: the proof and the client of the check.
+    /// `random`: varies how long the breaker stays open.
     pub(super) fn settle(
         &mut self,
         settings: &Breaker,
@@ -152,8 +154,9 @@ impl State {
             Health::Well => self.succeed(settings, now),
             Health::Failed | Health::Garbled => {
                 if !self.counts(from, now) {
-                    // A client whose probes fail one after another keeps neither the others out nor a door open: the slot is
-                    // free for the next request.
+                    // The failure does not count, so the slot of the probe is free for the next request, and no policy
+                    // opens until a failure counts. Otherwise a client whose probes fail one after the other could block
+                    // all others, or keep a policy open.
                     if let Stage::HalfOpen { is_outage, .. } = &mut self.stage {
                         *is_outage = false;
                     }
@@ -183,7 +186,7 @@ impl State {
         }
     }
 
-    /// Frees the slot of a probe without an outcome.
+    /// Frees the slot of a probe that has no outcome.
     pub(super) fn give_back(&mut self, asked: &mut Asked) {
         if let Stage::HalfOpen { is_probed, .. } = &mut self.stage
             && asked.is_probe
@@ -193,7 +196,7 @@ impl State {
         }
     }
 
-    /// Why a check would be refused. Does not take the slot of a probe.
+    /// Returns why a check would be refused. Does not take the slot of a probe.
     pub(super) fn refusal(&self, now: Instant) -> Option<Refused> {
         match self.stage {
             Stage::Open { until, is_outage } if until > now => {
@@ -208,7 +211,7 @@ impl State {
         matches!(self.stage, Stage::Open { is_outage: true, .. } | Stage::HalfOpen { is_outage: true, .. })
     }
 
-    /// The phase. It is half open also if the next request will be the probe.
+    /// Returns the phase. It is half open also if the next request will be the probe.
     pub(super) fn phase(&self, now: Instant) -> Phase {
         match self.stage {
             Stage::Closed => Phase::Closed,
@@ -255,7 +258,7 @@ impl State {
     fn open(&mut self, settings: &Breaker, is_outage: bool, now: Instant, random: u64) -> Change {
         let doubled =
             settings.open_for.saturating_mul(1_u32.checked_shl(self.openings.min(8)).unwrap_or(1)).min(LONGEST);
-        // 80 % to 120 %.
+        // The length varies from 80 % to 120 %.
         let percent = 80 + u32::try_from(random % 41).unwrap_or_default();
         let open_for = (doubled * percent / 100).max(self.longest);
         self.openings = self.openings.saturating_add(1);

@@ -55,13 +55,13 @@ struct Dialling {
     _ended: watch::Sender<()>,
 }
 
-/// As [`Dialling`], for the task that waits until Redis can write again.
+/// Marks that a task waits until Redis can write again, until this is dropped with the task.
 struct Watching(Weak<Link>);
 
-/// After so many failures in a row, requests do not wait for Redis.
+/// After this number of failures in a row, requests do not wait for Redis.
 const MOST_FAILURES: u32 = 5;
 
-/// The pause after that, before a task asks Redis whether it can write.
+/// The pause after [`MOST_FAILURES`], before a task asks Redis whether it can write.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The shortest time between two dials.
@@ -119,7 +119,7 @@ impl Link {
                 }
             }
         };
-        // Without the lock, because an ending runtime drops the task here.
+        // This runs without the lock, because an ending runtime drops the task here.
         if let Some(dialling) = started {
             tokio::spawn(dialling.dial());
         }
@@ -155,7 +155,7 @@ impl Link {
                 watching = Some(Watching(Arc::downgrade(self)));
             }
         }
-        // Closes the connection and starts the task without the lock.
+        // The connection is closed and the task is started without the lock.
         drop(state);
         drop(dropped);
         if let Some(watching) = watching {

@@ -189,7 +189,7 @@ async fn a_request_in_shadow_whose_path_is_not_clear_names_no_rule() {
 }
 
 #[tokio::test]
-async fn requests_that_no_rule_lets_through_have_none() {
+async fn requests_that_no_rule_lets_through_have_no_assertion() {
     let rules = [
         login().when(Field::body("/type"), "sms").otherwise_pass(),
         Rule::post("/admin", number()).guard_unless(|_| true),

@@ -103,7 +103,7 @@ async fn a_risk_that_either_does_not_know_is_unknown() {
 }
 
 #[tokio::test]
-async fn two_different_phones_are_none() {
+async fn two_layers_that_prove_different_phones_hand_on_no_phone() {
     use tower_jverify::Field;
     let outer = Rule::post("/login", number().token(Field::body("/a")).phone(Field::body("/b")));
     let inner = Rule::post("/login", number()).forward_phone(true);

@@ -10,7 +10,7 @@ fn login(body: &'static str) -> http::Request<http_body_util::Full<bytes::Bytes>
 }
 
 #[tokio::test]
-async fn a_token_that_is_no_text_is_refused() {
+async fn a_token_that_is_not_a_text_is_refused() {
     let guarded = Guarded::login();
     for token in ["true", "false", "1", "-1", "1.5", "[]", r#"["t"]"#, "{}", r#"{"token":"t"}"#, r#"" ""#] {
         let body = format!(r#"{{"token":{token},"phone":"13812345678"}}"#);

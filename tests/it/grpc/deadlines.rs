@@ -133,7 +133,7 @@ async fn an_invalid_deadline_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_no_call_has_no_deadline() {
+async fn a_grpc_timeout_of_a_request_that_is_not_a_grpc_call_is_ignored() {
     let login = Guarded::login();
     let mut request = crate::support::post_json("/login", crate::support::LOGIN);
     request.headers_mut().insert("grpc-timeout", "1n".parse().unwrap());

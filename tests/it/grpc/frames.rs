@@ -229,7 +229,7 @@ async fn what_is_not_plainly_compressed_is_refused() {
         ("body_malformed", &["zstd"], zstd(&login)[..20].to_vec(), "a cut zstd"),
         ("body_too_large", &["gzip"], gzip(&vec![0; 10_000_000]), "a bomb in gzip"),
         ("body_too_large", &["zstd"], zstd(&vec![0; 10_000_000]), "a bomb in zstd"),
-        ("body_too_large", &["zstd"], zstd_stream(&vec![0; 10_000_000]), "a bomb in zstd, of no told size"),
+        ("body_too_large", &["zstd"], zstd_stream(&vec![0; 10_000_000]), "a bomb in zstd that announces no size"),
     ] {
         let encodings: Vec<_> = encodings.iter().map(|encoding| ("grpc-encoding", *encoding)).collect();
         let request = call_with(&encodings, Full::new(Bytes::from(flagged(1, &message))));

@@ -360,7 +360,7 @@ async fn a_rule_limits_what_the_application_pays_for_itself() {
 }
 
 #[tokio::test]
-async fn a_limit_for_a_phone_reads_it_as_every_phone_is_read() {
+async fn a_limit_for_a_phone_reads_the_phone_with_the_rules_grammar() {
     let limit = || Limit::per_client_and_phone(Rate::new(1, MINUTE), Field::body("/phone"));
     let rule = sms().limit(limit()).phone_grammar(PhoneGrammar::lenient());
     let desk = Desk::new(Guards::builder(), [rule]);

@@ -38,7 +38,7 @@ fn in_session(checked: bool, mut request: Request<Full<Bytes>>) -> Request<Full<
 }
 
 #[tokio::test]
-async fn a_request_of_a_session_is_let_by_and_all_others_are_guarded() {
+async fn a_request_with_a_session_passes_and_all_others_are_guarded() {
     let guarded = Guarded::by([login().guard_unless(is_checked)]);
     for body in [LOGIN, "{}", "no json", ""] {
         let seen = guarded.passes_not_guarded(in_session(true, post_json("/login", body)), body).await;
@@ -80,7 +80,7 @@ async fn the_closure_sees_no_header_that_the_client_wrote_under_our_prefix() {
 }
 
 #[tokio::test]
-async fn forged_headers_and_trailers_of_a_request_that_is_let_by_are_gone() {
+async fn forged_headers_and_trailers_are_removed_from_a_request_that_guard_unless_lets_through() {
     let guarded = Guarded::by([login().guard_unless(is_checked)]);
     let mut trailers = HeaderMap::new();
     trailers.insert("x-jverify-decision", HeaderValue::from_static("allow"));

@@ -270,7 +270,7 @@ async fn a_header_or_the_query_shows_another_call_whose_body_cannot_be_read() {
             let sent = request.body().clone();
             let seen = by_header.passes_not_guarded(request, "a header").await;
             assert_eq!(seen.body.unwrap(), http_body_util::BodyExt::collect(sent).await.unwrap().to_bytes());
-            apart.passes_not_guarded(at(bodies()[index].clone(), "/rpc?op=sms"), "told apart").await;
+            apart.passes_not_guarded(at(bodies()[index].clone(), "/rpc?op=sms"), "another call").await;
             let request = at(bodies()[index].clone(), "/rpc?op=sms");
             // A backend that merges the two reads `op` in a form or multipart, and a batch has no names.
             if !foreign || index == 0 {

@@ -58,7 +58,7 @@ async fn a_pass_works_once() {
 }
 
 #[tokio::test]
-async fn a_pass_without_the_captcha_stays_good() {
+async fn a_pass_that_is_sent_without_the_captcha_can_be_used_again() {
     let desk = Desk::new();
     let pass = desk.earned().await;
     for _ in 0..3 {
@@ -119,7 +119,7 @@ async fn a_fresh_one_tap_login_is_used_in_place_of_the_pass() {
 }
 
 #[tokio::test]
-async fn the_policy_of_now_decides() {
+async fn the_current_policy_decides_on_a_pass() {
     let desk = Desk::new();
     for (policy, expected) in [
         // Tighter: the same score is refused.
@@ -146,7 +146,7 @@ async fn the_policy_of_now_decides() {
 }
 
 #[tokio::test]
-async fn a_rule_that_asks_for_a_risk_by_now_takes_no_pass_without_one() {
+async fn a_rule_that_now_asks_for_a_risk_refuses_a_pass_without_a_risk() {
     let desk = Desk::new();
     let pass = desk.earned().await;
     let rule = Rule::post("/login", number().with_risk()).name("login");
@@ -252,7 +252,7 @@ async fn a_pass_in_the_body_is_a_guarded_field() {
 }
 
 #[tokio::test]
-async fn a_tenants_pass_is_no_pass_for_another_tenant() {
+async fn a_pass_of_one_tenant_is_refused_for_another_tenant() {
     let rule = Rule::post("/v1/{tenant}/login", number()).name("login");
     let desk = Desk::set(|builder| builder.passes(passes()).rule(rule));
     let at = |tenant: &str, body: serde_json::Value| post_json(&format!("/v1/{tenant}/login"), body.to_string());

@@ -44,7 +44,7 @@ async fn a_pass_ends_a_lifetime_after_the_check_however_slow_the_application_is(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lifetime_that_is_shortened_holds_for_passes_that_are_out() {
+async fn a_shortened_lifetime_applies_to_passes_that_were_issued_before() {
     let desk = Desk::set(|builder| builder.passes(passes().lifetime(15 * MINUTE)).retry_pass([401]).rule(login()));
     let (one, two) = (desk.earned().await, desk.earned().await);
     let reload = |passes| {

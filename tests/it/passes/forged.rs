@@ -141,7 +141,7 @@ async fn a_clock_that_is_at_most_30_seconds_ahead_is_accepted() {
 }
 
 #[tokio::test]
-async fn a_text_of_more_than_4_kib_is_not_read_whoever_signed_it() {
+async fn a_text_of_more_than_4_kib_is_refused_even_if_it_is_signed() {
     let desk = Desk::new();
     let good = claims(&desk.earned().await);
     let with_tags = |count: usize| {

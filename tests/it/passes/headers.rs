@@ -83,7 +83,7 @@ async fn the_header_has_the_prefix_of_the_layer() {
 }
 
 #[tokio::test]
-async fn an_answer_of_the_users_carries_the_pass_as_well() {
+async fn an_answer_of_a_closure_carries_the_pass_as_well() {
     let rule = login().respond(|_, denial| {
         assert!(denial.pass().is_some());
         Some(http::Response::builder().status(303).body(bytes::Bytes::new()).unwrap())

@@ -49,7 +49,7 @@ async fn all_retries_of_one_check_are_let_through_by_the_limits_of_the_defaults(
 }
 
 #[tokio::test]
-async fn a_text_that_is_no_pass_counts_for_the_phone() {
+async fn an_invalid_pass_counts_for_the_phone() {
     let desk = known();
     let pass = issued(&desk.send(from(&json!({"token": "650 t", "phone": PHONE}), None)).await);
     let forged = format!("{}A", &pass[..pass.len() - 1]);

@@ -130,7 +130,7 @@ impl Desk {
         issued(&self.login(&json!({"token": format!("650 {}", next()), "phone": PHONE})).await)
     }
 
-    /// Nothing is asked, the application does not run, and the answer tells no reason.
+    /// Nothing is asked, the application does not run, and the answer shows no reason.
     async fn refuses(&self, pass: &str, body: &Value, reason: DenialReason, what: &str) {
         let before = (self.verifier.calls(), self.application.runs());
         let response = self.by_pass(pass, body).await;
@@ -185,7 +185,7 @@ fn issued(response: &Response<Bytes>) -> String {
     problem["pass"].as_str().unwrap().to_owned()
 }
 
-/// What a pass shows to whoever holds it.
+/// The claims of a pass, which its client can read.
 fn claims(pass: &str) -> Value {
     let claims = pass.split('.').nth(1).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap()

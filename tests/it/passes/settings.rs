@@ -108,7 +108,7 @@ fn guards_that_claim_nothing_cannot_take_a_pass_once() {
 }
 
 #[test]
-fn a_testers_header_is_no_pass() {
+fn a_header_for_testers_may_be_set_together_with_a_header_for_passes() {
     let tester = HeaderName::from_static("x-tester");
     let rule = login().mode(tower_jverify::Mode::Shadow).enforce_when(tester, "0123456789abcdef");
     let layer = tower_jverify::JVerifyLayer::builder(verifier()).passes(passes());

@@ -64,7 +64,7 @@ async fn a_value_of_when_that_no_rule_names_uses_no_pass() {
 }
 
 #[tokio::test]
-async fn a_request_that_guard_unless_lets_by_uses_no_pass() {
+async fn a_request_that_guard_unless_lets_through_uses_no_pass() {
     let rule = login().guard_unless(|head| head.headers.contains_key("x-internal"));
     let desk = Desk::set(|builder| builder.passes(passes()).rule(rule));
     let pass = desk.earned().await;

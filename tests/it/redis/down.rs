@@ -156,7 +156,7 @@ async fn a_full_redis_stops_no_request_under_local_and_all_under_refuse() {
 }
 
 #[tokio::test]
-async fn a_budget_goes_on_in_the_memory_from_what_redis_said_last() {
+async fn a_budget_continues_in_the_memory_from_the_last_sum_of_redis() {
     let Some(mut server) = Server::start() else { return };
     let budget = |guards: GuardsBuilder| guards.daily_budget(6);
     let (one, other) = (Instance::with(&server, budget), Instance::with(&server, budget));

@@ -134,7 +134,7 @@ async fn a_limit_outside_ends_the_body_for_the_application_too_and_an_enforced_r
 }
 
 #[tokio::test]
-async fn a_body_that_failed_is_no_other_call_whatever_the_query_says() {
+async fn a_body_that_failed_is_guarded_whatever_the_query_says() {
     let (seen, ran) = (Got::default(), Arc::default());
     let rule = Rule::post("/login", number()).when(Field::query("kind"), "login").otherwise_pass().body_limit(15);
     let layer = builder(&Verifier::passing()).rule(rule).build().unwrap();

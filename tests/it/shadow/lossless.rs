@@ -180,7 +180,7 @@ async fn a_verifier_that_never_answers_loses_no_byte() {
 }
 
 #[tokio::test]
-async fn a_passing_request_is_decided_as_ever() {
+async fn a_passing_request_in_shadow_is_allowed_as_one_that_is_enforced() {
     let layer = builder(Class::Passed).rule(login(Rule::post("/login", number()))).build().unwrap();
     let request = post("application/json").body(Full::from(LOGIN)).unwrap();
     let (parts, seen, _) = send(&layer, request).await.expect("it passes");

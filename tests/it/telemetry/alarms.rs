@@ -87,7 +87,7 @@ async fn a_rule_whose_checks_stop_passing_is_an_alarm_once_and_again_after_recov
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_few_clients_and_clients_that_are_not_known_are_none() {
+async fn a_few_clients_or_unknown_clients_cause_no_alarm() {
     let known = || rule().client_ip(real_ip());
     for (rule, clients) in [(known(), 10), (known(), 19), (rule(), 60)] {
         let desk = Desk::new(rule);

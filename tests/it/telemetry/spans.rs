@@ -70,7 +70,7 @@ async fn a_check_whose_client_left_closes_its_span_with_its_answer() {
 }
 
 #[tokio::test]
-async fn at_info_and_for_unmatched_requests_there_are_none() {
+async fn there_are_no_spans_at_info_or_for_unmatched_requests() {
     let desk = Sandboxed::new(Rule::post("/login", number()));
     let (log, _listening) = closing(LevelFilter::INFO);
     desk.login(&json!({"token": "sandbox-9000", "phone": "13800000000"})).await;

@@ -110,7 +110,7 @@ async fn rules_that_nothing_matched_are_events_once_the_last_of_the_layer_is_gon
 }
 
 #[tokio::test]
-async fn all_rules_spend_from_one_account_unless_said_and_the_event_names_it() {
+async fn all_rules_spend_from_one_account_by_default_and_the_event_names_it() {
     for (account, shown) in [(None, "default"), (Some("1f2e3d4c"), "1f2e3d4c")] {
         let rules = [Rule::post("/login", number()).in_flight(3), Rule::post("/register", number()).in_flight(5)];
         let with_rules = rules.into_iter().fold(builder(&Verifier::passing()), tower_jverify::JVerifyBuilder::rule);
