@@ -54,7 +54,7 @@ fn main() {
     table.row(GUARDS_ON, on - off, Target::AtMost(6.0), &of);
     let (off, on) = (guarded("clients-off"), guarded("clients-on"));
     let of = format!("{on:.1} - {off:.1}");
-    table.row("the same, where clients are known", on - off, Target::Told, &of);
+    table.row("the same, where clients are known", on - off, Target::Reported, &of);
 
     let unmatched = |under: &'static str| {
         per_request(&support::runtime(), 500, async |requests| {

@@ -51,14 +51,14 @@ fn main() {
     table.row(GUARDS_ON, (on - off).round(), Target::AtMost(3000.0), &of);
     let (off, on) = (guarded("clients-off"), guarded("clients-on"));
     let of = format!("{on:.0} - {off:.0}");
-    table.row("the same, where clients are known", (on - off).round(), Target::Told, &of);
+    table.row("the same, where clients are known", (on - off).round(), Target::Reported, &of);
 
     if cfg!(feature = "pass") {
         let (none, signed) = (ours, cost("guarded assertion", 400, None));
         let of = format!("{signed:.0} - {none:.0}");
-        table.row("guarded request, with an assertion over without", (signed - none).round(), Target::Told, &of);
+        table.row("guarded request, with an assertion over without", (signed - none).round(), Target::Reported, &of);
         let signature = cost("guarded assertion", 400, Some("*Key::sign*"));
-        table.row("one signature of Ed25519, with its claims", signature.round(), Target::Told, "");
+        table.row("one signature of Ed25519, with its claims", signature.round(), Target::Reported, "");
     }
 
     let unmatched = |method: &str, headers: usize| {
@@ -82,7 +82,7 @@ fn main() {
     let of = format!("{foreign_three:.0} - {bare:.0}");
     table.row("unmatched, `foreign_backend`", (foreign_three - bare).round(), Target::AtMost(2000.0), &of);
     let further = ((foreign_eight - bare_eight) - (foreign_three - bare)) / 5.0;
-    table.row("unmatched, `foreign_backend`, a further header", further, Target::Told, "");
+    table.row("unmatched, `foreign_backend`, a further header", further, Target::Reported, "");
 
     for (bytes, requests, most) in [(200, 2000, 0.40), (2 * 1024, 400, 0.28), (64 * 1000, 20, 0.22)] {
         let ours = cost(&format!("json layer {bytes}"), requests, Some("*Plan*::read_body*"));
@@ -112,7 +112,7 @@ fn main() {
         let without = denial("none");
         for (figure, passes) in [("a pass of HS256, issued", "hs256"), ("a pass of Ed25519, issued", "ed25519")] {
             let with = denial(passes);
-            table.row(figure, (with - without).round(), Target::Told, &format!("{with:.0} - {without:.0}"));
+            table.row(figure, (with - without).round(), Target::Reported, &format!("{with:.0} - {without:.0}"));
         }
     }
 

@@ -43,7 +43,7 @@ fn main() {
         let counted = |which: &str| (counted(which, &jpush, 800) - counted(which, &jpush, 400)) / 400.0;
         let (ours, by_hand, unguarded) = (counted("ours"), counted("by-hand"), counted("unguarded"));
         let of = format!("{ours:.0} / {by_hand:.0}; {unguarded:.0} of both are the server");
-        table.row("a server's instructions per login over hand-written", ours / by_hand, Target::Told, &of);
+        table.row("a server's instructions per login over hand-written", ours / by_hand, Target::Reported, &of);
     } else {
         println!("sockets: nothing is counted, valgrind is not installed");
     }
@@ -81,7 +81,7 @@ fn timed(jpush: &JPushProcess, table: &mut Table) {
     let [mine, theirs] =
         [median(all.iter().map(|(mine, _)| mine.core)), median(all.iter().map(|(_, theirs)| theirs.core))];
     let of = format!("{mine:.1} / {theirs:.1} microseconds a login");
-    table.row("the same, by the server's time on its core", cores, Target::Told, &of);
+    table.row("the same, by the server's time on its core", cores, Target::Reported, &of);
 }
 
 /// The application's process: serves until its parent ends.

@@ -36,7 +36,7 @@ fn main() {
     let mine: Option<f64> = all.iter().map(|(mine, _)| mine.core).sum();
     let theirs: Option<f64> = all.iter().map(|(_, theirs)| theirs.core).sum();
     if let Some((mine, theirs)) = mine.zip(theirs) {
-        table.row("the same, by the thread's own time, all rounds", theirs / mine, Target::Told, "");
+        table.row("the same, by the thread's own time, all rounds", theirs / mine, Target::Reported, "");
     }
     let share = far(&runtime, &jpush.place);
     let of = format!("{:.0} of {ALLOWED:.0} logins a second", share * ALLOWED);
@@ -44,7 +44,7 @@ fn main() {
     if cfg!(feature = "pass") {
         let (without, with) = (microseconds(false), microseconds(true));
         let of = format!("{with:.1} - {without:.1}, in this process");
-        table.row("one assertion (Ed25519), microseconds", with - without, Target::Told, &of);
+        table.row("one assertion (Ed25519), microseconds", with - without, Target::Reported, &of);
     }
     table.print(&format!("Throughput ({ROUNDS} paired rounds of {} requests, {AT_ONCE} at once)", AT_ONCE * EACH));
 }
@@ -103,6 +103,6 @@ async fn round(guarded: &Guarded) -> Took {
 
 /// Seconds that this thread has been on a core.
 fn on_core() -> Option<f64> {
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    told.split(' ').next()?.parse::<f64>().ok().map(|nanoseconds| nanoseconds / 1e9)
+    let statistics = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    statistics.split(' ').next()?.parse::<f64>().ok().map(|nanoseconds| nanoseconds / 1e9)
 }

@@ -42,21 +42,21 @@ pub(crate) struct Table {
     missed: bool,
 }
 
-/// What a figure has to reach.
+/// The target of a figure.
 #[derive(Clone, Copy)]
 pub(crate) enum Target {
     AtLeast(f64),
     AtMost(f64),
-    /// Reported only: has no target.
-    Told,
+    /// The figure has no target, and is only reported.
+    Reported,
 }
 
 impl Table {
-    pub(crate) fn row(&mut self, figure: &str, measured: f64, target: Target, told: &str) {
+    pub(crate) fn row(&mut self, figure: &str, measured: f64, target: Target, detail: &str) {
         let (target, holds) = match target {
             Target::AtLeast(least) => (format!(">= {least}"), measured >= least),
             Target::AtMost(most) => (format!("<= {most}"), measured <= most),
-            Target::Told => ("-".to_owned(), true),
+            Target::Reported => ("-".to_owned(), true),
         };
         self.missed |= !holds;
         let holds = match (target.as_str(), holds) {
@@ -65,15 +65,15 @@ impl Table {
             (_, false) => "MISSED",
         };
         let measured = if measured.fract() == 0.0 { format!("{measured}") } else { format!("{measured:.2}") };
-        self.rows.push([figure.to_owned(), target, format!("{measured} {holds}"), told.to_owned()]);
+        self.rows.push([figure.to_owned(), target, format!("{measured} {holds}"), detail.to_owned()]);
     }
 
-    /// Prints it; under `--quick`, where it is a check, a missed target ends the process with 1.
+    /// Prints the table. With `--quick`, a missed target ends the process with exit code 1.
     pub(crate) fn print(self, title: &str) {
         println!("\n{title}\n");
         let head = ["figure", "target", "measured", "of"].map(str::to_owned);
-        for [figure, target, measured, told] in std::iter::once(head).chain(self.rows) {
-            println!("{figure:<58} {target:<9} {measured:<14} {told}");
+        for [figure, target, measured, detail] in std::iter::once(head).chain(self.rows) {
+            println!("{figure:<58} {target:<9} {measured:<14} {detail}");
         }
         println!();
         if self.missed && quick() {
