@@ -1,4 +1,4 @@
-//! An endpoint that is down gets no checks.
+//! What opens a breaker, what does not, and what is answered while it is open.
 
 use std::{
     sync::{
@@ -15,11 +15,8 @@ use tower_jverify::{
     Policy, Question, Rule, Sandbox, Verdict, captcha, number, sandbox::Fault,
 };
 
-use super::{NeverReady, PHONE, reason};
-use crate::{
-    support::{Application, Sandboxed, Verifier, builder, denial, jpush, post_json, send},
-    telemetry::Log,
-};
+use crate::guards::{NeverReady, PHONE, reason};
+use crate::support::{Application, Sandboxed, builder, denial, jpush, post_json, send};
 
 /// A sandbox that is asked with another proof each time.
 struct Desk {
@@ -176,131 +173,6 @@ async fn what_a_breaker_refuses_gives_its_proof_back() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_probe_whose_client_leaves_still_decides() {
-    let guards = Guards::builder().breaker(Breaker::new().consecutive(1)).build().unwrap();
-    let sandbox = Sandbox::new();
-    let layer = JVerifyLayer::builder(jpush(&sandbox)).guards(&guards).rule(Rule::post("/login", number()));
-    let (layer, application) = (layer.build().unwrap(), Application::default());
-    let login = |token: &str| {
-        let body = json!({"token": token, "phone": PHONE}).to_string();
-        send(&layer, &application, post_json("/login", body))
-    };
-    assert_eq!(login("sandbox-reset-9000").await.status(), 503);
-    advance(Duration::from_secs(13)).await;
-    let probe = login("sandbox-delay-2000-9000");
-    assert!(tokio::time::timeout(Duration::from_millis(50), probe).await.is_err());
-    assert_eq!(reason(&login("sandbox-9000#1").await), DenialReason::BreakerOpen, "the probe goes on");
-    advance(Duration::from_secs(3)).await;
-    guards.drained().await;
-    assert_eq!(login("sandbox-9000#2").await.status(), 200);
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_check_of_a_client_that_has_left_counts_when_it_ends_and_holds_its_place_until_then() {
-    let ends = [(Fault::Hang, false), (Fault::Delay(Duration::from_secs(2)), true), (Fault::Reset, false)];
-    for (fault, is_answered) in ends {
-        let what = format!("{fault:?}");
-        let (guards, sandbox) = (Guards::new(), Sandbox::new());
-        let rule = Rule::post("/login", number()).client_ip(ClientIp::forwarded(1));
-        let layer = JVerifyLayer::builder(jpush(&sandbox)).guards(&guards).rule(rule).in_flight(10).build().unwrap();
-        let application = Application::default();
-        let login = |n: usize| {
-            let body = json!({"token": format!("sandbox-9000#{n}"), "phone": PHONE}).to_string();
-            let mut request = post_json("/login", body);
-            request.headers_mut().insert("x-forwarded-for", format!("192.0.2.{n}").parse().unwrap());
-            send(&layer, &application, request)
-        };
-        sandbox.fault(fault.clone());
-        let is_open = || guards.snapshot().breakers().any(BreakerState::is_open);
-        let mut left = 0;
-        for n in 0..10 {
-            // What is reset is answered before the client leaves.
-            left += usize::from(tokio::time::timeout(Duration::from_millis(50), login(n)).await.is_err());
-            if left > 0 {
-                assert!(!is_open(), "{what}: nothing counts when a client leaves");
-            }
-        }
-        if left > 0 {
-            assert_eq!((left, guards.snapshot().abandoned_checks()), (10, 10), "{what}");
-            assert_eq!(reason(&login(11).await), DenialReason::Overloaded, "{what}: the places are busy");
-        }
-        guards.drained().await;
-        assert_eq!((guards.snapshot().abandoned_checks(), is_open()), (0, !is_answered), "{what}");
-        sandbox.fault(None);
-        let next = login(12).await;
-        if is_answered {
-            assert_eq!(next.status(), 200, "{what}");
-        } else {
-            assert_eq!(reason(&next), DenialReason::BreakerOpen, "{what}");
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_probe_that_is_dropped_before_it_is_asked_gives_its_slot_back() {
-    let guards = Guards::builder().breaker(Breaker::new().consecutive(1)).build().unwrap();
-    let (sandbox, application) = (Sandbox::new(), Application::default());
-    let rule = || Rule::post("/login", number());
-    let never = JVerifyLayer::builder(NeverReady).guards(&guards).account("one").rule(rule()).build().unwrap();
-    let layer = JVerifyLayer::builder(jpush(&sandbox)).guards(&guards).account("one").rule(rule()).build().unwrap();
-    let body = |token: &str| post_json("/login", json!({"token": token, "phone": PHONE}).to_string());
-    assert_eq!(send(&layer, &application, body("sandbox-reset-9000")).await.status(), 503);
-    advance(Duration::from_secs(13)).await;
-    let probe = send(&never, &application, body("sandbox-9000#1"));
-    assert!(tokio::time::timeout(Duration::from_millis(50), probe).await.is_err());
-    assert_eq!(send(&layer, &application, body("sandbox-9000#1")).await.status(), 200, "the next request is the probe");
-}
-
-#[tokio::test]
-async fn each_change_is_one_event() {
-    let (log, _listening) = Log::listen();
-    let desk = Sandboxed::noticing(Rule::post("/login", number()));
-    log.take_events();
-    desk.login(&json!({"token": "sandbox-reset-9000", "phone": PHONE})).await;
-    for _ in 0..3 {
-        desk.login(&json!({"token": "sandbox-9000", "phone": PHONE})).await;
-    }
-    let events = log.take_events();
-    let changes: Vec<_> = events.iter().filter(|event| event.contains("the breaker is")).collect();
-    assert_eq!(changes.len(), 1, "{events:?}");
-    assert!(changes[0].starts_with("WARN") && changes[0].contains("number_app"), "{changes:?}");
-}
-
-#[tokio::test]
-async fn without_breakers_each_check_is_asked_and_a_policy_that_opens_is_refused() {
-    let guards = Guards::builder().without_breaker().build().unwrap();
-    let sandbox = Sandbox::new();
-    sandbox.fault(Fault::Reset);
-    let layer = JVerifyLayer::builder(jpush(&sandbox)).guards(&guards).rule(Rule::post("/login", number()));
-    let (layer, application) = (layer.build().unwrap(), Application::default());
-    for n in 0..30 {
-        let body = json!({"token": format!("sandbox-9000#{n}"), "phone": PHONE}).to_string();
-        send(&layer, &application, post_json("/login", body)).await;
-    }
-    assert_eq!(sandbox.calls().len(), 30);
-    let opening = Rule::post("/login", number()).policy(Policy::default().on(Class::Unavailable, Fallback::Open));
-    let error = JVerifyLayer::builder(jpush(&sandbox)).guards(&guards).rule(opening).build().unwrap_err();
-    assert_eq!((error.setting(), error.rule()), ("policy.on", Some("POST /login")));
-}
-
-#[tokio::test]
-async fn a_setting_out_of_its_range_is_refused_by_its_name() {
-    for (breaker, setting) in [
-        (Breaker::new().window(Duration::from_millis(999)), "breaker.window"),
-        (Breaker::new().window(Duration::from_secs(61)), "breaker.window"),
-        (Breaker::new().minimum_calls(0), "breaker.minimum_calls"),
-        (Breaker::new().ratio(0.0), "breaker.ratio"),
-        (Breaker::new().ratio(1.1), "breaker.ratio"),
-        (Breaker::new().ratio(f64::NAN), "breaker.ratio"),
-        (Breaker::new().consecutive(0), "breaker.consecutive"),
-        (Breaker::new().open_for(Duration::ZERO), "breaker.open_for"),
-        (Breaker::new().open_for(Duration::from_secs(3600)), "breaker.open_for"),
-    ] {
-        assert_eq!(Guards::builder().breaker(breaker).build().unwrap_err().setting(), setting);
-    }
-}
-
 /// Checks that are not sent must not close a breaker: a client could keep it closed with them during an outage.
 #[tokio::test]
 async fn what_is_refused_here_opens_no_breaker_and_keeps_none_closed() {
@@ -398,34 +270,4 @@ async fn no_captcha_is_paid_for_while_the_number_that_follows_is_not_asked() {
     assert_eq!(sandbox.take_calls().len(), 1);
     assert_eq!(reason(&send("/both", both).await), DenialReason::BreakerOpen);
     assert!(sandbox.take_calls().is_empty());
-}
-
-#[tokio::test]
-async fn a_reload_of_rules_that_open_under_guards_without_breakers_opens_nothing() {
-    let guards = Guards::builder().without_breaker().build().unwrap();
-    let sandbox = Sandbox::new();
-    sandbox.fault(Fault::Refuse);
-    let login = Rule::post("/login", number());
-    let layer = JVerifyLayer::builder(jpush(&sandbox)).guards(&guards).rule(login.clone()).build().unwrap();
-    let opening = login.policy(Policy::default().on(Class::Unavailable, Fallback::Open));
-    layer.reload(JVerifyLayer::builder(jpush(&sandbox)).rule(opening).build().unwrap());
-    let body = json!({"token": "sandbox-9000", "phone": PHONE}).to_string();
-    assert_eq!(send(&layer, &Application::default(), post_json("/login", body)).await.status(), 503);
-}
-
-#[test]
-fn a_snapshot_lists_breakers_by_account_and_endpoint() {
-    let guards = Guards::builder().build().unwrap();
-    let layer = |account: &str| {
-        let builder = JVerifyLayer::builder(Verifier::passing()).account(account).guards(&guards);
-        builder.rule(Rule::post("/login", number())).build().unwrap()
-    };
-    let layers = ["c", "a", "d", "b"].map(layer);
-    let listed = guards.snapshot();
-    let listed: Vec<_> = listed.breakers().map(|breaker| (breaker.account(), breaker.endpoint())).collect();
-    let endpoints = ["number_app", "number_web", "captcha", "one_tap", "risk"];
-    let expected: Vec<_> =
-        ["a", "b", "c", "d"].iter().flat_map(|it| endpoints.map(|endpoint| (*it, endpoint))).collect();
-    assert_eq!(listed, expected);
-    drop(layers);
 }

@@ -1,0 +1,5 @@
+//! An endpoint that is down gets no checks.
+
+mod openings;
+mod probes;
+mod settings;
