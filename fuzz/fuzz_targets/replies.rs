@@ -17,6 +17,8 @@ use tower_jverify_fuzz::{Frames, pairs, wait};
 
 const EX_ID: &str = "ours-1";
 const PHONE: &str = "13812345678";
+/// The tags that the client keeps: `TAGS` of `src/jpush/wire.rs`.
+const TAGS: usize = 64;
 static CREDENTIALS: LazyLock<Credentials> =
     LazyLock::new(|| Credentials::new("app-key", "master-secret").expect("credentials"));
 /// The phone, as the sandbox seals it.
@@ -57,9 +59,9 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(verdict.kind(), check.kind());
     assert!(!verdict.is_sandbox());
     let proves = verdict.class().is_pass() && check.kind() == CheckKind::OneTap;
-    assert_eq!(verdict.phone(), proves.then_some(phone), "a phone that nobody proved, or none");
+    assert_eq!(verdict.phone(), proves.then_some(phone), "the phone is not the proven one");
     if let Risk::Known { score, tags, .. } = verdict.risk() {
-        assert!(*score <= 900 && tags.len() <= 16 && tags.iter().all(|tag| tag.len() <= 64));
+        assert!(*score <= 900 && tags.len() <= TAGS && tags.iter().all(|tag| tag.len() <= 64));
     }
     if !verdict.class().is_pass() {
         return;
@@ -80,12 +82,12 @@ fuzz_target!(|input: &[u8]| {
         CheckKind::Risk => "0",
         other => panic!("{other} was not asked"),
     };
-    assert_eq!(once("code"), Some(pass), "a pass by another code, or something that is no integer");
+    assert_eq!(once("code"), Some(pass), "a pass by another code, or a value that is not an integer");
     if check.kind() == CheckKind::Captcha {
         assert_eq!(text("result").as_deref(), Some("success"));
     }
     let theirs = text("exID").unwrap_or_default();
-    assert!(theirs.is_empty() || theirs == if with_ex_id { EX_ID } else { "" }, "somebody else's answer");
+    assert!(theirs.is_empty() || theirs == if with_ex_id { EX_ID } else { "" }, "the answer to another check");
 });
 
 fn answer(check: &Check, status: u16, frames: Frames) -> Option<Verdict> {
@@ -95,7 +97,7 @@ fn answer(check: &Check, status: u16, frames: Frames) -> Option<Verdict> {
     });
     static KEY: LazyLock<tower_jverify::Secret> = LazyLock::new(Sandbox::one_tap_key_pem);
     let jpush = JPush::builder(CREDENTIALS.clone()).transport(transport);
-    // Reading the key takes its time.
+    // Parsing the key is slow.
     let jpush = if check.kind() == CheckKind::OneTap { jpush.one_tap_key(&KEY) } else { jpush };
     wait(jpush.build().expect("a client").ask(check.clone())).ok()
 }
