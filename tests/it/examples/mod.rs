@@ -1,5 +1,6 @@
 //! The examples do what they print: each is started as a person starts it, and gets the requests that it prints.
 
+mod decision_log;
 mod printed;
 mod proxy;
 mod sandbox;
