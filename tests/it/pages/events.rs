@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::root;
+use super::{code, root, source, table};
 
 /// An event as the source writes it.
 #[derive(Debug)]
@@ -202,6 +202,27 @@ fn the_words_of_decisions_and_reasons_are_in(page: &str) {
         assert!(!words.is_empty(), "{file}");
         for word in words {
             assert!(page.contains(&format!("`{word}`")), "{file}: {word}");
+        }
+    }
+}
+
+#[test]
+fn both_pages_list_each_kind_of_alarm_and_each_span() {
+    let alarms = source("observe/alarms.rs");
+    let words = alarms.split_once("const fn as_str(self)").unwrap().1.split("\n    }").next().unwrap();
+    let kinds: BTreeSet<&str> = words.split("=> \"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert!(kinds.len() >= 11, "{kinds:?}");
+    let log = source("log.rs");
+    let spans = log.split("\"jverify.").skip(1).map(|rest| format!("jverify.{}", rest.split('"').next().unwrap()));
+    let spans: BTreeSet<String> = spans.collect();
+    assert_eq!(spans.len(), 3, "{spans:?}");
+    for (page, head) in [("docs/operating.md", "| kind | when |"), ("docs/operating.zh-CN.md", "| 种类 | 何时 |")] {
+        let rows = table(page, head);
+        let listed: BTreeSet<&str> = rows.iter().flat_map(|row| code(&row[0])).collect();
+        assert_eq!(listed, kinds, "{page}");
+        let text = fs::read_to_string(root().join(page)).unwrap();
+        for span in &spans {
+            assert!(text.contains(&format!("\n| `{span}`")), "{page}: {span}");
         }
     }
 }
