@@ -159,6 +159,22 @@ fn the_limits_of_a_client_in_the_readmes_are_those_of_the_page() {
     }
 }
 
+#[test]
+fn the_readmes_name_each_setting_that_does_not_work_on_demand() {
+    let source = text("src/rule/on_demand.rs");
+    let check = source.split_once("pub(super) fn check(").unwrap().1.split("\n}").next().unwrap();
+    let is_setting =
+        |name: &&str| name.contains('_') && name.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase());
+    let refused: BTreeSet<&str> = code(check).into_iter().filter(is_setting).collect();
+    assert!(refused.len() >= 6, "{refused:?}");
+    for (page, start) in READMES.into_iter().zip(["It does not work with", "它不能与 `pin_phone`"]) {
+        let text = text(page);
+        let (at, _) = text.match_indices(start).next().unwrap();
+        let listed: BTreeSet<&str> = code(text[at..].split("`build()`").next().unwrap()).into_iter().collect();
+        assert_eq!(listed, refused, "{page}");
+    }
+}
+
 /// The programs of a page in Rust, without their comments.
 fn programs(page: &str) -> Vec<String> {
     let text = text(page);
