@@ -30,8 +30,8 @@ pub enum Suspicion {
     /// A cookie with the name of a phone field, of its country code or of the field that [`Rule::when`](crate::Rule::when)
     /// reads. The cookie is removed, and the request continues.
     Cookie,
-    /// A header that names another path, prefix or method. The header is removed, and the request continues. See the table
-    /// of [`ForeignBackend`].
+    /// A header that names another path, prefix or method, also `Host: a/login?`. The header is removed, and the request continues. See the
+    /// table of [`ForeignBackend`].
     RoutingHeader,
     /// `Upgrade: h2c` and `HTTP2-Settings`. They are removed, and the request continues.
     H2c,
@@ -84,9 +84,11 @@ pub enum Suspicion {
 /// | IIS, its rewriters, and PHP and .NET frameworks behind them | `X-Original-URL`, `X-Original-URI`, `X-Original-Path`, `X-Original-Prefix`, `X-Rewrite-URL`, `X-Rewrite-URI`, `X-Rewrite-Path`, `X-Waws-Unencoded-URL`, `X-MS-Original-URL`, `X-HTTP-DestinationURL` |
 /// | reverse proxies | `X-Forwarded-Prefix`, `X-Forwarded-Path`, `X-Forwarded-PathBase`, `X-Forwarded-Context`, `X-Forwarded-URI`, `X-Forwarded-URL`, `X-Forwarded-Request-URI`, `X-Forwarded-Script-Name`, `X-Forwarded-Base-Path`, `X-Forwarded-BasePath`, `X-Script-Name`, `X-Traversal-Path`, `X-Path-Info`, `X-Request-URI`, `X-Original-Request-URI`, `X-Original-Request-URL`, `X-Matched-Path`, `X-Invoke-Path`, `X-Replaced-Path`, `X-Ingress-Path`, `X-ProxyContextPath`, `X-Proxy-URL`, `X-Envoy-Original-Path`, `X-Envoy-Original-URL` |
 /// | the method | `X-HTTP-Method-Override`, `X-HTTP-Method`, `X-Method-Override`, `X-Request-Method`, `X-HTTP-Verb-Override`, `X-HTTP-Path-Override`, `X-Forwarded-Method`, `X-Original-Method`, `REQUEST_METHOD` |
+/// | parts of a URL, with another value than a host, a scheme or a port | `Host`, `Forwarded`, `X-Forwarded-Host`, `X-Forwarded-Server`, `X-Forwarded-Port`, `X-Forwarded-Proto`, `X-Forwarded-Protocol`, `X-Forwarded-Scheme`, `X-Original-Host`, `X-Original-Proto`, `X-HTTP-Host-Override`, `X-Host`, `X-Scheme`, `X-URL-Scheme`, `CloudFront-Forwarded-Proto` |
 ///
-/// Headers that name a host, a scheme or an address (`X-Forwarded-Host`, `Forwarded`) stay, because they do not choose a
-/// path. The general words `URL`, `URI`, `Base-URL` and `Redirect` also stay: no framework is known to route by them, and
+/// The headers of the last row name a host, a scheme or a port, and stay. Only if the value is more than that, it is removed as well, because some
+/// servers join these parts with the path to a URL: with `Host: a/login?` or `X-Forwarded-Host: a/login?`, every request
+/// is one for `/login` to them. Headers that name an address (`X-Forwarded-For`) stay. The general words `URL`, `URI`, `Base-URL` and `Redirect` also stay: no framework is known to route by them, and
 /// applications use them.
 ///
 /// # Methods

@@ -14,6 +14,7 @@ mod routing;
 mod strip;
 #[cfg(test)]
 mod tests;
+mod url_parts;
 
 use http::HeaderValue;
 

@@ -12,7 +12,10 @@ use http::{
     header::{CONNECTION, UPGRADE},
 };
 
-use super::folding::{aliases, rebuild, tokens, without_tokens};
+use super::{
+    folding::{aliases, rebuild, tokens, without_tokens},
+    url_parts::UrlPart,
+};
 use crate::{
     error::ConfigError,
     foreign_backend::{ForeignBackend, Suspicion},
@@ -25,10 +28,14 @@ pub(super) enum Names {
     /// The path, a part of it, or the query.
     Path,
     Method,
+    /// The path, if the value is more than this part of a URL.
+    UrlPart(UrlPart),
 }
 
 /// All routing headers. A test compares the names with [`ForeignBackend`]'s documentation.
-pub(super) const LIST: [(&str, Names); 56] = [
+pub(super) const LIST: [(&str, Names); 71] = [
+    // First, because nearly every request has it.
+    ("Host", Names::UrlPart(UrlPart::Host)),
     // CGI's variables, which a server that adds no `HTTP_` reads from a header: gunicorn's `SCRIPT_NAME`.
     ("SCRIPT_NAME", Names::Path),
     ("PATH_INFO", Names::Path),
@@ -91,6 +98,21 @@ pub(super) const LIST: [(&str, Names); 56] = [
     ("X-Request-Method", Names::Method),
     ("X-HTTP-Path-Override", Names::Path),
     ("X-HTTP-Verb-Override", Names::Method),
+    // Servers that put a URL together and take its path (`url_parts`).
+    ("Forwarded", Names::UrlPart(UrlPart::Forwarded)),
+    ("X-Forwarded-Host", Names::UrlPart(UrlPart::Host)),
+    ("X-Forwarded-Server", Names::UrlPart(UrlPart::Host)),
+    ("X-Forwarded-Port", Names::UrlPart(UrlPart::Word)),
+    ("X-Forwarded-Proto", Names::UrlPart(UrlPart::Word)),
+    ("X-Forwarded-Protocol", Names::UrlPart(UrlPart::Word)),
+    ("X-Forwarded-Scheme", Names::UrlPart(UrlPart::Word)),
+    ("X-Original-Host", Names::UrlPart(UrlPart::Host)),
+    ("X-Original-Proto", Names::UrlPart(UrlPart::Word)),
+    ("X-HTTP-Host-Override", Names::UrlPart(UrlPart::Host)),
+    ("X-Host", Names::UrlPart(UrlPart::Host)),
+    ("X-Scheme", Names::UrlPart(UrlPart::Word)),
+    ("X-URL-Scheme", Names::UrlPart(UrlPart::Word)),
+    ("CloudFront-Forwarded-Proto", Names::UrlPart(UrlPart::Word)),
 ];
 
 const HTTP2_SETTINGS: &str = "http2-settings";
@@ -160,7 +182,9 @@ impl Routing {
     /// `foreign_backend.keep_header`: a name that is not in the list.
     pub(super) fn of(foreign: &ForeignBackend) -> Result<Option<Self>, ConfigError> {
         let kept = foreign.kept_headers();
-        if let Some(other) = kept.iter().find(|name| !LIST.iter().any(|(known, _)| aliases(name, known))) {
+        let is_removed =
+            |name: &str| LIST.iter().any(|(known, names)| !matches!(names, Names::UrlPart(_)) && aliases(name, known));
+        if let Some(other) = kept.iter().find(|name| !is_removed(name)) {
             let problem = "this header is not removed: see the table of `ForeignBackend`";
             return Err(ConfigError::new("foreign_backend.keep_header", other.clone(), problem));
         }
@@ -197,7 +221,9 @@ impl Routing {
 
     #[inline(never)]
     fn concerns_exactly(&self, name: &str, headers: &HeaderMap, keeping: Keeping) -> bool {
+        let values = || headers.iter().filter(|(other, _)| other.as_str() == name).map(|(_, value)| value);
         self.removes(name, keeping)
+            || self.url_part(name).is_some_and(|part| !values().all(|value| part.is_plain(value.as_bytes())))
             || (self.h2c
                 && *name == *UPGRADE.as_str()
                 && headers.get_all(UPGRADE).iter().any(|value| protocols(value).any(is_http2)))
@@ -206,10 +232,23 @@ impl Routing {
     /// Whether a header is removed, with any value.
     pub(super) fn removes(&self, name: &str, keeping: Keeping) -> bool {
         let Some(entry) = self.entry(name) else { return self.h2c && aliases(name, HTTP2_SETTINGS) };
-        match keeping {
-            Keeping::All => !entry.kept,
-            Keeping::NoMethods => !entry.kept || entry.names == Names::Method,
-            Keeping::Nothing => true,
+        match (entry.names, keeping) {
+            (Names::UrlPart(_), _) => false,
+            (_, Keeping::All) => !entry.kept,
+            (names, Keeping::NoMethods) => !entry.kept || names == Names::Method,
+            (_, Keeping::Nothing) => true,
+        }
+    }
+
+    /// Whether a header is removed because of its value.
+    pub(super) fn removes_value(&self, name: &str, value: &HeaderValue) -> bool {
+        self.url_part(name).is_some_and(|part| !part.is_plain(value.as_bytes()))
+    }
+
+    fn url_part(&self, name: &str) -> Option<UrlPart> {
+        match self.entry(name)?.names {
+            Names::UrlPart(part) => Some(part),
+            Names::Path | Names::Method => None,
         }
     }
 

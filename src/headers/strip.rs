@@ -114,7 +114,7 @@ impl Names {
                 return without_tokens(value, |word| self.is_removed_word(word, upgrades));
             }
             let Some(routing) = routing else { return Some(value) };
-            if routing.removes(text, keeping) {
+            if routing.removes(text, keeping) || routing.removes_value(text, &value) {
                 routing.warn(text);
                 return None;
             }

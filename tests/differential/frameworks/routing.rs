@@ -46,6 +46,28 @@ async fn express_and_php_that_route_by_the_query() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn servers_that_route_by_the_url_of_host_and_path() {
+    let Some(node) = Backend::node() else { return };
+    for name in ["URL of the host", "@whatwg-node/server"] {
+        let fronts = Fronts::before(node.named(name)).await;
+        fronts.lets_in("login", &post(JSON, &json(MINE)), "JSON").await;
+        for host in ["a/login?", "a/login#", "a:80/login?", "a\\login?", "[::1]/login?"] {
+            let attack = request("POST", "/other", &[("Content-Type", JSON), ("Host", host)], json(VICTIM).as_bytes());
+            fronts.attack("login", &attack, host).await;
+        }
+    }
+    let fronts = Fronts::before(node.named("URL of the host")).await;
+    for (header, value) in [
+        ("X-Forwarded-Host", "a/login?"),
+        ("X-Forwarded-Proto", "http://a/login?"),
+        ("X-Forwarded-Proto", "x://a/login#"),
+    ] {
+        let attack = request("POST", "/other", &[("Content-Type", JSON), (header, value)], json(VICTIM).as_bytes());
+        fronts.attack("login", &attack, value).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn django_and_php_that_ignore_the_method() {
     let django = Backend::django().map(|django| (django, "json of any type"));
     let php = Backend::php().map(|php| (php, "json of any type"));

@@ -7,6 +7,7 @@ const fastify = require('fastify');
 const { formidable } = require('formidable');
 const methodOverride = require('method-override');
 const qs = require('qs');
+const { createServerAdapter } = require('@whatwg-node/server');
 const querystring = require('node:querystring');
 
 const any = () => true;
@@ -76,6 +77,29 @@ function calls() {
   return app;
 }
 
+// Routes by a URL that the server puts together.
+function byUrl(request, response) {
+  let phone = null;
+  const { host, 'x-forwarded-proto': scheme, 'x-forwarded-host': forwarded } = request.headers;
+  const chunks = [];
+  request.on('data', (chunk) => chunks.push(chunk));
+  request.on('end', () => {
+    try {
+      const url = new URL(`${scheme ?? 'http'}://${forwarded ?? host}${request.url}`);
+      if (request.method === 'POST' && url.pathname === '/login') phone = JSON.parse(Buffer.concat(chunks)).phone;
+    } catch {
+      // No login.
+    }
+    response.end(JSON.stringify({ login: phone }));
+  });
+}
+
+const byAdapter = createServerAdapter(async (request) => {
+  const isLogin = request.method === 'POST' && new URL(request.url).pathname === '/login';
+  const body = isLogin ? await request.json() : {};
+  return new Response(JSON.stringify({ login: body.phone ?? null }));
+});
+
 const text = express.text({ type: any });
 const applications = {
   json: posting([express.json()]),
@@ -109,6 +133,8 @@ const applications = {
     express.urlencoded({ extended: true }),
   ]),
   'routed by query': routedByQuery(),
+  'URL of the host': byUrl,
+  '@whatwg-node/server': byAdapter,
   calls: calls(),
   formidable: async (request, response) => {
     let fields = {};

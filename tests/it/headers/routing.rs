@@ -99,9 +99,6 @@ async fn headers_that_only_look_alike_stay() {
     let guarded = before(ForeignBackend::any());
     for name in [
         "x-forwarded-for",
-        "x-forwarded-host",
-        "x-forwarded-proto",
-        "forwarded",
         "x-request-id",
         "x-original-to",
         "script-names",
@@ -114,6 +111,57 @@ async fn headers_that_only_look_alike_stay() {
             assert_eq!(passed_on(&guarded, path, &[(name, "/zz")]).await, lines(&[(name, "/zz")]), "{path}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_host_or_scheme_that_makes_another_path_of_the_url_is_removed_in_every_spelling() {
+    let guarded = before(ForeignBackend::any());
+    for (name, value) in [
+        ("host", "a/login?"),
+        ("host", "a:80/login#"),
+        ("host", "a\\login?"),
+        ("host", "a?"),
+        ("host", "a, b/login?"),
+        ("X-Forwarded-Host", "a/login?"),
+        ("X-Forwarded-Server", "a/login?"),
+        ("X-Original-Host", "a/login?"),
+        ("X-Forwarded-Port", "80/login?"),
+        ("X-Forwarded-Proto", "http://a/login?"),
+        ("X-Forwarded-Proto", "x:/login?"),
+        ("X-Forwarded-Proto", "http:a"),
+        ("X-Forwarded-Scheme", "http:a"),
+        ("Forwarded", "for=1.2.3.4;host=\"a/login?\""),
+        ("Forwarded", "for=1.2.3.4;Proto=http:a"),
+    ] {
+        for name in spellings(name) {
+            for path in ["/login", "/other"] {
+                let left = passed_on(&guarded, path, &[("b", "1"), (&name, value), ("a", "2")]).await;
+                assert_eq!(left, lines(&[("b", "1"), ("a", "2")]), "{path} {name}: {value}");
+                let twice = [("b", "1"), (&*name, "a"), (&*name, value), ("a", "2")];
+                let left = passed_on(&guarded, path, &twice).await;
+                let one = name.to_ascii_lowercase();
+                assert_eq!(left, lines(&[("b", "1"), (&one, "a"), ("a", "2")]), "{path} {name}: {value}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_host_a_scheme_and_a_port_stay() {
+    let guarded = before(ForeignBackend::any());
+    let sent = [
+        ("host", "login.example:8080"),
+        ("forwarded", "for=\"[2001:db8::1]:47011\";proto=https;by=_proxy-1, for=unknown;host=\"a.example:80\""),
+        ("x-forwarded-for", "1.2.3.4, 2001:db8::1"),
+        ("x-forwarded-host", "a.example, [::1]:80"),
+        ("x-forwarded-proto", "https,http"),
+        ("x-forwarded-port", "443"),
+    ];
+    for path in ["/login", "/other"] {
+        assert_eq!(passed_on(&guarded, path, &sent).await, lines(&sent), "{path}");
+    }
+    let off = before(ForeignBackend::any().without_routing_headers());
+    assert_eq!(passed_on(&off, "/other", &[("host", "a/login?")]).await, lines(&[("host", "a/login?")]));
 }
 
 #[tokio::test]

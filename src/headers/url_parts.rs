@@ -1,0 +1,95 @@
+//! Headers that name a part of a URL: a host, a scheme or a port.
+//!
+//! Many servers join these with the request's path, and route by the path of the result: `@whatwg-node/server` (GraphQL Yoga)
+//! reads `http://${host}${url}`, Astro and others take the scheme and the host from `X-Forwarded-Proto` and `X-Forwarded-Host`. With
+//! `Host: a/login?` the path of each request is `/login`, and with `X-Forwarded-Proto: http:a` it begins with the host. So a value that is more than
+//! its part names a path.
+
+/// A part of a URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum UrlPart {
+    /// Hosts, with or without a port.
+    Host,
+    /// A scheme, a port, or another word.
+    Word,
+    /// The parameters of RFC 7239.
+    Forwarded,
+}
+
+// === impl UrlPart ===
+
+impl UrlPart {
+    /// Whether the value is this part of a URL and nothing else, or a list of such values.
+    #[inline]
+    pub(super) fn is_plain(self, value: &[u8]) -> bool {
+        match self {
+            Self::Host => value.iter().copied().all(is_of_host),
+            Self::Word => value.iter().copied().all(is_of_word),
+            Self::Forwarded => value.split(|byte| matches!(byte, b';' | b',')).all(is_plain_parameter),
+        }
+    }
+}
+
+/// One parameter of `Forwarded`. Marks inside of a quoted value also end it here, which only splits what no host has.
+fn is_plain_parameter(parameter: &[u8]) -> bool {
+    let value = parameter.iter().position(|byte| *byte == b'=').and_then(|at| parameter.get(at + 1..));
+    let name = parameter.trim_ascii();
+    let is_scheme = name.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"proto"));
+    let mut bytes = value.unwrap_or(parameter).iter().copied().filter(|byte| *byte != b'"');
+    if is_scheme { bytes.all(is_of_word) } else { bytes.all(is_of_host) }
+}
+
+/// A byte of a host name, an address, a port, or between the elements of a list.
+#[inline]
+fn is_of_host(byte: u8) -> bool {
+    is_of_word(byte) || matches!(byte, b':' | b'[' | b']' | b'%' | b'~' | b'_')
+}
+
+#[inline]
+fn is_of_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+' | b',' | b' ')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::UrlPart;
+
+    #[test]
+    fn a_host_a_scheme_and_a_port_are_plain() {
+        for host in
+            ["", "a", "a.example:8080", "[::1]:80", "[fe80::1%25eth0]", "a_b", "xn--fiq228c", "a, b", "127.0.0.1", "~a"]
+        {
+            assert!(UrlPart::Host.is_plain(host.as_bytes()), "{host}");
+        }
+        for word in ["https", "http,https", "http, http", "443", "on", "h2", "wss", ""] {
+            assert!(UrlPart::Word.is_plain(word.as_bytes()), "{word}");
+        }
+        for forwarded in [
+            "for=192.0.2.60;proto=http;by=203.0.113.43",
+            "For=\"[2001:db8:cafe::17]:4711\"",
+            "for=_hidden, for=unknown;host=\"a:80\"; proto=https",
+            "",
+        ] {
+            assert!(UrlPart::Forwarded.is_plain(forwarded.as_bytes()), "{forwarded}");
+        }
+    }
+
+    #[test]
+    fn what_ends_the_part_or_begins_another_one_is_not() {
+        for end in ["/login?", "\\login", "?", "#", "/", "\t/", "@b", "=", ";", "\u{2044}"] {
+            for start in ["a", "", "a:80", "a, b"] {
+                let value = format!("{start}{end}");
+                assert!(!UrlPart::Host.is_plain(value.as_bytes()), "{value}");
+                assert!(!UrlPart::Word.is_plain(value.as_bytes()), "{value}");
+            }
+        }
+        for scheme in ["http:a", "http://a/login?", "x:/login?"] {
+            assert!(!UrlPart::Word.is_plain(scheme.as_bytes()), "{scheme}");
+        }
+        for forwarded in
+            ["host=\"a/login?\"", "host=a/login#", "proto=http:a", "for=a; Proto=\"http:a\"", "a/b", "for=a=/b"]
+        {
+            assert!(!UrlPart::Forwarded.is_plain(forwarded.as_bytes()), "{forwarded}");
+        }
+    }
+}
