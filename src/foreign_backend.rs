@@ -66,6 +66,7 @@ pub enum Suspicion {
 /// | `rest_route` | `WordPress` |
 /// | `_url` | Phalcon |
 /// | `_path` | Symfony |
+/// | `__pathname`, `__isr_route`, `x_astro_path` | `SvelteKit`, Nitro and Astro, as they are built for Vercel |
 /// | `q`, if its value begins with a slash | Drupal, rewrite rules |
 ///
 /// [`ForeignBackend::route_parameters`] replaces these names. In addition, these count always: a pair that begins with a slash
@@ -82,14 +83,15 @@ pub enum Suspicion {
 /// |---|---|
 /// | CGI variables, which gunicorn and others take from headers | `SCRIPT_NAME`, `PATH_INFO`, `PATH_TRANSLATED`, `SCRIPT_FILENAME`, `SCRIPT_URL`, `SCRIPT_URI`, `REQUEST_URI`, `DOCUMENT_URI`, `RAW_URI`, `ORIG_PATH_INFO`, `REDIRECT_URL`, `UNENCODED_URL`, `QUERY_STRING` |
 /// | IIS, its rewriters, and PHP and .NET frameworks behind them | `X-Original-URL`, `X-Original-URI`, `X-Original-Path`, `X-Original-Prefix`, `X-Rewrite-URL`, `X-Rewrite-URI`, `X-Rewrite-Path`, `X-Waws-Unencoded-URL`, `X-MS-Original-URL`, `X-HTTP-DestinationURL` |
-/// | reverse proxies | `X-Forwarded-Prefix`, `X-Forwarded-Path`, `X-Forwarded-PathBase`, `X-Forwarded-Context`, `X-Forwarded-URI`, `X-Forwarded-URL`, `X-Forwarded-Request-URI`, `X-Forwarded-Script-Name`, `X-Forwarded-Base-Path`, `X-Forwarded-BasePath`, `X-Script-Name`, `X-Traversal-Path`, `X-Path-Info`, `X-Request-URI`, `X-Original-Request-URI`, `X-Original-Request-URL`, `X-Matched-Path`, `X-Invoke-Path`, `X-Replaced-Path`, `X-Ingress-Path`, `X-ProxyContextPath`, `X-Proxy-URL`, `X-Envoy-Original-Path`, `X-Envoy-Original-URL` |
+/// | reverse proxies | `X-Forwarded-Prefix`, `X-Forwarded-Path`, `X-Forwarded-PathBase`, `X-Forwarded-Context`, `X-Forwarded-URI`, `X-Forwarded-URL`, `X-Forwarded-Request-URI`, `X-Forwarded-Script-Name`, `X-Forwarded-Base-Path`, `X-Forwarded-BasePath`, `X-Script-Name`, `X-Traversal-Path`, `X-Path-Info`, `X-Request-URI`, `X-Original-Request-URI`, `X-Original-Request-URL`, `X-Matched-Path`, `X-Invoke-Path`, `X-Now-Route-Matches`, `X-Astro-Path`, `X-Replaced-Path`, `X-Ingress-Path`, `X-ProxyContextPath`, `X-Proxy-URL`, `X-Envoy-Original-Path`, `X-Envoy-Original-URL` |
 /// | the method | `X-HTTP-Method-Override`, `X-HTTP-Method`, `X-Method-Override`, `X-Request-Method`, `X-HTTP-Verb-Override`, `X-HTTP-Path-Override`, `X-Forwarded-Method`, `X-Original-Method`, `REQUEST_METHOD` |
 /// | parts of a URL, with another value than a host, a scheme or a port | `Host`, `Forwarded`, `X-Forwarded-Host`, `X-Forwarded-Server`, `X-Forwarded-Port`, `X-Forwarded-Proto`, `X-Forwarded-Protocol`, `X-Forwarded-Scheme`, `X-Original-Host`, `X-Original-Proto`, `X-HTTP-Host-Override`, `X-Host`, `X-Scheme`, `X-URL-Scheme`, `CloudFront-Forwarded-Proto` |
 ///
-/// The headers of the last row name a host, a scheme or a port, and stay. Only if the value is more than that, it is removed as well, because some
-/// servers join these parts with the path to a URL: with `Host: a/login?` or `X-Forwarded-Host: a/login?`, every request
-/// is one for `/login` to them. Headers that name an address (`X-Forwarded-For`) stay. The general words `URL`, `URI`, `Base-URL` and `Redirect` also stay: no framework is known to route by them, and
-/// applications use them.
+/// The headers of the last row name a host, a scheme or a port, and stay with such a value. With another value they are removed as
+/// well, because some servers join these parts with the path to a URL: with `Host: a/login?` or
+/// `X-Forwarded-Host: a/login?`, every request is one for `/login` to them, and with an empty host `/a/login` is. Headers
+/// that name an address (`X-Forwarded-For`) stay. The general words `URL`, `URI`, `Base-URL` and `Redirect` also stay: no
+/// framework is known to route by them, and applications use them.
 ///
 /// # Methods
 ///
@@ -219,7 +221,8 @@ impl ForeignBackend {
     }
 
     /// Keeps a header that names another path, prefix or method and would be removed: one that a trusted proxy in front
-    /// sets. Call it once for each header.
+    /// sets. Call it once for each header. It is kept in the spelling of the table of [`ForeignBackend`], without case; other
+    /// spellings (`x_forwarded_prefix`), which the proxy may let a client send, are removed.
     ///
     /// **Danger:** the proxy must set or remove the header on every request. On a guarded path a header that names a method
     /// is still removed, as are kept names in `Connection` and in trailers.

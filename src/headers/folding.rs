@@ -50,9 +50,11 @@ pub(crate) fn remove(headers: &mut HeaderMap, names: &[HeaderName]) {
     });
 }
 
-/// The elements of a list, such as `Connection`'s.
+/// The words of `Connection`. Between them is everything that no header name contains: Apache (`find_conn_headers`) also splits at `;` and
+/// white space, tinyproxy (`remove_connection_headers`) at each separator of RFC 2616.
 pub(crate) fn tokens(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
-    value.as_bytes().split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|token| !token.is_empty())
+    let separates = |byte: &u8| !(byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte));
+    value.as_bytes().split(separates).filter(|token| !token.is_empty())
 }
 
 /// A list without the elements for which `is_removed` is true; unchanged if there are none; `None` if nothing is left.

@@ -33,7 +33,7 @@ pub(super) enum Names {
 }
 
 /// All routing headers. A test compares the names with [`ForeignBackend`]'s documentation.
-pub(super) const LIST: [(&str, Names); 71] = [
+pub(super) const LIST: [(&str, Names); 73] = [
     // First, because nearly every request has it.
     ("Host", Names::UrlPart(UrlPart::Host)),
     // CGI's variables, which a server that adds no `HTTP_` reads from a header: gunicorn's `SCRIPT_NAME`.
@@ -91,6 +91,9 @@ pub(super) const LIST: [(&str, Names); 71] = [
     // Next.js (`minimalMode`), and applications behind Vercel.
     ("X-Matched-Path", Names::Path),
     ("X-Invoke-Path", Names::Path),
+    // Nitro (`x-now-route-matches`) and Astro, as they are built for Vercel.
+    ("X-Now-Route-Matches", Names::Path),
+    ("X-Astro-Path", Names::Path),
     // Frameworks that run another method than the request line's.
     ("X-HTTP-Method-Override", Names::Method),
     ("X-HTTP-Method", Names::Method),
@@ -232,10 +235,12 @@ impl Routing {
     /// Whether a header is removed, with any value.
     pub(super) fn removes(&self, name: &str, keeping: Keeping) -> bool {
         let Some(entry) = self.entry(name) else { return self.h2c && aliases(name, HTTP2_SETTINGS) };
+        // The proxy in front sets one spelling. A client may send another one, which a backend may read as the same name.
+        let is_kept = entry.kept && name.eq_ignore_ascii_case(entry.name);
         match (entry.names, keeping) {
             (Names::UrlPart(_), _) => false,
-            (_, Keeping::All) => !entry.kept,
-            (names, Keeping::NoMethods) => !entry.kept || names == Names::Method,
+            (_, Keeping::All) => !is_kept,
+            (names, Keeping::NoMethods) => !is_kept || names == Names::Method,
             (_, Keeping::Nothing) => true,
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! Many servers join these with the request's path, and route by the path of the result: `@whatwg-node/server` (GraphQL Yoga)
 //! reads `http://${host}${url}`, Astro and others take the scheme and the host from `X-Forwarded-Proto` and `X-Forwarded-Host`. With
-//! `Host: a/login?` the path of each request is `/login`, and with `X-Forwarded-Proto: http:a` it begins with the host. So a value that is more than
-//! its part names a path.
+//! `Host: a/login?` the path of each request is `/login`, with an empty host the path of `/a/login` is `/login`, and with
+//! `X-Forwarded-Proto: http:a` it begins with the host. So a value that is more or less than its part names a path.
 
 /// A part of a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,23 +23,31 @@ impl UrlPart {
     #[inline]
     pub(super) fn is_plain(self, value: &[u8]) -> bool {
         match self {
-            Self::Host => value.iter().copied().all(is_of_host),
+            Self::Host => value.split(|byte| *byte == b',').all(|host| is_host(host.iter().copied())),
             Self::Word => value.iter().copied().all(is_of_word),
             Self::Forwarded => value.split(|byte| matches!(byte, b';' | b',')).all(is_plain_parameter),
         }
     }
 }
 
-/// One parameter of `Forwarded`. Marks inside of a quoted value also end it here, which only splits what no host has.
-fn is_plain_parameter(parameter: &[u8]) -> bool {
-    let value = parameter.iter().position(|byte| *byte == b'=').and_then(|at| parameter.get(at + 1..));
-    let name = parameter.trim_ascii();
-    let is_scheme = name.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"proto"));
-    let mut bytes = value.unwrap_or(parameter).iter().copied().filter(|byte| *byte != b'"');
-    if is_scheme { bytes.all(is_of_word) } else { bytes.all(is_of_host) }
+/// Without a host, `http://` and the path `/a/login` are a URL whose host is `a`.
+fn is_host(mut value: impl Iterator<Item = u8> + Clone) -> bool {
+    value.clone().any(|byte| byte.is_ascii_alphanumeric()) && value.all(is_of_host)
 }
 
-/// A byte of a host name, an address, a port, or between the elements of a list.
+/// One parameter of `Forwarded`. Marks inside of a quoted value also end it here, which only splits what no host has.
+fn is_plain_parameter(parameter: &[u8]) -> bool {
+    let mut pieces = parameter.splitn(2, |byte| *byte == b'=');
+    let (first, value) = (pieces.next().unwrap_or_default(), pieces.next());
+    let mut value = value.unwrap_or(first).iter().copied().filter(|byte| *byte != b'"');
+    match first.trim_ascii() {
+        name if name.eq_ignore_ascii_case(b"proto") => value.all(is_of_word),
+        name if name.eq_ignore_ascii_case(b"host") => is_host(value),
+        _ => value.all(is_of_host),
+    }
+}
+
+/// A byte of a host name, an address or a port, or white space around it.
 #[inline]
 fn is_of_host(byte: u8) -> bool {
     is_of_word(byte) || matches!(byte, b':' | b'[' | b']' | b'%' | b'~' | b'_')
@@ -57,7 +65,7 @@ mod tests {
     #[test]
     fn a_host_a_scheme_and_a_port_are_plain() {
         for host in
-            ["", "a", "a.example:8080", "[::1]:80", "[fe80::1%25eth0]", "a_b", "xn--fiq228c", "a, b", "127.0.0.1", "~a"]
+            ["a", "a.example:8080", "[::1]:80", "[fe80::1%25eth0]", "a_b", "xn--fiq228c", "a, b", "127.0.0.1", "~a"]
         {
             assert!(UrlPart::Host.is_plain(host.as_bytes()), "{host}");
         }
@@ -82,6 +90,9 @@ mod tests {
                 assert!(!UrlPart::Host.is_plain(value.as_bytes()), "{value}");
                 assert!(!UrlPart::Word.is_plain(value.as_bytes()), "{value}");
             }
+        }
+        for empty in ["", " ", ",a", "a,", "a, ,b", ":", "[]"] {
+            assert!(!UrlPart::Host.is_plain(empty.as_bytes()), "{empty}");
         }
         for scheme in ["http:a", "http://a/login?", "x:/login?"] {
             assert!(!UrlPart::Word.is_plain(scheme.as_bytes()), "{scheme}");

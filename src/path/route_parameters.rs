@@ -7,6 +7,7 @@
 //! | `rest_route` | `WordPress` |
 //! | `_url` | Phalcon |
 //! | `_path` | Symfony's fragments |
+//! | `__pathname`, `__isr_route`, `x_astro_path` | `SvelteKit`, Nitro and Astro, as they are built for Vercel |
 //! | `q`, with a slash in front | Drupal 6, `RewriteRule ^(.*)$ index.php?q=$1` |
 //! | none: a pair that begins with a slash | `CodeIgniter` (`?/login`), and what a rewritten `index.php?/login` leaves |
 //!
@@ -25,13 +26,16 @@ use crate::{
 };
 
 /// The names that are known, with whether a value counts only with a slash in front: `q` is also a search.
-const USUAL: [(&str, bool); 7] = [
+const USUAL: [(&str, bool); 10] = [
     ("s", false),
     ("r", false),
     ("route", false),
     ("rest_route", false),
     ("_url", false),
     ("_path", false),
+    ("__pathname", false),
+    ("__isr_route", false),
+    ("x_astro_path", false),
     ("q", true),
 ];
 

@@ -57,6 +57,8 @@ async fn servers_that_route_by_the_url_of_host_and_path() {
         }
     }
     let fronts = Fronts::before(node.named("URL of the host")).await;
+    let empty = request("POST", "/a/login", &[("Content-Type", JSON), ("Host", "")], json(VICTIM).as_bytes());
+    fronts.attack("login", &empty, "an empty host").await;
     for (header, value) in [
         ("X-Forwarded-Host", "a/login?"),
         ("X-Forwarded-Proto", "http://a/login?"),

@@ -15,6 +15,15 @@ async fn our_names_are_taken_out_of_connection() {
             (&["x-jverify-id, a, x-jverify-risk-level, b"], &["a, b"]),
             (&["close", "x-jverify-made-up", "x-other"], &["close", "x-other"]),
             (&["Close,  x-other"], &["Close,  x-other"]),
+            (&["close; x-other/a"], &["close; x-other/a"]),
+            // Apache and tinyproxy end a word at other marks too.
+            (&["close; x-jverify-decision"], &["close"]),
+            (&["close;x-jverify-decision;a"], &["close, a"]),
+            (&["close x-jverify-decision"], &["close"]),
+            (&["close\tX_Jverify_Decision"], &["close"]),
+            (&["\"x-jverify-decision\""], &[]),
+            (&["a/x-jverify-risk-score@b"], &["a, b"]),
+            (&["a(x-jverify-id)", "[x-jverify-id]", "{x-jverify-id}", "x-jverify-id=?", "<x-jverify-id:\\"], &["a"]),
         ] {
             let mut request = post_json(path, LOGIN);
             for value in came {

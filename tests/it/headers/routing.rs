@@ -8,7 +8,7 @@ use tower_jverify::{ForeignBackend, Rule, number};
 use crate::support::{Guarded, LOGIN, Verifier, builder, code, post_json};
 
 /// The list, and its siblings.
-const ROUTING: [&str; 39] = [
+const ROUTING: [&str; 41] = [
     "SCRIPT_NAME",
     "PATH_INFO",
     "X-Original-URL",
@@ -42,6 +42,8 @@ const ROUTING: [&str; 39] = [
     "X-Traversal-Path",
     "X-Matched-Path",
     "X-Invoke-Path",
+    "X-Now-Route-Matches",
+    "X-Astro-Path",
     "X-Path-Info",
     "X-Original-Request-URI",
     "X-Original-Request-URL",
@@ -122,6 +124,9 @@ async fn a_host_or_scheme_that_makes_another_path_of_the_url_is_removed_in_every
         ("host", "a\\login?"),
         ("host", "a?"),
         ("host", "a, b/login?"),
+        ("host", ""),
+        ("X-Forwarded-Host", ""),
+        ("X-Forwarded-Host", ", a"),
         ("X-Forwarded-Host", "a/login?"),
         ("X-Forwarded-Server", "a/login?"),
         ("X-Original-Host", "a/login?"),
@@ -187,6 +192,21 @@ async fn a_header_that_a_trusted_proxy_sets_is_kept_and_no_other() {
     let page = Request::get("/login").header("x-http-method-override", "POST").header("a", "1");
     let seen = guarded.leaves_alone(page.body(Full::<bytes::Bytes>::default()).unwrap(), "a page").await;
     assert_eq!(seen.parts.headers.keys().collect::<Vec<_>>(), ["a"]);
+}
+
+#[tokio::test]
+async fn a_client_cannot_send_a_kept_header_in_a_spelling_that_the_proxy_does_not_set() {
+    for name in ["X-Forwarded-Prefix", "SCRIPT_NAME"] {
+        let guarded = before(ForeignBackend::any().keep_header(name));
+        let own = name.to_ascii_lowercase();
+        let mut sent: Vec<(String, &str)> = spellings(name).into_iter().map(|name| (name, "/zz")).collect();
+        sent.retain(|(spelling, _)| !spelling.eq_ignore_ascii_case(name));
+        sent.push((own.clone(), "/shop"));
+        let sent: Vec<(&str, &str)> = sent.iter().map(|(name, value)| (&**name, *value)).collect();
+        for path in ["/login", "/other"] {
+            assert_eq!(passed_on(&guarded, path, &sent).await, lines(&[(&own, "/shop")]), "{path}");
+        }
+    }
 }
 
 #[test]

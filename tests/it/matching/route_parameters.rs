@@ -10,7 +10,7 @@ use tower_jverify::{Denial, ForeignBackend, Rule, number};
 use crate::support::{Application, LOGIN, Verifier, builder, exchange, serve};
 
 /// The documented list, each with a value that names a guarded path.
-const USUAL: [&str; 16] = [
+const USUAL: [&str; 19] = [
     "s=/login",
     "s=login",
     "S=login",
@@ -20,6 +20,9 @@ const USUAL: [&str; 16] = [
     "r=login",
     "route=%2flogin",
     "rest_route=/login",
+    "__pathname=/login",
+    "__isr_route=/login",
+    "x_astro_path=/login",
     "rest.route=/login",
     "_url=/login",
     "_url=login",
