@@ -8,7 +8,7 @@
 //! | `/login.php/x`, `/login;x` | `PATH_INFO` behind a script |
 //! | `/index.php/login`, `/app/index.php/login`, `/cgi-bin/login`, `/public/login` | a front controller, or the folder it is in |
 //! | `/login/index`, `/login/index.html`, `/login/default.aspx`, `/index/login` | default actions, modules and documents |
-//! | `//host/login`, `/\host/login` | PHP's `parse_url($_SERVER['REQUEST_URI'])`, Node's `new URL(request.url, base)`: a URL without a scheme |
+//! | `//host/login`, `/\host/login`, `/%5chost/login` | PHP's `parse_url($_SERVER['REQUEST_URI'])`, Node's `new URL(request.url, base)`: a URL without a scheme |
 //! | `/(S(abc))/login`, `/(A(a)F(b))/login`, `/lo/(S(x))gin` | ASP.NET's `CookielessHelper`, which removes the session |
 //!
 //! `letters` has the letters that some backends read as other letters. No such spelling certainly means a guarded path, so the
@@ -38,13 +38,13 @@ const SCRIPT: [&str; 37] = [
 /// Returns the path after the host, if a path begins with two or more slashes. Some servers read such a path as a URL
 /// without a scheme.
 #[inline]
-pub(super) fn behind_host(path: &str) -> Option<&str> {
-    let is_slash = |c| matches!(c, '/' | '\\');
-    if !matches!(path.as_bytes(), [b'/' | b'\\', b'/' | b'\\', ..]) {
+pub(super) fn behind_host(path: &[u8]) -> Option<&[u8]> {
+    let is_slash = |byte: &u8| matches!(byte, b'/' | b'\\');
+    if !matches!(path, [b'/' | b'\\', b'/' | b'\\', ..]) {
         return None;
     }
-    let host = path.trim_start_matches(is_slash);
-    host.find(is_slash).and_then(|at| host.get(at..))
+    let host = path.iter().position(|byte| !is_slash(byte)).and_then(|at| path.get(at..))?;
+    host.iter().position(is_slash).and_then(|at| host.get(at..))
 }
 
 /// Whether a path contains anything that [`is_read_otherwise`] could read differently.

@@ -9,6 +9,7 @@
 
 use super::{
     decode::{Escapes, fully, octet, once},
+    foreign::behind_host,
     letters::{fold, has_no_case, narrow},
     meter::{Exhausted, Meter},
     resolve::{Way, write},
@@ -32,8 +33,13 @@ pub(super) struct Texts {
 type Stage = fn(&[u8], &mut Texts) -> bool;
 
 /// The texts of a path as it was received; without a slash at its beginning it is one of its readings to have one.
-/// `None` if the skeleton is the only one.
-pub(super) fn texts(path: &str, skeleton: &Skeleton, meter: &mut Meter) -> Result<Option<Texts>, Exhausted> {
+/// `None` if the skeleton is the only one. `foreign_backend`: also as a backend of another language reads them.
+pub(super) fn texts(
+    path: &str,
+    skeleton: &Skeleton,
+    foreign_backend: bool,
+    meter: &mut Meter,
+) -> Result<Option<Texts>, Exhausted> {
     let marks = skeleton.marks;
     let raw = path.as_bytes();
     let has_structure = raw.contains(&b';') || raw.windows(2).any(|pair| pair == b"/.");
@@ -70,6 +76,9 @@ pub(super) fn texts(path: &str, skeleton: &Skeleton, meter: &mut Meter) -> Resul
         if has || marks.broken {
             work.stage(cost, stage)?;
         }
+    }
+    if foreign_backend {
+        work.stage(4, without_host)?;
     }
     work.texts.foreign = foreign;
     Ok(Some(work.texts))
@@ -302,6 +311,14 @@ fn control(text: &[u8], out: &mut Texts) -> bool {
         out.write(|out| without(c_string, out));
         out.add(c_string);
     }
+    true
+}
+
+/// A path that begins with two slashes once it is decoded is a URL without a scheme to some backends.
+fn without_host(text: &[u8], out: &mut Texts) -> bool {
+    let Some(rest) = behind_host(text) else { return false };
+    out.add(text);
+    out.add(rest);
     true
 }
 

@@ -123,7 +123,8 @@ impl<T> Table<T> {
     /// The same within a work that several paths share; `None`: within that of this path.
     #[inline]
     pub(super) fn find_within(&self, path: &str, meter: Option<&mut Meter>) -> Found<'_, T> {
-        match self.foreign_backend.then(|| foreign::behind_host(path)).flatten() {
+        let rest = if self.foreign_backend { foreign::behind_host(path.as_bytes()) } else { None };
+        match rest.and_then(|rest| path.get(path.len() - rest.len()..)) {
             Some(rest) => self.find_behind_host(path, rest, meter),
             None => self.find_as_path(path, meter),
         }
@@ -260,7 +261,7 @@ impl<T> Table<T> {
         let several = skeleton.marks.several();
         // The first hit is the answer: either no other is possible, or it is ambiguous.
         let first_is_all = several || matches!(named, Named::Only(_));
-        let texts = texts(path, skeleton, meter)?;
+        let texts = texts(path, skeleton, self.foreign_backend, meter)?;
         if self.beyond_ascii && texts.as_ref().is_some_and(|texts| texts.foreign) {
             return Ok(Found::Ambiguous(None));
         }

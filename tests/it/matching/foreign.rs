@@ -4,7 +4,7 @@ use tower_jverify::{ForeignBackend, Rule, captcha, number};
 
 use crate::support::{Application, LOGIN, Verifier, builder, code, post_json, send};
 
-const FOREIGN: [&str; 48] = [
+const FOREIGN: [&str; 56] = [
     "/login.json",
     "/login.tar.gz",
     "/LOGIN.JSON",
@@ -33,6 +33,14 @@ const FOREIGN: [&str; 48] = [
     "///h/login",
     "/\\h/login",
     "//h//%6Cogin",
+    "/%5Ch/login",
+    "/%5ch%5clogin",
+    "/%2fh/login",
+    "//h%2flogin",
+    "//h%5clogin",
+    "/%09/h/login",
+    "/%00%2fh%2Flogin",
+    "/%5Ch/x/../login.json",
     "/(S(abc))/login",
     "/(S(abc))login",
     "/x/public;p=1/login",
@@ -101,6 +109,8 @@ async fn what_all_backends_read_alike_passes_before_a_foreign_backend_too() {
     for path in [
         "/app.js",
         "//h/logins",
+        "/%5Ch/logins",
+        "/h%5Clogin",
         "/login/app.js",
         "/health/index.html",
         "/v1.2/users",
