@@ -225,35 +225,30 @@ impl Routing {
     #[inline(never)]
     fn concerns_exactly(&self, name: &str, headers: &HeaderMap, keeping: Keeping) -> bool {
         let values = || headers.iter().filter(|(other, _)| other.as_str() == name).map(|(_, value)| value);
-        self.removes(name, keeping)
-            || self.url_part(name).is_some_and(|part| !values().all(|value| part.is_plain(value.as_bytes())))
-            || (self.h2c
-                && *name == *UPGRADE.as_str()
-                && headers.get_all(UPGRADE).iter().any(|value| protocols(value).any(is_http2)))
+        match self.entry(name) {
+            Some(Entry { names: Names::UrlPart(part), .. }) => values().any(|value| !part.is_plain(value.as_bytes())),
+            Some(entry) => entry.is_removed(name, keeping),
+            None if !self.h2c => false,
+            None => {
+                aliases(name, HTTP2_SETTINGS)
+                    || (*name == *UPGRADE.as_str() && values().any(|value| protocols(value).any(is_http2)))
+            }
+        }
     }
 
     /// Whether a header is removed, with any value.
     pub(super) fn removes(&self, name: &str, keeping: Keeping) -> bool {
-        let Some(entry) = self.entry(name) else { return self.h2c && aliases(name, HTTP2_SETTINGS) };
-        // The proxy in front sets one spelling. A client may send another one, which a backend may read as the same name.
-        let is_kept = entry.kept && name.eq_ignore_ascii_case(entry.name);
-        match (entry.names, keeping) {
-            (Names::UrlPart(_), _) => false,
-            (_, Keeping::All) => !is_kept,
-            (names, Keeping::NoMethods) => !is_kept || names == Names::Method,
-            (_, Keeping::Nothing) => true,
+        match self.entry(name) {
+            Some(entry) => entry.is_removed(name, keeping),
+            None => self.h2c && aliases(name, HTTP2_SETTINGS),
         }
     }
 
     /// Whether a header is removed because of its value.
     pub(super) fn removes_value(&self, name: &str, value: &HeaderValue) -> bool {
-        self.url_part(name).is_some_and(|part| !part.is_plain(value.as_bytes()))
-    }
-
-    fn url_part(&self, name: &str) -> Option<UrlPart> {
-        match self.entry(name)?.names {
-            Names::UrlPart(part) => Some(part),
-            Names::Path | Names::Method => None,
+        match self.entry(name) {
+            Some(Entry { names: Names::UrlPart(part), .. }) => !part.is_plain(value.as_bytes()),
+            Some(_) | None => false,
         }
     }
 
@@ -306,6 +301,22 @@ impl Routing {
 
     fn entry(&self, name: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| aliases(entry.name, name))
+    }
+}
+
+// === impl Entry ===
+
+impl Entry {
+    /// Whether a header with this name, which is one of the entry's spellings, is removed with any value.
+    fn is_removed(&self, name: &str, keeping: Keeping) -> bool {
+        // The proxy in front sets one spelling. A client may send another one, which a backend may read as the same name.
+        let is_kept = self.kept && name.eq_ignore_ascii_case(self.name);
+        match (self.names, keeping) {
+            (Names::UrlPart(_), _) => false,
+            (_, Keeping::All) => !is_kept,
+            (names, Keeping::NoMethods) => !is_kept || names == Names::Method,
+            (_, Keeping::Nothing) => true,
+        }
     }
 }
 
