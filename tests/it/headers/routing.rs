@@ -7,7 +7,7 @@ use tower_jverify::{ForeignBackend, Rule, number};
 
 use crate::support::{Guarded, LOGIN, Verifier, builder, code, post_json};
 
-/// The list, and its siblings.
+/// Names of each row of the documentation's table.
 const ROUTING: [&str; 41] = [
     "SCRIPT_NAME",
     "PATH_INFO",
