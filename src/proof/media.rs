@@ -53,8 +53,8 @@ pub enum Media {
     ///
     /// Requires the Cargo feature `grpc`: without it `build()` returns an error.
     Grpc,
-    /// `multipart/form-data`, in UTF-8: its fields, never its files.
-    /// Not accepted by default.
+    /// `multipart/form-data`, in UTF-8: its fields, never its files. A field may also declare US-ASCII or ISO-8859-1, as
+    /// Apache's `HttpClient` does, if its value is ASCII. Not accepted by default.
     ///
     /// Requires the Cargo feature `multipart`: without it `build()` returns an error.
     Multipart,

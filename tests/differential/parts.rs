@@ -56,6 +56,7 @@ pub(crate) fn multipart(fields: Fields, chance: &mut Chance) -> Vec<u8> {
                 "Content-Type: text/plain\r\n",
                 "Content-Type: text/plain; charset=utf-8\r\n",
                 "Content-Type: text/plain; charset=gbk\r\n",
+                "Content-Type: text/plain; charset=ISO-8859-1\r\n",
                 "Content-Type: application/json\r\n",
                 "Content-Transfer-Encoding: base64\r\n",
                 "Content-Transfer-Encoding: quoted-printable\r\n",

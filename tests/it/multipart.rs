@@ -86,6 +86,8 @@ async fn fields_are_read_and_the_body_is_passed_on_as_it_came() {
         phone_under("Content-Type: text/plain; charset=utf-8\r\nContent-Disposition: form-data; name=phone"),
         phone_under("Content-Disposition: form-data; name=\"phone\"\r\nContent-Type: text/plain"),
         phone_under("Content-Disposition: form-data; name=\"phone\"\r\nContent-Transfer-Encoding: 8bit\r\nX-Other: 1"),
+        phone_under("Content-Disposition: form-data; name=\"phone\"\r\nContent-Type: text/plain; charset=ISO-8859-1"),
+        phone_under("Content-Disposition: form-data; name=\"phone\"\r\nContent-Type: text/plain; charset=US-ASCII"),
     ];
     for body in bodies {
         assert_eq!(guarded.verifies(post(body.clone()), &body).await.body.unwrap(), body);
@@ -263,6 +265,7 @@ async fn a_guarded_part_twice_bent_coded_or_a_file_is_refused() {
             "\r\nContent-Type: text/plain; charset=gbk",
             "\r\nContent-Type: text/plain; charset=utf-16",
             "\r\nContent-Type: text/plain; charset=utf-8; charset=gbk",
+            "\r\nContent-Type: text/plain; charset=iso-8859-1; charset=utf-16",
             "\r\nContent-Type: application/json",
             "\r\nContent-Type: text/html",
         ]
@@ -284,6 +287,14 @@ async fn a_guarded_part_twice_bent_coded_or_a_file_is_refused() {
     for token in ["\u{feff}", "\u{feff}t", "\u{feff}\u{feff}t"] {
         let marked = format!("{}{}--XX--\r\n", field("token", token), field("phone", "13812345678"));
         guarded.refuses(post(marked.clone()), "proof_malformed", &marked).await;
+    }
+    // In the charset of the part, this is another token than in UTF-8.
+    for charset in ["iso-8859-1", "us-ascii"] {
+        let token = format!("name=\"token\"\r\nContent-Type: text/plain; charset={charset}\r\n\r\n\u{e9}\r\n");
+        let body =
+            format!("--XX\r\nContent-Disposition: form-data; {token}{}--XX--\r\n", field("phone", "13812345678"));
+        guarded.refuses(post(body.clone()), "proof_malformed", &body).await;
+        guarded.verifies(post(body.replace(charset, "utf-8")), "UTF-8").await;
     }
     let raw = [
         field("phone", "13812345678").as_bytes(),

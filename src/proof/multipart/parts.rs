@@ -97,11 +97,13 @@ impl<'b> Part<'b> {
         })
     }
 
-    /// Whether the data is a plain value in UTF-8.
+    /// Whether the data is a plain value that is the same in UTF-8.
     pub(super) fn is_plain_text(&self) -> bool {
         let is_identity =
             |coding: &str| ["7bit", "8bit", "binary"].iter().any(|known| coding.eq_ignore_ascii_case(known));
-        !self.is_file && self.transfer_encoding.is_none_or(is_identity) && self.content_type.is_none_or(is_plain_utf8)
+        !self.is_file
+            && self.transfer_encoding.is_none_or(is_identity)
+            && self.content_type.is_none_or(|content_type| is_plain_utf8(content_type, self.data))
     }
 }
 
@@ -141,12 +143,17 @@ fn names(disposition: &str) -> Option<(&str, bool)> {
     Some((name, file_name.is_some() || extended.is_some()))
 }
 
-/// Whether the type is `text/plain`, without a charset or in UTF-8.
-fn is_plain_utf8(content_type: &str) -> bool {
+/// Whether the type is `text/plain`, and the data is the same text in its charset and in UTF-8. Apache's `HttpClient` writes
+/// `charset=ISO-8859-1` for each text unless the application names another: for ASCII, both decode to the same text.
+fn is_plain_utf8(content_type: &str, data: &[u8]) -> bool {
+    let is_same_text = |charset: &str| {
+        let is_ascii_compatible = ["us-ascii", "iso-8859-1"].iter().any(|known| charset.eq_ignore_ascii_case(known));
+        is_utf8(charset) || is_ascii_compatible && data.is_ascii()
+    };
     let mut pieces = content_type.split(';');
     let essence = pieces.next().unwrap_or_default();
     trim(essence).eq_ignore_ascii_case("text/plain")
         && pieces.all(|piece| {
-            parameter(piece).is_some_and(|(name, value)| name.eq_ignore_ascii_case("charset") && is_utf8(value))
+            parameter(piece).is_some_and(|(name, value)| name.eq_ignore_ascii_case("charset") && is_same_text(value))
         })
 }
