@@ -1,11 +1,12 @@
 //! Ends a request whose head alone is refused: answers it, or passes it on in shadow.
 
-use http::Request;
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, header::ALLOW};
 use http_body::Body;
 
 use super::shared::Shared;
 use crate::{
-    body::RequestBody,
+    body::{Kept, RequestBody},
     decision::{Decision, Policy},
     denial::{Answering, Audience, Refusal},
     judge::Evidence,
@@ -36,7 +37,7 @@ pub(super) fn refuse<V, B>(
 #[cold]
 pub(super) fn pass_refused<V, B>(
     shared: &Shared<V>,
-    request: Request<B>,
+    request: Request<Kept<B>>,
     (group, rule): (Option<&Group>, Option<&RuleState>),
     refusal: &Refusal,
 ) -> Request<RequestBody<B>>
@@ -46,12 +47,23 @@ where
     let (mut parts, body) = request.into_parts();
     shared.strip_for_all(&mut parts.headers);
     let decision = Decision::refused_in_shadow(&Policy::default(), refusal.reason(), Vec::new());
-    let known = body.is_end_stream().then_some(&[][..]);
-    shared.decided(&mut parts, decision, false, rule, known);
+    shared.decided(&mut parts, decision, false, rule, body.known());
     report(shared, group, refusal, &Evidence::new().in_shadow());
     let trailers = group.map_or_else(|| shared.trailers.clone(), Group::shadow_trailer_filter);
-    let body = RequestBody::untouched(body, trailers, parts.version);
+    let mut body = RequestBody::of(body, trailers);
+    body.came_over(parts.version);
     Request::from_parts(parts, body)
+}
+
+/// RFC 9110 requires `Allow` in a 405, also if a user's closure returns it.
+pub(super) fn with_allow(mut response: Response<Bytes>, allow: Option<HeaderValue>) -> Response<Bytes> {
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED
+        && !response.headers().contains_key(ALLOW)
+        && let Some(allow) = allow
+    {
+        response.headers_mut().insert(ALLOW, allow);
+    }
+    response
 }
 
 fn report<V>(shared: &Shared<V>, group: Option<&Group>, refusal: &Refusal, evidence: &Evidence) {

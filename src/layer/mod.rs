@@ -69,6 +69,7 @@
 mod after;
 #[cfg(feature = "axum")]
 mod around;
+mod bodiless;
 mod builder;
 mod current;
 mod enforce;

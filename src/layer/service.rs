@@ -7,12 +7,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Extensions, HeaderValue, Request, Response, StatusCode, Uri, header::ALLOW};
+use http::{Extensions, HeaderValue, Request, Response, Uri};
 use http_body::Body;
 use tower::BoxError;
 use tower_service::Service;
 
 use super::{
+    bodiless::{self, WithBody},
     current::Current,
     flow::{self, End},
     future::ResponseFuture,
@@ -20,11 +21,14 @@ use super::{
     shared::Shared,
 };
 use crate::{
-    body::{RequestBody, ResponseBody},
+    body::{Kept, RequestBody, ResponseBody},
     check::Check,
     decision::{Applied, Decision},
     denial::{Answering, Refusal},
-    rule::{Group, Match, Meant, Shown, all_applied, has_proof_in_head, is_preflight},
+    rule::{
+        Bodiless, Group, IfItEnds, Match, Meant, RuleState, Shown, Unnamed, all_applied, has_proof_in_head,
+        is_preflight,
+    },
     verdict::Verdict,
 };
 
@@ -89,25 +93,36 @@ impl<S, V> JVerify<S, V> {
         B: Body,
     {
         let ByHead { group, refusal, allow } = refused;
-        let (parts, body) = request.into_parts();
-        let mut only = None;
-        let applied = if shared.routes.have_modes() {
-            let mut rules = shared.routes.meant(&parts.method, &parts.uri, original_in(&parts.extensions));
-            rules.extend(group.iter().flat_map(|group| group.states()));
-            only = group.and_then(|group| group.only_rule());
-            only = only.filter(|only| rules.iter().all(|rule| Arc::ptr_eq(rule, only)));
-            all_applied(rules.into_iter(), None, &parts, shown)
-        } else {
-            Applied::Enforced
-        };
-        let request = Request::from_parts(parts, body);
+        let (request, applied, only) = applied(shared, request, shown, group);
         match applied {
             Applied::Enforced => self.answer(head::refuse(shared, request, group, &refusal), allow),
             Applied::Shadow => {
-                let passed = head::pass_refused(shared, request, (group, only.map(|only| &**only)), &refusal);
+                let request = request.map(Kept::Untouched);
+                let passed = head::pass_refused(shared, request, (group, only.as_deref()), &refusal);
                 ResponseFuture::unmatched(self.inner.clone(), passed)
             }
         }
+    }
+
+    /// Passes a request on if its body ends without data and trailers.
+    #[cold]
+    fn wait<B>(
+        &self,
+        shared: &Arc<Shared<V>>,
+        request: Request<B>,
+        shown: Option<&Shown>,
+        (unnamed, wait): (&Unnamed<'_>, IfItEnds),
+    ) -> ResponseFuture<S, B>
+    where
+        S: Service<Request<RequestBody<B>>> + Clone,
+        V: Send + Sync + 'static,
+        B: Body<Data = Bytes> + Send + 'static,
+    {
+        let group = unnamed.first_group().map(Arc::clone);
+        let (request, applied, only) = applied(shared, request, shown, group.as_deref());
+        let with_body = WithBody { group, only, applied, allow: unnamed.allow() };
+        let waiting = bodiless::wait(Arc::clone(shared), request, wait, with_body);
+        ResponseFuture::guarded(self.inner.clone(), waiting)
     }
 
     /// Answers a request that is refused by its head. `allow`: the header for a 405.
@@ -116,9 +131,9 @@ impl<S, V> JVerify<S, V> {
         S: Service<Request<RequestBody<B>>> + Clone,
     {
         match answering {
-            Answering::Ready(response) => ResponseFuture::refused(with_allow(response, allow)),
+            Answering::Ready(response) => ResponseFuture::refused(head::with_allow(response, allow)),
             Answering::Waiting(waiting) => {
-                let stages = async move { End::Denied(with_allow(waiting.finish().await, allow)) };
+                let stages = async move { End::Denied(head::with_allow(waiting.finish().await, allow)) };
                 ResponseFuture::guarded(self.inner.clone(), Box::pin(stages))
             }
         }
@@ -173,11 +188,18 @@ where
                 return self.refuse(&shared, request, shown.as_ref(), ByHead { group: None, refusal, allow: None });
             }
             Match::Unnamed(unnamed) => {
-                if let Err(refusal) = unnamed.check(&request) {
-                    let refused = ByHead { group: unnamed.first_group(), refusal, allow: unnamed.allow() };
-                    return self.refuse(&shared, request, shown.as_ref(), refused);
-                }
+                let bodiless = match unnamed.check(&request) {
+                    Ok(bodiless) => bodiless,
+                    Err(refusal) => {
+                        let group = unnamed.first_group().map(|group| &**group);
+                        let refused = ByHead { group, refusal, allow: unnamed.allow() };
+                        return self.refuse(&shared, request, shown.as_ref(), refused);
+                    }
+                };
                 shared.strip_for(unnamed.groups(), request.headers_mut());
+                if let Bodiless::IfItEnds(wait) = bodiless {
+                    return self.wait(&shared, request, shown.as_ref(), (&unnamed, wait));
+                }
                 unnamed.otherwise()
             }
         };
@@ -222,15 +244,23 @@ where
     }
 }
 
-/// RFC 9110 requires `Allow` in a 405, also if a user's closure returns it.
-fn with_allow(mut response: Response<Bytes>, allow: Option<HeaderValue>) -> Response<Bytes> {
-    if response.status() == StatusCode::METHOD_NOT_ALLOWED
-        && !response.headers().contains_key(ALLOW)
-        && let Some(allow) = allow
-    {
-        response.headers_mut().insert(ALLOW, allow);
+/// Whether all rules that a request may mean are in shadow for it, and the rule of the group if it is the only one of these.
+fn applied<V, B>(
+    shared: &Shared<V>,
+    request: Request<B>,
+    shown: Option<&Shown>,
+    group: Option<&Group>,
+) -> (Request<B>, Applied, Option<Arc<RuleState>>) {
+    if !shared.routes.have_modes() {
+        return (request, Applied::Enforced, None);
     }
-    response
+    let (parts, body) = request.into_parts();
+    let mut rules = shared.routes.meant(&parts.method, &parts.uri, original_in(&parts.extensions));
+    rules.extend(group.iter().flat_map(|group| group.states()));
+    let only = group.and_then(|group| group.only_rule());
+    let only = only.filter(|only| rules.iter().all(|rule| Arc::ptr_eq(rule, only))).map(Arc::clone);
+    let applied = all_applied(rules.into_iter(), None, &parts, shown);
+    (Request::from_parts(parts, body), applied, only)
 }
 
 /// The path before an axum router stripped the prefix under which it nests another.

@@ -25,6 +25,7 @@ pub(crate) use self::{
     settings::Settings,
 };
 use crate::{
+    body::Limits,
     error::ConfigError,
     foreign_backend::ForeignBackend,
     proof::{Field, Plan},
@@ -99,6 +100,11 @@ impl Reading {
     pub(crate) fn changes_bodies(&self) -> bool {
         let Settings { canonical_body, decode, .. } = &self.settings;
         *canonical_body || !(decode.codings.is_empty() || decode.hands_on_encoded())
+    }
+
+    /// The bounds of a body.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.settings.limits
     }
 
     /// The fields, compiled.

@@ -15,6 +15,7 @@ use super::{
     state::RuleState,
 };
 use crate::{
+    body::Limits,
     denial::{DenialReason, Refusal},
     foreign_backend::{ForeignBackend, Suspicion},
     headers::overrides_method,
@@ -33,6 +34,30 @@ pub(crate) struct Unnamed<'r> {
     is_strict: bool,
     /// The group that guards the request if it passes.
     otherwise: Option<&'r Arc<Group>>,
+}
+
+/// Whether a request that passes is known to have no body.
+pub(crate) enum Bodiless {
+    /// Nothing depends on its body, or it has none.
+    Certain,
+    /// Its body has not ended, and may be empty: over HTTP/2 a client may end a request without a body with an empty DATA frame.
+    IfItEnds(IfItEnds),
+}
+
+/// A request that passes only if its body ends without data and trailers.
+pub(crate) struct IfItEnds {
+    /// The answer to a request with a body.
+    pub(crate) otherwise: Refusal,
+    /// The bounds of the wait, for a body of no bytes.
+    pub(crate) limits: Limits,
+}
+
+/// What is known about the body of a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    Nothing,
+    MaybeNothing,
+    Something,
 }
 
 /// The path can be read as a guarded one. Contains the class of suspicion if only a foreign backend reads it so.
@@ -60,34 +85,46 @@ impl<'r> Unnamed<'r> {
         Self { groups, named: Vec::new(), doubt: Some(Doubt(suspicion)), is_strict: true, otherwise }
     }
 
-    /// Whether the request passes.
+    /// Whether the request passes, also if its body has not ended.
     ///
     /// # Errors
     ///
     /// `path_ambiguous` if the path is only possibly guarded; otherwise `method_not_allowed`, or `proof_malformed` and
     /// `upgrade_refused` for a GET or HEAD that some backend may treat as a login or a tunnel.
-    pub(crate) fn check<B: Body>(&self, request: &Request<B>) -> Result<(), Refusal> {
+    pub(crate) fn check<B: Body>(&self, request: &Request<B>) -> Result<Bodiless, Refusal> {
         if let Some(Doubt(suspicion)) = self.doubt {
-            return self.check_bare(request).map_err(|_| Refusal::of_path(suspicion));
+            let of_path = |_| Refusal::of_path(suspicion);
+            return match self.check_bare(request).map_err(of_path)? {
+                Bodiless::IfItEnds(wait) => {
+                    Ok(Bodiless::IfItEnds(IfItEnds { otherwise: of_path(wait.otherwise), ..wait }))
+                }
+                Bodiless::Certain => Ok(Bodiless::Certain),
+            };
         }
         let passes = !self.is_strict
             || self.is_handled_elsewhere(request.method())
             // A script that ignores the method also reads a login in the query of an OPTIONS.
             || (is_preflight(request) && !self.groups.iter().any(|group| has_proof_in_head(group, request)));
-        if passes { Ok(()) } else { self.check_bare(request) }
+        if passes { Ok(Bodiless::Certain) } else { self.check_bare(request) }
     }
 
     /// Whether the request is a GET or HEAD in which no backend finds a login.
-    fn check_bare<B: Body>(&self, request: &Request<B>) -> Result<(), Refusal> {
-        let refuse =
-            |reason, detail| Err(Refusal::new(reason).with_detail(detail).with_suspicion(Suspicion::OtherMethod));
+    fn check_bare<B: Body>(&self, request: &Request<B>) -> Result<Bodiless, Refusal> {
+        let refusal = |reason, detail| Refusal::new(reason).with_detail(detail).with_suspicion(Suspicion::OtherMethod);
+        let refuse = |reason, detail| Err(refusal(reason, detail));
+        let with_body = || refusal(DenialReason::MethodNotAllowed, "a GET or HEAD with a body on a guarded path");
         let is_one_of = |methods: [&Method; 2]| methods.iter().any(|method| is_same(method, request.method()));
         if !is_one_of([&Method::GET, &Method::HEAD]) {
             return refuse(DenialReason::MethodNotAllowed, "a method that no rule of the path names");
         }
-        if has_body(request) {
-            return refuse(DenialReason::MethodNotAllowed, "a GET or HEAD with a body on a guarded path");
-        }
+        let bodiless = match (body_of(request), self.groups.first(), self.otherwise) {
+            (Sent::Nothing, ..) => Bodiless::Certain,
+            (Sent::MaybeNothing, Some(group), None) => {
+                let limits = Limits { bytes: 0, ..group.reading().limits().clone() };
+                Bodiless::IfItEnds(IfItEnds { otherwise: with_body(), limits })
+            }
+            (Sent::MaybeNothing | Sent::Something, ..) => return Err(with_body()),
+        };
         if request.headers().contains_key(header::UPGRADE) {
             return refuse(DenialReason::Upgrade, "an Upgrade header of a GET or HEAD on a guarded path");
         }
@@ -97,7 +134,7 @@ impl<'r> Unnamed<'r> {
                 "a header that the rule reads, with a method that it does not name",
             );
         }
-        let Some(query) = request.uri().query() else { return Ok(()) };
+        let Some(query) = request.uri().query() else { return Ok(bodiless) };
         if self.groups.iter().any(|group| group.reading().plan().is_in_query(query)) {
             return refuse(
                 DenialReason::ProofMalformed,
@@ -107,7 +144,7 @@ impl<'r> Unnamed<'r> {
         if names_a_method(query) {
             return refuse(DenialReason::ProofMalformed, "another method in the query");
         }
-        Ok(())
+        Ok(bodiless)
     }
 
     fn is_handled_elsewhere(&self, method: &Method) -> bool {
@@ -137,9 +174,9 @@ impl<'r> Unnamed<'r> {
     }
 
     /// The rules to name in a refusal, if it is certain which path is meant.
-    pub(crate) fn first_group(&self) -> Option<&'r Group> {
+    pub(crate) fn first_group(&self) -> Option<&'r Arc<Group>> {
         let groups = if self.doubt.is_none() { self.groups.as_slice() } else { &[] };
-        groups.first().map(|group| &***group)
+        groups.first().copied()
     }
 }
 
@@ -154,7 +191,7 @@ pub(crate) fn is_preflight<B: Body>(request: &Request<B>) -> bool {
     !overridden
         && headers.contains_key(header::ORIGIN)
         && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
-        && !has_body(request)
+        && body_of(request) == Sent::Nothing
         && !headers.keys().any(|name| overrides_method(name.as_str()))
 }
 
@@ -164,11 +201,17 @@ pub(crate) fn has_proof_in_head<B>(group: &Group, request: &Request<B>) -> bool 
     plan.is_in_headers(request.headers()) || request.uri().query().is_some_and(|query| plan.is_in_query(query))
 }
 
-fn has_body<B: Body>(request: &Request<B>) -> bool {
-    let headers = request.headers();
-    !request.body().is_end_stream()
-        || headers.contains_key(header::TRANSFER_ENCODING)
-        || headers.get_all(header::CONTENT_LENGTH).iter().any(|length| length != "0")
+fn body_of<B: Body>(request: &Request<B>) -> Sent {
+    let (headers, body) = (request.headers(), request.body());
+    let is_announced = headers.contains_key(header::TRANSFER_ENCODING)
+        || headers.get_all(header::CONTENT_LENGTH).iter().any(|length| length != "0");
+    if is_announced || body.size_hint().lower() > 0 {
+        Sent::Something
+    } else if body.is_end_stream() {
+        Sent::Nothing
+    } else {
+        Sent::MaybeNothing
+    }
 }
 
 impl Group {

@@ -55,7 +55,7 @@ mod unless;
 pub(crate) use self::{
     applied::{Meant, all_applied, testers},
     group::{Choice, Group, remove_phone_cookies, trailer_filter},
-    methods::{has_proof_in_head, is_preflight},
+    methods::{Bodiless, IfItEnds, Unnamed, has_proof_in_head, is_preflight},
     place::path_as_written,
     presented::{InHeaders, pass_headers},
     routes::{Match, Routes},

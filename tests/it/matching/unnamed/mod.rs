@@ -1,6 +1,7 @@
 //! In front of a foreign backend: methods that no rule of a guarded path names.
 
 mod bare;
+mod ended;
 mod permitted;
 mod refused;
 
