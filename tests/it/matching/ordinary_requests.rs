@@ -164,7 +164,7 @@ const CLIENTS: [Client; 12] = [
 ];
 
 /// No rule's, with their queries and bodies: method, target, type, body.
-const OTHERS: [(&str, &str, &str, &str); 69] = [
+const OTHERS: [(&str, &str, &str, &str); 85] = [
     ("GET", "/", "", ""),
     ("HEAD", "/", "", ""),
     ("GET", "/?s=login", "", ""),
@@ -176,6 +176,22 @@ const OTHERS: [(&str, &str, &str, &str); 69] = [
     ("GET", "/login?next=%2Fhome&lang=zh", "", ""),
     ("GET", "/login?token=invitation", "", ""),
     ("GET", "/login?utm_source=wechat&utm_medium=h5&from=timeline&isappinstalled=0", "", ""),
+    ("GET", "/login?_rsc=1abc2&json=%7B%22a%22%3A1%7D&kw=%B5%C7%C2%BC&ie=gbk", "", ""),
+    ("GET", "/login?s=login&_=1700000000&callback=jQuery341_1", "", ""),
+    ("GET", "/login?phone_model=iPhone&scope=openid+phone&action=login", "", ""),
+    ("GET", "/?r=/login", "", ""),
+    ("GET", "/login.css", "", ""),
+    ("HEAD", "/login/logo.png", "", ""),
+    ("GET", "/login/index.html", "", ""),
+    ("GET", "/public/login", "", ""),
+    ("GET", "/src/views/login.vue?t=1700000000", "", ""),
+    ("GET", "/_next/static/chunks/app/(auth)/login/page-abc.js", "", ""),
+    ("GET", "/_next/data/build123/login.json", "", ""),
+    ("GET", "/api/v4/projects/group%2Flogin/issues", "", ""),
+    ("GET", "/redirect/https://app.example/login", "", ""),
+    ("GET", "/cgi-bin/luci/;stok=abc/login", "", ""),
+    ("GET", "/wiki/AC%2FDC", "", ""),
+    ("POST", "/track?url=https%3A%2F%2Fapp.example%2Flogin&ref=/login&page=login", "json", "{}"),
     ("GET", "/static/js/app.4f3a2b1c.js", "", ""),
     ("GET", "/static/css/app.css?v=1.2.3", "", ""),
     ("GET", "/favicon.ico", "", ""),
@@ -242,7 +258,7 @@ const OTHERS: [(&str, &str, &str, &str); 69] = [
 ];
 
 /// Logins, as applications write them: type, body. Each holds the phone 13812345678 and a token.
-const LOGINS: [(&str, &str); 16] = [
+const LOGINS: [(&str, &str); 22] = [
     ("json", r#"{"token":"t","phone":"13812345678"}"#),
     ("json", r#"{"phone":13812345678,"token":"STsid0000001542695429579Ob28vB7b0c="}"#),
     ("json", "{\r\n  \"token\": \"t\",\r\n  \"phone\": \"13812345678\"\r\n}\r\n"),
@@ -259,7 +275,25 @@ const LOGINS: [(&str, &str); 16] = [
         r#"{"token":"t","phone":"13812345678","invite":null,"tags":["a","b"],"score":1.5e3,"url":"https://x/?a=1&b=2"}"#,
     ),
     ("json", "{\"token\":\"t\",\"phone\":\"13812345678\",\"html\":\"\\u003cb\\u003e \\\"q\\\" \\n\"}"),
+    (
+        "json",
+        r#"{"token":"t","phone":"13812345678","smartphone":true,"phoneModel":"x","phone_type":1,"tokenType":"x","access_token":"y"}"#,
+    ),
+    (
+        "json",
+        r#"{"token":"t","phone":"13812345678","_csrf":"c","__RequestVerificationToken":"CfDJ8_-x","id":12345678901234567890}"#,
+    ),
+    (
+        "json",
+        r#"{"token":"t","phone":"13812345678","loc":{"lat":39.90,"acc":1.0E-2},"fcmToken":"x:APA91b","":"","$x":{"@type":"y"}}"#,
+    ),
     ("form", "token=t&phone=13812345678"),
+    ("form", "token=t&phone=13812345678&__VIEWSTATE=%2FwEPDw%3D%3D&form1:j_idt5=&javax.faces.ViewState=-1%3A2&&a==b&c"),
+    (
+        "form",
+        "token=t&phone=13812345678&g-recaptcha-response=03AG_-x&ts=2026-11-30T11:18:48+08:00&loc=39.9,116.4&phone_model=x",
+    ),
+    ("form", "token=t&phone=13812345678&contacts[0][mobile]=1&contacts[0][name]=%E5%BC%A0&u=https://x/?a=b&y=!'()*"),
     ("form", "phone=13812345678&token=a%2Bb%2Fc%3D%3D&agree=on&nick=%E5%BC%A0+%E4%B8%89"),
     ("form", "phone=13812345678&token=t&device%5Bos%5D=iOS&device%5Bid%5D=1&tags%5B%5D=a&tags%5B%5D=b"),
     ("form", "utf8=%E2%9C%93&authenticity_token=a%2Fb%3D%3D&phone=13812345678&token=t&commit=Log+in"),
@@ -272,9 +306,15 @@ const LOGINS: [(&str, &str); 16] = [
 
 /// One body of multipart, of these pairs.
 fn parts(boundary: &str, pairs: &str) -> String {
+    // Apache's client declares a charset for each text.
+    let more = if boundary.starts_with("httpclient") {
+        "Content-Type: text/plain; charset=ISO-8859-1\r\nContent-Transfer-Encoding: 8bit\r\n"
+    } else {
+        ""
+    };
     let part = |pair: &str| match pair.split_once('=') {
         Some((name, value)) => {
-            format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+            format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n{more}\r\n{value}\r\n")
         }
         None => format!(
             "--{boundary}\r\nContent-Disposition: form-data; name=\"{pair}\"; filename=\"a b.png\"\r\n\
