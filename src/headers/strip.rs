@@ -65,22 +65,28 @@ impl Names {
     /// names fail first.
     #[inline]
     fn occurs_in(&self, headers: &HeaderMap, keeping: Keeping) -> bool {
+        if self.hidden().is_some() || self.routing().is_some() {
+            return self.occurs_with_others(headers, keeping);
+        }
+        headers.keys().any(|name| self.is_ours(name.as_str(), headers))
+    }
+
+    #[inline(never)]
+    fn occurs_with_others(&self, headers: &HeaderMap, keeping: Keeping) -> bool {
+        let is_other = |name: &str| self.routing().is_some_and(|routing| routing.concerns(name, headers, keeping));
+        headers.keys().any(|name| {
+            let name = name.as_str();
+            self.is_ours(name, headers) || self.hides(name) || is_other(name)
+        })
+    }
+
+    /// Whether a name is under the prefix, or that of a `Connection` that names such a header.
+    #[inline]
+    fn is_ours(&self, name: &str, headers: &HeaderMap) -> bool {
         // A prefix ends with a letter or a digit, which is the same in every spelling, and a `HeaderName` is in lower case.
         let Some((last, before)) = self.prefix().as_bytes().split_last() else { return false };
-        let is_ours = |name: &str| {
-            (name.as_bytes().get(before.len()) == Some(last) && self.covers_name(name))
-                || (name == "connection" && self.is_named_by_connection(headers))
-        };
-        if self.hidden().is_some() && headers.keys().any(|name| self.hides(name.as_str())) {
-            return true;
-        }
-        match self.routing() {
-            None => headers.keys().any(|name| is_ours(name.as_str())),
-            Some(routing) => headers.keys().any(|name| {
-                let name = name.as_str();
-                is_ours(name) || routing.concerns(name, headers, keeping)
-            }),
-        }
+        (name.as_bytes().get(before.len()) == Some(last) && self.covers_name(name))
+            || (name == "connection" && self.is_named_by_connection(headers))
     }
 
     #[inline(never)]

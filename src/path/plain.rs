@@ -26,19 +26,20 @@ pub(super) fn shape(path: &str) -> Shape<'_> {
         Some(rest) if rest.ends_with('/') => return Shape::Other,
         Some(rest) => rest,
     };
-    let bytes = path.as_bytes();
-    let (Some((b'/', body)), Some((_, before))) = (bytes.split_first(), bytes.split_last()) else {
-        return Shape::Other;
-    };
-    let seen = look(body, before);
-    if !seen.suspect && !seen.upper { Shape::Plain(path) } else { closer(path, seen) }
+    if !path.starts_with('/') {
+        Shape::Other
+    } else if has_suspects(path.as_bytes()) {
+        closer(path)
+    } else {
+        Shape::Plain(path)
+    }
 }
 
 #[inline(never)]
-fn closer(path: &str, seen: Seen) -> Shape<'_> {
-    if seen.suspect && has_odd(path.as_bytes()) {
+fn closer(path: &str) -> Shape<'_> {
+    if has_odd(path.as_bytes()) {
         Shape::Other
-    } else if !seen.upper {
+    } else if !path.bytes().any(|byte| byte.is_ascii_uppercase()) {
         Shape::Plain(path)
     } else if path.len() <= FOLDABLE {
         Shape::Foldable(path)
@@ -79,84 +80,53 @@ const fn odd() -> [bool; 256] {
     table
 }
 
-/// What one pass has seen.
-#[derive(Clone, Copy)]
-struct Seen {
-    /// A byte that must be looked at closer.
-    suspect: bool,
-    /// An upper-case ASCII letter.
-    upper: bool,
-}
+/// Sixteen bytes, and the byte before them.
+type Block = [u8; 17];
 
-impl Seen {
-    #[inline]
-    fn and(self, other: Self) -> Self {
-        Self { suspect: self.suspect | other.suspect, upper: self.upper | other.upper }
-    }
-}
-
-/// `before` is the byte before each byte of `body`; both have the same length.
+/// Whether a byte after the first must be looked at closer. The last block overlaps the one before it.
 ///
-/// The last block of each length overlaps the one before it.
-#[inline]
-fn look(body: &[u8], before: &[u8]) -> Seen {
-    if body.len() > 32 {
-        look_at_many(body, before)
-    } else if let (Some(first), Some(last), Some(first_before), Some(last_before)) =
-        (body.first_chunk(), body.last_chunk(), before.first_chunk(), before.last_chunk())
-    {
-        look_at_block(first, first_before).and(look_at_block(last, last_before))
-    } else if let (Some(block), Some(before)) = (two_halves(body), two_halves(before)) {
-        look_at_block(&block, &before)
+/// Not inlined: it needs no register that its caller would have to save.
+#[inline(never)]
+fn has_suspects(path: &[u8]) -> bool {
+    if path.len() > 33 {
+        has_suspects_in_many(path)
+    } else if let (Some(first), Some(last)) = (path.first_chunk(), path.last_chunk()) {
+        has_suspects_in_blocks(first, last)
     } else {
-        look_at_few(body, before)
+        let mut block: Block = [b'-'; 17];
+        block.iter_mut().zip(path).for_each(|(byte, of_path)| *byte = *of_path);
+        has_suspects_in_blocks(&block, &block)
     }
 }
 
 #[inline(never)]
-fn look_at_many(body: &[u8], before: &[u8]) -> Seen {
-    let blocks = body.as_chunks().0.iter().zip(before.as_chunks().0);
-    let last = body.last_chunk().into_iter().zip(before.last_chunk());
-    let nothing = Seen { suspect: false, upper: false };
-    blocks.chain(last).fold(nothing, |seen, (block, before)| seen.and(look_at_block(block, before)))
+fn has_suspects_in_many(path: &[u8]) -> bool {
+    let blocks = path.windows(33).step_by(32).chain(path.last_chunk::<33>().map(<[u8; 33]>::as_slice));
+    blocks.fold(false, |seen, two| match (two.first_chunk(), two.last_chunk()) {
+        (Some(first), Some(last)) => seen | has_suspects_in_blocks(first, last),
+        _ => true,
+    })
 }
 
+/// Looks at two blocks at once. No early exit, so that it becomes a handful of vector instructions; by itself, so that it stays so.
 #[inline(never)]
-fn look_at_few(body: &[u8], before: &[u8]) -> Seen {
-    let suspect = body.iter().zip(before).any(|(&byte, &before)| is_suspect(byte, before));
-    Seen { suspect, upper: body.iter().any(u8::is_ascii_uppercase) }
+fn has_suspects_in_blocks(one: &Block, other: &Block) -> bool {
+    let ([_, one @ ..], [before_one @ .., _]) = (one, one);
+    let ([_, other @ ..], [before_other @ .., _]) = (other, other);
+    let each = one.iter().zip(before_one).zip(other.iter().zip(before_other));
+    each.fold(false, |seen, ((&one, &before_one), (&other, &before_other))| {
+        seen | is_suspect(one, before_one) | is_suspect(other, before_other)
+    })
 }
 
-/// The first and the last eight bytes, or four: together, all of them. `None` for fewer than four.
-#[inline]
-fn two_halves(bytes: &[u8]) -> Option<[u8; 16]> {
-    let (first, last) = if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
-        (u64::from_ne_bytes(*first), u64::from_ne_bytes(*last))
-    } else {
-        let (first, last) = (bytes.first_chunk()?, bytes.last_chunk()?);
-        let (first, last) = (u32::from_ne_bytes(*first), u32::from_ne_bytes(*last));
-        let both = u64::from(first) | (u64::from(last) << 32);
-        (both, both)
-    };
-    Some((u128::from(first) | (u128::from(last) << 64)).to_ne_bytes())
-}
-
-/// No early exit, so that it becomes a handful of vector instructions; by itself, so that it stays so.
-#[inline(never)]
-fn look_at_block(block: &[u8; 16], before: &[u8; 16]) -> Seen {
-    let suspect = block.iter().zip(before).fold(false, |seen, (&byte, &before)| seen | is_suspect(byte, before));
-    let upper = block.iter().fold(false, |seen, byte| seen | byte.is_ascii_uppercase());
-    Seen { suspect, upper }
-}
-
-/// Whether a byte must be looked at closer. In few operations rather than exact: also true for `!` and `'`, and for
-/// every segment that begins with a dot.
+/// Whether a byte must be looked at closer. In few operations rather than exact: true for all bytes up to `'`, from `;` to `\\`, which are
+/// the upper-case letters and eight others, from 0x7f on, and for every segment that begins with a dot or is empty.
 #[inline]
 #[expect(clippy::needless_bitwise_bool, reason = "a branch would keep it from becoming vector instructions")]
 fn is_suspect(byte: u8, before: u8) -> bool {
-    let control_or_beyond_ascii = (byte.cast_signed() <= 0x20) | (byte == 0x7f);
-    let semicolon_or_question = (byte | 0x04) == b'?';
-    let hash_or_percent = (byte | 0x06) == 0x27;
+    // One more, so that 0x7f is below zero like those beyond ASCII.
+    let low_or_beyond_ascii = byte.wrapping_add(1).cast_signed() <= 0x28;
+    let semicolon_to_backslash = byte.wrapping_sub(b';') <= b'\\' - b';';
     let dot_or_slash = (before == b'/') & ((byte | 0x01) == b'/');
-    control_or_beyond_ascii | semicolon_or_question | hash_or_percent | (byte == b'\\') | dot_or_slash
+    low_or_beyond_ascii | semicolon_to_backslash | dot_or_slash
 }

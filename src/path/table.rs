@@ -117,11 +117,21 @@ impl<T> Table<T> {
     /// most 256 bytes where it has upper-case letters.
     #[inline]
     pub(crate) fn find(&self, path: &str) -> Found<'_, T> {
-        self.find_within(path, None)
+        // As for the methods that no rule names: most of what most applications are asked.
+        if self.entries.is_empty() {
+            return Found::Nothing;
+        }
+        if self.foreign_backend {
+            return self.find_within(path, None);
+        }
+        match shape(path) {
+            Shape::Plain(path) => self.one(self.index(path)),
+            shape => self.find_shaped(path, shape, None),
+        }
     }
 
     /// The same within a work that several paths share; `None`: within that of this path.
-    #[inline]
+    #[inline(never)]
     pub(super) fn find_within(&self, path: &str, meter: Option<&mut Meter>) -> Found<'_, T> {
         let rest = if self.foreign_backend { foreign::behind_host(path.as_bytes()) } else { None };
         match rest.and_then(|rest| path.get(path.len() - rest.len()..)) {
@@ -143,13 +153,13 @@ impl<T> Table<T> {
         }
     }
 
-    #[inline]
     fn find_as_path(&self, path: &str, meter: Option<&mut Meter>) -> Found<'_, T> {
-        // As for the methods that no rule names: most of what most applications are asked.
-        if self.entries.is_empty() {
-            return Found::Nothing;
-        }
-        match shape(path) {
+        if self.entries.is_empty() { Found::Nothing } else { self.find_shaped(path, shape(path), meter) }
+    }
+
+    #[inline(never)]
+    fn find_shaped(&self, path: &str, shape: Shape<'_>, meter: Option<&mut Meter>) -> Found<'_, T> {
+        match shape {
             Shape::Plain(path) if !self.foreign_backend => self.one(self.index(path)),
             Shape::Plain(path) => self.find_before_foreign(path, meter),
             Shape::Foldable(path) => self.find_folded(path, meter),

@@ -18,7 +18,7 @@ impl<'u> Place<'u> {
     #[expect(clippy::inline_always, reason = "callers that are cold make the compiler think otherwise")]
     #[inline(always)]
     pub(super) fn of(uri: &'u Uri, original: Option<&'u Uri>) -> Self {
-        let original = original.filter(|original| original.path() != uri.path()).map(path_of);
+        let original = original.and_then(|original| original_path(original, uri));
         Self { path: path_of(uri), original }
     }
 
@@ -26,15 +26,9 @@ impl<'u> Place<'u> {
     #[inline]
     pub(super) fn find_in<'t, T>(&self, table: &'t Table<T>) -> Found<'t, T> {
         let found = table.find(self.path);
-        let Some(original) = self.original else { return found };
-        match (found, table.find(original)) {
-            (Found::One(one), Found::One(other)) if std::ptr::eq(one, other) => Found::One(one),
-            (Found::Nothing, other) => other,
-            (one, Found::Nothing) => one,
-            (Found::One(_), Found::One(_)) | (Found::Ambiguous(None), _) | (_, Found::Ambiguous(None)) => {
-                Found::Ambiguous(None)
-            }
-            (Found::Ambiguous(suspicion), _) | (_, Found::Ambiguous(suspicion)) => Found::Ambiguous(suspicion),
+        match self.original {
+            None => found,
+            Some(original) => either(found, original, table),
         }
     }
 
@@ -62,6 +56,26 @@ impl<'u> Place<'u> {
             (Some(values), None) | (None, Some(values)) => Ok(values),
             (Some(_), Some(_)) | (None, None) => Err(Unclear),
         }
+    }
+}
+
+/// The path before a router stripped its prefix, if it did.
+#[inline(never)]
+fn original_path<'u>(original: &'u Uri, uri: &Uri) -> Option<&'u str> {
+    (original.path() != uri.path()).then(|| path_of(original))
+}
+
+/// As [`Place::find_in`], with what the first path is found to be.
+#[inline(never)]
+fn either<'t, T>(found: Found<'t, T>, original: &str, table: &'t Table<T>) -> Found<'t, T> {
+    match (found, table.find(original)) {
+        (Found::One(one), Found::One(other)) if std::ptr::eq(one, other) => Found::One(one),
+        (Found::Nothing, other) => other,
+        (one, Found::Nothing) => one,
+        (Found::One(_), Found::One(_)) | (Found::Ambiguous(None), _) | (_, Found::Ambiguous(None)) => {
+            Found::Ambiguous(None)
+        }
+        (Found::Ambiguous(suspicion), _) | (_, Found::Ambiguous(suspicion)) => Found::Ambiguous(suspicion),
     }
 }
 

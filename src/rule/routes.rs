@@ -202,8 +202,8 @@ impl Routes {
         }
     }
 
-    /// As [`Routes::find`], in front of a foreign backend. Nearly all requests match no path of any rule: one lookup, for
-    /// all methods.
+    /// As [`Routes::find`], in front of a foreign backend. Nearly all requests match no path: one lookup, for all methods.
+    #[inline(never)]
     fn find_before_foreign(
         &self,
         foreign: &Foreign,
