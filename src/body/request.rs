@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    ops::ControlFlow,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -140,20 +141,16 @@ where
     type Data = Bytes;
     type Error = B::Error;
 
+    #[inline]
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = self.project();
         let body = match this.source.project() {
             SourceProj::Replay { whole } => return Poll::Ready(whole.next_frame().map(Ok)),
             SourceProj::Untouched { body, .. } => body,
-            SourceProj::Resumed { partial } => {
-                if let Some(frame) = partial.next_frame() {
-                    return Poll::Ready(Some(Ok(frame)));
-                }
-                if let Some(failure) = &mut partial.failure {
-                    return Poll::Ready(failure.pass_on().map(Err));
-                }
-                partial.rest.as_mut()
-            }
+            SourceProj::Resumed { partial } => match beginning_of(partial) {
+                ControlFlow::Break(frame) => return Poll::Ready(frame),
+                ControlFlow::Continue(()) => partial.rest.as_mut(),
+            },
         };
         let mut frame = ready!(body.poll_frame(cx));
         if let Some(Ok(frame)) = &mut frame
@@ -189,6 +186,21 @@ where
                 both(partial.whole.data.len().saturating_add(partial.excess.len()), &rest)
             }
         }
+    }
+}
+
+/// The next frame of what was read, or its failure, unless the rest follows.
+#[inline(never)]
+fn beginning_of<B>(partial: &mut PartlyRead<B>) -> ControlFlow<Option<Result<Frame<Bytes>, B::Error>>>
+where
+    B: Body<Data = Bytes, Error: 'static>,
+{
+    if let Some(frame) = partial.next_frame() {
+        return ControlFlow::Break(Some(Ok(frame)));
+    }
+    match &mut partial.failure {
+        Some(failure) => ControlFlow::Break(failure.pass_on().map(Err)),
+        None => ControlFlow::Continue(()),
     }
 }
 

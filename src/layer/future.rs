@@ -45,6 +45,9 @@ pin_project! {
     }
 }
 
+/// What a request is answered with.
+type Answer<RB, E> = Result<Response<ResponseBody<RB>>, E>;
+
 /// The inner service was not ready at once: this clone is polled until it is ready, and called.
 struct Waiting<S, B> {
     inner: S,
@@ -65,6 +68,45 @@ where
             Poll::Ready(Err(error)) => Self::Failed { error: Some(error) },
             Poll::Pending => Self::Waiting { waiting: Box::new(Waiting { inner, request: Some(request) }) },
         }
+    }
+
+    /// Polls what precedes the call of the inner service, or answers without it. Apart from that call, so that most requests move their
+    /// answer once less.
+    #[inline(never)]
+    fn poll_other<RB>(
+        mut self: Pin<&mut Self>,
+        to_follow: &mut Option<AfterInner>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Answer<RB, S::Error>>> {
+        match self.as_mut().project() {
+            StateProj::Guarded { inner, stages } => match (ready!(stages.as_mut().poll(cx)), inner.take()) {
+                (End::Denied(response), _) => self.set(Self::Refused { response: Some(response) }),
+                (End::Through(request, after), Some(inner)) => {
+                    *to_follow = after;
+                    self.set(Self::called(inner, request, cx));
+                }
+                (End::Through(..), None) => self.set(Self::Refused { response: None }),
+            },
+            StateProj::Waiting { waiting } => {
+                let Waiting { inner, request } = &mut **waiting;
+                if let Err(error) = ready!(inner.poll_ready(cx)) {
+                    return Poll::Ready(Some(Err(error)));
+                }
+                let request = request.take().expect("a future is not polled after it has answered");
+                let future = inner.call(request);
+                self.set(Self::Called { future });
+            }
+            StateProj::Called { .. } => {}
+            StateProj::Failed { error } => {
+                let error = error.take().expect("a future is not polled after it has answered");
+                return Poll::Ready(Some(Err(error)));
+            }
+            StateProj::Refused { response } => {
+                let response = response.take().expect("a future is not polled after it has answered");
+                return Poll::Ready(Some(Ok(response.map(ResponseBody::denial))));
+            }
+        }
+        Poll::Ready(None)
     }
 }
 
@@ -93,58 +135,29 @@ impl<S, B, RB> Future for ResponseFuture<S, B>
 where
     S: Service<Request<RequestBody<B>>, Response = Response<RB>>,
 {
-    type Output = Result<Response<ResponseBody<RB>>, S::Error>;
+    type Output = Answer<RB, S::Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            match this.state.as_mut().project() {
-                StateProj::Guarded { inner, stages } => {
-                    let next = match (ready!(stages.as_mut().poll(cx)), inner.take()) {
-                        (End::Denied(response), _) => State::Refused { response: Some(response) },
-                        (End::Through(request, after), Some(inner)) => {
-                            *this.after = after;
-                            State::called(inner, request, cx)
-                        }
-                        (End::Through(..), None) => State::Refused { response: None },
-                    };
-                    this.state.set(next);
+            if let StateProj::Called { future } = this.state.as_mut().project() {
+                let mut answer = ready!(future.poll(cx));
+                if let Some(after) = this.after.take() {
+                    call_after(after, answer.as_mut().ok());
                 }
-                StateProj::Waiting { waiting } => {
-                    let Waiting { inner, request } = &mut **waiting;
-                    ready!(inner.poll_ready(cx))?;
-                    let request = request.take().expect("a future is not polled after it has answered");
-                    let future = inner.call(request);
-                    this.state.set(State::Called { future });
-                }
-                StateProj::Called { future } => {
-                    return match future.poll(cx) {
-                        Poll::Pending => Poll::Pending,
-                        Poll::Ready(Ok(mut response)) => {
-                            if let Some(after) = this.after.take() {
-                                let status = response.status();
-                                after(Some(Answered { status, headers: response.headers_mut() }));
-                            }
-                            Poll::Ready(Ok(response.map(ResponseBody::inner)))
-                        }
-                        Poll::Ready(Err(error)) => {
-                            if let Some(after) = this.after.take() {
-                                after(None);
-                            }
-                            Poll::Ready(Err(error))
-                        }
-                    };
-                }
-                StateProj::Failed { error } => {
-                    return Poll::Ready(Err(error.take().expect("a future is not polled after it has answered")));
-                }
-                StateProj::Refused { response } => {
-                    let response = response.take().expect("a future is not polled after it has answered");
-                    return Poll::Ready(Ok(response.map(ResponseBody::denial)));
-                }
+                return Poll::Ready(answer.map(|response| response.map(ResponseBody::inner)));
+            }
+            if let Some(answer) = ready!(this.state.as_mut().poll_other(this.after, cx)) {
+                return Poll::Ready(answer);
             }
         }
     }
+}
+
+#[inline(never)]
+fn call_after<RB>(after: AfterInner, response: Option<&mut Response<RB>>) {
+    after(response.map(|response| Answered { status: response.status(), headers: response.headers_mut() }));
 }
 
 impl<S, B> fmt::Debug for ResponseFuture<S, B>
