@@ -155,6 +155,11 @@ impl<'a> Scalar<'a> {
 
     /// Reads a number.
     fn number(json: &mut Json<'_>) -> Result<Self, Malformed> {
+        json.next_byte();
+        // Without the text of the number, which only unusual ones need.
+        if let Some(integer) = json.unsigned() {
+            return Ok(Self::Unsigned(integer));
+        }
         let number = json.number()?;
         Ok(match number.unsigned() {
             Some(integer) => Self::Unsigned(integer),

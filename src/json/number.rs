@@ -25,9 +25,10 @@ impl<'v, M: Mode> Scanner<'v, M> {
         Ok(Number { text: self.text.get(start..self.at).ok_or(Malformed::NotJson)?, unsigned })
     }
 
-    /// Takes a number if it is an unsigned integer of at most 19 digits, which fits a `u64`. Nearly all numbers are.
+    /// Takes a number if it is an unsigned integer of at most 19 digits, which fits a `u64`. Nearly all numbers are. White space must have
+    /// been taken.
     #[inline]
-    fn unsigned(&mut self) -> Option<u64> {
+    pub(crate) fn unsigned(&mut self) -> Option<u64> {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
         let (mut integer, mut length) = (0_u64, 0);
         for byte in rest {

@@ -122,12 +122,21 @@ impl<'v, M: Mode> Scanner<'v, M> {
         loop {
             let key = self.key()?;
             member(self, &key)?;
-            if self.eat(b'}') {
+            if self.ends(b'}')? {
                 return Ok(());
             }
-            if !self.eat(b',') {
-                return Err(Malformed::NotJson.into());
+        }
+    }
+
+    /// Takes a comma or this end. Returns whether it was the end.
+    #[inline]
+    fn ends(&mut self, end: u8) -> Result<bool, Malformed> {
+        match self.next_byte() {
+            Some(next) if next == b',' || next == end => {
+                self.at += 1;
+                Ok(next == end)
             }
+            _ => Err(Malformed::NotJson),
         }
     }
 
@@ -142,11 +151,8 @@ impl<'v, M: Mode> Scanner<'v, M> {
         }
         loop {
             element(self)?;
-            if self.eat(b']') {
+            if self.ends(b']')? {
                 return Ok(());
-            }
-            if !self.eat(b',') {
-                return Err(Malformed::NotJson);
             }
         }
     }
