@@ -138,8 +138,8 @@ where
         for planned in checks {
             self.ask(planned).await?;
         }
-        if self.settings.policy.settle(self.evidence.verdicts()) == Err(Objection::CaptchaRequired)
-            && let Some(captcha) = step_up
+        if let Some(captcha) = step_up
+            && self.settings.policy.settle(self.evidence.verdicts()) == Err(Objection::CaptchaRequired)
         {
             self.ask(*captcha).await?;
         }

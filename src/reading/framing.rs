@@ -19,14 +19,15 @@ pub(super) fn check(parts: &Parts) -> Result<(), Refusal> {
     }
     // Comparing each name costs less than hashing two.
     let (mut upgrades, mut is_coded) = (false, false);
-    for (name, value) in &parts.headers {
+    for name in parts.headers.keys() {
         upgrades |= *name == UPGRADE;
-        is_coded |= *name == TRANSFER_ENCODING && !value.as_bytes().eq_ignore_ascii_case(b"chunked");
+        is_coded |= *name == TRANSFER_ENCODING;
     }
     if upgrades {
         return Err(Refusal::new(DenialReason::Upgrade).with_detail("an Upgrade header"));
     }
-    if is_coded {
+    let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    if is_coded && !parts.headers.get_all(TRANSFER_ENCODING).iter().all(is_chunked) {
         let refusal = Refusal::new(DenialReason::UnsupportedEncoding);
         return Err(refusal.with_detail("a Transfer-Encoding other than chunked"));
     }
