@@ -70,8 +70,10 @@ impl Http1 {
         let client = Arc::clone(self);
         Exchange(match self.pool.take() {
             Some(mut connection) => {
-                let reply = Box::pin(connection.try_send_request(request));
-                State::Sent { reply, connection: Some(connection), client }
+                // Made inside of its box: `Box::pin` would copy it.
+                let place = Box::new_uninit();
+                let reply = Box::write(place, connection.try_send_request(request));
+                State::Sent { reply: Box::into_pin(reply), connection: Some(connection), client }
             }
             None => State::Cold(Box::pin(client.call_cold(request))),
         })

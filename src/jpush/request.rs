@@ -119,10 +119,11 @@ impl Endpoint {
 ///
 /// The capacity is exact unless a character must be escaped: `Bytes` takes over a full `Vec` without another allocation.
 fn body(check: &Check) -> Vec<u8> {
+    // Names are written with their quotes and the first one of the value.
     let (proof, phone) = match check.question() {
-        Question::Number { token, phone } => (Some(("token", token)), Some(phone)),
-        Question::Captcha { content } => (Some(("captchaContent", content)), None),
-        Question::OneTap { login_token } => (Some(("loginToken", login_token)), None),
+        Question::Number { token, phone } => (Some((r#""token":""#, token)), Some(phone)),
+        Question::Captcha { content } => (Some((r#""captchaContent":""#, content)), None),
+        Question::OneTap { login_token } => (Some((r#""loginToken":""#, login_token)), None),
         Question::Risk { phone } => (None, Some(phone)),
     };
     let proof = proof.map(|(name, proof)| (name, proof.expose()));
@@ -130,39 +131,35 @@ fn body(check: &Check) -> Vec<u8> {
     let ip = check.ip().filter(|_| check.kind() != CheckKind::Captcha).map(|ip| ip.to_string());
     // These values have no characters that need an escape.
     let plain = [
-        phone.map(|phone| ("phone", phone.digits())),
-        check.ex_id().map(|ex_id| ("exID", ex_id.as_str().as_bytes())),
-        ip.as_deref().map(|ip| ("ip", ip.as_bytes())),
+        phone.map(|phone| (r#""phone":""#, phone.digits())),
+        check.ex_id().map(|ex_id| (r#""exID":""#, ex_id.as_str().as_bytes())),
+        ip.as_deref().map(|ip| (r#""ip":""#, ip.as_bytes())),
     ];
     let bytes = proof.map(|(name, proof)| (name, proof.as_bytes()));
+    // A brace or comma before each, a quote behind it.
     let length: usize =
-        bytes.iter().chain(plain.iter().flatten()).map(|(name, value)| name.len() + value.len() + 6).sum();
+        bytes.iter().chain(plain.iter().flatten()).map(|(name, value)| 1 + name.len() + value.len() + 1).sum();
     let mut json = Vec::with_capacity(length + 1);
     if let Some((name, proof)) = proof {
         // Escapes are rare, and this loop over all bytes is a few vector instructions.
         if proof.bytes().fold(false, |found, byte| found | matches!(byte, 0..=0x1f | b'"' | b'\\')) {
-            write_name(&mut json, name);
+            json.push(b'{');
+            json.extend_from_slice(name.trim_end_matches('"').as_bytes());
             serde_json::to_writer(&mut json, proof).expect("a text is JSON and a Vec takes every byte");
         } else {
-            write_plain(&mut json, name, proof.as_bytes());
+            write(&mut json, name, proof.as_bytes());
         }
     }
     for (name, value) in plain.into_iter().flatten() {
-        write_plain(&mut json, name, value);
+        write(&mut json, name, value);
     }
     json.push(b'}');
     json
 }
 
-fn write_name(json: &mut Vec<u8>, name: &str) {
-    json.extend_from_slice(if json.is_empty() { b"{\"" } else { b",\"" });
+fn write(json: &mut Vec<u8>, name: &str, value: &[u8]) {
+    json.push(if json.is_empty() { b'{' } else { b',' });
     json.extend_from_slice(name.as_bytes());
-    json.extend_from_slice(b"\":");
-}
-
-fn write_plain(json: &mut Vec<u8>, name: &str, value: &[u8]) {
-    write_name(json, name);
-    json.push(b'"');
     json.extend_from_slice(value);
     json.push(b'"');
 }
