@@ -119,7 +119,7 @@ fn has_suspects_in_blocks(one: &Block, other: &Block) -> bool {
     })
 }
 
-/// Whether a byte must be looked at closer. In few operations rather than exact: true for all bytes up to `'`, from `;` to `\\`, which are
+/// Whether a byte must be looked at closer. In few operations rather than exact: true for all bytes up to `'`, from `;` to `\`, which are
 /// the upper-case letters and eight others, from 0x7f on, and for every segment that begins with a dot or is empty.
 #[inline]
 #[expect(clippy::needless_bitwise_bool, reason = "a branch would keep it from becoming vector instructions")]
