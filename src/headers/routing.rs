@@ -33,7 +33,7 @@ pub(super) enum Names {
 }
 
 /// All routing headers. A test compares the names with [`ForeignBackend`]'s documentation.
-pub(super) const LIST: [(&str, Names); 73] = [
+pub(super) const LIST: [(&str, Names); 78] = [
     // First, because nearly every request has it.
     ("Host", Names::UrlPart(UrlPart::Host)),
     // CGI's variables, which a server that adds no `HTTP_` reads from a header: gunicorn's `SCRIPT_NAME`.
@@ -79,6 +79,9 @@ pub(super) const LIST: [(&str, Names); 73] = [
     // Plack's `ReverseProxyPath` and Python's WSGIProxy remove its value from the path.
     ("X-Traversal-Path", Names::Path),
     ("X-Path-Info", Names::Path),
+    ("X-PathInfo", Names::Path),
+    ("X-ScriptName", Names::Path),
+    ("X-Route-Prefix", Names::Path),
     ("X-Request-URI", Names::Path),
     ("X-Original-Request-URI", Names::Path),
     ("X-Original-Request-URL", Names::Path),
@@ -91,6 +94,9 @@ pub(super) const LIST: [(&str, Names); 73] = [
     // Next.js (`minimalMode`), and applications behind Vercel.
     ("X-Matched-Path", Names::Path),
     ("X-Invoke-Path", Names::Path),
+    // Pyramid's traversal begins at this path, and Zope's middleware makes it the prefix.
+    ("X-Vhm-Root", Names::Path),
+    ("X-Vhm-Host", Names::Path),
     // Nitro (`x-now-route-matches`) and Astro, as they are built for Vercel.
     ("X-Now-Route-Matches", Names::Path),
     ("X-Astro-Path", Names::Path),

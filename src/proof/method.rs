@@ -1,8 +1,9 @@
 //! Parameters that make a backend run another method.
 //!
 //! Rails, Laravel, Symfony, Spring (`HiddenHttpMethodFilter`) and Express (`method-override`) run a POST as the method in its
-//! parameter `_method`, from the body or the query; `WordPress` reads the query of a GET (`WP_REST_Server::serve_request`). On a
-//! path whose rules differ in their methods, such a request could prove what one rule requires, and run what another rule guards.
+//! parameter `_method`, Plack (`TunnelMethod`) as that in `x-tunneled-method`, from the body or the query; `WordPress` reads the
+//! query of a GET (`WP_REST_Server::serve_request`). On a path whose rules differ in their methods, such a request could prove
+//! what one rule requires, and run what another rule guards.
 
 use percent_encoding::percent_decode_str;
 
@@ -30,7 +31,7 @@ pub(crate) fn names_a_method(query: &str) -> bool {
 pub(super) fn is_method(name: &str) -> bool {
     let name = name.trim_start_matches(['[', ']', ' ']);
     let name = name.split(['[', ']', '\0']).next().unwrap_or_default().trim();
-    aliases(name, "_method") || overrides_method(name)
+    ["_method", "x-tunneled-method"].iter().any(|known| aliases(name, known)) || overrides_method(name)
 }
 
 /// Refuses JSON or a form in which a name makes some backend run another method. The parts of a multipart body are looked at

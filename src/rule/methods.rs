@@ -186,8 +186,8 @@ pub(crate) fn is_preflight<B: Body>(request: &Request<B>) -> bool {
         return false;
     }
     let headers = request.headers();
-    // `_method` in any spelling: a preflight needs no escape.
-    let overridden = request.uri().query().is_some_and(|query| query.contains('%') || query.contains("_method"));
+    // A preflight needs no escape.
+    let overridden = request.uri().query().is_some_and(|query| query.contains('%') || names_a_method(query));
     !overridden
         && headers.contains_key(header::ORIGIN)
         && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)

@@ -35,6 +35,10 @@ impl Backend {
         Self::gunicorn("django_app")
     }
 
+    pub(crate) fn pyramid() -> Option<Self> {
+        Self::gunicorn("pyramid_app")
+    }
+
     fn gunicorn(application: &str) -> Option<Self> {
         let mut command = Command::new(python());
         command.arg(here("gunicorn_server.py")).arg(application).env("PYTHONDONTWRITEBYTECODE", "1");

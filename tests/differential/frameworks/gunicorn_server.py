@@ -1,4 +1,4 @@
-"""Runs `flask_app` or `django_app` under gunicorn with its usual settings. Prints its port; ends when its input does."""
+"""Runs `flask_app`, `django_app` or `pyramid_app` under gunicorn with its usual settings. Prints its port; ends when its input does."""
 
 import importlib
 import os

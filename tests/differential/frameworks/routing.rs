@@ -18,6 +18,15 @@ async fn flask_and_django_under_gunicorn_that_take_the_prefix_from_a_header() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn pyramid_that_takes_the_root_of_its_traversal_from_a_header() {
+    let Some(pyramid) = Backend::pyramid() else { return };
+    let fronts = Fronts::before(pyramid.address()).await;
+    fronts.lets_in("json", &post(JSON, &json(MINE)), "JSON").await;
+    let attack = request("POST", "/", &[("Content-Type", JSON), ("X-Vhm-Root", "/login")], json(VICTIM).as_bytes());
+    fronts.attack("json", &attack, "X-Vhm-Root").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn express_that_takes_the_method_from_a_header() {
     let Some(node) = Backend::node() else { return };
     let fronts = Fronts::before(node.named("method override")).await;

@@ -8,7 +8,7 @@ use tower_jverify::{ForeignBackend, Rule, number};
 use crate::support::{Guarded, LOGIN, Verifier, builder, code, post_json};
 
 /// Names of each row of the documentation's table.
-const ROUTING: [&str; 41] = [
+const ROUTING: [&str; 46] = [
     "SCRIPT_NAME",
     "PATH_INFO",
     "X-Original-URL",
@@ -43,6 +43,11 @@ const ROUTING: [&str; 41] = [
     "X-Matched-Path",
     "X-Invoke-Path",
     "X-Now-Route-Matches",
+    "X-PathInfo",
+    "X-ScriptName",
+    "X-Route-Prefix",
+    "X-Vhm-Root",
+    "X-Vhm-Host",
     "X-Astro-Path",
     "X-Path-Info",
     "X-Original-Request-URI",

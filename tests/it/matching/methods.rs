@@ -156,6 +156,7 @@ async fn only_a_preflight_that_can_be_nothing_else_passes() {
     for (what, request) in [
         ("another method", preflight().method(Method::POST)),
         ("_method", preflight().uri("/login?_method=POST")),
+        ("_METHOD", preflight().uri("/login?_METHOD=POST")),
         ("_method, escaped", preflight().uri("/login?_%6dethod=POST")),
         ("lower case", preflight().method("options")),
         ("x-http-method-override", preflight().header("X-HTTP-Method-Override", "POST")),

@@ -150,7 +150,17 @@ async fn a_parameter_that_names_another_method_is_refused_where_rules_differ_in_
         let denial = response.extensions().get::<Denial>().unwrap_or_else(|| panic!("let in: {what}"));
         assert_eq!((denial.code(), denial.suspicion()), ("proof_malformed", Some(Suspicion::OtherMethod)), "{what}");
     };
-    for name in ["_method", "_METHOD", "%5Fmethod", ".method", "_method[]", "[_method]", "_method%00x", "+_method"] {
+    for name in [
+        "_method",
+        "_METHOD",
+        "%5Fmethod",
+        ".method",
+        "_method[]",
+        "[_method]",
+        "_method%00x",
+        "+_method",
+        "x-tunneled-method",
+    ] {
         is_suspected(form(&format!("{name}=PUT")), name).await;
         let mut request = form("x=1");
         *request.uri_mut() = format!("/account?a=1&{name}=PUT").parse().unwrap();
