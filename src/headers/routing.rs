@@ -129,8 +129,8 @@ const HTTP2_SETTINGS: &str = "http2-settings";
 /// The headers that are removed in front of a foreign backend.
 #[derive(Debug)]
 pub(super) struct Routing {
-    /// Empty if routing headers stay.
-    entries: Vec<Entry>,
+    /// By the length of their names. Empty if routing headers stay.
+    entries: Vec<Vec<Entry>>,
     h2c: bool,
     marks: Marks,
 }
@@ -198,22 +198,18 @@ impl Routing {
             return Err(ConfigError::new("foreign_backend.keep_header", other.clone(), problem));
         }
         let h2c = foreign.suspects(Suspicion::H2c);
-        let entries: Vec<Entry> = LIST
-            .iter()
-            .filter(|_| foreign.suspects(Suspicion::RoutingHeader))
-            .map(|&(name, names)| Entry {
-                name,
-                names,
-                kept: kept.iter().any(|kept| aliases(kept, name)),
-                warned: AtomicBool::new(false),
-            })
-            .collect();
+        let (mut entries, mut marks) = (Vec::new(), Marks([0; 32]));
+        for (name, names) in LIST.into_iter().filter(|_| foreign.suspects(Suspicion::RoutingHeader)) {
+            if entries.len() <= name.len() {
+                entries.resize_with(name.len() + 1, Vec::new);
+            }
+            let kept = kept.iter().any(|kept| aliases(kept, name));
+            let of_length = entries.get_mut(name.len()).expect("it has just been made as long");
+            of_length.push(Entry { name, names, kept, warned: AtomicBool::new(false) });
+            marks.add(name);
+        }
         if entries.is_empty() && !h2c {
             return Ok(None);
-        }
-        let mut marks = Marks([0; 32]);
-        for entry in &entries {
-            marks.add(entry.name);
         }
         if h2c {
             marks.add(HTTP2_SETTINGS);
@@ -224,38 +220,33 @@ impl Routing {
 
     /// Whether this header may have to be removed. `name` is in lower case.
     #[inline]
-    pub(super) fn concerns(&self, name: &str, headers: &HeaderMap, keeping: Keeping) -> bool {
-        self.marks.may_hold(name.as_bytes()) && self.concerns_exactly(name, headers, keeping)
+    pub(super) fn concerns(&self, name: &str, value: &HeaderValue, keeping: Keeping) -> bool {
+        self.marks.may_hold(name.as_bytes()) && self.concerns_exactly(name, value, keeping)
     }
 
     #[inline(never)]
-    fn concerns_exactly(&self, name: &str, headers: &HeaderMap, keeping: Keeping) -> bool {
-        let values = || headers.iter().filter(|(other, _)| other.as_str() == name).map(|(_, value)| value);
+    fn concerns_exactly(&self, name: &str, value: &HeaderValue, keeping: Keeping) -> bool {
+        self.removes(name, value, keeping) || (self.h2c && *name == *UPGRADE.as_str() && protocols(value).any(is_http2))
+    }
+
+    /// Whether a header is removed.
+    pub(super) fn removes(&self, name: &str, value: &HeaderValue, keeping: Keeping) -> bool {
         match self.entry(name) {
-            Some(Entry { names: Names::UrlPart(part), .. }) => values().any(|value| !part.is_plain(value.as_bytes())),
-            Some(entry) => entry.is_removed(name, keeping),
-            None if !self.h2c => false,
-            None => {
-                aliases(name, HTTP2_SETTINGS)
-                    || (*name == *UPGRADE.as_str() && values().any(|value| protocols(value).any(is_http2)))
-            }
+            Some(entry) => entry.is_removed(name, keeping) || entry.names_more_than_its_part(value),
+            None => self.is_settings(name),
         }
     }
 
     /// Whether a header is removed, with any value.
-    pub(super) fn removes(&self, name: &str, keeping: Keeping) -> bool {
+    pub(super) fn removes_always(&self, name: &str, keeping: Keeping) -> bool {
         match self.entry(name) {
             Some(entry) => entry.is_removed(name, keeping),
-            None => self.h2c && aliases(name, HTTP2_SETTINGS),
+            None => self.is_settings(name),
         }
     }
 
-    /// Whether a header is removed because of its value.
-    pub(super) fn removes_value(&self, name: &str, value: &HeaderValue) -> bool {
-        match self.entry(name) {
-            Some(Entry { names: Names::UrlPart(part), .. }) => !part.is_plain(value.as_bytes()),
-            Some(_) | None => false,
-        }
+    fn is_settings(&self, name: &str) -> bool {
+        self.h2c && aliases(name, HTTP2_SETTINGS)
     }
 
     /// Logs once that a header was removed.
@@ -277,7 +268,7 @@ impl Routing {
     pub(super) fn is_removed_word(&self, word: &[u8], upgrades: bool) -> bool {
         let word = str::from_utf8(word).unwrap_or_default();
         self.entry(word).is_some()
-            || (self.h2c && aliases(word, HTTP2_SETTINGS))
+            || self.is_settings(word)
             || (!upgrades && word.eq_ignore_ascii_case(UPGRADE.as_str()))
     }
 
@@ -306,7 +297,7 @@ impl Routing {
     }
 
     fn entry(&self, name: &str) -> Option<&Entry> {
-        self.entries.iter().find(|entry| aliases(entry.name, name))
+        self.entries.get(name.len())?.iter().find(|entry| aliases(entry.name, name))
     }
 }
 
@@ -323,6 +314,11 @@ impl Entry {
             (names, Keeping::NoMethods) => !is_kept || names == Names::Method,
             (_, Keeping::Nothing) => true,
         }
+    }
+
+    /// Whether the value of a header that names a part of a URL names a path.
+    fn names_more_than_its_part(&self, value: &HeaderValue) -> bool {
+        matches!(self.names, Names::UrlPart(part) if !part.is_plain(value.as_bytes()))
     }
 }
 

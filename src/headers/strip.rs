@@ -52,7 +52,7 @@ impl Names {
     pub(crate) fn removes(&self, name: &str) -> bool {
         self.covers(name.as_bytes())
             || self.hides(name)
-            || self.routing().is_some_and(|routing| routing.removes(name, Keeping::NoMethods))
+            || self.routing().is_some_and(|routing| routing.removes_always(name, Keeping::NoMethods))
     }
 
     /// Whether a server may read this name as one of the further headers that are removed.
@@ -73,10 +73,11 @@ impl Names {
 
     #[inline(never)]
     fn occurs_with_others(&self, headers: &HeaderMap, keeping: Keeping) -> bool {
-        let is_other = |name: &str| self.routing().is_some_and(|routing| routing.concerns(name, headers, keeping));
-        headers.keys().any(|name| {
+        headers.iter().any(|(name, value)| {
             let name = name.as_str();
-            self.is_ours(name, headers) || self.hides(name) || is_other(name)
+            self.is_ours(name, headers)
+                || self.hides(name)
+                || self.routing().is_some_and(|routing| routing.concerns(name, value, keeping))
         })
     }
 
@@ -120,7 +121,7 @@ impl Names {
                 return without_tokens(value, |word| self.is_removed_word(word, upgrades));
             }
             let Some(routing) = routing else { return Some(value) };
-            if routing.removes(text, keeping) || routing.removes_value(text, &value) {
+            if routing.removes(text, &value, keeping) {
                 routing.warn(text);
                 return None;
             }

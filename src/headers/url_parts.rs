@@ -23,16 +23,26 @@ impl UrlPart {
     #[inline]
     pub(super) fn is_plain(self, value: &[u8]) -> bool {
         match self {
-            Self::Host => value.split(|byte| *byte == b',').all(|host| is_host(host.iter().copied())),
+            Self::Host => are_hosts(value.iter().copied()),
             Self::Word => value.iter().copied().all(is_of_word),
             Self::Forwarded => value.split(|byte| matches!(byte, b';' | b',')).all(is_plain_parameter),
         }
     }
 }
 
-/// Without a host, `http://` and the path `/a/login` are a URL whose host is `a`.
-fn is_host(mut value: impl Iterator<Item = u8> + Clone) -> bool {
-    value.clone().any(|byte| byte.is_ascii_alphanumeric()) && value.all(is_of_host)
+/// Whether each element of a list is a host. Without one, `http://` and the path `/a/login` are a URL whose host is `a`.
+fn are_hosts(list: impl Iterator<Item = u8>) -> bool {
+    let mut is_named = false;
+    for byte in list {
+        match byte {
+            b',' if !is_named => return false,
+            b',' => is_named = false,
+            byte if byte.is_ascii_alphanumeric() => is_named = true,
+            byte if is_of_host(byte) => {}
+            _ => return false,
+        }
+    }
+    is_named
 }
 
 /// One parameter of `Forwarded`. Marks inside of a quoted value also end it here, which only splits what no host has.
@@ -42,7 +52,7 @@ fn is_plain_parameter(parameter: &[u8]) -> bool {
     let mut value = value.unwrap_or(first).iter().copied().filter(|byte| *byte != b'"');
     match first.trim_ascii() {
         name if name.eq_ignore_ascii_case(b"proto") => value.all(is_of_word),
-        name if name.eq_ignore_ascii_case(b"host") => is_host(value),
+        name if name.eq_ignore_ascii_case(b"host") => are_hosts(value),
         _ => value.all(is_of_host),
     }
 }
