@@ -55,7 +55,7 @@ const ALLOWED: f64 = 10_000.0;
 /// The rate of a thousand clients whose checks take 100 ms, as a share of what that allows. Their connections are open before.
 fn far(runtime: &tokio::runtime::Runtime, jpush: &Place) -> f64 {
     const CLIENTS: usize = 1000;
-    const LOGINS: usize = 30;
+    const LOGINS: usize = 100;
     let guarded = Guarded::new("far-ours", jpush);
     let ask = |logins: usize| {
         let began = Instant::now();
