@@ -6,8 +6,8 @@
 //! | `_action_login` | Grails, in the controller of the path |
 //! | `login:method`, `login:action`, `:method=login` | Zope (`HTTPRequest.processInputs`), below the path |
 //!
-//! The path says which `login` is meant, in another way to each of them. So an action that is called as the last segment of any
-//! rule's path means that rule.
+//! Each of them combines the action with the path in another way. So an action with the name of the last segment of a rule's path means
+//! that rule.
 
 use super::{
     foreign::is_mark,

@@ -56,7 +56,7 @@ pub(super) struct Decoded {
     pub(super) text: Vec<u8>,
     /// A dot, a slash or a semicolon was escaped.
     pub(super) structure: bool,
-    /// An escape was escaped, or written as IIS does: who decodes once, as the standard says, has another text.
+    /// An escape was escaped, or written in the form of IIS. A backend that decodes once, as the standard says, has another text.
     pub(super) deeper: bool,
     /// A slash was escaped.
     pub(super) slash: bool,
@@ -64,7 +64,7 @@ pub(super) struct Decoded {
 
 /// Decodes until nothing is left to decode, in one pass: an escape that a decoded byte completes is decoded too.
 ///
-/// Escapes never overlap, so the order of decoding does not matter and this is what any number of rounds ends in.
+/// Escapes never overlap, so the order of decoding does not matter: the result is that of any number of rounds.
 ///
 /// # Errors
 ///
@@ -118,7 +118,7 @@ pub(super) fn decode(path: &str, meter: &mut Meter) -> Result<Decoded, Exhausted
             decoded.text.extend(utf8.iter().take(len));
             fresh = decoded.text.len();
         }
-        // The longest escape, but for its last byte.
+        // The length of the longest escape without its last byte.
         let end = decoded.text.len().saturating_sub(5);
         open = decoded.text.get(end..).is_some_and(|end| end.contains(&b'%'));
     }

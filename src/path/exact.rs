@@ -9,8 +9,8 @@ use foldhash::fast::FixedState;
 /// The hash is seeded with a constant: the keys are the user's rules, so clients cannot make them collide.
 pub(super) struct Exact {
     indices: HashMap<Box<str>, usize, FixedState>,
-    /// A bit is set for the [`mark`] of every path in the map; a power of two of words, of 32 bits a path at least.
-    /// So what is not marked is not in the map, and of the rest about one in 32 is found to be absent by the map.
+    /// A bit is set for the [`mark`] of each path in the map. The number of words is a power of two, with at least 32 bits for each
+    /// path. A path whose bit is not set is not in the map, and about one in 32 other paths has a bit that is set.
     marks: Box<[u64]>,
 }
 

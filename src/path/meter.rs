@@ -1,8 +1,8 @@
 //! What deciding one path may cost.
 
-/// Work that is left, in instructions, roughly.
+/// The work that is left, in instructions, about.
 ///
-/// Each step spends its work before it begins. When nothing is left the path counts as one that was made to confuse.
+/// Each step spends its work before it begins. When nothing is left, the path counts as ambiguous.
 #[derive(Debug)]
 pub(super) struct Meter(usize);
 

@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_without_a_segment_of_ones_own_has_none() {
+    fn a_pattern_without_a_parameter_of_one_segment_has_no_values() {
         for pattern in ["/login", "/{*rest}", "/auth/{*rest}", "/{{tenant}}"] {
             assert!(Parameters::of(&Pattern::parse(pattern).unwrap(), false).is_none(), "{pattern}");
         }

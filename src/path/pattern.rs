@@ -11,7 +11,7 @@ use std::{
 use super::{letters::fold, routers};
 use crate::error::ConfigError;
 
-/// Parameters of one path. The router has letters for 25; a path with more than a few is a mistake.
+/// The most parameters of a path. The router supports 25; a path with more than a few is a mistake.
 const PARAMETERS: usize = 16;
 
 /// A rule's path: `/login`, `/v1/{tenant}/login`, `/files/{*rest}`, in the syntax of `matchit` 0.9 (and so of axum).

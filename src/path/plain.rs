@@ -1,8 +1,8 @@
-//! The one pass over a path that nearly every request ends with.
+//! The pass over a path that decides nearly every request.
 //!
-//! Written over blocks of 16 bytes without a branch, so that the compiler makes vector instructions of it: a path of 20
-//! bytes takes about 60. What is not certainly plain is looked at closer, or goes to the readings; a mistake in that
-//! direction costs time, never safety.
+//! It looks at blocks of 16 bytes without a branch, so that the compiler generates vector instructions: a path of 20 bytes takes
+//! about 60 instructions. A path that may not be plain is looked at byte by byte, or read in all ways. For a plain path that
+//! costs time, and nothing else.
 
 /// Longest path that is folded without allocating, in bytes.
 pub(super) const FOLDABLE: usize = 256;
@@ -66,7 +66,7 @@ fn has_odd(path: &[u8]) -> bool {
     false
 }
 
-/// Bytes that are not themselves in every reading.
+/// Bytes that some reading changes.
 static ODD: [bool; 256] = odd();
 
 #[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "evaluated when it is compiled")]

@@ -1,11 +1,11 @@
 //! All readings of a path that is not plain.
 //!
-//! Each stage asks of every text so far: could backends differ here? If so the text is replaced by its alternatives. Most
-//! paths meet one such stage or two; only a path made to confuse meets many, and then the [`Meter`] runs out and the path
-//! counts as unreadable.
+//! Each stage decides for every text whether backends may read it differently, and then replaces the text by its alternatives. For
+//! most paths one or two stages do so. For a path that was made to confuse many do; then the [`Meter`] runs out, and the path
+//! counts as ambiguous.
 //!
-//! The texts of a stage are in one buffer, and stages for what a path does not have are left out. The last stage, of
-//! segments, writes no texts but lets each be looked up: see `resolve`.
+//! The texts of a stage are in one buffer. A stage is left out if the path has nothing for it. The last stage reads segments: it
+//! writes no texts, and each reading is looked up at once (see `resolve`).
 
 use super::{
     decode::{Escapes, fully, octet, once},
@@ -17,10 +17,10 @@ use super::{
     skeleton::{Marks, Skeleton, reveal_overlong},
 };
 
-/// More texts than this are a path made to confuse.
+/// A path with more texts than this was made to confuse.
 const TEXTS: usize = 32;
 
-/// Decoded and folded texts, one behind the other, whose segments are as they came.
+/// Decoded and folded texts, one after the other in a buffer. Their segments are not yet resolved.
 pub(super) struct Texts {
     bytes: Vec<u8>,
     ends: [usize; TEXTS],
@@ -32,8 +32,8 @@ pub(super) struct Texts {
 /// Appends the alternatives of a text and returns true; or false, if it has none.
 type Stage = fn(&[u8], &mut Texts) -> bool;
 
-/// The texts of a path as it was received; without a slash at its beginning it is one of its readings to have one.
-/// `None` if the skeleton is the only one. `foreign_backend`: also as a backend of another language reads them.
+/// Returns the texts of a path as it was received. If the path does not begin with a slash, one of them does. `None` if the
+/// skeleton is the only text. `foreign_backend`: also those of backends of other languages.
 pub(super) fn texts(
     path: &str,
     skeleton: &Skeleton,
@@ -110,7 +110,7 @@ impl Work<'_> {
         Ok(affected)
     }
 
-    /// Once as the standard says; when more could be decoded, or a slash was encoded, in other ways too.
+    /// Decodes once, as the standard says, and in other ways if more can be decoded or a slash was encoded.
     fn decode(&mut self, marks: Marks) -> Result<(), Exhausted> {
         for text in self.texts.iter() {
             self.meter.spend(150 + text.len() * 10)?;
@@ -194,8 +194,8 @@ impl Texts {
 
 // === stages ===
 
-/// A backend may cut parameters and resolve dots in the path as it came, and decode what is left, or turn what else becomes a
-/// slash or a dot.
+/// A backend may first cut parameters and resolve dots in the path as it was received, and then decode the rest, or convert other
+/// characters to slashes and dots.
 fn before_decoding(text: &[u8], out: &mut Texts) -> bool {
     let (dots, parameters) = (has_dots(text), text.contains(&b';'));
     if !(dots || parameters) {
@@ -250,7 +250,7 @@ fn decode_deeper(text: &[u8], slash: bool, out: &mut Texts) {
     out.write(|out| fully(text, escapes, out));
 }
 
-/// Broken bytes may be replaced, dropped, or (in an overlong form, `%c0%af`) taken for the character they hide.
+/// Broken bytes may be replaced, dropped, or (in an overlong form, `%c0%af`) read as the character that they encode.
 fn broken_utf8(text: &[u8], out: &mut Texts) -> bool {
     if str::from_utf8(text).is_ok() {
         return false;

@@ -78,7 +78,7 @@ impl<'m> Resolve<'m> {
             self.one(text, Way { cut, collapse: false, resolve: true }, &mut go_on, visit)?;
         }
         if seen.doubled && seen.dots && go_on {
-            // One resolves, the next one collapses.
+            // One backend resolves dots, and the next one collapses slashes.
             let resolved = std::mem::take(&mut self.buffer);
             self.one(&resolved, Way { cut: false, collapse: true, resolve: false }, &mut go_on, visit)?;
             if go_on {
@@ -86,7 +86,7 @@ impl<'m> Resolve<'m> {
             }
         }
         if seen.dots && go_on && !cut && text.contains(&b';') {
-            // One resolves, the next one cuts.
+            // One backend resolves dots, and the next one cuts parameters.
             self.meter.spend(500 + text.len() * 20)?;
             let mut resolved = Vec::with_capacity(text.len());
             write(text, Way { cut, collapse: false, resolve: true }, &mut resolved);
@@ -128,7 +128,7 @@ impl<'m> Resolve<'m> {
 const ENDS: [fn(u8) -> bool; 4] =
     [|byte| matches!(byte, b'?' | b'#'), |byte| byte.is_ascii_control(), |byte| byte == 0, |byte| byte == b' '];
 
-/// Appends a text, read in one way. Above the root is the root.
+/// Appends a text, read in one way. `..` at the root stays at the root.
 pub(super) fn write(text: &[u8], way: Way, out: &mut Vec<u8>) -> Seen {
     let mut seen = Seen::default();
     let mut skipping = false;

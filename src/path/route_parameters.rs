@@ -11,7 +11,7 @@
 //! | `q`, with a slash in front | Drupal 6, `RewriteRule ^(.*)$ index.php?q=$1` |
 //! | none: a pair that begins with a slash | `CodeIgniter` (`?/login`), and what a rewritten `index.php?/login` leaves |
 //!
-//! Names compare as PHP makes variables of them: leading spaces are dropped, what follows `[` is, and other marks are `_`.
+//! Names are compared as PHP converts them to variables: leading spaces and all from `[` on are removed, other marks become `_`.
 //! Parameters whose name carries an action are in `actions`. Not covered: routes in two parameters (`m=user&c=login`), and routes
 //! of a framework's own form (`user/login` for `/login`).
 
@@ -25,7 +25,7 @@ use crate::{
     foreign_backend::{ForeignBackend, Suspicion},
 };
 
-/// The names that are known, with whether a value counts only with a slash in front: `q` is also a search.
+/// The known names, and whether a value counts only with a slash in front, because `q` is also a search.
 const USUAL: [(&str, bool); 10] = [
     ("s", false),
     ("r", false),
@@ -50,7 +50,7 @@ impl RouteParameters {
     ///
     /// # Errors
     ///
-    /// Names `foreign_backend.route_parameters` if no name is given, or one of which nothing is left to compare.
+    /// Names `foreign_backend.route_parameters` if no name is given, or if nothing of a name is left to compare.
     pub(crate) fn of(foreign: &ForeignBackend) -> Result<Option<Self>, ConfigError> {
         if !foreign.suspects(Suspicion::RouteParameter) {
             return Ok(None);
@@ -76,7 +76,7 @@ impl RouteParameters {
         Ok(Some(Self(names)))
     }
 
-    /// Whether a decoded name is one of a routing parameter, and if so whether its value counts only with a slash in front.
+    /// Returns whether the value counts only with a slash in front, if this decoded name is that of a routing parameter.
     fn get(&self, name: &str) -> Option<bool> {
         let is_variable = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         let known = |name: &str| self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));

@@ -21,7 +21,7 @@ pub(super) struct Skeleton {
     pub(super) marks: Marks,
 }
 
-/// What is odd about a path. Each is true if some reading has it; of a path that is broken UTF-8 any may be.
+/// What is odd about a path. Each is true if some reading has it; for broken UTF-8 each may be true.
 #[derive(Clone, Copy, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, each found by another stage")]
 pub(super) struct Marks {

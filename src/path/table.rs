@@ -26,7 +26,7 @@ pub(crate) struct Table<T> {
     exact: Exact,
     patterns: Option<matchit::Router<usize>>,
     words: Words,
-    /// Only looked at before a foreign backend.
+    /// Used only in front of a foreign backend.
     actions: Actions,
     /// A literal part is not ASCII, so that a path in another encoding than UTF-8 may mean it.
     beyond_ascii: bool,
@@ -82,13 +82,13 @@ impl<T> Table<T> {
         Ok(Self { entries: values, exact, patterns, words, actions, beyond_ascii, foreign_backend: false })
     }
 
-    /// Whether paths are to be refused as well that a backend of another language may read as one in the table.
+    /// Sets whether the table also refuses paths that a backend of another language may read as one in the table.
     pub(crate) fn foreign_backend(mut self, foreign: bool) -> Self {
         self.foreign_backend = foreign;
         self
     }
 
-    /// Looks every reading up, also where words would spare it: for entries with characters that no rule has.
+    /// Looks up every reading, also one that the words exclude: for entries with characters that no rule has.
     pub(super) fn looking_all_up(mut self) -> Self {
         self.words.name_all();
         self
@@ -140,7 +140,7 @@ impl<T> Table<T> {
         }
     }
 
-    /// What a path means to a backend that takes its first segment for a host, or does not.
+    /// What a path means, both to a backend that reads its first segment as a host and to one that does not.
     #[cold]
     fn find_behind_host(&self, path: &str, rest: &str, meter: Option<&mut Meter>) -> Found<'_, T> {
         let mut own_meter = self.meter(path);
@@ -252,7 +252,7 @@ impl<T> Table<T> {
         self.find_by(path, &skeleton, named, meter)
     }
 
-    /// What a path means in whose skeleton these entries are `named`.
+    /// What a path means if its skeleton names these entries.
     fn find_by(
         &self,
         path: &str,
@@ -307,8 +307,8 @@ impl<T> Table<T> {
         Ok(self.one(found))
     }
 
-    /// Whether another backend may read a path for one in the table that it is not. A path that a rule names exactly is what
-    /// the rule says: these paths are `exact`.
+    /// Whether another backend may read a path as another path that is in the table. A path that a rule names exactly means that
+    /// rule: these paths are `exact`.
     fn has_foreign_reading(
         &self,
         found: Option<usize>,
@@ -338,7 +338,7 @@ impl<T> Table<T> {
         Ok(false)
     }
 
-    /// Whether another backend may take a path for one in the table that it is not.
+    /// Whether another backend may read a path as another path that is in the table.
     fn is_foreign(&self, text: &str, own: Option<usize>, meter: &mut Meter) -> Result<bool, Exhausted> {
         let is_other = |reading: &str| self.index(reading).is_some_and(|index| Some(index) != own);
         foreign::is_read_otherwise(text, is_other, meter)
@@ -353,7 +353,7 @@ impl<T> Table<T> {
         if self.patterns.is_some() { 250 } else { 60 }
     }
 
-    /// What may be done for a path: linear in its length.
+    /// The work for a path: linear in its length.
     fn meter(&self, path: &str) -> Meter {
         if self.foreign_backend { Meter::new(6_500 + 38 * path.len()) } else { Meter::new(5_200 + 18 * path.len()) }
     }
