@@ -72,7 +72,8 @@ pub(crate) async fn unmatched(under: &str, method: &Method, headers: usize, requ
     let request = || {
         let mut request = Request::builder().method(method).uri("/articles/2024/spring");
         for name in NAMES.iter().take(headers) {
-            request = request.header(*name, "a value of some length");
+            let value = if *name == "host" { "www.site-of-some.example" } else { "a value of some length" };
+            request = request.header(*name, value);
         }
         request.body(Full::new(Bytes::from_static(b"hello"))).expect("a static request is valid")
     };
