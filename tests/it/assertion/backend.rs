@@ -10,6 +10,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
@@ -50,8 +51,10 @@ fn has_pyjwt() -> bool {
 impl Backend {
     /// Starts it with this audience. Its clock is so many seconds ahead.
     fn start(audience: &str, seconds_later: u32) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let name = format!("assertion-{}-{audience}-{seconds_later}.json", std::process::id());
+        // A file for each: another test removes its file when it ends.
+        let name = format!("assertion-{}-{}.json", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let jwks = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         std::fs::write(&jwks, assertions().jwks().unwrap()).unwrap();
         let mut command = Command::new(python());
