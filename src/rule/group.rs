@@ -5,8 +5,8 @@ use std::{ops::Range, sync::Arc};
 use http::{HeaderMap, HeaderName, Method, Uri, Version, header::COOKIE, request::Parts};
 
 use super::{
-    limited::Limited, on_demand, pass_at::PassAt, place::Place, plan::AskPlan, presented::InHeaders,
-    resolved::Settings, spec::Rule, state::RuleState, unless::Unless,
+    grpc_answers::GrpcAnswers, limited::Limited, on_demand, pass_at::PassAt, place::Place, plan::AskPlan,
+    presented::InHeaders, spec::Rule, state::RuleState, unless::Unless,
 };
 use crate::{
     body::TrailerFilter,
@@ -63,15 +63,6 @@ pub(crate) enum Choice<'g> {
     },
     /// No checks: no rule names the value, and [`Rule::otherwise_pass`] is set.
     Pass,
-}
-
-/// Whether refused gRPC calls get gRPC answers.
-#[derive(Clone, Copy, Debug)]
-struct GrpcAnswers {
-    /// The value of the setting `grpc_answers`.
-    set: Option<bool>,
-    /// The default over HTTP/2: whether the rule could have let a call through.
-    over_http2: bool,
 }
 
 // === impl Group ===
@@ -232,12 +223,8 @@ impl Group {
     }
 
     /// Whether a refused gRPC call over this HTTP version gets a gRPC answer, with HTTP status 200.
-    ///
-    /// Over versions other than HTTP/2 only if it is set: a gateway that trusts only the status (nginx's `auth_request`
-    /// uses HTTP/1.1) would let its user in.
     pub(crate) fn answers_grpc(&self, version: Version) -> bool {
-        let GrpcAnswers { set, over_http2 } = self.grpc_answers;
-        set.unwrap_or(over_http2 && version == Version::HTTP_2)
+        self.grpc_answers.over(version)
     }
 
     pub(crate) fn preflight_passes(&self) -> bool {
@@ -345,15 +332,6 @@ impl Group {
 pub(crate) fn remove_phone_cookies(groups: &[&Arc<Group>], headers: &mut HeaderMap) {
     if headers.contains_key(COOKIE) {
         remove_cookies(headers, |name| groups.iter().any(|group| group.reading.plan().is_phone_cookie(name)));
-    }
-}
-
-// === impl GrpcAnswers ===
-
-impl GrpcAnswers {
-    fn of(reading: &Reading, settings: &Settings) -> Self {
-        let accepts = settings.reading.accept.contains(&Media::Grpc);
-        Self { set: settings.grpc_answers, over_http2: accepts || !reading.plan().reads_body() }
     }
 }
 

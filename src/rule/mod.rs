@@ -28,6 +28,7 @@ mod ask;
 mod by_path;
 mod captcha;
 mod group;
+mod grpc_answers;
 mod limited;
 mod limits;
 mod meant;
