@@ -33,7 +33,7 @@ pub(super) enum Names {
 }
 
 /// All routing headers. A test compares the names with [`ForeignBackend`]'s documentation.
-pub(super) const LIST: [(&str, Names); 78] = [
+pub(super) const LIST: [(&str, Names); 80] = [
     // First, because nearly every request has it.
     ("Host", Names::UrlPart(UrlPart::Host)),
     // CGI's variables, which a server that adds no `HTTP_` reads from a header: gunicorn's `SCRIPT_NAME`.
@@ -91,9 +91,11 @@ pub(super) const LIST: [(&str, Names); 78] = [
     ("X-Proxy-URL", Names::Path),
     ("X-Envoy-Original-Path", Names::Path),
     ("X-Envoy-Original-URL", Names::Path),
-    // Next.js (`minimalMode`), and applications behind Vercel.
+    // Next.js (`minimalMode`, and the headers between its own processes, `INTERNAL_HEADERS`), and applications behind Vercel.
     ("X-Matched-Path", Names::Path),
     ("X-Invoke-Path", Names::Path),
+    ("X-Invoke-Output", Names::Path),
+    ("X-Invoke-Query", Names::Path),
     // Pyramid's traversal begins at this path, and Zope's middleware makes it the prefix.
     ("X-Vhm-Root", Names::Path),
     ("X-Vhm-Host", Names::Path),

@@ -8,7 +8,7 @@ use tower_jverify::{ForeignBackend, Rule, number};
 use crate::support::{Guarded, LOGIN, Verifier, builder, code, post_json};
 
 /// Names of each row of the documentation's table.
-const ROUTING: [&str; 46] = [
+const ROUTING: [&str; 48] = [
     "SCRIPT_NAME",
     "PATH_INFO",
     "X-Original-URL",
@@ -42,6 +42,8 @@ const ROUTING: [&str; 46] = [
     "X-Traversal-Path",
     "X-Matched-Path",
     "X-Invoke-Path",
+    "X-Invoke-Output",
+    "X-Invoke-Query",
     "X-Now-Route-Matches",
     "X-PathInfo",
     "X-ScriptName",
