@@ -107,7 +107,7 @@ impl Source {
             );
         }
         if self.foreign.suspects(Suspicion::OtherMethod) {
-            for rule in self.rules.iter().filter(|rule| rule.is_captcha_of_one_method()) {
+            for rule in self.rules.iter().filter(|rule| rule.takes_a_captcha_alone_for_one_method()) {
                 event!(
                     WARN,
                     rule = %rule,

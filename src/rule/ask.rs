@@ -282,9 +282,9 @@ impl Ask {
         self
     }
 
-    /// Whether no part of the proof identifies a person.
-    pub(super) fn is_captcha_alone(&self) -> bool {
-        self.proofs().all(|proof| matches!(proof, Proof::Captcha(_)))
+    /// Whether a request passes with captchas only, so that no part of its proof identifies a person.
+    pub(super) fn takes_a_captcha_alone(&self) -> bool {
+        self.steps.iter().all(|step| step.proofs.iter().any(|proof| matches!(proof, Proof::Captcha(_))))
     }
 
     pub(super) fn proofs(&self) -> impl Iterator<Item = &Proof> {

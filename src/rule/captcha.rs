@@ -22,8 +22,8 @@ pub struct Captcha {
 /// Requires a solved captcha, from the body's `/captchaContent`.
 ///
 /// **Danger:** a captcha alone does not name a phone. In front of a backend that reads the query, a rule for one method
-/// that requires only a captcha cannot distinguish `GET /register`, the page, from a registration in the query: use
-/// [`Rule::any_method`](crate::Rule::any_method) there.
+/// that requires only a captcha, or takes one instead of another proof, cannot distinguish `GET /register`, the page, from a
+/// registration in the query: use [`Rule::any_method`](crate::Rule::any_method) there.
 pub fn captcha() -> Captcha {
     Captcha { content: Field::body("/captchaContent"), bindings: Bindings::default() }
 }

@@ -93,8 +93,9 @@ impl Rule {
     /// HEAD, a CORS preflight and [`Rule::other_methods`] pass on the path, or use [`Rule::any_method`].
     ///
     /// **Danger:** [`captcha()`](super::captcha) alone does not prove a phone, so the layer cannot distinguish `GET
-    /// /register`, the page, from `GET /register?name=…&password=…`, a registration in the query. If the backend reads the
-    /// query, guard the path with [`Rule::any_method`]. With `foreign_backend`, `build()` writes each such rule to the log.
+    /// /register`, the page, from `GET /register?name=…&password=…`, a registration in the query. The same holds if a captcha
+    /// is one of the proofs between which a client chooses (`captcha().or(number())`). If the backend reads the query, guard
+    /// the path with [`Rule::any_method`]. With `foreign_backend`, `build()` writes each such rule to the log.
     ///
     /// `build()` refuses invalid patterns.
     pub fn post(path: impl Into<Box<str>>, ask: impl Into<Ask>) -> Self {
@@ -333,10 +334,10 @@ impl Rule {
         self
     }
 
-    /// Whether the rule requires only a captcha, for one method: a query then cannot be distinguished from a proof.
+    /// Whether a captcha is enough for the rule, for one method: a query then cannot be distinguished from a registration.
     #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
-    pub(crate) fn is_captcha_of_one_method(&self) -> bool {
-        matches!(self.methods, Methods::Named(_)) && self.ask.is_captcha_alone()
+    pub(crate) fn takes_a_captcha_alone_for_one_method(&self) -> bool {
+        matches!(self.methods, Methods::Named(_)) && self.ask.takes_a_captcha_alone()
     }
 
     /// Lists places where the application reads a phone that is not used to log in: an emergency contact, an address.

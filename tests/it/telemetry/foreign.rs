@@ -2,7 +2,7 @@
 
 use http::{HeaderName, Request};
 use http_body_util::Empty;
-use tower_jverify::{ForeignBackend, Rule, captcha, number};
+use tower_jverify::{ForeignBackend, Rule, captcha, number, one_tap};
 
 use super::Log;
 use crate::support::{Application, Verifier, builder, send};
@@ -34,13 +34,15 @@ async fn the_first_removal_of_each_header_is_a_warning_that_names_it() {
 }
 
 #[test]
-fn a_rule_with_a_captcha_alone_is_named_when_the_layer_is_built() {
+fn a_rule_for_which_a_captcha_is_enough_is_named_when_the_layer_is_built() {
     let (log, _listening) = Log::listen();
     let build = |backend| {
         builder(&Verifier::passing())
             .rule(Rule::post("/register", captcha()))
-            .rule(Rule::post("/login", captcha().or(number())))
-            .rule(Rule::any_method("/signin", captcha()))
+            .rule(Rule::post("/signin", captcha().or(number())))
+            .rule(Rule::post("/login", captcha().then(number())))
+            .rule(Rule::post("/enter", captcha().or(one_tap()).then(number())))
+            .rule(Rule::any_method("/join", captcha()))
             .foreign_backend(backend)
             .build()
             .unwrap();
@@ -48,8 +50,10 @@ fn a_rule_with_a_captcha_alone_is_named_when_the_layer_is_built() {
         log.take_events().into_iter().filter(is_of_foreign).collect::<Vec<_>>()
     };
     let events = build(ForeignBackend::any());
-    assert_eq!(events.len(), 1, "{events:?}");
-    assert!(events[0].contains("rule=POST /register") && events[0].contains("Rule::any_method"), "{events:?}");
+    let [alone, chosen] = &events[..] else { panic!("{events:?}") };
+    for (event, rule) in [(alone, "rule=POST /register"), (chosen, "rule=POST /signin")] {
+        assert!(event.contains(rule) && event.contains("Rule::any_method"), "{event}");
+    }
     let events = build(ForeignBackend::any().without_other_methods());
     assert!(events.len() == 1 && events[0].contains("off=\"other_method\""), "{events:?}");
 }
