@@ -245,11 +245,18 @@ impl Group {
         if self.rule_for(when)?.is_some() {
             return Ok(None);
         }
-        if when.is_some_and(|value| self.may_be_named(value)) {
+        when.map_or(Ok(()), |value| self.check_unnamed(value))?;
+        Ok(Some(Choice::Pass))
+    }
+
+    /// Refuses a value of `when` that no rule names, if some application may read it as one that a rule names.
+    #[inline(never)]
+    fn check_unnamed(&self, value: &Value<'_>) -> Result<(), Refusal> {
+        if self.may_be_named(value) {
             let refusal = Refusal::new(DenialReason::ProofMalformed);
             return Err(refusal.with_detail("a value of `when` that some application reads as one that a rule names"));
         }
-        Ok(Some(Choice::Pass))
+        Ok(())
     }
 
     /// The rule that applies to this value of `when`.
@@ -280,8 +287,13 @@ impl Group {
         parameters: Option<&mut ParameterValues>,
         in_headers: Option<&InHeaders>,
     ) -> Result<Choice<'_>, Refusal> {
-        match self.rule_for(self.when.and_then(|index| values.get(index)))? {
+        let when = self.when.and_then(|index| values.get(index));
+        match self.rule_for(when)? {
             Some(rule) => {
+                if let (None, Some(value)) = (&rule.when, when) {
+                    // This rule may require less than the named one whose login such an application would run.
+                    self.check_unnamed(value)?;
+                }
                 rule.state.mark_matched();
                 let grammar = rule.state.settings.phone_grammar;
                 let pass = rule.pass.as_ref().map_or(Ok(None), |pass| pass.pass(values, in_headers))?;

@@ -214,6 +214,10 @@ impl Rule {
     /// `when` must name the same field. A value that no rule of the path names is refused, unless a rule of the path has no
     /// `when`, or has [`Rule::otherwise_pass`].
     ///
+    /// A value that some application reads as a named one is refused in any case, although the texts differ: `SMS`, `"sms "` or
+    /// full-width letters for `sms`, `01` or `1.0` for `1`. Otherwise the rule without `when` could require less than the rule
+    /// that is meant.
+    ///
     /// With [`foreign_backend`](crate::JVerifyBuilder::foreign_backend) cookies with the field's name are removed, and a key of a
     /// form or the query whose last segment is the name (`model.loginType`) is refused, unless [`Rule::other_phones`] lists it.
     ///

@@ -127,9 +127,27 @@ async fn a_value_that_an_application_may_read_as_a_named_one_does_not_pass() {
     }
     let by_number = Guarded::by([Rule::post("/login", number()).when(kind(), "01").otherwise_pass()]);
     by_number.refuses(post_json("/login", body(Some("1"))), "proof_malformed", "a number for a text").await;
-    // Where a rule without a condition is the rest, it guards these values too.
-    let guarded = Guarded::by([Rule::post("/login", captcha()), Rule::post("/login", number()).when(kind(), "sms")]);
-    assert_eq!(kinds_for(&guarded, Some(r#""SMS""#)).await, [CheckKind::Captcha]);
+}
+
+/// With a captcha, the application would run the login for which a number is required.
+#[tokio::test]
+async fn such_a_value_does_not_choose_the_rule_without_a_condition_either() {
+    let kind = || Field::body("/loginType");
+    let guarded = Guarded::by([
+        Rule::post("/login", captcha()),
+        Rule::post("/login", number()).when(kind(), "sms"),
+        Rule::post("/login", number()).when(kind(), "1"),
+    ]);
+    for value in [r#""SMS""#, r#""sms ""#, r#""ｓｍｓ""#, r#""s\u200bms""#, r#""01""#, r#""1.0""#, "0", "4294967297"]
+    {
+        guarded.refuses(post_json("/login", body(Some(value))), "proof_malformed", value).await;
+    }
+    for value in [Some(r#""password""#), Some(r#""smss""#), Some("2"), Some("null"), None] {
+        assert_eq!(kinds_for(&guarded, value).await, [CheckKind::Captcha], "{value:?}");
+    }
+    for value in [r#""sms""#, r#""1""#, "1"] {
+        assert_eq!(kinds_for(&guarded, Some(value)).await, [CheckKind::Number], "{value}");
+    }
 }
 
 #[tokio::test]
