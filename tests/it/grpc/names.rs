@@ -8,10 +8,12 @@ use prost_types::{
     OneofDescriptorProto, ServiceDescriptorProto,
     field_descriptor_proto::{Label, Type},
 };
-use tower_jverify::{Ask, Field, JVerifyBuilder, JVerifyLayer, Media, Rule, captcha, number};
+use tower_jverify::{
+    Ask, Field, ForeignBackend, JVerifyBuilder, JVerifyLayer, Media, Rule, Suspicion, captcha, number,
+};
 
 use super::{LOGIN, LoginRequest, PHONE, TOKEN, asked_for_the_good_login, call, call_with, frame, good, refuses};
-use crate::support::{Guarded, Verifier, builder, post_json};
+use crate::support::{Guarded, Verifier, builder, denial, post_json};
 
 /// ```proto
 /// package accounts;
@@ -112,6 +114,31 @@ async fn one_rule_reads_json_and_grpc_by_the_same_names() {
     asked_for_the_good_login(&guarded);
     let twice = [LoginRequest::good().encode_to_vec(), LoginRequest::good().encode_to_vec()].concat();
     refuses(&guarded, call(frame(&twice)), "proof_malformed", "twice").await;
+}
+
+#[tokio::test]
+async fn before_a_foreign_backend_a_message_hides_no_form() {
+    let before = |backend| {
+        Guarded::with(|verifier| {
+            everything(verifier).foreign_backend(backend).rule(Rule::post(LOGIN, number())).build().unwrap()
+        })
+    };
+    let login = |device: &str| {
+        let devices = vec!["one".into(), device.into()];
+        call(frame(&LoginRequest { devices, ..LoginRequest::good() }.encode_to_vec()))
+    };
+    let guarded = before(ForeignBackend::any());
+    for device in ["&token=x&phone=13999998888&z=", ";phone=13999998888", "a&Ph%6fne[]", "&model.phone=13999998888"] {
+        let response = guarded.send(login(device)).await;
+        let denial = denial(&response);
+        assert_eq!((denial.code(), denial.suspicion()), ("proof_malformed", Some(Suspicion::HiddenForm)), "{device}");
+    }
+    assert_eq!((guarded.verifier.calls(), guarded.application.runs()), (0, 0));
+    for device in ["Tom & Jerry; a phone & more", "phone=13999998888", "&phones=1"] {
+        guarded.verifies(login(device), device).await;
+    }
+    let off = before(ForeignBackend::any().without_hidden_forms());
+    off.verifies(login("&phone=13999998888"), "switched off").await;
 }
 
 #[tokio::test]

@@ -8,10 +8,10 @@ use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full, StreamBody};
 use prost::Message;
 use tower::{Layer, ServiceExt, service_fn};
-use tower_jverify::RequestBody;
+use tower_jverify::{ForeignBackend, RequestBody, Suspicion};
 
 use super::{LoginRequest, call_with, flagged, frame, good, refuses, rule};
-use crate::support::Guarded;
+use crate::support::{Guarded, builder, denial};
 
 type Frames = futures_util::stream::Iter<std::vec::IntoIter<Result<Frame<Bytes>, Infallible>>>;
 
@@ -39,6 +39,22 @@ async fn all_of_a_stream_reaches_the_application() {
         let seen = guarded.verifies(call_with(&[], in_frames(frames)), "a stream").await;
         assert_eq!(seen.body.unwrap(), all);
     }
+}
+
+#[tokio::test]
+async fn before_a_foreign_backend_the_first_message_of_a_stream_hides_no_form() {
+    let rule = rule().client_streaming(true);
+    let guarded =
+        Guarded::with(|verifier| builder(verifier).foreign_backend(ForeignBackend::any()).rule(rule).build().unwrap());
+    let login = |device: &str| {
+        let first = LoginRequest { devices: vec![device.into()], ..LoginRequest::good() };
+        call_with(&[], in_frames([data(frame(&first.encode_to_vec())), data(frame(b"more"))]))
+    };
+    // The names are the numbers of the fields.
+    let response = guarded.send(login("&2=13999998888")).await;
+    assert_eq!(denial(&response).suspicion(), Some(Suspicion::HiddenForm));
+    assert_eq!((guarded.verifier.calls(), guarded.application.runs()), (0, 0));
+    guarded.verifies(login("a & b"), "nothing hidden").await;
 }
 
 #[tokio::test]
