@@ -18,7 +18,7 @@ use std::{convert::Infallible, error::Error, fmt::Display, net::SocketAddr, time
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
+    HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version,
     header::{CONNECTION, CONTENT_TYPE, COOKIE, HOST, TE, TRAILER, TRANSFER_ENCODING},
     request::Parts,
 };
@@ -170,9 +170,6 @@ where
 }
 
 async fn forward(upstream: &Upstream, backend: &Uri, request: Request<RequestBody<Incoming>>) -> Answer {
-    if request.method() == Method::CONNECT {
-        return line(StatusCode::METHOD_NOT_ALLOWED, "this proxy opens no tunnels");
-    }
     let (mut parts, body) = request.into_parts();
     let Some(uri) = at_backend(backend, &parts.uri) else {
         return line(StatusCode::BAD_REQUEST, "a path starts with a slash");

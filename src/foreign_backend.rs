@@ -33,7 +33,8 @@ pub enum Suspicion {
     /// A header that names another path, prefix or method, also `Host: a/login?`. The header is removed, and the request continues. See the
     /// table of [`ForeignBackend`].
     RoutingHeader,
-    /// `Upgrade: h2c` and `HTTP2-Settings`. They are removed, and the request continues.
+    /// `Upgrade: h2c` and `HTTP2-Settings`, which are removed, and the request continues. Also `CONNECT` to a host, which is
+    /// refused.
     H2c,
     /// A query parameter from which some frameworks route, with a guarded path as its value.
     RouteParameter,
@@ -113,7 +114,8 @@ pub enum Suspicion {
 /// # Upgrades
 ///
 /// `Upgrade: h2c` and `HTTP2-Settings` are removed, also from `Connection`: a proxy that copies them to the backend opens a
-/// tunnel in which the layer sees no request. Other upgrades pass on paths that no rule guards. A proxy behind the layer may
+/// tunnel in which the layer sees no request. For the same reason `CONNECT` to a host (without a path) is answered 400
+/// `upgrade_refused`. Other upgrades pass on paths that no rule guards. A proxy behind the layer may
 /// tunnel a WebSocket only after the backend has answered 101 with the `Sec-WebSocket-Accept` that belongs to the request's
 /// `Sec-WebSocket-Key` (RFC 6455, section 4.1). Otherwise a client can pretend an upgrade and send HTTP requests through the
 /// tunnel that the layer never sees.
@@ -195,7 +197,8 @@ impl ForeignBackend {
         self.without(Suspicion::RoutingHeader)
     }
 
-    /// Keeps `Upgrade: h2c` and `HTTP2-Settings`. Default: they are removed.
+    /// Keeps `Upgrade: h2c` and `HTTP2-Settings`, and lets `CONNECT` pass. Default: the headers are removed, and `CONNECT` to a
+    /// host is refused.
     pub fn without_h2c(self) -> Self {
         self.without(Suspicion::H2c)
     }

@@ -222,6 +222,11 @@ impl Refusal {
         Self { retry_after: verdict.retry_after().or(usual), detail, ..refusal }
     }
 
+    /// The refusal of a tunnel.
+    pub(crate) fn of_connect() -> Self {
+        Self::new(DenialReason::Upgrade).with_detail("the method CONNECT")
+    }
+
     /// The refusal of a path that may be guarded, with the class of suspicion that reads it so.
     pub(crate) fn of_path(suspicion: Option<Suspicion>) -> Self {
         let detail = match suspicion {

@@ -284,6 +284,11 @@ impl Routing {
         (!joined.is_empty()).then(|| HeaderValue::from_bytes(&joined).ok()).flatten()
     }
 
+    /// Whether tunnels that the layer cannot read are suspected.
+    pub(super) fn suspects_tunnels(&self) -> bool {
+        self.h2c
+    }
+
     /// Whether `Connection` may still name `Upgrade`: HTTP/2 was not offered, or another protocol is offered too.
     pub(super) fn leaves_an_upgrade(&self, headers: &HeaderMap) -> bool {
         let offers = || headers.get_all(UPGRADE).iter().flat_map(protocols);

@@ -1,14 +1,14 @@
 //! Removes headers under the prefix, in every spelling, and headers that a foreign backend must not receive.
 
 use http::{
-    HeaderMap, HeaderName,
+    HeaderMap, HeaderName, Method, Uri,
     header::{CONNECTION, UPGRADE},
 };
 
 use super::{
     folding::{aliases, begins_like, rebuild, tokens, without_tokens},
     names::Names,
-    routing::Keeping,
+    routing::{Keeping, Routing},
 };
 
 // === impl Names ===
@@ -46,6 +46,15 @@ impl Names {
     pub(crate) fn covers(&self, name: &[u8]) -> bool {
         let prefix = self.prefix().as_bytes();
         begins_like(name, prefix) && name.get(prefix.len()).is_none_or(|next| !next.is_ascii_alphanumeric())
+    }
+
+    /// Whether the request asks a proxy behind the layer for a tunnel to a host (RFC 9110, 9.3.6): the method CONNECT without a
+    /// path. With a path it is a WebSocket over HTTP/2 (RFC 8441).
+    #[inline]
+    pub(crate) fn refuses_tunnel(&self, method: &Method, uri: &Uri) -> bool {
+        method.as_str().eq_ignore_ascii_case(Method::CONNECT.as_str())
+            && uri.path_and_query().is_none()
+            && self.routing().is_some_and(Routing::suspects_tunnels)
     }
 
     /// Whether the client's header with this name never reaches the inner service.

@@ -25,6 +25,7 @@ use crate::{
     check::Check,
     decision::{Applied, Decision},
     denial::{Answering, Refusal},
+    foreign_backend::Suspicion,
     rule::{
         Bodiless, Group, IfItEnds, Match, Meant, RuleState, Shown, Unnamed, all_applied, has_proof_in_head,
         is_preflight,
@@ -179,6 +180,11 @@ where
             in_headers = shared.in_headers(request.headers(), request.extensions());
             // Before anything is read: removed headers must not decide anything.
             shared.strip(request.headers_mut());
+            if shared.refuses_tunnel(&request) {
+                let refused =
+                    ByHead { group: None, refusal: Refusal::of_connect().with_suspicion(Suspicion::H2c), allow: None };
+                return self.refuse(&shared, request, shown.as_ref(), refused);
+            }
         }
         let group = match shared.routes.find(request.method(), request.uri(), original_uri(&request)) {
             Match::Nothing => None,

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use http::{Extensions, HeaderMap, HeaderName, request::Parts};
+use http::{Extensions, HeaderMap, HeaderName, Request, request::Parts};
 use tokio::time::Instant;
 
 use super::{
@@ -187,6 +187,12 @@ impl<V> Shared<V> {
     #[inline]
     pub(super) fn strip(&self, headers: &mut HeaderMap) {
         self.names.strip(headers);
+    }
+
+    /// Whether the request asks for a tunnel in which the layer would see no request.
+    #[inline]
+    pub(super) fn refuses_tunnel<B>(&self, request: &Request<B>) -> bool {
+        self.names.refuses_tunnel(request.method(), request.uri())
     }
 
     /// Removes what a request for a path of these groups must not carry to a foreign backend.

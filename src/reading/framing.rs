@@ -15,7 +15,7 @@ use crate::{
 /// Refuses framing that the layer cannot read, before anything is read.
 pub(super) fn check(parts: &Parts) -> Result<(), Refusal> {
     if parts.method == Method::CONNECT {
-        return Err(Refusal::new(DenialReason::Upgrade).with_detail("the method CONNECT"));
+        return Err(Refusal::of_connect());
     }
     // Comparing each name costs less than hashing two.
     let (mut upgrades, mut is_coded) = (false, false);

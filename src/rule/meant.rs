@@ -18,6 +18,10 @@ impl Routes {
     /// All rules that a request may mean that no group guards for certain.
     #[cold]
     pub(crate) fn meant(&self, method: &Method, uri: &Uri, original: Option<&Uri>) -> Vec<&Arc<RuleState>> {
+        if uri.path_and_query().is_none() {
+            // Only a tunnel has no path, and any request may follow in it.
+            return self.all_groups().into_iter().flat_map(|group| group.states()).collect();
+        }
         let Some(by_path) = &self.by_path else { return self.every_states().collect() };
         let method = Some(method).filter(|_| !self.ignores_methods());
         let query = uri.query().zip(self.route_parameters());
