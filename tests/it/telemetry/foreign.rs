@@ -1,11 +1,11 @@
 //! What the log says in front of a foreign backend.
 
 use http::{HeaderName, Request};
-use http_body_util::Empty;
+use http_body_util::{Empty, Full};
 use tower_jverify::{ForeignBackend, Rule, captcha, number, one_tap};
 
 use super::Log;
-use crate::support::{Application, Verifier, builder, send};
+use crate::support::{Application, Verifier, builder, post_json, send};
 
 async fn with_header(layer: &tower_jverify::JVerifyLayer<Verifier>, name: &str) {
     let mut request = Request::get("/health").body(Empty::<bytes::Bytes>::new()).unwrap();
@@ -31,6 +31,37 @@ async fn the_first_removal_of_each_header_is_a_warning_that_names_it() {
     }
     with_header(&layer, "x-other").await;
     assert!(!log.text().contains("canary"));
+}
+
+#[tokio::test]
+async fn the_event_of_a_refusal_names_the_class_that_refuses() {
+    let layer = builder(&Verifier::passing())
+        .rule(Rule::post("/login", number()))
+        .foreign_backend(ForeignBackend::any())
+        .build()
+        .unwrap();
+    let (log, _listening) = Log::listen();
+    let json = |more: &str| format!(r#"{{"token":"t","phone":"13812345678",{more}}}"#);
+    for (method, uri, body, class) in [
+        ("POST", "/login", json(r#""x":"&phone=canary""#), "hidden_form"),
+        ("POST", "/login", json(r#""session":{"phone":"canary"}"#), "other_phone"),
+        ("POST", "/?s=/login", json(r#""x":1"#), "route_parameter"),
+        ("PUT", "/login", json(r#""x":1"#), "other_method"),
+        ("POST", "/login.json", json(r#""x":1"#), "path_spelling"),
+        ("CONNECT", "db.example:1", String::new(), "h2c"),
+    ] {
+        let request = Request::builder().method(method).uri(uri).header("content-type", "application/json");
+        send(&layer, &Application::default(), request.body(Full::<bytes::Bytes>::from(body)).unwrap()).await;
+        let events = log.take_events();
+        let [event] = &events[..] else { panic!("{class}: {events:?}") };
+        assert!(event.contains("decision=\"deny\"") && event.contains(&format!("suspicion=\"{class}\"")), "{event}");
+        assert!(!event.contains("canary"), "{event}");
+    }
+    // Refused in front of every backend.
+    let twice = post_json("/login", json(r#""phone":"13812345678""#));
+    send(&layer, &Application::default(), twice).await;
+    let events = log.take_events().concat();
+    assert!(events.contains("decision=\"deny\"") && !events.contains("suspicion"), "{events}");
 }
 
 #[test]
