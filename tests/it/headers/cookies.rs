@@ -1,7 +1,8 @@
 //! In front of a foreign backend: cookies that PHP's `$_REQUEST` reads as the phone.
 
-use http::{HeaderValue, Request};
-use http_body_util::Full;
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
+use http_body::Frame;
+use http_body_util::{Full, StreamBody};
 use tower_jverify::{Field, ForeignBackend, Rule, captcha, number};
 
 use crate::support::{Guarded, LOGIN, builder, post_json};
@@ -144,4 +145,22 @@ async fn only_on_guarded_paths_and_only_with_the_class() {
     request.headers_mut().insert("cookie", "phone=1; captchaContent=2".parse().unwrap());
     guarded.verifies(request, "a captcha").await;
     assert_eq!(guarded.application.header("cookie").as_deref(), Some("phone=1; captchaContent=2"));
+}
+
+/// Some servers add trailers to the headers.
+#[tokio::test]
+async fn trailers_of_a_login_bring_no_cookie_either() {
+    let names = async |guarded: Guarded| {
+        let mut trailers = HeaderMap::new();
+        for name in ["cookie", "x-sum"] {
+            trailers.append(HeaderName::from_static(name), HeaderValue::from_static("phone=13999998888"));
+        }
+        let frames = [Frame::data(bytes::Bytes::from_static(LOGIN.as_bytes())), Frame::trailers(trailers)];
+        let body = StreamBody::new(futures_util::stream::iter(frames.map(Ok::<_, std::convert::Infallible>)));
+        let request = Request::post("/login").header("content-type", "application/json").body(body).unwrap();
+        let trailers = guarded.verifies(request, "trailers").await.trailers.unwrap();
+        trailers.keys().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(names(before(ForeignBackend::any(), login())).await, ["x-sum"]);
+    assert_eq!(names(before(ForeignBackend::any().without_cookies(), login())).await, ["cookie", "x-sum"]);
 }
