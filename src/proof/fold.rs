@@ -160,7 +160,7 @@ pub(super) fn is_path(key: &str) -> bool {
 
 /// Whether some parser could confuse two names.
 pub(super) fn alike(one: &str, other: &str) -> bool {
-    bare(one) == bare(other)
+    bare_chars(one).eq(bare_chars(other))
 }
 
 /// Whether a name consists only of separators, so that it cannot be distinguished from any other.
@@ -169,7 +169,11 @@ pub(super) fn is_bare(name: &str) -> bool {
 }
 
 fn bare(name: &str) -> Box<str> {
-    name.chars().filter(|c| !is_separator(*c)).map(fold).collect()
+    bare_chars(name).collect()
+}
+
+fn bare_chars(name: &str) -> impl Iterator<Item = char> {
+    name.chars().filter(|c| !is_separator(*c)).map(fold)
 }
 
 /// The last segment of a key that has letters and is not an index (of a list, or with a type, as in Rails' `phone(1s)`),

@@ -70,7 +70,7 @@ pub(crate) use self::{
     media::{MediaError, claims_a_form, coding_of, media_of},
     method::names_a_method,
     plan::Plan,
-    reading::{may_be_read_as, may_equal_in_php},
+    reading::{may_be_read_as_any, may_equal_in_php},
     value::{Unreadable, Value, Values},
 };
 pub use self::{

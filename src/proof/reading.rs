@@ -13,18 +13,25 @@ use std::{borrow::Cow, num::ParseIntError};
 use super::fold::alike;
 use crate::invisible::is_invisible;
 
-/// Whether some application might read `value` as `named`, which is another text. Returns `true` in doubt.
-pub(crate) fn may_be_read_as(value: &str, named: &str) -> bool {
+/// Whether some application might read `value` as one of these values, which are other texts. Returns `true` in doubt.
+///
+/// The client chooses the length of the value, so it is searched once, and compared with each other text only up to the first
+/// difference.
+pub(crate) fn may_be_read_as_any<'n>(value: &str, named: impl Iterator<Item = &'n str>) -> bool {
+    let mut named = named.peekable();
+    if named.peek().is_none() {
+        return false;
+    }
     if value.chars().any(is_invisible) {
         return true;
     }
     let value = narrow(value);
-    let named = narrow(named);
-    alike(&value, &named)
-        // No normalisation changes ASCII and letters without case (Chinese, for example). Some normalisation maps other
-        // characters to ASCII or removes them.
-        || value.chars().any(|c| !c.is_ascii() && !is_caseless(c))
-        || is_same_number(&value, &named)
+    // No normalisation changes ASCII and letters without case (Chinese, for example). Some normalisation maps other
+    // characters to ASCII or removes them.
+    if value.chars().any(|c| !c.is_ascii() && !is_caseless(c)) {
+        return true;
+    }
+    named.map(narrow).any(|named| alike(&value, &named) || is_same_number(&value, &named))
 }
 
 /// Whether PHP 7 treats a JSON number as equal to `named`: `0 == "sms"` and `1 == "1st"` are true there. In a form both are
@@ -98,7 +105,12 @@ fn leading(text: &str, radix: u32) -> Option<Result<u32, ParseIntError>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{may_be_read_as, may_equal_in_php};
+    use super::{may_be_read_as_any, may_equal_in_php};
+
+    fn may_be_read_as(value: &str, named: &str) -> bool {
+        // The first one is like no value of these tests.
+        may_be_read_as_any(value, ["another", named].into_iter())
+    }
 
     #[test]
     fn what_only_folds_to_a_value_may_be_read_as_it() {

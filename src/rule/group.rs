@@ -17,7 +17,7 @@ use crate::{
     headers::{Names, remove_cookies},
     judge,
     path::{ParameterValues, Parameters, Pattern},
-    proof::{Media, Role, Value, Values, may_be_read_as, may_equal_in_php},
+    proof::{Media, Role, Value, Values, may_be_read_as_any, may_equal_in_php},
     reading::{Fields, Reading},
 };
 
@@ -324,12 +324,11 @@ impl Group {
 
     /// Whether some application might read a value as one that a rule names, although the texts differ.
     fn may_be_named(&self, value: &Value<'_>) -> bool {
-        let mut named = self.rules().filter_map(|rule| rule.when.as_deref());
+        let named = || self.rules().filter_map(|rule| rule.when.as_deref());
         match value {
-            Value::Text(text) => named.any(|named| may_be_read_as(text, named)),
+            Value::Text(text) => may_be_read_as_any(text, named()),
             Value::Integer(number) => {
-                let digits = number.to_string();
-                named.any(|named| may_be_read_as(&digits, named) || may_equal_in_php(*number, named))
+                may_be_read_as_any(&number.to_string(), named()) || named().any(|it| may_equal_in_php(*number, it))
             }
         }
     }
