@@ -180,7 +180,7 @@ async fn a_client_in_a_hurry_learns_that_it_was() {
     client.ready().await.unwrap();
     let mut request = Request::new(LoginRequest::good());
     // `Request::set_timeout` would let tonic's own client answer.
-    request.metadata_mut().insert("grpc-timeout", "50m".parse().unwrap());
+    request.metadata_mut().insert("grpc-timeout", "900m".parse().unwrap());
     let codec = ProstCodec::<LoginRequest, Welcome>::default();
     let status = client.unary(request, LOGIN.parse().unwrap(), codec).await.unwrap_err();
     assert_eq!(status.code(), tonic::Code::DeadlineExceeded);

@@ -13,7 +13,10 @@ use tower_jverify::{Check, Class, Rule, Verdict, captcha, number};
 use tracing::Span;
 use tracing_subscriber::{Registry, registry::LookupSpan};
 
-use crate::support::{Application, asking, post_json};
+use crate::{
+    support::{Application, asking, post_json},
+    telemetry::be_no_lone_subscriber,
+};
 
 const BOTH: &str = r#"{"captchaContent":"c","token":"t","phone":"13812345678"}"#;
 
@@ -35,6 +38,7 @@ fn here() -> Where {
 
 #[tokio::test]
 async fn its_task_its_task_locals_and_its_span_are_the_requests_at_every_poll() {
+    be_no_lone_subscriber();
     let _listening = tracing::subscriber::set_default(tracing_subscriber::registry());
     let polled = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&polled);

@@ -31,18 +31,23 @@ fn real_ip() -> ClientIp {
     ClientIp::from_fn(|head| head.headers.get("x-real-ip")?.to_str().ok()?.parse().ok())
 }
 
+/// Call it before a thread gets a subscriber.
+///
+/// `tracing` asks a lone subscriber's own thread alone whether an event or a span is wanted, and remembers what the thread that comes
+/// to it first says. So there is always another one, which wants nothing.
+pub(crate) fn be_no_lone_subscriber() {
+    static OTHER: OnceLock<tracing::Dispatch> = OnceLock::new();
+    OTHER.get_or_init(|| tracing_subscriber::fmt().with_max_level(LevelFilter::OFF).finish().into());
+}
+
 /// Everything that any crate logs on this thread, down to TRACE.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     /// Begins to listen, until the guard is dropped. For tests on a runtime of one thread.
-    ///
-    /// `tracing` asks a lone subscriber's own thread alone whether an event is wanted, and remembers what the thread that comes to
-    /// it first says. So there is always another one, which wants nothing.
     pub(crate) fn listen() -> (Self, impl Drop) {
-        static OTHER: OnceLock<tracing::Dispatch> = OnceLock::new();
-        OTHER.get_or_init(|| tracing_subscriber::fmt().with_max_level(LevelFilter::OFF).finish().into());
+        be_no_lone_subscriber();
         let log = Self::default();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(LevelFilter::TRACE)

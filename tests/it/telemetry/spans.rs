@@ -10,13 +10,12 @@ use tower::{ServiceExt, service_fn};
 use tower_jverify::{Credentials, JPush, JVerifyLayer, Rule, Sandbox, captcha, number};
 use tracing_subscriber::{filter::LevelFilter, fmt::format::FmtSpan, util::SubscriberInitExt};
 
-use super::Log;
+use super::{Log, be_no_lone_subscriber};
 use crate::support::{Application, LOGIN, Sandboxed, Verifier, login_layer, post_json, send};
 
 /// The spans that close on this thread, as `parent{fields}:child{fields}`, down to this level.
 fn closing(level: LevelFilter) -> (Log, impl Drop) {
-    // So that there are always two subscribers: see `Log::listen`.
-    drop(Log::listen());
+    be_no_lone_subscriber();
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(level)
@@ -118,7 +117,7 @@ impl tracing::Subscriber for Panicking {
 #[tokio::test]
 async fn a_subscriber_that_panics_at_spans_reaches_no_request() {
     let layer = login_layer(&Verifier::passing());
-    drop(Log::listen());
+    be_no_lone_subscriber();
     let _listening = Panicking.set_default();
     let application = Application::default();
     assert_eq!(send(&layer, &application, post_json("/login", LOGIN)).await.status(), 200);
