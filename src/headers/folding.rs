@@ -3,7 +3,10 @@
 //! CGI (and with it PHP, WSGI, Rack, IIS) converts `X-Token`, `x_token` and `x.token` to the same `HTTP_X_TOKEN`. All
 //! comparisons of header names that another server may confuse are in this file.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING},
+};
 
 /// Whether a server or gateway may confuse two header names.
 #[inline]
@@ -50,9 +53,30 @@ pub(crate) fn remove(headers: &mut HeaderMap, names: &[HeaderName]) {
     });
 }
 
+/// Whether a server removes the headers that this header lists: `Connection` (RFC 9110, 7.6.1), and `Proxy-Connection` for
+/// tinyproxy (`remove_connection_headers`).
+#[inline]
+pub(crate) fn lists_headers(name: &str) -> bool {
+    matches!(name, "connection" | "proxy-connection")
+}
+
+/// The words of all headers for which [`lists_headers`] is true.
+pub(crate) fn listed(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    [CONNECTION, HeaderName::from_static("proxy-connection")]
+        .into_iter()
+        .flat_map(|name| headers.get_all(name))
+        .flat_map(tokens)
+}
+
+/// Whether a word of `Connection` names a header that says where the body ends. A server that removed it would read the body of a
+/// request that no rule matches as the next request.
+pub(super) fn is_of_framing(word: &[u8]) -> bool {
+    [CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| word.eq_ignore_ascii_case(name.as_str().as_bytes()))
+}
+
 /// The words of `Connection`. Between them is everything that no header name contains: Apache (`find_conn_headers`) also splits at `;` and
 /// white space, tinyproxy (`remove_connection_headers`) at each separator of RFC 2616.
-pub(crate) fn tokens(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+fn tokens(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
     let separates = |byte: &u8| !(byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte));
     value.as_bytes().split(separates).filter(|token| !token.is_empty())
 }

@@ -7,13 +7,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use http::{
-    HeaderMap, HeaderValue,
-    header::{CONNECTION, UPGRADE},
-};
+use http::{HeaderMap, HeaderValue, header::UPGRADE};
 
 use super::{
-    folding::{aliases, rebuild, tokens, without_tokens},
+    folding::{aliases, listed, lists_headers, rebuild, without_tokens},
     url_parts::UrlPart,
 };
 use crate::{
@@ -178,7 +175,7 @@ pub(crate) fn ignore_http2_offer(headers: &mut HeaderMap) {
     };
     rebuild(headers, |name, value| match name {
         name if goes(name.as_str().as_bytes()) => None,
-        name if name == CONNECTION => without_tokens(value, goes),
+        name if lists_headers(name.as_str()) => without_tokens(value, goes),
         _ => Some(value),
     });
 }
@@ -294,11 +291,7 @@ impl Routing {
         let offers = || headers.get_all(UPGRADE).iter().flat_map(protocols);
         let settings = || {
             headers.keys().any(|name| aliases(name.as_str(), HTTP2_SETTINGS))
-                || headers
-                    .get_all(CONNECTION)
-                    .iter()
-                    .flat_map(tokens)
-                    .any(|word| str::from_utf8(word).is_ok_and(|word| aliases(word, HTTP2_SETTINGS)))
+                || listed(headers).any(|word| str::from_utf8(word).is_ok_and(|word| aliases(word, HTTP2_SETTINGS)))
         };
         !self.h2c || offers().any(|protocol| !is_http2(protocol)) || !(offers().any(is_http2) || settings())
     }

@@ -1,12 +1,9 @@
 //! Removes headers under the prefix, in every spelling, and headers that a foreign backend must not receive.
 
-use http::{
-    HeaderMap, HeaderName, Method, Uri,
-    header::{CONNECTION, UPGRADE},
-};
+use http::{HeaderMap, HeaderName, Method, Uri, header::UPGRADE};
 
 use super::{
-    folding::{aliases, begins_like, rebuild, tokens, without_tokens},
+    folding::{aliases, begins_like, is_of_framing, listed, lists_headers, rebuild, without_tokens},
     names::Names,
     routing::{Keeping, Routing},
 };
@@ -96,7 +93,7 @@ impl Names {
         // A prefix ends with a letter or a digit, which is the same in every spelling, and a `HeaderName` is in lower case.
         let Some((last, before)) = self.prefix().as_bytes().split_last() else { return false };
         (name.as_bytes().get(before.len()) == Some(last) && self.covers_name(name))
-            || (name == "connection" && self.is_named_by_connection(headers))
+            || (lists_headers(name) && self.is_named_by_connection(headers))
     }
 
     #[inline(never)]
@@ -106,12 +103,14 @@ impl Names {
 
     #[cold]
     fn is_named_by_connection(&self, headers: &HeaderMap) -> bool {
-        headers.get_all(CONNECTION).iter().flat_map(tokens).any(|word| self.is_removed_word(word, true))
+        listed(headers).any(|word| self.is_removed_word(word, true))
     }
 
     /// Whether a word of `Connection` is removed. `upgrades`: `Upgrade` stays.
     fn is_removed_word(&self, word: &[u8], upgrades: bool) -> bool {
-        self.covers(word) || self.routing().is_some_and(|routing| routing.is_removed_word(word, upgrades))
+        self.covers(word)
+            || is_of_framing(word)
+            || self.routing().is_some_and(|routing| routing.is_removed_word(word, upgrades))
     }
 
     #[cold]
@@ -126,7 +125,7 @@ impl Names {
             {
                 return None;
             }
-            if name == CONNECTION {
+            if lists_headers(text) {
                 return without_tokens(value, |word| self.is_removed_word(word, upgrades));
             }
             let Some(routing) = routing else { return Some(value) };

@@ -4,22 +4,22 @@ use std::borrow::Cow;
 
 use http::{
     HeaderMap, HeaderName,
-    header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE},
+    header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
 
 use super::{
     plan::Plan,
     value::{Unreadable, Value, Values},
 };
-use crate::headers::{NotOne, aliases, only, tokens};
+use crate::headers::{NotOne, aliases, listed, lists_headers, only};
 
 /// Refuses a `Connection` that would make the next proxy remove a header that the rule reads.
 pub(super) fn check_connection(headers: &HeaderMap, proofs: &[HeaderName]) -> Result<(), Unreadable> {
     // Comparing the few names of a request costs less than hashing one.
-    if !headers.keys().any(|name| *name == CONNECTION) {
+    if !headers.keys().any(|name| lists_headers(name.as_str())) {
         return Ok(());
     }
-    for token in headers.get_all(CONNECTION).iter().flat_map(tokens) {
+    for token in listed(headers) {
         // The names of headers contain only ASCII.
         let token = std::str::from_utf8(token).unwrap_or_default();
         if [&CONTENT_TYPE, &CONTENT_ENCODING].into_iter().chain(proofs).any(|name| aliases(token, name.as_str())) {
