@@ -30,7 +30,7 @@ pub(super) enum Names {
 }
 
 /// All routing headers. A test compares the names with [`ForeignBackend`]'s documentation.
-pub(super) const LIST: [(&str, Names); 80] = [
+pub(super) const LIST: [(&str, Names); 95] = [
     // First, because nearly every request has it.
     ("Host", Names::UrlPart(UrlPart::Host)),
     // CGI's variables, which a server that adds no `HTTP_` reads from a header: gunicorn's `SCRIPT_NAME`.
@@ -99,6 +99,17 @@ pub(super) const LIST: [(&str, Names); 80] = [
     // Nitro (`x-now-route-matches`) and Astro, as they are built for Vercel.
     ("X-Now-Route-Matches", Names::Path),
     ("X-Astro-Path", Names::Path),
+    // Lucee and Railo take a page's path info from it, by which ColdBox and other ColdFusion frameworks route.
+    ("XAJP-Path-Info", Names::Path),
+    // Applications on Netlify and Vercel, and adapters for them, set their path to it.
+    ("X-Netlify-Original-Pathname", Names::Path),
+    ("X-Vercel-Matched-Path", Names::Path),
+    ("X-Real-Path", Names::Path),
+    // Applications of Mojolicious, Catalyst, Tornado and WSGI remove its value from the path, or make it the prefix.
+    ("X-Request-Base", Names::Path),
+    ("X-Proxy-Path", Names::Path),
+    ("X-Base-Path", Names::Path),
+    ("X-Forwarded-Root", Names::Path),
     // Frameworks that run another method than the request line's.
     ("X-HTTP-Method-Override", Names::Method),
     ("X-HTTP-Method", Names::Method),
@@ -110,17 +121,25 @@ pub(super) const LIST: [(&str, Names); 80] = [
     ("Forwarded", Names::UrlPart(UrlPart::Forwarded)),
     ("X-Forwarded-Host", Names::UrlPart(UrlPart::Hosts)),
     ("X-Forwarded-Server", Names::UrlPart(UrlPart::Hosts)),
-    ("X-Forwarded-Port", Names::UrlPart(UrlPart::Word)),
-    ("X-Forwarded-Proto", Names::UrlPart(UrlPart::Word)),
-    ("X-Forwarded-Protocol", Names::UrlPart(UrlPart::Word)),
-    ("X-Forwarded-Scheme", Names::UrlPart(UrlPart::Word)),
+    ("X-Forwarded-Port", Names::UrlPart(UrlPart::Ports)),
+    ("X-Forwarded-Proto", Names::UrlPart(UrlPart::Schemes)),
+    ("X-Forwarded-Protocol", Names::UrlPart(UrlPart::Schemes)),
+    ("X-Forwarded-Scheme", Names::UrlPart(UrlPart::Schemes)),
     ("X-Original-Host", Names::UrlPart(UrlPart::Hosts)),
-    ("X-Original-Proto", Names::UrlPart(UrlPart::Word)),
+    ("X-Original-Proto", Names::UrlPart(UrlPart::Schemes)),
+    ("X-Original-Protocol", Names::UrlPart(UrlPart::Schemes)),
+    ("X-Original-Scheme", Names::UrlPart(UrlPart::Schemes)),
+    ("X-Original-Port", Names::UrlPart(UrlPart::Ports)),
+    ("X-Forwarded-Hostname", Names::UrlPart(UrlPart::Hosts)),
+    ("X-Real-Host", Names::UrlPart(UrlPart::Hosts)),
+    // Azure's App Service.
+    ("Disguised-Host", Names::UrlPart(UrlPart::Hosts)),
+    ("X-AppService-Proto", Names::UrlPart(UrlPart::Schemes)),
     ("X-HTTP-Host-Override", Names::UrlPart(UrlPart::Hosts)),
     ("X-Host", Names::UrlPart(UrlPart::Hosts)),
-    ("X-Scheme", Names::UrlPart(UrlPart::Word)),
-    ("X-URL-Scheme", Names::UrlPart(UrlPart::Word)),
-    ("CloudFront-Forwarded-Proto", Names::UrlPart(UrlPart::Word)),
+    ("X-Scheme", Names::UrlPart(UrlPart::Schemes)),
+    ("X-URL-Scheme", Names::UrlPart(UrlPart::Schemes)),
+    ("CloudFront-Forwarded-Proto", Names::UrlPart(UrlPart::Schemes)),
 ];
 
 const HTTP2_SETTINGS: &str = "http2-settings";
@@ -242,6 +261,11 @@ impl Routing {
             Some(entry) => entry.is_removed(name, keeping),
             None => self.is_settings(name),
         }
+    }
+
+    /// Whether this stays as the host of a URI.
+    pub(super) fn is_host(&self, host: &[u8]) -> bool {
+        self.entries.is_empty() || UrlPart::Host.is_plain(host)
     }
 
     fn is_settings(&self, name: &str) -> bool {

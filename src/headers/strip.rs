@@ -1,6 +1,6 @@
 //! Removes headers under the prefix, in every spelling, and headers that a foreign backend must not receive.
 
-use http::{HeaderMap, HeaderName, Method, Uri, header::UPGRADE};
+use http::{HeaderMap, HeaderName, Method, Uri, header::UPGRADE, uri::PathAndQuery};
 
 use super::{
     folding::{aliases, begins_like, is_of_framing, listed, lists_headers, rebuild, without_tokens},
@@ -19,6 +19,19 @@ impl Names {
     pub(crate) fn strip(&self, headers: &mut HeaderMap) {
         if self.occurs_in(headers, Keeping::All) {
             self.remove(headers, &[], Keeping::All);
+        }
+    }
+
+    /// Removes the host of a URI (of a request over HTTP/2, or with a whole URL in its request line) that is more than a host: a
+    /// proxy behind the layer makes `Host` of it (RFC 9113, 8.3.1).
+    #[inline]
+    pub(crate) fn strip_host(&self, uri: &mut Uri) {
+        if let Some(authority) = uri.authority()
+            && let Some(routing) = self.routing()
+            && !routing.is_host(authority.as_str().as_bytes())
+        {
+            routing.warn("host");
+            remove_host(uri);
         }
     }
 
@@ -136,4 +149,18 @@ impl Names {
             if name == UPGRADE { routing.without_http2(value) } else { Some(value) }
         });
     }
+}
+
+/// Removes scheme and host of a URI. A request line such as `POST login` has a host and no path, and stays.
+#[cold]
+fn remove_host(uri: &mut Uri) {
+    let mut parts = std::mem::take(uri).into_parts();
+    if let Some(path) = &mut parts.path_and_query {
+        if path.as_str() == "/" {
+            // After a host the slash may not be written.
+            *path = PathAndQuery::from_static("/");
+        }
+        (parts.scheme, parts.authority) = (None, None);
+    }
+    *uri = Uri::from_parts(parts).expect("a path, or the parts of a URI");
 }

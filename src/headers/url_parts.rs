@@ -12,8 +12,10 @@ pub(super) enum UrlPart {
     Host,
     /// A list of hosts, as several proxies write it.
     Hosts,
-    /// A scheme, a port, or another word.
-    Word,
+    /// A scheme or another word, or a list of these.
+    Schemes,
+    /// A port, or a list of ports.
+    Ports,
     /// The parameters of RFC 7239.
     Forwarded,
 }
@@ -27,7 +29,8 @@ impl UrlPart {
         match self {
             Self::Host => is_host(value),
             Self::Hosts => value.split(|byte| *byte == b',').all(|host| is_host(host.trim_ascii())),
-            Self::Word => value.iter().copied().all(is_of_word),
+            Self::Schemes => value.iter().copied().all(is_of_word),
+            Self::Ports => value.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b',' | b' ')),
             Self::Forwarded => value.split(|byte| matches!(byte, b';' | b',')).all(is_plain_parameter),
         }
     }
@@ -99,7 +102,7 @@ const fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')
 }
 
-/// A byte of a scheme or a port, or of a list of these.
+/// A byte of a scheme, or of a list of schemes.
 fn is_of_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+' | b',' | b' ')
 }
@@ -115,7 +118,10 @@ mod tests {
             assert!(UrlPart::Hosts.is_plain(format!("{host}, {host},{host}").as_bytes()), "{host}");
         }
         for word in ["https", "http,https", "http, http", "443", "on", "h2", "wss", ""] {
-            assert!(UrlPart::Word.is_plain(word.as_bytes()), "{word}");
+            assert!(UrlPart::Schemes.is_plain(word.as_bytes()), "{word}");
+        }
+        for port in ["443", "443, 80", "8443,443", ""] {
+            assert!(UrlPart::Ports.is_plain(port.as_bytes()), "{port}");
         }
         for forwarded in [
             "for=192.0.2.60;proto=http;by=203.0.113.43",
@@ -134,7 +140,8 @@ mod tests {
                 let value = format!("{start}{end}");
                 assert!(!UrlPart::Host.is_plain(value.as_bytes()), "{value}");
                 assert!(!UrlPart::Hosts.is_plain(value.as_bytes()), "{value}");
-                assert!(!UrlPart::Word.is_plain(value.as_bytes()), "{value}");
+                assert!(!UrlPart::Schemes.is_plain(value.as_bytes()), "{value}");
+                assert!(!UrlPart::Ports.is_plain(value.as_bytes()), "{value}");
             }
         }
         for empty in ["", " ", ",a", "a,", "a, ,b", ":", "..", "[]"] {
@@ -161,7 +168,11 @@ mod tests {
         }
         assert!(!UrlPart::Host.is_plain(b"a, b"));
         for scheme in ["http:a", "http://a/login?", "x:/login?"] {
-            assert!(!UrlPart::Word.is_plain(scheme.as_bytes()), "{scheme}");
+            assert!(!UrlPart::Schemes.is_plain(scheme.as_bytes()), "{scheme}");
+        }
+        // `url.parse` reads `http://a:v1/login` as `/:v1/login`.
+        for port in ["v1", "80v1", "80.v1", "+80", "80:v1"] {
+            assert!(!UrlPart::Ports.is_plain(port.as_bytes()), "{port}");
         }
         for forwarded in
             ["host=\"a/login?\"", "host=a/login#", "proto=http:a", "for=a; Proto=\"http:a\"", "a/b", "for=a=/b"]

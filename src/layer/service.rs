@@ -185,6 +185,7 @@ where
                     ByHead { group: None, refusal: Refusal::of_connect().with_suspicion(Suspicion::H2c), allow: None };
                 return self.refuse(&shared, request, shown.as_ref(), refused);
             }
+            shared.strip_host(request.uri_mut());
         }
         let group = match shared.routes.find(request.method(), request.uri(), original_uri(&request)) {
             Match::Nothing => None,

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use http::{Extensions, HeaderMap, HeaderName, Request, request::Parts};
+use http::{Extensions, HeaderMap, HeaderName, Request, Uri, request::Parts};
 use tokio::time::Instant;
 
 use super::{
@@ -199,6 +199,12 @@ impl<V> Shared<V> {
     pub(super) fn strip_for(&self, groups: &[&Arc<Group>], headers: &mut HeaderMap) {
         self.names.strip_overrides(headers);
         remove_phone_cookies(groups, headers);
+    }
+
+    /// Removes the host of a URI if it is more than a host.
+    #[inline]
+    pub(super) fn strip_host(&self, uri: &mut Uri) {
+        self.names.strip_host(uri);
     }
 
     /// As [`Shared::strip_for`], for a request that may be for any path.

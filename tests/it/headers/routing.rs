@@ -8,7 +8,7 @@ use tower_jverify::{ForeignBackend, Mode, Rule, Suspicion, number};
 use crate::support::{Guarded, LOGIN, Verifier, builder, code, post_json};
 
 /// Names of each row of the documentation's table.
-const ROUTING: [&str; 48] = [
+const ROUTING: [&str; 56] = [
     "SCRIPT_NAME",
     "PATH_INFO",
     "X-Original-URL",
@@ -57,6 +57,14 @@ const ROUTING: [&str; 48] = [
     "X-Forwarded-Base-Path",
     "X-Forwarded-BasePath",
     "X-Request-Method",
+    "XAJP-Path-Info",
+    "X-Netlify-Original-Pathname",
+    "X-Vercel-Matched-Path",
+    "X-Real-Path",
+    "X-Request-Base",
+    "X-Proxy-Path",
+    "X-Base-Path",
+    "X-Forwarded-Root",
 ];
 
 fn before(backend: ForeignBackend) -> Guarded {
@@ -142,6 +150,13 @@ async fn a_host_or_scheme_that_makes_another_path_of_the_url_is_removed_in_every
         ("X-Forwarded-Server", "a/login?"),
         ("X-Original-Host", "a/login?"),
         ("X-Forwarded-Port", "80/login?"),
+        ("X-Forwarded-Port", "v1"),
+        ("X-Original-Port", "80v1"),
+        ("X-Original-Scheme", "http://a/login?"),
+        ("X-Forwarded-Hostname", "a/login?"),
+        ("X-Real-Host", "a/login?"),
+        ("Disguised-Host", "a/login?"),
+        ("X-AppService-Proto", "http:a"),
         ("X-Forwarded-Proto", "http://a/login?"),
         ("X-Forwarded-Proto", "x:/login?"),
         ("X-Forwarded-Proto", "http:a"),
@@ -153,10 +168,10 @@ async fn a_host_or_scheme_that_makes_another_path_of_the_url_is_removed_in_every
             for path in ["/login", "/other"] {
                 let left = passed_on(&guarded, path, &[("b", "1"), (&name, value), ("a", "2")]).await;
                 assert_eq!(left, lines(&[("b", "1"), ("a", "2")]), "{path} {name}: {value}");
-                let twice = [("b", "1"), (&*name, "a"), (&*name, value), ("a", "2")];
+                let twice = [("b", "1"), (&*name, "1"), (&*name, value), ("a", "2")];
                 let left = passed_on(&guarded, path, &twice).await;
                 let one = name.to_ascii_lowercase();
-                assert_eq!(left, lines(&[("b", "1"), (&one, "a"), ("a", "2")]), "{path} {name}: {value}");
+                assert_eq!(left, lines(&[("b", "1"), (&one, "1"), ("a", "2")]), "{path} {name}: {value}");
             }
         }
     }
@@ -178,6 +193,32 @@ async fn a_host_a_scheme_and_a_port_stay() {
     }
     let off = before(ForeignBackend::any().without_routing_headers());
     assert_eq!(passed_on(&off, "/other", &[("host", "a/login?")]).await, lines(&[("host", "a/login?")]));
+}
+
+#[tokio::test]
+async fn a_host_of_the_uri_that_is_more_than_a_host_is_removed() {
+    let uri_of = async |guarded: &Guarded, uri: &str| {
+        let mut request = post_json(uri, LOGIN);
+        *request.version_mut() = http::Version::HTTP_2;
+        assert_eq!(guarded.send(request).await.status(), 200, "{uri}");
+        guarded.application.last().parts.uri.to_string()
+    };
+    let (any, off) = (before(ForeignBackend::any()), before(ForeignBackend::any().without_routing_headers()));
+    for path in ["/login", "/other?a=1"] {
+        for host in ["a:v1", "a:80:v1", "a;v1", "a,b", "a~v1", "user@a", "a%76@b", "[::1]v1", "a!", "'a'"] {
+            let uri = format!("https://{host}{path}");
+            if uri.parse::<http::Uri>().is_err() {
+                continue;
+            }
+            assert_eq!(uri_of(&any, &uri).await, path, "{uri}");
+            assert_eq!(uri_of(&off, &uri).await, uri);
+        }
+        assert_eq!(uri_of(&any, "https://a:v1").await, "/");
+        for host in ["a", "login.example:8443", "127.0.0.1:3000", "[::1]:80"] {
+            let uri = format!("https://{host}{path}");
+            assert_eq!(uri_of(&any, &uri).await, uri);
+        }
+    }
 }
 
 #[tokio::test]
