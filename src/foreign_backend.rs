@@ -104,7 +104,7 @@ pub enum Suspicion {
 ///    the head may not show whether there is a body, because some clients end an empty one with a DATA frame: the layer
 ///    waits for its end, at most [`Rule::body_deadline`](crate::Rule::body_deadline).
 /// 2. A CORS preflight that meets the conditions of [`Rule::preflight_passes`](crate::Rule::preflight_passes), also without
-///    such a header or name. If the rule reads its proof from the query, put a CORS layer outside of this one.
+///    such a header or name. The layer waits for the end of its body as for that of a GET. If the rule reads its proof from the query, put a CORS layer outside of this one.
 /// 3. The methods of [`Rule::other_methods`](crate::Rule::other_methods).
 ///
 /// A GET or HEAD with such a header or name is answered 400 `proof_malformed`, and everything else 405 with `Allow`. If

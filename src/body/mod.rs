@@ -10,6 +10,7 @@ mod coding;
 mod decoders;
 mod failed;
 mod failure;
+mod first;
 mod hand_on;
 mod read;
 mod request;
@@ -19,6 +20,7 @@ pub(crate) use self::{
     budget::{Budget, Crowded, Share},
     coding::DecodeError,
     failed::ReadError,
+    first::read_first,
     hand_on::Decoding,
     read::{Ends, Kept, Limits, Unread, Whole, read, read_beginning},
     request::TrailerFilter,

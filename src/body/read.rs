@@ -88,15 +88,22 @@ pub(crate) struct Unread<B> {
 /// # Errors
 ///
 /// Returns the reason and the bytes read so far, so that nothing is lost.
-pub(crate) async fn read<B>(body: B, limits: &Limits, ends: Ends) -> Result<Box<Whole>, Unread<B>>
+pub(crate) async fn read<B>(body: Kept<B>, limits: &Limits, ends: Ends) -> Result<Box<Whole>, Unread<B>>
 where
     B: Body<Data = Bytes, Error: 'static>,
 {
-    if usize::try_from(body.size_hint().lower()).map_or(true, |least| least > limits.bytes) {
-        return Err(Unread { error: ReadError::TooLarge, body: Some(Kept::Untouched(body)) });
+    let is_too_large = |body: &B| usize::try_from(body.size_hint().lower()).map_or(true, |least| least > limits.bytes);
+    if matches!(&body, Kept::Untouched(body) if is_too_large(body)) {
+        return Err(Unread { error: ReadError::TooLarge, body: Some(body) });
     }
     let to_the_end = None::<fn(&[u8]) -> Option<usize>>;
-    let mut partial = PartlyRead::of(body);
+    let mut partial = match body.partly_read() {
+        Ok(partial) => partial,
+        Err(whole) => return Ok(whole),
+    };
+    if partial.whole.data.len() > limits.bytes {
+        return Err(partial.unread(ReadError::TooLarge));
+    }
     match partial.read(limits, ends, to_the_end).await {
         Ok(()) => Ok(partial.whole),
         Err(error) => Err(partial.unread(error)),
@@ -110,7 +117,7 @@ where
 ///
 /// As [`read`].
 pub(crate) async fn read_beginning<B>(
-    body: B,
+    mut partial: PartlyRead<B>,
     limits: &Limits,
     ends: Ends,
     needed: impl Fn(&[u8]) -> Option<usize>,
@@ -118,7 +125,17 @@ pub(crate) async fn read_beginning<B>(
 where
     B: Body<Data = Bytes, Error: 'static>,
 {
-    let mut partial = PartlyRead::of(body);
+    let data = &partial.whole.data;
+    if !data.is_empty()
+        && let Some(needed) = needed(data)
+    {
+        if needed > limits.bytes {
+            return Err(partial.unread(ReadError::TooLarge));
+        }
+        if needed <= data.len() {
+            return Ok(Box::new(partial));
+        }
+    }
     match partial.read(limits, ends, Some(needed)).await {
         Ok(()) => Ok(Box::new(partial)),
         Err(error) => Err(partial.unread(error)),
@@ -137,6 +154,19 @@ impl<B> Kept<B> {
             Self::Whole(whole) => Some(&whole.data),
             Self::Untouched(body) => body.is_end_stream().then_some(&[]),
             Self::PartlyRead(_) => None,
+        }
+    }
+
+    /// The body, of which nothing or a beginning was read.
+    ///
+    /// # Errors
+    ///
+    /// Returns a body that was read to its end.
+    pub(crate) fn partly_read(self) -> Result<PartlyRead<B>, Box<Whole>> {
+        match self {
+            Self::Untouched(body) => Ok(PartlyRead::of(body)),
+            Self::PartlyRead(partial) => Ok(*partial),
+            Self::Whole(whole) => Err(whole),
         }
     }
 
@@ -174,7 +204,7 @@ impl<B> PartlyRead<B> {
         Unread { error, body }
     }
 
-    fn of(body: B) -> Self {
+    pub(super) fn of(body: B) -> Self {
         let whole = Whole { data: Bytes::new(), original: None, trailers: None, share: Share::default() };
         Self { whole: Box::new(whole), excess: Bytes::new(), failure: None, rest: Box::pin(body) }
     }

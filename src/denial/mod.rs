@@ -175,6 +175,10 @@ impl Refusal {
         )
     }
 
+    pub(crate) fn of_preflight_with_body() -> Self {
+        Self::new(DenialReason::PreflightRefused).with_detail("a CORS preflight with a body")
+    }
+
     /// Sets a constant text about what was wrong with the request, for the operator; never a part of the request.
     pub(crate) fn with_detail(mut self, detail: &'static str) -> Self {
         self.detail = Some(detail);

@@ -1,7 +1,7 @@
 //! Waits for the end of a body that may be empty.
 //!
-//! On a guarded path a GET or HEAD passes only without a body. Over HTTP/2 the head alone does not always show that: some clients
-//! end such a request with an empty DATA frame. The layer then waits for that frame, and passes on an empty body, so that
+//! On a guarded path a GET, a HEAD or a CORS preflight passes only without a body. Over HTTP/2 the head alone does not always show
+//! that: some clients end such a request with an empty DATA frame. The layer then waits for that frame, and passes on an empty body, so that
 //! nothing that the client sends later reaches the application.
 
 use std::sync::Arc;
@@ -46,10 +46,10 @@ where
 {
     Box::pin(async move {
         let (mut parts, body) = request.into_parts();
-        let (refusal, body) = match read(body, &limits, Ends::default()).await {
+        let (refusal, body) = match read(Kept::Untouched(body), &limits, Ends::default()).await {
             Ok(whole) if whole.trailers.is_none() => {
                 let outer = parts.extensions.get::<Decision>().cloned();
-                shared.pass_stripped(&mut parts.headers, outer.as_ref());
+                shared.pass(&mut parts.headers, outer.as_ref());
                 let body = RequestBody::of(Kept::Whole(whole), shared.trailers.clone());
                 return End::Through(Request::from_parts(parts, body), None);
             }

@@ -27,8 +27,7 @@ use crate::{
     denial::{Answering, Refusal},
     foreign_backend::Suspicion,
     rule::{
-        Bodiless, Group, IfItEnds, Match, Meant, RuleState, Shown, Unnamed, all_applied, has_proof_in_head,
-        is_preflight,
+        Bodiless, Group, IfItEnds, Match, Meant, Preflight, RuleState, Shown, all_applied, has_proof_in_head, preflight,
     },
     verdict::Verdict,
 };
@@ -112,16 +111,15 @@ impl<S, V> JVerify<S, V> {
         shared: &Arc<Shared<V>>,
         request: Request<B>,
         shown: Option<&Shown>,
-        (unnamed, wait): (&Unnamed<'_>, IfItEnds),
+        (group, allow, wait): (Option<&Arc<Group>>, Option<HeaderValue>, IfItEnds),
     ) -> ResponseFuture<S, B>
     where
         S: Service<Request<RequestBody<B>>> + Clone,
         V: Send + Sync + 'static,
         B: Body<Data = Bytes> + Send + 'static,
     {
-        let group = unnamed.first_group().map(Arc::clone);
-        let (request, applied, only) = applied(shared, request, shown, group.as_deref());
-        let with_body = WithBody { group, only, applied, allow: unnamed.allow() };
+        let (request, applied, only) = applied(shared, request, shown, group.map(|group| &**group));
+        let with_body = WithBody { group: group.map(Arc::clone), only, applied, allow };
         let waiting = bodiless::wait(Arc::clone(shared), request, wait, with_body);
         ResponseFuture::guarded(self.inner.clone(), waiting)
     }
@@ -205,7 +203,8 @@ where
                 };
                 shared.strip_for(unnamed.groups(), request.headers_mut());
                 if let Bodiless::IfItEnds(wait) = bodiless {
-                    return self.wait(&shared, request, shown.as_ref(), (&unnamed, wait));
+                    let waited = (unnamed.first_group(), unnamed.allow(), wait);
+                    return self.wait(&shared, request, shown.as_ref(), waited);
                 }
                 unnamed.otherwise()
             }
@@ -214,14 +213,18 @@ where
             if is_foreign {
                 shared.strip_for(&[group], request.headers_mut());
             }
-            let preflight = is_preflight(&request).then(|| has_proof_in_head(group, &request));
-            if preflight == Some(false) && !group.preflight_passes() {
+            let preflight = preflight(&request).map(|preflight| (preflight, has_proof_in_head(group, &request)));
+            if preflight == Some((Preflight::Certain, false)) && !group.preflight_passes() {
                 let refused = ByHead { group: Some(group), refusal: Refusal::of_preflight(), allow: None };
                 return self.refuse(&shared, request, shown.as_ref(), refused);
             }
             // A script that ignores the method also reads a login in the head of an OPTIONS.
-            let passes = preflight.is_some_and(|has_proof| group.preflight_passes() && !(is_foreign && has_proof));
-            if !passes {
+            let passes = preflight.filter(|(_, has_proof)| group.preflight_passes() && !(is_foreign && *has_proof));
+            if let Some((Preflight::IfItEnds, _)) = passes {
+                let wait = IfItEnds::of(group, Refusal::of_preflight_with_body());
+                return self.wait(&shared, request, shown.as_ref(), (Some(group), None, wait));
+            }
+            if passes.is_none() {
                 let parameters = match group.path_parameters(request.uri(), original_uri(&request)) {
                     Ok(parameters) => parameters,
                     Err(refusal) => {

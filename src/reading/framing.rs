@@ -5,12 +5,42 @@ use http::{
     header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING, UPGRADE},
     request::Parts,
 };
+use http_body::Body;
 
 use super::{Reading, input::sends_a_body};
 use crate::{
     denial::{DenialReason, Refusal},
     proof,
 };
+
+/// What is known about the body of a request before it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    Nothing,
+    /// The body has not ended, and may be empty: over HTTP/2 a client may end a request without a body with an empty DATA frame.
+    MaybeNothing,
+    Something,
+}
+
+// === impl Sent ===
+
+impl Sent {
+    /// From the head, and what the body says about itself.
+    #[inline]
+    pub(crate) fn of<B: Body>(headers: &HeaderMap, body: &B) -> Self {
+        if announces_a_body(headers) || body.size_hint().lower() > 0 {
+            Self::Something
+        } else if body.is_end_stream() {
+            Self::Nothing
+        } else {
+            Self::MaybeNothing
+        }
+    }
+}
+
+fn announces_a_body(headers: &HeaderMap) -> bool {
+    headers.contains_key(TRANSFER_ENCODING) || headers.get_all(CONTENT_LENGTH).iter().any(|length| length != "0")
+}
 
 /// Refuses framing that the layer cannot read, before anything is read.
 pub(super) fn check(parts: &Parts) -> Result<(), Refusal> {

@@ -20,6 +20,7 @@ mod settings;
 use self::others::Others;
 pub(crate) use self::{
     fields::Fields,
+    framing::Sent,
     hand_on::HandedOn,
     read::{Read, Unread},
     settings::Settings,

@@ -7,7 +7,7 @@
 //! The field's name counts in every place that a reader may use: the plan of this one field guards it in the body, in the
 //! query and, in front of a foreign backend, in forms that are hidden in other bodies.
 
-use http::request::Parts;
+use http::{Method, request::Parts};
 
 use super::{
     fields::Fields,
@@ -113,6 +113,11 @@ impl Others {
             Some(_) if self.is_by_query && has_body => Known::Unknown(unknown),
             Some(chosen) => Known::Other(Box::new(chosen)),
         })
+    }
+
+    /// Whether it matters, with this method, that a request has no body.
+    pub(super) fn ask_for_a_body(&self, method: &Method) -> bool {
+        self.is_by_query || (self.plan.reads_body() && !sends_a_body(method))
     }
 
     /// Adds what an operator can do about a request in which `when` cannot be read.

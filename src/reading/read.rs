@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{
     Reading,
     client_deadline::client_deadline,
-    framing,
+    framing::{self, Sent},
     hand_on::{Aside, HandedOn},
     input::{Input, Source},
     others::{Choose, Known, Unknown},
@@ -46,6 +46,14 @@ struct Head<'s, C> {
     known: Known<'s, C>,
 }
 
+/// A body whose first data, or whose end, has arrived if that matters.
+struct Arrived<B> {
+    body: Kept<B>,
+    has_body: bool,
+    /// When the body must have been read.
+    until: Option<Instant>,
+}
+
 // === impl Unread ===
 
 impl<B> Unread<B> {
@@ -64,7 +72,8 @@ impl<B> From<body::Unread<B>> for Unread<B> {
 
 impl Reading {
     /// Reads the proofs, and the body only if it has a field. Everything that the head alone decides is decided before the
-    /// body is polled. `choose` receives the values of the fields. If other calls pass, `other` first receives the value of
+    /// body is polled; except that whether there is a body at all may only be known from its first frame, and decides whether a request
+    /// may be another call. `choose` receives the values of the fields. If other calls pass, `other` first receives the value of
     /// `when`, and chooses for such a call, of which nothing else is read.
     ///
     /// `until`: when the body must have been read, if that is before its own deadline.
@@ -83,23 +92,36 @@ impl Reading {
     where
         B: Body<Data = Bytes, Error: 'static>,
     {
+        if let Err(refusal) = framing::check(parts) {
+            return Err(Unread::untouched(body, refusal));
+        }
+        let waits = self.asks_for_a_body(parts, &body);
+        let Arrived { body, has_body, until } = match &self.others {
+            Some(_) if waits => Box::pin(self.begin(parts, body, until)).await?,
+            _ => Arrived { has_body: !waits && !body.is_end_stream(), body: Kept::Untouched(body), until },
+        };
         // Not returned with the head: they are large.
         let mut values = self.plan.values();
-        let Head { source, client_deadline, known } = match self.read_head(parts, &body, &mut values, other) {
+        let Head { source, client_deadline, known } = match self.read_head(parts, has_body, &mut values, other) {
             Ok(head) => head,
-            Err(refusal) => return Err(Unread::untouched(body, refusal)),
+            Err(refusal) => return Err(Unread { body: Some(body), refusal }),
         };
         let as_it_came = |body, chosen| Read { body, handed_on: HandedOn::AsItCame, chosen, client_deadline };
         let unknown = match known {
-            Known::Other(chosen) => return Ok(as_it_came(Kept::Untouched(body), *chosen)),
+            Known::Other(chosen) => return Ok(as_it_came(body, *chosen)),
             Known::Unknown(unknown) => Some(unknown),
             Known::Guarded => None,
         };
         let Some((source, coding)) = source else {
-            return match choose(&values) {
-                Ok(chosen) => Ok(as_it_came(Kept::Untouched(body), chosen)),
-                Err(refusal) => Err(Unread::untouched(body, refusal)),
+            let chosen = match choose(&values) {
+                Ok(chosen) => chosen,
+                Err(refusal) => return Err(Unread { body: Some(body), refusal }),
             };
+            let body = match body {
+                Kept::Untouched(body) if waits => Box::pin(self.end(parts, body, until)).await?,
+                body => body,
+            };
+            return Ok(as_it_came(body, chosen));
         };
         let give_up = |body::Unread { error, body }| match (&unknown, body) {
             (Some(unknown), Some(body)) if !error.is_of_the_body() => match unknown.unread(parts, error.into()) {
@@ -108,18 +130,25 @@ impl Reading {
             },
             (_, body) => Err(Unread { body, refusal: error.into() }),
         };
-        if self.client_streaming && matches!(source, Source::Ours(Media::Grpc)) {
-            let limits = &self.settings.limits;
-            let ends = Ends { client: client_deadline, until };
-            let partial = match body::read_beginning(body, limits, ends, grpc::first_frame).await {
-                Ok(partial) => partial,
-                Err(unread) => return give_up(unread),
-            };
-            return match self.read_first_message(parts, partial.data(), values, unknown.as_ref(), choose) {
-                Ok(chosen) => Ok(as_it_came(Kept::PartlyRead(partial), chosen)),
-                Err(refusal) => Err(Unread { body: Some(Kept::PartlyRead(partial)), refusal }),
-            };
-        }
+        let body = if self.client_streaming && matches!(source, Source::Ours(Media::Grpc)) {
+            match body.partly_read() {
+                Ok(partial) => {
+                    let limits = &self.settings.limits;
+                    let ends = Ends { client: client_deadline, until };
+                    let partial = match body::read_beginning(partial, limits, ends, grpc::first_frame).await {
+                        Ok(partial) => partial,
+                        Err(unread) => return give_up(unread),
+                    };
+                    return match self.read_first_message(parts, partial.data(), values, unknown.as_ref(), choose) {
+                        Ok(chosen) => Ok(as_it_came(Kept::PartlyRead(partial), chosen)),
+                        Err(refusal) => Err(Unread { body: Some(Kept::PartlyRead(partial)), refusal }),
+                    };
+                }
+                Err(whole) => Kept::Whole(whole),
+            }
+        } else {
+            body
+        };
         let mut whole = match body::read(body, &self.settings.limits, Ends { client: client_deadline, until }).await {
             Ok(whole) => whole,
             Err(unread) => return give_up(unread),
@@ -130,18 +159,58 @@ impl Reading {
         }
     }
 
-    fn read_head<'s, 'v, B, C>(
-        &'s self,
-        parts: &'v Parts,
-        body: &B,
-        values: &mut Values<'v>,
-        other: &'s Choose<'s, C>,
-    ) -> Result<Head<'s, C>, Refusal>
+    /// Whether it matters that the request has no body, and its head does not show it.
+    #[inline]
+    fn asks_for_a_body<B: Body>(&self, parts: &Parts, body: &B) -> bool {
+        let asks = match &self.others {
+            None => self.plan.reads_query_alone(),
+            Some(others) => others.ask_for_a_body(&parts.method),
+        };
+        asks && Sent::of(&parts.headers, body) == Sent::MaybeNothing
+    }
+
+    /// Waits for the first data of a body, or for its end.
+    ///
+    /// # Errors
+    ///
+    /// The body cannot be read.
+    #[cold]
+    async fn begin<B>(&self, parts: &Parts, body: B, until: Option<Instant>) -> Result<Arrived<B>, Unread<B>>
     where
         B: Body<Data = Bytes, Error: 'static>,
     {
-        framing::check(parts)?;
-        let has_body = !body.is_end_stream();
+        let limits = &self.settings.limits;
+        let by = Instant::now() + limits.deadline;
+        let client = if is_grpc(&parts.headers) { client_deadline(&parts.headers).unwrap_or_default() } else { None };
+        let (body, has_body) = body::read_first(body, limits, Ends { client, until }).await?;
+        // What follows ends at the same time as without this wait.
+        Ok(Arrived { body, has_body, until: Some(until.map_or(by, |until| until.min(by))) })
+    }
+
+    /// Waits for the end of a body that must be empty, because all fields are in the query.
+    ///
+    /// # Errors
+    ///
+    /// The body has data or trailers, or cannot be read.
+    #[cold]
+    async fn end<B>(&self, parts: &Parts, body: B, until: Option<Instant>) -> Result<Kept<B>, Unread<B>>
+    where
+        B: Body<Data = Bytes, Error: 'static>,
+    {
+        let Arrived { body, has_body, .. } = self.begin(parts, body, until).await?;
+        match framing::check_query_alone(self, parts, has_body) {
+            Ok(()) => Ok(body),
+            Err(refusal) => Err(Unread { body: Some(body), refusal }),
+        }
+    }
+
+    fn read_head<'s, 'v, C>(
+        &'s self,
+        parts: &'v Parts,
+        has_body: bool,
+        values: &mut Values<'v>,
+        other: &'s Choose<'s, C>,
+    ) -> Result<Head<'s, C>, Refusal> {
         let known = match &self.others {
             None => Known::Guarded,
             Some(others) => others.by_head(parts, has_body, other)?,

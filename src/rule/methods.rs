@@ -20,6 +20,7 @@ use crate::{
     foreign_backend::{ForeignBackend, Suspicion},
     headers::overrides_method,
     proof::names_a_method,
+    reading::Sent,
 };
 
 /// A request that no rule guards although its path is, or may be, guarded.
@@ -52,17 +53,18 @@ pub(crate) struct IfItEnds {
     pub(crate) limits: Limits,
 }
 
-/// What is known about the body of a request.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sent {
-    Nothing,
-    MaybeNothing,
-    Something,
-}
-
 /// The path can be read as a guarded one. Contains the class of suspicion if only a foreign backend reads it so.
 #[derive(Clone, Copy)]
 struct Doubt(Option<Suspicion>);
+
+// === impl IfItEnds ===
+
+impl IfItEnds {
+    /// Waits within the bounds of this group.
+    pub(crate) fn of(group: &Group, otherwise: Refusal) -> Self {
+        Self { otherwise, limits: Limits { bytes: 0, ..group.reading().limits().clone() } }
+    }
+}
 
 // === impl Unnamed ===
 
@@ -101,28 +103,34 @@ impl<'r> Unnamed<'r> {
                 Bodiless::Certain => Ok(Bodiless::Certain),
             };
         }
-        let passes = !self.is_strict
-            || self.is_handled_elsewhere(request.method())
-            // A script that ignores the method also reads a login in the query of an OPTIONS.
-            || (is_preflight(request) && !self.groups.iter().any(|group| has_proof_in_head(group, request)));
-        if passes { Ok(Bodiless::Certain) } else { self.check_bare(request) }
+        if !self.is_strict {
+            return Ok(Bodiless::Certain);
+        }
+        if self.is_handled_elsewhere(request.method()) {
+            return Ok(Bodiless::Certain);
+        }
+        // A script that ignores the method also reads a login in the query of an OPTIONS.
+        let has_proof = || self.groups.iter().any(|group| has_proof_in_head(group, request));
+        match (preflight(request), self.groups.first()) {
+            (Some(Preflight::Certain), _) if !has_proof() => Ok(Bodiless::Certain),
+            (Some(Preflight::IfItEnds), Some(group)) if !has_proof() => {
+                Ok(Bodiless::IfItEnds(IfItEnds::of(group, Self::of_another_method())))
+            }
+            _ => self.check_bare(request),
+        }
     }
 
     /// Whether the request is a GET or HEAD in which no backend finds a login.
     fn check_bare<B: Body>(&self, request: &Request<B>) -> Result<Bodiless, Refusal> {
-        let refusal = |reason, detail| Refusal::new(reason).with_detail(detail).with_suspicion(Suspicion::OtherMethod);
-        let refuse = |reason, detail| Err(refusal(reason, detail));
-        let with_body = || refusal(DenialReason::MethodNotAllowed, "a GET or HEAD with a body on a guarded path");
+        let refuse = |reason, detail| Err(suspected(reason, detail));
+        let with_body = || suspected(DenialReason::MethodNotAllowed, "a GET or HEAD with a body on a guarded path");
         let is_one_of = |methods: [&Method; 2]| methods.iter().any(|method| is_same(method, request.method()));
         if !is_one_of([&Method::GET, &Method::HEAD]) {
-            return refuse(DenialReason::MethodNotAllowed, "a method that no rule of the path names");
+            return Err(Self::of_another_method());
         }
-        let bodiless = match (body_of(request), self.groups.first(), self.otherwise) {
+        let bodiless = match (Sent::of(request.headers(), request.body()), self.groups.first(), self.otherwise) {
             (Sent::Nothing, ..) => Bodiless::Certain,
-            (Sent::MaybeNothing, Some(group), None) => {
-                let limits = Limits { bytes: 0, ..group.reading().limits().clone() };
-                Bodiless::IfItEnds(IfItEnds { otherwise: with_body(), limits })
-            }
+            (Sent::MaybeNothing, Some(group), None) => Bodiless::IfItEnds(IfItEnds::of(group, with_body())),
             (Sent::MaybeNothing | Sent::Something, ..) => return Err(with_body()),
         };
         if request.headers().contains_key(header::UPGRADE) {
@@ -142,9 +150,17 @@ impl<'r> Unnamed<'r> {
             );
         }
         if names_a_method(query) {
-            return refuse(DenialReason::ProofMalformed, "another method in the query");
+            return Err(Self::of_method_in_query());
         }
         Ok(bodiless)
+    }
+
+    fn of_another_method() -> Refusal {
+        suspected(DenialReason::MethodNotAllowed, "a method that no rule of the path names")
+    }
+
+    fn of_method_in_query() -> Refusal {
+        suspected(DenialReason::ProofMalformed, "another method in the query")
     }
 
     fn is_handled_elsewhere(&self, method: &Method) -> bool {
@@ -180,19 +196,31 @@ impl<'r> Unnamed<'r> {
     }
 }
 
+/// A request that, without a body, can only be a CORS preflight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Preflight {
+    Certain,
+    /// Its body has not ended, and may be empty.
+    IfItEnds,
+}
+
 /// Whether the request can only be a CORS preflight: no body, and nothing that overrides the method for some backend.
-pub(crate) fn is_preflight<B: Body>(request: &Request<B>) -> bool {
+pub(crate) fn preflight<B: Body>(request: &Request<B>) -> Option<Preflight> {
     if request.method() != Method::OPTIONS {
-        return false;
+        return None;
     }
     let headers = request.headers();
     // A preflight needs no escape.
     let overridden = request.uri().query().is_some_and(|query| query.contains('%') || names_a_method(query));
-    !overridden
+    let is_one = !overridden
         && headers.contains_key(header::ORIGIN)
         && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
-        && body_of(request) == Sent::Nothing
-        && !headers.keys().any(|name| overrides_method(name.as_str()))
+        && !headers.keys().any(|name| overrides_method(name.as_str()));
+    match Sent::of(headers, request.body()) {
+        Sent::Nothing if is_one => Some(Preflight::Certain),
+        Sent::MaybeNothing if is_one => Some(Preflight::IfItEnds),
+        _ => None,
+    }
 }
 
 /// Whether the head has a header that these rules read, or a name in the query from which a backend may read a login.
@@ -201,17 +229,8 @@ pub(crate) fn has_proof_in_head<B>(group: &Group, request: &Request<B>) -> bool 
     plan.is_in_headers(request.headers()) || request.uri().query().is_some_and(|query| plan.is_in_query(query))
 }
 
-fn body_of<B: Body>(request: &Request<B>) -> Sent {
-    let (headers, body) = (request.headers(), request.body());
-    let is_announced = headers.contains_key(header::TRANSFER_ENCODING)
-        || headers.get_all(header::CONTENT_LENGTH).iter().any(|length| length != "0");
-    if is_announced || body.size_hint().lower() > 0 {
-        Sent::Something
-    } else if body.is_end_stream() {
-        Sent::Nothing
-    } else {
-        Sent::MaybeNothing
-    }
+fn suspected(reason: DenialReason, detail: &'static str) -> Refusal {
+    Refusal::new(reason).with_detail(detail).with_suspicion(Suspicion::OtherMethod)
 }
 
 impl Group {

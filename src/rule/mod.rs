@@ -56,7 +56,7 @@ mod unless;
 pub(crate) use self::{
     applied::{Meant, all_applied, testers},
     group::{Choice, Group, remove_phone_cookies, trailer_filter},
-    methods::{Bodiless, IfItEnds, Unnamed, has_proof_in_head, is_preflight},
+    methods::{Bodiless, IfItEnds, Preflight, has_proof_in_head, preflight},
     place::path_as_written,
     presented::{InHeaders, pass_headers},
     routes::{Match, Routes},

@@ -270,7 +270,8 @@ impl Rule {
     /// Lets a CORS preflight pass an [`Rule::any_method`] rule: an `OPTIONS` request with `Origin` and
     /// `Access-Control-Request-Method`, without a body and without a header that overrides the method. With
     /// [`foreign_backend`](crate::JVerifyBuilder::foreign_backend) also without a header that the rule reads, and without the name
-    /// of a phone, login token or captcha field in the query. Default: off, so a preflight gets 403 `preflight_refused`.
+    /// of a phone, login token or captcha field in the query. If the head of such a request over HTTP/2 does not show whether it has a
+    /// body, the layer waits for its end, and answers one with data 403 `preflight_refused`. Default: off, so a preflight gets 403 `preflight_refused`.
     pub fn preflight_passes(mut self) -> Self {
         self.preflight_passes = true;
         self

@@ -4,6 +4,7 @@ mod aborts;
 mod crowds;
 mod framing;
 mod head_only;
+mod late_end;
 mod limits;
 mod lossless;
 mod slow;

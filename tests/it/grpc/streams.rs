@@ -8,7 +8,7 @@ use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full, StreamBody};
 use prost::Message;
 use tower::{Layer, ServiceExt, service_fn};
-use tower_jverify::{ForeignBackend, RequestBody, Suspicion};
+use tower_jverify::{Field, ForeignBackend, RequestBody, Suspicion};
 
 use super::{LoginRequest, call_with, flagged, frame, good, refuses, rule};
 use crate::support::{Guarded, builder, denial};
@@ -81,7 +81,14 @@ async fn a_stream_knows_its_size_if_the_client_did() {
 /// CASES 43: the stream stays open, and what is sent after the verdict flows through.
 #[tokio::test(start_paused = true)]
 async fn a_client_that_waits_gets_its_verdict_and_goes_on() {
-    let guarded = streaming();
+    let by_query = rule().when(Field::query("type"), "sms").otherwise_pass();
+    let guarded = Guarded::by([by_query.client_streaming(true)]);
+    waits(&guarded, "?type=sms", 1).await;
+    waits(&guarded, "?type=other", 0).await;
+    waits(&streaming(), "", 1).await;
+}
+
+async fn waits(guarded: &Guarded, query: &str, calls: usize) {
     let (mut client, body) = by_hand();
     let application = service_fn(|request: http::Request<RequestBody<_>>| async move {
         let mut body = Box::pin(request.into_body());
@@ -95,10 +102,13 @@ async fn a_client_that_waits_gets_its_verdict_and_goes_on() {
         )))))
     });
     client.send(good()).await;
-    let answer = tokio::spawn(guarded.layer.layer(application).oneshot(call_with(&[], body)));
+    let mut call = call_with(&[], body);
+    *call.uri_mut() = format!("{}{query}", call.uri()).parse().unwrap();
+    let before = guarded.verifier.calls();
+    let answer = tokio::spawn(guarded.layer.layer(application).oneshot(call));
     // Longer than any deadline of the layer: the verdict has arrived, and the application waits for the client.
     tokio::time::sleep(Duration::from_secs(60)).await;
-    assert_eq!(guarded.verifier.calls(), 1);
+    assert_eq!(guarded.verifier.calls() - before, calls, "{query}");
     client.send(b"more".to_vec()).await;
     drop(client);
     let answer = answer.await.unwrap().unwrap().into_body().collect().await.unwrap().to_bytes();

@@ -8,10 +8,10 @@ use futures_util::{
 };
 use http_body::Frame;
 use http_body_util::StreamBody;
-use tower_jverify::{Denial, DenialReason, Mode, Suspicion};
+use tower_jverify::{Denial, DenialReason, Mode, Rule, Suspicion, number};
 
 use super::{any, bare, login};
-use crate::support::LOGIN;
+use crate::support::{Guarded, LOGIN};
 
 /// Over HTTP/2 some clients, link previews of large sites among them, end a GET without a body with an empty DATA frame.
 #[tokio::test]
@@ -66,6 +66,28 @@ async fn a_get_whose_body_has_data_or_trailers_gets_405_also_if_its_head_does_no
         let what = format!("{request:?}");
         guarded.refuses(request.body(never()).unwrap(), expected, &what).await;
     }
+}
+
+#[tokio::test]
+async fn a_preflight_whose_body_ends_without_data_passes() {
+    let guarded = any([login(), Rule::any_method("/any", number()).preflight_passes()]);
+    let plain = Guarded::by([Rule::any_method("/any", number()).preflight_passes()]);
+    let preflight = |uri: &str| {
+        let request = bare("OPTIONS", uri).version(http::Version::HTTP_2).header("x-jverify-decision", "allow");
+        request.header("origin", "https://app.example").header("access-control-request-method", "POST")
+    };
+    for (guarded, uri) in [(&guarded, "/login"), (&guarded, "/any"), (&plain, "/any")] {
+        for frames in [vec![], vec![data("")]] {
+            let seen = guarded.leaves_alone(preflight(uri).body(in_frames(frames)).unwrap(), uri).await;
+            assert_eq!((seen.body, seen.size_hint.exact()), (Ok(bytes::Bytes::new()), Some(0)), "{uri}");
+        }
+        let expected = if uri == "/any" { "preflight_refused" } else { "method_not_allowed" };
+        let with_data =
+            preflight(uri).header("content-type", "application/json").body(in_frames([data(LOGIN)])).unwrap();
+        guarded.refuses(with_data, expected, uri).await;
+    }
+    guarded.refuses(preflight("/login?phone=1").body(never()).unwrap(), "method_not_allowed", "a phone").await;
+    guarded.refuses(preflight("/login?_method=POST").body(never()).unwrap(), "method_not_allowed", "a method").await;
 }
 
 #[tokio::test(start_paused = true)]
