@@ -107,7 +107,10 @@ impl<'r> Unnamed<'r> {
             return Ok(Bodiless::Certain);
         }
         if self.is_handled_elsewhere(request.method()) {
-            return Ok(Bodiless::Certain);
+            return match request.uri().query() {
+                Some(query) if names_a_method(query) => Err(Self::of_method_in_query()),
+                _ => Ok(Bodiless::Certain),
+            };
         }
         // A script that ignores the method also reads a login in the query of an OPTIONS.
         let has_proof = || self.groups.iter().any(|group| has_proof_in_head(group, request));

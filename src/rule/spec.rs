@@ -283,6 +283,9 @@ impl Rule {
     /// **Danger:** the backend must not run the login for these methods: a backend that ignores the method accepts
     /// unverified logins with them.
     ///
+    /// A request that names another method in its query (`?_method=PUT`) is refused. Its body is not read: a backend that takes
+    /// the method from a form field (Rails, Laravel) runs `POST` as the method that the field names, so do not list `POST` for it.
+    ///
     /// `build()` refuses a method that the rule itself guards.
     ///
     /// ```

@@ -16,6 +16,10 @@ async fn what_a_rule_lists_is_handled_elsewhere() {
         assert_eq!(seen.parts.headers["cookie"], "a=2");
     }
     refuses(&guarded, bare("DELETE", "/login.json"), "path_ambiguous").await;
+    // Laravel and others run a request as the method in its query.
+    for uri in ["/login?_method=POST", "/login?a=1&%5Fmethod=PUT", "/login?x-tunneled-method=POST"] {
+        refuses(&guarded, bare("DELETE", uri), "proof_malformed").await;
+    }
     let response = guarded.send(bare("PUT", "/login").body(Bodiless::new()).unwrap()).await;
     assert_eq!(response.headers()["allow"], "POST, GET, HEAD, OPTIONS, DELETE, Purge");
 }
