@@ -88,10 +88,12 @@ pub enum Suspicion {
 /// | the method | `X-HTTP-Method-Override`, `X-HTTP-Method`, `X-Method-Override`, `X-Request-Method`, `X-HTTP-Verb-Override`, `X-HTTP-Path-Override`, `X-Forwarded-Method`, `X-Original-Method`, `REQUEST_METHOD` |
 /// | parts of a URL, with another value than a host, a scheme or a port | `Host`, `Forwarded`, `X-Forwarded-Host`, `X-Forwarded-Server`, `X-Forwarded-Port`, `X-Forwarded-Proto`, `X-Forwarded-Protocol`, `X-Forwarded-Scheme`, `X-Original-Host`, `X-Original-Proto`, `X-Original-Protocol`, `X-Original-Scheme`, `X-Original-Port`, `X-Forwarded-Hostname`, `X-Real-Host`, `Disguised-Host`, `X-AppService-Proto`, `X-HTTP-Host-Override`, `X-Host`, `X-Scheme`, `X-URL-Scheme`, `CloudFront-Forwarded-Proto` |
 ///
-/// The headers of the last row name a host, a scheme or a port, and stay with such a value. With another value they are removed as
+/// The headers of the last row name a host, a scheme or a port, and stay with such a value (schemes: `http`, `https`, `ws`, `wss`, `h2`,
+/// `h2c`, `h3`, and the words `on`, `off`, `ssl`, `tls`). With another value they are removed as
 /// well, because some servers join these parts with the path to a URL: with `Host: a/login?` or
-/// `X-Forwarded-Host: a/login?`, every request is one for `/login` to them, and with an empty host `/a/login` is. The
-/// same is true of the host of the URI (`:authority` of HTTP/2, or a whole URL in the request line): with another value, scheme and host are removed from the URI. Headers
+/// `X-Forwarded-Host: a/login?`, every request is one for `/login` to them, and with an empty host `/a/login` is. With
+/// `X-Forwarded-Proto: javascript`, Node's `url.parse` reads the host as a part of the path. The
+/// same is true of the host of the URI (`:authority` and `:scheme` of HTTP/2, or a whole URL in the request line): with another value, scheme and host are removed from the URI. Headers
 /// that name an address (`X-Forwarded-For`) stay. The general words `URL`, `URI`, `Base-URL` and `Redirect` also stay: no
 /// framework is known to route by them, and applications use them.
 ///

@@ -263,9 +263,10 @@ impl Routing {
         }
     }
 
-    /// Whether this stays as the host of a URI.
-    pub(super) fn is_host(&self, host: &[u8]) -> bool {
-        self.entries.is_empty() || UrlPart::Host.is_plain(host)
+    /// Whether these stay as scheme and host of a URI.
+    pub(super) fn is_origin(&self, scheme: Option<&str>, host: &str) -> bool {
+        let is_scheme = |scheme: &str| UrlPart::Schemes.is_plain(scheme.as_bytes());
+        self.entries.is_empty() || UrlPart::Host.is_plain(host.as_bytes()) && scheme.is_none_or(is_scheme)
     }
 
     fn is_settings(&self, name: &str) -> bool {

@@ -22,13 +22,13 @@ impl Names {
         }
     }
 
-    /// Removes the host of a URI (of a request over HTTP/2, or with a whole URL in its request line) that is more than a host: a
-    /// proxy behind the layer makes `Host` of it (RFC 9113, 8.3.1).
+    /// Removes scheme and host of a URI (of a request over HTTP/2, or with a whole URL in its request line) if either is something
+    /// else: a proxy behind the layer makes `X-Forwarded-Proto` and `Host` of them (RFC 9113, 8.3.1).
     #[inline]
     pub(crate) fn strip_host(&self, uri: &mut Uri) {
         if let Some(authority) = uri.authority()
             && let Some(routing) = self.routing()
-            && !routing.is_host(authority.as_str().as_bytes())
+            && !routing.is_origin(uri.scheme_str(), authority.as_str())
         {
             routing.warn("host");
             remove_host(uri);

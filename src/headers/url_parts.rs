@@ -12,7 +12,7 @@ pub(super) enum UrlPart {
     Host,
     /// A list of hosts, as several proxies write it.
     Hosts,
-    /// A scheme or another word, or a list of these.
+    /// A scheme that proxies report, or a list of these.
     Schemes,
     /// A port, or a list of ports.
     Ports,
@@ -29,7 +29,7 @@ impl UrlPart {
         match self {
             Self::Host => is_host(value),
             Self::Hosts => value.split(|byte| *byte == b',').all(|host| is_host(host.trim_ascii())),
-            Self::Schemes => value.iter().copied().all(is_of_word),
+            Self::Schemes => value.split(|byte| *byte == b',').all(|scheme| is_scheme(scheme.trim_ascii())),
             Self::Ports => value.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b',' | b' ')),
             Self::Forwarded => value.split(|byte| matches!(byte, b';' | b',')).all(is_plain_parameter),
         }
@@ -91,9 +91,9 @@ fn is_plain_parameter(parameter: &[u8]) -> bool {
     let value = value.unwrap_or(first).trim_ascii();
     let value = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value);
     match first.trim_ascii() {
-        name if name.eq_ignore_ascii_case(b"proto") => value.iter().copied().all(is_of_word),
+        name if name.eq_ignore_ascii_case(b"proto") => is_scheme(value),
         name if name.eq_ignore_ascii_case(b"host") => is_host(value),
-        _ => value.iter().all(|byte| is_of_word(*byte) || b":[]%~_".contains(byte)),
+        _ => value.iter().all(|byte| byte.is_ascii_alphanumeric() || b".-+, :[]%~_".contains(byte)),
     }
 }
 
@@ -102,10 +102,15 @@ const fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')
 }
 
-/// A byte of a scheme, or of a list of schemes.
-fn is_of_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+' | b',' | b' ')
+/// Whether this is one of the schemes that proxies report. Other words change the path of the URL: with `javascript` the host is a part of
+/// the path to Node's `url.parse`, with `file` a host such as `a:` is for WHATWG's URLs, and a word that is not a scheme (`1`) makes all of
+/// the URL a path.
+fn is_scheme(word: &[u8]) -> bool {
+    SCHEMES.iter().any(|scheme| word.eq_ignore_ascii_case(scheme.as_bytes()))
 }
+
+/// What proxies write into headers that name a scheme.
+const SCHEMES: [&str; 11] = ["http", "https", "ws", "wss", "h2", "h2c", "h3", "on", "off", "ssl", "tls"];
 
 #[cfg(test)]
 mod tests {
@@ -117,7 +122,7 @@ mod tests {
             assert!(UrlPart::Host.is_plain(host.as_bytes()), "{host}");
             assert!(UrlPart::Hosts.is_plain(format!("{host}, {host},{host}").as_bytes()), "{host}");
         }
-        for word in ["https", "http,https", "http, http", "443", "on", "h2", "wss", ""] {
+        for word in ["https", "HTTPS", "http,https", "http, http", "on", "h2", "wss"] {
             assert!(UrlPart::Schemes.is_plain(word.as_bytes()), "{word}");
         }
         for port in ["443", "443, 80", "8443,443", ""] {
@@ -167,16 +172,36 @@ mod tests {
             assert!(!UrlPart::Hosts.is_plain(format!("a, {odd}").as_bytes()), "{odd}");
         }
         assert!(!UrlPart::Host.is_plain(b"a, b"));
-        for scheme in ["http:a", "http://a/login?", "x:/login?"] {
+        for scheme in [
+            "http:a",
+            "http://a/login?",
+            "x:/login?",
+            "javascript",
+            "file",
+            "1",
+            "-",
+            "",
+            "http,",
+            "http,file",
+            "ht tp",
+        ] {
             assert!(!UrlPart::Schemes.is_plain(scheme.as_bytes()), "{scheme}");
         }
         // `url.parse` reads `http://a:v1/login` as `/:v1/login`.
         for port in ["v1", "80v1", "80.v1", "+80", "80:v1"] {
             assert!(!UrlPart::Ports.is_plain(port.as_bytes()), "{port}");
         }
-        for forwarded in
-            ["host=\"a/login?\"", "host=a/login#", "proto=http:a", "for=a; Proto=\"http:a\"", "a/b", "for=a=/b"]
-        {
+        for forwarded in [
+            "host=\"a/login?\"",
+            "host=a/login#",
+            "proto=http:a",
+            "proto=file",
+            "Proto=\"javascript\"",
+            "proto=",
+            "for=a; Proto=\"http:a\"",
+            "a/b",
+            "for=a=/b",
+        ] {
             assert!(!UrlPart::Forwarded.is_plain(forwarded.as_bytes()), "{forwarded}");
         }
     }
