@@ -103,8 +103,8 @@ pub enum Suspicion {
 ///
 /// 1. GET and HEAD without a body, without a header that a rule of the path reads, and without the name of a phone,
 ///    `loginToken` or `captchaContent` field or `_method` in the query. Cookies with the phone's name are removed. Over HTTP/2
-///    the head may not show whether there is a body, because some clients end an empty one with a DATA frame: the layer
-///    waits for its end, at most [`Rule::body_deadline`](crate::Rule::body_deadline).
+///    the head may not show whether there is a body, because some clients end an empty one with a DATA frame, of which some proxies make an empty
+///    chunked body: the layer waits for its end, at most [`Rule::body_deadline`](crate::Rule::body_deadline).
 /// 2. A CORS preflight that meets the conditions of [`Rule::preflight_passes`](crate::Rule::preflight_passes), also without
 ///    such a header or name. The layer waits for the end of its body as for that of a GET. If the rule reads its proof from the query, put a CORS layer outside of this one.
 /// 3. The methods of [`Rule::other_methods`](crate::Rule::other_methods).

@@ -17,7 +17,8 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sent {
     Nothing,
-    /// The body has not ended, and may be empty: over HTTP/2 a client may end a request without a body with an empty DATA frame.
+    /// The body has not ended, and may be empty: over HTTP/2 a client may end a request without a body with an empty DATA frame, of which
+    /// `HAProxy` and nginx make an empty chunked body.
     MaybeNothing,
     Something,
 }
@@ -28,7 +29,9 @@ impl Sent {
     /// From the head, and what the body says about itself.
     #[inline]
     pub(crate) fn of<B: Body>(headers: &HeaderMap, body: &B) -> Self {
-        if announces_a_body(headers) || body.size_hint().lower() > 0 {
+        let is_announced = headers.get_all(CONTENT_LENGTH).iter().any(|length| length != "0")
+            || headers.get_all(TRANSFER_ENCODING).iter().any(|coding| body.is_end_stream() || !is_chunked(coding));
+        if is_announced || body.size_hint().lower() > 0 {
             Self::Something
         } else if body.is_end_stream() {
             Self::Nothing
@@ -38,8 +41,8 @@ impl Sent {
     }
 }
 
-fn announces_a_body(headers: &HeaderMap) -> bool {
-    headers.contains_key(TRANSFER_ENCODING) || headers.get_all(CONTENT_LENGTH).iter().any(|length| length != "0")
+fn is_chunked(coding: &HeaderValue) -> bool {
+    coding.as_bytes().eq_ignore_ascii_case(b"chunked")
 }
 
 /// Refuses framing that the layer cannot read, before anything is read.
@@ -56,7 +59,6 @@ pub(super) fn check(parts: &Parts) -> Result<(), Refusal> {
     if upgrades {
         return Err(Refusal::new(DenialReason::Upgrade).with_detail("an Upgrade header"));
     }
-    let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
     if is_coded && !parts.headers.get_all(TRANSFER_ENCODING).iter().all(is_chunked) {
         let refusal = Refusal::new(DenialReason::UnsupportedEncoding);
         return Err(refusal.with_detail("a Transfer-Encoding other than chunked"));

@@ -46,6 +46,8 @@ async fn a_proof_in_the_query_is_verified_if_the_body_ends_without_data() {
                 let seen = guarded.verifies(request.body(empty()).unwrap(), path).await;
                 assert_eq!((seen.body.unwrap(), seen.size_hint.exact()), (bytes::Bytes::new(), Some(0)));
                 guarded.verifies(http2(method, &uri).body(empty()).unwrap(), path).await;
+                let chunked = Request::builder().method(method).uri(&uri).header("transfer-encoding", "chunked");
+                guarded.verifies(chunked.body(empty()).unwrap(), path).await;
             }
             for frames in [vec![data("a")], vec![data(""), data("phone=13900000000")], vec![trailers()]] {
                 let request = http2(method, &uri).header("content-type", "application/x-www-form-urlencoded");
