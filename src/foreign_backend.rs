@@ -94,7 +94,8 @@ pub enum Suspicion {
 /// `X-Forwarded-Host: a/login?`, every request is one for `/login` to them, and with an empty host `/a/login` is. With
 /// `X-Forwarded-Proto: javascript`, Node's `url.parse` reads the host as a part of the path. The
 /// same is true of the host of the URI (`:authority` and `:scheme` of HTTP/2, or a whole URL in the request line): with another value, scheme and host are removed from the URI. Headers
-/// that name an address (`X-Forwarded-For`) stay. The general words `URL`, `URI`, `Base-URL` and `Redirect` also stay: no
+/// that name an address (`X-Forwarded-For`) stay. `Content-Length` and `Transfer-Encoding` are removed in each spelling that HTTP does
+/// not read (`Transfer_Encoding`), because a server that reads it takes the next request for the body of this one. The general words `URL`, `URI`, `Base-URL` and `Redirect` also stay: no
 /// framework is known to route by them, and applications use them.
 ///
 /// # Methods

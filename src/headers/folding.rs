@@ -74,6 +74,17 @@ pub(super) fn is_of_framing(word: &[u8]) -> bool {
     [CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| word.eq_ignore_ascii_case(name.as_str().as_bytes()))
 }
 
+/// Whether some server reads this name, which is in lower case, as one of a header that says where the body ends, and HTTP does not:
+/// Puma before 6.4.3 reads `Transfer_Encoding`.
+#[inline]
+pub(super) fn is_like_framing(name: &str) -> bool {
+    match name.len() {
+        14 => name != "content-length" && aliases(name, "content-length"),
+        17 => name != "transfer-encoding" && aliases(name, "transfer-encoding"),
+        _ => false,
+    }
+}
+
 /// The words of `Connection`. Between them is everything that no header name contains: Apache (`find_conn_headers`) also splits at `;` and
 /// white space, tinyproxy (`remove_connection_headers`) at each separator of RFC 2616.
 fn tokens(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use http::{HeaderMap, HeaderValue, header::UPGRADE};
 
 use super::{
-    folding::{aliases, listed, lists_headers, rebuild, without_tokens},
+    folding::{aliases, is_like_framing, listed, lists_headers, rebuild, without_tokens},
     url_parts::UrlPart,
 };
 use crate::{
@@ -239,7 +239,7 @@ impl Routing {
     /// Whether this header may have to be removed. `name` is in lower case.
     #[inline]
     pub(super) fn concerns(&self, name: &str, value: &HeaderValue, keeping: Keeping) -> bool {
-        self.marks.may_hold(name.as_bytes()) && self.concerns_exactly(name, value, keeping)
+        (self.marks.may_hold(name.as_bytes()) && self.concerns_exactly(name, value, keeping)) || self.is_framing(name)
     }
 
     #[inline(never)]
@@ -251,7 +251,7 @@ impl Routing {
     pub(super) fn removes(&self, name: &str, value: &HeaderValue, keeping: Keeping) -> bool {
         match self.entry(name) {
             Some(entry) => entry.is_removed(name, keeping) || entry.names_more_than_its_part(value),
-            None => self.is_settings(name),
+            None => self.is_settings(name) || self.is_framing(name),
         }
     }
 
@@ -259,7 +259,7 @@ impl Routing {
     pub(super) fn removes_always(&self, name: &str, keeping: Keeping) -> bool {
         match self.entry(name) {
             Some(entry) => entry.is_removed(name, keeping),
-            None => self.is_settings(name),
+            None => self.is_settings(name) || self.is_framing(name),
         }
     }
 
@@ -267,6 +267,12 @@ impl Routing {
     pub(super) fn is_origin(&self, scheme: Option<&str>, host: &str) -> bool {
         let is_scheme = |scheme: &str| UrlPart::Schemes.is_plain(scheme.as_bytes());
         self.entries.is_empty() || UrlPart::Host.is_plain(host.as_bytes()) && scheme.is_none_or(is_scheme)
+    }
+
+    /// Whether a server may read this name, which HTTP does not read so, as that of a header that says where the body ends.
+    #[inline]
+    fn is_framing(&self, name: &str) -> bool {
+        is_like_framing(name) && !self.entries.is_empty()
     }
 
     fn is_settings(&self, name: &str) -> bool {

@@ -202,6 +202,24 @@ async fn a_host_a_scheme_and_a_port_stay() {
     assert_eq!(passed_on(&off, "/other", &[("host", "a/login?")]).await, lines(&[("host", "a/login?")]));
 }
 
+/// Puma before 6.4.3 reads `Transfer_Encoding`, and then the next request as the body of this one.
+#[tokio::test]
+async fn a_header_that_says_where_the_body_ends_is_removed_in_each_spelling_that_http_does_not_read() {
+    let guarded = before(ForeignBackend::any());
+    let off = before(ForeignBackend::any().without_routing_headers());
+    for (name, value) in [("content-length", LOGIN.len().to_string()), ("transfer-encoding", "chunked".to_owned())] {
+        for path in ["/login", "/other"] {
+            for spelling in spellings(name).iter().filter(|spelling| !spelling.eq_ignore_ascii_case(name)) {
+                let sent = [("b", "1"), (&**spelling, &*value), ("a", "2")];
+                assert_eq!(passed_on(&guarded, path, &sent).await, lines(&[("b", "1"), ("a", "2")]), "{spelling}");
+                assert_eq!(passed_on(&off, path, &sent).await.len(), 3, "{spelling}");
+            }
+            let own = [(name, &*value), ("content-lengths", "1"), ("x-transfer-encoding", "chunked")];
+            assert_eq!(passed_on(&guarded, path, &own).await, lines(&own), "{path}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_host_of_the_uri_that_is_more_than_a_host_is_removed() {
     let uri_of = async |guarded: &Guarded, uri: &str| {
