@@ -33,9 +33,58 @@ pub(crate) fn find(bytes: &[u8], marks: impl Fn(u64) -> u64, is_one: impl Fn(u8)
     tail.iter().position(|byte| is_one(*byte)).map(|at| before + at)
 }
 
+/// The positions of a byte, in ascending order.
+#[inline]
+pub(crate) fn positions(bytes: &[u8], byte: u8) -> impl Iterator<Item = usize> {
+    let (words, tail) = bytes.as_chunks();
+    let last = tail.iter().zip((0_u32..).step_by(8)).fold(0, |word, (&byte, shift)| word | u64::from(byte) << shift);
+    let mut words = words.iter().map(|word| u64::from_le_bytes(*word)).chain((!tail.is_empty()).then_some(last));
+    let (mut hits, mut after) = (0_u64, 0);
+    std::iter::from_fn(move || {
+        while hits == 0 {
+            let other = words.next()? ^ (ONES * u64::from(byte));
+            // Unlike those of `equal`, all of these are right: the bytes of the sum do not carry into the next.
+            hits = !(((other & !(ONES << 7)) + !(ONES << 7)) | other | !(ONES << 7));
+            after += 8;
+        }
+        let at = after - 8 + hits.trailing_zeros() as usize / 8;
+        hits &= hits - 1;
+        Some(at)
+    })
+}
+
+/// How many bytes `is_one` accepts.
+#[inline]
+pub(crate) fn count(bytes: &[u8], is_one: impl Fn(u8) -> bool) -> usize {
+    // Counted in bytes as far as they reach, so that it becomes vector instructions.
+    let in_few = |few: &[u8]| few.iter().fold(0_u8, |count, &byte| count + u8::from(is_one(byte)));
+    bytes.chunks(255).map(|few| usize::from(in_few(few))).sum()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{below, equal, find};
+    use super::{below, count, equal, find, positions};
+
+    #[test]
+    fn all_positions_of_a_byte_are_found() {
+        for byte in 0..=u8::MAX {
+            for length in [0, 1, 7, 8, 9, 30] {
+                let text: Vec<u8> =
+                    (0..length).map(|at| [b'/', byte, b'.', b'/', 0xaf, b'/' + 1, 0x80][at % 7]).collect();
+                let expected: Vec<usize> = (0..length).filter(|at| text[*at] == b'/').collect();
+                assert_eq!(positions(&text, b'/').collect::<Vec<_>>(), expected, "{byte} {length}");
+            }
+        }
+        assert_eq!(positions(&[0; 9], 0).count(), 9);
+    }
+
+    #[test]
+    fn bytes_are_counted_beyond_what_a_byte_can_count() {
+        for length in [0, 1, 254, 255, 256, 1000] {
+            assert_eq!(count(&vec![b'/'; length], |byte| byte == b'/'), length);
+            assert_eq!(count(&vec![b'a'; length], |byte| byte == b'/'), 0);
+        }
+    }
 
     #[test]
     fn the_words_find_what_the_bytes_find() {

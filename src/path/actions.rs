@@ -67,6 +67,12 @@ impl Actions {
     }
 }
 
+/// Whether the name of a variable may carry an action.
+#[inline]
+pub(super) fn may_be_action(variable: &str) -> bool {
+    variable.len() >= GRAILS.len()
+}
+
 /// The action that a decoded parameter carries in its name, or, with a type of Zope and no name, as its value.
 pub(super) fn action<'p>(name: &'p str, value: &'p str) -> Option<&'p str> {
     let name = name.trim_start();
@@ -75,7 +81,8 @@ pub(super) fn action<'p>(name: &'p str, value: &'p str) -> Option<&'p str> {
     {
         return Some(action);
     }
-    let (first, types) = name.split_once(':')?;
+    let at = name.bytes().position(|byte| byte == b':')?;
+    let (first, types) = (name.get(..at)?, name.get(at + 1..)?);
     if first.eq_ignore_ascii_case("action") {
         return Some(types);
     }

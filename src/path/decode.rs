@@ -2,7 +2,11 @@
 //!
 //! An invalid escape (`%zz`, a lone `%`) stays as it is.
 
-use super::meter::{Exhausted, Meter};
+use super::{
+    buffer::buffer,
+    meter::{Exhausted, Meter},
+};
+use crate::bytewise::{count, equal, find};
 
 /// Which escapes are decoded in addition to `%41`.
 #[derive(Clone, Copy)]
@@ -24,18 +28,28 @@ struct Escape {
 /// Appends a text with every escape decoded once.
 pub(super) fn once(text: &[u8], escapes: Escapes, out: &mut Vec<u8>) {
     let mut rest = text;
-    while let Some(at) = rest.iter().position(|&byte| byte == b'%') {
-        let (plain, behind) = rest.split_at_checked(at).unwrap_or_default();
-        out.extend_from_slice(plain);
-        if let Some(Escape { utf8, len, length }) = escape(behind, escapes) {
+    while let Some((&first, tail)) = rest.split_first() {
+        if first != b'%' {
+            let end = percent(rest).unwrap_or(rest.len());
+            let (plain, behind) = rest.split_at_checked(end).unwrap_or_default();
+            out.extend_from_slice(plain);
+            rest = behind;
+        } else if let [high, low, after @ ..] = tail
+            && let Some(byte) = octet(*high, *low)
+            && (escapes.slash || byte != b'/')
+        {
+            out.push(byte);
+            rest = after;
+        } else if escapes.iis
+            && let Some(Escape { utf8, len, length }) = escape(rest, escapes)
+        {
             out.extend(utf8.iter().take(len));
-            rest = behind.get(length..).unwrap_or_default();
+            rest = rest.get(length..).unwrap_or_default();
         } else {
             out.push(b'%');
-            rest = behind.get(1..).unwrap_or_default();
+            rest = tail;
         }
     }
-    out.extend_from_slice(rest);
 }
 
 /// Appends a text decoded until nothing is left to decode, in one pass: see [`decode`].
@@ -62,6 +76,12 @@ pub(super) struct Decoded {
     pub(super) slash: bool,
 }
 
+/// A bit if a byte is a slash, and another one if it is a slash, a dot or a semicolon.
+#[inline]
+fn structure(byte: u8) -> u8 {
+    u8::from(byte == b'/') << 1 | u8::from(matches!(byte, b'.' | b'/' | b';'))
+}
+
 /// Decodes until nothing is left to decode, in one pass: an escape that a decoded byte completes is decoded too.
 ///
 /// Escapes never overlap, so the order of decoding does not matter: the result is that of any number of rounds.
@@ -70,11 +90,11 @@ pub(super) struct Decoded {
 ///
 /// Returns an error if that takes more work than is left.
 pub(super) fn decode(path: &str, meter: &mut Meter) -> Result<Decoded, Exhausted> {
-    meter.spend(150 + path.len() * 4)?;
-    let mut decoded =
-        Decoded { text: Vec::with_capacity(path.len() + 1), structure: false, deeper: false, slash: false };
+    meter.spend(150 + path.len() * 2 + count(path.as_bytes(), |byte| byte == b'%') * 38)?;
+    let mut text = buffer(path.len() + 1);
+    let (mut escaped, mut deeper) = (0, false);
     if !path.starts_with('/') {
-        decoded.text.push(b'/');
+        text.push(b'/');
     }
     let mut rest = path.as_bytes();
     // Where the last byte that was decoded ends, and whether a percent sign before may still begin an escape.
@@ -82,61 +102,83 @@ pub(super) fn decode(path: &str, meter: &mut Meter) -> Result<Decoded, Exhausted
     while let Some((&first, tail)) = rest.split_first() {
         if !open {
             if first != b'%' {
-                let plain = rest.iter().position(|&byte| byte == b'%').unwrap_or(rest.len());
-                let (plain, escaped) = rest.split_at_checked(plain).unwrap_or_default();
-                decoded.text.extend_from_slice(plain);
-                rest = escaped;
+                meter.spend(115)?;
+                let plain = percent(rest).unwrap_or(rest.len());
+                let (plain, after) = rest.split_at_checked(plain).unwrap_or_default();
+                text.extend_from_slice(plain);
+                rest = after;
                 continue;
             }
-            if let [high, low, tail @ ..] = tail
+            let before = rest.len();
+            let mut seen = 0;
+            while let [b'%', high, low, tail @ ..] = rest
                 && let Some(byte) = octet(*high, *low)
                 && byte != b'%'
             {
-                meter.spend(40)?;
-                decoded.text.push(byte);
-                decoded.structure |= matches!(byte, b'.' | b'/' | b';');
-                decoded.slash |= byte == b'/';
-                fresh = decoded.text.len();
+                text.push(byte);
+                seen |= structure(byte);
                 rest = tail;
+            }
+            if rest.len() < before {
+                escaped |= seen;
+                fresh = text.len();
                 continue;
             }
         }
-        meter.spend(45)?;
-        decoded.text.push(first);
+        meter.spend(55)?;
+        text.push(first);
         rest = tail;
         let mut last = first;
         while last.is_ascii_hexdigit()
-            && let Some(Escape { utf8, len, length }) = escape_at_end(&decoded.text, Escapes { slash: true, iis: true })
+            && let Some(Escape { utf8, len, length }) = escape_at_end(&text, Escapes { slash: true, iis: true })
         {
-            meter.spend(40 + length * 10)?;
-            let start = decoded.text.len() - length;
-            decoded.deeper |= length == 6 || fresh > start;
+            meter.spend(150 + length * 10)?;
+            let start = text.len() - length;
+            deeper |= length == 6 || fresh > start;
             last = utf8.first().copied().unwrap_or_default();
-            decoded.structure |= matches!(last, b'.' | b'/' | b';');
-            decoded.slash |= last == b'/';
-            decoded.text.truncate(start);
-            decoded.text.extend(utf8.iter().take(len));
-            fresh = decoded.text.len();
+            escaped |= structure(last);
+            text.truncate(start);
+            text.extend(utf8.iter().take(len));
+            fresh = text.len();
         }
         // The length of the longest escape without its last byte.
-        let end = decoded.text.len().saturating_sub(5);
-        open = decoded.text.get(end..).is_some_and(|end| end.contains(&b'%'));
+        let end = text.len().saturating_sub(5);
+        open = text.get(end..).is_some_and(|end| end.contains(&b'%'));
     }
-    Ok(decoded)
+    Ok(Decoded { text, structure: escaped & 1 != 0, deeper, slash: escaped & 2 != 0 })
+}
+
+/// Where the next escape may begin.
+#[inline]
+fn percent(text: &[u8]) -> Option<usize> {
+    find(text, |word| equal(word, b'%'), |byte| byte == b'%')
 }
 
 /// The byte of two hexadecimal digits.
+#[inline]
 pub(super) fn octet(high: u8, low: u8) -> Option<u8> {
-    Some(digit(high)? << 4 | digit(low)?)
+    let digit = |byte| DIGITS.get(usize::from(byte)).copied().unwrap_or(NO_DIGIT);
+    let (high, low) = (digit(high), digit(low));
+    ((high | low) < 16).then_some(high << 4 | low)
 }
 
-fn digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        b'A'..=b'F' => Some(byte - b'A' + 10),
-        _ => None,
+const NO_DIGIT: u8 = 16;
+
+/// The value of each byte that is a hexadecimal digit.
+static DIGITS: [u8; 256] = digits();
+
+#[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "evaluated when it is compiled")]
+const fn digits() -> [u8; 256] {
+    let mut table = [NO_DIGIT; 256];
+    let mut at = 0;
+    while at < table.len() {
+        let byte = at as u8;
+        if byte.is_ascii_hexdigit() {
+            table[at] = if byte.is_ascii_digit() { byte - b'0' } else { byte.to_ascii_lowercase() - b'a' + 10 };
+        }
+        at += 1;
     }
+    table
 }
 
 fn escape_at_end(text: &[u8], escapes: Escapes) -> Option<Escape> {

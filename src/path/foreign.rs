@@ -16,7 +16,11 @@
 //! parameters without a default action before them (`/login/x/y` in Yii 1 and `ThinkPHP`), and short names of Windows
 //! (`/REGIST~1`).
 
-use super::meter::{Exhausted, Meter};
+use super::{
+    meter::{Exhausted, Meter},
+    resolve::LookUp,
+};
+use crate::bytewise::count;
 
 /// The maximum number of scripts and folders in a path. A path with more is an attempt to confuse readers.
 const SCRIPTS: usize = 8;
@@ -49,10 +53,17 @@ pub(super) fn behind_host(path: &[u8]) -> Option<&[u8]> {
 
 /// Whether a path contains anything that [`is_read_otherwise`] could read differently.
 pub(super) fn has_marks(path: &str) -> bool {
-    path.split('/').any(|segment| {
-        let has_mark = segment.bytes().any(is_mark) && !matches!(segment, "." | "..");
-        has_mark || DEFAULTS.contains(&segment) || FOLDERS.contains(&segment)
+    // As bytes: to begin a search in a text costs more than most segments are long.
+    path.as_bytes().split(|&byte| byte == b'/').any(|segment| {
+        let has_mark = segment.iter().any(|&byte| is_mark(byte)) && !matches!(segment, b"." | b"..");
+        let is_one = |names: &[&str]| names.iter().any(|name| name.as_bytes() == segment);
+        has_mark || (may_be_known(segment) && (is_one(&DEFAULTS) || is_one(&FOLDERS)))
     })
+}
+
+/// Whether a segment begins like one of [`DEFAULTS`] or [`FOLDERS`].
+fn may_be_known(segment: &[u8]) -> bool {
+    matches!(segment, [b'i' | b'd' | b'p' | b'w' | b'h' | b'c' | b'f' | b'~', ..])
 }
 
 /// Whether `hit` returns true for a path that another backend may read in a folded path.
@@ -60,39 +71,51 @@ pub(super) fn has_marks(path: &str) -> bool {
 /// # Errors
 ///
 /// Returns an error if this takes more work than is left.
-pub(super) fn is_read_otherwise(text: &str, hit: impl Fn(&str) -> bool, meter: &mut Meter) -> Result<bool, Exhausted> {
-    meter.spend(100 + text.len() * 6)?;
+pub(super) fn is_read_otherwise(
+    text: &str,
+    hit: impl Fn(&str) -> bool,
+    look_up: LookUp,
+    meter: &mut Meter,
+) -> Result<bool, Exhausted> {
+    meter.spend(450 + text.len() * 10)?;
     if let Some(without) = without_sessions(text, meter)? {
         meter.spend(600 + text.len() * 40)?;
-        if hit(&without) || is_read_among_segments(&without, &hit, meter)? {
+        if hit(&without) || is_read_among_segments(&without, &hit, look_up, meter)? {
             return Ok(true);
         }
     }
-    is_read_among_segments(text, &hit, meter)
+    is_read_among_segments(text, &hit, look_up, meter)
 }
 
 /// Removes the session segments of ASP.NET from a path. `None` if it has no such segment.
 fn without_sessions(text: &str, meter: &mut Meter) -> Result<Option<String>, Exhausted> {
     let mut out = String::new();
     let mut rest = text;
+    let mut found = false;
     // Without `str::find`: the setup of its search for two bytes takes longer than the scan of most paths.
     while let Some(at) = rest.as_bytes().windows(2).position(|two| two == b"/(") {
         let (before, session) = (rest.get(..at).unwrap_or_default(), rest.get(at + 2..).unwrap_or_default());
-        meter.spend(100 + before.len() * 5)?;
+        meter.spend(160 + before.len() * 6)?;
         let length = session_length(session, meter)?;
         let (kept, after) = match length {
             // These parentheses are not a session.
             None => (before.len() + 2, session),
-            Some(length) => (before.len(), session.get(length..).unwrap_or_default()),
+            Some(length) => {
+                found = true;
+                (before.len(), session.get(length..).unwrap_or_default())
+            }
         };
         out.push_str(rest.get(..kept).unwrap_or_default());
         rest = after;
+    }
+    if !found {
+        return Ok(None);
     }
     out.push_str(rest);
     if out.is_empty() {
         out.push('/');
     }
-    Ok((out.len() < text.len()).then_some(out))
+    Ok(Some(out))
 }
 
 /// Returns the length of `S(abc))`: one or several such words, and the parenthesis that closes the one before them. `None`
@@ -105,7 +128,7 @@ fn session_length(text: &str, meter: &mut Meter) -> Result<Option<usize>, Exhaus
         let end = rest.find(')');
         // If a parenthesis is not closed, the search scans the whole rest of the text.
         let looked_at = end.unwrap_or(rest.len());
-        meter.spend(60 + looked_at + looked_at / 2)?;
+        meter.spend(260 + looked_at * 2)?;
         let Some(end) = end else { return Ok(None) };
         rest = rest.get(end + 1..).unwrap_or_default();
     }
@@ -113,17 +136,23 @@ fn session_length(text: &str, meter: &mut Meter) -> Result<Option<usize>, Exhaus
     Ok(after.map(|after| text.len() - after.len()))
 }
 
-fn is_read_among_segments(text: &str, hit: &impl Fn(&str) -> bool, meter: &mut Meter) -> Result<bool, Exhausted> {
-    meter.spend(700 + text.len() * 20)?;
+fn is_read_among_segments(
+    text: &str,
+    hit: &impl Fn(&str) -> bool,
+    look_up: LookUp,
+    meter: &mut Meter,
+) -> Result<bool, Exhausted> {
+    meter.spend(450 + text.len() * 8 + count(text.as_bytes(), |byte| byte == b'/') * 100)?;
     let segments: Vec<&str> = text.split('/').filter(|segment| !trim(segment).is_empty()).collect();
-    let mut asked = Asked { path: String::with_capacity(text.len() + 1), hit, meter };
+    let mut asked = Asked { path: String::with_capacity(text.len() + 1), hit, look_up, meter };
     if asked.is_hit([].iter(), segments.iter())? {
         return Ok(true);
     }
     let mut scripts = 0;
     for (at, segment) in segments.iter().enumerate() {
-        asked.meter.spend(350)?;
-        if !is_script(trim(segment)) && !FOLDERS.contains(segment) {
+        asked.meter.spend(200)?;
+        let is_folder = may_be_known(segment.as_bytes()) && FOLDERS.contains(segment);
+        if !is_folder && !is_script(trim(segment)) {
             continue;
         }
         scripts += 1;
@@ -143,6 +172,7 @@ fn is_read_among_segments(text: &str, hit: &impl Fn(&str) -> bool, meter: &mut M
 struct Asked<'a, H> {
     path: String,
     hit: &'a H,
+    look_up: LookUp,
     meter: &'a mut Meter,
 }
 
@@ -158,7 +188,7 @@ impl<H: Fn(&str) -> bool> Asked<'_, H> {
     ) -> Result<bool, Exhausted> {
         self.path.clear();
         for segment in before.chain(after) {
-            self.meter.spend(220 + segment.len() * 16)?;
+            self.meter.spend(150 + segment.len() * 12)?;
             if is_default(segment) && self.is_hit_so_far()? {
                 return Ok(true);
             }
@@ -184,7 +214,7 @@ impl<H: Fn(&str) -> bool> Asked<'_, H> {
     }
 
     fn is_hit_so_far(&mut self) -> Result<bool, Exhausted> {
-        self.meter.spend(220 + self.path.len() * 4)?;
+        self.meter.spend(100 + self.look_up.of(self.path.as_bytes()))?;
         Ok((self.hit)(if self.path.is_empty() { "/" } else { &self.path }))
     }
 }
@@ -193,26 +223,50 @@ impl<H: Fn(&str) -> bool> Asked<'_, H> {
 fn trim(segment: &str) -> &str {
     // Nearly all segments return here, and each segment is trimmed several times.
     let bytes = segment.as_bytes();
+    let stream = bytes.iter().position(|&byte| byte == b':');
     let ends = (bytes.first(), bytes.last());
-    let is_plain = !matches!(ends, (Some(b' '), _) | (_, Some(b'.' | b' '))) && !bytes.contains(&b':');
+    let is_plain = stream.is_none() && !matches!(ends, (Some(b' '), _) | (_, Some(b'.' | b' ')));
     if is_plain || matches!(segment, "." | "..") {
         return segment;
     }
-    segment.split(':').next().unwrap_or_default().trim_end_matches(['.', ' ']).trim_start_matches(' ')
+    let named = bytes.get(..stream.unwrap_or(bytes.len())).unwrap_or_default();
+    let end = named.iter().rposition(|byte| !matches!(byte, b'.' | b' ')).map_or(0, |last| last + 1);
+    let start = named.iter().position(|&byte| byte != b' ').unwrap_or(0).min(end);
+    segment.get(start..end).unwrap_or_default()
 }
 
 fn is_script(segment: &str) -> bool {
-    segment.rsplit_once('.').is_some_and(|(_, extension)| extension.starts_with("php") || SCRIPT.contains(&extension))
+    let at = segment.bytes().rposition(|byte| byte == b'.');
+    let extension = at.and_then(|at| segment.get(at + 1..));
+    extension.is_some_and(|extension| extension.starts_with("php") || SCRIPT.contains(&extension))
 }
 
 fn is_default(segment: &str) -> bool {
-    let stem = segment.split(|c: char| c.is_ascii() && is_mark(c as u8)).next().unwrap_or_default();
-    DEFAULTS.contains(&stem)
+    may_be_known(segment.as_bytes()) && {
+        let stem = segment.bytes().position(is_mark).and_then(|at| segment.get(..at)).unwrap_or(segment);
+        DEFAULTS.contains(&stem)
+    }
 }
 
 /// Whether a name may end before this byte: a control character, or punctuation other than `-` and `_`.
+#[inline]
 pub(super) fn is_mark(byte: u8) -> bool {
-    byte.is_ascii() && !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_' | b'/')
+    MARKS.get(usize::from(byte)).is_some_and(|is_mark| *is_mark)
+}
+
+/// For each byte whether it is a mark.
+static MARKS: [bool; 256] = marks();
+
+#[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "evaluated when it is compiled")]
+const fn marks() -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut at = 0;
+    while at < table.len() {
+        let byte = at as u8;
+        table[at] = byte.is_ascii() && !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_' | b'/');
+        at += 1;
+    }
+    table
 }
 
 #[cfg(test)]

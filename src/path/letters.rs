@@ -5,32 +5,129 @@
 //! `String#unicode_normalize` and `Normalizer` convert `ⓛ` and `𝓁` to `l`, and stores that compare by collation ignore
 //! accents and soft hyphens.
 
+use std::sync::LazyLock;
+
+use crate::bytewise::find;
+
+/// What it takes to fold a character that is in no table.
+pub(super) const SLOW: usize = 400;
+
 /// Folds case, for the table and for the readings: texts that differ only in case become equal, as in a backend that
 /// ignores case in Unicode.
 pub(super) fn fold(c: char, out: &mut String) {
-    if c.is_ascii() {
-        out.push(c.to_ascii_lowercase());
-    } else if has_no_case(c) {
-        out.push(c);
-    } else {
-        out.extend(c.to_uppercase().flat_map(char::to_lowercase));
+    match folds_to_one(c) {
+        Some(folded) => out.push(folded),
+        None => out.extend(fold_slowly(c)),
     }
 }
 
+/// The same by the tables of Unicode, for what is not ASCII.
+pub(super) fn fold_slowly(c: char) -> impl Iterator<Item = char> {
+    c.to_uppercase().flat_map(char::to_lowercase)
+}
+
+/// What a character folds to, if that is one character and known without the tables of Unicode, which take long.
+#[inline]
+pub(super) fn folds_to_one(c: char) -> Option<char> {
+    if c.is_ascii() {
+        Some(c.to_ascii_lowercase())
+    } else if has_no_case(c) {
+        Some(c)
+    } else {
+        letter(c).and_then(|letter| letter.folded)
+    }
+}
+
+/// What is known of a character without a search.
+struct Letter {
+    /// `None` if it folds to several characters.
+    folded: Option<char>,
+    simple: Simple,
+}
+
+/// Latin, Greek, Cyrillic and what is between them.
+static LETTERS: LazyLock<Box<[Letter]>> = LazyLock::new(|| {
+    let letter = |c| {
+        let mut folded = fold_slowly(c);
+        Letter { folded: folded.next().filter(|_| folded.next().is_none()), simple: simple_by_search(c) }
+    };
+    ('\0'..'\u{600}').map(letter).collect()
+});
+
+#[inline]
+fn letter(c: char) -> Option<&'static Letter> {
+    LETTERS.get(usize::try_from(u32::from(c)).unwrap_or(usize::MAX))
+}
+
+/// Makes the table, so that no request waits for it.
+pub(super) fn prepare() {
+    LazyLock::force(&LETTERS);
+}
+
 /// Whether [`fold`] leaves the character unchanged, as far as this is known without a look-up.
-pub(super) fn has_no_case(c: char) -> bool {
-    matches!(u32::from(c), 0x3001..=0xa63f | 0xac00..=0xd7ff | 0xf900..=0xfaff | 0xff41..=0xff5e)
+fn has_no_case(c: char) -> bool {
+    matches!(u32::from(c), 0x3001..=0xa63f | 0xac00..=0xd7ff | 0xf900..=0xfaff | 0xff41..=0xff5e | 0x1f000..=0x1faff)
+}
+
+/// A part of a text.
+pub(super) enum Run<'t> {
+    Ascii(&'t str),
+    /// Characters that are known by their first byte to have no case: U+4000 to U+9FFF and U+B000 to U+CFFF, nearly all of Chinese
+    /// and of Korean.
+    Caseless(&'t str),
+    Character(char),
+}
+
+/// The parts of a text in their order.
+pub(super) fn runs(text: &str) -> impl Iterator<Item = Run<'_>> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let cut = |end| rest.split_at_checked(end).unwrap_or((rest, ""));
+        let (run, after) = match rest.as_bytes().first()? {
+            0..=0x7f => {
+                let end = find(rest.as_bytes(), |word| word, |byte| !byte.is_ascii()).unwrap_or(rest.len());
+                let (ascii, after) = cut(end);
+                (Run::Ascii(ascii), after)
+            }
+            0xe4..=0xe9 | 0xeb | 0xec => {
+                let (characters, _) = rest.as_bytes().as_chunks();
+                let is_caseless = |[first, ..]: &&[u8; 3]| matches!(first, 0xe4..=0xe9 | 0xeb | 0xec);
+                let (caseless, after) = cut(3 * characters.iter().take_while(is_caseless).count());
+                (Run::Caseless(caseless), after)
+            }
+            _ => {
+                let mut characters = rest.chars();
+                (Run::Character(characters.next()?), characters.as_str())
+            }
+        };
+        rest = after;
+        Some(run)
+    })
+}
+
+/// Appends the simplest form of [`Run::Caseless`], as [`simplest`] of each character.
+pub(super) fn simplest_caseless(caseless: &str, beyond_ascii: bool, out: &mut Vec<u8>) {
+    if beyond_ascii {
+        out.extend_from_slice(caseless.as_bytes());
+    } else {
+        out.resize(out.len() + caseless.len() / 3, ANOTHER);
+    }
+}
+
+/// Whether a character folds to a letter of ASCII: the long s and the Kelvin sign.
+pub(super) fn is_look_alike(c: char) -> bool {
+    matches!(c, '\u{17f}' | '\u{212a}')
 }
 
 /// Returns the ASCII character of a full-width letter, digit, slash, dot, hyphen or underscore. A conversion to a narrower
 /// encoding yields this character.
 pub(super) fn narrow(c: char) -> Option<char> {
-    let ascii = char::from_u32(u32::from(c).checked_sub(0xfee0)?)?;
-    (ascii.is_ascii_alphanumeric() || matches!(ascii, '/' | '.' | '-' | '_')).then_some(ascii)
+    let ascii = u8::try_from(u32::from(c).checked_sub(0xfee0)?).ok()?;
+    (ascii.is_ascii_alphanumeric() || matches!(ascii, b'/' | b'.' | b'-' | b'_')).then_some(ascii.into())
 }
 
 /// Takes the place of a character that occurs in no rule. The character then need not be folded.
-pub(super) const ANOTHER: char = '\u{7f}';
+const ANOTHER: u8 = 0x7f;
 
 /// Appends the simplest form of a character beyond ASCII: lower-case ASCII, nothing, or the folded character. If no rule
 /// has a character beyond ASCII, [`ANOTHER`] takes the place of the folded character.
@@ -45,14 +142,20 @@ pub(super) fn simplest(c: char, beyond_ascii: bool, out: &mut Vec<u8>) -> bool {
             return false;
         }
         Simple::Invisible => return false,
-        Simple::Caseless => false,
         Simple::Folds => true,
-        Simple::Other => beyond_ascii,
+        Simple::Other if beyond_ascii => match folds_to_one(c) {
+            Some(folded) => {
+                simplest_after_folding(folded, true, out);
+                return false;
+            }
+            None => true,
+        },
+        Simple::Caseless | Simple::Other => false,
     };
     if folds {
         simplest_folded(c, beyond_ascii, out);
     } else {
-        push(if beyond_ascii { c } else { ANOTHER }, out);
+        push(if beyond_ascii { c } else { ANOTHER.into() }, out);
     }
     folds
 }
@@ -66,9 +169,7 @@ pub(super) fn simplest_of(folded: &str, beyond_ascii: bool) -> Vec<u8> {
 
 #[inline(never)]
 fn simplest_folded(c: char, beyond_ascii: bool, out: &mut Vec<u8>) {
-    let mut folded = String::new();
-    fold(c, &mut folded);
-    folded.chars().for_each(|c| simplest_after_folding(c, beyond_ascii, out));
+    fold_slowly(c).for_each(|c| simplest_after_folding(c, beyond_ascii, out));
 }
 
 fn simplest_after_folding(c: char, beyond_ascii: bool, out: &mut Vec<u8>) {
@@ -78,15 +179,25 @@ fn simplest_after_folding(c: char, beyond_ascii: bool, out: &mut Vec<u8>) {
     match simple(c) {
         Simple::Ascii(byte) => out.push(byte),
         Simple::Invisible => {}
-        Simple::Caseless | Simple::Folds | Simple::Other => push(if beyond_ascii { c } else { ANOTHER }, out),
+        Simple::Caseless | Simple::Folds | Simple::Other => push(if beyond_ascii { c } else { ANOTHER.into() }, out),
     }
 }
 
-fn push(c: char, out: &mut Vec<u8>) {
-    out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+#[inline]
+pub(super) fn push(c: char, out: &mut Vec<u8>) {
+    let mut utf8 = [0; 4];
+    let length = c.encode_utf8(&mut utf8).len();
+    // Each of a length that the compiler knows, so that nothing is called.
+    match (length, utf8) {
+        (1, [one, ..]) => out.push(one),
+        (2, [one, two, ..]) => out.extend_from_slice(&[one, two]),
+        (3, [one, two, three, _]) => out.extend_from_slice(&[one, two, three]),
+        (_, all) => out.extend_from_slice(&all),
+    }
 }
 
 /// The simplest form of a character beyond ASCII.
+#[derive(Clone, Copy)]
 enum Simple {
     /// An ASCII character: the character is a compatibility form or has an accent.
     Ascii(u8),
@@ -103,19 +214,25 @@ enum Simple {
 const LATIN: &[u8; 192] = b"aaaaaa.ceeeeiiiidnooooo.ouuuuy..aaaaaa.ceeeeiiiidnooooo.ouuuuy.y\
 aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiii..jjkkkllllllllllnnnnnnnnnoooooo..rrrrrrssssssssttttttuuuuuuuuuuuuwwyyyzzzzzzs";
 
-#[expect(clippy::match_same_arms, reason = "in the order of the characters")]
+#[inline]
 fn simple(c: char) -> Simple {
+    letter(c).map_or_else(|| simple_by_search(c), |letter| letter.simple)
+}
+
+#[expect(clippy::match_same_arms, reason = "in the order of the characters, but for the first")]
+fn simple_by_search(c: char) -> Simple {
     let code = u32::from(c);
     let letter = |first: u8, offset: u32| Simple::Ascii(first + u8::try_from(offset % 26).unwrap_or(0));
     match code {
+        // Nearly all that is not Latin ends here.
+        0x3001..=0xa63f | 0xac00..=0xd7ff | 0xf900..=0xfaff | 0x1f200..=0x1faff => Simple::Caseless,
+        0x620..=0x115e | 0xfffc..=0x1d172 => Simple::Other,
         0x80..=0xa0 | 0xad | 0x2bc | 0x2be | 0x300..=0x344 | 0x346..=0x36f => Simple::Invisible,
         0xc0..=0x17f => match LATIN.get(usize::try_from(code - 0xc0).unwrap_or(usize::MAX)) {
             Some(b'.') if code == 0xdf => Simple::Folds,
             Some(&ascii) if ascii != b'.' => Simple::Ascii(ascii),
             _ => Simple::Other,
         },
-        // Most characters that are not Latin match this arm or the next one.
-        0x3001..=0xa63f | 0xac00..=0xd7ff | 0xf900..=0xfaff => Simple::Caseless,
         0x1f0 | 0x1e96..=0x1e9a | 0x212a | 0x212b | 0xfb00..=0xfb06 => Simple::Folds,
         0x61c | 0x115f..=0x1160 | 0x1680 | 0x17b4..=0x17b5 | 0x180b..=0x180f | 0x2000..=0x200f => Simple::Invisible,
         0x2028..=0x202f | 0x205f..=0x206f | 0x3000 | 0xfe00..=0xfe0f | 0xfeff | 0xfff0..=0xfffb => Simple::Invisible,
@@ -193,7 +310,7 @@ mod tests {
                 fold(c, &mut folded);
                 let mut expected = simplest_of(&folded, beyond_ascii);
                 // The number of other characters does not matter, because no rule contains them.
-                expected.dedup_by(|one, other| one == other && char::from(*one) == ANOTHER);
+                expected.dedup_by(|one, other| one == other && *one == ANOTHER);
                 assert_eq!(simple, expected, "{c:?} {folded:?}");
                 if let Some(ascii) = narrow(c) {
                     assert_eq!(simple, [u8::try_from(ascii).unwrap().to_ascii_lowercase()], "{c:?}");
@@ -206,6 +323,22 @@ mod tests {
     fn what_has_no_case_does_not_fold() {
         for c in ('\u{80}'..=char::MAX).filter(|c| has_no_case(*c)) {
             assert_eq!(c.to_uppercase().flat_map(char::to_lowercase).collect::<String>(), c.to_string());
+        }
+    }
+
+    #[test]
+    fn what_the_first_byte_shows_to_have_no_case_is_its_own_simplest_form() {
+        let caseless = |c: &char| matches!(runs(c.encode_utf8(&mut [0; 4])).next(), Some(Run::Caseless(_)));
+        let all: Vec<char> = ('\u{80}'..=char::MAX).filter(caseless).collect();
+        assert_eq!(all.len(), 0x6000 + 0x2000);
+        for c in all {
+            assert!(has_no_case(c) && narrow(c).is_none() && !is_look_alike(c), "{c:?}");
+            for beyond_ascii in [false, true] {
+                let (mut one, mut many) = (Vec::new(), Vec::new());
+                simplest(c, beyond_ascii, &mut one);
+                simplest_caseless(c.encode_utf8(&mut [0; 4]), beyond_ascii, &mut many);
+                assert_eq!(one, many, "{c:?}");
+            }
         }
     }
 

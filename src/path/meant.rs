@@ -6,32 +6,18 @@ use super::{
     table::{Found, Table},
 };
 
-/// The work for one path in several tables: a few times that for one table.
-pub(crate) struct Work(Meter);
-
-/// More work than this is not spent, however many tables there are.
-const MOST: usize = 1_000_000;
-
-// === impl Work ===
-
-impl Work {
-    pub(crate) fn of(path: &str, tables: usize) -> Self {
-        let of_each = MOST.min(tables.saturating_mul(2_500 + 20 * path.len()));
-        Self(Meter::new(of_each + 2 * (6_500 + 38 * path.len())))
-    }
-}
-
 // === impl Table ===
 
 impl<T> Table<T> {
     /// Whether any reading of a path is in the table. Also `true` if the work is used up.
-    pub(crate) fn may_mean(&self, path: &str, work: &mut Work) -> bool {
-        !matches!(self.find_within(path, Some(&mut work.0)), Found::Nothing)
+    pub(crate) fn may_mean(&self, path: &str, meter: &mut Meter) -> bool {
+        !matches!(self.find_within(path, meter), Found::Nothing)
     }
 
     /// Whether any routing parameter of a query may name a path in the table.
     pub(crate) fn may_mean_in_query(&self, query: &str, parameters: &RouteParameters) -> bool {
-        !matches!(self.find_in_query(query, parameters), Found::Nothing)
+        let mut meter = Meter::new(5_000 + 60 * query.len());
+        !matches!(self.find_in_query(query, parameters, &mut meter), Found::Nothing)
     }
 }
 
@@ -43,13 +29,13 @@ mod tests {
     #[test]
     fn a_path_means_what_any_of_its_readings_means_and_everything_once_the_work_is_used_up() {
         let table = Table::build([(Pattern::parse("/login").unwrap(), ())]).unwrap();
-        let may_mean = |path: &str| table.may_mean(path, &mut Work::of(path, 1));
+        let may_mean = |path: &str| table.may_mean(path, &mut Meter::of_tables(path, 1));
         for path in ["/login", "/LOGIN/", "/x/../login", "/login%2F", "/x%2F..%2Flogin", "login"] {
             assert!(may_mean(path), "{path}");
         }
         for path in ["/", "/register", "/register%2F", "/x%2Flogin"] {
             assert!(!may_mean(path), "{path}");
         }
-        assert!(table.may_mean("/register%2Flogin", &mut Work(Meter::new(0))));
+        assert!(table.may_mean("/register%2Flogin", &mut Meter::new(0)));
     }
 }

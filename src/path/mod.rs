@@ -23,10 +23,12 @@
 //! | `routers` | patterns as other routers write them, which are refused, and escapes |
 //! | `plain` | the one pass that finds whether a path is plain |
 //! | `meter` | what deciding one path may cost |
+//! | `buffer` | buffers for texts |
 //! | `decode` | percent escapes: once, and to the end |
 //! | `letters` | letters that some backend takes for others |
 //! | `skeleton` | the most decoded, most folded form, and what is odd about a path |
 //! | `words` | which rules a skeleton names |
+//! | `single` | paths that have one text once they are decoded |
 //! | `segments` | slashes and dots |
 //! | `readings` | what decoding, folding and cutting make of a path, bounded |
 //! | `resolve` | what backends do with `;x`, slashes and dots in each of these texts |
@@ -36,10 +38,13 @@
 //! | `route_parameters` | query parameters by which frameworks route |
 //! | `actions` | query parameters whose name carries the action that a framework runs |
 //! | `meant` | whether a path may mean one of several tables |
-//! | `table` | `Pattern` to entry, and the verdict over all readings |
+//! | `table` | `Pattern` to entry, and what plain paths mean |
+//! | `decide` | what other paths mean: the verdict over all readings |
 //! | `oracle` | for tests: all readings, unbounded |
 
 mod actions;
+mod buffer;
+mod decide;
 mod decode;
 mod exact;
 mod foreign;
@@ -58,6 +63,7 @@ mod resolve;
 mod route_parameters;
 mod routers;
 mod segments;
+mod single;
 mod skeleton;
 mod table;
 #[cfg(test)]
@@ -65,7 +71,7 @@ mod tests;
 mod words;
 
 pub(crate) use self::{
-    meant::Work,
+    meter::Meter,
     parameters::{ParameterValues, Parameters, Unclear},
     pattern::Pattern,
     route_parameters::RouteParameters,

@@ -89,7 +89,7 @@ impl Parameters {
         let table = Table::build(entries).map_err(|_| Unclear)?.foreign_backend(self.foreign_backend);
         // More than a table has for a path, because no words spare a look-up here; as linear in its length.
         let mut meter = Meter::new(12_000 + 60 * path.len());
-        match table.looking_all_up().find_within(path, Some(&mut meter)) {
+        match table.looking_all_up().find_within(path, &mut meter) {
             Found::Nothing if values.is_none() => Ok(None),
             Found::One(true) => Ok(values),
             Found::Nothing | Found::One(false) | Found::Ambiguous(_) => Err(Unclear),

@@ -4,6 +4,8 @@
 //! about 60 instructions. A path that may not be plain is looked at byte by byte, or read in all ways. For a plain path that
 //! costs time, and nothing else.
 
+use super::segments::{may_resolve, resolves};
+
 /// Longest path that is folded without allocating, in bytes.
 pub(super) const FOLDABLE: usize = 256;
 
@@ -37,9 +39,10 @@ pub(super) fn shape(path: &str) -> Shape<'_> {
 
 #[inline(never)]
 fn closer(path: &str) -> Shape<'_> {
-    if has_odd(path.as_bytes()) {
+    let seen = path.bytes().fold(0, |seen, byte| seen | KINDS.get(usize::from(byte)).copied().unwrap_or(ODD));
+    if seen & ODD != 0 || (may_resolve(path.as_bytes()) && resolves(path.as_bytes())) {
         Shape::Other
-    } else if !path.bytes().any(|byte| byte.is_ascii_uppercase()) {
+    } else if seen & UPPER == 0 {
         Shape::Plain(path)
     } else if path.len() <= FOLDABLE {
         Shape::Foldable(path)
@@ -48,33 +51,24 @@ fn closer(path: &str) -> Shape<'_> {
     }
 }
 
-/// Whether there is something to decode, to cut or to resolve.
-fn has_odd(path: &[u8]) -> bool {
-    let mut before = 0;
-    for (at, &byte) in path.iter().enumerate() {
-        if ODD.get(usize::from(byte)).is_some_and(|odd| *odd) {
-            return true;
-        }
-        if before == b'/' && matches!(byte, b'/' | b'.') {
-            let rest = path.get(at..).unwrap_or_default();
-            if matches!(rest, [b'/', ..] | b"." | [b'.', b'/', ..] | b".." | [b'.', b'.', b'/', ..]) {
-                return true;
-            }
-        }
-        before = byte;
-    }
-    false
-}
+/// Something to decode or to cut.
+const ODD: u8 = 1;
+/// An upper-case letter.
+const UPPER: u8 = 2;
 
-/// Bytes that some reading changes.
-static ODD: [bool; 256] = odd();
+/// The kind of each byte.
+static KINDS: [u8; 256] = kinds();
 
 #[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "evaluated when it is compiled")]
-const fn odd() -> [bool; 256] {
-    let mut table = [false; 256];
+const fn kinds() -> [u8; 256] {
+    let mut table = [0; 256];
     let mut at = 0;
     while at < table.len() {
-        table[at] = matches!(at as u8, 0..=b' ' | 0x7f.. | b'%' | b';' | b'\\' | b'?' | b'#');
+        table[at] = match at as u8 {
+            0..=b' ' | 0x7f.. | b'%' | b';' | b'\\' | b'?' | b'#' => ODD,
+            b'A'..=b'Z' => UPPER,
+            _ => 0,
+        };
         at += 1;
     }
     table

@@ -8,12 +8,13 @@
 //! writes no texts, and each reading is looked up at once (see `resolve`).
 
 use super::{
+    buffer::buffer,
     decode::{Escapes, fully, octet, once},
     foreign::behind_host,
-    letters::{fold, has_no_case, narrow},
+    letters::{Run, SLOW, fold_slowly, folds_to_one, narrow, push, runs},
     meter::{Exhausted, Meter},
     resolve::{Way, write},
-    segments::{before, has_dots, has_doubled_slash, resolve_dots},
+    segments::{before, has_dots, has_doubled_slash, has_structure, resolve_dots},
     skeleton::{Marks, Skeleton, reveal_overlong},
 };
 
@@ -21,6 +22,7 @@ use super::{
 const TEXTS: usize = 32;
 
 /// Decoded and folded texts, one after the other in a buffer. Their segments are not yet resolved.
+#[derive(Default)]
 pub(super) struct Texts {
     bytes: Vec<u8>,
     ends: [usize; TEXTS],
@@ -41,45 +43,52 @@ pub(super) fn texts(
     meter: &mut Meter,
 ) -> Result<Option<Texts>, Exhausted> {
     let marks = skeleton.marks;
-    let raw = path.as_bytes();
-    let has_structure = raw.contains(&b';') || raw.windows(2).any(|pair| pair == b"/.");
-    let before_decoding_differs = marks.becomes_structure() && has_structure;
+    let before_decoding_differs = marks.becomes_structure() && has_structure(path.as_bytes());
     let decodes = marks.deeper || marks.slash || before_decoding_differs;
     if !(decodes || marks.beyond_ascii || marks.backslash || marks.query || marks.control || marks.space) {
         return Ok(None);
     }
-    meter.spend(700 + path.len() * 2)?;
-    let mut work = Work { texts: Texts::new(path.len()), next: Texts::new(path.len()), meter };
-    if decodes {
+    meter.spend(1_000 + path.len() * 4)?;
+    let mut work = Work { texts: Texts::new(path.len()), next: Texts::default(), meter };
+    if !(decodes || marks.broken || marks.wide) {
+        work.texts.write(|out| fold_text(&skeleton.decoded, marks.beyond_ascii, out, work.meter))?;
+        work.stages_of_bytes(marks, foreign_backend)?;
+        return Ok(Some(work.texts));
+    }
+    if decodes && !(marks.deeper || before_decoding_differs) {
+        // Only slashes were escaped, which stay so, or not.
+        work.meter.spend(300 + path.len() * 14)?;
+        work.texts.add(&skeleton.decoded);
+        work.texts.write(|out| {
+            if marks.unrooted {
+                out.push(b'/');
+            }
+            once(path.as_bytes(), Escapes { slash: false, iis: false }, out);
+        });
+    } else if decodes {
         if marks.unrooted {
             work.texts.bytes.push(b'/');
         }
         work.texts.add(path.as_bytes());
         if before_decoding_differs {
-            work.stage(12, before_decoding)?;
+            work.stage(40, before_decoding)?;
         }
         work.decode(marks)?;
     } else {
         work.texts.add(&skeleton.decoded);
     }
+    if marks.broken {
+        let beyond_ascii = |text: &[u8]| text.iter().map(|byte| usize::from(!byte.is_ascii())).sum::<usize>();
+        let bytes: usize = work.texts.iter().map(beyond_ascii).sum();
+        work.meter.spend(1_500 + bytes * 200)?;
+    }
     let foreign = (marks.broken || (marks.deeper && marks.beyond_ascii)) && work.stage(30, broken_utf8)?;
     if marks.wide {
-        work.stage(40, full_width)?;
+        work.stage(60, full_width)?;
     }
     work.fold(marks)?;
-    for (has, cost, stage) in [
-        (marks.backslash, 6, backslash as Stage),
-        (marks.query, 4, query),
-        (marks.control, 12, control),
-        (marks.space, 4, space),
-    ] {
-        if has || marks.broken {
-            work.stage(cost, stage)?;
-        }
-    }
-    if foreign_backend {
-        work.stage(4, without_host)?;
-    }
+    // What may be there; of broken UTF-8, what is.
+    work.stages_of_bytes(if marks.broken { Marks::of_bytes(&work.texts.bytes) } else { marks }, foreign_backend)?;
     work.texts.foreign = foreign;
     Ok(Some(work.texts))
 }
@@ -98,8 +107,9 @@ impl Work<'_> {
     /// Runs a stage that costs so many instructions a byte. Returns whether a text had alternatives.
     fn stage(&mut self, cost: usize, stage: Stage) -> Result<bool, Exhausted> {
         let mut affected = false;
+        self.make_room();
         for text in self.texts.iter() {
-            self.meter.spend(130 + text.len() * (cost + cost / 2) + self.next.count * 30)?;
+            self.meter.spend(350 + text.len() * (cost + cost / 2) + self.next.count * 30)?;
             if stage(text, &mut self.next) {
                 affected = true;
             } else {
@@ -112,8 +122,9 @@ impl Work<'_> {
 
     /// Decodes once, as the standard says, and in other ways if more can be decoded or a slash was encoded.
     fn decode(&mut self, marks: Marks) -> Result<(), Exhausted> {
+        self.make_room();
         for text in self.texts.iter() {
-            self.meter.spend(150 + text.len() * 10)?;
+            self.meter.spend(200 + text.len() * 20)?;
             if !text.contains(&b'%') {
                 self.next.add(text);
                 continue;
@@ -121,7 +132,7 @@ impl Work<'_> {
             for slash in [true, false] {
                 if slash || marks.slash {
                     if marks.deeper {
-                        self.meter.spend(1_200 + text.len() * 120)?;
+                        self.meter.spend(1_400 + text.len() * 140)?;
                         decode_deeper(text, slash, &mut self.next);
                     }
                     self.next.write(|out| once(text, Escapes { slash, iis: false }, out));
@@ -133,31 +144,45 @@ impl Work<'_> {
 
     fn fold(&mut self, marks: Marks) -> Result<(), Exhausted> {
         if !marks.beyond_ascii {
-            self.meter.spend(40 + self.texts.bytes.len())?;
+            self.meter.spend(200 + self.texts.bytes.len() * 2)?;
             self.texts.bytes.make_ascii_lowercase();
             return Ok(());
         }
+        self.make_room();
         for text in self.texts.iter() {
-            self.meter.spend(150 + text.len() * 14)?;
-            // Nothing is replaced: a broken text is replaced before.
-            let text = String::from_utf8_lossy(text);
-            let mut out = String::with_capacity(text.len());
-            for c in text.chars() {
-                if !c.is_ascii() && !has_no_case(c) {
-                    self.meter.spend(300)?;
-                }
-                fold(c, &mut out);
-            }
-            self.next.add(out.as_bytes());
+            self.next.write(|out| fold_text(text, !text.is_ascii(), out, self.meter))?;
         }
         self.swap()
+    }
+
+    /// The stages for single bytes of ASCII.
+    fn stages_of_bytes(&mut self, marks: Marks, foreign_backend: bool) -> Result<(), Exhausted> {
+        for (has, cost, stage) in [
+            (marks.backslash, 6, backslash as Stage),
+            (marks.query, 4, query),
+            (marks.control, 12, control),
+            (marks.space, 4, space),
+            (foreign_backend, 4, without_host),
+        ] {
+            if has {
+                self.stage(cost, stage)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Most paths have one text from the beginning to the end.
+    fn make_room(&mut self) {
+        if self.next.bytes.capacity() == 0 {
+            self.next.bytes = buffer(self.texts.bytes.capacity());
+        }
     }
 
     fn swap(&mut self) -> Result<(), Exhausted> {
         std::mem::swap(&mut self.texts, &mut self.next);
         self.next.bytes.clear();
         self.next.count = 0;
-        if self.texts.count == TEXTS { Err(Exhausted) } else { Ok(()) }
+        if self.texts.are_full() { Err(Exhausted) } else { Ok(()) }
     }
 }
 
@@ -165,8 +190,8 @@ impl Work<'_> {
 
 impl Texts {
     /// Room for a few texts of this length.
-    fn new(length: usize) -> Self {
-        Self { bytes: Vec::with_capacity(4 * length + 64), ends: [0; TEXTS], count: 0, foreign: false }
+    pub(super) fn new(length: usize) -> Self {
+        Self { bytes: buffer(4 * length + 64), ends: [0; TEXTS], count: 0, foreign: false }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
@@ -174,13 +199,18 @@ impl Texts {
         starts.zip(&self.ends).take(self.count).filter_map(|(start, &end)| self.bytes.get(start..end))
     }
 
-    fn add(&mut self, text: &[u8]) {
+    /// Whether there are more texts than a path has that was not made to confuse.
+    pub(super) fn are_full(&self) -> bool {
+        self.count == TEXTS
+    }
+
+    pub(super) fn add(&mut self, text: &[u8]) {
         self.write(|out| out.extend_from_slice(text));
     }
 
     /// Makes a text of what is written, unless it is there already or there are too many.
-    fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        write(&mut self.bytes);
+    fn write<R>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+        let written = write(&mut self.bytes);
         let start = self.count.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or(0);
         let text = self.bytes.get(start..).unwrap_or_default();
         if self.iter().any(|earlier| earlier == text) {
@@ -189,6 +219,63 @@ impl Texts {
             *end = self.bytes.len();
             self.count += 1;
         }
+        written
+    }
+}
+
+/// Appends a text in lower case, as rules are (see `letters`).
+fn fold_text(text: &[u8], beyond_ascii: bool, out: &mut Vec<u8>, meter: &mut Meter) -> Result<(), Exhausted> {
+    meter.spend(150 + text.len() * if beyond_ascii { 9 } else { 2 })?;
+    if !beyond_ascii {
+        fold_ascii(text, out);
+    } else if let Ok(text) = str::from_utf8(text) {
+        fold_characters(text, out, meter)?;
+    } else {
+        for chunk in text.utf8_chunks() {
+            fold_characters(chunk.valid(), out, meter)?;
+            replace(chunk.invalid(), out);
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn fold_characters(text: &str, out: &mut Vec<u8>, meter: &mut Meter) -> Result<(), Exhausted> {
+    for run in runs(text) {
+        match run {
+            Run::Ascii(ascii) => {
+                meter.spend(125 + ascii.len() * 2)?;
+                fold_ascii(ascii.as_bytes(), out);
+            }
+            Run::Caseless(caseless) => {
+                meter.spend(110 + caseless.len() * 3)?;
+                out.extend_from_slice(caseless.as_bytes());
+            }
+            Run::Character(c) => {
+                meter.spend(110)?;
+                if let Some(c) = folds_to_one(c) {
+                    push(c, out);
+                } else {
+                    meter.spend(SLOW)?;
+                    fold_slowly(c).for_each(|c| push(c, out));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Two steps that become vector instructions.
+#[inline]
+pub(super) fn fold_ascii(text: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    out.extend_from_slice(text);
+    out.get_mut(start..).unwrap_or_default().make_ascii_lowercase();
+}
+
+/// Broken bytes become one character, as in [`String::from_utf8_lossy`].
+fn replace(broken: &[u8], out: &mut Vec<u8>) {
+    if !broken.is_empty() {
+        out.extend_from_slice("\u{fffd}".as_bytes());
     }
 }
 
@@ -233,14 +320,14 @@ fn has_later_structure(text: &[u8]) -> bool {
 fn decode_deeper(text: &[u8], slash: bool, out: &mut Texts) {
     let escapes = Escapes { slash, iis: true };
     let decoded = |text: &[u8], escapes| {
-        let mut decoded = Vec::with_capacity(text.len());
+        let mut decoded = buffer(text.len());
         once(text, escapes, &mut decoded);
         decoded
     };
     let first = decoded(text, Escapes { slash, iis: false });
     let second = decoded(&first, escapes);
     if has_dots(&first) {
-        let mut resolved = Vec::with_capacity(first.len());
+        let mut resolved = buffer(first.len());
         resolve_dots(&first, &mut resolved);
         out.write(|out| once(&resolved, escapes, out));
     }
@@ -256,8 +343,13 @@ fn broken_utf8(text: &[u8], out: &mut Texts) -> bool {
         return false;
     }
     let revealed = reveal_overlong(text);
-    for text in [text, &revealed] {
-        out.add(String::from_utf8_lossy(text).as_bytes());
+    for text in [Some(text), revealed.as_deref()].into_iter().flatten() {
+        out.write(|out| {
+            for chunk in text.utf8_chunks() {
+                out.extend_from_slice(chunk.valid().as_bytes());
+                replace(chunk.invalid(), out);
+            }
+        });
         out.write(|out| text.utf8_chunks().for_each(|chunk| out.extend_from_slice(chunk.valid().as_bytes())));
     }
     true
@@ -269,9 +361,7 @@ fn full_width(text: &[u8], out: &mut Texts) -> bool {
     if !wide.chars().any(|c| narrow(c).is_some()) {
         return false;
     }
-    let mut narrowed = String::with_capacity(text.len());
-    narrowed.extend(wide.chars().map(|c| narrow(c).unwrap_or(c)));
-    out.add(narrowed.as_bytes());
+    out.write(|out| wide.chars().for_each(|c| push(narrow(c).unwrap_or(c), out)));
     out.add(text);
     true
 }

@@ -3,19 +3,29 @@
 //! Parameters may be cut in every segment, kept, or end the path; slashes may be collapsed and dots resolved, or not.
 
 use super::{
+    buffer::buffer,
     meter::{Exhausted, Meter},
-    segments::before,
-    skeleton::Marks,
+    segments::{before, may_resolve, resolves},
 };
+use crate::bytewise::{count, equal, find};
 
 /// Reads the segments of texts in all ways.
 pub(super) struct Resolve<'m> {
     pub(super) meter: &'m mut Meter,
-    /// What a look-up costs, in addition to the cost of each byte.
-    pub(super) look_up: usize,
+    look_up: LookUp,
     /// Whether what is left after dots are resolved may end early.
     ends_early: bool,
+    /// Bytes of the path, for the buffer.
+    length: usize,
+    /// Allocated for the first text that has something to read.
     buffer: Vec<u8>,
+}
+
+/// What it takes to look a text up.
+#[derive(Clone, Copy)]
+pub(super) struct LookUp {
+    pub(super) base: usize,
+    pub(super) byte: usize,
 }
 
 /// A way to read segments.
@@ -33,18 +43,21 @@ pub(super) struct Seen {
     pub(super) dots: bool,
 }
 
+// === impl LookUp ===
+
+impl LookUp {
+    pub(super) fn of(self, text: &[u8]) -> usize {
+        self.base + self.byte * text.len()
+    }
+}
+
 // === impl Resolve ===
 
 impl<'m> Resolve<'m> {
-    pub(super) fn new(length: usize, look_up: usize, meter: &'m mut Meter) -> Self {
-        Self { meter, look_up, ends_early: false, buffer: Vec::with_capacity(length + 8) }
-    }
-
-    /// A decoded `?`, `#`, space or control character ends the path once it is written into another request, also after dots were
-    /// resolved: `/%3f/../login%3f` is then `/login`.
-    pub(super) fn ending_early(mut self, marks: Marks) -> Self {
-        self.ends_early = marks.query || marks.control || marks.space || marks.broken;
-        self
+    /// `ends_early`: a decoded `?`, `#`, space or control character ends the path once it is written into another request, also
+    /// after dots were resolved: `/%3f/../login%3f` is then `/login`.
+    pub(super) fn new(length: usize, look_up: LookUp, ends_early: bool, meter: &'m mut Meter) -> Self {
+        Self { meter, look_up, ends_early, length, buffer: Vec::new() }
     }
 
     /// Lets `visit` see every reading of a text's segments until it returns false. Returns whether it never did.
@@ -53,46 +66,63 @@ impl<'m> Resolve<'m> {
     ///
     /// Returns an error if that takes more work than is left.
     pub(super) fn each(&mut self, text: &[u8], mut visit: impl FnMut(&[u8]) -> bool) -> Result<bool, Exhausted> {
-        self.meter.spend(100 + text.len() * 2)?;
+        if !may_resolve(text) {
+            return self.alone(text, &mut visit);
+        }
+        self.meter.spend(260 + text.len() * 3)?;
         let Some(end) = text.iter().position(|&byte| byte == b';') else {
-            return self.each_kept(text, false, &mut visit);
+            return self.each_kept(text, &mut visit);
         };
-        Ok(self.each_kept(text, true, &mut visit)?
-            && self.each_kept(text, false, &mut visit)?
-            && self.each_kept(text.get(..end).unwrap_or_default(), false, &mut visit)?)
+        Ok(self.each_way(text, true, &mut visit)?
+            && self.each_kept(text, &mut visit)?
+            && self.each_kept(text.get(..end).unwrap_or_default(), &mut visit)?)
     }
 
     /// The same of those readings in which parameters are cut.
     pub(super) fn each_cut(&mut self, text: &[u8], mut visit: impl FnMut(&[u8]) -> bool) -> Result<bool, Exhausted> {
-        self.each_kept(text, true, &mut visit)
+        if may_resolve(text) { self.each_way(text, true, &mut visit) } else { self.alone(text, &mut visit) }
     }
 
-    fn each_kept(&mut self, text: &[u8], cut: bool, visit: &mut impl FnMut(&[u8]) -> bool) -> Result<bool, Exhausted> {
+    /// Those in which parameters are kept.
+    fn each_kept(&mut self, text: &[u8], visit: &mut impl FnMut(&[u8]) -> bool) -> Result<bool, Exhausted> {
+        self.meter.spend(50 + text.len() * 8)?;
+        if resolves(text) { self.each_way(text, false, visit) } else { self.alone(text, visit) }
+    }
+
+    /// A text that is the same in each way.
+    fn alone(&mut self, text: &[u8], visit: &mut impl FnMut(&[u8]) -> bool) -> Result<bool, Exhausted> {
+        self.meter.spend(80 + self.look_up.of(text))?;
+        Ok(visit(without_slash(text)))
+    }
+
+    #[inline(never)]
+    fn each_way(&mut self, text: &[u8], cut: bool, visit: &mut impl FnMut(&[u8]) -> bool) -> Result<bool, Exhausted> {
+        let segments = 1 + count(text, |byte| byte == b'/');
         // The canonical way first.
         let mut go_on = true;
-        let seen = self.one(text, Way { cut, collapse: true, resolve: true }, &mut go_on, visit)?;
+        let seen = self.one(text, segments, Way { cut, collapse: true, resolve: true }, &mut go_on, visit)?;
         if seen.dots && go_on {
-            self.one(text, Way { cut, collapse: true, resolve: false }, &mut go_on, visit)?;
+            self.one(text, segments, Way { cut, collapse: true, resolve: false }, &mut go_on, visit)?;
         }
         if seen.doubled && go_on {
-            self.one(text, Way { cut, collapse: false, resolve: true }, &mut go_on, visit)?;
+            self.one(text, segments, Way { cut, collapse: false, resolve: true }, &mut go_on, visit)?;
         }
         if seen.doubled && seen.dots && go_on {
             // One backend resolves dots, and the next one collapses slashes.
             let resolved = std::mem::take(&mut self.buffer);
-            self.one(&resolved, Way { cut: false, collapse: true, resolve: false }, &mut go_on, visit)?;
+            self.one(&resolved, segments, Way { cut: false, collapse: true, resolve: false }, &mut go_on, visit)?;
             if go_on {
-                self.one(text, Way { cut, collapse: false, resolve: false }, &mut go_on, visit)?;
+                self.one(text, segments, Way { cut, collapse: false, resolve: false }, &mut go_on, visit)?;
             }
         }
         if seen.dots && go_on && !cut && text.contains(&b';') {
             // One backend resolves dots, and the next one cuts parameters.
-            self.meter.spend(500 + text.len() * 20)?;
-            let mut resolved = Vec::with_capacity(text.len());
+            self.meter.spend(900 + text.len() * 25)?;
+            let mut resolved = buffer(text.len());
             write(text, Way { cut, collapse: false, resolve: true }, &mut resolved);
             if let Some(end) = resolved.iter().position(|&byte| byte == b';') {
                 let end = resolved.get(..end).unwrap_or_default();
-                go_on = self.each_kept(&resolved, true, visit)? && self.each_kept(end, false, visit)?;
+                go_on = self.each_way(&resolved, true, visit)? && self.each_kept(end, visit)?;
             }
         }
         Ok(go_on)
@@ -101,27 +131,35 @@ impl<'m> Resolve<'m> {
     fn one(
         &mut self,
         text: &[u8],
+        segments: usize,
         way: Way,
         go_on: &mut bool,
         visit: &mut impl FnMut(&[u8]) -> bool,
     ) -> Result<Seen, Exhausted> {
-        self.meter.spend(130 + self.look_up + text.len() * 14)?;
+        self.meter.spend(100 + self.look_up.of(text) + text.len() * 3 + segments * 90)?;
+        if self.buffer.capacity() == 0 {
+            self.buffer = buffer(self.length + 8);
+        }
         self.buffer.clear();
         let seen = write(text, way, &mut self.buffer);
-        // A trailing slash does not count; of several, left as they are, the last may be a segment's content.
-        let stripped = self.buffer.strip_suffix(b"/").filter(|rest| !rest.is_empty());
-        *go_on = visit(stripped.unwrap_or(&self.buffer))
-            && (!stripped.is_some_and(|rest| rest.ends_with(b"/")) || visit(&self.buffer));
+        let stripped = without_slash(&self.buffer);
+        // Of several trailing slashes, left as they are, the last may be a segment's content.
+        *go_on = visit(stripped)
+            && (stripped.len() == self.buffer.len() || !stripped.ends_with(b"/") || visit(&self.buffer));
         if self.ends_early && seen.dots && way.resolve && *go_on {
-            self.meter.spend(ENDS.len() * (60 + self.look_up + text.len() * 2))?;
+            self.meter.spend(ENDS.len() * (60 + self.look_up.of(text)))?;
             for end in ENDS {
                 let cut = before(&self.buffer, end);
-                let stripped = cut.strip_suffix(b"/").filter(|rest| !rest.is_empty());
-                *go_on = *go_on && (cut.len() == self.buffer.len() || visit(stripped.unwrap_or(cut)));
+                *go_on = *go_on && (cut.len() == self.buffer.len() || visit(without_slash(cut)));
             }
         }
         Ok(seen)
     }
+}
+
+/// A trailing slash does not count.
+fn without_slash(text: &[u8]) -> &[u8] {
+    text.strip_suffix(b"/").filter(|rest| !rest.is_empty()).unwrap_or(text)
 }
 
 /// What may end a path early.
@@ -131,49 +169,48 @@ const ENDS: [fn(u8) -> bool; 4] =
 /// Appends a text, read in one way. `..` at the root stays at the root.
 pub(super) fn write(text: &[u8], way: Way, out: &mut Vec<u8>) -> Seen {
     let mut seen = Seen::default();
-    let mut skipping = false;
     let root = out.len();
-    // Where the segment begins.
-    let mut start = root + 1;
-    out.push(b'/');
-    for &byte in text.strip_prefix(b"/").unwrap_or(text) {
-        if byte == b'/' {
-            seen.doubled |= start == out.len();
-            if !(way.collapse && start == out.len()) {
-                end_segment(way, root, start, &mut seen, out);
-                out.push(b'/');
-                start = out.len();
+    let mut rest = Some(text.strip_prefix(b"/").unwrap_or(text));
+    while let Some(text) = rest {
+        let (segment, after) = cut(text, b'/');
+        let segment = if way.cut { cut(segment, b';').0 } else { segment };
+        rest = after;
+        let parent = match segment {
+            b"" if after.is_some() => {
+                seen.doubled = true;
+                if !way.collapse {
+                    out.push(b'/');
+                }
+                continue;
             }
-            skipping = false;
-        } else if way.cut && byte == b';' {
-            skipping = true;
-        } else if !skipping {
-            out.push(byte);
+            b"." => false,
+            b".." => true,
+            _ => {
+                out.push(b'/');
+                out.extend_from_slice(segment);
+                continue;
+            }
+        };
+        seen.dots = true;
+        if !way.resolve {
+            out.push(b'/');
+            out.extend_from_slice(segment);
+        } else if parent {
+            let written = out.get(root..).unwrap_or_default();
+            out.truncate(root + written.iter().rposition(|&byte| byte == b'/').unwrap_or(0));
         }
     }
-    end_segment(way, root, start, &mut seen, out);
     if out.len() == root {
         out.push(b'/');
     }
     seen
 }
 
+/// The text before a byte, and the text after it.
 #[inline]
-fn end_segment(way: Way, root: usize, start: usize, seen: &mut Seen, out: &mut Vec<u8>) {
-    if out.len() - start > 2 {
-        return;
-    }
-    let parent = match out.get(start..).unwrap_or_default() {
-        b"." => false,
-        b".." => true,
-        _ => return,
-    };
-    seen.dots = true;
-    if way.resolve {
-        out.truncate(start - 1);
-        if parent {
-            let written = out.get(root..).unwrap_or_default();
-            out.truncate(root + written.iter().rposition(|&byte| byte == b'/').unwrap_or(0));
-        }
+fn cut(text: &[u8], byte: u8) -> (&[u8], Option<&[u8]>) {
+    match find(text, |word| equal(word, byte), |one| one == byte) {
+        Some(at) => (text.get(..at).unwrap_or_default(), text.get(at + 1..)),
+        None => (text, None),
     }
 }

@@ -15,12 +15,17 @@
 //! Parameters whose name carries an action are in `actions`. Not covered: routes in two parameters (`m=user&c=login`), and routes
 //! of a framework's own form (`user/login` for `/login`).
 
+use std::borrow::Cow;
+
 use super::{
-    actions::action,
+    actions::{action, may_be_action},
+    buffer::buffer,
+    decode::{Escapes, once},
     meter::{Exhausted, Meter},
     table::{Found, Table},
 };
 use crate::{
+    bytewise::count,
     error::ConfigError,
     foreign_backend::{ForeignBackend, Suspicion},
 };
@@ -78,9 +83,17 @@ impl RouteParameters {
 
     /// Returns whether the value counts only with a slash in front, if this decoded name is that of a routing parameter.
     fn get(&self, name: &str) -> Option<bool> {
-        let is_variable = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        let known = |name: &str| self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-        let found = if is_variable { known(name) } else { known(&variable(name)) };
+        // Nearly every name.
+        let name = if is_variable(name) { name } else { cut_to_variable(name) };
+        let found = if name.is_ascii() {
+            self.0.iter().find(|(known, _)| {
+                let alike = |(one, other): (u8, u8)| one.eq_ignore_ascii_case(&of_variable(other));
+                known.len() == name.len() && known.bytes().zip(name.bytes()).all(alike)
+            })
+        } else {
+            let name = variable(name);
+            self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(&name))
+        };
         found.map(|(_, rooted)| *rooted)
     }
 }
@@ -90,11 +103,13 @@ impl RouteParameters {
 impl<T> Table<T> {
     /// What the routing parameters of a query mean, as paths: [`Found::One`] or [`Found::Ambiguous`] if any of them may be
     /// one in the table. Two that mean different entries are ambiguous.
-    pub(crate) fn find_in_query(&self, query: &str, parameters: &RouteParameters) -> Found<'_, T> {
-        let mut meter = Meter::new(5_000 + 60 * query.len());
+    pub(crate) fn find_in_query(&self, query: &str, parameters: &RouteParameters, meter: &mut Meter) -> Found<'_, T> {
         let mut found = Found::Nothing;
-        for pair in query.split(['&', ';', '?']) {
-            found = match (found, self.find_in_pair(pair, parameters, &mut meter)) {
+        let mut rest = Some(query);
+        while let Some(text) = rest {
+            let (pair, after) = cut(text, |byte| matches!(byte, b'&' | b';' | b'?'));
+            rest = after;
+            found = match (found, self.find_in_pair(pair, parameters, meter)) {
                 (found, Ok(None)) => found,
                 (Found::Nothing, Ok(Some(route))) | (route, Ok(Some(Found::Nothing))) => route,
                 (Found::One(one), Ok(Some(Found::One(other)))) if std::ptr::eq(one, other) => Found::One(one),
@@ -111,16 +126,20 @@ impl<T> Table<T> {
         parameters: &RouteParameters,
         meter: &mut Meter,
     ) -> Result<Option<Found<'_, T>>, Exhausted> {
-        meter.spend(100 + pair.len() * 4)?;
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        meter.spend(400 + pair.len() * 30)?;
+        let (name, value) = cut(pair, |byte| byte == b'=');
+        let value = value.unwrap_or_default();
         let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
         let decoded_name;
         let name = if is_plain {
             name
         } else {
             decoded_name = decoded_within(name, meter)?;
-            &decoded_name
+            &*decoded_name
         };
+        if !name.is_ascii() {
+            meter.spend(name.len() * 120)?;
+        }
         let value = match parameters.get(name) {
             Some(rooted) => {
                 let value = decoded_within(value, meter)?;
@@ -129,12 +148,13 @@ impl<T> Table<T> {
                 }
                 value
             }
+            // Nearly every parameter.
+            None if is_variable(name) && !may_be_action(name) => return Ok(None),
             // `CodeIgniter` and rewritten front controllers: the pair is the path.
-            None if is_rooted(name) => name.to_owned(),
+            None if is_rooted(name) => Cow::Borrowed(name),
             None => {
-                // Nearly every parameter has a name.
                 let is_unnamed = name.trim_start().starts_with(':');
-                let unnamed = if is_unnamed { decoded_within(value, meter)? } else { String::new() };
+                let unnamed = if is_unnamed { decoded_within(value, meter)? } else { Cow::Borrowed("") };
                 return match action(name, &unnamed) {
                     Some(action) if self.has_action(action, meter)? => {
                         Ok(Some(Found::Ambiguous(Some(Suspicion::RouteParameter))))
@@ -150,21 +170,27 @@ impl<T> Table<T> {
     /// What a route means: with and without a slash in front, with and without a query, and as a whole URL.
     fn find_route(&self, value: &str, meter: &mut Meter) -> Found<'_, T> {
         let value = value.trim();
-        let value = match value.split_once("://") {
-            Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default(),
+        // Not by `str::find`, as in `cut`.
+        let scheme = value.as_bytes().windows(3).position(|three| three == b"://");
+        let value = match scheme.and_then(|at| value.get(at + 3..)) {
+            Some(rest) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default(),
             None => value,
         };
-        let path = value.split(['?', '#', '&']).next().unwrap_or_default();
+        let end = value.bytes().position(|byte| matches!(byte, b'?' | b'#' | b'&')).unwrap_or(value.len());
+        let path = value.get(..end).unwrap_or_default();
         if path.is_empty() || path.bytes().all(|byte| byte == b'/') {
             // The start page: what the path itself says.
             return Found::Nothing;
         }
-        if path.starts_with('/') {
-            self.find_within(path, Some(meter))
-        } else {
-            self.find_within(&format!("/{path}"), Some(meter))
-        }
+        if path.starts_with('/') { self.find_within(path, meter) } else { self.find_within(&format!("/{path}"), meter) }
     }
+}
+
+/// The text before the first byte that `is_end` accepts, which is ASCII, and the text after it. `split_once` takes longer to begin
+/// than most pairs are long.
+fn cut(text: &str, is_end: impl Fn(u8) -> bool) -> (&str, Option<&str>) {
+    let at = text.bytes().position(is_end).unwrap_or(text.len());
+    (text.get(..at).unwrap_or_default(), text.get(at + 1..))
 }
 
 fn is_rooted(value: &str) -> bool {
@@ -172,23 +198,45 @@ fn is_rooted(value: &str) -> bool {
 }
 
 /// As [`decoded`], if there is enough work left.
-fn decoded_within(text: &str, meter: &mut Meter) -> Result<String, Exhausted> {
-    meter.spend(600 + text.len() * 20)?;
+fn decoded_within<'t>(text: &'t str, meter: &mut Meter) -> Result<Cow<'t, str>, Exhausted> {
+    meter.spend(450 + text.len() * 10 + count(text.as_bytes(), |byte| byte == b'%') * 65)?;
     Ok(decoded(text))
 }
 
 /// A query's text, decoded once. What is escaped twice is left to the readings of the path.
-fn decoded(text: &str) -> String {
-    let spaced = text.replace('+', " ");
-    percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
+fn decoded(text: &str) -> Cow<'_, str> {
+    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+        return Cow::Borrowed(text);
+    }
+    let spaced: Vec<u8> = text.bytes().map(|byte| if byte == b'+' { b' ' } else { byte }).collect();
+    let mut decoded = buffer(text.len());
+    once(&spaced, Escapes { slash: true, iis: false }, &mut decoded);
+    Cow::Owned(
+        String::from_utf8(decoded).unwrap_or_else(|broken| String::from_utf8_lossy(broken.as_bytes()).into_owned()),
+    )
 }
 
 /// The variable that PHP makes of a decoded name (`php_register_variable_ex`).
 fn variable(name: &str) -> String {
-    let name = name.trim_start_matches(' ').split('\0').next().unwrap_or_default();
-    let end = name.find('[').filter(|at| *at > 0).unwrap_or(name.len());
-    let name = name.get(..end).unwrap_or_default().trim_end();
-    name.trim_end_matches(['.', ' ']).replace(['.', ' ', '-'], "_").to_lowercase()
+    cut_to_variable(name).replace(|c: char| u8::try_from(c).is_ok_and(|c| of_variable(c) != c), "_").to_lowercase()
+}
+
+/// Whether a name is the variable that PHP makes of it, but for its case.
+#[inline]
+fn is_variable(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// The part of a name that the variable is made of.
+fn cut_to_variable(name: &str) -> &str {
+    let (name, _) = cut(name.trim_start_matches(' '), |byte| byte == 0);
+    let end = name.bytes().position(|byte| byte == b'[').filter(|at| *at > 0).unwrap_or(name.len());
+    name.get(..end).unwrap_or_default().trim_end().trim_end_matches(['.', ' '])
+}
+
+/// What becomes of a byte of a name.
+fn of_variable(byte: u8) -> u8 {
+    if matches!(byte, b'.' | b' ' | b'-') { b'_' } else { byte }
 }
 
 #[cfg(test)]
@@ -199,7 +247,7 @@ mod tests {
     fn means(query: &str) -> bool {
         let table = table(&["/login", "/v1/{tenant}/login"]).foreign_backend(true);
         let parameters = RouteParameters::of(&ForeignBackend::any()).unwrap().unwrap();
-        !matches!(table.find_in_query(query, &parameters), Found::Nothing)
+        !matches!(table.find_in_query(query, &parameters, &mut Meter::of_request(query.len(), true)), Found::Nothing)
     }
 
     #[test]
@@ -284,8 +332,9 @@ mod tests {
         let own = |names: &[&str]| RouteParameters::of(&ForeignBackend::any().route_parameters(names.iter().copied()));
         let table = table(&["/login"]);
         let parameters = own(&["page"]).unwrap().unwrap();
-        assert!(matches!(table.find_in_query("Page=login", &parameters), Found::One(_)));
-        assert!(matches!(table.find_in_query("s=login", &parameters), Found::Nothing));
+        let mut meter = Meter::of_request(10, true);
+        assert!(matches!(table.find_in_query("Page=login", &parameters, &mut meter), Found::One(_)));
+        assert!(matches!(table.find_in_query("s=login", &parameters, &mut meter), Found::Nothing));
         for names in [&[][..], &[""], &["page", " "], &["[]x", "."]] {
             let error = own(names).unwrap_err();
             assert_eq!(error.setting(), "foreign_backend.route_parameters");

@@ -7,6 +7,40 @@ pub(super) fn has_dots(text: &[u8]) -> bool {
     text.split(|&byte| byte == b'/').any(|segment| matches!(segment, b"." | b".."))
 }
 
+/// Whether the text may have a parameter of a segment, a doubled slash or a dot segment. Also true if a segment only begins with a
+/// dot, or if the text does not begin with a slash: few operations without a branch, which become vector instructions.
+#[inline]
+#[expect(clippy::needless_bitwise_bool, reason = "a branch would keep it from becoming vector instructions")]
+pub(super) fn may_resolve(text: &[u8]) -> bool {
+    let [b'/', body @ ..] = text else { return true };
+    let changes = |(&before, &byte): (&u8, &u8)| (byte == b';') | ((before == b'/') & ((byte | 1) == b'/'));
+    text.iter().zip(body).fold(false, |seen, pair| seen | changes(pair))
+}
+
+/// Whether the text has a dot segment or a doubled slash.
+pub(super) fn resolves(text: &[u8]) -> bool {
+    // The bytes of a segment, if it has at most two and all are dots.
+    const ANOTHER: u8 = 3;
+    let mut dots = ANOTHER;
+    for &byte in text {
+        dots = match byte {
+            b'/' if dots < ANOTHER => return true,
+            b'/' => 0,
+            b'.' if dots < ANOTHER => dots + 1,
+            _ => ANOTHER,
+        };
+    }
+    matches!(dots, 1 | 2)
+}
+
+/// Whether the text may have a parameter of a segment, or a segment that begins with a dot.
+#[expect(clippy::needless_bitwise_bool, reason = "a branch would keep it from becoming vector instructions")]
+pub(super) fn has_structure(text: &[u8]) -> bool {
+    let pairs = text.iter().zip(text.iter().skip(1));
+    pairs.fold(false, |seen, (&before, &byte)| seen | (byte == b';') | ((before == b'/') & (byte == b'.')))
+        || text.first() == Some(&b';')
+}
+
 /// Whether the text has two slashes in a row.
 pub(super) fn has_doubled_slash(text: &[u8]) -> bool {
     text.windows(2).any(|pair| pair == b"//")

@@ -4,10 +4,12 @@
 //! undone is in no rule. So a path whose skeleton does not have a rule's word in it (see `words`) means no rule.
 
 use super::{
+    buffer::buffer,
     decode::{Decoded, decode},
-    letters::{narrow, simplest},
+    letters::{Run, SLOW, is_look_alike, narrow, runs, simplest, simplest_caseless},
     meter::{Exhausted, Meter},
 };
+use crate::bytewise::{below, count, equal, find};
 
 /// The skeleton of a path.
 pub(super) struct Skeleton {
@@ -16,7 +18,7 @@ pub(super) struct Skeleton {
     /// Lower case, in the simplest letters, backslashes turned; without control and invisible characters, and without spaces at
     /// the beginning of a segment. UTF-8.
     pub(super) text: Vec<u8>,
-    /// The same of broken UTF-8 in which overlong characters (`%c0%af`) are taken for what they hide.
+    /// The same of broken UTF-8 in which overlong characters (`%c0%af`) are taken for what they hide, if there may be any.
     pub(super) revealed: Option<Vec<u8>>,
     pub(super) marks: Marks,
 }
@@ -59,6 +61,11 @@ impl Marks {
         self.structure || self.backslash || self.wide || self.broken
     }
 
+    /// Whether something in the path ends it once it is written into another request.
+    pub(super) fn ends_early(self) -> bool {
+        self.query || self.control || self.space || self.broken
+    }
+
     /// Whether the path can be read in several ways, so that a hit is a refusal.
     pub(super) fn several(self) -> bool {
         let bytes = self.broken || self.look_alike || self.backslash || self.query || self.control;
@@ -75,22 +82,33 @@ impl Skeleton {
     ///
     /// Returns an error if that takes more work than is left.
     pub(super) fn of(path: &str, beyond_ascii: bool, meter: &mut Meter) -> Result<Self, Exhausted> {
-        let Decoded { text: decoded, structure, deeper, slash } = decode(path, meter)?;
+        Self::of_decoded(path, decode(path, meter)?, beyond_ascii, meter)
+    }
+
+    /// The same of a path that is decoded already.
+    pub(super) fn of_decoded(
+        path: &str,
+        Decoded { text: decoded, structure, deeper, slash }: Decoded,
+        beyond_ascii: bool,
+        meter: &mut Meter,
+    ) -> Result<Self, Exhausted> {
         let mut marks = Marks { unrooted: !path.starts_with('/'), structure, deeper, slash, ..Marks::default() };
-        let mut text = Vec::with_capacity(decoded.len());
+        let mut text = buffer(decoded.len());
         let mut revealed = None;
-        meter.spend(150 + decoded.len() * 10)?;
+        meter.spend(250 + decoded.len() * 5)?;
         if decoded.is_ascii() {
             simplify_ascii(&decoded, &mut text, &mut marks, meter)?;
         } else {
             marks.beyond_ascii = true;
+            meter.spend(150 + count(&decoded, |byte| !byte.is_ascii()) * 12)?;
             simplify(&decoded, beyond_ascii, &mut text, &mut marks, meter)?;
             if marks.broken {
-                meter.spend(200 + decoded.len() * 30)?;
-                let bytes = reveal_overlong(&decoded);
-                let mut text = Vec::with_capacity(bytes.len());
-                simplify(&bytes, beyond_ascii, &mut text, &mut marks, meter)?;
-                revealed = Some(text);
+                meter.spend(700 + decoded.len() * 32)?;
+                if let Some(bytes) = reveal_overlong(&decoded) {
+                    let mut text = buffer(bytes.len());
+                    simplify(&bytes, beyond_ascii, &mut text, &mut marks, meter)?;
+                    revealed = Some(text);
+                }
             }
         }
         Ok(Self { decoded, text, revealed, marks })
@@ -102,9 +120,10 @@ impl Skeleton {
     }
 }
 
-/// ASCII that was written in two, three or four bytes, as RFC 3629 forbids.
-pub(super) fn reveal_overlong(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
+/// ASCII that was written in two, three or four bytes, as RFC 3629 forbids; `None` if there is nothing like it.
+pub(super) fn reveal_overlong(text: &[u8]) -> Option<Vec<u8>> {
+    text.iter().find(|byte| matches!(byte, 0xc0 | 0xc1 | 0xe0 | 0xf0))?;
+    let mut out = buffer(text.len());
     let mut rest = text;
     while let Some((&first, tail)) = rest.split_first() {
         let (ascii, length) = match *rest {
@@ -116,7 +135,7 @@ pub(super) fn reveal_overlong(text: &[u8]) -> Vec<u8> {
         out.push(ascii);
         rest = if length == 1 { tail } else { rest.get(length..).unwrap_or_default() };
     }
-    out
+    Some(out)
 }
 
 /// Broken bytes are dropped: a reading that replaces them has a character there that no rule has.
@@ -127,81 +146,126 @@ fn simplify(
     marks: &mut Marks,
     meter: &mut Meter,
 ) -> Result<(), Exhausted> {
+    if let Ok(text) = str::from_utf8(decoded) {
+        return simplify_characters(text, beyond_ascii, out, marks, meter);
+    }
+    marks.broken = true;
+    meter.spend(250 + count(decoded, |byte| !byte.is_ascii()) * 45)?;
     for chunk in decoded.utf8_chunks() {
-        meter.spend(70 + chunk.valid().len() * 4)?;
-        let mut rest = chunk.valid();
-        while let Some(at) = rest.bytes().position(|byte| !byte.is_ascii()) {
-            meter.spend(60)?;
-            let (ascii, others) = rest.split_at(at);
-            simplify_ascii(ascii.as_bytes(), out, marks, meter)?;
-            let end = others.bytes().position(|byte| byte.is_ascii()).unwrap_or(others.len());
-            let (others, ascii) = others.split_at(end);
-            for c in others.chars() {
-                meter.spend(if simplest(c, beyond_ascii, out) { 500 } else { 70 })?;
-                marks.look_alike |= matches!(c, '\u{17f}' | '\u{212a}');
+        simplify_characters(chunk.valid(), beyond_ascii, out, marks, meter)?;
+    }
+    Ok(())
+}
+
+fn simplify_characters(
+    text: &str,
+    beyond_ascii: bool,
+    out: &mut Vec<u8>,
+    marks: &mut Marks,
+    meter: &mut Meter,
+) -> Result<(), Exhausted> {
+    for run in runs(text) {
+        match run {
+            Run::Ascii(ascii) => {
+                meter.spend(160 + ascii.len() * 4)?;
+                simplify_ascii(ascii.as_bytes(), out, marks, meter)?;
+            }
+            Run::Caseless(caseless) => {
+                meter.spend(90 + caseless.len() * 3)?;
+                simplest_caseless(caseless, beyond_ascii, out);
+                marks.others = true;
+            }
+            Run::Character(c) => {
                 let wide = narrow(c).is_some();
+                meter.spend(if wide { 170 } else { 200 })?;
+                if simplest(c, beyond_ascii, out) {
+                    meter.spend(SLOW)?;
+                }
+                marks.look_alike |= is_look_alike(c);
                 marks.wide |= wide;
                 marks.others |= !wide;
             }
-            rest = ascii;
         }
-        simplify_ascii(rest.as_bytes(), out, marks, meter)?;
-        marks.broken |= !chunk.invalid().is_empty();
     }
     Ok(())
 }
 
 fn simplify_ascii(text: &[u8], out: &mut Vec<u8>, marks: &mut Marks, meter: &mut Meter) -> Result<(), Exhausted> {
-    let odd = |byte: u8| ODD.get(usize::from(byte)).copied().unwrap_or_default();
-    let simple = |byte: &u8| SIMPLE.get(usize::from(*byte)).copied().unwrap_or_default();
-    let mut seen = 0;
+    let seen = text.iter().fold(0, |seen, &byte| seen | odd(byte));
+    marks.see(seen);
+    if seen & (SPACE | CONTROL) == 0 {
+        simplify_visible(text, out);
+        return Ok(());
+    }
+    meter.spend(text.len() * 3)?;
+    let is_invisible = |byte| matches!(byte, 0..=b' ' | 0x7f);
     let mut rest = text;
-    loop {
-        let end = rest.iter().position(|&byte| {
-            seen |= odd(byte);
-            odd(byte) & (CONTROL | SPACE) != 0
-        });
-        let (plain, special) = rest.split_at_checked(end.unwrap_or(rest.len())).unwrap_or_default();
-        out.extend(plain.iter().map(simple));
-        let Some((&special, after)) = special.split_first() else { break };
+    while !rest.is_empty() {
         meter.spend(90)?;
-        if special == b' ' && out.last() != Some(&b'/') {
-            out.push(special);
+        let end = find(rest, |word| below(word, b' ' + 1) | equal(word, 0x7f), is_invisible).unwrap_or(rest.len());
+        let (visible, others) = rest.split_at_checked(end).unwrap_or_default();
+        simplify_visible(visible, out);
+        let Some((&byte, after)) = others.split_first() else { break };
+        if byte == b' ' && out.last() != Some(&b'/') {
+            out.push(byte);
         }
         rest = after;
     }
-    marks.backslash |= seen & BACKSLASH != 0;
-    marks.query |= seen & QUERY != 0;
-    marks.control |= seen & CONTROL != 0;
-    marks.space |= seen & SPACE != 0;
     Ok(())
+}
+
+/// Two steps that become vector instructions.
+#[inline]
+fn simplify_visible(text: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    out.extend_from_slice(text);
+    let simplify = |byte: &mut u8| *byte = if *byte == b'\\' { b'/' } else { byte.to_ascii_lowercase() };
+    out.get_mut(start..).unwrap_or_default().iter_mut().for_each(simplify);
+}
+
+impl Marks {
+    /// The marks that single bytes make.
+    pub(super) fn of_bytes(bytes: &[u8]) -> Self {
+        let seen = bytes.iter().fold(0, |seen, &byte| seen | odd(byte));
+        let mut marks = Self::default();
+        marks.see(seen);
+        marks
+    }
+
+    fn see(&mut self, seen: u8) {
+        self.backslash |= seen & BACKSLASH != 0;
+        self.query |= seen & QUERY != 0;
+        self.control |= seen & CONTROL != 0;
+        self.space |= seen & SPACE != 0;
+    }
+}
+
+/// What is odd about a byte.
+#[inline]
+fn odd(byte: u8) -> u8 {
+    ODD.get(usize::from(byte)).copied().unwrap_or(0)
+}
+
+static ODD: [u8; 256] = odd_bytes();
+
+#[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "evaluated when it is compiled")]
+const fn odd_bytes() -> [u8; 256] {
+    let mut table = [0; 256];
+    let mut at = 0;
+    while at < table.len() {
+        table[at] = match at as u8 {
+            b'\\' => BACKSLASH,
+            b'?' | b'#' => QUERY,
+            b' ' => SPACE,
+            0..=0x1f | 0x7f => CONTROL,
+            _ => 0,
+        };
+        at += 1;
+    }
+    table
 }
 
 const BACKSLASH: u8 = 2;
 const QUERY: u8 = 4;
 const CONTROL: u8 = 8;
 const SPACE: u8 = 16;
-
-/// What is odd about each byte of ASCII.
-static ODD: [u8; 256] = table(true);
-/// What each byte of ASCII becomes.
-static SIMPLE: [u8; 256] = table(false);
-
-#[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "evaluated when it is compiled")]
-const fn table(odd: bool) -> [u8; 256] {
-    let mut table = [0; 256];
-    let mut at = 0;
-    while at < table.len() {
-        let byte = at as u8;
-        let (simple, mark) = match byte {
-            b'\\' => (b'/', BACKSLASH),
-            b'?' | b'#' => (byte, QUERY),
-            b' ' => (byte, SPACE),
-            0..=0x1f | 0x7f => (byte, CONTROL),
-            _ => (byte.to_ascii_lowercase(), 0),
-        };
-        table[at] = if odd { mark } else { simple };
-        at += 1;
-    }
-    table
-}

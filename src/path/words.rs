@@ -4,7 +4,8 @@
 //! literal begins with the word in the skeleton, because no backend removes the beginning of a segment. The same holds for
 //! the other literals of the pattern.
 
-use super::letters::simplest_of;
+use super::meter::{Exhausted, Meter};
+use crate::bytewise::{count, positions};
 
 /// The number of bytes of a word that are compared.
 const LONGEST: usize = 8;
@@ -54,13 +55,14 @@ struct Literals(usize, Box<[Word]>);
 // === impl Words ===
 
 impl Words {
-    /// Compiles the words of canonical patterns. `keys`: the patterns in the order of their entries.
-    pub(super) fn of<'k>(keys: impl Iterator<Item = &'k str>, beyond_ascii: bool) -> Self {
+    /// Compiles the words of canonical patterns. `keys`: the patterns in the order of their entries. `letters`: how texts are
+    /// written in which these words are looked for.
+    pub(super) fn of<'k>(keys: impl Iterator<Item = &'k str>, letters: impl Fn(&str) -> Vec<u8>) -> Self {
         let mut words = Self { sorted: Box::default(), hashes: [0; 16], short: [0; 4], always: false };
         let mut all = Vec::new();
         for (index, key) in keys.enumerate() {
             let literals = key.split('/').skip(1).filter(|segment| !is_parameter(segment));
-            let mut literals: Vec<Box<[u8]>> = literals.filter_map(|literal| simplest(literal, beyond_ascii)).collect();
+            let mut literals: Vec<Box<[u8]>> = literals.filter_map(|literal| written(literal, &letters)).collect();
             match literals.pop() {
                 Some(literal) => {
                     let others = literals.iter().map(|literal| Word::of(literal)).collect();
@@ -100,40 +102,50 @@ impl Words {
         self.always = true;
     }
 
-    /// Returns the entries that a text may mean, as far as its words show.
-    pub(super) fn named_in(&self, text: &[u8], parentheses: bool) -> Named {
+    /// Returns the entries that a text may mean, as far as its words show. `dropped` and `parentheses` as in [`Words::occur_in`].
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if that takes more work than is left.
+    pub(super) fn named_in(
+        &self,
+        text: &[u8],
+        dropped: bool,
+        parentheses: bool,
+        meter: &mut Meter,
+    ) -> Result<Named, Exhausted> {
+        let count = 1 + count(text, |byte| byte == b'/');
+        meter.spend(80 + text.len() * 2 + count * 60)?;
         if self.always {
-            return Named::Several;
+            return Ok(Named::Several);
         }
         let mut named = Named::Nothing;
         let (mut last, mut words) = (None, 0);
-        for (_, loaded) in segments(text) {
+        for (at, loaded) in segments(text) {
             if parentheses && is_parenthesis(loaded) {
                 // After the session, a segment may begin with any word.
-                return Named::Several;
+                return Ok(Named::Several);
             }
-            if !self.may_begin(loaded) {
-                continue;
-            }
-            let Some(shared) = self.search(loaded) else { continue };
+            let Some(shared) = self.word_at(text, at, loaded, dropped) else { continue };
+            meter.spend(160)?;
             if last == Some(shared.word) {
                 continue;
             }
             last = Some(shared.word);
             words += 1;
             if shared.patterns.len() > SHARED || words > SHARED {
-                return Named::Several;
+                return Ok(Named::Several);
             }
             for Literals(index, others) in &shared.patterns {
-                if others.iter().all(|other| segments(text).any(|(_, loaded)| other.begins(loaded))) {
+                if others.iter().try_fold(true, |all, other| Ok(all && other.begins_any(text, count, meter)?))? {
                     named = named.and(Named::Only(*index));
                 }
             }
             if named == Named::Several {
-                return named;
+                break;
             }
         }
-        named
+        Ok(named)
     }
 
     /// Whether a segment of `text` begins with a word. If nothing was `dropped` from the text, a letter, a digit, `-` or
@@ -146,12 +158,17 @@ impl Words {
             return true;
         }
         segments(text).any(|(at, loaded)| {
-            let found = self.may_begin(loaded)
-                && self
-                    .search(loaded)
-                    .is_some_and(|shared| dropped || shared.may_be(text.get(at..).unwrap_or_default()));
-            found || (parentheses && is_parenthesis(loaded))
+            self.word_at(text, at, loaded, dropped).is_some() || (parentheses && is_parenthesis(loaded))
         })
+    }
+
+    /// The word that a segment begins with, if a backend may read the segment as its literal.
+    #[inline]
+    fn word_at(&self, text: &[u8], at: usize, loaded: u64, dropped: bool) -> Option<&Shared> {
+        if !self.may_begin(loaded) {
+            return None;
+        }
+        self.search(loaded).filter(|shared| dropped || shared.may_be(text.get(at..).unwrap_or_default()))
     }
 
     #[inline]
@@ -204,28 +221,36 @@ impl Word {
     fn begins(self, loaded: u64) -> bool {
         loaded & self.mask == self.bytes
     }
+
+    /// Whether any of the `count` segments of a text begins with the word.
+    fn begins_any(self, text: &[u8], count: usize, meter: &mut Meter) -> Result<bool, Exhausted> {
+        const SEGMENT: usize = 50;
+        meter.spend(40 + count * SEGMENT)?;
+        let at = segments(text).position(|(_, loaded)| self.begins(loaded));
+        meter.refund(at.map_or(0, |at| count.saturating_sub(at + 1)) * SEGMENT);
+        Ok(at.is_some())
+    }
 }
 
-/// Returns a literal in the simplest letters. `None` if nothing is left of it.
-fn simplest(literal: &str, beyond_ascii: bool) -> Option<Box<[u8]>> {
+/// Returns a literal in the letters of a text. `None` if nothing is left of it.
+fn written(literal: &str, letters: impl Fn(&str) -> Vec<u8>) -> Option<Box<[u8]>> {
     // Before the first brace, it does not matter that literal braces are doubled.
     let literal = literal.split(['{', '}']).next().unwrap_or_default();
-    Some(simplest_of(literal, beyond_ascii)).filter(|simplest| !simplest.is_empty()).map(Into::into)
+    Some(letters(literal)).filter(|written| !written.is_empty()).map(Into::into)
 }
 
 /// Returns the position and the first bytes of each segment.
 #[inline]
 fn segments(text: &[u8]) -> impl Iterator<Item = (usize, u64)> {
     let last = text.last_chunk().map(|last| u64::from_be_bytes(*last));
-    let slashes = text.iter().enumerate().filter(|(_, byte)| **byte == b'/');
-    slashes.map(move |(at, _)| {
-        let rest = text.get(at + 1..).unwrap_or_default();
+    positions(text, b'/').map(move |slash| {
+        let rest = text.get(slash + 1..).unwrap_or_default();
         let loaded = match (rest.first_chunk(), last) {
             (Some(first), _) => u64::from_be_bytes(*first),
             (None, Some(last)) => last.checked_shl(u32::try_from(64 - 8 * rest.len()).unwrap_or(64)).unwrap_or(0),
             (None, None) => load(rest),
         };
-        (at + 1, loaded)
+        (slash + 1, loaded)
     })
 }
 
@@ -268,9 +293,13 @@ fn is_in(bits: &[u64], bit: usize) -> bool {
 mod tests {
     use super::*;
 
+    fn words<'k>(keys: impl Iterator<Item = &'k str>) -> Words {
+        Words::of(keys, |literal| literal.into())
+    }
+
     #[test]
     fn a_word_is_found_where_a_segment_begins_with_it() {
-        let words = Words::of(["/login", "/v1/{tenant}/accounts.accounts", "/ab/{*rest}"].into_iter(), false);
+        let words = words(["/login", "/v1/{tenant}/accounts.accounts", "/ab/{*rest}"].into_iter());
         for text in ["/login", "/x/login", "/logins", "//login;x", "/abc", "/x/ab", "/accounts.accountz"] {
             assert!(words.occur_in(text.as_bytes(), true, false), "{text}");
         }
@@ -286,7 +315,7 @@ mod tests {
     fn among_words_that_begin_alike_each_is_found() {
         let all: Vec<String> = (0..1000).map(|at| format!("/x/w{at}")).chain(["/x/w".into()]).collect();
         for (few, word) in [(1000, "/x/w77"), (1000, "/w999"), (1001, "/w-")] {
-            let words = Words::of(all.iter().take(few).map(String::as_str), false);
+            let words = words(all.iter().take(few).map(String::as_str));
             assert!(words.occur_in(word.as_bytes(), true, false), "{word}");
             assert_eq!(words.occur_in(b"/w", true, false), few == 1001);
         }
@@ -294,7 +323,7 @@ mod tests {
 
     #[test]
     fn what_is_named_has_all_literals_of_its_pattern() {
-        let words = Words::of(["/login", "/v1/{tenant}/login", "/h5/login", "/signin"].into_iter(), false);
+        let words = words(["/login", "/v1/{tenant}/login", "/h5/login", "/signin"].into_iter());
         for (text, named) in [
             ("/x/login", Named::Only(0)),
             ("/h5/x/logins", Named::Several),
@@ -302,15 +331,16 @@ mod tests {
             ("/signin/login", Named::Several),
             ("/v1/x/logi", Named::Nothing),
         ] {
-            assert_eq!(words.named_in(text.as_bytes(), false), named, "{text}");
+            let mut meter = Meter::of_request(text.len(), false);
+            assert_eq!(words.named_in(text.as_bytes(), true, false, &mut meter).ok(), Some(named), "{text}");
         }
     }
 
     #[test]
     fn a_pattern_without_a_literal_has_its_word_everywhere() {
         for key in ["/", "/{a}", "/{*rest}", "/{{x}}"] {
-            assert!(Words::of([key].into_iter(), false).occur_in(b"/x", true, false), "{key}");
+            assert!(words([key].into_iter()).occur_in(b"/x", true, false), "{key}");
         }
-        assert!(!Words::of(std::iter::empty(), false).occur_in(b"/x", true, false));
+        assert!(!words(std::iter::empty()).occur_in(b"/x", true, false));
     }
 }

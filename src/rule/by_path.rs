@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::ConfigError,
-    path::{Pattern, RouteParameters, Table, Work},
+    path::{Meter, Pattern, RouteParameters, Table},
 };
 
 /// The rules of a layer by their paths, each path alone. Only for a layer with a rule that is not enforced for all requests.
@@ -52,15 +52,15 @@ impl ByPath {
         place: Place<'_>,
         query: Option<(&str, &RouteParameters)>,
     ) -> Vec<&Arc<RuleState>> {
-        let mut work = place.work(self.0.len());
-        let is_meant = |table: &Table<()>, work: &mut [Work; 2]| {
+        let mut meters = place.meters(self.0.len());
+        let is_meant = |table: &Table<()>, meters: &mut [Meter; 2]| {
             let in_query = |(query, parameters): (&str, &RouteParameters)| {
                 self.0.len() > IN_QUERY || table.may_mean_in_query(query, parameters)
             };
-            place.may_mean(table, work) || query.is_some_and(in_query)
+            place.may_mean(table, meters) || query.is_some_and(in_query)
         };
         let mut meant = Vec::new();
-        for (_, rules) in self.0.iter().filter(|(table, _)| is_meant(table, &mut work)) {
+        for (_, rules) in self.0.iter().filter(|(table, _)| is_meant(table, &mut meters)) {
             let is_for = |methods| method.is_none_or(|method| nearness(methods, Some(method)).is_some());
             meant.extend(rules.iter().filter(|(methods, _)| is_for(methods)).map(|(_, rule)| rule));
         }

@@ -27,6 +27,7 @@ mod applied;
 mod ask;
 mod by_path;
 mod captcha;
+mod foreign;
 mod group;
 mod grpc_answers;
 mod limited;

@@ -2,7 +2,7 @@
 
 use http::Uri;
 
-use crate::path::{Found, ParameterValues, Parameters, Table, Unclear, Work};
+use crate::path::{Found, Meter, ParameterValues, Parameters, Table, Unclear};
 
 /// The path of a request, and the path before a router stripped its prefix.
 #[derive(Clone, Copy)]
@@ -25,22 +25,37 @@ impl<'u> Place<'u> {
     /// Finds the path in the table. Either of the two paths may match, and two different entries are ambiguous.
     #[inline]
     pub(super) fn find_in<'t, T>(&self, table: &'t Table<T>) -> Found<'t, T> {
-        let found = table.find(self.path);
         match self.original {
-            None => found,
-            Some(original) => either(found, original, table),
+            None => table.find(self.path),
+            Some(_) => self.find_within(table, &mut Meter::of_request(self.len(), false)),
         }
     }
 
+    /// The same within a work that several searches share.
+    #[inline(never)]
+    pub(super) fn find_within<'t, T>(&self, table: &'t Table<T>, meter: &mut Meter) -> Found<'t, T> {
+        let found = table.find_within(self.path, meter);
+        match self.original {
+            None => found,
+            Some(original) => either(found, table.find_within(original, meter)),
+        }
+    }
+
+    /// How many bytes the paths have.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.path.len() + self.original.map_or(0, str::len)
+    }
+
     /// The work for [`Place::may_mean`] in this number of tables.
-    pub(super) fn work(&self, tables: usize) -> [Work; 2] {
-        [Work::of(self.path, tables), Work::of(self.original.unwrap_or_default(), tables)]
+    pub(super) fn meters(&self, tables: usize) -> [Meter; 2] {
+        [self.path, self.original.unwrap_or_default()].map(|path| Meter::of_tables(path, tables))
     }
 
     /// Whether either of the two paths may mean an entry.
-    pub(super) fn may_mean<T>(&self, table: &Table<T>, [work, of_original]: &mut [Work; 2]) -> bool {
+    pub(super) fn may_mean<T>(&self, table: &Table<T>, [meter, of_original]: &mut [Meter; 2]) -> bool {
         let original = self.original.is_some_and(|original| table.may_mean(original, of_original));
-        table.may_mean(self.path, work) || original
+        table.may_mean(self.path, meter) || original
     }
 
     /// The values of the path's parameters.
@@ -65,10 +80,10 @@ fn original_path<'u>(original: &'u Uri, uri: &Uri) -> Option<&'u str> {
     (original.path() != uri.path()).then(|| path_of(original))
 }
 
-/// As [`Place::find_in`], with what the first path is found to be.
+/// What two paths mean together.
 #[inline(never)]
-fn either<'t, T>(found: Found<'t, T>, original: &str, table: &'t Table<T>) -> Found<'t, T> {
-    match (found, table.find(original)) {
+fn either<'t, T>(one: Found<'t, T>, other: Found<'t, T>) -> Found<'t, T> {
+    match (one, other) {
         (Found::One(one), Found::One(other)) if std::ptr::eq(one, other) => Found::One(one),
         (Found::Nothing, other) => other,
         (one, Found::Nothing) => one,

@@ -12,6 +12,7 @@ use http::{Method, Uri};
 
 use super::{
     by_path::ByPath,
+    foreign::Foreign,
     group::Group,
     limits,
     methods::Unnamed,
@@ -28,7 +29,7 @@ use crate::{
     foreign_backend::{ForeignBackend, Suspicion},
     headers::Names,
     judge::Guards,
-    path::{Found, Pattern, RouteParameters, Table},
+    path::{Found, Meter, Pattern, RouteParameters, Table},
 };
 
 /// All rules of a layer.
@@ -45,15 +46,6 @@ pub(crate) struct Routes {
     states: Vec<Arc<RuleState>>,
     /// For refusals without a known rule.
     pub(crate) answers: Arc<denial::Settings>,
-}
-
-/// Additional tables for a backend that may ignore the method.
-struct Foreign {
-    /// Every pattern, for all methods: most requests match none of them. Several tables if one table cannot hold them all.
-    paths: Vec<Table<usize>>,
-    parameters: Option<RouteParameters>,
-    /// Whether methods that no rule of a path names are refused.
-    is_strict: bool,
 }
 
 /// The group that guards a request.
@@ -143,7 +135,9 @@ impl Routes {
             by_method,
             others: table(&by_pattern, None, names, foreign)?.foreign_backend(spellings),
             every: group(&every, None, names, foreign)?,
-            foreign: (*foreign != ForeignBackend::none()).then(|| Foreign::new(&by_pattern, foreign)).transpose()?,
+            foreign: (*foreign != ForeignBackend::none())
+                .then(|| Foreign::new(by_pattern.keys(), foreign))
+                .transpose()?,
             has_paths: !by_pattern.is_empty(),
             by_path: ByPath::of(&by_pattern, spellings, &states)?,
             states,
@@ -211,19 +205,24 @@ impl Routes {
         place: Place<'_>,
         query: Option<&str>,
     ) -> Match<'_> {
-        let path = foreign.find(place);
-        let in_query = query.is_some_and(|query| self.is_in_query(foreign, method, query));
+        let meter = &mut Meter::of_request(place.len() + query.map_or(0, str::len), true);
+        let table = self.table_for(method);
+        if foreign.has_no_more_than(table) {
+            return self.find_for_all_methods(foreign, table, place, query, meter);
+        }
+        let path = foreign.find(place, meter);
+        let in_query = query.is_some_and(|query| foreign.is_in_query(table, query, meter));
         if matches!(path, Found::Nothing) && !in_query {
             return self.every.as_ref().map_or(Match::Nothing, Match::Group);
         }
-        let own = match place.find_in(self.table_for(method)) {
+        let own = match place.find_within(table, meter) {
             Found::Ambiguous(suspicion) => return Match::Ambiguous(suspicion),
             Found::One(group) => Some(group),
             Found::Nothing => self.every.as_ref(),
         };
         match (own, path) {
             // A rule guards the path for this method, so a bare GET is refused too.
-            _ if in_query && self.is_guarded_in_query(foreign, method, query) => {
+            _ if in_query && query.is_some_and(|query| foreign.is_in_query_of(table, query, meter)) => {
                 Match::Ambiguous(Some(Suspicion::RouteParameter))
             }
             _ if in_query => {
@@ -233,33 +232,38 @@ impl Routes {
             (None, Found::Ambiguous(suspicion)) if foreign.is_strict => {
                 Match::Unnamed(Box::new(Unnamed::in_doubt(self.groups(), suspicion, None)))
             }
-            (None, _) => Match::Unnamed(Box::new(Unnamed::on_a_guarded_path(self.named(place), foreign.is_strict))),
+            (None, _) => {
+                Match::Unnamed(Box::new(Unnamed::on_a_guarded_path(self.named(place, meter), foreign.is_strict)))
+            }
         }
     }
 
-    /// Whether a routing parameter names a guarded path: for any method, or only for this one if other methods pass.
-    fn is_in_query(&self, foreign: &Foreign, method: &Method, query: &str) -> bool {
-        foreign.parameters.as_ref().is_some_and(|parameters| {
-            if foreign.is_strict {
-                foreign.paths.iter().any(|paths| !matches!(paths.find_in_query(query, parameters), Found::Nothing))
-            } else {
-                self.is_guarded_in_query(foreign, method, Some(query))
-            }
-        })
-    }
-
-    /// Whether a routing parameter names a path that a rule guards for this method.
-    fn is_guarded_in_query(&self, foreign: &Foreign, method: &Method, query: Option<&str>) -> bool {
-        query.zip(foreign.parameters.as_ref()).is_some_and(|(query, parameters)| {
-            !matches!(self.table_for(method).find_in_query(query, parameters), Found::Nothing)
-        })
+    /// As [`Routes::find_before_foreign`], where the rules for the method are on all paths that any rule is on.
+    #[inline]
+    fn find_for_all_methods<'r>(
+        &'r self,
+        foreign: &Foreign,
+        table: &'r Table<Arc<Group>>,
+        place: Place<'_>,
+        query: Option<&str>,
+        meter: &mut Meter,
+    ) -> Match<'r> {
+        let found = match place.find_within(table, meter) {
+            Found::Ambiguous(suspicion) => return Match::Ambiguous(suspicion),
+            Found::One(group) => Some(group),
+            Found::Nothing => self.every.as_ref(),
+        };
+        if query.is_some_and(|query| foreign.is_in_query_of(table, query, meter)) {
+            return Match::Ambiguous(Some(Suspicion::RouteParameter));
+        }
+        found.map_or(Match::Nothing, Match::Group)
     }
 
     /// Each method that a rule of this path names, with its group. All of them if the path is ambiguous.
-    fn named(&self, place: Place<'_>) -> Vec<(&Method, &Arc<Group>)> {
+    fn named(&self, place: Place<'_>, meter: &mut Meter) -> Vec<(&Method, &Arc<Group>)> {
         let mut named = Vec::new();
         for (method, table) in &self.by_method {
-            match place.find_in(table) {
+            match place.find_within(table, meter) {
                 Found::Nothing => {}
                 Found::One(group) => named.push((method, group)),
                 Found::Ambiguous(_) => named.extend(table.entries().map(|group| (method, group))),
@@ -309,43 +313,6 @@ impl Routes {
         }
         // Only a method in an unusual spelling can still match a rule.
         self.by_method.iter().find(|(named, _)| is_same(named, method)).map_or(&self.others, |(_, table)| table)
-    }
-}
-
-// === impl Foreign ===
-
-impl Foreign {
-    /// # Errors
-    ///
-    /// As [`RouteParameters::of`].
-    fn new(by_pattern: &BTreeMap<Pattern, Vec<Entry<'_>>>, foreign: &ForeignBackend) -> Result<Self, ConfigError> {
-        let spellings = foreign.suspects(Suspicion::PathSpelling);
-        // Patterns that differ only in the names of their parameters are equal here.
-        let patterns: BTreeSet<Pattern> = by_pattern.keys().map(Pattern::renamed).collect();
-        let build = |patterns: Vec<Pattern>| Table::build(patterns.into_iter().zip(0_usize..));
-        let paths = if let Ok(table) = build(patterns.iter().cloned().collect()) {
-            vec![table]
-        } else {
-            // `/{x}` for one method and `/{*rest}` for another: one table cannot hold both.
-            let (exact, others): (Vec<_>, Vec<_>) = patterns.into_iter().partition(Pattern::is_exact);
-            let each = others.into_iter().map(|pattern| vec![pattern]);
-            [exact].into_iter().chain(each).filter_map(|patterns| build(patterns).ok()).collect()
-        };
-        Ok(Self {
-            paths: paths.into_iter().map(|table| table.foreign_backend(spellings)).collect(),
-            parameters: RouteParameters::of(foreign)?,
-            is_strict: foreign.suspects(Suspicion::OtherMethod),
-        })
-    }
-
-    #[inline]
-    fn find(&self, place: Place<'_>) -> Found<'_, usize> {
-        let found = self.paths.iter().map(|paths| place.find_in(paths));
-        found.fold(Found::Nothing, |all, one| match (all, one) {
-            (Found::Nothing, one) => one,
-            (Found::One(_), ambiguous @ Found::Ambiguous(_)) => ambiguous,
-            (all, _) => all,
-        })
     }
 }
 

@@ -1,0 +1,202 @@
+//! What a path means that is not plain: the verdict over all its readings.
+
+use super::{
+    decode::{Decoded, decode},
+    foreign,
+    letters::simplest_of,
+    meter::{Exhausted, Meter},
+    readings::{Texts, texts},
+    resolve::{LookUp, Resolve},
+    segments::{before, may_resolve},
+    single::Single,
+    skeleton::Skeleton,
+    table::{Found, Table},
+    words::Named,
+};
+use crate::foreign_backend::Suspicion;
+
+/// What was found in the readings that were looked up.
+struct Hits<'t, T> {
+    table: &'t Table<T>,
+    /// The first hit is the answer: no other is possible, or any hit is a refusal.
+    first_is_all: bool,
+    first: Option<usize>,
+    /// Another entry was found, or what a reading means is not known.
+    differ: bool,
+    /// The simplest letters of the exact paths that were found. Only for a foreign backend.
+    exact: Vec<Vec<u8>>,
+}
+
+// === impl Table ===
+
+impl<T> Table<T> {
+    #[inline(never)]
+    pub(super) fn find_among_readings(&self, path: &str, meter: &mut Meter) -> Found<'_, T> {
+        self.decide(path, meter).unwrap_or(Found::Ambiguous(None))
+    }
+
+    fn decide(&self, path: &str, meter: &mut Meter) -> Result<Found<'_, T>, Exhausted> {
+        // For the look that found that the path is not plain, which takes longer if there is no escape but a dot.
+        let looks = if !path.contains('%') && may_resolve(path.as_bytes()) { 13 } else { 5 };
+        meter.spend(280 + path.len() * looks)?;
+        let decoded = decode(path, meter)?;
+        match Single::of(path, &decoded, self.foreign_backend, meter)? {
+            Some(single) => self.decide_single(&single, meter),
+            None => self.decide_several(path, decoded, meter),
+        }
+    }
+
+    /// What a path with one text means.
+    fn decide_single(&self, single: &Single, meter: &mut Meter) -> Result<Found<'_, T>, Exhausted> {
+        let text = &*single.text;
+        let words = self.folded_words.as_ref().unwrap_or(&self.words);
+        let named = words.named_in(text, false, self.foreign_backend, meter)?;
+        if named == Named::Nothing {
+            return Ok(Found::Nothing);
+        }
+        let Single { has_space, has_query, .. } = *single;
+        let mut hits = Hits::new(self, has_query || matches!(named, Named::Only(_)));
+        let mut resolve = Resolve::new(text.len(), self.look_up(single.is_ascii), has_space || has_query, meter);
+        let without_query = has_query.then(|| before(text, |byte| matches!(byte, b'?' | b'#')));
+        let before_space = has_space.then(|| before(text, |byte| byte == b' '));
+        for text in [Some(text), without_query, before_space].into_iter().flatten() {
+            if !resolve.each(text, |reading| hits.see(reading))? {
+                break;
+            }
+        }
+        if has_query && hits.first.is_some() {
+            return Ok(Found::Ambiguous(None));
+        }
+        self.verdict(&hits, std::iter::once(text), &mut resolve)
+    }
+
+    /// What a path means that may have several texts.
+    fn decide_several(&self, path: &str, decoded: Decoded, meter: &mut Meter) -> Result<Found<'_, T>, Exhausted> {
+        let skeleton = Skeleton::of_decoded(path, decoded, self.beyond_ascii, meter)?;
+        let marks = skeleton.marks;
+        if self.beyond_ascii && marks.broken {
+            return Ok(Found::Ambiguous(None));
+        }
+        let dropped = marks.control || marks.broken;
+        let mut named = Named::Nothing;
+        for text in skeleton.texts() {
+            named = named.and(self.words.named_in(text, dropped, self.foreign_backend, meter)?);
+        }
+        if named == Named::Nothing {
+            return Ok(Found::Nothing);
+        }
+        if let Named::Only(index) = named
+            && marks.skeleton_is_canonical()
+        {
+            let is_other = |reading: &[u8]| str::from_utf8(reading).is_ok_and(|reading| self.index(reading).is_none());
+            if !Resolve::new(path.len(), self.look_up(!marks.beyond_ascii), false, meter)
+                .each_cut(&skeleton.text, is_other)?
+            {
+                return Ok(self.one(Some(index)));
+            }
+        }
+        let texts = texts(path, &skeleton, self.foreign_backend, meter)?;
+        if self.beyond_ascii && texts.as_ref().is_some_and(|texts| texts.foreign) {
+            return Ok(Found::Ambiguous(None));
+        }
+        let mut hits = Hits::new(self, marks.several() || matches!(named, Named::Only(_)));
+        let mut resolve = Resolve::new(path.len(), self.look_up(!marks.beyond_ascii), marks.ends_early(), meter);
+        let alone = texts.is_none().then_some(&*skeleton.text);
+        for text in alone.into_iter().chain(texts.iter().flat_map(Texts::iter)) {
+            if !resolve.each(text, |reading| hits.see(reading))? {
+                break;
+            }
+        }
+        if marks.several() && hits.first.is_some() {
+            return Ok(Found::Ambiguous(None));
+        }
+        self.verdict(&hits, skeleton.texts(), &mut resolve)
+    }
+
+    /// `texts`: the path in the simplest letters.
+    fn verdict<'x>(
+        &self,
+        hits: &Hits<'_, T>,
+        texts: impl Iterator<Item = &'x [u8]>,
+        resolve: &mut Resolve<'_>,
+    ) -> Result<Found<'_, T>, Exhausted> {
+        if hits.differ {
+            return Ok(Found::Ambiguous(None));
+        }
+        let is_all = hits.first_is_all && hits.first.is_some();
+        if self.foreign_backend && !is_all && self.has_foreign_reading(hits, texts, resolve)? {
+            return Ok(Found::Ambiguous(Some(Suspicion::PathSpelling)));
+        }
+        Ok(self.one(hits.first))
+    }
+
+    /// Whether another backend may read a path as another path that is in the table. A path that a rule names exactly means that
+    /// rule.
+    fn has_foreign_reading<'x>(
+        &self,
+        hits: &Hits<'_, T>,
+        texts: impl Iterator<Item = &'x [u8]>,
+        resolve: &mut Resolve<'_>,
+    ) -> Result<bool, Exhausted> {
+        for text in texts {
+            resolve.meter.spend(400)?;
+            let mut readings = Texts::new(text.len());
+            resolve.each_cut(text, |reading| {
+                if !hits.exact.iter().any(|exact| exact == reading) {
+                    readings.add(reading);
+                }
+                !readings.are_full()
+            })?;
+            if readings.are_full() {
+                return Err(Exhausted);
+            }
+            for reading in readings.iter().filter_map(|reading| str::from_utf8(reading).ok()) {
+                let is_other = self.index(reading).is_some_and(|index| Some(index) != hits.first);
+                resolve.meter.spend(250 + reading.len() * 12)?;
+                if is_other || (foreign::has_marks(reading) && self.is_foreign(reading, hits.first, resolve.meter)?) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Instructions to look a reading up, about.
+    pub(super) fn look_up(&self, is_ascii: bool) -> LookUp {
+        let (base, byte) = if self.patterns.is_some() { (250, if is_ascii { 5 } else { 13 }) } else { (70, 1) };
+        LookUp { base, byte }
+    }
+}
+
+// === impl Hits ===
+
+impl<'t, T> Hits<'t, T> {
+    fn new(table: &'t Table<T>, first_is_all: bool) -> Self {
+        Self { table, first_is_all, first: None, differ: false, exact: Vec::new() }
+    }
+
+    /// Looks a reading up. Returns whether another one may change the answer.
+    fn see(&mut self, reading: &[u8]) -> bool {
+        let exact = self.table.exact.get(reading);
+        let index = match &self.table.patterns {
+            Some(patterns) if exact.is_none() => {
+                let Ok(reading) = str::from_utf8(reading) else {
+                    self.differ = true;
+                    return false;
+                };
+                patterns.at(reading).ok().map(|found| *found.value)
+            }
+            _ => exact,
+        };
+        let Some(index) = index else { return true };
+        if self.table.foreign_backend
+            && exact.is_some()
+            && let Ok(reading) = str::from_utf8(reading)
+        {
+            self.exact.push(simplest_of(reading, self.table.beyond_ascii));
+        }
+        let first = *self.first.get_or_insert(index);
+        self.differ |= first != index;
+        !self.differ && !self.first_is_all
+    }
+}
