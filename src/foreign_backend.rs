@@ -72,7 +72,7 @@ pub enum Suspicion {
 ///
 /// [`ForeignBackend::route_parameters`] replaces these names. In addition, these count always: a pair that begins with a slash
 /// (`?/login`, `CodeIgniter`), and a name that carries the action (`action:login` for Struts, `login:method` for Zope, `_action_login` for
-/// Grails), if the path of a rule ends in that action.
+/// Grails) or has it as its value (`_action=login` for Astro), if the path of a rule ends in that action.
 ///
 /// # Headers that name another path or method
 ///

@@ -1,9 +1,10 @@
-//! Query parameters whose *name* carries the action that a framework runs.
+//! Query parameters that carry the action that a framework runs, most of them in their *name*.
 //!
 //! | parameter | who runs `login` |
 //! |---|---|
 //! | `action:login` | Struts (`DefaultActionMapper`), in the namespace of the path |
 //! | `_action_login` | Grails, in the controller of the path |
+//! | `_action=login`, `_astroAction=login` | Astro's actions, whatever the path says |
 //! | `login:method`, `login:action`, `:method=login` | Zope (`HTTPRequest.processInputs`), below the path |
 //!
 //! Each of them combines the action with the path in another way. So an action with the name of the last segment of a rule's path means
@@ -24,6 +25,9 @@ const BYTE: usize = 20;
 
 /// What Grails puts in front of an action.
 const GRAILS: &str = "_action_";
+
+/// Astro's parameters, whose value is the action.
+const ASTRO: [&str; 2] = ["_action", "_astroAction"];
 
 /// Types of Zope that make a parameter's name a part of the path.
 const ZOPE: [&str; 4] = ["method", "action", "default_method", "default_action"];
@@ -70,16 +74,29 @@ impl Actions {
 /// Whether the name of a variable may carry an action.
 #[inline]
 pub(super) fn may_be_action(variable: &str) -> bool {
-    variable.len() >= GRAILS.len()
+    variable.starts_with('_')
 }
 
-/// The action that a decoded parameter carries in its name, or, with a type of Zope and no name, as its value.
+/// Whether the value of a parameter with this name is an action, if it carries any.
+pub(super) fn is_in_value(name: &str) -> bool {
+    let name = name.trim_start();
+    name.starts_with(':') || is_astro(name)
+}
+
+fn is_astro(name: &str) -> bool {
+    ASTRO.iter().any(|astro| astro.eq_ignore_ascii_case(name))
+}
+
+/// The action that a decoded parameter carries in its name, or as its value, as [`is_in_value`] says.
 pub(super) fn action<'p>(name: &'p str, value: &'p str) -> Option<&'p str> {
     let name = name.trim_start();
     if let Some((prefix, action)) = name.split_at_checked(GRAILS.len())
         && prefix.eq_ignore_ascii_case(GRAILS)
     {
         return Some(action);
+    }
+    if is_astro(name) {
+        return Some(value);
     }
     let at = name.bytes().position(|byte| byte == b':')?;
     let (first, types) = (name.get(..at)?, name.get(at + 1..)?);

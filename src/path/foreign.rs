@@ -7,6 +7,7 @@
 //! | `/login.`, `/login%20`, `/login::$DATA`, `/v1:$i30:$INDEX_ALLOCATION/login` | Windows' file names |
 //! | `/login.php/x`, `/login;x` | `PATH_INFO` behind a script |
 //! | `/index.php/login`, `/app/index.php/login`, `/cgi-bin/login`, `/public/login` | a front controller, or the folder it is in |
+//! | `/VirtualHostBase/http/a:80/VirtualHostRoot/_vh_x/login` | Zope |
 //! | `/login/index`, `/login/index.html`, `/login/default.aspx`, `/index/login` | default actions, modules and documents |
 //! | `//host/login`, `/\host/login`, `/%5chost/login` | PHP's `parse_url($_SERVER['REQUEST_URI'])`, Node's `new URL(request.url, base)`: a URL without a scheme |
 //! | `/(S(abc))/login`, `/(A(a)F(b))/login`, `/lo/(S(x))gin` | ASP.NET's `CookielessHelper`, which removes the session |
@@ -29,8 +30,11 @@ const SCRIPTS: usize = 8;
 const DEFAULTS: [&str; 3] = ["index", "default", "iisstart"];
 
 /// The folders in which front controllers are.
-const FOLDERS: [&str; 9] =
-    ["public", "webroot", "wwwroot", "htdocs", "public_html", "cgi-bin", "fcgi-bin", "index", "~"];
+const FOLDERS: [&str; 10] =
+    ["public", "webroot", "wwwroot", "htdocs", "public_html", "cgi-bin", "fcgi-bin", "index", "~", "virtualhostroot"];
+
+/// What a segment begins with that Zope skips after `VirtualHostRoot`: `/VirtualHostBase/http/a:80/VirtualHostRoot/_vh_x/login`.
+const VIRTUAL: &[u8] = b"_vh_";
 
 /// The extensions of scripts. `php` with any version is also an extension of a script.
 const SCRIPT: [&str; 37] = [
@@ -56,14 +60,19 @@ pub(super) fn has_marks(path: &str) -> bool {
     // As bytes: to begin a search in a text costs more than most segments are long.
     path.as_bytes().split(|&byte| byte == b'/').any(|segment| {
         let has_mark = segment.iter().any(|&byte| is_mark(byte)) && !matches!(segment, b"." | b"..");
-        let is_one = |names: &[&str]| names.iter().any(|name| name.as_bytes() == segment);
-        has_mark || (may_be_known(segment) && (is_one(&DEFAULTS) || is_one(&FOLDERS)))
+        let is_default = || DEFAULTS.iter().any(|name| name.as_bytes() == segment);
+        has_mark || is_folder(segment) || (may_be_known(segment) && is_default())
     })
 }
 
 /// Whether a segment begins like one of [`DEFAULTS`] or [`FOLDERS`].
 fn may_be_known(segment: &[u8]) -> bool {
-    matches!(segment, [b'i' | b'd' | b'p' | b'w' | b'h' | b'c' | b'f' | b'~', ..])
+    matches!(segment, [b'i' | b'd' | b'p' | b'w' | b'h' | b'c' | b'f' | b'v' | b'~', ..])
+}
+
+fn is_folder(segment: &[u8]) -> bool {
+    let is_one = || FOLDERS.iter().any(|name| name.as_bytes() == segment);
+    segment.starts_with(VIRTUAL) || (may_be_known(segment) && is_one())
 }
 
 /// Whether `hit` returns true for a path that another backend may read in a folded path.
@@ -151,8 +160,7 @@ fn is_read_among_segments(
     let mut scripts = 0;
     for (at, segment) in segments.iter().enumerate() {
         asked.meter.spend(200)?;
-        let is_folder = may_be_known(segment.as_bytes()) && FOLDERS.contains(segment);
-        if !is_folder && !is_script(trim(segment)) {
+        if !is_folder(segment.as_bytes()) && !is_script(trim(segment)) {
             continue;
         }
         scripts += 1;

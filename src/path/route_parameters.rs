@@ -18,7 +18,7 @@
 use std::borrow::Cow;
 
 use super::{
-    actions::{action, may_be_action},
+    actions::{action, is_in_value, may_be_action},
     buffer::buffer,
     decode::{Escapes, once},
     meter::{Exhausted, Meter},
@@ -153,9 +153,8 @@ impl<T> Table<T> {
             // `CodeIgniter` and rewritten front controllers: the pair is the path.
             None if is_rooted(name) => Cow::Borrowed(name),
             None => {
-                let is_unnamed = name.trim_start().starts_with(':');
-                let unnamed = if is_unnamed { decoded_within(value, meter)? } else { Cow::Borrowed("") };
-                return match action(name, &unnamed) {
+                let value = if is_in_value(name) { decoded_within(value, meter)? } else { Cow::Borrowed("") };
+                return match action(name, &value) {
                     Some(action) if self.has_action(action, meter)? => {
                         Ok(Some(Found::Ambiguous(Some(Suspicion::RouteParameter))))
                     }

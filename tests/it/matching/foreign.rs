@@ -4,7 +4,7 @@ use tower_jverify::{ForeignBackend, Rule, captcha, number};
 
 use crate::support::{Application, LOGIN, Verifier, builder, code, post_json, send};
 
-const FOREIGN: [&str; 56] = [
+const FOREIGN: [&str; 60] = [
     "/login.json",
     "/login.tar.gz",
     "/LOGIN.JSON",
@@ -54,6 +54,10 @@ const FOREIGN: [&str; 56] = [
     "/login*",
     "/login&x=1",
     "/public/login",
+    "/VirtualHostRoot/login",
+    "/VirtualHostBase/http/a:80/VirtualHostRoot/login",
+    "/VirtualHostRoot/_vh_x/login",
+    "/VirtualHostRoot/_vh_x/_vh_y/login",
     "/cgi-bin/app.pl/login",
     "/log%C2%ADin",
     "/log%E2%80%8Bin",

@@ -123,7 +123,7 @@ async fn configured_names_are_the_only_ones() {
 }
 
 /// Struts (`DefaultActionMapper`) runs the action in a parameter's name after `action:`, Zope appends a name before `:method` or
-/// `:action` to the path, and Grails runs the action after `_action_`.
+/// `:action` to the path, Grails runs the action after `_action_`, and Astro the one that `_action` names.
 #[tokio::test]
 async fn a_parameter_whose_name_carries_a_guarded_action_is_refused() {
     let site = Site::before(ForeignBackend::any()).await;
@@ -148,6 +148,9 @@ async fn a_parameter_whose_name_carries_a_guarded_action_is_refused() {
         "_action_login=x",
         "_ACTION_Login=x",
         "_action_log%69n=x",
+        "_action=login",
+        "x=1&_Action=log%69n",
+        "_astroAction=login",
     ] {
         for path in ["/", "/other", "/other/deep"] {
             site.refuses("POST", &format!("{path}?{query}")).await;
@@ -165,6 +168,8 @@ async fn a_parameter_whose_name_carries_a_guarded_action_is_refused() {
         "x:login",
         ":method=x",
         "_action_x=login",
+        "_action=logins",
+        "_actions=login",
         "login",
         "a:b",
     ] {
