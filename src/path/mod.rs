@@ -14,6 +14,7 @@
 //! 4. It **can be read in several ways** (an encoded slash, a backslash, NUL, double encoding, broken UTF-8, …). If
 //!    any reading is in the table, the answer is [`Found::Ambiguous`], and the request is refused.
 //!
+//! Most paths with escapes, dots or `;x` have one text once they are decoded (see `single`): it is looked up without a skeleton.
 //! Reading is paid from a meter. When that is empty the answer is [`Found::Ambiguous`] too: a path that takes so much work
 //! was made to confuse. With a foreign backend the skeleton is also read as other frameworks do (see `foreign`).
 //!
@@ -22,10 +23,11 @@
 //! | `pattern` | a rule's path, checked when the rule is written |
 //! | `routers` | patterns as other routers write them, which are refused, and escapes |
 //! | `plain` | the one pass that finds whether a path is plain |
-//! | `meter` | what deciding one path may cost |
+//! | `meter` | what deciding the paths of one request may cost |
 //! | `buffer` | buffers for texts |
 //! | `decode` | percent escapes: once, and to the end |
 //! | `letters` | letters that some backend takes for others |
+//! | `fold` | texts in lower case |
 //! | `skeleton` | the most decoded, most folded form, and what is odd about a path |
 //! | `words` | which rules a skeleton names |
 //! | `single` | paths that have one text once they are decoded |
@@ -36,7 +38,7 @@
 //! | `exact` | exact paths, and how most other paths are excluded without a hash |
 //! | `parameters` | the values of a pattern's parameters, if all readings agree on them |
 //! | `route_parameters` | query parameters by which frameworks route |
-//! | `actions` | query parameters whose name carries the action that a framework runs |
+//! | `actions` | query parameters that carry the action that a framework runs |
 //! | `meant` | whether a path may mean one of several tables |
 //! | `table` | `Pattern` to entry, and what plain paths mean |
 //! | `decide` | what other paths mean: the verdict over all readings |
@@ -47,6 +49,7 @@ mod buffer;
 mod decide;
 mod decode;
 mod exact;
+mod fold;
 mod foreign;
 mod letters;
 mod meant;

@@ -6,10 +6,10 @@
 use super::{
     buffer::buffer,
     decode::Decoded,
+    fold::{fold_ascii, fold_characters},
     foreign::behind_host,
     letters::{is_look_alike, narrow},
     meter::{Exhausted, Meter},
-    readings::{fold_ascii, fold_characters},
     segments::has_structure,
     skeleton::Marks,
 };

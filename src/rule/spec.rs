@@ -210,13 +210,10 @@ impl Rule {
     /// [`Rule::otherwise_pass`]. If the application reads such a field as one of the values (in PHP `null == 0`, in
     /// JavaScript `Number("")` is 0), add a rule without `when` that requires the same proofs.
     ///
-    /// The value is a string or an unsigned integer, and is compared exactly, as text. All rules of one path that use
-    /// `when` must name the same field. A value that no rule of the path names is refused, unless a rule of the path has no
-    /// `when`, or has [`Rule::otherwise_pass`].
-    ///
-    /// A value that some application reads as a named one is refused in any case, although the texts differ: `SMS`, `"sms "` or
-    /// full-width letters for `sms`, `01` or `1.0` for `1`. Otherwise the rule without `when` could require less than the rule
-    /// that is meant.
+    /// The value is a string or an unsigned integer, and is compared exactly, as text. All rules of one path that use `when` must
+    /// name the same field. A value that no rule of the path names is refused, unless a rule has no `when`, or has
+    /// [`Rule::otherwise_pass`]. A value that some application reads as a named one is always refused, because a rule without `when` may require less:
+    /// `SMS`, `"sms "` or full-width letters for `sms`, `01` or `1.0` for `1`.
     ///
     /// With [`foreign_backend`](crate::JVerifyBuilder::foreign_backend) cookies with the field's name are removed, and a key of a
     /// form or the query whose last segment is the name (`model.loginType`) is refused, unless [`Rule::other_phones`] lists it.
@@ -270,8 +267,8 @@ impl Rule {
     /// Lets a CORS preflight pass an [`Rule::any_method`] rule: an `OPTIONS` request with `Origin` and
     /// `Access-Control-Request-Method`, without a body and without a header that overrides the method. With
     /// [`foreign_backend`](crate::JVerifyBuilder::foreign_backend) also without a header that the rule reads, and without the name
-    /// of a phone, login token or captcha field in the query. If the head of such a request over HTTP/2 does not show whether it has a
-    /// body, the layer waits for its end, and answers one with data 403 `preflight_refused`. Default: off, so a preflight gets 403 `preflight_refused`.
+    /// of a phone, login token or captcha field in the query. Over HTTP/2 the layer waits for an end that the head does not show; a
+    /// body gets 403 `preflight_refused`. Default: off, with that answer.
     pub fn preflight_passes(mut self) -> Self {
         self.preflight_passes = true;
         self
