@@ -37,7 +37,10 @@ pub(crate) fn find(bytes: &[u8], marks: impl Fn(u64) -> u64, is_one: impl Fn(u8)
 #[inline]
 pub(crate) fn positions(bytes: &[u8], byte: u8) -> impl Iterator<Item = usize> {
     let (words, tail) = bytes.as_chunks();
-    let last = tail.iter().zip((0_u32..).step_by(8)).fold(0, |word, (&byte, shift)| word | u64::from(byte) << shift);
+    // Filled up with another byte.
+    let other = ONES * u64::from(!byte);
+    let put = |word, (&one, shift): (&u8, u32)| word & !(0xff << shift) | u64::from(one) << shift;
+    let last = tail.iter().zip((0..).step_by(8)).fold(other, put);
     let mut words = words.iter().map(|word| u64::from_le_bytes(*word)).chain((!tail.is_empty()).then_some(last));
     let (mut hits, mut after) = (0_u64, 0);
     std::iter::from_fn(move || {

@@ -212,8 +212,8 @@ impl Rule {
     ///
     /// The value is a string or an unsigned integer, and is compared exactly, as text. All rules of one path that use `when` must
     /// name the same field. A value that no rule of the path names is refused, unless a rule has no `when`, or has
-    /// [`Rule::otherwise_pass`]. A value that some application reads as a named one is always refused, because a rule without `when` may require less:
-    /// `SMS`, `"sms "` or full-width letters for `sms`, `01` or `1.0` for `1`.
+    /// [`Rule::otherwise_pass`]. A value that some application reads as a named one is always refused: `SMS`, `"sms "` or
+    /// full-width letters for `sms`, `01` or `1.0` for `1`. A rule without `when` may require less.
     ///
     /// With [`foreign_backend`](crate::JVerifyBuilder::foreign_backend) cookies with the field's name are removed, and a key of a
     /// form or the query whose last segment is the name (`model.loginType`) is refused, unless [`Rule::other_phones`] lists it.
