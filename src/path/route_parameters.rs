@@ -105,7 +105,8 @@ impl<T> Table<T> {
     /// one in the table. Two that mean different entries are ambiguous.
     pub(crate) fn find_in_query(&self, query: &str, parameters: &RouteParameters, meter: &mut Meter) -> Found<'_, T> {
         let mut found = Found::Nothing;
-        let mut rest = Some(query);
+        // A method without a rule has an empty table.
+        let mut rest = self.entries().next().map(|_| query);
         while let Some(text) = rest {
             let (pair, after) = cut(text, |byte| matches!(byte, b'&' | b';' | b'?'));
             rest = after;

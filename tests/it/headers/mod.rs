@@ -6,6 +6,7 @@ mod routing;
 mod spoofed;
 mod tags;
 mod trailers;
+mod tunnels;
 mod untouched;
 
 /// Names that an application may read as an `x-jverify-*` header.
