@@ -55,6 +55,9 @@ impl<T> Table<T> {
             return Ok(Found::Nothing);
         }
         let Single { has_space, has_query, .. } = *single;
+        if has_space || has_query {
+            meter.spend(text.len() * 10)?;
+        }
         let mut hits = Hits::new(self, has_query || matches!(named, Named::Only(_)));
         let mut resolve = Resolve::new(text.len(), self.look_up(single.is_ascii), has_space || has_query, meter);
         let without_query = has_query.then(|| before(text, |byte| matches!(byte, b'?' | b'#')));

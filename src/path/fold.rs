@@ -30,7 +30,7 @@ pub(super) fn fold_characters(text: &str, out: &mut Vec<u8>, meter: &mut Meter) 
     for run in runs(text) {
         match run {
             Run::Ascii(ascii) => {
-                meter.spend(125 + ascii.len() * 2)?;
+                meter.spend(150 + ascii.len() * 2)?;
                 fold_ascii(ascii.as_bytes(), out);
             }
             Run::Caseless(caseless) => {
@@ -38,7 +38,7 @@ pub(super) fn fold_characters(text: &str, out: &mut Vec<u8>, meter: &mut Meter) 
                 out.extend_from_slice(caseless.as_bytes());
             }
             Run::Character(c) => {
-                meter.spend(110)?;
+                meter.spend(125)?;
                 if let Some(c) = folds_to_one(c) {
                     push(c, out);
                 } else {

@@ -41,6 +41,8 @@ pub(super) struct Way {
 pub(super) struct Seen {
     pub(super) doubled: bool,
     pub(super) dots: bool,
+    /// Parameters were cut.
+    pub(super) parameters: bool,
 }
 
 // === impl LookUp ===
@@ -55,7 +57,7 @@ impl LookUp {
 
 impl<'m> Resolve<'m> {
     /// `ends_early`: a decoded `?`, `#`, space or control character ends the path once it is written into another request, also
-    /// after dots were resolved: `/%3f/../login%3f` is then `/login`.
+    /// after dots were resolved or parameters were cut: `/%3f/../login%3f` and `/;%3f/login%3f` are then `/login`.
     pub(super) fn new(length: usize, look_up: LookUp, ends_early: bool, meter: &'m mut Meter) -> Self {
         Self { meter, look_up, ends_early, length, buffer: Vec::new() }
     }
@@ -69,7 +71,7 @@ impl<'m> Resolve<'m> {
         if !may_resolve(text) {
             return self.alone(text, &mut visit);
         }
-        self.meter.spend(260 + text.len() * 3)?;
+        self.meter.spend(210 + text.len() * 6)?;
         let Some(end) = text.iter().position(|&byte| byte == b';') else {
             return self.each_kept(text, &mut visit);
         };
@@ -85,7 +87,7 @@ impl<'m> Resolve<'m> {
 
     /// Those in which parameters are kept.
     fn each_kept(&mut self, text: &[u8], visit: &mut impl FnMut(&[u8]) -> bool) -> Result<bool, Exhausted> {
-        self.meter.spend(50 + text.len() * 8)?;
+        self.meter.spend(50 + text.len() * 10)?;
         if resolves(text) { self.each_way(text, false, visit) } else { self.alone(text, visit) }
     }
 
@@ -146,7 +148,8 @@ impl<'m> Resolve<'m> {
         // Of several trailing slashes, left as they are, the last may be a segment's content.
         *go_on = visit(stripped)
             && (stripped.len() == self.buffer.len() || !stripped.ends_with(b"/") || visit(&self.buffer));
-        if self.ends_early && seen.dots && way.resolve && *go_on {
+        // What ended the path may be gone with a segment or a parameter before it.
+        if self.ends_early && ((seen.dots && way.resolve) || seen.parameters) && *go_on {
             self.meter.spend(ENDS.len() * (60 + self.look_up.of(text)))?;
             for end in ENDS {
                 let cut = before(&self.buffer, end);
@@ -173,7 +176,8 @@ pub(super) fn write(text: &[u8], way: Way, out: &mut Vec<u8>) -> Seen {
     let mut rest = Some(text.strip_prefix(b"/").unwrap_or(text));
     while let Some(text) = rest {
         let (segment, after) = cut(text, b'/');
-        let segment = if way.cut { cut(segment, b';').0 } else { segment };
+        let (segment, parameter) = if way.cut { cut(segment, b';') } else { (segment, None) };
+        seen.parameters |= parameter.is_some();
         rest = after;
         let parent = match segment {
             b"" if after.is_some() => {

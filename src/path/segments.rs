@@ -86,7 +86,7 @@ pub(super) fn cut_parameters(text: &[u8], out: &mut Vec<u8>) {
 
 /// The text before the first byte that ends the path, as `end` says.
 pub(super) fn before(text: &[u8], end: impl Fn(u8) -> bool) -> &[u8] {
-    text.split(|&byte| end(byte)).next().unwrap_or_default()
+    text.iter().position(|&byte| end(byte)).and_then(|at| text.get(..at)).unwrap_or(text)
 }
 
 fn segments(text: &[u8]) -> impl Iterator<Item = &[u8]> {

@@ -150,7 +150,7 @@ fn simplify(
         return simplify_characters(text, beyond_ascii, out, marks, meter);
     }
     marks.broken = true;
-    meter.spend(250 + count(decoded, |byte| !byte.is_ascii()) * 45)?;
+    meter.spend(350 + count(decoded, |byte| !byte.is_ascii()) * 45)?;
     for chunk in decoded.utf8_chunks() {
         simplify_characters(chunk.valid(), beyond_ascii, out, marks, meter)?;
     }
@@ -177,7 +177,7 @@ fn simplify_characters(
             }
             Run::Character(c) => {
                 let wide = narrow(c).is_some();
-                meter.spend(if wide { 170 } else { 200 })?;
+                meter.spend(if wide { 180 } else { 210 })?;
                 if simplest(c, beyond_ascii, out) {
                     meter.spend(SLOW)?;
                 }
