@@ -134,14 +134,17 @@ impl<T> Table<T> {
         if self.entries.is_empty() {
             return Found::Nothing;
         }
+        if self.foreign_backend {
+            return self.find_alone(path);
+        }
         match shape(path) {
-            Shape::Plain(path) if !self.foreign_backend => self.one(self.index(path)),
+            Shape::Plain(path) => self.one(self.index(path)),
             _ => self.find_alone(path),
         }
     }
 
     /// A path that is asked for in no other table.
-    #[inline(never)]
+    #[cold]
     fn find_alone(&self, path: &str) -> Found<'_, T> {
         self.find_within(path, &mut Meter::of_request(path.len(), self.foreign_backend))
     }
