@@ -25,7 +25,7 @@ impl Meter {
     /// not charged. `benches/paths.rs` compares both.
     #[inline]
     pub(crate) fn of_request(bytes: usize, foreign_backend: bool) -> Self {
-        if foreign_backend { Self::new(6_300 + 80 * bytes) } else { Self::new(3_400 + 25 * bytes) }
+        if foreign_backend { Self::new(6_200 + 78 * bytes) } else { Self::new(3_400 + 25 * bytes) }
     }
 
     /// The work for one path in several tables, each of which is searched by itself.

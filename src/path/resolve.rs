@@ -138,7 +138,7 @@ impl<'m> Resolve<'m> {
         go_on: &mut bool,
         visit: &mut impl FnMut(&[u8]) -> bool,
     ) -> Result<Seen, Exhausted> {
-        self.meter.spend(100 + self.look_up.of(text) + text.len() * 3 + segments * 90)?;
+        self.meter.spend(150 + self.look_up.of(text) + text.len() * 3 + segments * 125)?;
         if self.buffer.capacity() == 0 {
             self.buffer = buffer(self.length + 8);
         }

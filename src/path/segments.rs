@@ -2,6 +2,8 @@
 //!
 //! Every function takes a text that begins with a slash and appends one that does, in time linear in its length.
 
+use crate::bytewise::positions;
+
 /// Whether a segment is `.` or `..`.
 pub(super) fn has_dots(text: &[u8]) -> bool {
     text.split(|&byte| byte == b'/').any(|segment| matches!(segment, b"." | b".."))
@@ -19,18 +21,11 @@ pub(super) fn may_resolve(text: &[u8]) -> bool {
 
 /// Whether the text has a dot segment or a doubled slash.
 pub(super) fn resolves(text: &[u8]) -> bool {
-    // The bytes of a segment, if it has at most two and all are dots.
-    const ANOTHER: u8 = 3;
-    let mut dots = ANOTHER;
-    for &byte in text {
-        dots = match byte {
-            b'/' if dots < ANOTHER => return true,
-            b'/' => 0,
-            b'.' if dots < ANOTHER => dots + 1,
-            _ => ANOTHER,
-        };
-    }
-    matches!(dots, 1 | 2)
+    positions(text, b'/').any(|slash| match text.get(slash + 1) {
+        Some(b'/') => true,
+        Some(b'.') => matches!(text.get(slash + 2..), Some([] | [b'/', ..] | [b'.'] | [b'.', b'/', ..])),
+        Some(_) | None => false,
+    })
 }
 
 /// Whether the text may have a parameter of a segment, or a segment that begins with a dot.

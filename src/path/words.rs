@@ -115,7 +115,7 @@ impl Words {
         meter: &mut Meter,
     ) -> Result<Named, Exhausted> {
         let count = 1 + count(text, |byte| byte == b'/');
-        meter.spend(80 + text.len() * 2 + count * 60)?;
+        meter.spend(80 + text.len() * 2 + count * 68)?;
         if self.always {
             return Ok(Named::Several);
         }
