@@ -14,15 +14,15 @@ pub(super) fn table(patterns: &[&str]) -> Table<String> {
 
 /// The pattern found, `-` for nothing, `400` for ambiguous.
 pub(super) fn meaning<'t>(table: &'t Table<String>, path: &str) -> &'t str {
-    shown(table.find(path))
+    shown(&table.find(path))
 }
 
 /// The same, whatever work it takes.
 pub(super) fn meaning_at_any_price<'t>(table: &'t Table<String>, path: &str) -> &'t str {
-    shown(table.find_within(path, &mut Meter::new(100_000_000)))
+    shown(&table.find_within(path, &mut Meter::new(100_000_000)))
 }
 
-fn shown(found: Found<'_, String>) -> &str {
+fn shown<'t>(found: &Found<'t, String>) -> &'t str {
     match found {
         Found::Nothing => "-",
         Found::One(pattern) => pattern,
