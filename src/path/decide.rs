@@ -18,7 +18,9 @@ use crate::foreign_backend::Suspicion;
 /// What was found in the readings that were looked up.
 struct Hits<'t, T> {
     table: &'t Table<T>,
-    /// The first hit is the answer: no other is possible, or any hit is a refusal.
+    /// Any hit is a refusal.
+    several: bool,
+    /// The first hit is the answer: it is a refusal, or no other is possible.
     first_is_all: bool,
     first: Option<usize>,
     /// Another entry was found, or what a reading means is not known.
@@ -58,19 +60,12 @@ impl<T> Table<T> {
         if has_space || has_query {
             meter.spend(text.len() * 10)?;
         }
-        let mut hits = Hits::new(self, has_query || matches!(named, Named::Only(_)));
-        let mut resolve = Resolve::new(text.len(), self.look_up(single.is_ascii), has_space || has_query, meter);
+        let hits = Hits::new(self, has_query, named);
+        let resolve = Resolve::new(text.len(), self.look_up(single.is_ascii), has_space || has_query, meter);
         let without_query = has_query.then(|| before(text, |byte| matches!(byte, b'?' | b'#')));
         let before_space = has_space.then(|| before(text, |byte| byte == b' '));
-        for text in [Some(text), without_query, before_space].into_iter().flatten() {
-            if !resolve.each(text, |reading| hits.see(reading))? {
-                break;
-            }
-        }
-        if has_query && hits.first.is_some() {
-            return Ok(Found::Ambiguous(None));
-        }
-        self.verdict(&hits, std::iter::once(text), &mut resolve)
+        let texts = [Some(text), without_query, before_space].into_iter().flatten();
+        self.verdict(hits, texts, std::iter::once(text), resolve)
     }
 
     /// What a path means that may have several texts.
@@ -102,32 +97,30 @@ impl<T> Table<T> {
         if self.beyond_ascii && texts.as_ref().is_some_and(|texts| texts.foreign) {
             return Ok(Found::Ambiguous(None));
         }
-        let mut hits = Hits::new(self, marks.several() || matches!(named, Named::Only(_)));
-        let mut resolve = Resolve::new(path.len(), self.look_up(!marks.beyond_ascii), marks.ends_early(), meter);
+        let hits = Hits::new(self, marks.several(), named);
+        let resolve = Resolve::new(path.len(), self.look_up(!marks.beyond_ascii), marks.ends_early(), meter);
         let alone = texts.is_none().then_some(&*skeleton.text);
-        for text in alone.into_iter().chain(texts.iter().flat_map(Texts::iter)) {
+        self.verdict(hits, alone.into_iter().chain(texts.iter().flat_map(Texts::iter)), skeleton.texts(), resolve)
+    }
+
+    /// Looks all readings of these texts up, and decides. `simplest`: the path in the simplest letters.
+    fn verdict<'x>(
+        &self,
+        mut hits: Hits<'_, T>,
+        texts: impl Iterator<Item = &'x [u8]>,
+        simplest: impl Iterator<Item = &'x [u8]>,
+        mut resolve: Resolve<'_>,
+    ) -> Result<Found<'_, T>, Exhausted> {
+        for text in texts {
             if !resolve.each(text, |reading| hits.see(reading))? {
                 break;
             }
         }
-        if marks.several() && hits.first.is_some() {
-            return Ok(Found::Ambiguous(None));
-        }
-        self.verdict(&hits, skeleton.texts(), &mut resolve)
-    }
-
-    /// `texts`: the path in the simplest letters.
-    fn verdict<'x>(
-        &self,
-        hits: &Hits<'_, T>,
-        texts: impl Iterator<Item = &'x [u8]>,
-        resolve: &mut Resolve<'_>,
-    ) -> Result<Found<'_, T>, Exhausted> {
-        if hits.differ {
+        if hits.differ || (hits.several && hits.first.is_some()) {
             return Ok(Found::Ambiguous(None));
         }
         let is_all = hits.first_is_all && hits.first.is_some();
-        if self.foreign_backend && !is_all && self.has_foreign_reading(hits, texts, resolve)? {
+        if self.foreign_backend && !is_all && self.has_foreign_reading(&hits, simplest, &mut resolve)? {
             return Ok(Found::Ambiguous(Some(Suspicion::PathSpelling)));
         }
         Ok(self.one(hits.first))
@@ -174,8 +167,9 @@ impl<T> Table<T> {
 // === impl Hits ===
 
 impl<'t, T> Hits<'t, T> {
-    fn new(table: &'t Table<T>, first_is_all: bool) -> Self {
-        Self { table, first_is_all, first: None, differ: false, exact: Vec::new() }
+    fn new(table: &'t Table<T>, several: bool, named: Named) -> Self {
+        let first_is_all = several || matches!(named, Named::Only(_));
+        Self { table, several, first_is_all, first: None, differ: false, exact: Vec::new() }
     }
 
     /// Looks a reading up. Returns whether another one may change the answer.

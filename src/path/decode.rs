@@ -76,12 +76,6 @@ pub(super) struct Decoded {
     pub(super) slash: bool,
 }
 
-/// A bit if a byte is a slash, and another one if it is a slash, a dot or a semicolon.
-#[inline]
-fn structure(byte: u8) -> u8 {
-    u8::from(byte == b'/') << 1 | u8::from(matches!(byte, b'.' | b'/' | b';'))
-}
-
 /// Decodes until nothing is left to decode, in one pass: an escape that a decoded byte completes is decoded too.
 ///
 /// Escapes never overlap, so the order of decoding does not matter: the result is that of any number of rounds.
@@ -92,7 +86,8 @@ fn structure(byte: u8) -> u8 {
 pub(super) fn decode(path: &str, meter: &mut Meter) -> Result<Decoded, Exhausted> {
     meter.spend(150 + path.len() * 2 + count(path.as_bytes(), |byte| byte == b'%') * 38)?;
     let mut text = buffer(path.len() + 1);
-    let (mut escaped, mut deeper) = (0, false);
+    let (mut structure, mut deeper, mut slash) = (false, false, false);
+    let is_structure = |byte| matches!(byte, b'.' | b'/' | b';');
     if !path.starts_with('/') {
         text.push(b'/');
     }
@@ -110,17 +105,16 @@ pub(super) fn decode(path: &str, meter: &mut Meter) -> Result<Decoded, Exhausted
                 continue;
             }
             let before = rest.len();
-            let mut seen = 0;
             while let [b'%', high, low, tail @ ..] = rest
                 && let Some(byte) = octet(*high, *low)
                 && byte != b'%'
             {
                 text.push(byte);
-                seen |= structure(byte);
+                structure |= is_structure(byte);
+                slash |= byte == b'/';
                 rest = tail;
             }
             if rest.len() < before {
-                escaped |= seen;
                 fresh = text.len();
                 continue;
             }
@@ -136,7 +130,8 @@ pub(super) fn decode(path: &str, meter: &mut Meter) -> Result<Decoded, Exhausted
             let start = text.len() - length;
             deeper |= length == 6 || fresh > start;
             last = utf8.first().copied().unwrap_or_default();
-            escaped |= structure(last);
+            structure |= is_structure(last);
+            slash |= last == b'/';
             text.truncate(start);
             text.extend(utf8.iter().take(len));
             fresh = text.len();
@@ -145,7 +140,7 @@ pub(super) fn decode(path: &str, meter: &mut Meter) -> Result<Decoded, Exhausted
         let end = text.len().saturating_sub(5);
         open = text.get(end..).is_some_and(|end| end.contains(&b'%'));
     }
-    Ok(Decoded { text, structure: escaped & 1 != 0, deeper, slash: escaped & 2 != 0 })
+    Ok(Decoded { text, structure, deeper, slash })
 }
 
 /// Where the next escape may begin.

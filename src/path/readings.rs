@@ -18,6 +18,7 @@ use super::{
     segments::{before, has_dots, has_doubled_slash, has_structure, resolve_dots},
     skeleton::{Marks, Skeleton, reveal_overlong},
 };
+use crate::bytewise::count;
 
 /// A path with more texts than this was made to confuse.
 const TEXTS: usize = 32;
@@ -79,8 +80,7 @@ pub(super) fn texts(
         work.texts.add(&skeleton.decoded);
     }
     if marks.broken {
-        let beyond_ascii = |text: &[u8]| text.iter().map(|byte| usize::from(!byte.is_ascii())).sum::<usize>();
-        let bytes: usize = work.texts.iter().map(beyond_ascii).sum();
+        let bytes: usize = work.texts.iter().map(|text| count(text, |byte| !byte.is_ascii())).sum();
         work.meter.spend(1_500 + bytes * 200)?;
     }
     let foreign = (marks.broken || (marks.deeper && marks.beyond_ascii)) && work.stage(30, broken_utf8)?;
