@@ -2,9 +2,9 @@
 //!
 //! A backend that trusts `x-jverify-decision: allow` must never receive one from a client. A client can send such a header
 //! in spellings that another server folds into one (CGI converts both `X_Jverify_Decision` and the layer's header to
-//! `HTTP_X_JVERIFY_DECISION`) or in trailers, and can make a hop that follows `Connection` or `Proxy-Connection` remove the layer's header. So
-//! the layer removes all headers under its prefix from every request before it inserts its own. In front of a foreign
-//! backend it also removes headers that name another path or method, and cookies with the name of a phone field.
+//! `HTTP_X_JVERIFY_DECISION`) or in trailers, and can make a hop that follows `Connection` or `Proxy-Connection` remove the
+//! layer's header. So the layer removes all headers under its prefix from every request before it inserts its own. In front
+//! of a foreign backend it also removes headers that name another path or method, and cookies with the name of a phone field.
 
 mod cookies;
 mod folding;

@@ -1,8 +1,8 @@
 //! Waits for the end of a body that may be empty.
 //!
 //! On a guarded path a GET, a HEAD or a CORS preflight passes only without a body. Over HTTP/2 the head alone does not always show
-//! that: some clients end such a request with an empty DATA frame, and proxies make an empty chunked body of that. The layer then waits for that frame, and passes on an empty body, so that
-//! nothing that the client sends later reaches the application.
+//! that: some clients end such a request with an empty DATA frame, and proxies make an empty chunked body of that. The layer then
+//! waits for that frame, and passes on an empty body, so that nothing that the client sends later reaches the application.
 
 use std::sync::Arc;
 

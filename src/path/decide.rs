@@ -7,7 +7,7 @@ use super::{
     meter::{Exhausted, Meter},
     readings::{Texts, texts},
     resolve::{LookUp, Resolve},
-    segments::{before, may_resolve},
+    segments::{before, begins_query, may_resolve},
     single::Single,
     skeleton::Skeleton,
     table::{Found, Table},
@@ -62,7 +62,7 @@ impl<T> Table<T> {
         }
         let hits = Hits::new(self, has_query, named);
         let resolve = Resolve::new(text.len(), self.look_up(single.is_ascii), has_space || has_query, meter);
-        let without_query = has_query.then(|| before(text, |byte| matches!(byte, b'?' | b'#')));
+        let without_query = has_query.then(|| before(text, begins_query));
         let before_space = has_space.then(|| before(text, |byte| byte == b' '));
         let texts = [Some(text), without_query, before_space].into_iter().flatten();
         self.verdict(hits, texts, std::iter::once(text), resolve)

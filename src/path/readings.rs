@@ -15,7 +15,7 @@ use super::{
     letters::{narrow, push},
     meter::{Exhausted, Meter},
     resolve::{Way, write},
-    segments::{before, has_dots, has_doubled_slash, has_structure, resolve_dots},
+    segments::{before, begins_query, has_dots, has_doubled_slash, has_structure, resolve_dots},
     skeleton::{Marks, Skeleton, reveal_overlong},
 };
 use crate::bytewise::count;
@@ -322,7 +322,7 @@ fn backslash(text: &[u8], out: &mut Texts) -> bool {
 
 /// A decoded `?` or `#` may end the path once it is written into another request.
 fn query(text: &[u8], out: &mut Texts) -> bool {
-    let cut = before(text, |byte| matches!(byte, b'?' | b'#'));
+    let cut = before(text, begins_query);
     if cut.len() == text.len() {
         return false;
     }

@@ -5,7 +5,7 @@
 use super::{
     buffer::buffer,
     meter::{Exhausted, Meter},
-    segments::{before, may_resolve, resolves},
+    segments::{before, begins_query, may_resolve, resolves},
 };
 use crate::bytewise::{count, equal, find};
 
@@ -166,8 +166,7 @@ fn without_slash(text: &[u8]) -> &[u8] {
 }
 
 /// What may end a path early.
-const ENDS: [fn(u8) -> bool; 4] =
-    [|byte| matches!(byte, b'?' | b'#'), |byte| byte.is_ascii_control(), |byte| byte == 0, |byte| byte == b' '];
+const ENDS: [fn(u8) -> bool; 4] = [begins_query, |byte| byte.is_ascii_control(), |byte| byte == 0, |byte| byte == b' '];
 
 /// Appends a text, read in one way. `..` at the root stays at the root.
 pub(super) fn write(text: &[u8], way: Way, out: &mut Vec<u8>) -> Seen {

@@ -84,6 +84,11 @@ pub(super) fn before(text: &[u8], end: impl Fn(u8) -> bool) -> &[u8] {
     text.iter().position(|&byte| end(byte)).and_then(|at| text.get(..at)).unwrap_or(text)
 }
 
+/// Whether a query or a fragment begins with this byte, once it is decoded and written into another request.
+pub(super) fn begins_query(byte: u8) -> bool {
+    matches!(byte, b'?' | b'#')
+}
+
 fn segments(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.strip_prefix(b"/").unwrap_or(text).split(|&byte| byte == b'/')
 }

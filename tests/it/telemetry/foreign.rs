@@ -2,12 +2,20 @@
 
 use http::{HeaderName, Request};
 use http_body_util::{Empty, Full};
-use tower_jverify::{ForeignBackend, Rule, captcha, number, one_tap};
+use tower_jverify::{ForeignBackend, JVerifyLayer, Rule, captcha, number, one_tap};
 
 use super::Log;
 use crate::support::{Application, Verifier, builder, post_json, send};
 
-async fn with_header(layer: &tower_jverify::JVerifyLayer<Verifier>, name: &str) {
+fn layer() -> JVerifyLayer<Verifier> {
+    builder(&Verifier::passing())
+        .rule(Rule::post("/login", number()))
+        .foreign_backend(ForeignBackend::any())
+        .build()
+        .unwrap()
+}
+
+async fn with_header(layer: &JVerifyLayer<Verifier>, name: &str) {
     let mut request = Request::get("/health").body(Empty::<bytes::Bytes>::new()).unwrap();
     request.headers_mut().insert(HeaderName::from_bytes(name.as_bytes()).unwrap(), "/canary".parse().unwrap());
     send(layer, &Application::default(), request).await;
@@ -15,11 +23,7 @@ async fn with_header(layer: &tower_jverify::JVerifyLayer<Verifier>, name: &str) 
 
 #[tokio::test]
 async fn the_first_removal_of_each_header_is_a_warning_that_names_it() {
-    let layer = builder(&Verifier::passing())
-        .rule(Rule::post("/login", number()))
-        .foreign_backend(ForeignBackend::any())
-        .build()
-        .unwrap();
+    let layer = layer();
     let (log, _listening) = Log::listen();
     for (name, ours) in [("x_original.url", "X-Original-URL"), ("script-name", "SCRIPT_NAME")] {
         with_header(&layer, name).await;
@@ -35,11 +39,7 @@ async fn the_first_removal_of_each_header_is_a_warning_that_names_it() {
 
 #[tokio::test]
 async fn the_event_of_a_refusal_names_the_class_that_refuses() {
-    let layer = builder(&Verifier::passing())
-        .rule(Rule::post("/login", number()))
-        .foreign_backend(ForeignBackend::any())
-        .build()
-        .unwrap();
+    let layer = layer();
     let (log, _listening) = Log::listen();
     let json = |more: &str| format!(r#"{{"token":"t","phone":"13812345678",{more}}}"#);
     for (method, uri, body, class) in [
