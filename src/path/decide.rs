@@ -7,8 +7,8 @@ use super::{
     meter::{Exhausted, Meter},
     readings::{Texts, texts},
     resolve::{LookUp, Resolve},
-    segments::{before, begins_query, may_resolve},
-    single::Single,
+    segments::{before, begins_query},
+    single::{Once, Single},
     skeleton::Skeleton,
     table::{Found, Table},
     words::Named,
@@ -37,14 +37,23 @@ impl<T> Table<T> {
         self.decide(path, meter).unwrap_or(Found::Ambiguous(None))
     }
 
+    /// The same of a path in which only doubled slashes and dot segments are read in several ways.
+    #[inline(never)]
+    pub(super) fn find_unresolved(&self, path: &str, meter: &mut Meter) -> Found<'_, T> {
+        if self.foreign_backend && foreign::behind_host(path.as_bytes()).is_some() {
+            return self.find_among_readings(path, meter);
+        }
+        let decided =
+            meter.spend(430 + path.len() * 13).and_then(|()| self.decide_single(&Single::of_ascii(path), meter));
+        decided.unwrap_or(Found::Ambiguous(None))
+    }
+
     fn decide(&self, path: &str, meter: &mut Meter) -> Result<Found<'_, T>, Exhausted> {
-        // For the look that found that the path is not plain, which takes longer if there is no escape but a dot.
-        let looks = if !path.contains('%') && may_resolve(path.as_bytes()) { 13 } else { 5 };
-        meter.spend(280 + path.len() * looks)?;
-        let decoded = decode(path, meter)?;
-        match Single::of(path, &decoded, self.foreign_backend, meter)? {
-            Some(single) => self.decide_single(&single, meter),
-            None => self.decide_several(path, decoded, meter),
+        // For the look that found that the path is not plain.
+        meter.spend(250 + path.len() * 5)?;
+        match Once::of(path, decode(path, meter)?, self.foreign_backend, meter)? {
+            Once::Single(single) => self.decide_single(&single, meter),
+            Once::Several(decoded) => self.decide_several(path, decoded, meter),
         }
     }
 
@@ -135,7 +144,7 @@ impl<T> Table<T> {
         resolve: &mut Resolve<'_>,
     ) -> Result<bool, Exhausted> {
         for text in texts {
-            resolve.meter.spend(400)?;
+            resolve.meter.spend(650)?;
             let mut readings = Texts::new(text.len());
             resolve.each_cut(text, |reading| {
                 if !hits.exact.iter().any(|exact| exact == reading) {
@@ -159,7 +168,7 @@ impl<T> Table<T> {
 
     /// Instructions to look a reading up, about.
     pub(super) fn look_up(&self, is_ascii: bool) -> LookUp {
-        let (base, byte) = if self.patterns.is_some() { (250, if is_ascii { 5 } else { 13 }) } else { (70, 1) };
+        let (base, byte) = if self.patterns.is_some() { (230, if is_ascii { 5 } else { 13 }) } else { (70, 1) };
         LookUp { base, byte }
     }
 }

@@ -84,7 +84,7 @@ pub(super) struct Decoded {
 ///
 /// Returns an error if that takes more work than is left.
 pub(super) fn decode(path: &str, meter: &mut Meter) -> Result<Decoded, Exhausted> {
-    meter.spend(150 + path.len() * 2 + count(path.as_bytes(), |byte| byte == b'%') * 38)?;
+    meter.spend(120 + path.len() * 2 + count(path.as_bytes(), b'%') * 44)?;
     let mut text = buffer(path.len() + 1);
     let (mut structure, mut deeper, mut slash) = (false, false, false);
     let is_structure = |byte| matches!(byte, b'.' | b'/' | b';');
@@ -97,7 +97,7 @@ pub(super) fn decode(path: &str, meter: &mut Meter) -> Result<Decoded, Exhausted
     while let Some((&first, tail)) = rest.split_first() {
         if !open {
             if first != b'%' {
-                meter.spend(115)?;
+                meter.spend(105)?;
                 let plain = percent(rest).unwrap_or(rest.len());
                 let (plain, after) = rest.split_at_checked(plain).unwrap_or_default();
                 text.extend_from_slice(plain);
@@ -119,7 +119,7 @@ pub(super) fn decode(path: &str, meter: &mut Meter) -> Result<Decoded, Exhausted
                 continue;
             }
         }
-        meter.spend(55)?;
+        meter.spend(66)?;
         text.push(first);
         rest = tail;
         let mut last = first;

@@ -30,15 +30,15 @@ pub(super) fn fold_characters(text: &str, out: &mut Vec<u8>, meter: &mut Meter) 
     for run in runs(text) {
         match run {
             Run::Ascii(ascii) => {
-                meter.spend(150 + ascii.len() * 2)?;
+                meter.spend(120 + ascii.len() * 2)?;
                 fold_ascii(ascii.as_bytes(), out);
             }
             Run::Caseless(caseless) => {
-                meter.spend(110 + caseless.len() * 3)?;
+                meter.spend(85 + caseless.len() * 3)?;
                 out.extend_from_slice(caseless.as_bytes());
             }
             Run::Character(c) => {
-                meter.spend(125)?;
+                meter.spend(110)?;
                 if let Some(c) = folds_to_one(c) {
                     push(c, out);
                 } else {

@@ -21,7 +21,7 @@ use super::{
     meter::{Exhausted, Meter},
     resolve::LookUp,
 };
-use crate::bytewise::count;
+use crate::bytewise::{count, equal, find};
 
 /// The maximum number of scripts and folders in a path. A path with more is an attempt to confuse readers.
 const SCRIPTS: usize = 8;
@@ -52,7 +52,8 @@ pub(super) fn behind_host(path: &[u8]) -> Option<&[u8]> {
         return None;
     }
     let host = path.iter().position(|byte| !is_slash(byte)).and_then(|at| path.get(at..))?;
-    host.iter().position(is_slash).and_then(|at| host.get(at..))
+    let marks = |word| equal(word, b'/') | equal(word, b'\\');
+    find(host, marks, |byte| is_slash(&byte)).and_then(|at| host.get(at..))
 }
 
 /// Whether a path contains anything that [`is_read_otherwise`] could read differently.
@@ -151,7 +152,7 @@ fn is_read_among_segments(
     look_up: LookUp,
     meter: &mut Meter,
 ) -> Result<bool, Exhausted> {
-    meter.spend(450 + text.len() * 8 + count(text.as_bytes(), |byte| byte == b'/') * 100)?;
+    meter.spend(450 + text.len() * 8 + count(text.as_bytes(), b'/') * 100)?;
     let segments: Vec<&str> = text.split('/').filter(|segment| !trim(segment).is_empty()).collect();
     let mut asked = Asked { path: String::with_capacity(text.len() + 1), hit, look_up, meter };
     if asked.is_hit([].iter(), segments.iter())? {

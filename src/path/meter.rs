@@ -25,18 +25,13 @@ impl Meter {
     /// not charged. `benches/paths.rs` compares both.
     #[inline]
     pub(crate) fn of_request(bytes: usize, foreign_backend: bool) -> Self {
-        if foreign_backend { Self::new(6_200 + 78 * bytes) } else { Self::new(3_400 + 25 * bytes) }
+        if foreign_backend { Self::new(6_000 + 77 * bytes) } else { Self::new(3_200 + 26 * bytes) }
     }
 
     /// The work for one path in several tables, each of which is searched by itself.
     pub(crate) fn of_tables(path: &str, tables: usize) -> Self {
         let of_each = MOST.min(tables.saturating_mul(2_500 + 20 * path.len()));
         Self::new(of_each + 2 * (6_500 + 38 * path.len()))
-    }
-
-    /// Gives back what a step was charged and did not take.
-    pub(super) fn refund(&mut self, work: usize) {
-        self.0 = self.0.saturating_add(work);
     }
 
     #[inline]

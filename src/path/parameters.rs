@@ -75,7 +75,9 @@ impl Parameters {
             Shape::Plain(path) | Shape::Foldable(path) if !(self.foreign_backend && has_marks(path)) => {
                 Ok(self.values_in(path))
             }
-            Shape::Plain(_) | Shape::Foldable(_) | Shape::Other => self.values_of_all_readings(path),
+            Shape::Plain(_) | Shape::Foldable(_) | Shape::Unresolved | Shape::Other => {
+                self.values_of_all_readings(path)
+            }
         }
     }
 

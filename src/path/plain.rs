@@ -4,7 +4,7 @@
 //! about 60 instructions. A path that may not be plain is looked at byte by byte, or read in all ways. For a plain path that
 //! costs time, and nothing else.
 
-use super::segments::{may_resolve, resolves};
+use super::segments::resolves;
 
 /// Longest path that is folded without allocating, in bytes.
 pub(super) const FOLDABLE: usize = 256;
@@ -16,6 +16,8 @@ pub(super) enum Shape<'p> {
     Plain(&'p str),
     /// One reading once upper-case letters are folded; without its trailing slash, at most [`FOLDABLE`] bytes.
     Foldable(&'p str),
+    /// A doubled slash or a dot segment, and nothing else to read.
+    Unresolved,
     /// Anything else.
     Other,
 }
@@ -40,8 +42,10 @@ pub(super) fn shape(path: &str) -> Shape<'_> {
 #[inline(never)]
 fn closer(path: &str) -> Shape<'_> {
     let seen = path.bytes().fold(0, |seen, byte| seen | KINDS.get(usize::from(byte)).copied().unwrap_or(ODD));
-    if seen & ODD != 0 || (may_resolve(path.as_bytes()) && resolves(path.as_bytes())) {
+    if seen & ODD != 0 {
         Shape::Other
+    } else if resolves(path.as_bytes()) {
+        Shape::Unresolved
     } else if seen & UPPER == 0 {
         Shape::Plain(path)
     } else if path.len() <= FOLDABLE {

@@ -18,7 +18,7 @@ use super::{
     segments::{before, begins_query, has_dots, has_doubled_slash, has_structure, resolve_dots},
     skeleton::{Marks, Skeleton, reveal_overlong},
 };
-use crate::bytewise::count;
+use crate::bytewise::count_beyond_ascii;
 
 /// A path with more texts than this was made to confuse.
 const TEXTS: usize = 32;
@@ -50,7 +50,7 @@ pub(super) fn texts(
     if !(decodes || marks.beyond_ascii || marks.backslash || marks.query || marks.control || marks.space) {
         return Ok(None);
     }
-    meter.spend(1_000 + path.len() * 4)?;
+    meter.spend(1_400 + path.len() * 4)?;
     let mut work = Work { texts: Texts::new(path.len()), next: Texts::default(), meter };
     if !(decodes || marks.broken || marks.wide) {
         work.texts.write(|out| fold_text(&skeleton.decoded, marks.beyond_ascii, out, work.meter))?;
@@ -73,14 +73,14 @@ pub(super) fn texts(
         }
         work.texts.add(path.as_bytes());
         if before_decoding_differs {
-            work.stage(40, before_decoding)?;
+            work.stage(56, before_decoding)?;
         }
         work.decode(marks)?;
     } else {
         work.texts.add(&skeleton.decoded);
     }
     if marks.broken {
-        let bytes: usize = work.texts.iter().map(|text| count(text, |byte| !byte.is_ascii())).sum();
+        let bytes = count_beyond_ascii(&work.texts.bytes);
         work.meter.spend(1_500 + bytes * 200)?;
     }
     let foreign = (marks.broken || (marks.deeper && marks.beyond_ascii)) && work.stage(30, broken_utf8)?;

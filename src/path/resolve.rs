@@ -7,7 +7,7 @@ use super::{
     meter::{Exhausted, Meter},
     segments::{before, begins_query, may_resolve, resolves},
 };
-use crate::bytewise::{count, equal, find};
+use crate::bytewise::{count, equal, find, positions};
 
 /// Reads the segments of texts in all ways.
 pub(super) struct Resolve<'m> {
@@ -68,11 +68,8 @@ impl<'m> Resolve<'m> {
     ///
     /// Returns an error if that takes more work than is left.
     pub(super) fn each(&mut self, text: &[u8], mut visit: impl FnMut(&[u8]) -> bool) -> Result<bool, Exhausted> {
-        if !may_resolve(text) {
-            return self.alone(text, &mut visit);
-        }
-        self.meter.spend(210 + text.len() * 6)?;
-        let Some(end) = text.iter().position(|&byte| byte == b';') else {
+        self.meter.spend(100 + text.len() * 2)?;
+        let Some(end) = positions(text, b';').next() else {
             return self.each_kept(text, &mut visit);
         };
         Ok(self.each_way(text, true, &mut visit)?
@@ -82,39 +79,46 @@ impl<'m> Resolve<'m> {
 
     /// The same of those readings in which parameters are cut.
     pub(super) fn each_cut(&mut self, text: &[u8], mut visit: impl FnMut(&[u8]) -> bool) -> Result<bool, Exhausted> {
+        self.meter.spend(50 + text.len() * 3)?;
         if may_resolve(text) { self.each_way(text, true, &mut visit) } else { self.alone(text, &mut visit) }
     }
 
     /// Those in which parameters are kept.
     fn each_kept(&mut self, text: &[u8], visit: &mut impl FnMut(&[u8]) -> bool) -> Result<bool, Exhausted> {
-        self.meter.spend(50 + text.len() * 10)?;
+        self.meter.spend(60 + text.len() * 5)?;
         if resolves(text) { self.each_way(text, false, visit) } else { self.alone(text, visit) }
     }
 
     /// A text that is the same in each way.
     fn alone(&mut self, text: &[u8], visit: &mut impl FnMut(&[u8]) -> bool) -> Result<bool, Exhausted> {
-        self.meter.spend(80 + self.look_up.of(text))?;
+        self.meter.spend(130 + self.look_up.of(text))?;
         Ok(visit(without_slash(text)))
     }
 
     #[inline(never)]
     fn each_way(&mut self, text: &[u8], cut: bool, visit: &mut impl FnMut(&[u8]) -> bool) -> Result<bool, Exhausted> {
-        let segments = 1 + count(text, |byte| byte == b'/');
+        let segments = 1 + count(text, b'/');
         // The canonical way first.
         let mut go_on = true;
         let seen = self.one(text, segments, Way { cut, collapse: true, resolve: true }, &mut go_on, visit)?;
-        if seen.dots && go_on {
+        if seen.dots && seen.doubled && go_on {
             self.one(text, segments, Way { cut, collapse: true, resolve: false }, &mut go_on, visit)?;
-        }
-        if seen.doubled && go_on {
-            self.one(text, segments, Way { cut, collapse: false, resolve: true }, &mut go_on, visit)?;
-        }
-        if seen.doubled && seen.dots && go_on {
-            // One backend resolves dots, and the next one collapses slashes.
-            let resolved = std::mem::take(&mut self.buffer);
-            self.one(&resolved, segments, Way { cut: false, collapse: true, resolve: false }, &mut go_on, visit)?;
             if go_on {
+                self.one(text, segments, Way { cut, collapse: false, resolve: true }, &mut go_on, visit)?;
+            }
+            if go_on {
+                // One backend resolves dots, and the next one collapses slashes.
+                let resolved = std::mem::take(&mut self.buffer);
+                self.one(&resolved, segments, Way { cut: false, collapse: true, resolve: false }, &mut go_on, visit)?;
+            }
+        }
+        if (seen.dots || seen.doubled) && go_on {
+            // All is left as it is.
+            if seen.parameters {
                 self.one(text, segments, Way { cut, collapse: false, resolve: false }, &mut go_on, visit)?;
+            } else {
+                self.meter.spend(50 + self.look_up.of(text))?;
+                go_on = visit_stripped(text, visit);
             }
         }
         if seen.dots && go_on && !cut && text.contains(&b';') {
@@ -138,16 +142,14 @@ impl<'m> Resolve<'m> {
         go_on: &mut bool,
         visit: &mut impl FnMut(&[u8]) -> bool,
     ) -> Result<Seen, Exhausted> {
-        self.meter.spend(150 + self.look_up.of(text) + text.len() * 3 + segments * 125)?;
+        let segment = if way.cut { 130 } else { 100 };
+        self.meter.spend(260 + self.look_up.of(text) + text.len() * 3 + segments * segment)?;
         if self.buffer.capacity() == 0 {
             self.buffer = buffer(self.length + 8);
         }
         self.buffer.clear();
         let seen = write(text, way, &mut self.buffer);
-        let stripped = without_slash(&self.buffer);
-        // Of several trailing slashes, left as they are, the last may be a segment's content.
-        *go_on = visit(stripped)
-            && (stripped.len() == self.buffer.len() || !stripped.ends_with(b"/") || visit(&self.buffer));
+        *go_on = visit_stripped(&self.buffer, visit);
         // What ended the path may be gone with a segment or a parameter before it.
         if self.ends_early && ((seen.dots && way.resolve) || seen.parameters) && *go_on {
             self.meter.spend(ENDS.len() * (60 + self.look_up.of(text)))?;
@@ -158,6 +160,12 @@ impl<'m> Resolve<'m> {
         }
         Ok(seen)
     }
+}
+
+/// Visits a text without its trailing slash. Of several trailing slashes the last may be a segment's content.
+fn visit_stripped(text: &[u8], visit: &mut impl FnMut(&[u8]) -> bool) -> bool {
+    let stripped = without_slash(text);
+    visit(stripped) && (stripped.len() == text.len() || !stripped.ends_with(b"/") || visit(text))
 }
 
 /// A trailing slash does not count.
@@ -172,14 +180,17 @@ const ENDS: [fn(u8) -> bool; 4] = [begins_query, |byte| byte.is_ascii_control(),
 pub(super) fn write(text: &[u8], way: Way, out: &mut Vec<u8>) -> Seen {
     let mut seen = Seen::default();
     let root = out.len();
-    let mut rest = Some(text.strip_prefix(b"/").unwrap_or(text));
-    while let Some(text) = rest {
-        let (segment, after) = cut(text, b'/');
-        let (segment, parameter) = if way.cut { cut(segment, b';') } else { (segment, None) };
-        seen.parameters |= parameter.is_some();
-        rest = after;
+    let text = text.strip_prefix(b"/").unwrap_or(text);
+    let mut slashes = positions(text, b'/');
+    let mut rest = Some(0);
+    while let Some(start) = rest {
+        let slash = slashes.next();
+        rest = slash.map(|slash| slash + 1);
+        let segment = text.get(start..slash.unwrap_or(text.len())).unwrap_or_default();
+        let (segment, is_cut) = if way.cut { without_parameters(segment) } else { (segment, false) };
+        seen.parameters |= is_cut;
         let parent = match segment {
-            b"" if after.is_some() => {
+            b"" if slash.is_some() => {
                 seen.doubled = true;
                 if !way.collapse {
                     out.push(b'/');
@@ -209,11 +220,9 @@ pub(super) fn write(text: &[u8], way: Way, out: &mut Vec<u8>) -> Seen {
     seen
 }
 
-/// The text before a byte, and the text after it.
+/// A segment without its parameters, and whether it has any.
 #[inline]
-fn cut(text: &[u8], byte: u8) -> (&[u8], Option<&[u8]>) {
-    match find(text, |word| equal(word, byte), |one| one == byte) {
-        Some(at) => (text.get(..at).unwrap_or_default(), text.get(at + 1..)),
-        None => (text, None),
-    }
+fn without_parameters(segment: &[u8]) -> (&[u8], bool) {
+    let end = find(segment, |word| equal(word, b';'), |byte| byte == b';');
+    (end.and_then(|end| segment.get(..end)).unwrap_or(segment), end.is_some())
 }

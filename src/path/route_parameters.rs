@@ -127,7 +127,7 @@ impl<T> Table<T> {
         parameters: &RouteParameters,
         meter: &mut Meter,
     ) -> Result<Option<Found<'_, T>>, Exhausted> {
-        meter.spend(400 + pair.len() * 30)?;
+        meter.spend(400 + pair.len() * 36)?;
         let (name, value) = cut(pair, |byte| byte == b'=');
         let value = value.unwrap_or_default();
         let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
@@ -199,7 +199,7 @@ fn is_rooted(value: &str) -> bool {
 
 /// As [`decoded`], if there is enough work left.
 fn decoded_within<'t>(text: &'t str, meter: &mut Meter) -> Result<Cow<'t, str>, Exhausted> {
-    meter.spend(450 + text.len() * 10 + count(text.as_bytes(), |byte| byte == b'%') * 65)?;
+    meter.spend(800 + text.len() * 10 + count(text.as_bytes(), b'%') * 80)?;
     Ok(decoded(text))
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Every function takes a text that begins with a slash and appends one that does, in time linear in its length.
 
-use crate::bytewise::positions;
+use crate::bytewise::{equal_exactly, marked, words};
 
 /// Whether a segment is `.` or `..`.
 pub(super) fn has_dots(text: &[u8]) -> bool {
@@ -10,30 +10,49 @@ pub(super) fn has_dots(text: &[u8]) -> bool {
 }
 
 /// Whether the text may have a parameter of a segment, a doubled slash or a dot segment. Also true if a segment only begins with a
-/// dot, or if the text does not begin with a slash: few operations without a branch, which become vector instructions.
-#[inline]
-#[expect(clippy::needless_bitwise_bool, reason = "a branch would keep it from becoming vector instructions")]
+/// dot, or if the text does not begin with a slash.
 pub(super) fn may_resolve(text: &[u8]) -> bool {
-    let [b'/', body @ ..] = text else { return true };
-    let changes = |(&before, &byte): (&u8, &u8)| (byte == b';') | ((before == b'/') & ((byte | 1) == b'/'));
-    text.iter().zip(body).fold(false, |seen, pair| seen | changes(pair))
+    let mut after = AfterSlash::default();
+    let found = words(text).fold(0, |found, word| found | equal_exactly(word, b';') | after.slashes_and_dots(word));
+    text.first() != Some(&b'/') || found != 0
+}
+
+/// Whether the text may have a parameter of a segment, or a segment that begins with a dot.
+pub(super) fn has_structure(text: &[u8]) -> bool {
+    let mut after = AfterSlash::default();
+    let found = words(text).fold(0, |found, word| {
+        found | equal_exactly(word, b';') | (after.slashes_and_dots(word) & equal_exactly(word, b'.'))
+    });
+    found != 0
 }
 
 /// Whether the text has a dot segment or a doubled slash.
 pub(super) fn resolves(text: &[u8]) -> bool {
-    positions(text, b'/').any(|slash| match text.get(slash + 1) {
-        Some(b'/') => true,
-        Some(b'.') => matches!(text.get(slash + 2..), Some([] | [b'/', ..] | [b'.'] | [b'.', b'/', ..])),
+    let mut after = AfterSlash::default();
+    marked(text, |word| after.slashes_and_dots(word)).any(|at| match text.get(at..) {
+        Some([b'/', ..] | [b'.'] | [b'.', b'/', ..] | [b'.', b'.'] | [b'.', b'.', b'/', ..]) => true,
         Some(_) | None => false,
     })
 }
 
-/// Whether the text may have a parameter of a segment, or a segment that begins with a dot.
-#[expect(clippy::needless_bitwise_bool, reason = "a branch would keep it from becoming vector instructions")]
-pub(super) fn has_structure(text: &[u8]) -> bool {
-    let pairs = text.iter().zip(text.iter().skip(1));
-    pairs.fold(false, |seen, (&before, &byte)| seen | (byte == b';') | ((before == b'/') & (byte == b'.')))
-        || text.first() == Some(&b';')
+/// Finds what is behind a slash, in one word after the other.
+#[derive(Default)]
+struct AfterSlash {
+    /// The word before ended with a slash.
+    slash: u64,
+}
+
+// === impl AfterSlash ===
+
+impl AfterSlash {
+    /// Marks the slashes and dots that are behind a slash.
+    #[inline]
+    fn slashes_and_dots(&mut self, word: u64) -> u64 {
+        let slashes = equal_exactly(word, b'/');
+        let behind = slashes << 8 | self.slash;
+        self.slash = slashes >> 56;
+        behind & (slashes | equal_exactly(word, b'.'))
+    }
 }
 
 /// Whether the text has two slashes in a row.

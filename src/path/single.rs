@@ -8,12 +8,21 @@ use super::{
     decode::Decoded,
     fold::{fold_ascii, fold_characters},
     foreign::behind_host,
-    letters::{is_look_alike, narrow},
+    letters::narrow,
     meter::{Exhausted, Meter},
     segments::has_structure,
     skeleton::Marks,
 };
-use crate::bytewise::count;
+use crate::bytewise::count_beyond_ascii;
+
+/// A path once it is decoded.
+pub(super) enum Once {
+    /// It has one text.
+    Single(Single),
+    /// It may have several. In front of a foreign backend that is also a path with other letters than those of ASCII, or with a
+    /// segment that begins with a space: such a backend may read other letters, and skip the space.
+    Several(Decoded),
+}
 
 /// A path with one text.
 pub(super) struct Single {
@@ -26,24 +35,24 @@ pub(super) struct Single {
     pub(super) has_query: bool,
 }
 
-// === impl Single ===
+// === impl Once ===
 
-impl Single {
-    /// `None` if the path may have several texts. In front of a foreign backend that is also a path with other letters than those of
-    /// ASCII, or with a segment that begins with a space: such a backend may read other letters, and skip the space.
-    ///
+impl Once {
     /// # Errors
     ///
     /// Returns an error if that takes more work than is left.
     pub(super) fn of(
         path: &str,
-        decoded: &Decoded,
+        mut decoded: Decoded,
         foreign_backend: bool,
         meter: &mut Meter,
-    ) -> Result<Option<Self>, Exhausted> {
+    ) -> Result<Self, Exhausted> {
+        if decoded.structure {
+            meter.spend(30 + path.len() * 5)?;
+        }
         let is_read_again = decoded.deeper || decoded.slash || (decoded.structure && has_structure(path.as_bytes()));
         if is_read_again || !path.starts_with('/') {
-            return Ok(None);
+            return Ok(Self::Several(decoded));
         }
         let bytes = &*decoded.text;
         meter.spend(160 + bytes.len() * 4)?;
@@ -52,34 +61,78 @@ impl Single {
         if (Marks { query: false, ..marks }).several()
             || (foreign_backend && !(is_ascii && is_read_alike(bytes, marks)))
         {
-            return Ok(None);
+            return Ok(Self::Several(decoded));
         }
-        let mut text = buffer(bytes.len());
-        if is_ascii {
-            fold_ascii(bytes, &mut text);
+        let text = if is_ascii {
+            decoded.text.make_ascii_lowercase();
+            decoded.text
         } else {
-            meter.spend(150 + bytes.len() * 2 + count(bytes, |byte| !byte.is_ascii()) * 10)?;
-            let Ok(utf8) = str::from_utf8(bytes) else { return Ok(None) };
-            let may_be_ascii = may_be_ascii(bytes);
-            if may_be_ascii {
-                meter.spend(100 + bytes.len() * 10)?;
+            if bytes.iter().fold(false, |seen, &byte| seen | may_be_ascii(byte)) {
+                meter.spend(60 + bytes.len() * 10)?;
+                if is_read_as_ascii(bytes) {
+                    return Ok(Self::Several(decoded));
+                }
             }
-            if may_be_ascii && utf8.chars().any(|c| is_look_alike(c) || narrow(c).is_some()) {
-                return Ok(None);
-            }
+            meter.spend(250 + bytes.len() * 3 + count_beyond_ascii(bytes) * 10)?;
+            let Ok(utf8) = str::from_utf8(bytes) else { return Ok(Self::Several(decoded)) };
+            let mut text = buffer(bytes.len());
             fold_characters(utf8, &mut text, meter)?;
-        }
-        Ok(Some(Self { text, is_ascii, has_space: marks.space, has_query: marks.query }))
+            text
+        };
+        Ok(Self::Single(Single { text, is_ascii, has_space: marks.space, has_query: marks.query }))
     }
 }
 
-/// Whether a character may be read as ASCII: few operations, true for each byte that begins such a character.
-fn may_be_ascii(text: &[u8]) -> bool {
-    text.iter().fold(false, |seen, &byte| seen | matches!(byte, 0xc5 | 0xe2 | 0xef))
+// === impl Single ===
+
+impl Single {
+    /// A path in which nothing is decoded, and which has no `;`, `?`, `#`, backslash, space or control character.
+    pub(super) fn of_ascii(path: &str) -> Self {
+        let mut text = buffer(path.len());
+        fold_ascii(path.as_bytes(), &mut text);
+        Self { text, is_ascii: true, has_space: false, has_query: false }
+    }
+}
+
+/// Whether a character that begins with this byte may be read as ASCII.
+#[inline]
+fn may_be_ascii(byte: u8) -> bool {
+    matches!(byte, 0xc5 | 0xe2 | 0xef)
+}
+
+/// Whether UTF-8 has a character beyond ASCII that may be read as ASCII (see `is_look_alike` and `narrow`). Looks at bytes, because that
+/// is several times as fast as to decode the text.
+fn is_read_as_ascii(text: &[u8]) -> bool {
+    let firsts = text.iter().enumerate().filter(|(_, byte)| may_be_ascii(**byte));
+    firsts.filter_map(|(at, _)| text.get(at..)).any(|character| match *character {
+        [0xc5, 0xbf, ..] | [0xe2, 0x84, 0xaa, ..] => true,
+        [0xef, middle @ 0xbc..=0xbd, last, ..] => {
+            let code = 0xf000 | u32::from(middle & 0x3f) << 6 | u32::from(last & 0x3f);
+            char::from_u32(code).and_then(narrow).is_some()
+        }
+        _ => false,
+    })
 }
 
 /// Whether backends of other languages read the same text. They may skip a space at the beginning of a segment, and a host.
 fn is_read_alike(text: &[u8], marks: Marks) -> bool {
     let skips_space = marks.space && text.windows(2).any(|pair| pair == b"/ ");
     !skips_space && behind_host(text).is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::path::letters::is_look_alike;
+
+    #[test]
+    fn what_is_read_as_ascii_is_found_among_bytes_as_among_characters() {
+        for c in '\u{80}'..=char::MAX {
+            let expected = is_look_alike(c) || narrow(c).is_some();
+            for text in [format!("/{c}"), format!("/x{c}y")] {
+                assert_eq!(is_read_as_ascii(text.as_bytes()), expected, "{text}");
+            }
+            assert!(!expected || c.to_string().bytes().any(may_be_ascii), "{c}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use super::{
     letters::{Run, SLOW, is_look_alike, narrow, runs, simplest, simplest_caseless},
     meter::{Exhausted, Meter},
 };
-use crate::bytewise::{below, count, equal, find};
+use crate::bytewise::{below, count_beyond_ascii, equal, find};
 
 /// The skeleton of a path.
 pub(super) struct Skeleton {
@@ -100,9 +100,9 @@ impl Skeleton {
             simplify_ascii(&decoded, &mut text, &mut marks, meter)?;
         } else {
             marks.beyond_ascii = true;
-            meter.spend(150 + count(&decoded, |byte| !byte.is_ascii()) * 12)?;
+            meter.spend(100 + decoded.len() * 5 + count_beyond_ascii(&decoded) * 5)?;
             simplify(&decoded, beyond_ascii, &mut text, &mut marks, meter)?;
-            if marks.broken {
+            if marks.broken && may_be_overlong(&decoded) {
                 meter.spend(700 + decoded.len() * 32)?;
                 if let Some(bytes) = reveal_overlong(&decoded) {
                     let mut text = buffer(bytes.len());
@@ -122,7 +122,9 @@ impl Skeleton {
 
 /// ASCII that was written in two, three or four bytes, as RFC 3629 forbids; `None` if there is nothing like it.
 pub(super) fn reveal_overlong(text: &[u8]) -> Option<Vec<u8>> {
-    text.iter().find(|byte| matches!(byte, 0xc0 | 0xc1 | 0xe0 | 0xf0))?;
+    if !may_be_overlong(text) {
+        return None;
+    }
     let mut out = buffer(text.len());
     let mut rest = text;
     while let Some((&first, tail)) = rest.split_first() {
@@ -138,6 +140,11 @@ pub(super) fn reveal_overlong(text: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
+/// Whether a byte begins what may be ASCII in two, three or four bytes. Without a branch, so that it becomes vector instructions.
+fn may_be_overlong(text: &[u8]) -> bool {
+    text.iter().fold(false, |seen, byte| seen | matches!(byte, 0xc0 | 0xc1 | 0xe0 | 0xf0))
+}
+
 /// Broken bytes are dropped: a reading that replaces them has a character there that no rule has.
 fn simplify(
     decoded: &[u8],
@@ -150,9 +157,10 @@ fn simplify(
         return simplify_characters(text, beyond_ascii, out, marks, meter);
     }
     marks.broken = true;
-    meter.spend(350 + count(decoded, |byte| !byte.is_ascii()) * 45)?;
-    for chunk in decoded.utf8_chunks() {
-        simplify_characters(chunk.valid(), beyond_ascii, out, marks, meter)?;
+    meter.spend(200 + decoded.len() * 7 + count_beyond_ascii(decoded) * 40)?;
+    let valid = decoded.utf8_chunks().map(|chunk| chunk.valid()).filter(|valid| !valid.is_empty());
+    for text in valid {
+        simplify_characters(text, beyond_ascii, out, marks, meter)?;
     }
     Ok(())
 }
@@ -201,7 +209,7 @@ fn simplify_ascii(text: &[u8], out: &mut Vec<u8>, marks: &mut Marks, meter: &mut
     let is_invisible = |byte| matches!(byte, 0..=b' ' | 0x7f);
     let mut rest = text;
     while !rest.is_empty() {
-        meter.spend(90)?;
+        meter.spend(140)?;
         let end = find(rest, |word| below(word, b' ' + 1) | equal(word, 0x7f), is_invisible).unwrap_or(rest.len());
         let (visible, others) = rest.split_at_checked(end).unwrap_or_default();
         simplify_visible(visible, out);

@@ -14,7 +14,7 @@ use super::{
     plain::{FOLDABLE, Shape, shape},
     words::Words,
 };
-use crate::{error::ConfigError, foreign_backend::Suspicion};
+use crate::{bytewise::count, error::ConfigError, foreign_backend::Suspicion};
 
 /// Patterns and what they guard. An exact path beats a pattern; among patterns the more specific one wins, as `matchit`
 /// orders them.
@@ -135,18 +135,18 @@ impl<T> Table<T> {
             return Found::Nothing;
         }
         if self.foreign_backend {
-            return self.find_alone(path);
+            return self.find_within(path, &mut Meter::of_request(path.len(), true));
         }
         match shape(path) {
             Shape::Plain(path) => self.one(self.index(path)),
-            _ => self.find_alone(path),
+            shape => self.find_alone(path, shape),
         }
     }
 
-    /// A path that is asked for in no other table.
+    /// A path that is not plain and is asked for in no other table.
     #[cold]
-    fn find_alone(&self, path: &str) -> Found<'_, T> {
-        self.find_within(path, &mut Meter::of_request(path.len(), self.foreign_backend))
+    fn find_alone(&self, path: &str, shape: Shape<'_>) -> Found<'_, T> {
+        self.find_shaped(path, shape, &mut Meter::of_request(path.len(), false))
     }
 
     /// The same within a work that several searches share.
@@ -181,6 +181,7 @@ impl<T> Table<T> {
             Shape::Plain(path) if !self.foreign_backend => self.one(self.index(path)),
             Shape::Plain(path) => self.find_before_foreign(path, meter),
             Shape::Foldable(path) => self.find_folded(path, meter),
+            Shape::Unresolved => self.find_unresolved(path, meter),
             Shape::Other => self.find_among_readings(path, meter),
         }
     }
@@ -228,28 +229,27 @@ impl<T> Table<T> {
         if let Some(index) = self.exact.get(path.as_bytes()) {
             return self.one(Some(index));
         }
-        // Looking at the path, in words, and for marks.
-        if meter.spend(600 + path.len() * 25).is_err() {
-            return Found::Ambiguous(None);
-        }
         let own = self.index(path);
-        if !self.has_word(path.as_bytes(), false) || !foreign::has_marks(path) {
-            return self.one(own);
-        }
-        match self.is_foreign(path, own, meter) {
+        match self.plain_is_foreign(path, own, meter) {
             Ok(false) => self.one(own),
             Ok(true) => Found::Ambiguous(Some(Suspicion::PathSpelling)),
             Err(Exhausted) => Found::Ambiguous(None),
         }
     }
 
+    /// As [`Table::is_foreign`], of a plain and folded path. Nearly every path is not, and that is found at once.
+    fn plain_is_foreign(&self, path: &str, own: Option<usize>, meter: &mut Meter) -> Result<bool, Exhausted> {
+        meter.spend(500 + path.len() * 5 + count(path.as_bytes(), b'/') * 60)?;
+        if !self.words.occur_in(path.as_bytes(), false, true) {
+            return Ok(false);
+        }
+        meter.spend(100 + path.len() * 28)?;
+        Ok(foreign::has_marks(path) && self.is_foreign(path, own, meter)?)
+    }
+
     /// Whether another backend may read a path as another path that is in the table.
     pub(super) fn is_foreign(&self, text: &str, own: Option<usize>, meter: &mut Meter) -> Result<bool, Exhausted> {
         let is_other = |reading: &str| self.index(reading).is_some_and(|index| Some(index) != own);
         foreign::is_read_otherwise(text, is_other, self.look_up(text.is_ascii()), meter)
-    }
-
-    fn has_word(&self, text: &[u8], dropped: bool) -> bool {
-        self.words.occur_in(text, dropped, self.foreign_backend)
     }
 }

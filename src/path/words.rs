@@ -5,7 +5,7 @@
 //! the other literals of the pattern.
 
 use super::meter::{Exhausted, Meter};
-use crate::bytewise::{count, positions};
+use crate::bytewise::positions;
 
 /// The number of bytes of a word that are compared.
 const LONGEST: usize = 8;
@@ -114,20 +114,20 @@ impl Words {
         parentheses: bool,
         meter: &mut Meter,
     ) -> Result<Named, Exhausted> {
-        let count = 1 + count(text, |byte| byte == b'/');
-        meter.spend(80 + text.len() * 2 + count * 68)?;
+        meter.spend(100 + text.len() * 2)?;
         if self.always {
             return Ok(Named::Several);
         }
         let mut named = Named::Nothing;
         let (mut last, mut words) = (None, 0);
         for (at, loaded) in segments(text) {
+            meter.spend(69)?;
             if parentheses && is_parenthesis(loaded) {
                 // After the session, a segment may begin with any word.
                 return Ok(Named::Several);
             }
             let Some(shared) = self.word_at(text, at, loaded, dropped) else { continue };
-            meter.spend(160)?;
+            meter.spend(120)?;
             if last == Some(shared.word) {
                 continue;
             }
@@ -137,7 +137,7 @@ impl Words {
                 return Ok(Named::Several);
             }
             for Literals(index, others) in &shared.patterns {
-                if others.iter().try_fold(true, |all, other| Ok(all && other.begins_any(text, count, meter)?))? {
+                if others.iter().try_fold(true, |all, other| Ok(all && other.begins_any(text, meter)?))? {
                     named = named.and(Named::Only(*index));
                 }
             }
@@ -222,13 +222,16 @@ impl Word {
         loaded & self.mask == self.bytes
     }
 
-    /// Whether any of the `count` segments of a text begins with the word.
-    fn begins_any(self, text: &[u8], count: usize, meter: &mut Meter) -> Result<bool, Exhausted> {
-        const SEGMENT: usize = 50;
-        meter.spend(40 + count * SEGMENT)?;
-        let at = segments(text).position(|(_, loaded)| self.begins(loaded));
-        meter.refund(at.map_or(0, |at| count.saturating_sub(at + 1)) * SEGMENT);
-        Ok(at.is_some())
+    /// Whether any segment of a text begins with the word.
+    fn begins_any(self, text: &[u8], meter: &mut Meter) -> Result<bool, Exhausted> {
+        meter.spend(100)?;
+        for (_, loaded) in segments(text) {
+            meter.spend(54)?;
+            if self.begins(loaded) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 
