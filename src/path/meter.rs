@@ -1,5 +1,7 @@
 //! What deciding the paths of one request may cost.
 
+use crate::bytewise::count_beyond_ascii;
+
 /// The work that is left, in instructions, about.
 ///
 /// Each step spends its work before it begins. When nothing is left, the path counts as ambiguous.
@@ -25,7 +27,7 @@ impl Meter {
     /// not charged. `benches/paths.rs` compares both.
     #[inline]
     pub(crate) fn of_request(bytes: usize, foreign_backend: bool) -> Self {
-        if foreign_backend { Self::new(6_000 + 77 * bytes) } else { Self::new(3_200 + 26 * bytes) }
+        if foreign_backend { Self::new(6_000 + 77 * bytes) } else { Self::new(3_240 + 26 * bytes) }
     }
 
     /// The work for one path in several tables, each of which is searched by itself.
@@ -39,5 +41,11 @@ impl Meter {
         let left = self.0.checked_sub(work);
         self.0 = left.unwrap_or(0);
         if left.is_some() { Ok(()) } else { Err(Exhausted) }
+    }
+
+    /// Spends what it takes to find out whether a text is UTF-8. About 16 bytes around each character that is not ASCII are looked at one by one.
+    pub(super) fn spend_for_utf8(&mut self, text: &[u8]) -> Result<(), Exhausted> {
+        let one_by_one = text.len().min(count_beyond_ascii(text) * 8);
+        self.spend(90 + text.len() + one_by_one * 9)
     }
 }

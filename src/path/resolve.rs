@@ -113,8 +113,8 @@ impl<'m> Resolve<'m> {
             }
         }
         if (seen.dots || seen.doubled) && go_on {
-            // All is left as it is.
-            if seen.parameters {
+            // All is left as it is: the text itself, unless it lacks a slash in front (behind a host, where a backslash is one).
+            if seen.parameters || !text.starts_with(b"/") {
                 self.one(text, segments, Way { cut, collapse: false, resolve: false }, &mut go_on, visit)?;
             } else {
                 self.meter.spend(50 + self.look_up.of(text))?;

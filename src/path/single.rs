@@ -13,7 +13,6 @@ use super::{
     segments::has_structure,
     skeleton::Marks,
 };
-use crate::bytewise::count_beyond_ascii;
 
 /// A path once it is decoded.
 pub(super) enum Once {
@@ -48,7 +47,7 @@ impl Once {
         meter: &mut Meter,
     ) -> Result<Self, Exhausted> {
         if decoded.structure {
-            meter.spend(30 + path.len() * 5)?;
+            meter.spend(50 + path.len() * 4)?;
         }
         let is_read_again = decoded.deeper || decoded.slash || (decoded.structure && has_structure(path.as_bytes()));
         if is_read_again || !path.starts_with('/') {
@@ -73,7 +72,7 @@ impl Once {
                     return Ok(Self::Several(decoded));
                 }
             }
-            meter.spend(250 + bytes.len() * 3 + count_beyond_ascii(bytes) * 10)?;
+            meter.spend_for_utf8(bytes)?;
             let Ok(utf8) = str::from_utf8(bytes) else { return Ok(Self::Several(decoded)) };
             let mut text = buffer(bytes.len());
             fold_characters(utf8, &mut text, meter)?;

@@ -100,7 +100,7 @@ impl Skeleton {
             simplify_ascii(&decoded, &mut text, &mut marks, meter)?;
         } else {
             marks.beyond_ascii = true;
-            meter.spend(100 + decoded.len() * 5 + count_beyond_ascii(&decoded) * 5)?;
+            meter.spend_for_utf8(&decoded)?;
             simplify(&decoded, beyond_ascii, &mut text, &mut marks, meter)?;
             if marks.broken && may_be_overlong(&decoded) {
                 meter.spend(700 + decoded.len() * 32)?;
