@@ -8,7 +8,7 @@ use super::{
     readings::{Texts, texts},
     resolve::{LookUp, Resolve},
     segments::{before, begins_query},
-    single::{Once, Single},
+    single::{DecodedPath, Single},
     skeleton::Skeleton,
     table::{Found, Table},
     words::Named,
@@ -51,9 +51,9 @@ impl<T> Table<T> {
     fn decide(&self, path: &str, meter: &mut Meter) -> Result<Found<'_, T>, Exhausted> {
         // For the look that found that the path is not plain.
         meter.spend(250 + path.len() * 5)?;
-        match Once::of(path, decode(path, meter)?, self.foreign_backend, meter)? {
-            Once::Single(single) => self.decide_single(&single, meter),
-            Once::Several(decoded) => self.decide_several(path, decoded, meter),
+        match DecodedPath::of(path, decode(path, meter)?, self.foreign_backend, meter)? {
+            DecodedPath::Single(single) => self.decide_single(&single, meter),
+            DecodedPath::Several(decoded) => self.decide_several(path, decoded, meter),
         }
     }
 

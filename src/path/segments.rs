@@ -122,3 +122,24 @@ fn rooted(start: usize, out: &mut Vec<u8>) {
         out.push(b'/');
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slashes_dots_and_parameters_are_found_across_the_ends_of_words() {
+        for number in 0..4_usize.pow(6) {
+            let piece: Vec<u8> = (0..6).filter_map(|at| b"/.;a".get(number >> (2 * at) & 3).copied()).collect();
+            for before in 0..12 {
+                let text = [b"/".as_slice(), &vec![b'x'; before], &piece].concat();
+                let shown = String::from_utf8_lossy(&text);
+                let pair = |second: &[u8]| text.windows(2).any(|two| two[0] == b'/' && second.contains(&two[1]));
+                let parameter = text.contains(&b';');
+                assert_eq!(may_resolve(&text), parameter || pair(b"/."), "{shown}");
+                assert_eq!(has_structure(&text), parameter || pair(b"."), "{shown}");
+                assert_eq!(resolves(&text), has_dots(&text) || has_doubled_slash(&text), "{shown}");
+            }
+        }
+    }
+}

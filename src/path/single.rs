@@ -15,7 +15,7 @@ use super::{
 };
 
 /// A path once it is decoded.
-pub(super) enum Once {
+pub(super) enum DecodedPath {
     /// It has one text.
     Single(Single),
     /// It may have several. In front of a foreign backend that is also a path with other letters than those of ASCII, or with a
@@ -34,9 +34,9 @@ pub(super) struct Single {
     pub(super) has_query: bool,
 }
 
-// === impl Once ===
+// === impl DecodedPath ===
 
-impl Once {
+impl DecodedPath {
     /// # Errors
     ///
     /// Returns an error if that takes more work than is left.
