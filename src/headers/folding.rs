@@ -65,7 +65,7 @@ pub(crate) fn listed(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     [CONNECTION, HeaderName::from_static("proxy-connection")]
         .into_iter()
         .flat_map(|name| headers.get_all(name))
-        .flat_map(tokens)
+        .flat_map(words)
 }
 
 /// Whether a word of `Connection` names a header that says where the body ends. A server that removed it would read the body of a
@@ -85,19 +85,30 @@ pub(super) fn is_like_framing(name: &str) -> bool {
     }
 }
 
-/// The words of `Connection`. Between them is everything that no header name contains: Apache (`find_conn_headers`) also splits at `;` and
-/// white space, tinyproxy (`remove_connection_headers`) at each separator of RFC 2616.
-fn tokens(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
-    let separates = |byte: &u8| !(byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte));
-    value.as_bytes().split(separates).filter(|token| !token.is_empty())
+/// What a server may read as one of the names in `Connection`: an element of the list, or a word in it.
+fn words(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+    elements(value).flat_map(|element| std::iter::once(element).chain(tokens(element)))
 }
 
-/// A list without the elements for which `is_removed` is true; unchanged if there are none; `None` if nothing is left.
-pub(super) fn without_tokens(value: HeaderValue, is_removed: impl Fn(&[u8]) -> bool) -> Option<HeaderValue> {
-    if !tokens(&value).any(&is_removed) {
+/// The elements of a list, as RFC 9110 splits it.
+fn elements(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+    value.as_bytes().split(|&byte| byte == b',').map(<[u8]>::trim_ascii)
+}
+
+/// The words of an element. Between them is everything that no header name contains: Apache (`find_conn_headers`) also splits at `;` and
+/// white space, tinyproxy (`remove_connection_headers`) at each separator of RFC 2616.
+fn tokens(element: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let separates = |byte: &u8| !(byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte));
+    element.split(separates).filter(|token| !token.is_empty())
+}
+
+/// A list without the elements and the words for which `is_removed` is true; unchanged if there are none; `None` if nothing is left.
+pub(super) fn without_words(value: HeaderValue, is_removed: impl Fn(&[u8]) -> bool) -> Option<HeaderValue> {
+    if !words(&value).any(&is_removed) {
         return Some(value);
     }
-    let kept: Vec<&[u8]> = tokens(&value).filter(|token| !is_removed(token)).collect();
+    let elements = elements(&value).filter(|element| !is_removed(element));
+    let kept: Vec<&[u8]> = elements.flat_map(tokens).filter(|token| !is_removed(token)).collect();
     let joined = kept.join(b", ".as_slice());
     // Parts of a valid value joined by ", " are a valid value.
     (!joined.is_empty()).then(|| HeaderValue::from_bytes(&joined).ok()).flatten()

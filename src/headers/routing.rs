@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use http::{HeaderMap, HeaderValue, header::UPGRADE};
 
 use super::{
-    folding::{aliases, is_like_framing, listed, lists_headers, rebuild, without_tokens},
+    folding::{aliases, is_like_framing, listed, lists_headers, rebuild, without_words},
     url_parts::UrlPart,
 };
 use crate::{
@@ -194,7 +194,7 @@ pub(crate) fn ignore_http2_offer(headers: &mut HeaderMap) {
     };
     rebuild(headers, |name, value| match name {
         name if goes(name.as_str().as_bytes()) => None,
-        name if lists_headers(name.as_str()) => without_tokens(value, goes),
+        name if lists_headers(name.as_str()) => without_words(value, goes),
         _ => Some(value),
     });
 }

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, Method, Uri, header::UPGRADE, uri::PathAndQuery};
 
 use super::{
-    folding::{aliases, begins_like, is_of_framing, listed, lists_headers, rebuild, without_tokens},
+    folding::{aliases, begins_like, is_of_framing, listed, lists_headers, rebuild, without_words},
     names::Names,
     routing::{Keeping, Routing},
 };
@@ -119,9 +119,11 @@ impl Names {
         listed(headers).any(|word| self.is_removed_word(word, true))
     }
 
-    /// Whether a word of `Connection` is removed. `upgrades`: `Upgrade` stays.
+    /// Whether a word of `Connection` is removed. `upgrades`: `Upgrade` stays. No header has a name that is not ASCII, and what a server
+    /// reads in place of such a character is not known.
     fn is_removed_word(&self, word: &[u8], upgrades: bool) -> bool {
-        self.covers(word)
+        !word.is_ascii()
+            || self.covers(word)
             || is_of_framing(word)
             || self.routing().is_some_and(|routing| routing.is_removed_word(word, upgrades))
     }
@@ -139,7 +141,7 @@ impl Names {
                 return None;
             }
             if lists_headers(text) {
-                return without_tokens(value, |word| self.is_removed_word(word, upgrades));
+                return without_words(value, |word| self.is_removed_word(word, upgrades));
             }
             let Some(routing) = routing else { return Some(value) };
             if routing.removes(text, &value, keeping) {

@@ -93,6 +93,20 @@ fn our_names_are_taken_out_of_connection() {
 }
 
 #[test]
+fn our_names_are_taken_out_of_connection_also_where_a_separator_is_in_place_of_the_hyphen() {
+    for name in ["X Jverify-Decision", "x;jverify-id", "x(jverify", "X\u{e6}Jverify-Decision"] {
+        let mut headers = map(&[("connection", "close")]);
+        let value = format!("keep-alive, {name}, a");
+        headers.append("connection", HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        let broken = HeaderValue::from_bytes(b"keep-alive, X\xe6Jverify-Decision, a").unwrap();
+        headers.append("connection", broken);
+        names().strip(&mut headers);
+        let kept: Vec<_> = headers.get_all("connection").iter().collect();
+        assert_eq!(kept, ["close", "keep-alive, a", "keep-alive, a"], "{name}");
+    }
+}
+
+#[test]
 fn an_insert_leaves_exactly_one_value() {
     let mut headers = map(&[("x-jverify-decision", "allow"), ("x-jverify-decision", "allow")]);
     names().strip(&mut headers);
