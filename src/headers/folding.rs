@@ -108,8 +108,12 @@ pub(super) fn without_words(value: HeaderValue, is_removed: impl Fn(&[u8]) -> bo
         return Some(value);
     }
     let elements = elements(&value).filter(|element| !is_removed(element));
-    let kept: Vec<&[u8]> = elements.flat_map(tokens).filter(|token| !is_removed(token)).collect();
-    let joined = kept.join(b", ".as_slice());
+    list(elements.flat_map(tokens).filter(|token| !is_removed(token)))
+}
+
+/// A list of these parts of a value; `None` if there are none.
+pub(super) fn list<'v>(parts: impl Iterator<Item = &'v [u8]>) -> Option<HeaderValue> {
+    let joined = parts.collect::<Vec<_>>().join(b", ".as_slice());
     // Parts of a valid value joined by ", " are a valid value.
     (!joined.is_empty()).then(|| HeaderValue::from_bytes(&joined).ok()).flatten()
 }

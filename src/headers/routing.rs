@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use http::{HeaderMap, HeaderValue, header::UPGRADE};
 
 use super::{
-    folding::{aliases, is_like_framing, listed, lists_headers, rebuild, without_words},
+    folding::{aliases, is_like_framing, list, listed, lists_headers, rebuild, without_words},
     url_parts::UrlPart,
 };
 use crate::{
@@ -307,9 +307,7 @@ impl Routing {
         if !self.h2c || !protocols(&value).any(is_http2) {
             return Some(value);
         }
-        let kept: Vec<&[u8]> = protocols(&value).filter(|protocol| !is_http2(protocol)).collect();
-        let joined = kept.join(b", ".as_slice());
-        (!joined.is_empty()).then(|| HeaderValue::from_bytes(&joined).ok()).flatten()
+        list(protocols(&value).filter(|protocol| !is_http2(protocol)))
     }
 
     /// Whether tunnels that the layer cannot read are suspected.
